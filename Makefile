@@ -1,0 +1,63 @@
+# Every target sets up what it needs in .venv, from the locked versions, and does so once.
+PYTHON ?= python3
+LAKE_URI ?= lake
+export LAKE_URI
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+RUN := $(VENV)/.run
+DEV := $(VENV)/.dev
+
+.DEFAULT_GOAL := help
+.PHONY: help demo sql notebook report test test-long lint lock clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+##@ Use
+demo: $(RUN) ## the main job end to end: sandbox -> sync -> lake -> queue time, MCS, report
+	@$(BIN)/lakehouse demo
+
+sql: $(RUN) ## a SQL shell on the lake
+	@$(BIN)/lakehouse sql
+
+report: $(RUN) ## write the HTML report of the lake
+	@$(BIN)/lakehouse report
+
+notebook: $(DEV) ## JupyterLab on notebooks/
+	@cd notebooks && LAKE_URI=$(abspath $(LAKE_URI)) ../$(BIN)/jupyter lab
+
+##@ Develop
+test: $(DEV) ## the tests, under 5 minutes
+	@$(BIN)/python -m pytest -q -n auto -m "not long"
+
+test-long: $(DEV) ## the tests that take longer
+	@$(BIN)/python -m pytest -q -m long
+
+lint: $(DEV) ## ruff and mypy
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+lock: ## resolve the dependencies anew into requirements*.txt (needs uv)
+	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --group build -o requirements.txt
+	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra notebook --group build --group dev -c requirements.txt -o requirements-dev.txt
+
+clean: ## delete .venv and the demo's lake
+	rm -rf $(VENV) lake
+
+# Made anew only if the locked versions change; the package itself is linked, not copied.
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(RUN): $(VENV)/.made requirements.txt pyproject.toml
+	@echo "Installing into $(VENV) ..." >&2
+	@$(PIP) install --require-hashes -r requirements.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(DEV): $(RUN) requirements-dev.txt
+	@echo "Installing the tools for tests and notebooks ..." >&2
+	@$(PIP) install --require-hashes -r requirements-dev.txt
+	@touch $@

@@ -1,0 +1,231 @@
+"""What the answers of the Data Access API say: links, listed files, errors. Pure: no request, no clock.
+
+Lenient in shape, where the vendor's page and its accounts differ (spec/engagement.md shows two JSON documents one after
+another, users met single objects instead of lists and XML errors), and strict about names, which become file names.
+"""
+
+import json
+import re
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from unicodedata import category
+
+from pipeline.errors import UnexpectedAnswerError
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MILLISECOND = timedelta(milliseconds=1)
+
+_FILE_TIMES = re.compile(r"\.(\d{1,14})\.(\d{1,14})\.part-")
+
+
+@dataclass(frozen=True, slots=True)
+class ListedFile:
+    """A source file as listed: `name` is a bare file name with `.gz`; its scope is in UTC, None where unreadable."""
+
+    account_id: str
+    name: str
+    href: str
+    scope_start_time: datetime | None
+    scope_end_time: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ServerError:
+    """What the server says about a request that it did not serve; "" where it does not say."""
+
+    message: str
+    internal_code: str
+
+    @property
+    def means_no_files(self) -> bool:
+        """Whether this is the API's way to answer an empty time range."""
+        return "no available files" in self.message.lower()
+
+    def __str__(self) -> str:
+        """Put it on one short line."""
+        code = f"internalCode {shortened(self.internal_code)}: " if self.internal_code else ""
+        return f"{code}{shortened(self.message) or 'no message'}"
+
+
+def shortened(text: str, limit: int = 120) -> str:
+    """Put a text from outside on one printable line of at most `limit` characters."""
+    line = "".join(char if char.isprintable() else " " for char in text[: limit * 10])
+    line = " ".join(line.split())
+    return line if len(line) <= limit else f"{line[: limit - 1]}…"
+
+
+def parse_documents(body: bytes) -> list[object]:
+    """Read one JSON document or several, one after another, with or without a byte order mark.
+
+    Raises:
+        ValueError: the body is something else, or nothing.
+    """
+    text = body.decode(json.detect_encoding(body)).lstrip("\ufeff")
+    decoder = json.JSONDecoder()
+    documents: list[object] = []
+    position = 0
+    try:
+        while rest := text[position:].lstrip():
+            position = len(text) - len(rest)
+            document, position = decoder.raw_decode(text, position)
+            documents.append(document)
+    except RecursionError as error:
+        message = "nested too deeply"
+        raise ValueError(message) from error
+    if not documents:
+        message = "empty"
+        raise ValueError(message)
+    return documents
+
+
+def is_answer(documents: list[object]) -> bool:
+    """Whether links or files were answered, rather than an error."""
+    return any(mapping.keys() & {"dataAccessFiles", "link", "file"} for mapping in _mappings(documents))
+
+
+def error_in(body: bytes) -> ServerError | None:
+    """Find the server's message in a JSON, XML or plain body; None where there is none."""
+    try:
+        return _error_in_documents(parse_documents(body))
+    except ValueError:
+        text = body.decode("utf-8", "replace").strip()
+    found = [re.search(rf"<(?:\w+:)?{name}\b[^>]*>([^<]*)</", text) for name in ("message", "internalCode")]
+    message, code = (match[1].strip() if match else "" for match in found)
+    if not message and not code and not text.startswith("<"):
+        message = text
+    return ServerError(message, code) if message or code else None
+
+
+def _error_in_documents(documents: list[object]) -> ServerError | None:
+    for mapping in _mappings(documents):
+        if mapping.keys() & {"message", "internalCode"}:
+            message, code = mapping.get("message"), mapping.get("internalCode")
+            return ServerError("" if message is None else str(message), "" if code is None else str(code))
+    return None
+
+
+def engagement_link(documents: list[object]) -> str | None:
+    """Find the link with the relation `engagement`, wherever in the base resource it stands."""
+    for mapping in _mappings(documents):
+        href = _field(mapping, "href")
+        if _field(mapping, "rel") == "engagement" and isinstance(href, str):
+            return href
+    return None
+
+
+def listed_files(documents: list[object], account_id: str, what: str) -> list[ListedFile]:
+    """Read the files of a listing, in its order.
+
+    Raises:
+        UnexpectedAnswerError: a document is no listing, or a file has no usable name or link.
+    """
+    files: list[ListedFile] = []
+    for document in documents:
+        listing = document.get("dataAccessFiles") if isinstance(document, dict) else None
+        if isinstance(listing, dict):
+            entries = listing.get("file") or []
+            files.extend(_listed_file(entry, account_id, what) for entry in _as_list(entries))
+        elif not _is_empty_answer(document):
+            message = f"{what}: expected a JSON object with dataAccessFiles, found {_shown(document)}"
+            raise UnexpectedAnswerError(message)
+    return files
+
+
+def _listed_file(entry: object, account_id: str, what: str) -> ListedFile:
+    if not isinstance(entry, dict):
+        message = f"{what}: expected a file with @name and @href, found {_shown(entry)}"
+        raise UnexpectedAnswerError(message)
+    name, href = _field(entry, "name"), _field(entry, "href")
+    if not isinstance(name, str) or not _is_bare_name(name):
+        message = f"{what}: expected a bare file name as @name, found {_shown(name)}; nothing was fetched"
+        raise UnexpectedAnswerError(message)
+    if not isinstance(href, str):
+        message = f"{what}: expected a link as @href of {name}, found {_shown(href)}"
+        raise UnexpectedAnswerError(message)
+    times = _FILE_TIMES.search(name)
+    start, end = _field(entry, "scopeStartDate"), _field(entry, "scopeEndDate")
+    return ListedFile(
+        account_id=account_id,
+        name=with_gz(name),
+        href=href,
+        scope_start_time=utc_from_text(start) or (utc_from_text(times[1]) if times else None),
+        scope_end_time=utc_from_text(end) or (utc_from_text(times[2]) if times else None),
+    )
+
+
+def with_gz(name: str) -> str:
+    """Return `name` with `.gz`, which listings leave out at times."""
+    return name if name.endswith(".gz") else f"{name}.gz"
+
+
+def _is_bare_name(name: str) -> bool:
+    """Whether `name` can be a file in any folder without leading out of it or hiding."""
+    plain = name.strip() == name and not any(char in "/\\" or category(char)[0] == "C" for char in name)
+    return plain and name[:1] not in ("", ".") and len(with_gz(name).encode()) <= 255
+
+
+def utc_from_text(value: object) -> datetime | None:
+    """Read ISO 8601 (without offset: UTC) or epoch milliseconds; None where it is neither."""
+    try:
+        if isinstance(value, int) or (isinstance(value, str) and value.isdecimal()):
+            return EPOCH + int(value) * MILLISECOND
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+        if moment is None:
+            return None
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def retry_after_seconds(header: str | None, now: datetime) -> float | None:
+    """Read a Retry-After header, in seconds or as an HTTP date; None where it says nothing readable."""
+    text = (header or "").strip()
+    if text.isascii() and text.isdecimal():
+        return float(text[:9])
+    moment = utc_from_http_date(text)
+    return max(0.0, (moment - now).total_seconds()) if moment else None
+
+
+def utc_from_http_date(header: str | None) -> datetime | None:
+    """Read a date as HTTP headers have it; None where it is none."""
+    try:
+        moment = parsedate_to_datetime(header or "")
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _mappings(value: object) -> Iterator[dict[str, object]]:
+    """Yield every JSON object in `value`, outer ones first."""
+    waiting = deque([value])
+    while waiting:
+        current = waiting.popleft()
+        if isinstance(current, dict):
+            yield current
+            waiting.extend(current.values())
+        elif isinstance(current, list):
+            waiting.extend(current)
+
+
+def _field(mapping: dict[str, object], name: str) -> object:
+    """Get a field under the name of the vendor's example (`@name`) or of its table (`name`)."""
+    return mapping.get(f"@{name}", mapping.get(name))
+
+
+def _as_list(value: object) -> list[object]:
+    return value if isinstance(value, list) else [value]
+
+
+def _is_empty_answer(document: object) -> bool:
+    error = _error_in_documents([document])
+    return error is not None and error.means_no_files
+
+
+def _shown(value: object) -> str:
+    try:
+        return shortened(json.dumps(value))
+    except RecursionError:
+        return "a deeply nested value"

@@ -1,0 +1,288 @@
+"""The Data Access API: lists a window's source files and streams one.
+
+What the vendor documents is in spec/engagement.md: base resource, its engagement link, a listing by `startTime` and
+`endTime`, and a signed download for each file. `pipeline.transport` carries it, `pipeline.answers` reads it.
+"""
+
+import zlib
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing
+from datetime import datetime
+from itertools import chain
+from typing import BinaryIO, Self
+from urllib.parse import urlsplit
+
+from pipeline.answers import (
+    EPOCH,
+    MILLISECOND,
+    ListedFile,
+    engagement_link,
+    error_in,
+    is_answer,
+    listed_files,
+    parse_documents,
+    shortened,
+)
+from pipeline.errors import SourceError, SourceUnreachableError, UnexpectedAnswerError
+from pipeline.settings import DEFAULT_BASE_URL, Credentials, checked_account_id, checked_base_url
+from pipeline.transport import CHUNK_BYTES, GarbledAnswerError, Limits, Transport, has_announced_end, joined
+
+__all__ = ["DataAccessClient", "Limits", "ListedFile"]
+
+DAY_MS = 86_400_000
+HTTP_OK = 200
+HTTP_GONE = frozenset({404, 410})
+GZIP_MAGIC = b"\x1f\x8b\x08"
+_GZIP_WINDOW = 31
+"""For zlib: a gzip header and trailer, checksum included."""
+_PROBE_BYTES = 1 << 16
+
+
+class DataAccessClient:
+    """The files of one account. Threads may share a client."""
+
+    def __init__(
+        self, credentials: Credentials, base_url: str = DEFAULT_BASE_URL, *, limits: Limits | None = None
+    ) -> None:
+        """Prepare a client; nothing is sent yet.
+
+        Raises:
+            SettingsError: the account id or the base URL cannot be one.
+        """
+        self.account_id = checked_account_id(credentials.account_id)
+        self.base_url = checked_base_url(base_url)
+        self.limits = limits or Limits()
+        self._transport = Transport(credentials, self.base_url, self.limits)
+        self._engagement_url: str | None = None
+
+    def __enter__(self) -> Self:
+        """Use the client until the end of the block."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        self.close()
+
+    def close(self) -> None:
+        """Drop the connections and end every pause between attempts; what is asked for later raises SourceError."""
+        self._transport.close()
+
+    def list_files(self, since: datetime, until: datetime) -> Iterator[ListedFile]:
+        """Yield the files whose scope starts in [since, until), asking a UTC day at a time, in time order.
+
+        Each name comes once. Where a name is listed with two links, the first one holds. Two days share the instant of
+        their seam, because the vendor does not say whether `endTime` is part of the range. A file that the server lists
+        although its scope starts before `since` comes, too.
+
+        Raises:
+            SourceUnreachableError: the server did not answer a day's request within the limits.
+            AccessRefusedError: it refuses the credentials.
+            UnexpectedAnswerError: an answer is none that the API documents, or a name is no bare file name.
+        """
+        seen: set[str] = set()
+        for start, end in _days(since, until):
+            for file in self._list_window(start, end):
+                is_late = file.scope_start_time is not None and file.scope_start_time >= until
+                if file.name not in seen and not is_late:
+                    seen.add(file.name)
+                    yield file
+
+    def _list_window(self, start: int, end: int) -> list[ListedFile]:
+        """Ask for one window, in epoch milliseconds."""
+        if self._engagement_url is None:
+            self._engagement_url = self._find_engagement()
+        what = f"{shortened(urlsplit(self._engagement_url).path)} for {(EPOCH + start * MILLISECOND).date()}"
+        documents = self._ask(self._engagement_url, what, {"startTime": start, "endTime": end})
+        return listed_files(documents, self.account_id, what)
+
+    def _find_engagement(self) -> str:
+        path = f"/data_access_le/account/{self.account_id}/le"
+        link = engagement_link(self._ask(self.base_url + path, path))
+        if link is None:
+            message = f"{path}: expected a link to engagement, found none; ask LivePerson to open it"
+            raise UnexpectedAnswerError(message)
+        return joined(self.base_url + path, link, path)
+
+    def _ask(self, url: str, what: str, params: dict[str, int] | None = None) -> list[object]:
+        """Return the JSON documents of an answer, none where the API says that there are no files."""
+
+        def attempt() -> list[object]:
+            with closing(self._transport.send(url, what, params)) as response:
+                if response.status_code == HTTP_OK:
+                    chunks = self._transport.body(response, what)
+                    plain = _gunzipped(chunks, what) if _is_labelled_gzip(response.headers) else chunks
+                    body = b"".join(_capped(plain, self.limits.listing_bytes, what))
+                    documents = _documents(body, what)
+                    if is_answer(documents):
+                        return documents
+                else:
+                    body = self._transport.error_body(response)
+                error = error_in(_plain(body))
+                if error and error.means_no_files:
+                    return []
+                raise self._transport.refusal(response, error, what)
+
+        return self._transport.persistently(attempt)
+
+    def download(self, file: ListedFile, to: BinaryIO, *, on_bytes: Callable[[int], None] | None = None) -> None:
+        """Write `file` to `to` as served, before any transfer encoding; each attempt empties `to` and starts anew.
+
+        All of it came when it is as long as the server announced, or where it announced nothing, when the gzip stream
+        in it comes to its end. Whether it is a sound archive is for the landing zone to judge. After an error `to`
+        holds anything.
+
+        Args:
+            file: as `list_files` gave it.
+            to: seekable; emptied first. Errors of writing to it are passed on as they are.
+            on_bytes: is told how many bytes were written; a negative number takes back those of a failed attempt.
+
+        Raises:
+            SourceUnreachableError: the server did not give the whole file within the limits.
+            AccessRefusedError: it refuses the credentials.
+            UnexpectedAnswerError: the file vanished, is too large, or its link leads elsewhere.
+        """
+        report = on_bytes or (lambda _: None)
+
+        def attempt() -> None:
+            written = 0
+            to.seek(0)
+            to.truncate()
+            try:
+                with closing(self._served(file)) as chunks:
+                    for chunk in chunks:
+                        to.write(chunk)
+                        written += len(chunk)
+                        report(len(chunk))
+            except SourceError:
+                report(-written)
+                raise
+
+        self._transport.persistently(attempt)
+
+    def _served(self, file: ListedFile) -> Generator[bytes, None, None]:
+        """Yield the bytes of one attempt at a file."""
+        url = joined(self.base_url, file.href, file.name)
+        with closing(self._transport.send(url, file.name)) as response:
+            if response.status_code != HTTP_OK:
+                error = error_in(_plain(self._transport.error_body(response)))
+                if response.status_code in HTTP_GONE or (error and error.means_no_files):
+                    message = f"{file.name}: listed, but no longer at the server (HTTP {response.status_code}); list anew"
+                    raise UnexpectedAnswerError(message)
+                raise self._transport.refusal(response, error, file.name)
+            chunks = self._transport.body(response, file.name)
+            if _is_labelled_gzip(response.headers):
+                chunks = _without_transfer_gzip(chunks, file.name)
+            if not has_announced_end(response):
+                chunks = _to_the_end_of_gzip(chunks, file.name)
+            yield from _capped(chunks, self.limits.file_bytes, file.name)
+
+
+def _days(since: datetime, until: datetime) -> Iterator[tuple[int, int]]:
+    """Cut [since, until) at UTC midnights, in epoch milliseconds."""
+    start, stop = (since - EPOCH) // MILLISECOND, -((EPOCH - until) // MILLISECOND)
+    while start < stop:
+        end = min((start // DAY_MS + 1) * DAY_MS, stop)
+        yield start, end
+        start = end
+
+
+def _documents(body: bytes, what: str) -> list[object]:
+    """Read the body of a 200; none where it is an error in XML."""
+    try:
+        return parse_documents(body)
+    except ValueError as error:
+        if (said := error_in(body)) and (said.internal_code or said.means_no_files):
+            return []
+        kind = "a page in HTML or XML" if body.lstrip()[:1] == b"<" else f"{len(body):,} bytes that are not, or not all"
+        message = f"{what}: expected JSON, found {kind}; check LP_BASE_URL and what stands between"
+        raise GarbledAnswerError(message) from error
+
+
+def _capped(chunks: Iterator[bytes], limit: int, what: str) -> Iterator[bytes]:
+    received = 0
+    for chunk in chunks:
+        received += len(chunk)
+        if received > limit:
+            message = f"{what}: expected at most {limit:,} bytes, more came; raise the limit if it is genuine"
+            raise UnexpectedAnswerError(message)
+        yield chunk
+
+
+def _is_labelled_gzip(headers: Mapping[str, str]) -> bool:
+    return headers.get("Content-Encoding", "").strip().lower() in {"gzip", "x-gzip"}
+
+
+def _plain(body: bytes) -> bytes:
+    """Unpack the text of an error where it came packed, as far as it goes."""
+    try:
+        return zlib.decompressobj(_GZIP_WINDOW).decompress(body, CHUNK_BYTES) if body.startswith(GZIP_MAGIC) else body
+    except zlib.error:
+        return b""
+
+
+def _without_transfer_gzip(chunks: Iterator[bytes], what: str) -> Iterator[bytes]:
+    """Yield the file in a body labelled `Content-Encoding: gzip`.
+
+    Some servers label a `.gz` that they send as it is, others wrap it once more. Where a gzip stream is left after one
+    layer is taken off, that one is the file; else the body is.
+    """
+    head = b""
+    for chunk in chunks:
+        head += chunk
+        if len(head) >= _PROBE_BYTES:
+            break
+    whole = chain([head] if head else [], chunks)
+    try:
+        is_wrapped = zlib.decompressobj(_GZIP_WINDOW).decompress(head, len(GZIP_MAGIC)) == GZIP_MAGIC
+    except zlib.error:
+        is_wrapped = False
+    return _gunzipped(whole, what) if is_wrapped else whole
+
+
+def _gunzipped(chunks: Iterator[bytes], what: str) -> Iterator[bytes]:
+    """Take one gzip layer off; it has to come to its end."""
+    layer = _GzipLayer()
+    try:
+        for chunk in chunks:
+            yield from layer.unpacked(chunk)
+    except zlib.error as error:
+        message = f"{what}: damaged on the way ({error}); try again later"
+        raise SourceUnreachableError(message) from error
+    layer.require_end(what)
+
+
+def _to_the_end_of_gzip(chunks: Iterator[bytes], what: str) -> Iterator[bytes]:
+    """Pass a body of unannounced length on; if it is gzip, it has to come to its end. Other bytes are not judged."""
+    layer = _GzipLayer()
+    is_gzip = True
+    for chunk in chunks:
+        try:
+            deque(layer.unpacked(chunk) if is_gzip else (), maxlen=0)
+        except zlib.error:
+            is_gzip = False
+        yield chunk
+    if is_gzip:
+        layer.require_end(what)
+
+
+class _GzipLayer:
+    """A gzip stream of one member or several, fed piece by piece."""
+
+    def __init__(self) -> None:
+        self._member = zlib.decompressobj(_GZIP_WINDOW)
+
+    def unpacked(self, data: bytes) -> Iterator[bytes]:
+        """Unpack the next piece, a chunk at most at a time."""
+        rest = data
+        while rest:
+            if self._member.eof:
+                self._member = zlib.decompressobj(_GZIP_WINDOW)
+            if piece := self._member.decompress(rest, CHUNK_BYTES):
+                yield piece
+            rest = self._member.unconsumed_tail or self._member.unused_data
+
+    def require_end(self, what: str) -> None:
+        if not self._member.eof:
+            message = f"{what}: broke off in mid-stream; try again later"
+            raise SourceUnreachableError(message)

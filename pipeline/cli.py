@@ -1,0 +1,255 @@
+"""The command `lakehouse`: turns what people type into calls, and errors into one sentence and an exit code.
+
+Results go to standard output, progress and messages to standard error. What a command needs is imported when it runs.
+"""
+
+import functools
+import os
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import IO, TYPE_CHECKING, Any, Final
+
+import click
+
+from pipeline.errors import PipelineError, SettingsError
+
+if TYPE_CHECKING:
+    from pipeline.load import Report
+    from pipeline.sync import SyncReport
+
+FAILED: Final = 1
+WRONG_USAGE: Final = 2
+SET_ASIDE: Final = 3
+
+
+class _Moment(click.ParamType):
+    """A day or a time in ISO 8601; without an offset it is UTC."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"expected a time such as 2026-11-02 or 2026-11-02T14:00Z, found {value!r}", param, ctx)
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _say(message: str) -> None:
+    click.echo(message, err=True)
+
+
+def _command(function: Callable[..., None]) -> Callable[..., None]:
+    """Add `--lake` and `--debug`, and let no traceback out without the latter."""
+
+    @click.option("--lake", "lake_uri", metavar="URI", help="The lake: a folder or a bucket. [default: LAKE_URI, else ./lake]")
+    @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+    @functools.wraps(function)
+    def run(*args: Any, lake_uri: str | None, debug: bool, **options: Any) -> None:
+        os.umask(0o077)  # what customers wrote is for the owner's eyes only
+        try:
+            function(*args, lake_uri=lake_uri, **options)
+        except BrokenPipeError:
+            sys.stderr.close()
+            raise SystemExit(FAILED) from None
+        except (PipelineError, OSError) as error:
+            if debug:
+                raise
+            _say(f"lakehouse: {error}")
+            raise SystemExit(WRONG_USAGE if isinstance(error, SettingsError) else FAILED) from None
+
+    return run
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="engagement-lakehouse")
+def main() -> None:
+    """Engagement data of LivePerson accounts: from hourly gz files to Parquet tables and answers in SQL.
+
+    Try it without an account: lakehouse demo, then lakehouse sql.
+    """
+
+
+@main.command()
+@click.option("--since", type=_Moment(), metavar="T", help="From this time on. [default: 30 days ago, as far as the source keeps files]")
+@click.option("--until", type=_Moment(), metavar="T", help="Before this time. [default: now]")
+@click.option("--dry-run", is_flag=True, help="List what would be fetched, and fetch nothing.")
+@_command
+def sync(lake_uri: str | None, since: datetime | None, until: datetime | None, *, dry_run: bool) -> None:
+    """List, download and load what the lake does not have yet.
+
+    Example: lakehouse sync --since 2026-11-01
+    """
+    from pipeline.api import DataAccessClient  # noqa: PLC0415
+    from pipeline.load import writing  # noqa: PLC0415
+    from pipeline.progress import SyncProgress  # noqa: PLC0415
+    from pipeline.settings import read_settings  # noqa: PLC0415
+    from pipeline.sync import sync as run_sync  # noqa: PLC0415
+
+    lake = _lake(lake_uri)
+    settings = read_settings()
+    if since and until and since >= until:
+        raise SettingsError(f"--since {since:%Y-%m-%dT%H:%M} is not before --until {until:%Y-%m-%dT%H:%M}; swap them")
+    with DataAccessClient(settings.credentials(), settings.lp_base_url) as client, SyncProgress() as progress, writing(lake, _say):
+        report = run_sync(lake, client, since=since, until=until, dry_run=dry_run, **progress.hooks)
+    if dry_run:
+        for name in report.wanted:
+            click.echo(name)
+    _finish(report)
+
+
+@main.command()
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@_command
+def load(lake_uri: str | None, paths: tuple[str, ...]) -> None:
+    """Load source files at hand: files, folders, patterns, any URL that fsspec knows.
+
+    Example: lakehouse load downloads/ 's3://bucket/2026/*.gz'
+    """
+    from pipeline.load import find_files, incoming_from, writing  # noqa: PLC0415
+    from pipeline.load import load as run_load  # noqa: PLC0415
+    from pipeline.progress import LoadProgress  # noqa: PLC0415
+
+    lake = _lake(lake_uri)
+    incoming = incoming_from(find_files(paths))
+    with LoadProgress(len(incoming)) as progress, writing(lake, _say):
+        report = run_load(lake, incoming, progress=progress.loaded)
+    _finish(report)
+
+
+def _finish(report: "Report | SyncReport") -> None:
+    """Sum up on standard error, and end with 3 if something was set aside."""
+    from pipeline.progress import summary  # noqa: PLC0415
+
+    for line in summary(report):
+        _say(line)
+    if not report.is_complete:
+        raise SystemExit(SET_ASIDE)
+
+
+@main.command()
+@click.argument("query", required=False)
+@click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", help="How to print rows. [default: table]")
+@_command
+def sql(lake_uri: str | None, query: str | None, form: str) -> None:
+    """Run SQL over the tables and views of the lake; without QUERY read it from standard input, or open a shell.
+
+    Example: lakehouse sql "from queue_time_daily" --format csv
+    """
+    from pipeline.console import run_query, shell  # noqa: PLC0415
+    from pipeline.warehouse import connect  # noqa: PLC0415
+
+    with connect(_lake(lake_uri)) as connection:
+        if query is None and sys.stdin.isatty():
+            shell(connection, form)
+        else:
+            run_query(connection, sys.stdin.read() if query is None else query, form, sys.stdout)
+
+
+@main.command()
+@click.option("--output", type=click.Path(dir_okay=False), metavar="FILE", help="Where to write it. [default: report.html in the lake]")
+@_command
+def report(lake_uri: str | None, output: str | None) -> None:
+    """Write the report: one HTML file with queue times and MCS that needs no network.
+
+    Example: lakehouse report --output november.html
+    """
+    from pathlib import Path  # noqa: PLC0415
+
+    from pipeline.report import write_report  # noqa: PLC0415
+    from pipeline.warehouse import connect  # noqa: PLC0415
+
+    lake = _lake(lake_uri)
+    target = Path(output) if output else Path(lake.root) / "report.html"
+    with connect(lake) as connection:
+        write_report(connection, target)
+    click.echo(target)
+
+
+@main.command()
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", help="How to print it. [default: table]")
+@_command
+def status(lake_uri: str | None, form: str) -> None:
+    """Show hour by hour what is loaded, set aside or missing, and until when the source keeps what is missing.
+
+    Example: lakehouse status --format json
+    """
+    from pipeline.status import print_status  # noqa: PLC0415
+    from pipeline.warehouse import connect  # noqa: PLC0415
+
+    with connect(_lake(lake_uri)) as connection:
+        print_status(connection, form, datetime.now(UTC), sys.stdout)
+
+
+@main.command()
+@_command
+def check(lake_uri: str | None) -> None:
+    """Run the data checks of sql/checks and say what each finding means.
+
+    Example: lakehouse check
+    """
+    from pipeline.console import run_checks  # noqa: PLC0415
+    from pipeline.warehouse import connect  # noqa: PLC0415
+
+    with connect(_lake(lake_uri)) as connection:
+        if run_checks(connection, sys.stdout):
+            raise SystemExit(SET_ASIDE)
+
+
+@main.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=8080, help="Port on 127.0.0.1, 0 for any free one. [default: 8080]")
+@click.option("--debug", is_flag=True, help="Log every request.")
+def sandbox(port: int, *, debug: bool) -> None:
+    """Serve the Data Access API on loopback with two made-up accounts, for trying out and for tests.
+
+    Prints the settings that a `.env` file needs to sync from it. Example: lakehouse sandbox --port 8080
+    """
+    import logging  # noqa: PLC0415
+
+    from pipeline.sandbox import Sandbox  # noqa: PLC0415
+
+    if debug:
+        logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
+    try:
+        served = Sandbox(port=port)
+    except OSError as error:
+        _say(f"lakehouse: port {port} of 127.0.0.1 can't be had ({error.strerror}); choose another with --port")
+        raise SystemExit(FAILED) from None
+    _print_settings(served, sys.stdout)
+    served.serve()
+
+
+def _print_settings(served: Any, out: IO[str]) -> None:
+    out.write(f"# {served.base_url} serves the made-up accounts {' and '.join(served.accounts)}; stop it with Ctrl-C.\n")
+    for account_id in served.accounts:
+        keys = served.credentials(account_id)
+        out.write(f"\n# account {account_id}\nLP_BASE_URL={served.base_url}\nLP_ACCOUNT_ID={account_id}\n")
+        out.write(f"LP_APP_KEY={keys.app_key}\nLP_APP_SECRET={keys.app_secret}\n")
+        out.write(f"LP_ACCESS_TOKEN={keys.access_token}\nLP_ACCESS_TOKEN_SECRET={keys.access_token_secret}\n")
+    out.flush()
+
+
+@main.command()
+@_command
+def demo(lake_uri: str | None) -> None:
+    """Do the main job end to end against the sandbox: two weeks of two made-up accounts, queue time, MCS, report.
+
+    Example: lakehouse demo, then lakehouse sql
+    """
+    from pipeline.demo import run_demo  # noqa: PLC0415
+
+    report = run_demo(_lake(lake_uri), _say)
+    if not report.is_complete:
+        raise SystemExit(SET_ASIDE)
+
+
+def _lake(lake_uri: str | None) -> Any:
+    from pipeline.lake import Lake  # noqa: PLC0415
+    from pipeline.settings import read_settings  # noqa: PLC0415
+
+    return Lake(lake_uri or read_settings().lake_uri)
+
+
+if __name__ == "__main__":
+    main()

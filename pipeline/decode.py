@@ -1,0 +1,286 @@
+"""A source file, whatever its container and layout, as the JSON documents in it.
+
+Source: the vendor's Engagement page ("Data Structure"), which shows one pretty-printed document; real files hold one compact
+document per line; several one after another, with or without line breaks, are legal too.
+"""
+
+import codecs
+import json
+import re
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+from isal import igzip, isal_zlib
+
+from pipeline.errors import CorruptFileError
+
+CHUNK_BYTES = 4 << 20
+
+_GZIP = b"\x1f\x8b"
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+_PAGE = re.compile(rb"\s*<(?:!doctype|\?xml|html|head|body|error)\b", re.IGNORECASE)
+_BLANK = b" \t\r\n"
+
+
+@dataclass(frozen=True)
+class Document:
+    """One document of a source file: its 1-based `number`, its text as it stands there, and either its `value` or a `problem`."""
+
+    number: int
+    raw: bytes
+    value: dict[str, Any] | None = None
+    problem: str | None = None
+
+
+class Decimal64(float):
+    """A JSON number with a fraction or an exponent, which remembers how it was written, so that no digit gets lost."""
+
+    literal: str
+
+    def __new__(cls, literal: str) -> "Decimal64":
+        number = super().__new__(cls, literal)
+        number.literal = literal
+        return number
+
+
+def unpacked(stream: BinaryIO) -> Iterator[bytes]:
+    """The text of a source file in chunks, its archive read to the end and checked on the way.
+
+    Gzip (of any number of members), zip and plain text are told apart by their first bytes, whatever the name says.
+
+    Raises:
+        CorruptFileError: zero bytes, an archive that is cut short or damaged, an HTML or XML page, or no text at all.
+    """
+    head = stream.read(4)
+    stream.seek(0)
+    if not head:
+        raise CorruptFileError("it holds zero bytes")
+    try:
+        if head.startswith(_GZIP):
+            yield from _checked(_gunzipped(stream))
+        elif head.startswith(_ZIP):
+            yield from _checked(_unzipped(stream))
+        else:
+            yield from _checked(iter(lambda: stream.read(CHUNK_BYTES), b""), is_archive=False)
+    except (EOFError, igzip.BadGzipFile, isal_zlib.IsalError, zlib.error, zipfile.BadZipFile, RuntimeError) as error:
+        raise CorruptFileError(f"its archive is cut short or damaged ({error})") from error
+
+
+def _gunzipped(stream: BinaryIO) -> Iterator[bytes]:
+    with igzip.IGzipFile(fileobj=stream, mode="rb") as archive:
+        yield from iter(lambda: archive.read(CHUNK_BYTES), b"")
+
+
+def _unzipped(stream: BinaryIO) -> Iterator[bytes]:
+    with zipfile.ZipFile(stream) as archive:
+        for member in archive.infolist():
+            with archive.open(member) as text:
+                yield from iter(lambda text=text: text.read(CHUNK_BYTES), b"")  # type: ignore[misc]
+            yield b"\n"  # two members never share a line
+
+
+def _checked(chunks: Iterator[bytes], *, is_archive: bool = True) -> Iterator[bytes]:
+    """Refuse a page or a picture before anything of it is taken for documents."""
+    first = next(chunks, b"")
+    if _PAGE.match(first.removeprefix(codecs.BOM_UTF8)):
+        raise CorruptFileError("it is an HTML or XML page, no engagement data")
+    if not is_archive and not first.lstrip(_BLANK).startswith((b"{", b"[", codecs.BOM_UTF8)) and b"\0" in first:
+        raise CorruptFileError("it is neither an archive nor text")
+    yield first
+    yield from chunks
+
+
+def lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The lines of a text, each with its line break; a lone carriage return is blank space to JSON, no line break."""
+    rest: list[bytes] = []
+    for chunk in chunks:
+        head, newline, tail = chunk.rpartition(b"\n")
+        if newline:
+            yield from (line + b"\n" for line in b"".join([*rest, head]).split(b"\n"))
+            rest = [tail]
+        else:
+            rest.append(chunk)
+    last = b"".join(rest)
+    if last:
+        yield last
+
+
+def documents(text_lines: Iterable[bytes]) -> Iterator[Document]:
+    """Every document of a text, in order, numbered from 1.
+
+    What is no JSON comes out with its `problem`; a broken document ends where a new one evidently begins, so that it takes
+    no other along. Blank lines and byte order marks are no documents.
+    """
+    splitter = _Splitter()
+    number = 0
+    for piece in splitter.pieces(text_lines):
+        number += 1
+        yield _document(number, piece)
+
+
+def _document(number: int, raw: bytes) -> Document:
+    try:
+        value = parse(raw)
+    except _NOT_JSON as error:
+        return Document(number, raw, problem=_problem(error))
+    if not isinstance(value, dict):
+        return Document(number, raw, problem="it is valid JSON but no Engagement document: expected an object")
+    return Document(number, raw, value=value)
+
+
+class DuplicateNameError(ValueError):
+    """An object that names a field twice can't be read without loss."""
+
+
+_NOT_JSON = (ValueError, RecursionError)  # JSONDecodeError and UnicodeDecodeError are ValueErrors
+
+
+def _problem(error: Exception) -> str:
+    match error:
+        case UnicodeDecodeError():
+            return f"it is no UTF-8: byte {error.start} is invalid"
+        case RecursionError():
+            return "it is nested too deeply to be read"
+        case json.JSONDecodeError():
+            return f"it is no JSON: {error.msg} at character {error.pos}"
+        case _:
+            return f"it is no JSON that can be read without loss: {error}"
+
+
+def parse(raw: bytes) -> Any:
+    """The JSON value of a text: integers exact, other numbers with their spelling, no NaN, no name twice in one object."""
+    return _DECODER.decode(raw.decode("utf-8"))
+
+
+def _refused(constant: str) -> Any:
+    raise ValueError(f"{constant} is no JSON number")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise DuplicateNameError(f"an object names {twice[:80]!r} twice")
+    return value
+
+
+def _integer(literal: str) -> int | Decimal64:
+    # Python refuses integers of more than 4,300 digits; as a spelled number they stay exact
+    return int(literal) if len(literal) < 4000 else Decimal64(literal)
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_float=Decimal64, parse_int=_integer, parse_constant=_refused)
+
+# What the structure of a text hangs on: strings as a whole, then brackets, then a quote that nothing closes in its line.
+_TOKEN = re.compile(rb'"(?:[^"\\\n]|\\.)*"|[{}\[\]]|"')
+_EVIDENT_START = re.compile(rb'\{[ \t\r\n]*"dataType"')
+_GOES_ON = re.compile(rb'[ \t\r\n{}\[\]",:\-\d]|true\b|false\b|null\b')
+
+
+class _Splitter:
+    """Cuts lines into pieces that are one document each, broken ones included."""
+
+    def __init__(self) -> None:
+        self.pending: list[bytes] = []  # lines of a document that is still open
+        self.depth = 0
+
+    def pieces(self, text_lines: Iterable[bytes]) -> Iterator[bytes]:
+        for line in text_lines:
+            if self.pending:
+                yield from self._go_on(line)
+            else:
+                yield from self._begin(line)
+        yield from self._flush()
+
+    def _flush(self) -> Iterator[bytes]:
+        """Give up the open document."""
+        broken = b"".join(self.pending).strip(_BLANK)
+        self.pending, self.depth = [], 0
+        if broken:
+            yield broken
+
+    def _begin(self, line: bytes) -> Iterator[bytes]:
+        line = line.lstrip(_BLANK)
+        while line.startswith(codecs.BOM_UTF8):
+            line = line.removeprefix(codecs.BOM_UTF8).lstrip(_BLANK)
+        if not line:
+            return
+        if not line.startswith((b"{", b"[")):
+            yield from self._reject_until_start(line)
+        elif line.startswith(b'{"') and line.rstrip(_BLANK).endswith(b"}") and _is_json(line):
+            yield line.rstrip(_BLANK)  # the usual case, decided without the slower scan
+        else:
+            yield from self._scan(line)
+
+    def _reject_until_start(self, line: bytes) -> Iterator[bytes]:
+        start = _EVIDENT_START.search(line)
+        if start is None:
+            yield line.rstrip(_BLANK)
+        else:
+            yield line[: start.start()].rstrip(_BLANK)
+            yield from self._begin(line[start.start() :])
+
+    def _go_on(self, line: bytes) -> Iterator[bytes]:
+        starts_here = line.startswith(b"{") and (b'"dataType"' in line or b'"recordCollection"' in line)
+        if starts_here or not _GOES_ON.match(line):
+            yield from self._flush()
+            yield from self._begin(line)
+        elif line.lstrip(_BLANK).startswith(b'"dataType"') and b"".join(self.pending[-1:]).rstrip(_BLANK).endswith(b"{"):
+            yield from self._restart(line)
+        else:
+            yield from self._scan(line)
+
+    def _restart(self, line: bytes) -> Iterator[bytes]:
+        """A pretty-printed document begins with the last bracket before `line`; if another was open, that one was cut."""
+        last = self.pending.pop().rstrip(_BLANK)
+        self.pending.append(last[:-1])
+        yield from self._flush()
+        yield from self._begin(b"{\n")
+        yield from self._scan(line)
+
+    def _scan(self, line: bytes) -> Iterator[bytes]:
+        """Follow the brackets of a line from where the open document stands."""
+        for token in _TOKEN.finditer(line):
+            match token[0]:
+                case b"{" | b"[":
+                    self.depth += 1
+                case b"}" | b"]":
+                    self.depth -= 1
+                    if self.depth <= 0:
+                        yield from self._close(line, token.end())
+                        return
+                case b'"':  # a string may not run over the end of its line: this document is broken
+                    yield from self._break(line)
+                    return
+        self.pending.append(line)
+
+    def _close(self, line: bytes, end: int) -> Iterator[bytes]:
+        piece = b"".join([*self.pending, line[:end]]).strip(_BLANK)
+        self.pending, self.depth = [], 0
+        start = _EVIDENT_START.search(piece, 1)
+        if start is not None and not _is_json(piece):
+            yield piece[: start.start()].rstrip(_BLANK)
+            yield from self._begin(piece[start.start() :])
+        else:
+            yield piece
+        yield from self._begin(line[end:])
+
+    def _break(self, line: bytes) -> Iterator[bytes]:
+        start = _EVIDENT_START.search(line, 1)
+        end = len(line) if start is None else start.start()
+        piece = b"".join([*self.pending, line[:end]]).strip(_BLANK)
+        self.pending, self.depth = [], 0
+        yield piece
+        yield from self._begin(line[end:])
+
+
+def _is_json(text: bytes) -> bool:
+    try:
+        parse(text)
+    except _NOT_JSON:
+        return False
+    return True

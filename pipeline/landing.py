@@ -1,0 +1,114 @@
+"""The landing zone: every source file, kept as it was served, whole or not at all.
+
+A file lies at `landing/<day of its scope start>/<start of its digest>/<name>`: other contents under the same name never
+overwrite what is there, and a load that dies leaves nothing wrong behind.
+"""
+
+import hashlib
+import re
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import BinaryIO
+
+from pipeline.lake import Lake
+
+_SCOPE = re.compile(r"\.(\d{10,15})\.(\d{10,15})\.")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_COPY_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Staged:
+    """A file that has come in but is not yet known to be whole: where it waits, its size and its digest as served."""
+
+    path: str
+    bytes: int
+    sha256: str
+
+
+class _Digesting:
+    """A file open for writing that counts and digests what goes into it; `truncate(0)` and `seek(0)` start it anew."""
+
+    def __init__(self, out: BinaryIO) -> None:
+        self._out = out
+        self._digest = hashlib.sha256()
+        self.bytes = 0
+
+    def write(self, chunk: bytes) -> int:
+        self._digest.update(chunk)
+        self.bytes += len(chunk)
+        return self._out.write(chunk)
+
+    @property
+    def sha256(self) -> str:
+        return self._digest.hexdigest()
+
+
+def file_name(listed: str) -> str:
+    """The name under which tables and landing zone know a file: its base name, with the `.gz` that listings sometimes lack."""
+    name = listed.rstrip("/").rpartition("/")[2]
+    return name if name.endswith(".gz") else f"{name}.gz"
+
+
+def scope_of(name: str) -> tuple[datetime | None, datetime | None]:
+    """Start and end of the hour that a name such as `Engagement.<startMs>.<endMs>.part-00000-0.gz` tells, in UTC."""
+    found = _SCOPE.search(name)
+    if found is None:
+        return None, None
+    start, end = (_EPOCH + timedelta(milliseconds=int(part)) for part in found.groups())
+    return start, end
+
+
+def landed_path(lake: Lake, name: str, sha256: str) -> str:
+    """Where the file of that name and digest is kept."""
+    start, _ = scope_of(name)
+    return lake.path("landing", "undated" if start is None else f"{start:%Y-%m-%d}", sha256[:16], name)
+
+
+def stage(lake: Lake, source: BinaryIO) -> Staged:
+    """Copy a stream into the lake, beside the landing zone's files."""
+    with staging(lake) as (path, out):
+        digesting = _Digesting(out)
+        while chunk := source.read(_COPY_BYTES):
+            digesting.write(chunk)
+    return Staged(path, digesting.bytes, digesting.sha256)
+
+
+@contextmanager
+def staging(lake: Lake) -> Iterator[tuple[str, BinaryIO]]:
+    """A new file in the lake to write an incoming file to; it is gone again if the block fails."""
+    path = lake.path("landing", ".incoming", uuid.uuid4().hex)
+    lake.files.makedirs(path.rpartition("/")[0], exist_ok=True)
+    try:
+        with lake.files.open(path, "wb") as out:
+            yield path, out
+    except BaseException:
+        if lake.files.exists(path):
+            lake.files.rm_file(path)
+        raise
+
+
+def digest(lake: Lake, path: str) -> Staged:
+    """Size and digest of a file that has been written into the lake."""
+    sha256 = hashlib.sha256()
+    size = 0
+    with lake.files.open(path, "rb") as stored:
+        while chunk := stored.read(_COPY_BYTES):
+            sha256.update(chunk)
+            size += len(chunk)
+    return Staged(path, size, sha256.hexdigest())
+
+
+def keep(lake: Lake, staged: Staged, name: str) -> None:
+    """Give a staged file its place; a file of the same name and contents is already what it would be."""
+    target = landed_path(lake, name, staged.sha256)
+    lake.files.makedirs(target.rpartition("/")[0], exist_ok=True)
+    lake.files.mv(staged.path, target)
+
+
+def drop(lake: Lake, staged: Staged) -> None:
+    """Delete a staged file that is not to be kept."""
+    lake.files.rm_file(staged.path)

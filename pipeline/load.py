@@ -1,0 +1,319 @@
+"""Source files -> workers -> one commit, with a report whose counts add up."""
+
+import os
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from multiprocessing import get_context
+from typing import Any
+
+import fsspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+from filelock import FileLock, Timeout
+
+from pipeline import schema
+from pipeline.deliveries import Deliveries, Replaced
+from pipeline.errors import LakeError, SettingsError
+from pipeline.ingest import Incoming, Ingested, Outcome, ingest
+from pipeline.lake import LEDGER, Change, Lake, Snapshot, rows_of
+from pipeline.landing import file_name, landed_path, scope_of
+from pipeline.warehouse import publish
+
+LedgerRow = dict[str, Any]
+Progress = Callable[[Outcome], None]
+
+_SOURCE_SUFFIXES = (".gz", ".zip", ".json", ".jsonl", ".ndjson")
+_UNIT_BYTES = 8 << 20  # of compressed source files that a worker takes at a time
+_ALONE_BYTES = 1 << 20  # less than that to load is not worth the start of other processes
+_LEDGER_FILES = 24  # so many Parquet files of the ledger are merged into one
+
+
+@dataclass
+class Report:
+    """What a load did: every file that it met is in one of the three counts of files."""
+
+    loaded: int = 0
+    unchanged: int = 0
+    rejected: dict[str, str] = field(default_factory=dict)
+    conversations: int = 0
+    messages: int = 0
+    transfers: int = 0
+    rejects: int = 0
+    superseded: int = 0
+    unknown_fields: set[str] = field(default_factory=set)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing was set aside."""
+        return not self.rejected and not self.rejects
+
+    def count(self, outcome: Outcome) -> None:
+        """Add one file."""
+        if outcome.status == "unchanged":
+            self.unchanged += 1
+        elif outcome.status == "rejected":
+            self.rejected[outcome.name] = outcome.reason or ""
+        else:
+            self.loaded += 1
+            self.conversations += outcome.conversations
+            self.messages += outcome.messages
+            self.transfers += outcome.transfers
+            self.rejects += outcome.rejects
+            self.unknown_fields |= outcome.unknown_fields
+
+
+def find_files(paths: Iterable[str]) -> list[str]:
+    """The source files that paths, folders, globs and URLs name, in the order given; a folder's are sorted.
+
+    Of a folder, whatever depth, those count whose name ends as a source file's does, or begins with `Engagement.`.
+
+    Raises:
+        LakeError: a path leads to nothing.
+    """
+    found: dict[str, None] = {}
+    for path in paths:
+        files, root = fsspec.core.url_to_fs(path)
+        if any(sign in root for sign in "*?[") and not files.exists(root):
+            names = [name for name in files.glob(root) if files.isfile(name)]
+        elif files.isdir(root):
+            names = [name for name in files.find(root) if _is_source(name.rpartition("/")[2])]
+        else:
+            names = [root] if files.exists(root) else []
+        if not names:
+            raise LakeError(f"{path}: there is no source file; expected a file, a folder or a pattern that matches some")
+        found.update(dict.fromkeys(files.unstrip_protocol(name) for name in sorted(names)))
+    return list(found)
+
+
+def _is_source(name: str) -> bool:
+    return name.endswith(_SOURCE_SUFFIXES) or name.startswith("Engagement.")
+
+
+@contextmanager
+def writing(lake: Lake, on_wait: Callable[[str], None] | None = None) -> Iterator[None]:
+    """Hold the lake for writing; a second writer waits for the first, readers never do."""
+    if not lake.is_local:
+        yield
+        return
+    lake.files.makedirs(lake.root, exist_ok=True)
+    lock = FileLock(lake.lock_path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        if on_wait:
+            on_wait(f"{lake.uri} is being written by another run; waiting for it to finish")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def load(
+    lake: Lake,
+    incoming: list[Incoming],
+    *,
+    workers: int | None = None,
+    report: Report | None = None,
+    progress: Progress | None = None,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Report:
+    """Load source files; the caller holds `writing`.
+
+    Files of one name count in the order given, the last one stands; all others become visible together. What was done is
+    added to `report`, which is returned.
+    """
+    lake.create()
+    done = Report() if report is None else report
+    for wave in _waves(incoming):
+        _load_wave(lake, wave, workers or os.cpu_count() or 1, progress, now, done)
+    publish(lake)
+    return done
+
+
+def loaded_names(lake: Lake, account_id: str) -> set[str]:
+    """Names of the files of that account that are loaded; one whose account is not known counts for every account."""
+    rows = _Ledger(lake, lake.snapshot()).rows
+    return {row["name"] for row in rows if row["status"] == "loaded" and row["account_id"] in (account_id, None)}
+
+
+def _waves(incoming: list[Incoming]) -> Iterator[list[Incoming]]:
+    """Split so that no name comes twice in one wave."""
+    by_name: dict[str, list[Incoming]] = defaultdict(list)
+    for item in incoming:
+        by_name[item.name].append(item)
+    for turn in range(max(map(len, by_name.values()), default=0)):
+        yield [items[turn] for items in by_name.values() if turn < len(items)]
+
+
+def _load_wave(
+    lake: Lake, wave: list[Incoming], workers: int, progress: Progress | None, now: Callable[[], datetime], report: Report
+) -> None:
+    snapshot = lake.snapshot()
+    ledger = _Ledger(lake, snapshot)
+    downloaded_at = now()
+    ingested = _run(lake, [replace(item, known=ledger.known(item.name)) for item in wave], workers, progress)
+    for outcome in ingested.outcomes:
+        report.count(outcome)
+    fresh = [outcome for outcome in ingested.outcomes if outcome.status != "unchanged"]
+    replaced = [item for outcome in fresh if (item := ledger.enter(outcome, downloaded_at, now())) is not None]
+    if not fresh or not ledger.changed:
+        return
+    changes = {name: Change(add=list(ingested.written[name])) for name in schema.TABLES}
+    deliveries = Deliveries(lake, snapshot, ledger.scopes())
+    withdrawn = deliveries.withdrawn_files(changes["conversations"].add, replaced)
+    if withdrawn:
+        again = _run(lake, ledger.landed(withdrawn), workers, None)
+        for name, files in again.written.items():
+            changes[name].add += files
+        replaced += [Replaced(name, None, whatever_account=True) for name in withdrawn]
+    report.superseded += deliveries.settle(changes, replaced)
+    changes[LEDGER] = ledger.change()
+    lake.commit(changes, snapshot)
+
+
+class _Ledger:
+    """The table `files` while a load changes it."""
+
+    def __init__(self, lake: Lake, snapshot: Snapshot) -> None:
+        self.lake = lake
+        self.paths = snapshot.paths[LEDGER]
+        self.rows: list[LedgerRow] = [row for path in self.paths for row in self._read(path)]
+        self.by_name: dict[str, list[LedgerRow]] = defaultdict(list)
+        for row in self.rows:
+            self.by_name[row["name"]].append(row)
+        self.added: list[LedgerRow] = []
+        self.obsolete: list[LedgerRow] = []
+
+    @property
+    def changed(self) -> bool:
+        return bool(self.added)
+
+    def _read(self, path: str) -> list[LedgerRow]:
+        with self.lake.files.open(self.lake.path(LEDGER, path), "rb") as stored:
+            return pq.read_table(stored).to_pylist()
+
+    def known(self, name: str) -> frozenset[str]:
+        """Digests of the loaded files of that name."""
+        return frozenset(row["sha256"] for row in self.by_name[name] if row["status"] == "loaded")
+
+    def enter(self, outcome: Outcome, downloaded_at: datetime, loaded_at: datetime) -> Replaced | None:
+        """Put a file's row in place of the one of the same account and name; says which rows of the tables that replaces.
+
+        A broken file never replaces a good one. Files without a known account are taken for the only one of their name.
+        """
+        same_name = self.by_name[outcome.name]
+        same = [row for row in same_name if outcome.account_id in (None, row["account_id"]) or row["account_id"] is None]
+        former = same[0] if len(same) == 1 else next((row for row in same if row["account_id"] == outcome.account_id), None)
+        if outcome.status == "rejected" and former is not None and former["status"] == "loaded":
+            return None
+        if former is not None:
+            self.obsolete.append(former)
+        self.added.append(_ledger_row(outcome, downloaded_at, loaded_at))
+        if former is None or former["status"] != "loaded":
+            return None
+        return Replaced(outcome.name, former["account_id"], whatever_account=len(same_name) == 1)
+
+    def scopes(self) -> pa.Table:
+        """Name and scope start of every source file."""
+        rows = self.rows + self.added
+        columns = {"name": schema.TEXT, "scope_start_time": schema.TIME}
+        return pa.table({name: pa.array([row[name] for row in rows], kind) for name, kind in columns.items()})
+
+    def landed(self, names: list[str]) -> list[Incoming]:
+        """Loaded files, to be read once more from the landing zone."""
+        return [
+            Incoming(
+                name=row["name"],
+                url=self.lake.files.unstrip_protocol(landed_path(self.lake, row["name"], row["sha256"])),
+                account_id=row["account_id"],
+                scope_start=row["scope_start_time"],
+                scope_end=row["scope_end_time"],
+            )
+            for name in names
+            for row in self.by_name[name]
+            if row["status"] == "loaded"
+        ]
+
+    def change(self) -> Change:
+        """Append the new rows; write the ledger anew if rows of it go or its files have become many."""
+        if not self.obsolete and len(self.paths) < _LEDGER_FILES:
+            return Change(add=[self.lake.write(LEDGER, rows_of(self.added, schema.FILES))])
+        gone = {id(row) for row in self.obsolete}
+        kept = [row for row in self.rows if id(row) not in gone] + self.added
+        return Change(add=[self.lake.write(LEDGER, rows_of(kept, schema.FILES))], remove=list(self.paths))
+
+
+def _ledger_row(outcome: Outcome, downloaded_at: datetime, loaded_at: datetime) -> LedgerRow:
+    return {
+        "account_id": outcome.account_id,
+        "name": outcome.name,
+        "scope_start_time": outcome.scope_start,
+        "scope_end_time": outcome.scope_end,
+        "status": outcome.status,
+        "reason": outcome.reason,
+        "bytes": outcome.staged.bytes,
+        "sha256": outcome.staged.sha256,
+        "documents": outcome.documents,
+        "conversations": outcome.conversations,
+        "messages": outcome.messages,
+        "transfers": outcome.transfers,
+        "rejects": outcome.rejects,
+        "schema_versions": sorted(outcome.schema_versions),
+        "unknown_fields": sorted(outcome.unknown_fields),
+        "downloaded_at": downloaded_at,
+        "loaded_at": loaded_at,
+    }
+
+
+def _run(lake: Lake, incoming: list[Incoming], workers: int, progress: Progress | None) -> Ingested:
+    """Spread the files over workers, in this process if there is little to do."""
+    sized = [(item, _size(item)) for item in incoming]
+    done = Ingested()
+    if workers == 1 or len(incoming) == 1 or sum(size for _, size in sized) < _ALONE_BYTES:
+        for item in incoming:
+            _gather(done, ingest(lake.uri, [item]), progress)
+        return done
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        for future in _submitted(pool, lake.uri, sized):
+            _gather(done, future.result(), progress)
+    return done
+
+
+def _submitted(pool: Executor, lake_uri: str, sized: list[tuple[Incoming, int]]) -> Iterator[Future[Ingested]]:
+    units: list[list[Incoming]] = [[]]
+    held = 0
+    for item, size in sorted(sized, key=lambda pair: (pair[0].scope_start or scope_of(pair[0].name)[0] or datetime.min.replace(tzinfo=UTC), pair[0].name)):
+        if units[-1] and held + size > _UNIT_BYTES:
+            units.append([])
+            held = 0
+        units[-1].append(item)
+        held += size
+    return as_completed([pool.submit(ingest, lake_uri, unit) for unit in units])
+
+
+def _gather(done: Ingested, part: Ingested, progress: Progress | None) -> None:
+    done.outcomes += part.outcomes
+    for name, files in part.written.items():
+        done.written[name] += files
+    if progress:
+        for outcome in part.outcomes:
+            progress(outcome)
+
+
+def _size(item: Incoming) -> int:
+    if item.staged is not None:
+        return item.staged.bytes
+    if item.url is None:
+        raise SettingsError(f"{item.name}: nowhere to read it from")
+    files, path = fsspec.core.url_to_fs(item.url)
+    return int(files.size(path) or 0)
+
+
+def incoming_from(urls: Iterable[str]) -> list[Incoming]:
+    """Files at hand as a load takes them."""
+    return [Incoming(name=file_name(url), url=url) for url in urls]

@@ -1,0 +1,104 @@
+"""What a run says while it works and when it is done, for standard error: bars on a terminal only, the summary always."""
+
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from pipeline.ingest import Outcome
+from pipeline.load import Report
+
+_SHOWN = 20  # set-aside files that a summary names; `lakehouse status` names all
+
+
+class _Bars:
+    """Bars on standard error that are gone when the work is done; nothing where that is no terminal."""
+
+    def __init__(self) -> None:
+        console = Console(stderr=True)
+        self._bars = Progress(
+            TextColumn("{task.description:<11}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("files"),
+            TextColumn("{task.fields[note]}"),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._bars.stop()
+
+
+class LoadProgress(_Bars):
+    """A bar of files loaded, with the rows so far."""
+
+    def __init__(self, total: int | None = None) -> None:
+        super().__init__()
+        self._rows = 0
+        self._loading = self._bars.add_task("loading", total=total, note="", visible=total is not None)
+
+    def loaded(self, outcome: Outcome) -> None:
+        """One more file is through."""
+        self._rows += outcome.conversations + outcome.messages + outcome.transfers
+        self._bars.update(self._loading, advance=1, note=f"{self._rows:,} rows")
+
+
+class SyncProgress(LoadProgress):
+    """A bar of files downloaded above the one of files loaded."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._downloading = self._bars.add_task("downloading", total=None, note="")
+
+    @property
+    def hooks(self) -> dict[str, Any]:
+        """What `sync` calls on its way."""
+        return {"on_listed": self._listed, "on_downloaded": self._downloaded, "progress": self.loaded}
+
+    def _listed(self, listed: int, wanted: int) -> None:
+        self._bars.update(self._downloading, total=wanted, note=f"of {listed:,} listed")
+        self._bars.update(self._loading, total=wanted, visible=True)
+
+    def _downloaded(self, _: object) -> None:
+        self._bars.update(self._downloading, advance=1)
+
+
+def summary(report: Report) -> Iterator[str]:
+    """What a run did, in lines whose counts add up, with every kind of thing that needs a look."""
+    listed = getattr(report, "listed", None)
+    failed: dict[str, str] = getattr(report, "failed", {})
+    if listed is not None:
+        known = f", {report.known:,} of them in the lake already" if report.known else ""  # type: ignore[attr-defined]
+        yield f"{listed:,} files listed{known}"
+    yield (
+        f"{report.loaded:,} files loaded: {report.conversations:,} conversations, {report.messages:,} messages, "
+        f"{report.transfers:,} transfers"
+    )
+    if report.unchanged:
+        yield f"{report.unchanged:,} files unchanged"
+    if report.superseded:
+        yield f"{report.superseded:,} deliveries of a conversation superseded by another"
+    if report.unknown_fields:
+        yield f"fields without a column, kept in extra: {', '.join(sorted(report.unknown_fields))}"
+    if report.rejects:
+        yield f"{report.rejects:,} documents set aside: see the table rejects"
+    yield from _named("rejected as a whole", report.rejected)
+    yield from _named("could not be had", failed)
+
+
+def _named(what: str, files: dict[str, str]) -> Iterator[str]:
+    if files:
+        yield f"{len(files):,} files {what}; the next sync fetches them again:"
+    for name, reason in list(files.items())[:_SHOWN]:
+        yield f"  {name}: {reason}"
+    if len(files) > _SHOWN:
+        yield f"  and {len(files) - _SHOWN:,} more; lakehouse status names them"

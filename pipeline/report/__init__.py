@@ -1,0 +1,8 @@
+"""The report: one HTML file with the lake's main figures, readable offline, on a phone and in print.
+
+`figures` reads the views, `charts` describes the drawings, `page` puts both into `page.html.jinja` and writes the file.
+"""
+
+from pipeline.report.page import write_report
+
+__all__ = ["write_report"]

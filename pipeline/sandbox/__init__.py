@@ -1,0 +1,20 @@
+"""The Data Access API on loopback, with made-up accounts: for trying out, for tests and for benchmarks."""
+
+from pipeline.sandbox.account import Account, demo_accounts
+from pipeline.sandbox.keys import Credentials, credentials_for
+from pipeline.sandbox.routes import Request
+from pipeline.sandbox.server import Answer, Sandbox
+from pipeline.sandbox.traffic import documents, file_bytes, hour_file_names
+
+__all__ = [
+    "Account",
+    "Answer",
+    "Credentials",
+    "Request",
+    "Sandbox",
+    "credentials_for",
+    "demo_accounts",
+    "documents",
+    "file_bytes",
+    "hour_file_names",
+]

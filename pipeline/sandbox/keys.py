@@ -1,0 +1,118 @@
+"""The sandbox's credentials, and the check that a request is signed with them: OAuth 1.0a with HMAC-SHA1."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from threading import Lock
+from typing import Any
+
+from oauthlib.oauth1 import SIGNATURE_HMAC_SHA1, RequestValidator, ResourceEndpoint
+
+# How far a request's timestamp may be off the clock: whoever signs must have the right time.
+CLOCK_TOLERANCE_SECONDS = 300
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """The four secrets of a made-up account. They open nothing but a sandbox, and still do not print."""
+
+    account_id: str
+    app_key: str = field(repr=False)
+    app_secret: str = field(repr=False)
+    access_token: str = field(repr=False)
+    access_token_secret: str = field(repr=False)
+
+
+def credentials_for(account_id: str) -> Credentials:
+    """The sandbox's credentials of an account: always the same, and obviously made up."""
+
+    def made_up(what: str) -> str:
+        return f"sandbox{what}{sha256(f'{what} {account_id}'.encode()).hexdigest()[:16]}"
+
+    return Credentials(account_id, made_up("key"), made_up("secret"), made_up("token"), made_up("tokensecret"))
+
+
+class Gate:
+    """Lets requests through that are signed with the credentials of an account, each signature once."""
+
+    def __init__(self, account_ids: Iterable[str]) -> None:
+        """Know the keys of these accounts."""
+        self._validator = _Validator(account_ids)
+        self._endpoint = ResourceEndpoint(self._validator)
+
+    def account_of(self, method: str, url: str, headers: Mapping[str, str]) -> str | None:
+        """The account whose keys signed a request; None: unknown, wrong, used before or of another time."""
+        try:
+            is_valid, request = self._endpoint.validate_protected_resource_request(
+                url, http_method=method, headers=dict(headers), realms=[]
+            )
+        except ValueError:
+            # A query that is no query, or an Authorization header that is none.
+            return None
+        return self._validator.account_by_key.get(request.client_key) if is_valid else None
+
+
+class _Validator(RequestValidator):
+    """What oauthlib asks us while it verifies a signature."""
+
+    enforce_ssl = False
+    timestamp_lifetime = CLOCK_TOLERANCE_SECONDS
+    allowed_signature_methods = (SIGNATURE_HMAC_SHA1,)
+    nonce_length = client_key_length = access_token_length = (1, 256)
+    dummy_client = dummy_access_token = "nobody"  # noqa: S105 -- a name for the unknown
+
+    def __init__(self, account_ids: Iterable[str]) -> None:
+        super().__init__()
+        self._by_key = {(known := credentials_for(account_id)).app_key: known for account_id in account_ids}
+        self.account_by_key = {key: known.account_id for key, known in self._by_key.items()}
+        self._seen: set[tuple[str, str, str, str]] = set()
+        self._lock = Lock()
+
+    def check_nonce(self, nonce: str) -> bool:
+        return self._is_short(nonce)
+
+    def check_client_key(self, client_key: str) -> bool:
+        return self._is_short(client_key)
+
+    def check_access_token(self, request_token: str) -> bool:
+        return self._is_short(request_token)
+
+    def _is_short(self, value: str) -> bool:
+        return 1 <= len(value) <= 256
+
+    def validate_timestamp_and_nonce(  # noqa: PLR0913, PLR0917 -- oauthlib's signature
+        self,
+        client_key: str,
+        timestamp: str,
+        nonce: str,
+        request: Any,
+        request_token: str | None = None,
+        access_token: str | None = None,
+    ) -> bool:
+        del request, request_token
+        used = (client_key, timestamp, nonce, access_token or "")
+        with self._lock:
+            if used in self._seen:
+                return False
+            self._seen.add(used)
+            return True
+
+    def validate_client_key(self, client_key: str, request: Any) -> bool:
+        del request
+        return client_key in self._by_key
+
+    def validate_access_token(self, client_key: str, token: str, request: Any) -> bool:
+        del request
+        return client_key in self._by_key and self._by_key[client_key].access_token == token
+
+    def validate_realms(self, client_key: str, token: str, request: Any, uri: Any = None, realms: Any = None) -> bool:
+        del client_key, token, request, uri, realms
+        return True
+
+    def get_client_secret(self, client_key: str, request: Any) -> str:
+        del request
+        return self._by_key[client_key].app_secret if client_key in self._by_key else "none"
+
+    def get_access_token_secret(self, client_key: str, token: str, request: Any) -> str:
+        del token, request
+        return self._by_key[client_key].access_token_secret if client_key in self._by_key else "none"

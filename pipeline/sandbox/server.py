@@ -1,0 +1,253 @@
+"""The Data Access API over HTTP on loopback."""
+
+import logging
+import socket
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Lock, Thread
+from time import sleep
+from types import TracebackType
+from typing import Self
+
+import orjson
+
+from pipeline.sandbox import answers
+from pipeline.sandbox.account import HOUR_MS, Account, demo_accounts
+from pipeline.sandbox.avro import engagement_schema
+from pipeline.sandbox.keys import Credentials, Gate, credentials_for
+from pipeline.sandbox.routes import Request, understand
+from pipeline.sandbox.traffic import file_bytes, hour_file_names
+
+RETENTION = timedelta(days=30)
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What goes back to the client."""
+
+    status: int
+    body: bytes
+    content_type: str = "application/json"
+
+
+Tamper = Callable[[Request, Answer, BaseHTTPRequestHandler], bool]
+
+
+class Sandbox:
+    """A Data Access API on 127.0.0.1 with made-up accounts; as a context manager it runs in a thread of its own.
+
+    Signatures are checked against the real clock, since clients sign with it, also where `now` is another time.
+
+    Args:
+        accounts: whom to serve; None for the two of the demo.
+        port: 0 takes a free one.
+        now: the time (aware) that decides which files are there already and which are deleted: a moment that stands
+            still, or a function that gives one. None is the real clock.
+        delay_seconds: waits this long before each answer, as a network would.
+        tamper: called with every request before its answer is sent. It may send something else instead through the
+            handler, or nothing at all, and then returns True.
+    """
+
+    def __init__(
+        self,
+        accounts: Iterable[Account] | None = None,
+        *,
+        port: int = 0,
+        now: datetime | Callable[[], datetime] | None = None,
+        delay_seconds: float = 0.0,
+        tamper: Tamper | None = None,
+    ) -> None:
+        """Take the port; nothing is answered yet."""
+        self.accounts = {account.account_id: account for account in (demo_accounts() if accounts is None else accounts)}
+        self.delay_seconds = delay_seconds
+        self.tamper = tamper
+        self.requests: list[Request] = []
+        self._now = now
+        self._gate = Gate(self.accounts)
+        self._server = _Server(self, port)
+        self._thread: Thread | None = None
+
+    @property
+    def base_url(self) -> str:
+        """Scheme, host and port, without a slash at the end: what `LP_BASE_URL` wants."""
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def credentials(self, account_id: str) -> Credentials:
+        """The four secrets of an account that is served here."""
+        return credentials_for(self.accounts[account_id].account_id)
+
+    def now(self) -> datetime:
+        """The sandbox's time."""
+        if self._now is None:
+            return datetime.now(UTC)
+        return self._now() if callable(self._now) else self._now
+
+    def count(self, kind: str) -> int:
+        """How many requests of a kind have come in so far, refused ones included."""
+        return sum(request.kind == kind for request in self.requests)
+
+    def serve(self) -> None:
+        """Serve in this thread until it is interrupted, then close."""
+        try:
+            self._server.serve_forever()
+        except KeyboardInterrupt:
+            pass
+        finally:
+            self._server.server_close()
+
+    def __enter__(self) -> Self:
+        """Start to serve."""
+        self._thread = Thread(target=self._server.serve_forever, args=(0.02,), name="sandbox", daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Stop, and cut the connections that clients keep open."""
+        self._server.shutdown()
+        if self._thread is not None:
+            self._thread.join()
+        self._server.server_close()
+
+    def answer(self, request: Request, signed_by: str | None) -> Answer:
+        """What the API says to a request that was signed with the keys of `signed_by`; None: not validly signed."""
+        if request.method != "GET":
+            return self._refuse(HTTPStatus.METHOD_NOT_ALLOWED)
+        if signed_by is None:
+            return self._error(HTTPStatus.UNAUTHORIZED, "Unauthorized request", answers.UNAUTHORIZED)
+        if request.account_id is not None and request.account_id != signed_by:
+            return self._error(HTTPStatus.FORBIDDEN, "Unauthorized request", answers.UNAUTHORIZED)
+        return self._serve(self.accounts[signed_by], request)
+
+    def _serve(self, account: Account, request: Request) -> Answer:
+        if request.kind == "base":
+            return Answer(HTTPStatus.OK, answers.base_resource(account.account_id, self.base_url))
+        if request.kind == "schema":
+            return Answer(HTTPStatus.OK, orjson.dumps(engagement_schema(is_tagged=account.is_tagged)))
+        if request.kind == "listing" and request.start_ms is not None and request.end_ms is not None:
+            return self._list(account, request.start_ms, request.end_ms)
+        if request.kind == "download" and request.file_name is not None:
+            return self._download(account, request.file_name)
+        return self._refuse(HTTPStatus.NOT_FOUND if request.kind == "other" else HTTPStatus.BAD_REQUEST)
+
+    def _list(self, account: Account, start_ms: int, end_ms: int) -> Answer:
+        earliest, latest = self._hours_kept()
+        first = max(-(-start_ms // HOUR_MS) * HOUR_MS, earliest)
+        names = [
+            name
+            for hour in range(first, min(end_ms, latest), HOUR_MS)
+            for name in hour_file_names(account, datetime.fromtimestamp(hour / 1000, UTC))
+        ]
+        if not names:
+            return self._error(HTTPStatus.NOT_FOUND, "No Available Files", answers.NO_FILES)
+        return Answer(HTTPStatus.OK, answers.listing(account.account_id, self.base_url, names))
+
+    def _download(self, account: Account, name: str) -> Answer:
+        earliest, latest = self._hours_kept()
+        try:
+            start_ms = int(name.split(".")[1])
+            body = file_bytes(account, name) if earliest <= start_ms < latest else b""
+        except (FileNotFoundError, IndexError, ValueError):
+            body = b""
+        if not body:
+            return self._error(HTTPStatus.NOT_FOUND, "No Available Files", answers.NO_FILES)
+        return Answer(HTTPStatus.OK, body, "application/octet-stream")
+
+    def _hours_kept(self) -> tuple[int, int]:
+        """Epoch milliseconds: starts of the oldest hour that is still kept, and of the first that has no file yet."""
+        now_ms = int(self.now().timestamp() * 1000)
+        # A file is made when its hour is over, and kept for the retention from then on.
+        made_after = now_ms - int(RETENTION.total_seconds() * 1000)
+        return made_after // HOUR_MS * HOUR_MS, now_ms // HOUR_MS * HOUR_MS
+
+    def _refuse(self, status: HTTPStatus) -> Answer:
+        return self._error(
+            status, "This request is not supported, verify request headers and method", answers.UNSUPPORTED
+        )
+
+    def _error(self, status: HTTPStatus, message: str, code: int) -> Answer:
+        return Answer(status, answers.error(message, code, self.now()))
+
+    def signer(self, method: str, url: str, headers: dict[str, str]) -> str | None:
+        """The account whose keys signed a request, None where it is not validly signed."""
+        return self._gate.account_of(method, url, headers)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server_version = "EngagementSandbox"
+    disable_nagle_algorithm = True
+    timeout = 60
+    server: "_Server"
+
+    def do_GET(self) -> None:
+        """Answer any request: other methods are led here too, to be refused in the API's own words."""
+        sandbox = self.server.sandbox
+        length = self.headers.get("Content-Length", "0")
+        self.rfile.read(int(length) if length.isdigit() else 0)
+        request = understand(self.command, self.path)
+        with self.server.lock:
+            sandbox.requests.append(request)
+        url = f"http://{self.headers.get('Host', '')}{self.path}"
+        answer = sandbox.answer(request, sandbox.signer(self.command, url, dict(self.headers.items())))
+        _LOG.debug("%s %s -> %s, %d bytes", request.method, request.path, answer.status, len(answer.body))
+        if sandbox.delay_seconds:
+            sleep(sandbox.delay_seconds)
+        if sandbox.tamper is None or not sandbox.tamper(request, answer, self):
+            self.send(answer)
+
+    do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = do_OPTIONS = do_GET  # noqa: N815
+
+    def send(self, answer: Answer) -> None:
+        """Send an answer whole."""
+        self.send_response(answer.status)
+        self.send_header("Content-Type", answer.content_type)
+        self.send_header("Content-Length", str(len(answer.body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(answer.body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- the name of the base class
+        """Nothing: what is worth a line goes to `logging`, without the query and the headers."""
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, sandbox: Sandbox, port: int) -> None:
+        self.sandbox = sandbox
+        self.lock = Lock()
+        self._open: set[socket.socket] = set()
+        super().__init__(("127.0.0.1", port), _Handler)
+
+    def process_request(self, request: socket.socket, client_address: object) -> None:  # type: ignore[override]
+        """Remember the connection, so that `server_close` can end it."""
+        with self.lock:
+            self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: socket.socket) -> None:  # type: ignore[override]
+        """Forget the connection."""
+        with self.lock:
+            self._open.discard(request)
+        super().shutdown_request(request)
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Note a client that went away, and anything else with its traceback, at debug level."""
+        del request, client_address
+        _LOG.debug("connection ended", exc_info=True)
+
+    def server_close(self) -> None:
+        """Close, with the connections that are still open."""
+        super().server_close()
+        with self.lock:
+            for connection in self._open:
+                with suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)

@@ -1,0 +1,190 @@
+"""The tables of the lake: every column with its type, its source field and a sentence.
+
+This is the only place where a column is declared. Times are microsecond timestamps in UTC; ids are text, except skills and
+campaigns; what the API sends as null or leaves out is NULL. Sources are sections of the vendor's Engagement page.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import pyarrow as pa
+
+TIME = pa.timestamp("us", tz="UTC")
+TEXT = pa.string()
+BIGINT = pa.int64()
+INTEGER = pa.int32()
+DOUBLE = pa.float64()
+BOOLEAN = pa.bool_()
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: `field` is the API's name of it, None where we derive the value; `container` is the field it is inside of."""
+
+    name: str
+    type: pa.DataType
+    about: str
+    field: str | None = None
+    container: str | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table: its grain, its columns in order, and the columns that a reader may select rows by."""
+
+    name: str
+    grain: str
+    columns: tuple[Column, ...]
+    partitioned: bool = True
+
+    @cached_property
+    def arrow_schema(self) -> pa.Schema:
+        """All columns, `date` included."""
+        return pa.schema([(column.name, column.type) for column in self.columns])
+
+    @cached_property
+    def file_schema(self) -> pa.Schema:
+        """What one Parquet file holds: all columns but the partition's, which is in the file's path."""
+        return pa.schema([field for field in self.arrow_schema if not (self.partitioned and field.name == "date")])
+
+
+ACCOUNT_ID = Column("account_id", TEXT, "The LivePerson account: from the document, else the account the file was listed for.")
+CONVERSATION_ID = Column("conversation_id", TEXT, "Unique conversation identifier; never NULL.", "conversationId")
+DATE = Column("date", pa.date32(), "UTC date of the conversation's start; the partition of all three tables.")
+SOURCE_FILE = Column("source_file", TEXT, "Base name of the source file, as listed.")
+DELIVERY = Column(
+    "delivery",
+    INTEGER,
+    "1-based place of the conversation in its source file; with account, conversation and source file it names one delivery.",
+)
+EXTRA = Column("extra", TEXT, "JSON object of what fits no column, by the API's field name, tags removed; NULL when empty.")
+
+CONVERSATIONS = Table(
+    "conversations",
+    "one row per conversation",
+    (
+        ACCOUNT_ID,
+        CONVERSATION_ID,
+        DATE,
+        Column("type", TEXT, "LIVE_CHAT or MESSAGING.", "type"),
+        Column("conversation_start_time", TIME, "The visitor entered the queue.", "conversationStartTime"),
+        Column("interaction_start_time", TIME, "Connection to an agent; NULL: never connected.", "interactionStartTime"),
+        Column("conversation_end_time", TIME, "The conversation ended.", "conversationEndTime"),
+        Column("consumer_id", TEXT, "Unique consumer identifier; NULL for most chats.", "consumerId"),
+        Column("is_interactive", BOOLEAN, "The visitor wrote a line.", "isInteractive"),
+        Column("source_origin", TEXT, "Source of the conversation, such as Web.", "sourceOrigin"),
+        Column("source_device", TEXT, "NA, DESKTOP, TABLET or MOBILE.", "sourceDevice"),
+        Column("end_reason_id", INTEGER, "Why it ended; labels in the table `end_reason`.", "endReasonId"),
+        Column("campaign_id", BIGINT, "Campaign, from campaignData.", "campaignId", "campaignData"),
+        Column("campaign_engagement_id", BIGINT, "Engagement of the campaign, from campaignData.", "campaignEngagementId", "campaignData"),
+        Column("agent_id", TEXT, "The conversation's last agent.", "agentId"),
+        Column("skill_id", BIGINT, "The conversation's last skill.", "skillId"),
+        Column("skills", pa.list_(BIGINT), "All skills of the conversation, in the order sent.", "skills"),
+        Column("start_reason_id", INTEGER, "Why it started; labels in the table `start_reason`.", "startReasonId"),
+        Column("start_page", TEXT, "Title of the page on which it started.", "startPage"),
+        Column("start_url", TEXT, "Address of that page.", "startUrl"),
+        Column("mcs", DOUBLE, "Meaningful Connection Score.", "mcs"),
+        Column("queue_start_time", TIME, "The visitor asked for a conversation.", "queueStartTime"),
+        Column("queue_end_time", TIME, "The visitor was connected to an agent.", "queueEndTime"),
+        Column("secure_forms", TEXT, "JSON array of the secure forms, tags removed; NULL where there is none.", "secureForms"),
+        Column("visit_id", TEXT, "The visitor's session, from the header.", "visitId", "header"),
+        Column("visitor_id", TEXT, "The visitor, from the header.", "visitorId", "header"),
+        Column("context_id", TEXT, "Context, from the header.", "contextId", "header"),
+        Column("schema_version", TEXT, "Version of the vendor's schema, from metaData."),
+        SOURCE_FILE,
+        EXTRA,
+        DELIVERY,
+    ),
+)
+
+MESSAGES = Table(
+    "messages",
+    "one row per line of a transcript",
+    (
+        ACCOUNT_ID,
+        CONVERSATION_ID,
+        DATE,
+        Column("position", INTEGER, "0-based place in the transcript."),
+        Column("timestamp", TIME, "The message was published.", "timestamp"),
+        Column("sent_by", TEXT, "Name of the visitor, nickname of the agent, or info for a control line.", "by"),
+        Column("type", TEXT, "0 visitor, 1 agent, 2 control, 3 agent URL, 4 agent HTML, 5 agent comment.", "type"),
+        Column("control_type", TEXT, "Type of predefined content.", "controlType"),
+        Column("agent_id", TEXT, "The agent who published it.", "agentId"),
+        Column("content_format", TEXT, "NA, TEXT_PLAIN, IMG, TEXT_HTML, LINK or HOSTED_FILE.", "contentFormat"),
+        Column("text", TEXT, "The message as it was sent.", "text"),
+        Column("message_id", TEXT, "Unique message identifier.", "messageId"),
+        Column("dialog_id", TEXT, "The dialog within the conversation.", "dialogId"),
+        Column("file_caption", TEXT, "Text attached to a file, from fileData.", "caption", "fileData"),
+        Column("file_type", TEXT, "JPG, PNG, GIF, TXT or PDF, from fileData.", "fileType", "fileData"),
+        Column("link_url", TEXT, "Where the linked file is, from linkData.", "externalFileLink", "linkData"),
+        Column("link_file_type", TEXT, "Type of the linked file, from linkData.", "fileType", "linkData"),
+        Column("link_caption", TEXT, "Text attached to a link, from linkData.", "caption", "linkData"),
+        Column("mcs", DOUBLE, "Meaningful Connection Score of the message.", "mcs"),
+        SOURCE_FILE,
+        EXTRA,
+        DELIVERY,
+    ),
+)
+
+TRANSFERS = Table(
+    "transfers",
+    "one row per transfer of a conversation",
+    (
+        ACCOUNT_ID,
+        CONVERSATION_ID,
+        DATE,
+        Column("position", INTEGER, "0-based place among the conversation's transfers."),
+        Column("timestamp", TIME, "The transfer took place.", "timestamp"),
+        Column("skill_id", BIGINT, "Skill that the conversation left.", "skillId"),
+        Column("target_skill_id", BIGINT, "Skill that it went to.", "targetSkillId"),
+        Column("agent_id", TEXT, "Agent who handed it over.", "agentId"),
+        Column("target_agent_id", TEXT, "Agent whom it went to.", "targetAgentId"),
+        Column("reason", BIGINT, "Reason for the transfer.", "reason"),
+        Column("queue_start_time", TIME, "Entered the queue of the transfer.", "queueStartTime"),
+        Column("queue_end_time", TIME, "Left the queue of the transfer.", "queueEndTime"),
+        Column("is_interactive", BOOLEAN, "Interactive at the transfer; sent from schema 1.0.0.34 on.", "isInteractive"),
+        SOURCE_FILE,
+        EXTRA,
+        DELIVERY,
+    ),
+)
+
+FILES = Table(
+    "files",
+    "one row per source file ever met",
+    (
+        Column("account_id", TEXT, "Account that it was listed for, else the one its documents name."),
+        Column("name", TEXT, "Base name, as listed, with .gz."),
+        Column("scope_start_time", TIME, "Start of the hour it covers: from its name, else from the listing."),
+        Column("scope_end_time", TIME, "End of that hour."),
+        Column("status", TEXT, "loaded or rejected."),
+        Column("reason", TEXT, "Why it was rejected; NULL otherwise."),
+        Column("bytes", BIGINT, "Size as served."),
+        Column("sha256", TEXT, "Digest of the file as served, in hexadecimal."),
+        Column("documents", BIGINT, "Documents met in it: those loaded and those rejected."),
+        Column("conversations", BIGINT, "Conversations read from it, superseded ones included."),
+        Column("messages", BIGINT, "Transcript lines of those."),
+        Column("transfers", BIGINT, "Transfers of those."),
+        Column("rejects", BIGINT, "Documents that are in `rejects`."),
+        Column("schema_versions", pa.list_(TEXT), "Versions of the vendor's schema that its documents name, sorted."),
+        Column("unknown_fields", pa.list_(TEXT), "Paths that went to `extra`, sorted, such as Conversation.newField."),
+        Column("downloaded_at", TIME, "It came into the landing zone."),
+        Column("loaded_at", TIME, "Its load finished."),
+    ),
+    partitioned=False,
+)
+
+REJECTS = Table(
+    "rejects",
+    "one row per document that could not be read",
+    (
+        ACCOUNT_ID,
+        SOURCE_FILE,
+        Column("document", BIGINT, "1-based place of the document in its file."),
+        Column("reason", TEXT, "What is wrong with it, in a sentence."),
+        Column("raw", TEXT, "The document's text; bytes that are no UTF-8 are written as \\xNN."),
+    ),
+    partitioned=False,
+)
+
+TABLES: dict[str, Table] = {table.name: table for table in (CONVERSATIONS, MESSAGES, TRANSFERS, FILES, REJECTS)}

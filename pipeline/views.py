@@ -1,0 +1,171 @@
+"""The SQL library: what is in `sql/`, in which order it can be created, and how it gets into a DuckDB database.
+
+A view is one bare select in `sql/core` or `sql/metrics`, and its name is the file's name. A check is a select in
+`sql/checks` that returns the offending rows. A code list is a file `sql/codes/<table>.csv` with the columns code and
+label. Nothing here knows where the tables of the lake come from: `create_views` expects `conversations`, `messages` and
+`transfers` to be there already. A fault in the library itself is a `ValueError`: the tests keep it from every user.
+"""
+
+import csv
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import duckdb
+
+VIEW_FOLDERS = ("core", "metrics")
+
+# The type of `code` in each code table: that of the column which it explains.
+CODE_TYPES = {"end_reason": "INTEGER", "message_type": "VARCHAR", "start_reason": "INTEGER"}
+
+_HEADER_LABEL = re.compile(r"(?P<label>[A-Z][a-z]+): +(?P<text>.*)")
+
+
+@dataclass(frozen=True)
+class View:
+    """One file of the library; `about` is the header's opening, `notes` its parts: Grain, Counts, Units, Source."""
+
+    name: str
+    folder: str
+    about: str
+    notes: dict[str, str]
+    sql: str
+    reads: frozenset[str]
+
+
+class Check(NamedTuple):
+    """A query that returns the offending rows, and what it means if there are any."""
+
+    name: str
+    meaning: str
+    sql: str
+
+
+def sql_folder() -> Path:
+    """Where `sql/` is: inside the package once installed, beside it in a checkout."""
+    package = Path(__file__).resolve().parent
+    installed = package / "sql"
+    return installed if installed.is_dir() else package.parent / "sql"
+
+
+def view_files(folder: Path | None = None) -> list[Path]:
+    """List the file of every view, sorted by name; two files of one name are a `ValueError`."""
+    root = folder or sql_folder()
+    files = sorted((file for part in VIEW_FOLDERS for file in (root / part).glob("*.sql")), key=lambda file: file.stem)
+    for first, second in pairwise(files):
+        if first.stem == second.stem:
+            message = f"{first} and {second}: expected one file per view, found two named {first.stem}"
+            raise ValueError(message)
+    return files
+
+
+def ordered_views(folder: Path | None = None) -> list[View]:
+    """Return every view, each after the views that it reads, else by name.
+
+    Raises:
+        ValueError: a file is not one select, or views read each other in a circle.
+
+    """
+    with duckdb.connect() as parser:
+        views = {file.stem: _read_view(file, parser) for file in view_files(folder)}
+    sorter = TopologicalSorter({name: sorted(view.reads & views.keys()) for name, view in views.items()})
+    try:
+        return [views[name] for name in sorter.static_order()]
+    except CycleError as error:
+        circle = " -> ".join(reversed(error.args[1]))
+        message = f"sql/: expected views that can be created one after the other, found a circle: {circle}"
+        raise ValueError(message) from error
+
+
+def create_views(connection: duckdb.DuckDBPyConnection, folder: Path | None = None) -> None:
+    """Create or replace the code tables and every view in the connection's current schema.
+
+    The code lists become tables with rows, so a database file stays whole without `sql/`. Each view has its header's
+    opening as its comment. The tables that the views read must exist.
+    """
+    for name, rows in code_lists(folder).items():
+        connection.execute(f"create or replace table {name} (code {CODE_TYPES[name]}, label VARCHAR)")
+        connection.executemany(f"insert into {name} values (?, ?)", rows)
+    for view in ordered_views(folder):
+        connection.execute(f"create or replace view {view.name} as\n{view.sql}")
+        quoted = view.about.replace("'", "''")
+        connection.execute(f"comment on view {view.name} is '{quoted}'")
+
+
+def code_lists(folder: Path | None = None) -> dict[str, list[tuple[str, str]]]:
+    """Return the rows (code, label) of every code list by the name of its table."""
+    lists = {}
+    for file in sorted(((folder or sql_folder()) / "codes").glob("*.csv")):
+        if file.stem not in CODE_TYPES:
+            message = f"{file}: expected a list named in CODE_TYPES, found {file.stem}; add the type of its code there"
+            raise ValueError(message)
+        with file.open(encoding="utf-8", newline="") as lines:
+            lists[file.stem] = [(row["code"], row["label"]) for row in csv.DictReader(lines, strict=True)]
+    return lists
+
+
+def checks(folder: Path | None = None) -> list[Check]:
+    """Return every check of `sql/checks`, sorted by name."""
+    found = []
+    for file in sorted(((folder or sql_folder()) / "checks").glob("*.sql")):
+        sql = file.read_text(encoding="utf-8")
+        meaning, _ = _header(sql)
+        found.append(Check(file.stem, meaning, sql))
+    return found
+
+
+def _read_view(file: Path, parser: duckdb.DuckDBPyConnection) -> View:
+    sql = file.read_text(encoding="utf-8")
+    about, notes = _header(sql)
+    return View(file.stem, file.parent.name, about, notes, sql, tables_read(sql, parser, subject=str(file)))
+
+
+def _header(sql: str) -> tuple[str, dict[str, str]]:
+    """Split the comment at the top of a file into its opening and its labelled parts, each as one line."""
+    about: list[str] = []
+    notes: dict[str, list[str]] = {}
+    part = about
+    for line in sql.splitlines():
+        if not line.startswith("--"):
+            break
+        text = line.removeprefix("--").strip()
+        if labelled := _HEADER_LABEL.fullmatch(text):
+            part = notes.setdefault(labelled["label"], [])
+            text = labelled["text"]
+        part.append(text)
+    return " ".join(about), {label: " ".join(lines) for label, lines in notes.items()}
+
+
+def tables_read(sql: str, parser: duckdb.DuckDBPyConnection, *, subject: str) -> frozenset[str]:
+    """Return the tables and views that one select reads, by DuckDB's own parser; names of its CTEs are left out.
+
+    A CTE must not have the name of a table: the two could not be told apart, and `tests/test_views.py` refuses it.
+
+    Raises:
+        ValueError: `sql` is not exactly one select; `subject` says in the message where it is from.
+
+    """
+    row = parser.execute("select json_serialize_sql(?)", [sql]).fetchone()
+    tree: dict[str, Any] = json.loads(row[0]) if row else {"error": True}
+    if tree["error"] or len(tree["statements"]) != 1:
+        message = f"{subject}: expected one select, found {tree.get('error_message', 'several statements')}"
+        raise ValueError(message)
+    nodes = list(_nodes(tree))
+    steps = {entry["key"] for node in nodes for entry in node.get("cte_map", {}).get("map", [])}
+    return frozenset(node["table_name"] for node in nodes if node.get("type") == "BASE_TABLE") - steps
+
+
+def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
+    """Walk every object of a parsed JSON value."""
+    if isinstance(tree, dict):
+        yield tree
+        children: Any = tree.values()
+    else:
+        children = tree if isinstance(tree, list) else ()
+    for child in children:
+        yield from _nodes(child)

@@ -1,0 +1,92 @@
+"""The DuckDB file of a lake: every table and view of the newest finished load, for any DuckDB client.
+
+It holds no rows of the lake, but views over the Parquet files of the pinned snapshot, by their full paths. It is made beside its
+place and moved there whole, so nobody ever waits for it, and a reader of the former one goes on reading that.
+"""
+
+import tempfile
+from pathlib import Path
+from typing import Final
+
+import duckdb
+
+from pipeline import schema
+from pipeline.errors import LakeError
+from pipeline.lake import Lake, Snapshot
+from pipeline.views import create_views
+
+FILE_NAME: Final = "lakehouse.duckdb"
+_STORAGE_VERSION: Final = "v1.2.0"  # clients from 1.4 on open it; the default of DuckDB 2.0 they refuse
+_SQL_TYPES: Final = {
+    schema.TEXT: "VARCHAR",
+    schema.BIGINT: "BIGINT",
+    schema.INTEGER: "INTEGER",
+    schema.DOUBLE: "DOUBLE",
+    schema.BOOLEAN: "BOOLEAN",
+    schema.TIME: "TIMESTAMP WITH TIME ZONE",
+}
+
+
+def publish(lake: Lake) -> None:
+    """Replace the lake's DuckDB file by one that shows the newest finished load."""
+    snapshot = lake.snapshot()
+    with tempfile.TemporaryDirectory(dir=lake.root if lake.is_local else None, prefix=".publish-") as folder:
+        made = Path(folder) / FILE_NAME
+        with duckdb.connect() as connection:
+            connection.execute(f"attach '{_quoted(str(made))}' as lakehouse (storage_version '{_STORAGE_VERSION}')")
+            connection.execute("use lakehouse")
+            create_tables(connection, lake, snapshot)
+            create_views(connection)
+        if lake.is_local:
+            made.replace(Path(lake.root) / FILE_NAME)
+        else:
+            lake.files.put_file(str(made), lake.path(FILE_NAME))
+
+
+def create_tables(connection: duckdb.DuckDBPyConnection, lake: Lake, snapshot: Snapshot) -> None:
+    """Create a view for each table of the lake, with its grain and its columns' meanings as comments."""
+    for table in schema.TABLES.values():
+        locations = lake.locations(snapshot, table.name)
+        connection.execute(f"create view {table.name} as {_select(table, locations)}")
+        connection.execute(f"comment on view {table.name} is '{_quoted(table.grain)}'")
+        for column in _shown(table):
+            connection.execute(f"comment on column {table.name}.{column.name} is '{_quoted(column.about)}'")
+
+
+def _shown(table: schema.Table) -> list[schema.Column]:
+    return [column for column in table.columns if column is not schema.DELIVERY]
+
+
+def _select(table: schema.Table, locations: list[str]) -> str:
+    if not locations:
+        columns = ", ".join(f"null::{_sql_type(column)} as {column.name}" for column in _shown(table))
+        return f"select {columns} where false"
+    names = ", ".join(column.name for column in _shown(table))
+    files = ", ".join(f"'{_quoted(location)}'" for location in locations)
+    hive = ", hive_partitioning = true, hive_types = {'date': date}" if table.partitioned else ", hive_partitioning = false"
+    return f"select {names} from read_parquet([{files}]{hive})"
+
+
+def _sql_type(column: schema.Column) -> str:
+    if column.type == schema.DATE.type:
+        return "DATE"
+    value_type = getattr(column.type, "value_type", None)
+    return f"{_SQL_TYPES[value_type]}[]" if value_type is not None else _SQL_TYPES[column.type]
+
+
+def _quoted(text: str) -> str:
+    return text.replace("'", "''")
+
+
+def connect(lake: Lake) -> duckdb.DuckDBPyConnection:
+    """Open the lake's DuckDB file read-only, with times shown in UTC.
+
+    Raises:
+        LakeError: nothing was ever loaded here.
+    """
+    path = Path(lake.root) / FILE_NAME
+    if not path.exists():
+        raise LakeError(f"{lake.uri}: there is no lake; load something first, with lakehouse demo, sync or load")
+    connection = duckdb.connect(str(path), read_only=True)
+    connection.execute("set TimeZone = 'UTC'")
+    return connection

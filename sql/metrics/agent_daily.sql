@@ -1,0 +1,46 @@
+-- What each agent handled and how fast the agent answered, day by day.
+-- Grain:   one row per account_id, date (UTC, of the conversation's start) and agent_id; connected conversations and
+--          responses without an agent are a group of their own.
+-- Counts:  conversation columns: connected conversations whose last agent this was. Response columns: responses that
+--          this agent wrote, in whoever's conversation. mcs_avg covers the scored_count conversations with a score.
+-- Units:   seconds, points of the source's MCS scale; the percentile is interpolated (quantile_cont).
+--          chat_total_seconds counts two chats at a time twice.
+-- Source:  agentId and mcs of Conversation, agentId of Message, through conversation_times and agent_responses.
+
+with work as (
+    select
+        account_id,
+        date,
+        agent_id,
+        true as is_conversation,
+        chat_milliseconds,
+        mcs,
+        null::bigint as response_milliseconds
+    from conversation_times
+    where is_connected
+    union all
+    select
+        account_id,
+        date,
+        agent_id,
+        false as is_conversation,
+        null as chat_milliseconds,
+        null as mcs,
+        response_milliseconds
+    from agent_responses
+)
+
+select
+    account_id,
+    date,
+    agent_id,
+    count(*) filter (where is_conversation) as conversation_count,
+    coalesce(sum(chat_milliseconds), 0) / 1000 as chat_total_seconds,
+    avg(chat_milliseconds) / 1000 as chat_avg_seconds,
+    count(mcs) as scored_count,
+    avg(mcs order by mcs) as mcs_avg,
+    count(*) filter (where not is_conversation) as response_count,
+    avg(response_milliseconds) / 1000 as response_avg_seconds,
+    quantile_cont(response_milliseconds, 0.5) / 1000 as response_p50_seconds
+from work
+group by account_id, date, agent_id

@@ -1,0 +1,99 @@
+"""A small DuckDB file as a finished load leaves it: the tables, the views, seeded rows. For tests that read a lake."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from pipeline.schema import TABLES
+from pipeline.views import create_views
+
+FIRST_DAY = datetime(2026, 3, 2, tzinfo=UTC)
+ACCOUNTS = ("10000001", "10000002")
+SKILLS = (12, 27, 31)
+LINES = ("Hello, where is my order?", "Hello, I will look.", "Thank you.", "It arrives tomorrow.", "Great!", "Bye.")
+
+Row = dict[str, Any]
+
+
+def make_lake(folder: Path, *, accounts: Sequence[str | None] = ACCOUNTS, days: int = 14, per_day: int = 40) -> Path:
+    """Write `lakehouse.duckdb` into `folder` and return its path; days=0 makes one without a conversation."""
+    random = Random(f"{accounts} {days}")
+    rows: dict[str, list[Row]] = {name: [] for name in TABLES}
+    for account in accounts:
+        for day in range(days):
+            start = FIRST_DAY + timedelta(days=day)
+            busy = per_day // 3 if start.isoweekday() > 5 else per_day
+            for number in range(busy):
+                _add_conversation(rows, random, account, start, number)
+            rows["files"].append(_file(account, start, busy))
+    return write_lake(folder, rows)
+
+
+def write_lake(folder: Path, rows: dict[str, list[Row]]) -> Path:
+    """Write these rows, by table, and the views on them."""
+    path = folder / "lakehouse.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        for name, table in TABLES.items():
+            connection.register("made", pa.Table.from_pylist(rows.get(name, []), schema=table.arrow_schema))
+            connection.execute(f"create table {name} as from made")
+            connection.unregister("made")
+        create_views(connection)
+    return path
+
+
+def _add_conversation(
+    rows: dict[str, list[Row]],
+    random: Random,
+    account: str | None,
+    day: datetime,
+    number: int,
+) -> None:
+    start = day + timedelta(hours=min(23.9, max(6.0, random.gauss(14, 3))), milliseconds=random.randrange(60_000))
+    crowd = (1.6 if 12 <= start.hour <= 16 else 1.0) * (1.5 if account == ACCOUNTS[-1] else 1.0)
+    wait = timedelta(milliseconds=int(random.lognormvariate(3.2, 0.8) * crowd * 1000))
+    connected = wait < timedelta(seconds=random.expovariate(1 / 700))
+    key = {"account_id": account, "conversation_id": f"{account}-{start:%j}-{number}", "date": day.date()}
+    origin = {**key, "source_file": _file_name(day), "delivery": 1}
+    queue_end = start + wait
+    lines = LINES[: random.randint(2, len(LINES))] if connected else ()
+    times = [queue_end + timedelta(seconds=20 * (place + 1)) for place in range(len(lines))]
+    rows["conversations"].append(
+        {
+            **origin,
+            "type": "LIVE_CHAT",
+            "conversation_start_time": start,
+            "interaction_start_time": queue_end if connected else None,
+            "conversation_end_time": (times[-1] if times else queue_end) + timedelta(seconds=30),
+            "is_interactive": connected,
+            "agent_id": f"agent-{random.randrange(5)}" if connected else None,
+            "skill_id": random.choice(SKILLS),
+            "mcs": float(min(100, max(0, int(random.gauss(68, 20))))) if connected and random.random() < 0.8 else None,
+            "queue_start_time": start,
+            "queue_end_time": queue_end,
+        },
+    )
+    for position, (text, time) in enumerate(zip(lines, times, strict=True)):
+        is_agent = position % 2
+        line = {"position": position, "timestamp": time, "type": str(is_agent), "text": text}
+        rows["messages"].append({**origin, **line, "sent_by": "Robin" if is_agent else "Visitor"})
+
+
+def _file(account: str | None, day: datetime, conversations: int) -> Row:
+    return {
+        "account_id": account,
+        "name": _file_name(day),
+        "status": "loaded",
+        "documents": conversations,
+        "conversations": conversations,
+        "rejects": 0,
+        "loaded_at": FIRST_DAY + timedelta(days=20, hours=3),
+    }
+
+
+def _file_name(day: datetime) -> str:
+    return f"Engagement.{day:%Y%m%d}.gz"

@@ -1,0 +1,157 @@
+"""Settings: where they come from, which error names them, and that no secret of theirs shows."""
+
+import os
+import traceback
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from pipeline.errors import SettingsError
+from pipeline.settings import DEFAULT_BASE_URL, checked_base_url, read_settings
+
+CANARY = "canary-Zx81$"
+ALL = {
+    "LP_ACCOUNT_ID": "75555851",
+    "LP_APP_KEY": CANARY + "1",
+    "LP_APP_SECRET": CANARY + "2",
+    "LP_ACCESS_TOKEN": CANARY + "3",
+    "LP_ACCESS_TOKEN_SECRET": CANARY + "4",
+}
+
+
+@pytest.fixture(autouse=True)
+def _empty_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Each test starts in an empty folder, without any of our variables."""
+    monkeypatch.chdir(tmp_path)
+    for name in (*ALL, "LAKE_URI", "LP_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def set_all(monkeypatch: pytest.MonkeyPatch, **changed: str) -> None:
+    for name, value in (ALL | changed).items():
+        monkeypatch.setenv(name, value)
+
+
+def test_defaults_hold_where_nothing_is_set() -> None:
+    """Without environment and .env there is a lake in the working folder and the vendor's US host."""
+    settings = read_settings()
+    assert settings.lake_uri == "./lake"
+    assert settings.lp_base_url == DEFAULT_BASE_URL
+
+
+def test_environment_wins_over_env_file_and_both_over_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A blank variable does not hide the file's value, foreign variables are left alone, a BOM does no harm."""
+    lines = ["LAKE_URI=s3://file/lake", "LP_APP_KEY='from file'", "LP_ACCOUNT_ID=1", "OTHER=x", "export LP_APP_SECRET=z"]
+    Path(".env").write_text("\n".join(lines), encoding="utf-8-sig")
+    monkeypatch.setenv("LP_ACCOUNT_ID", "2")
+    monkeypatch.setenv("LP_APP_KEY", "")
+    settings = read_settings()
+    assert settings.lake_uri == "s3://file/lake"
+    assert settings.lp_account_id == "2"
+    assert settings.lp_app_key.get_secret_value() == "from file"
+    assert settings.lp_app_secret.get_secret_value() == "z"
+
+
+def test_settings_are_frozen() -> None:
+    """What was read once stays as it was read."""
+    with pytest.raises(ValidationError, match="frozen"):
+        read_settings().lake_uri = "elsewhere"  # type: ignore[misc]
+
+
+def test_credentials_have_all_that_signs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blanks around a value, as left by copying, do not belong to it."""
+    set_all(monkeypatch, LP_APP_SECRET=f" {CANARY}2\n")
+    credentials = read_settings().credentials()
+    assert credentials.account_id == "75555851"
+    assert credentials.app_secret.get_secret_value() == CANARY + "2"
+
+
+def test_all_missing_settings_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Empty and blank count as missing; the sentence says where they go and holds no value."""
+    set_all(monkeypatch, LP_APP_SECRET="", LP_ACCESS_TOKEN="  ", LP_ACCOUNT_ID="")
+    with pytest.raises(SettingsError, match="^LP_ACCOUNT_ID, LP_APP_SECRET, LP_ACCESS_TOKEN not set: .*[.]env") as caught:
+        read_settings().credentials()
+    assert CANARY not in str(caught.value)
+
+
+@pytest.mark.parametrize("account", ["../x", "a b", "a/b", "1?x", "é", "1" * 65])
+def test_an_account_that_could_leave_its_path_is_refused(monkeypatch: pytest.MonkeyPatch, account: str) -> None:
+    """The account stands in URLs and file paths, so it is plain."""
+    set_all(monkeypatch, LP_ACCOUNT_ID=account)
+    with pytest.raises(SettingsError, match="LP_ACCOUNT_ID: expected only letters"):
+        read_settings().credentials()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://va.da.liveperson.net",
+        f"https://user:{CANARY}@va.da.liveperson.net",
+        "https://va.da.liveperson.net/data_access_le",
+        "https://va.da.liveperson.net:99999",
+        "https://va.da.liveperson.net:0",
+        "https://[::::1]:80",
+        "https://",
+        "va.da.liveperson.net",
+        "ftp://va.da.liveperson.net",
+        "https://va.da.liveperson.net?x=1",
+        "https://a..b",
+        "http://127.0.0.1.evil.example",
+    ],
+)
+def test_a_base_url_is_https_to_a_host_and_nothing_else(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """The error names the setting and never repeats what might hold a password."""
+    set_all(monkeypatch, LP_BASE_URL=url)
+    with pytest.raises(SettingsError, match="LP_BASE_URL: expected https://") as caught:
+        read_settings().credentials()
+    assert CANARY not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize(
+    ("url", "read"),
+    [
+        ("https://LO.da.liveperson.net/", "https://lo.da.liveperson.net"),
+        ("HTTPS://lo.da.liveperson.net:8443", "https://lo.da.liveperson.net:8443"),
+        ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+        ("http://localhost:1/", "http://localhost:1"),
+        ("http://[::1]:80", "http://[::1]:80"),
+    ],
+)
+def test_base_urls_that_serve(url: str, read: str) -> None:
+    """https to any host, http to this computer only; the closing slash goes."""
+    assert checked_base_url(url) == read
+
+
+def test_a_lake_needs_no_api(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What only the API needs is judged when it is asked for: queries work beside a wrong LP_BASE_URL."""
+    monkeypatch.setenv("LP_BASE_URL", "nonsense")
+    assert read_settings().lake_uri == "./lake"
+
+
+def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither settings nor credentials nor their errors print one, in any of the usual ways."""
+    set_all(monkeypatch)
+    settings = read_settings()
+    credentials = settings.credentials()
+    shown = [str(settings), repr(settings), settings.model_dump_json(), str(settings.model_dump())]
+    shown += [str(credentials), repr(credentials), f"{credentials.app_key}"]
+    assert not any(CANARY in text for text in shown)
+
+
+@pytest.mark.parametrize("content", [b"LP_APP_KEY=\xff" + CANARY.encode(), b"\xff\xfeL\x00"])
+def test_an_env_file_that_is_no_text_is_named(content: bytes) -> None:
+    """A .env in another encoding is one sentence about the file, without its contents."""
+    Path(".env").write_bytes(content)
+    with pytest.raises(SettingsError, match="^.env: expected UTF-8 text") as caught:
+        read_settings()
+    assert CANARY not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="environment variables are bytes on POSIX only")
+def test_a_secret_of_other_bytes_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be signed with is refused before it is tried."""
+    set_all(monkeypatch, LP_APP_SECRET=os.fsdecode(b"\xff" + CANARY.encode()))
+    with pytest.raises(SettingsError, match="^LP_APP_SECRET: expected plain text") as caught:
+        read_settings().credentials()
+    assert CANARY not in str(caught.value)

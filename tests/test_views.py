@@ -1,0 +1,492 @@
+"""The SQL library: views against hand-computed rows, `conversation_metrics` also against a second implementation."""
+
+import re
+import tomllib
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pipeline import views
+from pipeline.schema import TABLES
+
+Row = dict[str, Any]
+
+CASES = sorted((Path(__file__).parent / "sql").glob("*/*.toml"))
+LAKE_TABLES = ("conversations", "messages", "transfers")
+WITHOUT_DATE = ("queue_time_by_skill", "queue_time_hourly", "transfer_flow")
+TIME_ZONES = ("UTC", "Asia/Kolkata", "America/New_York")
+
+METRIC_COLUMNS = {
+    "account_id": "VARCHAR",
+    "conversation_id": "VARCHAR",
+    "date": "DATE",
+    "type": "VARCHAR",
+    "skill_id": "BIGINT",
+    "agent_id": "VARCHAR",
+    "campaign_id": "BIGINT",
+    "source_origin": "VARCHAR",
+    "source_device": "VARCHAR",
+    "is_interactive": "BOOLEAN",
+    "mcs": "DOUBLE",
+    "conversation_start_time": "TIMESTAMP WITH TIME ZONE",
+    "conversation_end_time": "TIMESTAMP WITH TIME ZONE",
+    "is_connected": "BOOLEAN",
+    "is_abandoned": "BOOLEAN",
+    "queue_seconds": "DOUBLE",
+    "transfer_count": "BIGINT",
+    "transfer_queue_seconds": "DOUBLE",
+    "total_queue_seconds": "DOUBLE",
+    "duration_seconds": "DOUBLE",
+    "chat_seconds": "DOUBLE",
+    "visitor_line_count": "BIGINT",
+    "agent_line_count": "BIGINT",
+    "first_response_seconds": "DOUBLE",
+    "first_reply_seconds": "DOUBLE",
+    "response_count": "BIGINT",
+    "response_avg_seconds": "DOUBLE",
+    "response_max_seconds": "DOUBLE",
+}
+QUEUE_COLUMNS = {
+    "conversation_count": "BIGINT",
+    "connected_count": "BIGINT",
+    "abandoned_count": "BIGINT",
+    "abandoned_share": "DOUBLE",
+    "queue_avg_seconds": "DOUBLE",
+    "queue_p50_seconds": "DOUBLE",
+    "queue_p90_seconds": "DOUBLE",
+    "queue_max_seconds": "DOUBLE",
+}
+CONTRACT = {
+    "conversation_metrics": METRIC_COLUMNS,
+    "queue_time_daily": {"account_id": "VARCHAR", "date": "DATE"} | QUEUE_COLUMNS,
+    "queue_time_hourly": {"account_id": "VARCHAR", "hour": "TIMESTAMP WITH TIME ZONE"} | QUEUE_COLUMNS,
+    "queue_time_by_skill": {"account_id": "VARCHAR", "skill_id": "BIGINT"} | QUEUE_COLUMNS,
+    "mcs_distribution": {
+        "account_id": "VARCHAR",
+        "date": "DATE",
+        "bucket": "INTEGER",
+        "conversation_count": "BIGINT",
+    },
+    "mcs_daily": {
+        "account_id": "VARCHAR",
+        "date": "DATE",
+        "scored_count": "BIGINT",
+        "mcs_avg": "DOUBLE",
+        "mcs_p10": "DOUBLE",
+        "mcs_p50": "DOUBLE",
+        "mcs_p90": "DOUBLE",
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def lake() -> Iterator[duckdb.DuckDBPyConnection]:
+    """Give a database with empty tables and every view; a test fills it by `fill`."""
+    with duckdb.connect() as connection:
+        for name in LAKE_TABLES:
+            connection.register("no_rows", TABLES[name].arrow_schema.empty_table())
+            connection.execute(f"create table {name} as from no_rows")
+            connection.unregister("no_rows")
+        views.create_views(connection)
+        yield connection
+
+
+def fill(connection: duckdb.DuckDBPyConnection, rows: dict[str, list[Row]]) -> None:
+    """Replace the contents of all tables; a column that a row leaves out is NULL, one that no table has is an error."""
+    assert set(rows) <= set(LAKE_TABLES), f"unknown tables {sorted(set(rows) - set(LAKE_TABLES))}"
+    for name in LAKE_TABLES:
+        schema = TABLES[name].arrow_schema
+        given_rows = rows.get(name, [])
+        unknown = {column for row in given_rows for column in row} - set(schema.names)
+        assert not unknown, f"{name}: unknown columns {sorted(unknown)}"
+        connection.execute(f"delete from {name}")
+        connection.register("given_rows", pa.Table.from_pylist(given_rows, schema=schema))
+        connection.execute(f"insert into {name} by name from given_rows")
+        connection.unregister("given_rows")
+
+
+def fetch(connection: duckdb.DuckDBPyConnection, query: str) -> list[Row]:
+    """Return the rows of `query`; times in UTC, whatever the session's time zone."""
+    rows: list[Row] = connection.sql(query).to_arrow_table().to_pylist()
+    return [{name: plain(value) for name, value in row.items()} for row in rows]
+
+
+def plain(value: Any) -> Any:
+    """Bring a value into the one form in which two of them are compared: a microsecond, in UTC."""
+    if isinstance(value, float):
+        return round(value, 6)
+    return value.astimezone(UTC) if isinstance(value, datetime) else value
+
+
+def in_order(rows: list[Row]) -> list[Row]:
+    """Sort rows by all their values, NULL last."""
+    return sorted(rows, key=lambda row: [(value is None, str(value)) for value in row.values()])
+
+
+def query_of(name: str) -> str:
+    """Return what to run for a view or a check."""
+    found = {check.name: check.sql for check in views.checks()}
+    return found.get(name, f"from {name}")
+
+
+@pytest.mark.parametrize("time_zone", TIME_ZONES)
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.parent.name}/{case.stem}")
+def test_case(lake: duckdb.DuckDBPyConnection, case: Path, time_zone: str) -> None:
+    """A view or check gives exactly the expected rows, whatever the client's time zone."""
+    content = tomllib.loads(case.read_text(encoding="utf-8"))
+    assert set(content) <= {"given", "expect"}
+    fill(lake, content.get("given", {}))
+    lake.execute(f"set TimeZone = '{time_zone}'")
+    query = query_of(case.parent.name)
+    columns = lake.sql(query).columns
+    for row in content.get("expect", []):
+        assert set(row) <= set(columns), f"unknown columns {sorted(set(row) - set(columns))}"
+    expected = [{name: plain(row.get(name)) for name in columns} for row in content.get("expect", [])]
+
+    assert in_order(fetch(lake, query)) == in_order(expected)
+
+
+@pytest.mark.parametrize("name", CONTRACT)
+def test_contract_columns(lake: duckdb.DuckDBPyConnection, name: str) -> None:
+    """A view of the contract has its columns, in order, with their types."""
+    relation = lake.table(name)
+
+    assert dict(zip(relation.columns, map(str, relation.types), strict=True)) == CONTRACT[name]
+
+
+@pytest.mark.parametrize("name", [file.stem for file in views.view_files()] + [check.name for check in views.checks()])
+def test_has_cases(name: str) -> None:
+    """Every view has two cases at least, every check one."""
+    least = 1 if name in {check.name for check in views.checks()} else 2
+
+    assert len([case for case in CASES if case.parent.name == name]) >= least
+
+
+def test_no_stray_cases() -> None:
+    """Every folder of cases is named after a view or a check."""
+    names = {file.stem for file in views.view_files()} | {check.name for check in views.checks()}
+
+    assert {case.parent.name for case in CASES} <= names
+
+
+@pytest.mark.parametrize("view", views.ordered_views(), ids=lambda view: view.name)
+def test_header(view: views.View) -> None:
+    """Every view says in its header what it is about, its grain, what counts, units and source."""
+    assert view.about.endswith(".")
+    assert list(view.notes) == ["Grain", "Counts", "Units", "Source"]
+    assert all(view.notes.values())
+
+
+@pytest.mark.parametrize("check", views.checks(), ids=lambda check: check.name)
+def test_check_runs(lake: duckdb.DuckDBPyConnection, check: views.Check) -> None:
+    """Every check says what a finding means and finds nothing in an empty lake."""
+    fill(lake, {})
+
+    assert check.meaning.endswith(".")
+    assert fetch(lake, check.sql) == []
+
+
+@pytest.mark.parametrize("file", sorted(views.sql_folder().glob("*/*.sql")), ids=lambda file: file.stem)
+def test_sql_style(file: Path) -> None:
+    """No query depends on the clock or the session's time zone, names a step like a table, or outgrows its line."""
+    sql = file.read_text(encoding="utf-8")
+    code = re.sub(r"--.*", "", sql)
+    relations = {file.stem for file in views.view_files()} | set(TABLES) | set(views.CODE_TYPES)
+
+    assert not re.search(r"\b(current_\w+|now|today|date_trunc|date_diff|extract|date_part|random)\b", code)
+    assert not set(re.findall(r"(?:with|\),)\s+(\w+) as \(", code)) & relations
+    assert max(map(len, sql.splitlines())) <= 120
+    assert sql.endswith("\n")
+    assert not sql.rstrip().endswith(";")
+
+
+def test_code_tables(lake: duckdb.DuckDBPyConnection) -> None:
+    """Each code list is a table of its own, its code typed like the column which it explains."""
+    assert set(views.code_lists()) == set(views.CODE_TYPES)
+    assert fetch(lake, "select label from end_reason where code = 205") == [{"label": "Visitor disconnected"}]
+    assert fetch(lake, "select label from start_reason where code = 0") == [{"label": "visitor request"}]
+    assert fetch(lake, "select label from message_type where code = '3'") == [{"label": "REP_URL_LINE"}]
+    for name, code_type in views.CODE_TYPES.items():
+        assert list(map(str, lake.table(name).types)) == [code_type, "VARCHAR"]
+
+
+def test_create_views_again(lake: duckdb.DuckDBPyConnection) -> None:
+    """Creating the views a second time changes nothing."""
+    listing = "select view_name, sql, comment from duckdb_views() where not internal order by all"
+    before = fetch(lake, listing)
+    views.create_views(lake)
+
+    assert fetch(lake, listing) == before
+    assert fetch(lake, "select count(*) as n from end_reason") == [{"n": 7}]
+    comments = {row["view_name"]: row["comment"] for row in before}
+    assert comments["mcs_daily"] == "The Meaningful Connection Score of conversations, day by day."
+
+
+def test_file_is_self_contained(tmp_path: Path) -> None:
+    """A database file with the views answers in a later session without this package."""
+    file = tmp_path / "lake.duckdb"
+    with duckdb.connect(file) as connection:
+        for name in LAKE_TABLES:
+            connection.register("no_rows", TABLES[name].arrow_schema.empty_table())
+            connection.execute(f"create table {name} as from no_rows")
+            connection.unregister("no_rows")
+        views.create_views(connection)
+    with duckdb.connect(file, read_only=True) as connection:
+        for path in views.view_files():
+            assert fetch(connection, f"from {path.stem}") == []
+
+
+def library(folder: Path, **files: str) -> Path:
+    """Write a library of core views."""
+    (folder / "core").mkdir()
+    for name, sql in files.items():
+        (folder / "core" / f"{name}.sql").write_text(sql, encoding="utf-8")
+    return folder
+
+
+def test_order_follows_from_the_sql(tmp_path: Path) -> None:
+    """A view comes after those it reads, in subqueries and joins too; names of its own steps do not count."""
+    folder = library(
+        tmp_path,
+        a="with c as (select 1 as x from b) select x from c where x in (select x from z)",
+        b="select 1 as x from messages",
+        c="select x from a",
+        z="select 2 as x union all select x from b",
+    )
+
+    ordered = views.ordered_views(folder)
+
+    assert [view.name for view in ordered] == ["b", "z", "a", "c"]
+    assert ordered[0].reads == {"messages"}
+
+
+def test_circle(tmp_path: Path) -> None:
+    """Views that read each other are refused, and the message shows the circle."""
+    folder = library(tmp_path, a="select 1 from b", b="select 1 from c", c="select 1 from a")
+
+    with pytest.raises(ValueError, match=r"found a circle: (a -> b -> c -> a|b -> c -> a -> b|c -> a -> b -> c)$"):
+        views.ordered_views(folder)
+
+
+@pytest.mark.parametrize("sql", ["drop table x", "select 1; select 2", "selec 1", ""])
+def test_not_one_select(tmp_path: Path, sql: str) -> None:
+    """A file that is anything else than one select is refused by name."""
+    with pytest.raises(ValueError, match=r"a\.sql: expected one select, found "):
+        views.ordered_views(library(tmp_path, a=sql))
+
+
+def test_two_files_of_one_name(tmp_path: Path) -> None:
+    """Two views of the same name are refused."""
+    folder = library(tmp_path, a="select 1")
+    (folder / "metrics").mkdir()
+    (folder / "metrics" / "a.sql").write_text("select 2", encoding="utf-8")
+
+    with pytest.raises(ValueError, match=r"expected one file per view, found two named a"):
+        views.view_files(folder)
+
+
+def test_unknown_code_list(tmp_path: Path) -> None:
+    """A code list without a type for its code is refused."""
+    (tmp_path / "codes").mkdir()
+    (tmp_path / "codes" / "colour.csv").write_text("code,label\n1,red\n", encoding="utf-8")
+
+    with pytest.raises(ValueError, match=r"found colour; add the type of its code"):
+        views.code_lists(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def partitioned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Give the views over three days of Parquet files, one file per table and day."""
+    folder = tmp_path_factory.mktemp("partitioned")
+    for name in LAKE_TABLES:
+        for day in (1, 2, 3):
+            file = folder / name / f"date=2024-03-0{day}" / "part.parquet"
+            file.parent.mkdir(parents=True)
+            rows = [{"account_id": account, "conversation_id": f"{day}"} for account in ("a", None)]
+            pq.write_table(pa.Table.from_pylist(rows, schema=TABLES[name].file_schema), file)
+    with duckdb.connect() as connection:
+        for name in LAKE_TABLES:
+            connection.execute(
+                f"create view {name} as from read_parquet('{folder}/{name}/*/*.parquet', hive_types = {{'date': date}})"
+            )
+        views.create_views(connection)
+        yield connection
+
+
+@pytest.mark.parametrize("condition", ["date = '2024-03-02'", "date > '2024-03-01' and date < '2024-03-03'"])
+@pytest.mark.parametrize("name", [file.stem for file in views.view_files() if file.stem not in WITHOUT_DATE])
+def test_one_day_reads_one_file(partitioned: duckdb.DuckDBPyConnection, name: str, condition: str) -> None:
+    """A day's rows of a view are computed from that day's file of each table it reads, no other is opened."""
+    plan = partitioned.sql(f"explain analyze select * from {name} where {condition}").fetchall()[0][1]
+
+    assert set(re.findall(r"Total Files Read: (\d+)", plan)) == {"1"}
+
+
+def test_accounts_without_an_id_are_one_hash_join(partitioned: duckdb.DuckDBPyConnection) -> None:
+    """A NULL account joins like any other, and no join of `conversation_metrics` compares all pairs."""
+    plan = partitioned.sql("explain select * from conversation_metrics").fetchall()[0][1]
+    kinds = {kind.lower().replace("_", " ") for kind in re.findall(r"\w+[ _][Jj](?:oin|OIN)\b", plan)}
+
+    assert kinds == {"hash join"}
+    query = "select account_id, sum(transfer_count)::int as n from conversation_metrics group by all"
+    assert in_order(fetch(partitioned, query)) == [{"account_id": "a", "n": 3}, {"account_id": None, "n": 3}]
+
+
+# The second implementation: plain loops over one conversation at a time, written from the contract's table alone.
+
+
+def seconds(start: datetime | None, end: datetime | None) -> float | None:
+    """Return the time between, None where an end is missing or it would be negative."""
+    if start is None or end is None or end < start:
+        return None
+    return (end - start) / timedelta(milliseconds=1) / 1000
+
+
+def responses_of(lines: list[Row]) -> list[float | None]:
+    """Walk a transcript and time each answer from the first line that it answers."""
+    waiting_since: list[datetime | None] = []
+    found = []
+    for line in sorted(lines, key=lambda line: line["position"]):
+        if line["type"] == "0":
+            waiting_since.append(line["timestamp"])
+        elif line["type"] in {"1", "3", "4"}:
+            if waiting_since:
+                found.append(seconds(waiting_since[0], line["timestamp"]))
+            waiting_since = []
+    return found
+
+
+def first_reply(lines: list[Row]) -> float | None:
+    """Time the first agent line after the visitor's first one."""
+    transcript = sorted(lines, key=lambda line: line["position"])
+    asked = next((line for line in transcript if line["type"] == "0"), None)
+    if asked is None:
+        return None
+    after = (line for line in transcript if line["position"] > asked["position"] and line["type"] in {"1", "3", "4"})
+    answer = next(after, None)
+    return None if answer is None else seconds(asked["timestamp"], answer["timestamp"])
+
+
+def measure(conversation: Row, lines: list[Row], transfers: list[Row]) -> Row:
+    """Compute the derived columns of `conversation_metrics` for one conversation."""
+    connected_at = conversation["interaction_start_time"]
+    ended_at = conversation["conversation_end_time"]
+    left_queue_at = conversation["queue_end_time"]
+    if connected_at is None and left_queue_at is None:
+        left_queue_at = ended_at
+    queue = seconds(conversation["queue_start_time"], left_queue_at)
+    handovers = sum(seconds(move["queue_start_time"], move["queue_end_time"]) or 0 for move in transfers)
+    agent_lines = [line for line in lines if line["type"] in {"1", "3", "4"}]
+    greetings = [seconds(connected_at, line["timestamp"]) for line in agent_lines]
+    responses = responses_of(lines)
+    timed = [time for time in responses if time is not None]
+    return {
+        "is_connected": connected_at is not None,
+        "is_abandoned": connected_at is None,
+        "queue_seconds": queue,
+        "transfer_count": len(transfers),
+        "transfer_queue_seconds": float(handovers),
+        "total_queue_seconds": None if queue is None else queue + handovers,
+        "duration_seconds": seconds(conversation["conversation_start_time"], ended_at),
+        "chat_seconds": seconds(connected_at, ended_at),
+        "visitor_line_count": sum(line["type"] == "0" for line in lines),
+        "agent_line_count": len(agent_lines),
+        "first_response_seconds": min((time for time in greetings if time is not None), default=None),
+        "first_reply_seconds": first_reply(lines),
+        "response_count": len(responses),
+        "response_avg_seconds": sum(timed) / len(timed) if timed else None,
+        "response_max_seconds": max(timed, default=None),
+    }
+
+
+KEY = ("account_id", "conversation_id", "date")
+KEY_AND_MEASURES = (*KEY, *list(METRIC_COLUMNS)[list(METRIC_COLUMNS).index("is_connected") :])
+
+# A short span makes equal and reversed times likely; half an hour around midnight UTC.
+MOMENTS = st.none() | st.integers(-900_000, 900_000).map(
+    lambda milliseconds: datetime(2024, 3, 31, tzinfo=UTC) + timedelta(milliseconds=milliseconds)
+)
+LINES = st.lists(
+    st.fixed_dictionaries(
+        {"timestamp": MOMENTS, "type": st.sampled_from(["0", "0", "1", "1", "2", "3", "4", "5", "9", None])}
+    ),
+    max_size=12,
+)
+TRANSFERS = st.lists(st.fixed_dictionaries({"queue_start_time": MOMENTS, "queue_end_time": MOMENTS}), max_size=3)
+TIMES = st.fixed_dictionaries(
+    dict.fromkeys(
+        (
+            "conversation_start_time",
+            "interaction_start_time",
+            "conversation_end_time",
+            "queue_start_time",
+            "queue_end_time",
+        ),
+        MOMENTS,
+    )
+)
+KEYS = st.fixed_dictionaries(
+    {
+        "account_id": st.sampled_from(["a", "b", "", None]),
+        "conversation_id": st.sampled_from(["1", "2", "3"]),
+        "date": st.sampled_from([date(2024, 3, 30), date(2024, 3, 31)]),
+    }
+)
+CONVERSATIONS = st.lists(
+    st.tuples(KEYS, TIMES, LINES, TRANSFERS), max_size=8, unique_by=lambda made: tuple(made[0][name] for name in KEY)
+)
+
+
+@settings(max_examples=80, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+@given(made=CONVERSATIONS)
+def test_conversation_metrics_agrees_with_second_implementation(
+    lake: duckdb.DuckDBPyConnection, made: list[tuple[Row, Row, list[Row], list[Row]]]
+) -> None:
+    """Whatever the transcripts, the view and plain loops over them give the same numbers to the microsecond."""
+    rows: dict[str, list[Row]] = {name: [] for name in LAKE_TABLES}
+    expected = []
+    for key, times, lines, transfers in made:
+        numbered_lines = [key | line | {"position": position} for position, line in enumerate(lines)]
+        numbered_transfers = [key | move | {"position": position} for position, move in enumerate(transfers)]
+        rows["conversations"].append(key | times)
+        # Latest first: the order in the table is not the order of the transcript.
+        rows["messages"].extend(reversed(numbered_lines))
+        rows["transfers"].extend(reversed(numbered_transfers))
+        expected.append(key | measure(times, numbered_lines, numbered_transfers))
+    fill(lake, rows)
+
+    columns = ", ".join(KEY_AND_MEASURES)
+    found = fetch(lake, f"select {columns} from conversation_metrics")
+
+    assert in_order(found) == in_order([{name: plain(row[name]) for name in KEY_AND_MEASURES} for row in expected])
+
+
+def test_order_of_rows_does_not_matter(lake: duckdb.DuckDBPyConnection) -> None:
+    """The same rows in another order give the same answers to the last digit."""
+    day = datetime(2024, 3, 1, tzinfo=UTC)
+    conversations = [
+        {
+            "account_id": "a",
+            "conversation_id": str(number),
+            "date": day.date(),
+            "queue_start_time": day,
+            "queue_end_time": day + timedelta(milliseconds=number * 7919 % 100_003),
+            "interaction_start_time": day,
+            "mcs": number * 104_729 % 1_000_003 / 10_007,
+        }
+        for number in range(1, 3000)
+    ]
+    query = "select * from queue_time_daily join mcs_daily using (account_id, date)"
+    fill(lake, {"conversations": conversations})
+    forwards = lake.sql(query).to_arrow_table().to_pylist()
+    fill(lake, {"conversations": conversations[::-1]})
+
+    assert lake.sql(query).to_arrow_table().to_pylist() == forwards

@@ -17,7 +17,10 @@ from pipeline.errors import UnexpectedAnswerError
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
+MAX_NAME_BYTES = 255
 
+_BLANKS = re.compile(r"\s*")
+_ERROR_BYTES = 1 << 16
 _FILE_TIMES = re.compile(r"\.(\d{1,14})\.(\d{1,14})\.part-")
 
 
@@ -66,12 +69,12 @@ def parse_documents(body: bytes) -> list[object]:
     text = body.decode(json.detect_encoding(body)).lstrip("\ufeff")
     decoder = json.JSONDecoder()
     documents: list[object] = []
-    position = 0
+    position = _next_mark(text, 0)
     try:
-        while rest := text[position:].lstrip():
-            position = len(text) - len(rest)
+        while position < len(text):
             document, position = decoder.raw_decode(text, position)
             documents.append(document)
+            position = _next_mark(text, position)
     except RecursionError as error:
         message = "nested too deeply"
         raise ValueError(message) from error
@@ -79,6 +82,11 @@ def parse_documents(body: bytes) -> list[object]:
         message = "empty"
         raise ValueError(message)
     return documents
+
+
+def _next_mark(text: str, position: int) -> int:
+    match = _BLANKS.match(text, position)
+    return match.end() if match else position
 
 
 def is_answer(documents: list[object]) -> bool:
@@ -91,8 +99,8 @@ def error_in(body: bytes) -> ServerError | None:
     try:
         return _error_in_documents(parse_documents(body))
     except ValueError:
-        text = body.decode("utf-8", "replace").strip()
-    found = [re.search(rf"<(?:\w+:)?{name}\b[^>]*>([^<]*)</", text) for name in ("message", "internalCode")]
+        text = body[:_ERROR_BYTES].decode("utf-8", "replace").strip()
+    found = [re.search(rf"<(?:\w+:)?{name}\b[^<>]*>([^<]*)</", text) for name in ("message", "internalCode")]
     message, code = (match[1].strip() if match else "" for match in found)
     if not message and not code and not text.startswith("<"):
         message = text
@@ -164,7 +172,7 @@ def with_gz(name: str) -> str:
 def _is_bare_name(name: str) -> bool:
     """Whether `name` can be a file in any folder without leading out of it or hiding."""
     plain = name.strip() == name and not any(char in "/\\" or category(char)[0] == "C" for char in name)
-    return plain and name[:1] not in ("", ".") and len(with_gz(name).encode()) <= 255
+    return plain and name[:1] not in ("", ".") and len(with_gz(name).encode()) <= MAX_NAME_BYTES
 
 
 def utc_from_text(value: object) -> datetime | None:

@@ -42,9 +42,7 @@ _PROBE_BYTES = 1 << 16
 class DataAccessClient:
     """The files of one account. Threads may share a client."""
 
-    def __init__(
-        self, credentials: Credentials, base_url: str = DEFAULT_BASE_URL, *, limits: Limits | None = None
-    ) -> None:
+    def __init__(self, credentials: Credentials, base_url: str = DEFAULT_BASE_URL, *, limits: Limits | None = None) -> None:
         """Prepare a client; nothing is sent yet.
 
         Raises:

@@ -118,12 +118,12 @@ def documents(text_lines: Iterable[bytes]) -> Iterator[Document]:
     number = 0
     for piece in splitter.pieces(text_lines):
         number += 1
-        yield _document(number, piece)
+        yield _document(number, piece, splitter.parsed.pop(piece, None))
 
 
-def _document(number: int, raw: bytes) -> Document:
+def _document(number: int, raw: bytes, parsed: Any) -> Document:
     try:
-        value = parse(raw)
+        value = parsed or parse(raw)
     except _NOT_JSON as error:
         return Document(number, raw, problem=_problem(error))
     if not isinstance(value, dict):
@@ -187,6 +187,7 @@ class _Splitter:
     def __init__(self) -> None:
         self.pending: list[bytes] = []  # lines of a document that is still open
         self.depth = 0
+        self.parsed: dict[bytes, Any] = {}  # the value of the piece that is handed out, where it had to be parsed to find its end
 
     def pieces(self, text_lines: Iterable[bytes]) -> Iterator[bytes]:
         for line in text_lines:
@@ -211,8 +212,10 @@ class _Splitter:
             return
         if not line.startswith((b"{", b"[")):
             yield from self._reject_until_start(line)
-        elif line.startswith(b'{"') and line.rstrip(_BLANK).endswith(b"}") and _is_json(line):
-            yield line.rstrip(_BLANK)  # the usual case, decided without the slower scan
+        elif line.startswith(b'{"') and line.rstrip(_BLANK).endswith(b"}") and (value := _value_of(line)) is not None:
+            piece = line.rstrip(_BLANK)  # the usual case, decided without the slower scan
+            self.parsed = {piece: value}
+            yield piece
         else:
             yield from self._scan(line)
 
@@ -262,7 +265,7 @@ class _Splitter:
         piece = b"".join([*self.pending, line[:end]]).strip(_BLANK)
         self.pending, self.depth = [], 0
         start = _EVIDENT_START.search(piece, 1)
-        if start is not None and not _is_json(piece):
+        if start is not None and _value_of(piece) is None:
             yield piece[: start.start()].rstrip(_BLANK)
             yield from self._begin(piece[start.start() :])
         else:
@@ -278,9 +281,8 @@ class _Splitter:
         yield from self._begin(line[end:])
 
 
-def _is_json(text: bytes) -> bool:
+def _value_of(text: bytes) -> Any:
     try:
-        parse(text)
+        return parse(text)
     except _NOT_JSON:
-        return False
-    return True
+        return None

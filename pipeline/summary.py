@@ -24,13 +24,13 @@ from mcs_distribution
 group by bucket
 order by bucket"""
 
-HAS_VIEWS = "select count(*) > 0 from information_schema.tables where table_name = 'queue_time_daily'"
+HAS_VIEW = "select count(*) > 0 from information_schema.tables where table_name = 'queue_time_daily'"
 
 
 def print_summary(connection: duckdb.DuckDBPyConnection, console: Console) -> None:
     """Print queue time of the last 14 days with conversations and a histogram of MCS, in at most 80 columns."""
-    found = connection.execute(HAS_VIEWS).fetchone()
-    days = connection.execute(LAST_DAYS).fetchall() if found and found[0] else []
+    has_view = connection.execute(HAS_VIEW).fetchall() == [(True,)]
+    days = connection.execute(LAST_DAYS).fetchall() if has_view else []
     if not days:
         console.print("There are no conversations in this lake yet: lakehouse sync, load or demo brings some.")
         return

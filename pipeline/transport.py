@@ -6,12 +6,12 @@ that a signature only ever reaches the configured host or the vendor's domain.
 """
 
 import logging
-import random
 import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from random import SystemRandom
 from threading import Event
 from typing import Any, NoReturn, TypeVar
 from urllib.parse import quote, urljoin, urlsplit
@@ -37,9 +37,7 @@ _LATER = frozenset({408, 425, 429})
 _REFUSED_CODE = "10"
 """The API's internalCode for "Unauthorized request"."""
 # A link with nothing in it that two URL parsers could read differently: no user name, backslash, space or fragment.
-_LINK = re.compile(
-    r"https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(?::[0-9]{1,5})?(?:[/?][A-Za-z0-9._~:/?@!$&'()*+,;=%-]*)?"
-)
+_LINK = re.compile(r"https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(?::[0-9]{1,5})?(?:[/?][A-Za-z0-9._~:/?@!$&'()*+,;=%-]*)?")
 
 _TALKATIVE = (
     "oauthlib",
@@ -47,6 +45,8 @@ _TALKATIVE = (
     "oauthlib.oauth1.rfc5849.signature",
     "requests_oauthlib.oauth1_auth",
 )
+_PORTS = {"https": 443, "http": 80}
+_RANDOM = SystemRandom()
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
@@ -119,7 +119,7 @@ class Transport:
     def _pause(self, state: tenacity.RetryCallState) -> float:
         wish = _error_of(state).retry_after_seconds
         longest = self.limits.backoff_seconds * min(30, 2 ** (state.attempt_number - 1))
-        return longest * random.uniform(0.5, 1.0) if wish is None else wish
+        return longest * _RANDOM.uniform(0.5, 1.0) if wish is None else wish
 
     def _is_enough(self, state: tenacity.RetryCallState) -> bool:
         wish = _error_of(state).retry_after_seconds or 0.0
@@ -176,7 +176,7 @@ class Transport:
     def _require_allowed(self, url: str, what: str) -> None:
         """Refuse a link to anywhere but the configured host or, over https, the vendor's domain."""
         scheme, host, port = _origin(url) if _LINK.fullmatch(url) else ("", "", 0)
-        is_vendor = scheme == "https" and port == 443 and host.endswith(VENDOR_DOMAIN)
+        is_vendor = scheme == "https" and port == _PORTS["https"] and host.endswith(VENDOR_DOMAIN)
         if is_vendor or (host and (scheme, host, port) == _origin(self._base_url)):
             return
         found = f"{scheme}://{shortened(host)}:{port}" if host else f"no plain link ({shortened(url)!r})"
@@ -222,11 +222,9 @@ class Transport:
         said = f"HTTP {status}, {self._without_secrets(str(error))}" if error else f"HTTP {status} without a message"
         server_time = utc_from_http_date(response.headers.get("Date"))
         if status in _REFUSED or (error and error.internal_code == _REFUSED_CODE):
-            advice = (
-                _clock_advice(server_time, now) or "check LP_ACCOUNT_ID, the four keys and the region in LP_BASE_URL"
-            )
+            advice = _clock_advice(server_time, now) or "check LP_ACCOUNT_ID, the four keys and the region in LP_BASE_URL"
             return AccessRefusedError(f"{what}: the server refuses the credentials ({said}); {advice}")
-        if status in _LATER or status >= 500:
+        if status in _LATER or status >= requests.codes.server_error:
             wish = retry_after_seconds(response.headers.get("Retry-After"), server_time or now)
             asks = f" and asks to wait {wish:.0f} s" if wish else ""
             message = f"{what}: the server cannot answer now ({said}){asks}; try again later"
@@ -256,7 +254,7 @@ def _origin(url: str) -> tuple[str, str, int]:
     """Scheme, host and port; three nothings where they cannot be read."""
     try:
         parts = urlsplit(url)
-        return parts.scheme, parts.hostname or "", parts.port or {"https": 443, "http": 80}.get(parts.scheme, 0)
+        return parts.scheme, parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 0)
     except ValueError:
         return "", "", 0
 

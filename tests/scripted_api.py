@@ -27,7 +27,7 @@ QUICK = Limits(connect_seconds=2, read_seconds=0.4, attempts=3, retry_seconds=5,
 
 @dataclass(frozen=True)
 class Reply:
-    """One answer. `announced` is the Content-Length: "right", None for none (the end is the connection's), or a number."""
+    """One answer; `announced` is its Content-Length: "right", a number, or None for none, so that the connection ends it."""
 
     body: bytes = b""
     status: int = 200
@@ -72,6 +72,7 @@ class ScriptedApi:
         self._server.server_close()
 
     def link(self, rel: str, path: str) -> dict[str, str]:
+        """A link as the base resource has it."""
         return {"@rel": rel, "@href": self.base_url + path}
 
     def entry(self, name: str, **more: str) -> dict[str, str]:
@@ -79,22 +80,27 @@ class ScriptedApi:
         return {"@name": name, "@href": f"{self.base_url}{LISTING_PATH}/{name}", **more}
 
     def listing(self, *entries: object) -> Reply:
+        """An answer to a window."""
         return as_json({"dataAccessFiles": {"@id": ACCOUNT, "file": list(entries)}})
 
     def next_reply(self, seen: Seen) -> Reply:
+        """Note a request and say what it gets."""
         with self._lock:
             self.seen.append(seen)
             replies = self.script[seen.path]
             return replies.pop(0) if len(replies) > 1 else replies[0]
 
     def paths(self) -> list[str]:
+        """What was asked for, in order."""
         return [seen.path for seen in self.seen]
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
+        """Answer by the script."""
         api: ScriptedApi = self.server.api  # type: ignore[attr-defined]
         url = f"http://{self.headers['Host']}{self.path}"
         reply = api.next_reply(Seen(urlsplit(self.path).path, url, dict(self.headers.items()), self.client_address))

@@ -60,7 +60,7 @@ def test_first_look_counts_every_table(first_look: tuple[dict[str, str], Path]) 
     assert set(printed) == {"conversations", "messages", "transfers", "files", "rejects"}
     with duckdb.connect(str(database), read_only=True) as connection:
         for table, count in printed.items():
-            assert connection.execute(f"select count(*) from {table}").fetchone() == (int(count.replace(",", "")),)
+            assert connection.execute(f"select count(*) from {table}").fetchall() == [(int(count.replace(",", "")),)]
 
 
 def test_first_look_reads_one_conversation_in_order(first_look: tuple[dict[str, str], Path]) -> None:

@@ -42,7 +42,13 @@ def test_defaults_hold_where_nothing_is_set() -> None:
 
 def test_environment_wins_over_env_file_and_both_over_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
     """A blank variable does not hide the file's value, foreign variables are left alone, a BOM does no harm."""
-    lines = ["LAKE_URI=s3://file/lake", "LP_APP_KEY='from file'", "LP_ACCOUNT_ID=1", "OTHER=x", "export LP_APP_SECRET=z"]
+    lines = [
+        "LAKE_URI=s3://file/lake",
+        "LP_APP_KEY='from file'",
+        "LP_ACCOUNT_ID=1",
+        "OTHER=x",
+        "export LP_APP_SECRET=z",
+    ]
     Path(".env").write_text("\n".join(lines), encoding="utf-8-sig")
     monkeypatch.setenv("LP_ACCOUNT_ID", "2")
     monkeypatch.setenv("LP_APP_KEY", "")
@@ -56,7 +62,7 @@ def test_environment_wins_over_env_file_and_both_over_defaults(monkeypatch: pyte
 def test_settings_are_frozen() -> None:
     """What was read once stays as it was read."""
     with pytest.raises(ValidationError, match="frozen"):
-        read_settings().lake_uri = "elsewhere"  # type: ignore[misc]
+        read_settings().lake_uri = "elsewhere"
 
 
 def test_credentials_have_all_that_signs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,7 +76,7 @@ def test_credentials_have_all_that_signs(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_all_missing_settings_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Empty and blank count as missing; the sentence says where they go and holds no value."""
     set_all(monkeypatch, LP_APP_SECRET="", LP_ACCESS_TOKEN="  ", LP_ACCOUNT_ID="")
-    with pytest.raises(SettingsError, match="^LP_ACCOUNT_ID, LP_APP_SECRET, LP_ACCESS_TOKEN not set: .*[.]env") as caught:
+    with pytest.raises(SettingsError, match=r"^LP_ACCOUNT_ID, LP_APP_SECRET, LP_ACCESS_TOKEN not set: .*\.env") as caught:
         read_settings().credentials()
     assert CANARY not in str(caught.value)
 
@@ -119,7 +125,7 @@ def test_a_base_url_is_https_to_a_host_and_nothing_else(monkeypatch: pytest.Monk
     ],
 )
 def test_base_urls_that_serve(url: str, read: str) -> None:
-    """https to any host, http to this computer only; the closing slash goes."""
+    """They are https to any host, http to this computer only; the closing slash goes."""
     assert checked_base_url(url) == read
 
 
@@ -143,7 +149,7 @@ def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_env_file_that_is_no_text_is_named(content: bytes) -> None:
     """A .env in another encoding is one sentence about the file, without its contents."""
     Path(".env").write_bytes(content)
-    with pytest.raises(SettingsError, match="^.env: expected UTF-8 text") as caught:
+    with pytest.raises(SettingsError, match=r"^\.env: expected UTF-8 text") as caught:
         read_settings()
     assert CANARY not in "".join(traceback.format_exception(caught.value))
 
@@ -152,6 +158,6 @@ def test_an_env_file_that_is_no_text_is_named(content: bytes) -> None:
 def test_a_secret_of_other_bytes_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """What cannot be signed with is refused before it is tried."""
     set_all(monkeypatch, LP_APP_SECRET=os.fsdecode(b"\xff" + CANARY.encode()))
-    with pytest.raises(SettingsError, match="^LP_APP_SECRET: expected plain text") as caught:
+    with pytest.raises(SettingsError, match=r"^LP_APP_SECRET: expected plain text") as caught:
         read_settings().credentials()
     assert CANARY not in str(caught.value)

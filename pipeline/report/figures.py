@@ -93,7 +93,7 @@ select
 from mcs_daily
 order by date, account_id"""
 
-HAS_VIEWS = "select count(*) > 0 from information_schema.tables where table_name = 'conversation_times'"
+HAS_VIEW = "select count(*) > 0 from information_schema.tables where table_name = 'conversation_times'"
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ class Figures:
 
 def read_figures(connection: duckdb.DuckDBPyConnection) -> Figures | None:
     """The head of the report; None where the lake has no conversation yet."""
-    if not _has_views(connection):
+    if not _has_view(connection):
         return None
     total, *accounts = read_rows(connection, KEY_FIGURES)
     if not total["conversation_count"]:
@@ -149,9 +149,8 @@ def break_at_gaps(rows: Iterable[Row]) -> list[Row]:
     return broken
 
 
-def _has_views(connection: duckdb.DuckDBPyConnection) -> bool:
-    found = connection.execute(HAS_VIEWS).fetchone()
-    return found is not None and bool(found[0])
+def _has_view(connection: duckdb.DuckDBPyConnection) -> bool:
+    return connection.execute(HAS_VIEW).fetchall() == [(True,)]
 
 
 def _plain(value: object) -> Cell:

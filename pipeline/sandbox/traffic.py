@@ -68,6 +68,7 @@ def _hour_ms(hour: datetime) -> int:
     return int(hour.timestamp()) * 1000 // HOUR_MS * HOUR_MS
 
 
+@lru_cache(maxsize=4)
 def _visits(account: Account, start: int) -> list[tuple[date, Visit]]:
     """Visits that closed in an hour, from the business days that can reach into it, in closing order."""
     found = [
@@ -98,7 +99,7 @@ def _by_hour(account: Account, day: date) -> dict[int, list[Visit]]:
         return _play_day(account, day)
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=4)
 def _play_day(account: Account, day: date) -> dict[int, list[Visit]]:
     hours: defaultdict[int, list[Visit]] = defaultdict(list)
     for visit in simulate(account, day):

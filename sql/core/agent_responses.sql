@@ -7,7 +7,7 @@
 --          response still counts.
 -- Source:  timestamp and type of Message; response as in Analytics Builder's agent response time.
 
--- A turn is the first line of a run of lines by one side; turns alternate, so an agent's turn has a visitor's turn before it.
+-- A turn is the first line of a run of lines by one side. Turns alternate, so what an agent's turn follows is a visitor's.
 with turns as (
     select
         account_id,

@@ -12,7 +12,7 @@
 -- Source:  Conversation, Message and Transfer of the Engagement data, through conversation_times, dialogue_lines,
 --          agent_responses and transfer_times.
 
--- All tables are partitioned by the same date: with date in every group and join, `where date = …` prunes the files of all.
+-- All tables have the same partitions: with date in every group and join, `where date = …` prunes the files of all three.
 with lines as (
     select
         account_id,

@@ -1,0 +1,159 @@
+import gzip
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+
+import pytest
+from documents import VENDOR_EXAMPLE, document
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.decode import documents, lines, unpacked
+from pipeline.errors import CorruptFileError
+
+PRETTY = VENDOR_EXAMPLE.read_text()
+COMPACT = json.dumps(json.loads(PRETTY))
+
+
+def read(text: str | bytes) -> list[tuple[str, bool]]:
+    """Text of each document and whether it can be read."""
+    raw = text if isinstance(text, bytes) else text.encode("utf-8")
+    return [(item.raw.decode("utf-8", "replace"), item.value is not None) for item in documents(lines([raw]))]
+
+
+def unpack(contents: bytes) -> bytes:
+    return b"".join(unpacked(io.BytesIO(contents)))
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        pytest.param(PRETTY, 1, id="pretty-printed"),
+        pytest.param(PRETTY * 2, 2, id="pretty-printed, one after another"),
+        pytest.param(PRETTY.strip() + PRETTY, 2, id="pretty-printed, no line break between"),
+        pytest.param(f"{COMPACT}\n{COMPACT}\n", 2, id="one per line"),
+        pytest.param(f"{COMPACT}\n{COMPACT}", 2, id="no last line break"),
+        pytest.param(f"{COMPACT}{COMPACT}", 2, id="no line break at all"),
+        pytest.param(f"{COMPACT}\n{PRETTY}{COMPACT}\n", 3, id="mixed"),
+        pytest.param(PRETTY.replace("\n", "\r\n") * 2, 2, id="CRLF"),
+        pytest.param(f"\ufeff{COMPACT}\n", 1, id="byte order mark"),
+        pytest.param(f"\n\n {COMPACT}\n\r\n\t\n{COMPACT}\n\n", 2, id="blank lines"),
+        pytest.param("\n".join(line.strip() for line in PRETTY.splitlines()), 1, id="pretty-printed without indentation"),
+        pytest.param(" \n\r\n", 0, id="nothing"),
+    ],
+)
+def test_every_legal_layout_is_read(text: str, count: int) -> None:
+    """Documents come out whole, however they are laid out."""
+    assert [is_read for _, is_read in read(text)] == [True] * count
+
+
+@pytest.mark.parametrize(
+    ("text", "readable"),
+    [
+        pytest.param(f"{COMPACT}\nfoo\nbar\n{COMPACT}\n", [True, False, False, True], id="garbage lines"),
+        pytest.param(f"{COMPACT[:300]}\n{COMPACT}\n", [False, True], id="a line cut in a string"),
+        pytest.param(f'{{"a": {{"b": 1}}\n{COMPACT}\n', [False, True], id="a line cut between values"),
+        pytest.param(f'{{"a": {{"b": 1}}\nfoo\n{COMPACT}\n', [False, False, True], id="a cut line, then garbage"),
+        pytest.param(PRETTY[:2000] + "\n" + PRETTY, [False, True], id="a pretty-printed document cut"),
+        pytest.param(PRETTY[:500] + PRETTY, [False, True], id="cut, the next one on the same line"),
+        pytest.param("{bro ken}" + COMPACT, [False, True], id="broken, the next one on the same line"),
+        pytest.param(COMPACT + " oops\n" + COMPACT, [True, False, True], id="garbage behind a document"),
+        pytest.param("}\n" + COMPACT, [False, True], id="a bracket too many"),
+        pytest.param("123 abc\n" + COMPACT, [False, True], id="a number and garbage"),
+        pytest.param('{"a": 1, "a": 2}\n' + COMPACT, [False, True], id="a name twice"),
+        pytest.param('{"a": NaN}\n' + COMPACT, [False, True], id="NaN"),
+        pytest.param('{"a":' * 5000 + "1" + "}" * 5000 + "\n" + COMPACT, [False, True], id="nested 5,000 deep"),
+    ],
+)
+def test_a_broken_document_takes_no_other_along(text: str, readable: list[bool]) -> None:
+    """What can't be read ends where the next document evidently begins."""
+    assert [is_read for _, is_read in read(text)] == readable
+
+
+def test_invalid_utf8_spoils_its_own_document_only() -> None:
+    """A byte that is no UTF-8 makes one document unreadable."""
+    bad = COMPACT.encode().replace(b"Welcome", b"Wel\xffcome")
+    assert [is_read for _, is_read in read(bad + b"\n" + COMPACT.encode())] == [False, True]
+
+
+@settings(max_examples=200, deadline=None)
+@given(text=st.text(alphabet='{}[]":,\\ \n\rab1', max_size=60), tail=st.booleans())
+def test_no_character_is_lost(text: str, tail: bool) -> None:  # noqa: FBT001
+    """Whatever the text, its documents together are the text but for blank space between them."""
+    whole = text + ("\n" + COMPACT if tail else "")
+    together = "".join(raw for raw, _ in read(whole))
+    assert "".join(together.split()) == "".join(whole.split())
+
+
+@settings(max_examples=100, deadline=None)
+@given(sizes=st.lists(st.integers(1, 300), min_size=1, max_size=40))
+def test_chunks_do_not_matter(sizes: list[int]) -> None:
+    """Documents are the same wherever the text is cut into chunks."""
+    text = (COMPACT + "\n" + PRETTY + "foo\n" + COMPACT).encode()
+
+    def chunks() -> Iterator[bytes]:
+        start = 0
+        for size in sizes:
+            yield text[start : start + size]
+            start += size
+        yield text[start:]
+
+    assert list(documents(lines(chunks()))) == list(documents(lines([text])))
+
+
+def test_numbers_keep_their_spelling() -> None:
+    """No digit of a number is lost on the way from the text."""
+    (item,) = documents(lines([b'{"a": 0.1000, "b": 123456789012345678901234567890, "c": 1e400}']))
+    assert item.value is not None
+    assert (item.value["a"].literal, item.value["b"], item.value["c"].literal) == ("0.1000", 123456789012345678901234567890, "1e400")
+
+
+def zipped(*texts: str) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number, text in enumerate(texts):
+            archive.writestr(f"{number}.json", text)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("contents", "text"),
+    [
+        pytest.param(gzip.compress(b"{}\n"), b"{}\n", id="gzip"),
+        pytest.param(gzip.compress(b"{}\n") + gzip.compress(b"[]\n"), b"{}\n[]\n", id="two gzip members"),
+        pytest.param(gzip.compress(b""), b"", id="gzip of nothing"),
+        pytest.param(zipped("{}", "[]"), b"{}\n[]\n", id="zip"),
+        pytest.param(b"{}\n", b"{}\n", id="plain text"),
+    ],
+)
+def test_containers_are_told_by_their_contents(contents: bytes, text: bytes) -> None:
+    """Gzip of any number of members, zip and plain text are read, whatever the name says."""
+    assert unpack(contents) == text
+
+
+GZ = gzip.compress(json.dumps(document()).encode() * 50)
+
+
+@pytest.mark.parametrize(
+    ("contents", "reason"),
+    [
+        pytest.param(b"", "zero bytes", id="zero bytes"),
+        pytest.param(GZ[:-1], "cut short", id="cut in the trailer"),
+        pytest.param(GZ[:100], "cut short", id="cut in the middle"),
+        pytest.param(GZ[:2], "cut short", id="two bytes"),
+        pytest.param(GZ[:-8] + b"\0\0\0\0" + GZ[-4:], "damaged", id="wrong checksum"),
+        pytest.param(GZ[:-4] + b"\1\0\0\0", "damaged", id="wrong length"),
+        pytest.param(GZ + b"rest", "damaged", id="something behind it"),
+        pytest.param(GZ[:60] + b"\xff\xff\xff\xff" + GZ[64:], "damaged", id="a flipped byte"),
+        pytest.param(zipped("{}")[:-10], "damaged", id="a cut zip"),
+        pytest.param(b"<!DOCTYPE html><html>503</html>", "HTML", id="an HTML page"),
+        pytest.param(gzip.compress(b"\n<html>"), "HTML", id="an HTML page in gzip"),
+        pytest.param(b'<?xml version="1.0"?><error/>', "XML", id="an XML error"),
+        pytest.param(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "neither an archive nor text", id="a picture"),
+    ],
+)
+def test_a_broken_file_is_refused_as_a_whole(contents: bytes, reason: str) -> None:
+    """A file that is cut short, damaged or something else raises, and says what is wrong."""
+    with pytest.raises(CorruptFileError, match=reason):
+        unpack(contents)

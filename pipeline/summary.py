@@ -10,6 +10,7 @@ from rich.text import Text
 NO_ACCOUNT = "(none)"
 ACCOUNT_WIDTH = 20
 BAR_WIDTH = 36
+LAST_BUCKET = 90
 EIGHTHS = " ▏▎▍▌▋▊▉"
 
 LAST_DAYS = """\
@@ -34,22 +35,22 @@ def print_summary(connection: duckdb.DuckDBPyConnection, console: Console) -> No
     if not days:
         console.print("There are no conversations in this lake yet: lakehouse sync, load or demo brings some.")
         return
-    console.print(_queue_table(days))
+    console.print(_queue_table(days, console.encoding))
     console.print()
     console.print(_mcs_table(dict(connection.execute(MCS_BUCKETS).fetchall()), ascii_only=console.options.ascii_only))
 
 
-def _queue_table(days: Sequence[tuple[object, ...]]) -> Table:
+def _queue_table(days: Sequence[tuple[object, ...]], encoding: str) -> Table:
     table = Table(title="Queue time by day (UTC), p50 and p90 of connected conversations", title_justify="left", box=None)
     table.add_column("date")
-    table.add_column("account", max_width=ACCOUNT_WIDTH, no_wrap=True)
+    table.add_column("account", max_width=ACCOUNT_WIDTH, no_wrap=True, overflow="crop")
     for heading in ("conversations", "p50", "p90", "abandoned"):
         table.add_column(heading, justify="right")
     previous = None
     for date, account, conversations, p50, p90, abandoned in days:
         table.add_row(
             "" if date == previous else str(date),
-            _safe(account),
+            _safe(account, encoding),
             f"{conversations:,}",
             _number(p50, lambda seconds: f"{seconds:,.1f} s"),
             _number(p90, lambda seconds: f"{seconds:,.1f} s"),
@@ -66,9 +67,9 @@ def _mcs_table(buckets: dict[int, int], *, ascii_only: bool) -> Table:
     table.add_column(width=BAR_WIDTH, no_wrap=True, style="cyan")
     table.add_column(justify="right")
     table.add_column(justify="right")
-    for bucket in range(0, 100, 10):
+    for bucket in range(0, LAST_BUCKET + 1, 10):
         count = buckets.get(bucket, 0)
-        label = "90 to 100" if bucket == 90 else f"{bucket} to {bucket + 9}"
+        label = f"{bucket} to {bucket + 9}" if bucket < LAST_BUCKET else f"{bucket} to 100"
         bar = _bar(count / max(buckets.values(), default=1), ascii_only=ascii_only)
         table.add_row(label, bar, f"{count:,}", f"{100 * count / (total or 1):.1f} %")
     return table
@@ -82,10 +83,11 @@ def _bar(part: float, *, ascii_only: bool) -> str:
     return ("█" * (eighths // 8) + EIGHTHS[eighths % 8]).rstrip()
 
 
-def _safe(account: object) -> Text:
-    """An account's name without anything that a terminal would obey."""
+def _safe(account: object, encoding: str) -> Text:
+    """An account's name without anything that a terminal would obey or could not show."""
     name = str(account) if account else NO_ACCOUNT
-    return Text("".join(letter if letter.isprintable() else "\ufffd" for letter in name))
+    printable = "".join(letter if letter.isprintable() else "?" for letter in name)
+    return Text(printable.encode(encoding, "replace").decode(encoding))
 
 
 def _number(value: object, form: Callable[[float], str]) -> str:

@@ -7,6 +7,7 @@ that a signature only ever reaches the configured host or the vendor's domain.
 
 import logging
 import re
+import ssl
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -63,7 +64,7 @@ class Limits:
     attempts: int = 5
     retry_seconds: float = 120.0
     """No attempt starts later than this after the first one, save the second, which there always is: the first may have
-    taken long. A `Retry-After` beyond it is not waited for."""
+    taken long. A `Retry-After` beyond it is not waited for, a lesser one is the least pause."""
     backoff_seconds: float = 1.0
     """The first pause; each next one is twice as long, up to 30 times the first, less a random part of up to a half."""
     listing_bytes: int = 32 << 20
@@ -117,9 +118,9 @@ class Transport:
         return retrying(attempt)
 
     def _pause(self, state: tenacity.RetryCallState) -> float:
-        wish = _error_of(state).retry_after_seconds
-        longest = self.limits.backoff_seconds * min(30, 2 ** (state.attempt_number - 1))
-        return longest * _RANDOM.uniform(0.5, 1.0) if wish is None else wish
+        wish = _error_of(state).retry_after_seconds or 0.0
+        longest: float = self.limits.backoff_seconds * min(30, 2 ** (state.attempt_number - 1))
+        return max(wish, longest * _RANDOM.uniform(0.5, 1.0))
 
     def _is_enough(self, state: tenacity.RetryCallState) -> bool:
         wish = _error_of(state).retry_after_seconds or 0.0
@@ -157,8 +158,14 @@ class Transport:
             environment: Any = self._session.merge_environment_settings(target, {}, True, None, None)  # noqa: FBT003
             return self._session.get_adapter(target).send(prepared, timeout=timeout, **environment)
         except (requests.ConnectionError, requests.Timeout, urllib3.exceptions.HTTPError) as error:
-            reason = "time-out" if isinstance(error, requests.Timeout) else _root_of(error)
-            message = f"{what}: no answer from {urlsplit(url).hostname} ({reason}); check LP_BASE_URL and the network"
+            host, root = urlsplit(url).hostname, _root_of(error)
+            if isinstance(root, ssl.SSLCertVerificationError):
+                message = (
+                    f"{what}: expected a trusted certificate of {host}, found {_told(root)}; check LP_BASE_URL and the proxy"
+                )
+                raise UnexpectedAnswerError(message) from error
+            reason = "time-out" if isinstance(error, requests.Timeout) else _told(root)
+            message = f"{what}: no answer from {host} ({reason}); check LP_BASE_URL and the network"
             raise SourceUnreachableError(message) from error
         except (requests.RequestException, ValueError) as error:
             message = f"{what}: expected a link and an answer that HTTP allows, found others ({type(error).__name__})"
@@ -197,7 +204,7 @@ class Transport:
                     raise SourceUnreachableError(message)
         except urllib3.exceptions.HTTPError as error:
             silent = isinstance(error, urllib3.exceptions.ReadTimeoutError)
-            reason = f"nothing came for {self.limits.read_seconds:g} s" if silent else _root_of(error)
+            reason = f"nothing came for {self.limits.read_seconds:g} s" if silent else _told(_root_of(error))
             message = f"{what}: broke off after {_count(received, announced)} ({reason}); try again later"
             raise SourceUnreachableError(message) from error
         if announced is not None and received != announced:
@@ -285,12 +292,16 @@ def _clock_advice(server_time: datetime | None, now: datetime) -> str:
     return f"this computer's clock is {abs(seconds)} s {direction} the server's: set it right"
 
 
-def _root_of(error: BaseException) -> str:
-    """Name the first cause: the outer errors of urllib3 and requests show objects and addresses instead."""
+def _root_of(error: BaseException) -> BaseException:
+    """Find the first cause: the outer errors of urllib3 and requests show objects and addresses instead."""
     root = error
     while root.__cause__ or root.__context__:
         root = root.__cause__ or root.__context__ or root
-    return shortened(f"{type(root).__name__}: {root}")
+    return root
+
+
+def _told(error: BaseException) -> str:
+    return shortened(f"{type(error).__name__}: {error}")
 
 
 def _error_of(state: tenacity.RetryCallState) -> SourceUnreachableError:

@@ -64,7 +64,7 @@ class ScriptedApi:
         self.script[BASE_PATH] = [as_json({"link": [self.link("self", BASE_PATH), self.link("engagement", LISTING_PATH)]})]
 
     def __enter__(self) -> Self:
-        Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+        Thread(target=self._server.serve_forever, args=(0.005,), daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:

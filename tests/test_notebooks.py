@@ -17,7 +17,7 @@ NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
 
 def run(notebook: Path, folder: Path) -> dict[str, str]:
     """Run all cells in `folder`; return what each code cell put out, as text and as pictures, by the cell's id."""
-    document = nbformat.read(notebook, as_version=4)
+    document = nbformat.read(notebook, as_version=4)  # type: ignore[no-untyped-call]
     NotebookClient(document, timeout=120, resources={"metadata": {"path": str(folder)}}).execute()
     return {cell.id: "\n".join(map(shown, cell.outputs)) for cell in document.cells if cell.cell_type == "code"}
 

@@ -14,13 +14,12 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-import altair
+import altair as alt
 import duckdb
 import pytest
 from made_lake import ACCOUNTS, FIRST_DAY, make_lake, write_lake
 
 from pipeline.errors import SettingsError
-from pipeline.report import page as page_module
 from pipeline.report import write_report
 from pipeline.report.charts import CHARTS
 from pipeline.report.figures import NO_ACCOUNT, break_at_gaps
@@ -154,9 +153,10 @@ def test_text_from_data_stays_text(hostile_lake: Path) -> None:
     assert page.every("img") == []
     assert "onerror" not in {name for element in page.walk() for name in element.attributes}
     accounts = next(table for table in page.every("table") if "Key figures" in table.text)
-    assert sorted(row["Account"] for row in rows_of(accounts)) == sorted(HOSTILE)
+    names = {name.replace("\u2028", "\ufffd") for name in HOSTILE}
+    assert {row["Account"] for row in rows_of(accounts)} == names
     drawn = {row["account_id"] for chart in drawings(page)["charts"] for row in chart["spec"]["data"]["values"]}
-    assert drawn == set(HOSTILE)
+    assert drawn == names
 
 
 def test_key_figures_are_those_of_the_contract(page: Element, lake: Path) -> None:
@@ -247,10 +247,11 @@ def test_drawings_are_valid_vega_lite(tmp_path: Path, accounts: Sequence[str], d
     """Each drawing fits the schema of Vega-Lite, for one account and for more, for a day and for a long time."""
     page = report(make_lake(tmp_path, accounts=accounts, days=days, per_day=6))
     drawn = drawings(page)
+    del drawn["config"]["legend"]["layout"]  # an option of Vega that Vega-Lite hands on and its schema does not know
 
     assert len(drawn["charts"]) == len(CHARTS) - 1 + len(accounts)
     for chart in drawn["charts"]:
-        altair.Chart.from_dict({**chart["spec"], "config": drawn["config"]})
+        alt.Chart.from_dict({**chart["spec"], "config": drawn["config"]})
 
 
 def test_empty_lake_says_what_to_do(tmp_path: Path) -> None:
@@ -285,7 +286,10 @@ def test_lake_without_scores_or_connections(tmp_path: Path) -> None:
 def test_rejected_files_are_named(tmp_path: Path) -> None:
     """What was set aside is said at the top, with the command that explains it."""
     conversation = {"account_id": "1", "conversation_id": "a", "date": FIRST_DAY.date()}
-    files = [{"name": "good.gz", "status": "loaded", "rejects": 3}, {"name": "bad.gz", "status": "rejected"}]
+    files: list[dict[str, Any]] = [
+        {"name": "good.gz", "status": "loaded", "rejects": 3},
+        {"name": "bad.gz", "status": "rejected"},
+    ]
     head = report(write_lake(tmp_path, {"conversations": [conversation], "files": files})).every("header")[0].text
 
     assert "1 source files loaded, 1 rejected" in head
@@ -327,7 +331,7 @@ def test_failed_write_keeps_the_old_report(lake: Path, tmp_path: Path, monkeypat
     def full(_path: Path, _target: Path) -> Path:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(page_module.Path, "replace", full)
+    monkeypatch.setattr(Path, "replace", full)
     with pytest.raises(SettingsError, match=r"report\.html: No space left on device; name another file"):
         report(lake, target)
 
@@ -389,5 +393,5 @@ def browse(page: Path, profile: Path, width: int) -> tuple[str, list[str]]:
         *(f"--user-data-dir={profile}", f"--window-size={width},1000", "--virtual-time-budget=10000"),
         page.as_uri(),
     ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)  # noqa: S603 - as found on PATH
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]

@@ -116,7 +116,7 @@ def test_same_values_give_the_same_bytes_in_another_process() -> None:
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONHASHSEED": "7"}
     command = [sys.executable, "-c", code]
-    other = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)  # noqa: S603 -- ours
+    other = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     conversations(SHOP, AFTERNOON - 100 * HOUR, 30)
     assert other.stdout.strip() == sha256(file_bytes(SHOP, name)).hexdigest()
 
@@ -284,9 +284,7 @@ def test_base_resource_leads_to_the_engagements(sandbox: Sandbox, client: reques
 
 def test_listing_is_as_on_the_vendors_page(sandbox: Sandbox, client: requests.Session) -> None:
     """The listing names each file, its scope with the offset of US Eastern time, and where it is."""
-    body = client.get(address(sandbox, "/engagement"), params=window(AFTERNOON - 3 * HOUR, AFTERNOON)).json()[
-        "dataAccessFiles"
-    ]
+    body = client.get(address(sandbox, "/engagement"), params=window(AFTERNOON - 3 * HOUR, AFTERNOON)).json()["dataAccessFiles"]
     assert body["@id"] == SHOP.account_id
     assert body["link"] == {"@href": address(sandbox, "/engagement"), "@rel": "self"}
     last = body["file"][-1]

@@ -54,6 +54,21 @@ CONFIG: Spec = {
     },
 }
 
+HOUR_OF_DAY: Spec = {
+    "field": "hour",
+    "type": "ordinal",
+    "title": "Hour of day (UTC)",
+    "scale": {"domain": list(range(24)), "paddingInner": 0.06},
+    "axis": {"labelAngle": 0, "domain": False, "ticks": False},
+}
+WEEKDAY: Spec = {
+    "field": "weekday",
+    "type": "ordinal",
+    "title": None,
+    "scale": {"domain": list(range(1, 8)), "paddingInner": 0.06},
+    "axis": {"labelExpr": f"{WEEKDAYS}[datum.value - 1]", "domain": False, "ticks": False},
+}
+
 
 @dataclass(frozen=True)
 class Panel:
@@ -155,25 +170,18 @@ def draw_queue_by_hour_of_week(rows: list[Row], accounts: list[str]) -> list[Pan
         ],
         "mark": {"type": "rect", "cornerRadius": 2},
         "encoding": {
-            "x": {
-                "field": "hour",
-                "type": "ordinal",
-                "title": "Hour of day (UTC)",
-                "scale": {"domain": list(range(24)), "paddingInner": 0.06},
-                "axis": {"labelAngle": 0, "domain": False, "ticks": False},
-            },
-            "y": {
-                "field": "weekday",
-                "type": "ordinal",
-                "title": None,
-                "scale": {"domain": list(range(1, 8)), "paddingInner": 0.06},
-                "axis": {"labelExpr": f"{WEEKDAYS}[datum.value - 1]", "domain": False, "ticks": False},
-            },
+            "x": HOUR_OF_DAY,
+            "y": WEEKDAY,
             "opacity": {
                 "field": "queue_p90",
                 "type": "quantitative",
                 "scale": {"domain": [0, strongest], "range": [0.15, 1], "nice": False, "clamp": True},
-                "legend": {"title": f"90th percentile ({unit})", "symbolType": "square", "symbolStrokeWidth": 0, "tickCount": 4},
+                "legend": {
+                    "title": f"90th percentile ({unit})",
+                    "symbolType": "square",
+                    "symbolStrokeWidth": 0,
+                    "tickCount": 4,
+                },
             },
             "tooltip": [
                 _tip("from", "From (UTC)"),
@@ -327,7 +335,7 @@ def _account_colour(accounts: list[str]) -> Spec:
     legend = None
     if len(accounts) > 1:
         square = {"symbolType": "square", "symbolStrokeWidth": 0, "symbolOpacity": 1}
-        legend = {"title": None, "columns": {"signal": f"{ON_A_PHONE} ? 2 : 4"}, **square}
+        legend = {"title": None, "columns": {"expr": f"{ON_A_PHONE} ? 2 : 4"}, **square}
     colours = [SERIES[place % len(SERIES)] for place in range(len(accounts))]
     return {"field": "account_id", "type": "nominal", "scale": {"domain": accounts, "range": colours}, "legend": legend}
 

@@ -121,14 +121,19 @@ def read_figures(connection: duckdb.DuckDBPyConnection) -> Figures | None:
 
 
 def read_rows(connection: duckdb.DuckDBPyConnection, sql: str) -> list[Row]:
-    """The query's rows by column name, in values that JSON has; a row without an account gets a name for it."""
+    """The query's rows by column name, in values that JSON has; an account is named as the page shows it."""
     cursor = connection.execute(sql)
     names = [str(column[0]) for column in cursor.description or ()]
     rows = [dict(zip(names, map(_plain, values), strict=True)) for values in cursor.fetchall()]
     for row in rows:
         if "account_id" in row:
-            row["account_id"] = row["account_id"] or NO_ACCOUNT
+            row["account_id"] = readable(str(row["account_id"] or NO_ACCOUNT))
     return rows
+
+
+def readable(name: str) -> str:
+    """The name with a mark in place of what does not print: Vega's expressions, for one, break at U+2028."""
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in name)
 
 
 def with_date(rows: Iterable[Row]) -> list[Row]:

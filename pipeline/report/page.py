@@ -6,6 +6,7 @@ import json
 import os
 import tempfile
 from collections.abc import Callable
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -102,7 +103,9 @@ def _drawings(sections: list[dict[str, Any]]) -> Spec:
     return {"config": CONFIG, "charts": charts}
 
 
+@cache
 def _charting_library() -> str:
+    """Vega, Vega-Lite and Vega-Embed in one script; to put them together takes some seconds."""
     import vl_convert  # noqa: PLC0415 - brings a JavaScript engine
 
     bundle: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
@@ -164,14 +167,13 @@ def format_duration(value: Cell) -> str:
     """Seconds as a person says them: 42 s, 1 min 23 s, 2 h 05 min."""
     if value is None:
         return MISSING
-    seconds = round(float(value))
-    if seconds < 60:
-        return f"{float(value):.1f} s" if float(value) < 10 else f"{seconds} s"
-    minutes, seconds = divmod(seconds, 60)
-    if minutes < 60:
-        return f"{minutes} min {seconds:02d} s"
+    minutes, seconds = divmod(round(float(value)), 60)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours:,} h {minutes:02d} min"
+    if hours:
+        return f"{hours:,} h {minutes:02d} min"
+    if minutes:
+        return f"{minutes} min {seconds:02d} s"
+    return f"{seconds} s" if seconds // 10 else f"{float(value):.1f} s"
 
 
 def format_cell(row: Row, column: str) -> str:

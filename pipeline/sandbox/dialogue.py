@@ -166,9 +166,7 @@ class _Writer:
             return Line(AGENT_URL, link, "LINK", link_data=data if self.conversation.is_messaging else encode.NULL)
         if rng.random() < 0.01:
             return Line(AGENT_HTML, f"<p>Your case: <b>{self.facts['code']}</b></p>", "TEXT_HTML")
-        return Line(
-            AGENT, self.two(phrases.FIXES if rng.random() < 0.15 + 0.9 * progress else phrases.ASKS), effect=0.4
-        )
+        return Line(AGENT, self.two(phrases.FIXES if rng.random() < 0.15 + 0.9 * progress else phrases.ASKS), effect=0.4)
 
     def some(self, templates: tuple[str, ...]) -> str:
         return templates[int(self.rng.random() * len(templates))].format_map(self.facts)
@@ -186,8 +184,7 @@ class _Writer:
         draw = self.rng.random
         # Visitors type slower than agents, who have their texts at hand.
         gaps = [
-            3.0 + 20.0 * draw() * draw() + len(line.text or "") * (0.12 if line.type == VISITOR else 0.07)
-            for line in lines
+            3.0 + 20.0 * draw() * draw() + len(line.text or "") * (0.12 if line.type == VISITOR else 0.07) for line in lines
         ]
         gaps[0] = 0.0
         if ends - starts > 5_400_000:

@@ -120,9 +120,7 @@ def campaign(campaign_id: int, engagement_id: int) -> str:
 
 def file_data(caption: str | None, file_type: str) -> str:
     """The record `fileData` of a message."""
-    return (
-        f'{{"com.liveperson.dataaccess.FileData":{{"caption":{text(caption)},"fileType":{{"string":"{file_type}"}}}}}}'
-    )
+    return f'{{"com.liveperson.dataaccess.FileData":{{"caption":{text(caption)},"fileType":{{"string":"{file_type}"}}}}}}'
 
 
 def link_data(link: str, file_type: str, caption: str | None) -> str:

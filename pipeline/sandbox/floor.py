@@ -102,6 +102,7 @@ class _Floor:
         self.bot = bot(account)
         self.events: list[tuple[int, int, Callable[..., None], tuple[object, ...]]] = []
         self.count = 0
+        self.last_leaves = 0
         self.desks: dict[int, _Desk] = {}
         self.waiting: dict[int, deque[tuple[Visit, Conversation, Leg]]] = {s.skill_id: deque() for s in HUMAN_SKILLS}
         # Per skill the agents with a free place, least busy first, then longest idle; outdated entries are skipped.
@@ -120,6 +121,7 @@ class _Floor:
 
     def come_to_work(self, now: int, shift: Shift) -> None:
         self.desks[shift.agent.number] = desk = _Desk(shift.agent, shift.ends, now)
+        self.last_leaves = max(self.last_leaves, shift.ends)
         self.offer(now, desk)
 
     def arrive(self, now: int, visit: Visit) -> None:
@@ -228,16 +230,16 @@ class _Floor:
         """Where a conversation goes from here; None where it is over."""
         rng = self.rng
         if leg.skill_id == ASSISTANT.skill_id:
-            needs_people = rng.random() < 0.45 and self.free_or_busy(now)
+            needs_people = rng.random() < 0.45 and self.is_staffed(now)
             return Leg(conversation.skill_id, now, TO_SKILL) if needs_people else None
         is_long = leg.ends - leg.queue_start > 2 * _LONGEST_LEG_MS
-        if rng.random() > 0.1 or len(conversation.legs) > _MOST_TRANSFERS or is_long or not self.free_or_busy(now):
+        if rng.random() > 0.1 or len(conversation.legs) > _MOST_TRANSFERS or is_long or not self.is_staffed(now):
             return None
         if rng.random() < 0.4:
             return Leg(leg.skill_id, now, TO_AGENT)
         others = [skill.skill_id for skill in HUMAN_SKILLS if skill.skill_id != leg.skill_id]
         return Leg(others[int(rng.random() * len(others))], now, TO_SKILL)
 
-    def free_or_busy(self, now: int) -> bool:
+    def is_staffed(self, now: int) -> bool:
         """Whether anybody is at work and stays for another quarter of an hour."""
-        return any(desk.until - 900_000 > now for desk in self.desks.values())
+        return now < self.last_leaves - 900_000

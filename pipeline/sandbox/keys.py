@@ -80,7 +80,7 @@ class _Validator(RequestValidator):
     def _is_short(self, value: str) -> bool:
         return 1 <= len(value) <= 256
 
-    def validate_timestamp_and_nonce(  # noqa: PLR0913, PLR0917 -- oauthlib's signature
+    def validate_timestamp_and_nonce(  # noqa: PLR0917 -- as oauthlib calls it
         self,
         client_key: str,
         timestamp: str,

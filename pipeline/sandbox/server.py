@@ -106,9 +106,7 @@ class Sandbox:
         self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         """Stop, and cut the connections that clients keep open."""
         self._server.shutdown()
         if self._thread is not None:
@@ -167,9 +165,7 @@ class Sandbox:
         return made_after // HOUR_MS * HOUR_MS, now_ms // HOUR_MS * HOUR_MS
 
     def _refuse(self, status: HTTPStatus) -> Answer:
-        return self._error(
-            status, "This request is not supported, verify request headers and method", answers.UNSUPPORTED
-        )
+        return self._error(status, "This request is not supported, verify request headers and method", answers.UNSUPPORTED)
 
     def _error(self, status: HTTPStatus, message: str, code: int) -> Answer:
         return Answer(status, answers.error(message, code, self.now()))
@@ -202,7 +198,7 @@ class _Handler(BaseHTTPRequestHandler):
         if sandbox.tamper is None or not sandbox.tamper(request, answer, self):
             self.send(answer)
 
-    do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = do_OPTIONS = do_GET  # noqa: N815
+    do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = do_OPTIONS = do_GET  # noqa: N815 -- the names that http.server calls
 
     def send(self, answer: Answer) -> None:
         """Send an answer whole."""

@@ -71,9 +71,7 @@ def _hour_ms(hour: datetime) -> int:
 @lru_cache(maxsize=4)
 def _visits(account: Account, start: int) -> list[tuple[date, Visit]]:
     """Visits that closed in an hour, from the business days that can reach into it, in closing order."""
-    found = [
-        (day, visit) for day in _days_of(account, start) for visit in _by_hour(account, day).get(start // HOUR_MS, ())
-    ]
+    found = [(day, visit) for day in _days_of(account, start) for visit in _by_hour(account, day).get(start // HOUR_MS, ())]
     return sorted(found, key=lambda pair: (pair[1].closes, pair[0], pair[1].number))
 
 
@@ -233,7 +231,5 @@ def _transfers(conversation: Conversation, transcript: Transcript, *, is_tagged:
 def _secure_forms(conversation: Conversation, rng: Random) -> str:
     if rng.random() > 0.006 or conversation.legs[0].queue_end is None:
         return ""
-    submitted = conversation.legs[0].queue_end + int(
-        (conversation.ends - conversation.legs[0].queue_end) * rng.random()
-    )
+    submitted = conversation.legs[0].queue_end + int((conversation.ends - conversation.legs[0].queue_end) * rng.random())
     return encode.secure_form(str(7000 + int(rng.random() * 9)), "Card payment", submitted_ms=submitted)

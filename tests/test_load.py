@@ -1,0 +1,263 @@
+import gzip
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from documents import conversation, document, gz, message, name_at, put
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.errors import LakeError
+from pipeline.ingest import ingest
+from pipeline.lake import Lake
+from pipeline.load import Report, find_files, incoming_from, load, writing
+from pipeline.schema import TABLES
+from pipeline.warehouse import connect
+
+TRANSFER = {"timestamp": {"string": "1469469300000"}, "skillId": {"long": 1}, "targetSkillId": {"long": 2}}
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(str(tmp_path / "lake"))
+
+
+def take(lake: Lake, *paths: Path) -> Report:
+    """Load files or folders, in this process."""
+    with writing(lake):
+        return load(lake, incoming_from(find_files(map(str, paths))), workers=1)
+
+
+def ask(lake: Lake, query: str) -> list[tuple[Any, ...]]:
+    with connect(lake) as connection:
+        return connection.sql(query).fetchall()
+
+
+def everything(lake: Lake) -> dict[str, list[str]]:
+    """All rows of all tables as sorted text, but for the times at which files came in and were loaded."""
+    with connect(lake) as connection:
+        return {
+            name: sorted(map(str, connection.sql(f"select {_timeless(name)} from {name}").to_arrow_table().to_pylist()))
+            for name in TABLES
+        }
+
+
+def _timeless(table: str) -> str:
+    names = (column.name for column in TABLES[table].columns)
+    return ", ".join(f'"{name}"' for name in names if name not in {"delivery", "downloaded_at", "loaded_at"})
+
+
+def test_every_column_of_every_table_is_there(lake: Lake, tmp_path: Path) -> None:
+    """The DuckDB file shows the declared columns, with the types that they declare, in an empty lake and in a filled one."""
+    lake.create()
+    take(lake)
+    empty = ask(lake, "select table_name, column_name, data_type from duckdb_columns() order by all")
+    take(lake, put(tmp_path, gz(document(conversation(transfers=[TRANSFER])), "garbage")))
+    assert ask(lake, "select table_name, column_name, data_type from duckdb_columns() order by all") == empty
+    shown = {(table, column) for table, column, _ in empty if table in TABLES}
+    assert shown == {(table.name, column.name) for table in TABLES.values() for column in table.columns if column.name != "delivery"}
+
+
+def test_counts_add_up(lake: Lake, tmp_path: Path) -> None:
+    """A file's row in the ledger counts everything in it: loaded documents and rejected ones."""
+    report = take(lake, put(tmp_path, gz(document(conversation(transfers=[TRANSFER])), "garbage", document(), document(conversation("c2")))))
+    assert ask(lake, "select documents, conversations, messages, transfers, rejects, status, account_id from files") == [
+        (4, 2, 2, 1, 1, "loaded", "75555851")
+    ]
+    assert ask(lake, "select source_file, document, raw from rejects") == [(name_at(0), 2, "garbage")]
+    assert (report.loaded, report.rejects, report.is_complete) == (1, 1, False)
+
+
+def test_the_same_file_again_changes_nothing(lake: Lake, tmp_path: Path) -> None:
+    """A second load of a file is no change, and needs no commit."""
+    path = put(tmp_path, gz(document(conversation()), "garbage"))
+    take(lake, path)
+    before, version = everything(lake), lake.snapshot().versions
+    report = take(lake, path)
+    assert (report.unchanged, report.loaded, report.is_complete) == (1, 0, True)
+    assert (everything(lake), lake.snapshot().versions) == (before, version)
+
+
+def test_a_broken_file_is_rejected_and_its_cure_replaces_it(lake: Lake, tmp_path: Path) -> None:
+    """A file cut short leaves a row in the ledger and nothing else; the whole one takes its place."""
+    whole = gz(*(document(conversation(f"c{number}")) for number in range(50)))
+    report = take(lake, put(tmp_path, whole[:-9]))
+    assert "cut short" in report.rejected[name_at(0)]
+    assert ask(lake, "select status, documents, (select count(*) from conversations) from files") == [("rejected", 0, 0)]
+    assert not list(Path(lake.root).glob("landing/*/*/*.gz"))
+    take(lake, put(tmp_path, whole))
+    assert ask(lake, "select status, documents, (select count(*) from conversations) from files") == [("loaded", 50, 50)]
+
+
+def test_a_broken_file_never_replaces_a_good_one(lake: Lake, tmp_path: Path) -> None:
+    """The good file's rows and its row in the ledger stay; the run reports the broken one."""
+    take(lake, put(tmp_path, gz(document(conversation()))))
+    before = everything(lake)
+    report = take(lake, put(tmp_path, b""))
+    assert (list(report.rejected), everything(lake)) == ([name_at(0)], before)
+
+
+def test_other_contents_under_the_same_name_replace(lake: Lake, tmp_path: Path) -> None:
+    """Rows and rejects of the former contents go; other files keep theirs."""
+    other = put(tmp_path / "other", gz(document(conversation("c9")), "more garbage"), name_at(1))
+    take(lake, put(tmp_path, gz(document(conversation("c1")), document(conversation("c2")), "garbage")), other)
+    take(lake, put(tmp_path, gz(document(conversation("c2", messages=[message("new")])))))
+    assert ask(lake, "select conversation_id from conversations order by all") == [("c2",), ("c9",)]
+    assert ask(lake, "select text from messages order by all") == [("hello",), ("new",)]
+    assert ask(lake, "select raw from rejects") == [("more garbage",)]
+
+
+def test_two_accounts_may_have_files_of_one_name(lake: Lake, tmp_path: Path) -> None:
+    """Names carry no account; a file of another account does not replace."""
+    one = put(tmp_path / "one", gz(document(conversation("c1"), account_id="1")))
+    two = put(tmp_path / "two", gz(document(conversation("c1"), account_id="2")))
+    take(lake, one, two)
+    assert ask(lake, "select account_id, conversation_id from conversations order by all") == [("1", "c1"), ("2", "c1")]
+    assert ask(lake, "select account_id, status from files order by all") == [("1", "loaded"), ("2", "loaded")]
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_the_delivery_with_the_latest_scope_wins(lake: Lake, tmp_path: Path, order: tuple[int, int]) -> None:
+    """A conversation delivered again replaces its earlier delivery in all tables, though its date moved, in either order."""
+    day = 86_400_000
+    paths = [
+        put(tmp_path, gz(document(conversation(messages=[message("old"), message("older")], transfers=[TRANSFER]))), name_at(0)),
+        put(tmp_path, gz(document(conversation(start=1_469_469_281_856 + day, messages=[message("new")]))), name_at(3)),
+    ]
+    for index in order:
+        take(lake, paths[index])
+    assert ask(lake, "select date::varchar, source_file from conversations") == [("2016-07-26", name_at(3))]
+    assert ask(lake, "select date::varchar, text from messages") == [("2016-07-26", "new")]
+    assert ask(lake, "select count(*) from transfers") == [(0,)]
+
+
+def test_within_a_file_the_later_delivery_wins(lake: Lake, tmp_path: Path) -> None:
+    """Of two deliveries in one file, the later document's rows stay, all of them and no others."""
+    first = document(conversation(messages=[message("a"), message("b"), message("c")]))
+    take(lake, put(tmp_path, gz(first, document(conversation(messages=[message("d")])))))
+    assert ask(lake, "select text, position from messages") == [("d", 0)]
+    assert ask(lake, "select conversations from files") == [(2,)]
+
+
+def test_an_older_delivery_comes_back(lake: Lake, tmp_path: Path) -> None:
+    """Where a replaced file withdraws the newest delivery of a conversation, the one before it counts again."""
+    take(lake, put(tmp_path, gz(document(conversation(messages=[message("old")])), document(conversation("c2"))), name_at(0)))
+    take(lake, put(tmp_path, gz(document(conversation(messages=[message("new")]))), name_at(3)))
+    take(lake, put(tmp_path, gz(document(conversation("c3"))), name_at(3)))
+    assert ask(lake, "select conversation_id, source_file from conversations order by all") == [
+        ("c1", name_at(0)),
+        ("c2", name_at(0)),
+        ("c3", name_at(3)),
+    ]
+    assert ask(lake, "select text from messages where conversation_id = 'c1'") == [("old",)]
+
+
+@settings(max_examples=12, deadline=None)
+@given(data=st.data())
+def test_any_order_and_any_split_into_loads_give_the_same_rows(data: st.DataObject, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The tables depend on the files, not on how they came in."""
+    folder = tmp_path_factory.mktemp("files")
+    paths = []
+    for hour in range(data.draw(st.integers(1, 4))):
+        ids = data.draw(st.lists(st.sampled_from("abcd"), max_size=3))
+        start = 1_469_469_281_856 + data.draw(st.integers(0, 2)) * 86_400_000
+        documents = [document(conversation(one, start=start, messages=[message(f"{hour}{one}{n}")])) for n, one in enumerate(ids)]
+        paths.append(put(folder, gz(*documents), name_at(hour)))
+    expected, got = (Lake(str(tmp_path_factory.mktemp("lake"))) for _ in range(2))
+    take(expected, *paths)
+    order = data.draw(st.permutations(paths)) + data.draw(st.lists(st.sampled_from(paths), max_size=2))
+    while order:
+        size = data.draw(st.integers(1, len(order)))
+        take(got, *order[:size])
+        order = order[size:]
+    assert everything(got) == everything(expected)
+
+
+def test_workers_and_small_buffers_give_the_same_rows(lake: Lake, tmp_path: Path) -> None:
+    """Rows are the same from other processes, and where a file's rows are written in parts."""
+    for hour in range(8):
+        contents = [document(conversation(f"c{hour}-{number % 40}", messages=[message("x" * 2000)])) for number in range(60)]
+        put(tmp_path / "in", gz(*contents), name_at(hour))
+    put(tmp_path / "in", gz(*[document(conversation(f"z{number}")) for number in range(900)])[:-4], name_at(9))
+    in_parts = Lake(str(tmp_path / "parts"))
+    take(lake, tmp_path / "in")
+    with writing(in_parts):
+        in_parts.create()
+        ingested = ingest(in_parts.uri, incoming_from(find_files([str(tmp_path / "in")])), buffer_bytes=20_000)
+    assert sum(outcome.conversations for outcome in ingested.outcomes) == 480
+    assert sum(file.rows for file in ingested.written["messages"]) == 480
+    assert len(ingested.written["messages"]) > 40
+    assert [outcome.status for outcome in ingested.outcomes].count("rejected") == 1
+
+
+def test_landed_files_are_kept_as_they_were_served(lake: Lake, tmp_path: Path) -> None:
+    """The landing zone holds the very bytes, both contents of a name that was replaced, and nothing else."""
+    first, second = gz(document(conversation())), gz(document(conversation("c2")))
+    take(lake, put(tmp_path, first))
+    take(lake, put(tmp_path, second))
+    landed = [path for path in Path(lake.root, "landing").rglob("*") if path.is_file()]
+    assert sorted(path.read_bytes() for path in landed) == sorted([first, second])
+    assert {path.name for path in landed} == {name_at(0)}
+
+
+def test_a_name_without_gz_gets_one(lake: Lake, tmp_path: Path) -> None:
+    """Listings sometimes lack the ending; tables always have it."""
+    take(lake, put(tmp_path, gz(document(conversation())), name_at(0).removesuffix(".gz")))
+    assert ask(lake, "select source_file, name from conversations, files") == [(name_at(0), name_at(0))]
+
+
+def test_folders_are_searched_and_patterns_matched(tmp_path: Path) -> None:
+    """A folder gives its source files of any depth, a pattern what it matches, a wrong path an error."""
+    a, b = put(tmp_path / "x" / "y", b"", name_at(0)), put(tmp_path / "x", b"", name_at(1))
+    put(tmp_path / "x", b"", "README.txt")
+    assert {Path(url.removeprefix("file://")) for url in find_files([str(tmp_path)])} == {a, b}
+    assert [Path(url.removeprefix("file://")) for url in find_files([str(tmp_path / "x" / "*.gz")])] == [b]
+    with pytest.raises(LakeError, match="there is no source file"):
+        find_files([str(tmp_path / "nowhere")])
+
+
+@pytest.fixture
+def crashed(lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lake]:
+    """A lake whose second load died between the commits of its tables and that of its ledger."""
+    take(lake, put(tmp_path, gz(document(conversation("c1"))), name_at(0)))
+    commit_table = Lake._commit_table
+
+    def dies(self: Lake, name: str, *args: Any) -> int:
+        if name == "files":
+            raise KeyboardInterrupt
+        return commit_table(self, name, *args)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Lake, "_commit_table", dies)
+        with pytest.raises(KeyboardInterrupt):
+            take(lake, put(tmp_path, gz(document(conversation("c2"))), name_at(1)))
+    yield lake
+
+
+def test_a_load_that_dies_is_invisible_and_the_next_one_carries_on(crashed: Lake, tmp_path: Path) -> None:
+    """What lies above the ledger's pins is not read, and taken back by the next load."""
+    assert [row[0] for row in ask(crashed, "select conversation_id from conversations")] == ["c1"]
+    take(crashed, put(tmp_path, gz(document(conversation("c3"))), name_at(2)))
+    assert ask(crashed, "select conversation_id from conversations order by all") == [("c1",), ("c3",)]
+    take(crashed, tmp_path / name_at(1))
+    assert ask(crashed, "select conversation_id from conversations order by all") == [("c1",), ("c2",), ("c3",)]
+
+
+def test_other_engines_read_the_same_tables(lake: Lake, tmp_path: Path) -> None:
+    """Polars reads the Delta tables, DuckDB reads the Parquet files without our views."""
+    import polars as pl  # noqa: PLC0415
+
+    take(lake, put(tmp_path, gz(document(conversation("c1")), document(conversation("c2")))))
+    assert pl.scan_delta(lake.table_uri("conversations")).select("conversation_id", "date").collect().height == 2
+    assert duckdb.sql(f"select count(*) from '{lake.root}/messages/*/*.parquet'").fetchall() == [(2,)]
+
+
+def test_json_null_and_text_of_any_kind_arrive(lake: Lake, tmp_path: Path) -> None:
+    """NUL characters, quotes and 5 MB of text arrive as they were sent."""
+    texts = ["a\0b", "it's \"quoted\"", "🙂", "x" * 5_000_000, ""]
+    contents = gzip.compress(json.dumps(document(conversation(messages=[message(text) for text in texts]))).encode())
+    take(lake, put(tmp_path, contents))
+    assert [row[0] for row in ask(lake, "select text from messages order by position")] == texts

@@ -23,12 +23,13 @@ WRONG_USAGE: Final = 2
 SET_ASIDE: Final = 3
 
 
-class _Moment(click.ParamType):
+class _Moment(click.ParamType[datetime]):
     """A day or a time in ISO 8601; without an offset it is UTC."""
 
     name = "time"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """What was typed as an aware time."""
         try:
             moment = datetime.fromisoformat(value)
         except ValueError:
@@ -72,7 +73,9 @@ def main() -> None:
 
 
 @main.command()
-@click.option("--since", type=_Moment(), metavar="T", help="From this time on. [default: 30 days ago, as far as the source keeps files]")
+@click.option(
+    "--since", type=_Moment(), metavar="T", help="From this time on. [default: 30 days ago, as far as the source keeps files]"
+)
 @click.option("--until", type=_Moment(), metavar="T", help="Before this time. [default: now]")
 @click.option("--dry-run", is_flag=True, help="List what would be fetched, and fetch nothing.")
 @_command
@@ -91,7 +94,11 @@ def sync(lake_uri: str | None, since: datetime | None, until: datetime | None, *
     settings = read_settings()
     if since and until and since >= until:
         raise SettingsError(f"--since {since:%Y-%m-%dT%H:%M} is not before --until {until:%Y-%m-%dT%H:%M}; swap them")
-    with DataAccessClient(settings.credentials(), settings.lp_base_url) as client, SyncProgress() as progress, writing(lake, _say):
+    with (
+        DataAccessClient(settings.credentials(), settings.lp_base_url) as client,
+        SyncProgress() as progress,
+        writing(lake, _say),
+    ):
         report = run_sync(lake, client, since=since, until=until, dry_run=dry_run, **progress.hooks)
     if dry_run:
         for name in report.wanted:
@@ -130,7 +137,9 @@ def _finish(report: "Report | SyncReport") -> None:
 
 @main.command()
 @click.argument("query", required=False)
-@click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", help="How to print rows. [default: table]")
+@click.option(
+    "--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", help="How to print rows. [default: table]"
+)
 @_command
 def sql(lake_uri: str | None, query: str | None, form: str) -> None:
     """Run SQL over the tables and views of the lake; without QUERY read it from standard input, or open a shell.
@@ -148,7 +157,9 @@ def sql(lake_uri: str | None, query: str | None, form: str) -> None:
 
 
 @main.command()
-@click.option("--output", type=click.Path(dir_okay=False), metavar="FILE", help="Where to write it. [default: report.html in the lake]")
+@click.option(
+    "--output", type=click.Path(dir_okay=False), metavar="FILE", help="Where to write it. [default: report.html in the lake]"
+)
 @_command
 def report(lake_uri: str | None, output: str | None) -> None:
     """Write the report: one HTML file with queue times and MCS that needs no network.
@@ -168,7 +179,9 @@ def report(lake_uri: str | None, output: str | None) -> None:
 
 
 @main.command()
-@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", help="How to print it. [default: table]")
+@click.option(
+    "--format", "form", type=click.Choice(["table", "json"]), default="table", help="How to print it. [default: table]"
+)
 @_command
 def status(lake_uri: str | None, form: str) -> None:
     """Show hour by hour what is loaded, set aside or missing, and until when the source keeps what is missing.
@@ -198,12 +211,16 @@ def check(lake_uri: str | None) -> None:
 
 
 @main.command()
-@click.option("--port", type=click.IntRange(0, 65535), default=8080, help="Port on 127.0.0.1, 0 for any free one. [default: 8080]")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8080, help="Port on 127.0.0.1, 0 for any free one. [default: 8080]"
+)
 @click.option("--debug", is_flag=True, help="Log every request.")
 def sandbox(port: int, *, debug: bool) -> None:
     """Serve the Data Access API on loopback with two made-up accounts, for trying out and for tests.
 
-    Prints the settings that a `.env` file needs to sync from it. Example: lakehouse sandbox --port 8080
+    Prints the settings that a .env file needs to sync from it.
+
+    Example: lakehouse sandbox --port 8080
     """
     import logging  # noqa: PLC0415
 

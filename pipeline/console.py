@@ -56,7 +56,7 @@ def _boxed(relation: duckdb.DuckDBPyRelation, width: int) -> str:
 
         def flush(self) -> None: ...
 
-    with contextlib.redirect_stdout(_Capture()):  # type: ignore[type-var]
+    with contextlib.redirect_stdout(_Capture()):
         relation.show(max_width=width)
     return "".join(captured).rstrip()
 

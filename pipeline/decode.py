@@ -5,13 +5,14 @@ document per line; several one after another, with or without line breaks, are l
 """
 
 import codecs
+import gzip
 import json
 import re
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Final, Self
 
 from isal import igzip, isal_zlib
 
@@ -23,11 +24,20 @@ _GZIP = b"\x1f\x8b"
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 _PAGE = re.compile(rb"\s*<(?:!doctype|\?xml|html|head|body|error)\b", re.IGNORECASE)
 _BLANK = b" \t\r\n"
+# RuntimeError and NotImplementedError: a zip with a password or a method that nobody uses
+_DAMAGED: Final[tuple[type[Exception], ...]] = (
+    EOFError,
+    gzip.BadGzipFile,
+    isal_zlib.error,  # type: ignore[assignment]
+    zlib.error,
+    zipfile.BadZipFile,
+    RuntimeError,
+)
 
 
 @dataclass(frozen=True)
 class Document:
-    """One document of a source file: its 1-based `number`, its text as it stands there, and either its `value` or a `problem`."""
+    """One document of a source file: 1-based `number`, its text as it stands there, and either its `value` or a `problem`."""
 
     number: int
     raw: bytes
@@ -40,7 +50,8 @@ class Decimal64(float):
 
     literal: str
 
-    def __new__(cls, literal: str) -> "Decimal64":
+    def __new__(cls, literal: str) -> Self:
+        """Remember the spelling."""
         number = super().__new__(cls, literal)
         number.literal = literal
         return number
@@ -65,12 +76,12 @@ def unpacked(stream: BinaryIO) -> Iterator[bytes]:
             yield from _checked(_unzipped(stream))
         else:
             yield from _checked(iter(lambda: stream.read(CHUNK_BYTES), b""), is_archive=False)
-    except (EOFError, igzip.BadGzipFile, isal_zlib.IsalError, zlib.error, zipfile.BadZipFile, RuntimeError) as error:
+    except _DAMAGED as error:
         raise CorruptFileError(f"its archive is cut short or damaged ({error})") from error
 
 
 def _gunzipped(stream: BinaryIO) -> Iterator[bytes]:
-    with igzip.IGzipFile(fileobj=stream, mode="rb") as archive:
+    with igzip.open(stream, "rb") as archive:  # type: ignore[no-untyped-call]  # isal types its own functions, not all
         yield from iter(lambda: archive.read(CHUNK_BYTES), b"")
 
 
@@ -115,9 +126,7 @@ def documents(text_lines: Iterable[bytes]) -> Iterator[Document]:
     no other along. Blank lines and byte order marks are no documents.
     """
     splitter = _Splitter()
-    number = 0
-    for piece in splitter.pieces(text_lines):
-        number += 1
+    for number, piece in enumerate(splitter.pieces(text_lines), start=1):
         yield _document(number, piece, splitter.parsed.pop(piece, None))
 
 
@@ -168,9 +177,12 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return value
 
 
+_LONGEST_INTEGER: Final = 4000
+
+
 def _integer(literal: str) -> int | Decimal64:
     # Python refuses integers of more than 4,300 digits; as a spelled number they stay exact
-    return int(literal) if len(literal) < 4000 else Decimal64(literal)
+    return int(literal) if len(literal) <= _LONGEST_INTEGER else Decimal64(literal)
 
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_float=Decimal64, parse_int=_integer, parse_constant=_refused)
@@ -187,9 +199,12 @@ class _Splitter:
     def __init__(self) -> None:
         self.pending: list[bytes] = []  # lines of a document that is still open
         self.depth = 0
-        self.parsed: dict[bytes, Any] = {}  # the value of the piece that is handed out, where it had to be parsed to find its end
+        self.parsed: dict[
+            bytes, Any
+        ] = {}  # the value of the piece that is handed out, where it had to be parsed to find its end
 
     def pieces(self, text_lines: Iterable[bytes]) -> Iterator[bytes]:
+        """The text of each document, blank space around it off."""
         for line in text_lines:
             if self.pending:
                 yield from self._go_on(line)

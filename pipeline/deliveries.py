@@ -14,6 +14,7 @@ from pipeline import schema
 from pipeline.lake import Change, DataFile, Lake, Snapshot
 
 _DELIVERED = ("conversations", "messages", "transfers")
+_IS_REPLACED = "name = source_file and (whatever or replaced.account_id is not distinct from t.account_id)"
 
 
 @dataclass(frozen=True)
@@ -50,9 +51,9 @@ class Deliveries:
         if not replaced or not standing:
             return []
         self._take(added, replaced)
-        withdrawn = self.connection.execute(
-            "select count(*) from gone anti join incoming using (conversation_id)"
-        ).fetchall()[0][0]
+        withdrawn = self.connection.execute("select count(*) from gone anti join incoming using (conversation_id)").fetchall()[
+            0
+        ][0]
         if not withdrawn:
             return []
         query = f"""
@@ -110,11 +111,10 @@ class Deliveries:
         standing = self.lake.locations(self.snapshot, "conversations")
         self._create(
             "met",
-            f"""select {columns}, false as is_new, exists (
-                    from replaced where name = source_file and (whatever or replaced.account_id is not distinct from t.account_id)
-                ) as is_gone
-                from {_scan("files")} as t
-                where conversation_id in (select conversation_id from incoming) or source_file in (select name from replaced)""",
+            f"""
+            select {columns}, false as is_new, exists (from replaced where {_IS_REPLACED}) as is_gone
+            from {_scan("files")} as t
+            where conversation_id in (select conversation_id from incoming) or source_file in (select name from replaced)""",
             standing,
         )
         self.connection.execute("create or replace temp table gone as select * exclude is_gone from met where is_gone")
@@ -168,11 +168,12 @@ class Deliveries:
         return self._arrow(table, f"select t.* from {source} as t anti join {losers} as losers on {same}", parameters)
 
     def _drop_rejects(self, change: Change) -> None:
-        matches = "name = source_file and (whatever or replaced.account_id is not distinct from t.account_id)"
         for path in self.snapshot.paths["rejects"]:
             parameters = {"files": [f"{self.lake.table_uri('rejects')}/{path}"]}
             source = "read_parquet($files, hive_partitioning = false)"
-            kept = self._arrow("rejects", f"select t.* from {source} as t where not exists (from replaced where {matches})", parameters)
+            kept = self._arrow(
+                "rejects", f"select t.* from {source} as t where not exists (from replaced where {_IS_REPLACED})", parameters
+            )
             total = self.connection.execute(f"select count(*) from {source}", parameters).fetchall()[0][0]
             if kept.num_rows < total:
                 change.remove.append(path)

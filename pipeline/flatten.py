@@ -142,6 +142,11 @@ class _Reader:
         self.start: int | None = None
 
     def read_document(self, value: Row) -> None:
+        """Collect the rows of one document.
+
+        Raises:
+            UnreadableError: something of it is kept nowhere else; what could be read is in `rows` all the same.
+        """
         known, rest = _known(_DOCUMENT, value)
         data_type = untag(known.get("dataType"))
         if data_type != "Engagement" and not (data_type is None and "recordCollection" in known):
@@ -320,7 +325,9 @@ def _read(kind: _Kind, record: Row, unknown: set[str]) -> tuple[Row, Row]:
     return values, extra
 
 
-def _read_container(kind: _Kind, name: str, value: Any, values: Row, extra: Row, unknown: set[str]) -> None:
+def _read_container(  # noqa: PLR0917  # the two halves of a record, as in `_read_score`
+    kind: _Kind, name: str, value: Any, values: Row, extra: Row, unknown: set[str]
+) -> None:
     bare = untag(value)
     if isinstance(bare, dict):
         inner, beyond = _read(kind.containers[name], bare, unknown)

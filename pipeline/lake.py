@@ -78,6 +78,7 @@ class Lake:
 
     @cached_property
     def lock_path(self) -> Path:
+        """The file that a writer locks; for a lake in a folder only."""
         return Path(self.root) / ".lock"
 
     @property

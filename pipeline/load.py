@@ -130,7 +130,7 @@ def load(
     lake.create()
     done = Report() if report is None else report
     for wave in _waves(incoming):
-        _load_wave(lake, wave, workers or os.cpu_count() or 1, progress, now, done)
+        _load_wave(lake, wave, done, workers=workers or os.cpu_count() or 1, progress=progress, now=now)
     publish(lake)
     return done
 
@@ -151,7 +151,7 @@ def _waves(incoming: list[Incoming]) -> Iterator[list[Incoming]]:
 
 
 def _load_wave(
-    lake: Lake, wave: list[Incoming], workers: int, progress: Progress | None, now: Callable[[], datetime], report: Report
+    lake: Lake, wave: list[Incoming], report: Report, *, workers: int, progress: Progress | None, now: Callable[[], datetime]
 ) -> None:
     snapshot = lake.snapshot()
     ledger = _Ledger(lake, snapshot)
@@ -195,7 +195,8 @@ class _Ledger:
 
     def _read(self, path: str) -> list[LedgerRow]:
         with self.lake.files.open(self.lake.path(LEDGER, path), "rb") as stored:
-            return pq.read_table(stored).to_pylist()
+            rows: list[LedgerRow] = pq.read_table(stored).to_pylist()
+            return rows
 
     def known(self, name: str) -> frozenset[str]:
         """Digests of the loaded files of that name."""
@@ -287,13 +288,18 @@ def _run(lake: Lake, incoming: list[Incoming], workers: int, progress: Progress 
 def _submitted(pool: Executor, lake_uri: str, sized: list[tuple[Incoming, int]]) -> Iterator[Future[Ingested]]:
     units: list[list[Incoming]] = [[]]
     held = 0
-    for item, size in sorted(sized, key=lambda pair: (pair[0].scope_start or scope_of(pair[0].name)[0] or datetime.min.replace(tzinfo=UTC), pair[0].name)):
+    for item, size in sorted(sized, key=_in_time):
         if units[-1] and held + size > _UNIT_BYTES:
             units.append([])
             held = 0
         units[-1].append(item)
         held += size
     return as_completed([pool.submit(ingest, lake_uri, unit) for unit in units])
+
+
+def _in_time(sized: tuple[Incoming, int]) -> tuple[datetime, str]:
+    item = sized[0]
+    return scope_of(item.name)[0] or item.scope_start or datetime.min.replace(tzinfo=UTC), item.name
 
 
 def _gather(done: Ingested, part: Ingested, progress: Progress | None) -> None:

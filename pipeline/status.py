@@ -15,13 +15,17 @@ _HOURS = """
         select account_id, time_bucket(interval 1 hour, scope_start_time) as hour, status, conversations, rejects
         from files where scope_start_time is not null
     ), span as (
-        select account_id, unnest(generate_series(min(hour), max(hour), interval 1 hour)) as hour from scoped group by account_id
+        select account_id, unnest(generate_series(min(hour), max(hour), interval 1 hour)) as hour
+        from scoped group by account_id
     )
     select
         span.account_id,
         span.hour,
-        case when count(status) = 0 then 'missing' when count(*) filter (status = 'rejected') > 0 then 'rejected' else 'loaded' end
-            as state,
+        case
+            when count(status) = 0 then 'missing'
+            when count(*) filter (status = 'rejected') > 0 then 'rejected'
+            else 'loaded'
+        end as state,
         count(status) as files,
         coalesce(sum(conversations), 0)::bigint as conversations,
         coalesce(sum(rejects), 0)::bigint as rejected_documents

@@ -1,7 +1,7 @@
 """The DuckDB file of a lake: every table and view of the newest finished load, for any DuckDB client.
 
-It holds no rows of the lake, but views over the Parquet files of the pinned snapshot, by their full paths. It is made beside its
-place and moved there whole, so nobody ever waits for it, and a reader of the former one goes on reading that.
+It holds no rows of the lake, but views over the Parquet files of the pinned snapshot, by their full paths. It is made beside
+its place and moved there whole, so nobody ever waits for it, and a reader of the former one goes on reading that.
 """
 
 import tempfile
@@ -35,8 +35,10 @@ def publish(lake: Lake) -> None:
         with duckdb.connect() as connection:
             connection.execute(f"attach '{_quoted(str(made))}' as lakehouse (storage_version '{_STORAGE_VERSION}')")
             connection.execute("use lakehouse")
+            connection.begin()  # one write to the disk, not one a statement
             create_tables(connection, lake, snapshot)
             create_views(connection)
+            connection.commit()
         if lake.is_local:
             made.replace(Path(lake.root) / FILE_NAME)
         else:

@@ -19,7 +19,7 @@ def name_at(hour: int, part: int = 0) -> str:
 
 def message(text: str = "hello", *, timestamp: int = START, **fields: Any) -> dict[str, Any]:
     """A transcript line; a field given replaces the usual one."""
-    usual = {
+    usual: dict[str, Any] = {
         "text": {"string": text},
         "timestamp": {"long": timestamp},
         "by": {"string": "visitor"},
@@ -38,7 +38,7 @@ def message(text: str = "hello", *, timestamp: int = START, **fields: Any) -> di
 
 def conversation(conversation_id: Any = "c1", *, start: Any = START, messages: Any = None, **fields: Any) -> dict[str, Any]:
     """A conversation, tagged as in `engagements`; a field given replaces the usual one or is added."""
-    usual = {
+    usual: dict[str, Any] = {
         "type": {f"{TAG}ConversationType": "LIVE_CHAT"},
         "conversationId": {"string": conversation_id} if isinstance(conversation_id, str) else conversation_id,
         "conversationStartTime": {"long": start} if isinstance(start, int) else start,
@@ -70,7 +70,10 @@ def document(*conversations: dict[str, Any], account_id: str | None = "75555851"
 
 def gz(*documents: Any) -> bytes:
     """A source file of one document per line; text and bytes go in as they are."""
-    lines = [item if isinstance(item, bytes) else item.encode() if isinstance(item, str) else json.dumps(item).encode() for item in documents]
+    lines = [
+        item if isinstance(item, bytes) else item.encode() if isinstance(item, str) else json.dumps(item).encode()
+        for item in documents
+    ]
     return gzip.compress(b"".join(line + b"\n" for line in lines), mtime=0)
 
 

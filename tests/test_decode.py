@@ -106,7 +106,11 @@ def test_numbers_keep_their_spelling() -> None:
     """No digit of a number is lost on the way from the text."""
     (item,) = documents(lines([b'{"a": 0.1000, "b": 123456789012345678901234567890, "c": 1e400}']))
     assert item.value is not None
-    assert (item.value["a"].literal, item.value["b"], item.value["c"].literal) == ("0.1000", 123456789012345678901234567890, "1e400")
+    assert (item.value["a"].literal, item.value["b"], item.value["c"].literal) == (
+        "0.1000",
+        123456789012345678901234567890,
+        "1e400",
+    )
 
 
 def zipped(*texts: str) -> bytes:

@@ -171,7 +171,9 @@ def test_unknown_fields_of_every_level_are_kept() -> None:
     campaign = {f"{TAG}CampaignData": {"campaignId": {"long": 5}, "lob": {"string": "x"}}}
     lines_ = {"array": [message(newField={"int": 1}, fileData={f"{TAG}FileData": {"caption": "c", "size": 9}})]}
     transfers = {"array": [{"reason": {"long": 1}, "hops": {"long": 2}}]}
-    value = document(conversation(campaignData=campaign, messages=lines_, transfers=transfers, lob2={"string": "y"}), top={"int": 1})
+    value = document(
+        conversation(campaignData=campaign, messages=lines_, transfers=transfers, lob2={"string": "y"}), top={"int": 1}
+    )
     value["metaData"]["region"] = {"string": "va"}
     value["recordCollection"][0]["kind"] = 7
     value["recordCollection"][0]["body"][f"{TAG}EngagementData"]["beside"] = 8

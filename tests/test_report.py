@@ -9,7 +9,7 @@ import stat
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from pipeline.report.charts import CHARTS
 from pipeline.report.figures import NO_ACCOUNT, break_at_gaps
 from pipeline.report.page import format_count, format_duration, format_number, format_share
 
-HOSTILE = ("</script><img src=x onerror=alert(1)>", "<!--<script>alert(2)</script>", "'\"&amp;\u2028{{ 7 * 7 }}")
+HOSTILE = ("</script ><img src=x onerror=alert(1)>", "<!--<script>alert(2)</script>", "'\"&amp;\u2028{{ 7 * 7 }}")
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 LIMIT_BYTES = 3_000_000
 VOID = {"meta", "link", "br", "img", "input", "hr"}
@@ -151,6 +151,7 @@ def test_text_from_data_stays_text(hostile_lake: Path) -> None:
 
     assert len(page.every("script")) == 3
     assert page.every("img") == []
+    assert "<" not in page.by_id("drawings").text
     assert "onerror" not in {name for element in page.walk() for name in element.attributes}
     accounts = next(table for table in page.every("table") if "Key figures" in table.text)
     names = {name.replace("\u2028", "\ufffd") for name in HOSTILE}
@@ -217,6 +218,48 @@ def test_queue_table_is_the_view(page: Element, lake: Path) -> None:
     spec = next(chart["spec"] for chart in drawings(page)["charts"] if chart["target"] == "queue-by-day-0")
     drawn = {(row["date"], row["account_id"]): row["queue_p90_seconds"] for row in spec["data"]["values"]}
     assert drawn == {(day, account): ninth for day, account, _, _, _, ninth in expected}
+
+
+def test_account_table_is_that_of_the_contract(page: Element, lake: Path) -> None:
+    """Each account's key figures are those that `conversation_metrics` gives, percentiles interpolated."""
+    with duckdb.connect(str(lake), read_only=True) as connection:
+        expected = connection.execute(
+            """
+            select
+                account_id,
+                quantile_cont(queue_seconds, 0.5) filter (where is_connected),
+                quantile_cont(queue_seconds, 0.9) filter (where is_connected)
+            from conversation_metrics
+            group by account_id
+            order by account_id
+            """,
+        ).fetchall()
+
+    shown = rows_of(next(table for table in page.every("table") if "Key figures" in table.text))
+    assert [(row["Account"], row["Queue median (s)"], row["Queue p90 (s)"]) for row in shown] == [
+        (account, format_number(median), format_number(ninth)) for account, median, ninth in expected
+    ]
+
+
+def test_hours_of_the_week_are_in_utc(tmp_path: Path) -> None:
+    """Weekday and hour are those of the start in UTC, whatever the connection's time zone; only connected waits count."""
+    sunday = datetime(2026, 3, 1, 23, 30, tzinfo=UTC)
+    key: dict[str, Any] = {
+        "account_id": "1",
+        "date": sunday.date(),
+        "conversation_start_time": sunday,
+        "queue_start_time": sunday,
+    }
+    rows = [{**key, "conversation_id": str(wait), "queue_end_time": sunday + timedelta(seconds=wait)} for wait in (10, 20, 900)]
+    for row in rows[:2]:
+        row["interaction_start_time"] = row["queue_end_time"]
+    with duckdb.connect(str(write_lake(tmp_path, {"conversations": rows})), read_only=True) as connection:
+        connection.execute("set TimeZone = 'Asia/Kolkata'")
+        write_report(connection, tmp_path / "report.html")
+
+    page = Reader((tmp_path / "report.html").read_text(encoding="utf-8")).root
+    [row] = rows_of(page.by_id("queue-by-hour-of-week").every("table")[0])
+    assert list(row.values()) == ["1", "Sunday", "23", "2", "1", "15.0", "19.0"]
 
 
 def test_mcs_table_is_the_view(page: Element, lake: Path) -> None:

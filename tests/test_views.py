@@ -410,14 +410,12 @@ def measure(conversation: Row, lines: list[Row], transfers: list[Row]) -> Row:
 KEY = ("account_id", "conversation_id", "date")
 KEY_AND_MEASURES = (*KEY, *list(METRIC_COLUMNS)[list(METRIC_COLUMNS).index("is_connected") :])
 
-# A short span makes equal and reversed times likely; half an hour around midnight UTC.
-MOMENTS = st.none() | st.integers(-900_000, 900_000).map(
-    lambda milliseconds: datetime(2024, 3, 31, tzinfo=UTC) + timedelta(milliseconds=milliseconds)
+# Few moments, a quarter of an hour on both sides of midnight UTC, so that equal and reversed times are common.
+MOMENTS = st.none() | st.integers(-12, 12).map(
+    lambda step: datetime(2024, 3, 31, tzinfo=UTC) + step * timedelta(seconds=75, milliseconds=123)
 )
 LINES = st.lists(
-    st.fixed_dictionaries(
-        {"timestamp": MOMENTS, "type": st.sampled_from(["0", "0", "1", "1", "2", "3", "4", "5", "9", None])}
-    ),
+    st.fixed_dictionaries({"timestamp": MOMENTS, "type": st.sampled_from(["0", "0", "1", "1", "2", "3", "4", "5", "9", None])}),
     max_size=12,
 )
 TRANSFERS = st.lists(st.fixed_dictionaries({"queue_start_time": MOMENTS, "queue_end_time": MOMENTS}), max_size=3)

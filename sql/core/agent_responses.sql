@@ -7,7 +7,7 @@
 --          response still counts.
 -- Source:  timestamp and type of Message; response as in Analytics Builder's agent response time.
 
--- A turn is the first line of a run of lines by one side. Turns alternate, so what an agent's turn follows is a visitor's.
+-- A turn is the first line of a run of lines by one side. Turns alternate: what an agent's turn follows is a visitor's.
 with turns as (
     select
         account_id,
@@ -19,7 +19,7 @@ with turns as (
         is_agent
     from dialogue_lines
     qualify is_agent is distinct from lag(is_agent) over (
-        partition by account_id, conversation_id, date
+        partition by date, conversation_id, account_id
         order by position
     )
 ),
@@ -36,7 +36,7 @@ answers as (
         lag(timestamp) over transcript as visitor_time,
         row_number() over transcript as turn_number
     from turns
-    window transcript as (partition by account_id, conversation_id, date order by position)
+    window transcript as (partition by date, conversation_id, account_id order by position)
 )
 
 select

@@ -12,7 +12,7 @@
 -- Source:  Conversation, Message and Transfer of the Engagement data, through conversation_times, dialogue_lines,
 --          agent_responses and transfer_times.
 
--- All tables have the same partitions: with date in every group and join, `where date = …` prunes the files of all three.
+-- All three tables have the same partitions: with date in every group and join, a condition on it prunes files in each.
 with lines as (
     select
         account_id,

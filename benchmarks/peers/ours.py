@@ -1,0 +1,19 @@
+"""Ours, called in a process that has imported it: what `lakehouse load` takes without its start."""
+
+from pathlib import Path
+
+from peers.program import run
+from pipeline.lake import Lake
+from pipeline.load import find_files, incoming_from, load, writing
+
+
+def work(source: Path, out: Path) -> None:
+    """What the command does."""
+    lake = Lake(str(out))
+    incoming = incoming_from(find_files([str(source)]))
+    with writing(lake):
+        load(lake, incoming)
+
+
+if __name__ == "__main__":
+    run(work)

@@ -59,6 +59,13 @@ def _command(function: Callable[..., None]) -> Callable[..., None]:
                 raise
             _say(f"lakehouse: {error}")
             raise SystemExit(WRONG_USAGE if isinstance(error, SettingsError) else FAILED) from None
+        except Exception as error:  # the last resort, so that nobody who is woken at night has to read a traceback
+            if debug:
+                raise
+            _say(
+                f"lakehouse: {type(error).__name__}: {error}; this is a bug: run it again with --debug and report what it says"
+            )
+            raise SystemExit(FAILED) from None
 
     return run
 

@@ -8,7 +8,8 @@ lists the files of the pinned versions. What a crashed load left above its pin i
 import json
 import time
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -92,14 +93,15 @@ class Lake:
         for table in sorted(schema.TABLES.values(), key=lambda table: table.name == LEDGER):
             if self._open(table.name) is None:
                 partition = ["date"] if table.partitioned else None
-                DeltaTable.create(
-                    self.table_uri(table.name),
-                    schema=table.arrow_schema,
-                    partition_by=partition,
-                    name=table.name,
-                    description=table.grain,
-                    configuration=_CONFIGURATION,
-                )
+                with _translated(self.table_uri(table.name)):
+                    DeltaTable.create(
+                        self.table_uri(table.name),
+                        schema=table.arrow_schema,
+                        partition_by=partition,
+                        name=table.name,
+                        description=table.grain,
+                        configuration=_CONFIGURATION,
+                    )
 
     def _open(self, table: str, version: int | None = None) -> DeltaTable | None:
         try:
@@ -152,19 +154,28 @@ class Lake:
         table = self._open(name)
         if table is None:
             raise LakeError(f"{self.table_uri(name)}: the table is gone; run lakehouse verify")
-        if table.version() > pinned:
-            table.restore(pinned)  # a load died before its ledger commit
         declared = schema.TABLES[name]
-        table.create_write_transaction(
-            _actions(change),
-            mode="append",
-            schema=declared.arrow_schema,
-            partition_by=["date"] if declared.partitioned else None,
-            commit_properties=CommitProperties(custom_metadata=metadata),
-        )
+        with _translated(self.table_uri(name)):
+            if table.version() > pinned:
+                table.restore(pinned)  # a load died before its ledger commit
+            table.create_write_transaction(
+                _actions(change),
+                mode="append",
+                schema=declared.arrow_schema,
+                partition_by=["date"] if declared.partitioned else None,
+                commit_properties=CommitProperties(custom_metadata=metadata),
+            )
         committed = self._open(name)
         assert committed is not None
         return committed.version()
+
+
+@contextmanager
+def _translated(table_uri: str) -> Iterator[None]:
+    try:
+        yield
+    except (DeltaError, OSError) as error:
+        raise LakeError(f"{table_uri}: can't be written ({error}); the lake is as it was, run the command again") from error
 
 
 def _paths(table: DeltaTable | None) -> Sequence[str]:

@@ -73,8 +73,11 @@ def print_status(connection: duckdb.DuckDBPyConnection, form: str, now: datetime
         console.print("Nothing is set aside.")
 
 
+_SIGNS = "# loaded   · no file   ! a file of that hour is broken"
+
+
 def _by_day(listed: list[dict[str, Any]]) -> Table:
-    table = Table("account", "day (UTC)", "hours (# loaded, · no file, ! rejected)", "files", "conversations", box=None)
+    table = Table("account", "day (UTC)", "hours 0 to 23", "files", "conversations", box=None, caption=_SIGNS)
     signs = {"loaded": "#", "missing": "·", "rejected": "!"}
     days: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for row in listed:

@@ -83,6 +83,8 @@ def _quoted(text: str) -> str:
 def connect(lake: Lake) -> duckdb.DuckDBPyConnection:
     """Open the lake's DuckDB file read-only, with times shown in UTC.
 
+    A lake that was moved gets a new file first, since the views name the Parquet files by their full paths.
+
     Raises:
         LakeError: nothing was ever loaded here.
     """
@@ -90,5 +92,14 @@ def connect(lake: Lake) -> duckdb.DuckDBPyConnection:
     if not path.exists():
         raise LakeError(f"{lake.uri}: there is no lake; load something first, with lakehouse demo, sync or load")
     connection = duckdb.connect(str(path), read_only=True)
+    if not _is_at_home(connection, lake):
+        connection.close()
+        publish(lake)
+        connection = duckdb.connect(str(path), read_only=True)
     connection.execute("set TimeZone = 'UTC'")
     return connection
+
+
+def _is_at_home(connection: duckdb.DuckDBPyConnection, lake: Lake) -> bool:
+    named = connection.execute("select sql from duckdb_views() where view_name = 'files'").fetchall()
+    return any(f"'{_quoted(lake.table_uri('files'))}/" in sql or "read_parquet" not in sql for (sql,) in named)

@@ -267,6 +267,13 @@ def test_other_engines_read_the_same_tables(lake: Lake, tmp_path: Path) -> None:
     assert rows == [(2,)]
 
 
+def test_a_lake_that_was_moved_answers(lake: Lake, tmp_path: Path) -> None:
+    """The DuckDB file follows the lake to another folder."""
+    take(lake, put(tmp_path, gz(document(conversation()))))
+    moved = Lake(str(Path(lake.root).rename(tmp_path / "moved")))
+    assert ask(moved, "select count(*) from messages") == [(1,)]
+
+
 def test_json_null_and_text_of_any_kind_arrive(lake: Lake, tmp_path: Path) -> None:
     """NUL characters, quotes and 5 MB of text arrive as they were sent."""
     texts = ["a\0b", 'it\'s "quoted"', "🙂", "x" * 5_000_000, ""]

@@ -1,8 +1,7 @@
--- The two signs of a connection contradict each other: the start of the interaction and the end of the queue, which
--- the vendor defines as the moment of the connection. The measures follow the start of the interaction: a
--- conversation with it alone is connected without a queue time, one with a queue end alone is abandoned and waited
--- until then.
--- Returns: one row per conversation in which exactly one of the two is there.
+-- A conversation was connected to an agent, yet its queue never ended: the vendor defines the end of the queue as the
+-- moment of the connection. It counts as connected, without a queue time. The other way round is no contradiction:
+-- some abandoned conversations carry the moment at which the visitor left the queue.
+-- Returns: one row per conversation with a start of the interaction and no end of the queue.
 
 select
     account_id,
@@ -11,4 +10,6 @@ select
     interaction_start_time,
     queue_end_time
 from conversations
-where (interaction_start_time is null) <> (queue_end_time is null)
+where
+    interaction_start_time is not null
+    and queue_end_time is null

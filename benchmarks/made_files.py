@@ -49,6 +49,11 @@ class FileSet:
         """The files, in order."""
         return sorted(self.folder.glob("*.gz"))
 
+    @property
+    def tables(self) -> Path:
+        """Where the three tables of the files are kept, once they are made."""
+        return self.folder.with_name(f"{self.folder.name}-tables")
+
     def warm(self) -> None:
         """Bring the files into the page cache."""
         for path in self.paths:
@@ -120,7 +125,8 @@ def _kept(data: Path, name: str, write: Callable[[Path], None]) -> FileSet:
         known = json.loads(facts.read_text())
         if known.pop("made_by") == made_by:
             return FileSet(folder, **known)
-    rmtree(folder, ignore_errors=True)
+    for outdated in (folder, FileSet(folder, 0, 0, 0, 0).tables):
+        rmtree(outdated, ignore_errors=True)
     folder.mkdir(parents=True)
     write(folder)
     known = _counted(folder)

@@ -15,7 +15,7 @@ MOST_MESSAGES = 100_000
 """So many messages are held in memory before they are written, give or take those of a file."""
 
 
-def write(table: schema.Table, rows: pa.Table, path: Path) -> None:
+def write(rows: pa.Table, path: Path) -> None:
     """One Parquet file, compressed with zstd, dictionaries where they pay."""
     path.parent.mkdir(parents=True, exist_ok=True)
     texts = [item.name for item in rows.schema if pa.types.is_string(item.type) and item.name not in _TOO_VARIOUS]
@@ -50,5 +50,5 @@ class Held:
             if self.held[table.name]:
                 for date, rows in by_date(pa.concat_tables(self.held[table.name])).items():
                     name = f"{self.writer}-{self.flushes}.parquet"
-                    write(table, rows, self.folder / table.name / f"date={date}" / name)
+                    write(rows, self.folder / table.name / f"date={date}" / name)
         self.held.clear()

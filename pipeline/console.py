@@ -143,8 +143,8 @@ def _dot_command(connection: duckdb.DuckDBPyConnection, words: list[str], mode: 
         case [".tables"]:
             _answer(connection, _TABLES, mode)
         case [".describe", name]:
-            quoted = name.replace('"', '""')
-            _answer(connection, f'describe "{quoted}"', mode)
+            quoted = name.replace("'", "''")
+            _answer(connection, _COLUMNS.format(quoted), mode)
         case [".mode", "table" | "csv" | "json" as form]:
             return form
         case _:
@@ -152,6 +152,7 @@ def _dot_command(connection: duckdb.DuckDBPyConnection, words: list[str], mode: 
     return mode
 
 
+_COLUMNS = "select column_name, data_type, comment as about from duckdb_columns() where table_name = '{}' order by column_index"
 _TABLES = """
     select table_name as name, comment as about from duckdb_tables()
     union all select view_name, comment from duckdb_views() where not internal order by name"""

@@ -24,7 +24,8 @@ START: Final = 1_469_469_281_856
 # ---- plain documents ----
 
 WORDS: Final = (
-    "hello", "how can I help?", "", "ü–ß 漢字", "👩‍👩‍👧 ok", 'say "no"', "back\\slash", "two\nlines\r\n", "tab\t", "007", "12", "null", "true",
+    "hello", "how can I help?", "", "ü—ß 漢字", "👩‍👩‍👧 ok", 'say "no"', "back\\slash", "two\nlines\r\n",
+    "tab\t", "007", "12", "null", "true",
     '{"dataType":{"x":"Engagement"}}', '{"string":"x"}', "}]}", "\u2028", "/path", "\x7f", "1e5", "<b>",
 )  # fmt: skip
 
@@ -165,30 +166,38 @@ UNKNOWN_NAMES: Final = (
 NUMBERS: Final = (
     *(literal(spelling) for spelling in (
         "12.0", "12.5", "1e3", "1E+2", "-0", "-0.0", "0.1000", "1e400", "-1e400", "1e-400", "1e99999999999999999999", "120e-1",
-        "123456789012345678901234567890", "0.1234567890123456789", "9007199254740993", "9007199254740993.0", "0e99999999999999999999",
+        "123456789012345678901234567890", "0.1234567890123456789", "9007199254740993",
+        "9007199254740993.0", "0e99999999999999999999",
     )),
     0, 1, -1, 2**31 - 1, 2**31, -(2**31), -(2**31) - 1, 2**63 - 1, 2**63, -(2**63), -(2**63) - 1, 2**64, 57.25,
     "12", "12.0", "-12", "007", "+1", "1_000", " 12", "12 ", "0x10", "1e3", "1٢", "٣", "", "NaN", "Infinity", ".5", "5.",
     "9223372036854775808", "1e99999999999999999999",
 )  # fmt: skip
 TIMES: Final = (
-    START, str(START), 0, -1, -86_400_000, 253_402_300_799_999, 253_402_300_800_000, -62_135_596_800_000, -62_135_596_800_001, 10**18,
+    START, str(START), 0, -1, -86_400_000, 253_402_300_799_999, 253_402_300_800_000,
+    -62_135_596_800_000, -62_135_596_800_001, 10**18,
     literal("1469469281856.0"), literal("1469469281856.5"), literal("1.469469281856e12"), "2016-07-25T17:54:41.856Z",
-    "2016-07-25T17:54:41.856+02:00", "2016-07-25T17:54:41-0330", "2016-07-25 17:54", "2016-07-25", "2016-07-25T17:54:41.123456Z",
+    "2016-07-25T17:54:41.856+02:00", "2016-07-25T17:54:41-0330", "2016-07-25 17:54", "2016-07-25",
+    "2016-07-25T17:54:41.123456Z",
     "2016-07-25T17:54:41.1234567Z", "2016-07-25T17:54:41.120000000Z", "2016-07-25T17:54:41,5+02", "2016-02-30T00:00:00Z",
-    "2016-13-01", "0001-01-01T00:00:00+02:00", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z", "9999-12-31T23:59:59-01:00",
-    "2016-07-25T17:54:60Z", "2016-07-25T25:00:00Z", "2016-07-25T17:54:41+24:00", "2016-07-25T17:54:41+01:75", "yesterday", "٢٠١٦-07-25",
+    "2016-13-01", "0001-01-01T00:00:00+02:00", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z",
+    "9999-12-31T23:59:59-01:00",
+    "2016-07-25T17:54:60Z", "2016-07-25T25:00:00Z", "2016-07-25T17:54:41+24:00",
+    "2016-07-25T17:54:41+01:75", "yesterday", "٢٠١٦-07-25",
     "2016-07-25t17:54:41z", "2016-07-25T17:54:41Z\n", "-2016-07-25",
 )  # fmt: skip
 TEXTS: Final = (
-    "a\0b", "\0", "\ud800", "x\udfffy", "\udc00\ud800", "😀", "\x01", "\u2029", "\ufeff", "e\u0301", "\ufffe", "true", "FALSE", "@@", "\\ud800",
+    "a\0b", "\0", "\ud800", "x\udfffy", "\udc00\ud800", "😀", "\x01", "\u2029", "\ufeff", "e\u0301",
+    "\ufffe", "true", "FALSE", "@@", "\\ud800",
 )  # fmt: skip
 TIME_NAMES: Final = (
-    "conversationStartTime", "interactionStartTime", "conversationEndTime", "queueStartTime", "queueEndTime", "timestamp", "startTime",
+    "conversationStartTime", "interactionStartTime", "conversationEndTime", "queueStartTime",
+    "queueEndTime", "timestamp", "startTime",
     "endTime", "submitTime",
 )  # fmt: skip
 NUMBER_NAMES: Final = (
-    "skillId", "targetSkillId", "reason", "endReasonId", "startReasonId", "campaignId", "campaignEngagementId", "skills", "array",
+    "skillId", "targetSkillId", "reason", "endReasonId", "startReasonId", "campaignId",
+    "campaignEngagementId", "skills", "array",
 )  # fmt: skip
 
 
@@ -297,7 +306,9 @@ def repeat(rng: random.Random, document: Value) -> None:
     if lists:
         chosen = rng.choice(lists)
         again = [json.loads(json.dumps(rng.choice(chosen)))] if chosen else []
-        chosen.insert(rng.randrange(len(chosen) + 1), rng.choice([None, 5, {}, [], {"array": []}, odd_value(rng), *again, *again]))
+        chosen.insert(
+            rng.randrange(len(chosen) + 1), rng.choice([None, 5, {}, [], {"array": []}, odd_value(rng), *again, *again])
+        )
 
 
 def odd_time(rng: random.Random, document: Value) -> None:
@@ -313,7 +324,10 @@ def odd_number(rng: random.Random, document: Value) -> None:
 def odd_text(rng: random.Random, document: Value) -> None:
     """Text of characters that are hard to keep."""
     value = rng.choice((*TEXTS, "long " * rng.randrange(20_000), rng.choice(NUMBERS)))
-    put(a_site(rng, document, "text", "by", "agentId", "startUrl", "caption", "schemaVersion", "visitId"), tagged_or_bare(rng, value))
+    put(
+        a_site(rng, document, "text", "by", "agentId", "startUrl", "caption", "schemaVersion", "visitId"),
+        tagged_or_bare(rng, value),
+    )
 
 
 def odd_skills(rng: random.Random, document: Value) -> None:
@@ -324,10 +338,13 @@ def odd_skills(rng: random.Random, document: Value) -> None:
 
 def odd_score(rng: random.Random, document: Value) -> None:
     """An MCS in some shape."""
-    number = rng.choice((57, 57.5, "57", {"int": 57}, {"double": 57.5}, {"string": "57.50"}, None, {"double": None}, rng.choice(NUMBERS)))
+    number = rng.choice(
+        (57, 57.5, "57", {"int": 57}, {"double": 57.5}, {"string": "57.50"}, None, {"double": None}, rng.choice(NUMBERS))
+    )
     other = odd_value(rng, 1)
     shape = rng.choice((
-        number, {"mcs": number}, {"Score": number}, {"value": number}, {"mcs": number, "score": other}, {"MCS": number, "mcs": other},
+        number, {"mcs": number}, {"Score": number}, {"value": number}, {"mcs": number, "score": other},
+        {"MCS": number, "mcs": other},
         {"value": number, "reason": other}, {"a": number, "b": number}, {"reason": "tone"}, {}, [number], "high", True, other,
         {"score": number, "trend": {"string": "up"}, "inner": {"mcs": 5}},
     ))  # fmt: skip
@@ -336,7 +353,21 @@ def odd_score(rng: random.Random, document: Value) -> None:
 
 def odd_id(rng: random.Random, document: Value) -> None:
     """A conversation id that is missing, empty, a number or something else."""
-    ids = (None, "", {"string": ""}, {"string": None}, {"long": 12}, 12, literal("12.0"), True, [], "\ud800", {"string": "c1"}, "c1", "\0")
+    ids: tuple[Value, ...] = (
+        None,
+        "",
+        {"string": ""},
+        {"string": None},
+        {"long": 12},
+        12,
+        literal("12.0"),
+        True,
+        [],
+        "\ud800",
+        {"string": "c1"},
+        "c1",
+        "\0",
+    )
     put(a_site(rng, document, "conversationId"), rng.choice(ids))
 
 
@@ -346,13 +377,35 @@ def odd_collection(rng: random.Random, document: Value) -> None:
         "transcripts", "transfers", "secureForms", "skills", "engagements", "recordCollection", "metaData", "header", "body",
         "campaignData", "fileData", "linkData",
     )  # fmt: skip
-    shapes = (None, [], {}, {"array": []}, {"array": None}, [None], {"array": [None, 5]}, 5, "", {"null": None}, {f"{TAG}X": None}, [[]])
+    shapes: tuple[Value, ...] = (
+        None,
+        [],
+        {},
+        {"array": []},
+        {"array": None},
+        [None],
+        {"array": [None, 5]},
+        5,
+        "",
+        {"null": None},
+        {f"{TAG}X": None},
+        [[]],
+    )
     put(a_site(rng, document, *names), rng.choice((*shapes, odd_value(rng))))
 
 
 def odd_data_type(rng: random.Random, document: Value) -> None:
     """Another data type, or the same in another shape."""
-    shapes = (None, "Engagement", {"string": "Engagement"}, {f"{TAG}DataTypeEnum": "WebSession"}, "engagement", 5, {}, {"null": None})
+    shapes: tuple[Value, ...] = (
+        None,
+        "Engagement",
+        {"string": "Engagement"},
+        {f"{TAG}DataTypeEnum": "WebSession"},
+        "engagement",
+        5,
+        {},
+        {"null": None},
+    )
     put(a_site(rng, document, "dataType"), rng.choice(shapes))
 
 
@@ -368,7 +421,12 @@ def reorder(rng: random.Random, document: Value) -> None:
 
 def wrap(rng: random.Random, document: Value) -> None:
     """A tag around metaData, recordCollection, a record or an element, as some versions of the schema have it."""
-    names = {"metaData": f"{TAG}MetaData", "recordCollection": "array", "body": f"{TAG}EngagementData", "header": f"{TAG}VisitorHeader"}
+    names = {
+        "metaData": f"{TAG}MetaData",
+        "recordCollection": "array",
+        "body": f"{TAG}EngagementData",
+        "header": f"{TAG}VisitorHeader",
+    }
     name = rng.choice(list(names))
     parent, key = a_site(rng, document, name)
     parent[key] = {names[name]: parent[key]}
@@ -399,7 +457,8 @@ def tagged_or_bare(rng: random.Random, value: Value) -> Value:
 
 Mutation = Callable[[random.Random, Value], None]
 MUTATIONS: Final[tuple[Mutation, ...]] = (
-    retag, strip_tag, add_unknown, replace, drop, nullify, respell, repeat, odd_time, odd_number, odd_text, odd_skills, odd_score,
+    retag, strip_tag, add_unknown, replace, drop, nullify, respell, repeat, odd_time, odd_number,
+    odd_text, odd_skills, odd_score,
     odd_id, odd_collection, odd_data_type, reorder, wrap, nest, spoil,
 )  # fmt: skip
 
@@ -416,7 +475,19 @@ def dumped(value: Value, *, is_ascii: bool = True, indent: int | None = None) ->
 
 
 NO_DOCUMENTS: Final = (b"5", b"null", b'"text"', b"[]", b"{}", b"[{}]", b"true", b"-1.5e3", b'{"a": [1, {"b": null}]}')
-GARBAGE: Final = (b"oops", b"ERROR 503, try later", b"}", b"]]", b"{bro ken}", b"\xff\xfe\x00", b"\0", b"a {b} c", b": 1,", b"nul", "ü".encode())
+GARBAGE: Final = (
+    b"oops",
+    b"ERROR 503, try later",
+    b"}",
+    b"]]",
+    b"{bro ken}",
+    b"\xff\xfe\x00",
+    b"\0",
+    b"a {b} c",
+    b": 1,",
+    b"nul",
+    "ü".encode(),
+)
 
 
 @dataclass(frozen=True)
@@ -437,17 +508,31 @@ class Piece:
         return made
 
     def text(self, *, indent: int | None) -> bytes:
-        """The document's text, or the line of garbage, without a line break at its end; a cut document has a whole one behind it."""
+        """The document's text, or the line of garbage, without a last line break; behind a cut document stands a whole one."""
         rng = random.Random(self.seed)
         if not self.is_garbage:
             return dumped(self.value(), is_ascii=rng.random() < 0.5, indent=indent)
         if rng.random() < 0.7:
             return rng.choice(NO_DOCUMENTS + GARBAGE)
         whole = dumped(plain_document(rng), indent=indent)
-        return whole[: rng.randrange(1, len(whole))].rstrip() + b"\n" + dumped(plain_document(rng), indent=rng.choice((None, indent)))
+        return (
+            whole[: rng.randrange(1, len(whole))].rstrip()
+            + b"\n"
+            + dumped(plain_document(rng), indent=rng.choice((None, indent)))
+        )
 
 
-LAYOUTS: Final = ("lines", "crlf", "blank lines", "spaces", "concatenated", "pretty", "pretty crlf", "pretty concatenated", "mixed")
+LAYOUTS: Final = (
+    "lines",
+    "crlf",
+    "blank lines",
+    "spaces",
+    "concatenated",
+    "pretty",
+    "pretty crlf",
+    "pretty concatenated",
+    "mixed",
+)
 
 
 def laid_out(pieces: list[Piece], layout: str, *, seed: int = 0, has_mark: bool = False, ends_with_break: bool = True) -> bytes:
@@ -491,7 +576,11 @@ def made_files(draw: st.DrawFn, *, oddness: float, min_documents: int = 1, max_d
     """The text of a source file of so many documents, of which that share is odd."""
     pieces = draw(st.lists(pieces_of(oddness=oddness), min_size=min_documents, max_size=max_documents))
     return laid_out(
-        pieces, draw(st.sampled_from(LAYOUTS)), seed=draw(st.integers(0, 255)), has_mark=draw(st.booleans()), ends_with_break=draw(st.booleans())
+        pieces,
+        draw(st.sampled_from(LAYOUTS)),
+        seed=draw(st.integers(0, 255)),
+        has_mark=draw(st.booleans()),
+        ends_with_break=draw(st.booleans()),
     )
 
 

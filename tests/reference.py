@@ -280,6 +280,8 @@ def score_and_rest(value: Any) -> tuple[Any, Row]:
     chosen = (named or numeric)[0]
     inner = untagged(bare[chosen])
     score = None if inner is None else as_double(inner)
+    if score is MISFIT:
+        return MISFIT, {}
     return score, {name: plain(other) for name, other in bare.items() if name != chosen}
 
 
@@ -326,7 +328,7 @@ def read_record(kind: str, record: Row, columns: Columns, unknown: set[str]) -> 
             single, beyond = fit(value, column_type), {}
             fitted = MISFIT if single is MISFIT else {column: single}
         if fitted is MISFIT:
-            extra[name] = plain(value)
+            extra[name] = plain(untagged(value) if column_type == "container" else value)
             unknown.add(f"{kind}.{name}")
         else:
             values.update(fitted)
@@ -382,8 +384,13 @@ def read_file(text: bytes, name: str, account_id: str | None, scope_start_us: in
         "rejects": decoded.rejects,
         "documents": decoded.documents,
         "schema_versions": sorted(decoded.schema_versions),
-        "unknown_fields": sorted(decoded.unknown_fields),
+        "unknown_fields": sorted({escaped(path) for path in decoded.unknown_fields}),
     }
+
+
+def escaped(path: str) -> str:
+    """A path as text can hold it: a lone surrogate in a field's name is written as JSON escapes it."""
+    return re.sub("[\ud800-\udfff]", lambda found: f"\\u{ord(found[0]):04x}", path)
 
 
 BLANK: Final = " \t\r\n"

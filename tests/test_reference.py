@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from made_documents import Piece, laid_out, made_files, pieces_of, random_file
 from reference import Number, exact, is_number_text, parsed, read_file, split
 
@@ -120,7 +120,13 @@ def require_storable(got: Decoded) -> None:
 
 
 FAST: Final = settings(
-    max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=(Phase.explicit, Phase.generate, Phase.shrink),
+    report_multiple_bugs=False,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 
 

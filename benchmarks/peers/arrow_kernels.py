@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json
 from isal import igzip
+from parquet_tables import MOST_MESSAGES, Held
 
-from parquet_tables import MOST_MESSAGES, PARTITIONED, Held
 from peers.program import WORKERS, run
 from pipeline import schema
 
@@ -154,7 +154,10 @@ def rows_below(declared: schema.Table, values: pa.StructArray, field: str, key: 
 def own_columns(declared: schema.Table, values: pa.StructArray) -> dict[str, pa.Array]:
     """Columns that come from the fields of a record itself."""
     columns = {}
+    sent = {item.name for item in values.type}
     for column, field in fields(declared, None).items():
+        if field not in sent:
+            continue
         if field == "mcs":
             columns[column] = inner(inner(values, "mcs", "MCS"), "mcs")
         elif declared.arrow_schema.field(column).type == schema.TIME:

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-
 from parquet_tables import MOST_MESSAGES, PARTITIONED, Held
+
 from peers.program import run
 
 Row = dict[str, Any]

@@ -9,9 +9,19 @@ from time import perf_counter
 WORKERS = 2
 
 
-def run(work: Callable[[Path, Path], None]) -> None:
-    """Do `work` on the folders named on the command line; print the seconds inside of it, so without imports, as JSON."""
-    source, out = Path(sys.argv[1]), Path(sys.argv[2])
+def folders() -> tuple[Path, Path]:
+    """The source and the output that the command line names."""
+    return Path(sys.argv[1]), Path(sys.argv[2])
+
+
+def timed(work: Callable[[], object]) -> None:
+    """Do `work`; print the seconds that it took, so without start and imports, as JSON."""
     began = perf_counter()
-    work(source, out)
+    work()
     print(json.dumps({"inside": perf_counter() - began}))
+
+
+def run(work: Callable[[Path, Path], None]) -> None:
+    """Do all the work, timed."""
+    source, out = folders()
+    timed(lambda: work(source, out))

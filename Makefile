@@ -10,7 +10,7 @@ RUN := $(VENV)/.run
 DEV := $(VENV)/.dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo sql notebook report test test-long lint lock clean
+.PHONY: help demo sql notebook report test test-long bench lint lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,10 @@ test: $(DEV) ## the tests, under 5 minutes
 test-long: $(DEV) ## the tests that take longer
 	@$(BIN)/python -m pytest -q -m long
 
+bench: $(RUN) ## loading compared with other tools, side by side (some 20 minutes)
+	@$(PIP) install -r benchmarks/requirements.txt
+	@$(BIN)/python benchmarks/load.py
+
 lint: $(DEV) ## ruff and mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
@@ -51,7 +55,7 @@ $(VENV)/.made:
 	@$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-$(RUN): $(VENV)/.made requirements.txt pyproject.toml
+$(RUN): $(VENV)/.made requirements.txt pyproject.toml hatch_build.py pipeline/scan.c
 	@echo "Installing into $(VENV) ..." >&2
 	@$(PIP) install --require-hashes -r requirements.txt
 	@$(PIP) install --no-deps --no-build-isolation --editable .

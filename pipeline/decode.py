@@ -12,6 +12,7 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, BinaryIO, Final, Self
 
 from isal import igzip, isal_zlib
@@ -104,19 +105,25 @@ def _checked(chunks: Iterator[bytes], *, is_archive: bool = True) -> Iterator[by
     yield from chunks
 
 
-def lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """The lines of a text, each with its line break; a lone carriage return is blank space to JSON, no line break."""
+def texts(chunks: Iterable[bytes], *, padding: bytes = b"") -> Iterator[bytes]:
+    """Chunks cut anew so that each ends with a line break, the last one given one if need be; `padding` follows each."""
     rest: list[bytes] = []
     for chunk in chunks:
         head, newline, tail = chunk.rpartition(b"\n")
         if newline:
-            yield from (line + b"\n" for line in b"".join([*rest, head]).split(b"\n"))
+            yield b"".join([*rest, head, b"\n", padding])
             rest = [tail]
         else:
             rest.append(chunk)
-    last = b"".join(rest)
-    if last:
+    last = b"".join([*rest, b"\n", padding])
+    if len(last) > len(padding) + 1:
         yield last
+
+
+def lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The lines of a text, each with its line break; a lone carriage return is blank space to JSON, no line break."""
+    for text in texts(chunks):
+        yield from (line + b"\n" for line in text[:-1].split(b"\n"))
 
 
 def documents(text_lines: Iterable[bytes]) -> Iterator[Document]:
@@ -125,9 +132,10 @@ def documents(text_lines: Iterable[bytes]) -> Iterator[Document]:
     What is no JSON comes out with its `problem`; a broken document ends where a new one evidently begins, so that it takes
     no other along. Blank lines and byte order marks are no documents.
     """
-    splitter = _Splitter()
-    for number, piece in enumerate(splitter.pieces(text_lines), start=1):
-        yield _document(number, piece, splitter.parsed.pop(piece, None))
+    splitter = Splitter()
+    pieces = chain(chain.from_iterable(map(splitter.feed, text_lines)), splitter.finish())
+    for number, piece in enumerate(pieces, start=1):
+        yield splitter.document(number, piece)
 
 
 def _document(number: int, raw: bytes, parsed: Any) -> Document:
@@ -182,7 +190,7 @@ _LONGEST_INTEGER: Final = 4000
 
 def _integer(literal: str) -> int | Decimal64:
     # Python refuses integers of more than 4,300 digits; as a spelled number they stay exact
-    return int(literal) if len(literal) <= _LONGEST_INTEGER else Decimal64(literal)
+    return int(literal) if len(literal) <= _LONGEST_INTEGER and literal != "-0" else Decimal64(literal)
 
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_float=Decimal64, parse_int=_integer, parse_constant=_refused)
@@ -193,8 +201,11 @@ _EVIDENT_START = re.compile(rb'\{[ \t\r\n]*"dataType"')
 _GOES_ON = re.compile(rb'[ \t\r\n{}\[\]",:\-\d]|true\b|false\b|null\b')
 
 
-class _Splitter:
-    """Cuts lines into pieces that are one document each, broken ones included."""
+class Splitter:
+    """Cuts lines into pieces that are one document each, broken ones included.
+
+    Between two documents `pending` is empty: then another reader may take over for some lines.
+    """
 
     def __init__(self) -> None:
         self.pending: list[bytes] = []  # lines of a document that is still open
@@ -203,21 +214,29 @@ class _Splitter:
             bytes, Any
         ] = {}  # the value of the piece that is handed out, where it had to be parsed to find its end
 
-    def pieces(self, text_lines: Iterable[bytes]) -> Iterator[bytes]:
-        """The text of each document, blank space around it off."""
-        for line in text_lines:
-            if self.pending:
-                yield from self._go_on(line)
-            else:
-                yield from self._begin(line)
-        yield from self._flush()
+    def feed(self, line: bytes) -> Iterator[bytes]:
+        """The text of each document that the next line completes, blank space around it off."""
+        return self._go_on(line) if self.pending else self._begin(line)
+
+    def finish(self) -> Iterator[bytes]:
+        """What is still open when the text ends."""
+        return self._flush()
+
+    def document(self, number: int, piece: bytes) -> Document:
+        """The document of a piece."""
+        return _document(number, piece, self.parsed.pop(piece, None))
 
     def _flush(self) -> Iterator[bytes]:
-        """Give up the open document."""
-        broken = b"".join(self.pending).strip(_BLANK)
+        """Close the open document; if it is none, because it was cut, one that begins inside it is saved."""
+        piece = b"".join(self.pending).strip(_BLANK)
         self.pending, self.depth = [], 0
-        if broken:
-            yield broken
+        end = len(piece) if _value_of(piece) is not None else _next_start(piece, 1)
+        if piece:
+            yield piece[:end].rstrip(_BLANK)
+        for line in piece[end:].splitlines(keepends=True):
+            yield from self.feed(line)
+        if self.pending:
+            yield from self._flush()
 
     def _begin(self, line: bytes) -> Iterator[bytes]:
         line = line.lstrip(_BLANK)
@@ -235,30 +254,22 @@ class _Splitter:
             yield from self._scan(line)
 
     def _reject_until_start(self, line: bytes) -> Iterator[bytes]:
-        start = _EVIDENT_START.search(line)
-        if start is None:
-            yield line.rstrip(_BLANK)
-        else:
-            yield line[: start.start()].rstrip(_BLANK)
-            yield from self._begin(line[start.start() :])
+        start = _next_start(line, 0)
+        yield line[:start].rstrip(_BLANK)
+        yield from self._begin(line[start:])
 
     def _go_on(self, line: bytes) -> Iterator[bytes]:
         starts_here = line.startswith(b"{") and (b'"dataType"' in line or b'"recordCollection"' in line)
         if starts_here or not _GOES_ON.match(line):
             yield from self._flush()
             yield from self._begin(line)
-        elif line.lstrip(_BLANK).startswith(b'"dataType"') and b"".join(self.pending[-1:]).rstrip(_BLANK).endswith(b"{"):
-            yield from self._restart(line)
+        elif line.lstrip(_BLANK).startswith(b'"dataType"') and len(self.pending) > 1 and _opens(self.pending[-1]):
+            opening = self.pending.pop()  # a pretty-printed document begins inside an open one: the open one was cut
+            yield from self._flush()
+            yield from self._begin(opening)
+            yield from self._scan(line)
         else:
             yield from self._scan(line)
-
-    def _restart(self, line: bytes) -> Iterator[bytes]:
-        """A pretty-printed document begins with the last bracket before `line`; if another was open, that one was cut."""
-        last = self.pending.pop().rstrip(_BLANK)
-        self.pending.append(last[:-1])
-        yield from self._flush()
-        yield from self._begin(b"{\n")
-        yield from self._scan(line)
 
     def _scan(self, line: bytes) -> Iterator[bytes]:
         """Follow the brackets of a line from where the open document stands."""
@@ -277,23 +288,29 @@ class _Splitter:
         self.pending.append(line)
 
     def _close(self, line: bytes, end: int) -> Iterator[bytes]:
-        piece = b"".join([*self.pending, line[:end]]).strip(_BLANK)
-        self.pending, self.depth = [], 0
-        start = _EVIDENT_START.search(piece, 1)
-        if start is not None and _value_of(piece) is None:
-            yield piece[: start.start()].rstrip(_BLANK)
-            yield from self._begin(piece[start.start() :])
-        else:
-            yield piece
+        self.pending.append(line[:end])
+        yield from self._flush()
         yield from self._begin(line[end:])
 
     def _break(self, line: bytes) -> Iterator[bytes]:
-        start = _EVIDENT_START.search(line, 1)
-        end = len(line) if start is None else start.start()
-        piece = b"".join([*self.pending, line[:end]]).strip(_BLANK)
-        self.pending, self.depth = [], 0
-        yield piece
-        yield from self._begin(line[end:])
+        self.pending.append(line)
+        yield from self._flush()
+
+
+def _opens(line: bytes) -> bool:
+    return line.startswith(b"{") and not line[1:].strip(_BLANK)
+
+
+def _next_start(text: bytes, start: int) -> int:
+    """Where behind `start` a whole Engagement document begins in a text that is none itself; its end if nowhere."""
+    for found in _EVIDENT_START.finditer(text, start):
+        try:
+            value, _ = _DECODER.raw_decode(text[found.start() :].decode("utf-8", errors="replace"))
+        except _NOT_JSON:
+            continue
+        if any(name.lower() == "recordcollection" for name in value):
+            return found.start()
+    return len(text)
 
 
 def _value_of(text: bytes) -> Any:

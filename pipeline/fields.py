@@ -4,10 +4,11 @@
 """
 
 import json
+import math
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 import pyarrow as pa
@@ -24,11 +25,13 @@ class _Misfit:
 MISFIT: Final = _Misfit()
 
 _PRIMITIVE_TAGS = frozenset({"null", "string", "long", "int", "double", "float", "boolean", "bytes", "array", "map"})
-_RECORD_TAG = re.compile(r"com\.liveperson(?:\.\w+)+")
-_NAMED_TAG = re.compile(r"[A-Za-z_]\w*(?:\.\w+)+")
-_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?")
+_RECORD_TAG = re.compile(r"com\.liveperson(?:\.\w+)+", re.ASCII)
+_NAMED_TAG = re.compile(r"[A-Za-z_]\w*(?:\.\w+)+", re.ASCII)
+_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_ISO_TIME = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,6}0*)?)?(?:Z|[+-]\d\d(?::?\d\d)?)?)?")
+_ISO_TIME = re.compile(
+    r"\d{4}-\d\d-\d\d(?:[T ](?:[01]\d|2[0-3]):\d\d(?::\d\d(?:[.,]\d{1,6}0*)?)?(?:Z|[+-]\d\d(?::?[0-5]\d)?)?)?", re.ASCII
+)
 _LONGEST_NUMBER = 400  # digits; nothing longer fits any column, and arithmetic on it would take for ever
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -60,9 +63,14 @@ def untag_all(value: Any) -> Any:
     return value
 
 
+def escaped(text_of_any_kind: str) -> str:
+    """A text with its lone surrogates, which no column can hold, written as JSON escapes them."""
+    return _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text_of_any_kind)
+
+
 def json_text(value: Any) -> str:
-    """Compact JSON: numbers as they were spelled, text as it is; a lone surrogate, which no text can hold, stays escaped."""
-    return _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", _dump(value))
+    """Compact JSON: numbers as they were spelled, text as it is but for lone surrogates, which stay escaped."""
+    return escaped(_dump(value))
 
 
 def _dump(value: Any) -> str:
@@ -97,12 +105,21 @@ def _whole_number(value: Any) -> int | None:
     literal = value.literal if isinstance(value, Decimal64) else value
     if isinstance(literal, int) and not isinstance(literal, bool):
         return literal
-    if not isinstance(literal, str) or len(literal) > _LONGEST_NUMBER or not _NUMBER.fullmatch(literal):
-        return None
-    number = Decimal(literal)
-    if number.adjusted() > _LONGEST_NUMBER or number != number.to_integral_value():
+    number = _decimal(literal)
+    if number is None or number.adjusted() > _LONGEST_NUMBER or number != number.to_integral_value():
         return None
     return int(number)
+
+
+def _decimal(literal: Any) -> Decimal | None:
+    """The number that a text spells as JSON does; None for any other text, and for an exponent beyond all arithmetic."""
+    if not isinstance(literal, str) or len(literal) > _LONGEST_NUMBER or not _NUMBER.fullmatch(literal):
+        return None
+    try:
+        return Decimal(literal)
+    except InvalidOperation:
+        is_zero = not literal.lower().partition("e")[0].strip("-0.")
+        return Decimal(0) if is_zero else None
 
 
 def _within(lowest: int, highest: int) -> Callable[[Any], Any]:
@@ -125,12 +142,11 @@ def is_number(value: Any) -> bool:
 def double(value: Any) -> Any:
     """A number, or a number as text, whose decimal spelling a double brings back."""
     literal = value.literal if isinstance(value, Decimal64) else str(value) if is_number(value) else value
-    if not isinstance(literal, str) or len(literal) > _LONGEST_NUMBER or not _NUMBER.fullmatch(literal):
+    exact = _decimal(literal)
+    if exact is None:
         return MISFIT
-    number = float(literal)
-    if number in (float("inf"), float("-inf")) or Decimal(repr(number)) != Decimal(literal):
-        return MISFIT
-    return number
+    number = float(exact)
+    return number if math.isfinite(number) and Decimal(repr(number)) == exact else MISFIT
 
 
 def boolean(value: Any) -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 
 from pipeline import fields, schema
 from pipeline.decode import Document
-from pipeline.fields import MISFIT, json_text, untag, untag_all
+from pipeline.fields import MISFIT, escaped, json_text, untag, untag_all
 
 Row = dict[str, Any]
 NO_DATE = date(1970, 1, 1)
@@ -30,29 +30,22 @@ class Source:
 
 @dataclass
 class Rows:
-    """What one or more documents of a source file gave."""
+    """What one or more documents gave."""
 
     conversations: list[Row] = field(default_factory=list)
     messages: list[Row] = field(default_factory=list)
     transfers: list[Row] = field(default_factory=list)
     rejects: list[Row] = field(default_factory=list)
-    documents: int = 0
-    deliveries: int = 0
     account_ids: set[str] = field(default_factory=set)
     schema_versions: set[str] = field(default_factory=set)
     unknown_fields: set[str] = field(default_factory=set)
 
-    def add(self, other: "Rows") -> None:
-        """Append what `other` holds; its deliveries are numbered on from ours."""
-        for rows in (other.conversations, other.messages, other.transfers):
-            for row in rows:
-                row["delivery"] += self.deliveries
+    def extend(self, other: "Rows") -> None:
+        """Append what `other` holds."""
         self.conversations += other.conversations
         self.messages += other.messages
         self.transfers += other.transfers
         self.rejects += other.rejects
-        self.documents += other.documents
-        self.deliveries += other.deliveries
         self.account_ids |= other.account_ids
         self.schema_versions |= other.schema_versions
         self.unknown_fields |= other.unknown_fields
@@ -107,7 +100,7 @@ def flatten(document: Document, source: Source) -> Rows:
 
     `delivery` counts the document's conversations from 1.
     """
-    rows = Rows(documents=1)
+    rows = Rows()
     problem = document.problem
     if document.value is not None:
         try:
@@ -115,7 +108,7 @@ def flatten(document: Document, source: Source) -> Rows:
         except UnreadableError as error:
             problem = str(error)
         except RecursionError:
-            rows, problem = Rows(documents=1), "it is nested too deeply to be read"
+            rows, problem = Rows(), "it is nested too deeply to be read"
     if problem is not None:
         account_id = next(iter(rows.account_ids), source.account_id)
         rows.rejects.append(
@@ -123,7 +116,7 @@ def flatten(document: Document, source: Source) -> Rows:
                 "account_id": account_id,
                 "source_file": source.name,
                 "document": document.number,
-                "reason": problem,
+                "reason": escaped(problem),
                 "raw": document.raw.decode("utf-8", errors="backslashreplace"),
             }
         )
@@ -190,8 +183,8 @@ class _Reader:
 
     def _keep_extra(self, kind: _Kind, rest: Row) -> None:
         for name, value in rest.items():
-            self.rows.unknown_fields.add(f"{kind.name}.{name}")
-            self.extra[name if name not in self.extra else f"{kind.name}.{name}"] = untag_all(value)
+            self.rows.unknown_fields.add(_path(kind, name))
+            self.extra[_free(name, kind, self.extra)] = untag_all(value)
 
     def _read_record(self, value: Any, where: str) -> None:
         above = len(self.extra)
@@ -201,7 +194,7 @@ class _Reader:
         self._keep_extra(_BODY, rest)
         header, header_extra = _read(_HEADER, _record(known.get("header"), f"header of {where}"), self.rows.unknown_fields)
         for name, kept in header_extra.items():
-            self.extra[name if name not in self.extra else f"{_HEADER.name}.{name}"] = kept
+            self.extra[_free(name, _HEADER, self.extra)] = kept
         before = len(self.rows.conversations)
         for number, engagement in enumerate(_list(known.get("engagements"), f"engagements of {where}"), start=1):
             self._read_conversation(engagement, header, f"conversation {number} of {where}")
@@ -228,13 +221,12 @@ class _Reader:
             "conversation_id": conversation_id,
             "date": self._date(values.get("conversation_start_time")),
             "source_file": self.source.name,
-            "delivery": self.rows.deliveries + 1,
+            "delivery": len(self.rows.conversations) + 1,
         }
-        self.rows.deliveries += 1
         self.rows.messages += self._read_list(_MESSAGE, transcripts, "transcripts", key, extra)
         self.rows.transfers += self._read_list(_TRANSFER, transfers, "transfers", key, extra)
         for name, kept in self.extra.items():
-            extra[name if name not in extra else f"{_DOCUMENT.name}.{name}"] = kept
+            extra[_free(name, _DOCUMENT, extra)] = kept
         extra_text = json_text(extra) if extra else None
         self.rows.conversations.append({**values, **header, **self.above, **key, "extra": extra_text})
 
@@ -259,6 +251,18 @@ class _Reader:
             if moment is not None:
                 return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=moment)).date()
         return NO_DATE
+
+
+def _path(kind: _Kind, name: str) -> str:
+    return escaped(f"{kind.name}.{name}")
+
+
+def _free(name: str, kind: _Kind, taken: Row) -> str:
+    """The name under which `extra` keeps a field of a level above: with the level's before it if it is taken."""
+    free = name
+    while free in taken:
+        free = f"{kind.name}.{free}"
+    return free
 
 
 def _list(value: Any, where: str) -> list[Any]:
@@ -320,7 +324,7 @@ def _read(kind: _Kind, record: Row, unknown: set[str]) -> tuple[Row, Row]:
             else:
                 values[column.name] = fitted
     for name, value in rest.items():
-        unknown.add(f"{kind.name}.{name}")
+        unknown.add(_path(kind, name))
         extra[name] = untag_all(value)
     return values, extra
 
@@ -335,7 +339,7 @@ def _read_container(  # noqa: PLR0917  # the two halves of a record, as in `_rea
         if beyond:
             extra[name] = beyond
     elif bare is not None:
-        unknown.add(f"{kind.name}.{name}")
+        unknown.add(_path(kind, name))
         extra[name] = untag_all(bare)
 
 
@@ -347,7 +351,7 @@ def _read_score(kind: _Kind, value: Any, values: Row, extra: Row, unknown: set[s
         return
     values["mcs"] = score
     if beyond:
-        unknown.update(f"MCS.{name}" for name in beyond)
+        unknown.update(escaped(f"MCS.{name}") for name in beyond)
         extra["mcs"] = {name: untag_all(inner) for name, inner in beyond.items()}
 
 

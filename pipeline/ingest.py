@@ -9,13 +9,16 @@ from datetime import UTC, datetime, timedelta
 from typing import BinaryIO, cast
 
 import fsspec
+import pyarrow.compute as pc
 
 from pipeline import schema
-from pipeline.decode import documents, lines, unpacked
+from pipeline.collect import Collector, Counts, Tables
+from pipeline.decode import texts, unpacked
 from pipeline.errors import CorruptFileError
-from pipeline.flatten import Row, Rows, Source, flatten
-from pipeline.lake import DataFile, Lake, rows_of
+from pipeline.flatten import Source
+from pipeline.lake import DataFile, Lake
 from pipeline.landing import Staged, drop, keep, landed_path, scope_of, stage
+from pipeline.scan import PADDING
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 BUFFER_BYTES = 64 << 20
@@ -50,25 +53,7 @@ class Outcome:
     staged: Staged
     status: str = "loaded"
     reason: str | None = None
-    documents: int = 0
-    conversations: int = 0
-    messages: int = 0
-    transfers: int = 0
-    rejects: int = 0
-    account_ids: set[str] = field(default_factory=set)
-    schema_versions: set[str] = field(default_factory=set)
-    unknown_fields: set[str] = field(default_factory=set)
-
-    def count(self, rows: Rows) -> None:
-        """Add what a document brought."""
-        self.documents += rows.documents
-        self.conversations += len(rows.conversations)
-        self.messages += len(rows.messages)
-        self.transfers += len(rows.transfers)
-        self.rejects += len(rows.rejects)
-        self.account_ids |= rows.account_ids
-        self.schema_versions |= rows.schema_versions
-        self.unknown_fields |= rows.unknown_fields
+    counts: Counts = field(default_factory=Counts)
 
 
 @dataclass
@@ -89,16 +74,16 @@ def ingest(lake_uri: str, incoming: list[Incoming], *, buffer_bytes: int = BUFFE
 
 
 class _Worker:
-    """Keeps the rows of whole files in `whole` until there are enough to write."""
+    """Reads file after file, and writes the rows held when they are from more than `buffer_bytes` of text."""
 
     def __init__(self, lake: Lake, buffer_bytes: int) -> None:
         self.lake = lake
         self.buffer_bytes = buffer_bytes
+        self.collector = Collector()
         self.ingested = Ingested()
-        self.whole = Rows()
-        self.whole_bytes = 0
 
     def take(self, item: Incoming) -> None:
+        """Read one file, from its bytes to its rows."""
         staged = item.staged or self._stage(item.url or "")
         start, end = scope_of(item.name)
         outcome = Outcome(item.name, item.account_id, start or item.scope_start, end or item.scope_end, staged)
@@ -108,13 +93,13 @@ class _Worker:
             drop(self.lake, staged)
             return
         try:
-            self._read(outcome)
+            outcome.counts = self._read(outcome)
         except CorruptFileError as error:
             outcome.status, outcome.reason = "rejected", str(error)
             drop(self.lake, staged)
             return
-        if outcome.account_id is None and len(outcome.account_ids) == 1:
-            (outcome.account_id,) = outcome.account_ids
+        if outcome.account_id is None and len(outcome.counts.account_ids) == 1:
+            (outcome.account_id,) = outcome.counts.account_ids
         if staged.path != landed_path(self.lake, item.name, staged.sha256):
             keep(self.lake, staged, item.name)
 
@@ -122,60 +107,50 @@ class _Worker:
         with cast("BinaryIO", fsspec.open(url, "rb").open()) as source:
             return stage(self.lake, source)
 
-    def _read(self, outcome: Outcome) -> None:
+    def _read(self, outcome: Outcome) -> Counts:
         """Collect the rows of one file; if it proves broken, nothing of it stays."""
-        source = Source(outcome.name, outcome.account_id, _microseconds(outcome.scope_start))
-        rows, size, parts = Rows(), 0, []
-        counted = Outcome(outcome.name, outcome.account_id, None, None, outcome.staged)
+        parts: list[tuple[str, DataFile]] = []  # of this file alone, written before its end was seen
+        self.collector.begin(Source(outcome.name, outcome.account_id, _microseconds(outcome.scope_start)))
         try:
             with self.lake.files.open(outcome.staged.path, "rb") as stored:
-                for document in documents(lines(unpacked(cast("BinaryIO", stored)))):
-                    flat = flatten(document, source)
-                    counted.count(flat)
-                    rows.add(flat)
-                    size += len(document.raw)
-                    if size > self.buffer_bytes:
-                        parts.append(self._write(rows))
-                        rows, size = Rows(deliveries=rows.deliveries), 0
+                for text in texts(unpacked(cast("BinaryIO", stored)), padding=PADDING):
+                    self.collector.feed(text)
+                    if self.collector.text_bytes > self.buffer_bytes:
+                        parts += self._write()
         except CorruptFileError:
-            for part in parts:
-                for table, files in part.items():
-                    self.lake.discard(table, files)
+            self.collector.abandon()
+            for table, file in parts:
+                self.lake.discard(table, [file])
             raise
-        for name in ("documents", "conversations", "messages", "transfers", "rejects"):
-            setattr(outcome, name, getattr(counted, name))
-        outcome.account_ids, outcome.schema_versions = counted.account_ids, counted.schema_versions
-        outcome.unknown_fields = counted.unknown_fields
-        for part in parts:
-            self._record(part)
-        self._hold(rows, size)
-
-    def _hold(self, rows: Rows, size: int) -> None:
-        for name in ("conversations", "messages", "transfers", "rejects"):
-            getattr(self.whole, name).extend(getattr(rows, name))
-        self.whole_bytes += size
-        if self.whole_bytes > self.buffer_bytes:
-            self.finish()
+        counts = self.collector.end()
+        self._record(parts)
+        return counts
 
     def finish(self) -> None:
         """Write what is still held."""
-        self._record(self._write(self.whole))
-        self.whole, self.whole_bytes = Rows(), 0
+        self._record(self._write())
 
-    def _record(self, part: dict[str, list[DataFile]]) -> None:
-        for table, files in part.items():
-            self.ingested.written[table] += files
+    def _write(self) -> list[tuple[str, DataFile]]:
+        """Write the rows held; gives the files with rows of the source file that is being read."""
+        whole, part = self.collector.take()
+        self._record(self._write_tables(whole))
+        return self._write_tables(part)
 
-    def _write(self, rows: Rows) -> dict[str, list[DataFile]]:
-        written: dict[str, list[DataFile]] = defaultdict(list)
-        for name in ("conversations", "messages", "transfers"):
-            by_date: dict[str, list[Row]] = defaultdict(list)
-            for row in getattr(rows, name):
-                by_date[row["date"].isoformat()].append(row)
-            for date, values in by_date.items():
-                written[name].append(self.lake.write(name, rows_of(values, schema.TABLES[name]), date=date))
-        if rows.rejects:
-            written["rejects"].append(self.lake.write("rejects", rows_of(rows.rejects, schema.REJECTS)))
+    def _record(self, files: list[tuple[str, DataFile]]) -> None:
+        for table, file in files:
+            self.ingested.written[table].append(file)
+
+    def _write_tables(self, tables: Tables) -> list[tuple[str, DataFile]]:
+        written = []
+        for name, rows in tables.items():
+            table = schema.TABLES[name]
+            if not table.partitioned:
+                written += [(name, self.lake.write(name, rows))] if rows.num_rows else []
+                continue
+            dates = pc.unique(rows["date"])
+            for date in dates:
+                same = rows if len(dates) == 1 else rows.filter(pc.equal(rows["date"], date))
+                written.append((name, self.lake.write(name, same.drop_columns("date"), date=date.as_py().isoformat())))
         return written
 
 

@@ -133,7 +133,7 @@ class Lake:
         location = self.path(table, path)
         self.files.makedirs(location.rpartition("/")[0], exist_ok=True)
         with self.files.open(location, "wb") as out:
-            pq.write_table(rows, out, compression="zstd", use_dictionary=_dictionary_columns(rows.schema))
+            pq.write_table(rows, out, compression="zstd", use_dictionary=_dictionary_columns(rows.schema), store_schema=False)
         return DataFile(path, date, rows.num_rows, self.files.size(location))
 
     def discard(self, table: str, files: Iterable[DataFile]) -> None:
@@ -185,7 +185,11 @@ def _paths(table: DeltaTable | None) -> Sequence[str]:
 
 
 def _dictionary_columns(columns: pa.Schema) -> list[str]:
-    return [item.name for item in columns if pa.types.is_string(item.type) and item.name not in _PLAIN_TEXT_COLUMNS]
+    return [
+        item.name
+        for item in columns
+        if pa.types.is_dictionary(item.type) or (pa.types.is_string(item.type) and item.name not in _PLAIN_TEXT_COLUMNS)
+    ]
 
 
 def _actions(change: Change) -> list[AddAction | RemoveAction]:

@@ -59,11 +59,11 @@ class Report:
             self.rejected[outcome.name] = outcome.reason or ""
         else:
             self.loaded += 1
-            self.conversations += outcome.conversations
-            self.messages += outcome.messages
-            self.transfers += outcome.transfers
-            self.rejects += outcome.rejects
-            self.unknown_fields |= outcome.unknown_fields
+            self.conversations += outcome.counts.conversations
+            self.messages += outcome.counts.messages
+            self.transfers += outcome.counts.transfers
+            self.rejects += outcome.counts.rejects
+            self.unknown_fields |= outcome.counts.unknown_fields
 
 
 def find_files(paths: Iterable[str]) -> list[str]:
@@ -259,13 +259,13 @@ def _ledger_row(outcome: Outcome, downloaded_at: datetime, loaded_at: datetime) 
         "reason": outcome.reason,
         "bytes": outcome.staged.bytes,
         "sha256": outcome.staged.sha256,
-        "documents": outcome.documents,
-        "conversations": outcome.conversations,
-        "messages": outcome.messages,
-        "transfers": outcome.transfers,
-        "rejects": outcome.rejects,
-        "schema_versions": sorted(outcome.schema_versions),
-        "unknown_fields": sorted(outcome.unknown_fields),
+        "documents": outcome.counts.documents,
+        "conversations": outcome.counts.conversations,
+        "messages": outcome.counts.messages,
+        "transfers": outcome.counts.transfers,
+        "rejects": outcome.counts.rejects,
+        "schema_versions": sorted(outcome.counts.schema_versions),
+        "unknown_fields": sorted(outcome.counts.unknown_fields),
         "downloaded_at": downloaded_at,
         "loaded_at": loaded_at,
     }

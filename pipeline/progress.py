@@ -48,7 +48,7 @@ class LoadProgress(_Bars):
 
     def loaded(self, outcome: Outcome) -> None:
         """One more file is through."""
-        self._rows += outcome.conversations + outcome.messages + outcome.transfers
+        self._rows += outcome.counts.conversations + outcome.counts.messages + outcome.counts.transfers
         self._bars.update(self._loading, advance=1, note=f"{self._rows:,} rows")
 
 

@@ -1,5 +1,6 @@
 import gzip
 import json
+import random
 from pathlib import Path
 from typing import Any
 
@@ -188,19 +189,27 @@ def test_any_order_and_any_split_into_loads_give_the_same_rows(
 
 def test_workers_and_small_buffers_give_the_same_rows(lake: Lake, tmp_path: Path) -> None:
     """Rows are the same from other processes, and where a file's rows are written in parts."""
-    for hour in range(8):
-        contents = [document(conversation(f"c{hour}-{number % 40}", messages=[message("x" * 2000)])) for number in range(60)]
-        put(tmp_path / "in", gz(*contents), name_at(hour))
-    put(tmp_path / "in", gz(*[document(conversation(f"z{number}")) for number in range(900)])[:-4], name_at(9))
+    rng = random.Random(7)
+    for hour in range(4):
+        texts = [rng.randbytes(30_000).hex() for _ in range(60)]
+        contents = [
+            document(conversation(f"c{hour}-{n % 40}", messages=[message(text)], new=n % 9)) for n, text in enumerate(texts)
+        ]
+        put(tmp_path / "in", gz(*contents, *contents), name_at(hour))
+    put(tmp_path / "in", gz(*contents, *contents)[:-4], name_at(9))
+    incoming = incoming_from(find_files([str(tmp_path / "in")]))
     in_parts = Lake(str(tmp_path / "parts"))
-    take(lake, tmp_path / "in")
-    with writing(in_parts):
+    with writing(lake), writing(in_parts):
+        load(lake, incoming, workers=2)
         in_parts.create()
-        ingested = ingest(in_parts.uri, incoming_from(find_files([str(tmp_path / "in")])), buffer_bytes=20_000)
-    assert sum(outcome.conversations for outcome in ingested.outcomes) == 480
+        ingested = ingest(in_parts.uri, incoming, buffer_bytes=1_000_000)
+    assert ask(lake, "select count(*), count(distinct text) from messages") == [(160, 160)]
+    assert ask(lake, "select sum(documents), sum(messages) from files") == [(480, 480)]
+    assert sum(outcome.counts.conversations for outcome in ingested.outcomes) == 480
     assert sum(file.rows for file in ingested.written["messages"]) == 480
-    assert len(ingested.written["messages"]) > 40
+    assert len(ingested.written["messages"]) > 6
     assert [outcome.status for outcome in ingested.outcomes].count("rejected") == 1
+    assert len(list(Path(in_parts.root).glob("messages/*/*.parquet"))) == len(ingested.written["messages"])
 
 
 def test_landed_files_are_kept_as_they_were_served(lake: Lake, tmp_path: Path) -> None:

@@ -1,0 +1,48 @@
+"""Compiles pipeline/scan.c when the package is built, where there is a C compiler; without one the package is pure Python."""
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+
+class ScannerBuildHook(BuildHookInterface[Any]):
+    """Leaves `pipeline/_scan.so` in the tree and in the wheel."""
+
+    PLUGIN_NAME = "custom"
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002  # hatchling's signature
+        """Compile, and tag the wheel for this machine's platform if that worked."""
+        root = Path(self.root)
+        target = root / "pipeline" / "_scan.so"
+        target.unlink(missing_ok=True)
+        compiler = os.environ.get("CC") or shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+        if compiler is None:
+            self.app.display_warning("no C compiler: documents take the careful path, several times as slow")
+            return
+        command = [
+            *compiler.split(),
+            "-O3",
+            "-std=c11",
+            "-shared",
+            "-fPIC",
+            "-o",
+            str(target),
+            str(root / "pipeline" / "scan.c"),
+        ]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # the user's own compiler
+        if done.returncode != 0:
+            self.app.display_warning(
+                f"{compiler} failed: documents take the careful path, several times as slow\n{done.stderr}"
+            )
+            return
+        build_data["artifacts"].append("pipeline/_scan.so")
+        build_data["pure_python"] = False
+        build_data["tag"] = f"py3-none-{sysconfig.get_platform().replace('-', '_').replace('.', '_')}"
+        if sys.platform == "darwin":
+            build_data["infer_tag"] = True

@@ -1,0 +1,150 @@
+"""The rows of source files, collected from a fast path and a careful one until there are enough to write.
+
+A line goes to `scan`, which reads what is built exactly as usual; a line that is odd in any way goes to `decode` and
+`flatten`, with those behind it that belong to the same document. Both give the same rows.
+"""
+
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline import schema
+from pipeline.decode import Splitter
+from pipeline.flatten import Row, Rows, Source, flatten
+from pipeline.scan import PADDING, TABLES, new_scanner
+
+Tables = dict[str, pa.Table]
+"""Rows by the name of their table, in all its columns."""
+
+
+@dataclass
+class Counts:
+    """What was read in a source file, by either path."""
+
+    documents: int = 0
+    conversations: int = 0
+    messages: int = 0
+    transfers: int = 0
+    rejects: int = 0
+    account_ids: set[str] = field(default_factory=set)
+    schema_versions: set[str] = field(default_factory=set)
+    unknown_fields: set[str] = field(default_factory=set)
+
+
+class Collector:
+    """Reads source files, one after another: `begin`, `feed` every text of it, then `end` or `abandon`."""
+
+    def __init__(self) -> None:
+        self._scanner = new_scanner()
+        self._ends: list[tuple[str, list[int]]] = []  # of each whole file its name, and the scanner's rows where it ends
+        self._whole = Rows()  # rows that the careful path read in whole files
+        self._open = Rows()  # and in the file that is being read
+        self._start = [0] * len(TABLES)  # where the scanner's rows of that one start
+        self._source = Source("")
+        self._splitter = Splitter()
+        self._counts = Counts()
+        self.text_bytes = 0
+        """How much text the rows held are from."""
+
+    def begin(self, source: Source) -> None:
+        """Start a source file."""
+        self._source, self._counts, self._splitter, self._open = source, Counts(), Splitter(), Rows()
+        self._start = self._scanner.rows()
+        self._scanner.begin_file(source.account_id, source.scope_start)
+
+    def feed(self, text: bytes) -> None:
+        """Read whole lines, `PADDING` behind them."""
+        self.text_bytes += len(text)
+        place, stop = 0, len(text) - len(PADDING)
+        while place < stop:
+            if not self._splitter.pending:
+                place = self._scanner.scan(text, place)
+            if place < stop:
+                end = text.index(b"\n", place) + 1
+                for piece in self._splitter.feed(text[place:end]):
+                    self._read_carefully(piece)
+                place = end
+
+    def _read_carefully(self, piece: bytes) -> None:
+        rows = flatten(self._splitter.document(self._scanner.documents + 1, piece), self._source)
+        for name in ("conversations", "messages", "transfers"):
+            for row in getattr(rows, name):
+                row["delivery"] += self._scanner.deliveries
+        self._scanner.count_on(1, len(rows.conversations))
+        self._open.extend(rows)
+
+    def end(self) -> Counts:
+        """Finish the source file: its rows are held for good, and counted."""
+        for piece in self._splitter.finish():
+            self._read_carefully(piece)
+        self._count()
+        self._counts.documents = self._scanner.documents
+        self._whole.extend(self._open)
+        self._ends.append((self._source.name, self._scanner.rows()))
+        counts = self._counts
+        self._close()
+        return counts
+
+    def _close(self) -> None:
+        """No file is being read any more."""
+        self._counts, self._open, self._start = Counts(), Rows(), self._scanner.rows()
+
+    def _count(self) -> None:
+        counts, rows = self._counts, self._open
+        scanned = [now - before for now, before in zip(self._scanner.rows(), self._start, strict=True)]
+        counts.conversations += scanned[0] + len(rows.conversations)
+        counts.messages += scanned[1] + len(rows.messages)
+        counts.transfers += scanned[2] + len(rows.transfers)
+        counts.rejects += len(rows.rejects)
+        counts.account_ids |= rows.account_ids | self._scanner.distinct("account_id", self._start[0])
+        counts.schema_versions |= rows.schema_versions | self._scanner.distinct("schema_version", self._start[0])
+        counts.unknown_fields |= rows.unknown_fields
+
+    def abandon(self) -> None:
+        """Forget the source file that is being read."""
+        self._scanner.cut_back(self._start)
+        self._close()
+
+    def take(self) -> tuple[Tables, Tables]:
+        """Hand out the rows held and forget them: those of whole files, and those of the file that is being read."""
+        self._count()
+        ends = [*self._ends, (self._source.name, self._scanner.rows())]
+        whole: Tables = {}
+        part: Tables = {}
+        for which, table in enumerate(TABLES):
+            rows = _with_source_file(self._scanner.table(which), table, [(name, end[which]) for name, end in ends])
+            start = self._start[which]
+            whole[table.name] = _joined(rows.slice(0, start), _table(getattr(self._whole, table.name), table))
+            part[table.name] = _joined(rows.slice(start), _table(getattr(self._open, table.name), table))
+        whole["rejects"] = _table(self._whole.rejects, schema.REJECTS)
+        part["rejects"] = _table(self._open.rejects, schema.REJECTS)
+        self._start = [0] * len(TABLES)
+        self._scanner.cut_back(self._start)
+        self._ends, self._whole, self._open, self.text_bytes = [], Rows(), Rows(), 0
+        return whole, part
+
+
+def _with_source_file(rows: pa.Table, table: schema.Table, ends: list[tuple[str, int]]) -> pa.Table:
+    """Add what a plain document's rows have beside what is scanned: the file, and an empty `extra`."""
+    runs = [pa.array([], pa.int32())]
+    start = 0
+    for place, (_, end) in enumerate(ends):
+        runs.append(pa.repeat(pa.scalar(place, pa.int32()), end - start))
+        start = end
+    names = pa.array([name for name, _ in ends], schema.TEXT)
+    source_file = pa.DictionaryArray.from_arrays(pa.concat_arrays(runs), names)
+    extra = pa.nulls(rows.num_rows, schema.TEXT)
+    whole = rows.append_column("source_file", source_file).append_column("extra", extra)
+    return whole.select([column.name for column in table.columns])
+
+
+def _joined(scanned: pa.Table, careful: pa.Table) -> pa.Table:
+    place = careful.schema.get_field_index("source_file")
+    alike = careful.set_column(place, "source_file", pc.dictionary_encode(careful["source_file"]))
+    return pa.concat_tables([scanned, alike]).unify_dictionaries()
+
+
+def _table(rows: list[Row], table: schema.Table) -> pa.Table:
+    columns = [pa.array([row.get(item.name) for row in rows], item.type) for item in table.arrow_schema]
+    return pa.Table.from_arrays(columns, schema=table.arrow_schema)

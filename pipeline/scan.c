@@ -1,0 +1,696 @@
+/* Scans lines of Engagement documents, as Avro's JSON encoder writes them, straight into columns.
+ *
+ * It reads a line only if every byte of it is what is expected: any other line, broken or merely unusual, is left alone, its
+ * rows taken back, and reported as odd; the caller reads that one with the careful path. So nothing here decides what odd
+ * input means. The text must end with a line break, which no token matches: that is what bounds every read.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum kind { TEXT, BIGINT, INTEGER, TIME, BOOLEAN, DOUBLE, BIGINTS, FORMS, SCORE, RECORD, RECORDS, ENGAGEMENT, CHECK_TIME, META_TIME, ACCOUNT, VERSION, HEADER };
+
+typedef struct {
+    int32_t kind;
+    int64_t n;          /* rows that have a value or a null */
+    int64_t size;       /* bytes of text, items of lists */
+    int64_t room;       /* for them */
+    int64_t nulls;
+    uint8_t *valid;     /* a bit a row */
+    uint8_t *bits;      /* BOOLEAN */
+    int64_t *numbers;   /* BIGINT, INTEGER, TIME; items of BIGINTS */
+    double *doubles;
+    int32_t *offsets;
+    uint8_t *bytes;
+} column;
+
+typedef struct {
+    int64_t rows, room;
+    int32_t count;
+    column *columns;
+} table;
+
+typedef struct {
+    char name[48]; /* with its quotes */
+    int32_t length, kind;
+    int32_t table, column;  /* where its value goes */
+    int32_t record;         /* RECORD, RECORDS: the type of what is inside */
+} field;
+
+typedef struct {
+    field fields[40];
+    int32_t count;
+    int32_t row_of;   /* the table of which each record is a row; -1: none */
+    int32_t in_order; /* later fields build on earlier ones */
+} record;
+
+enum { CONVERSATIONS, MESSAGES, TRANSFERS, TABLES };
+enum { NO_ROW = -1, RESETS_HEADER = -2 };
+
+typedef struct {
+    table tables[TABLES];
+    record records[16];
+    int64_t documents, deliveries;
+    int64_t marks[TABLES];
+    int32_t conversation_id, start_time;      /* columns of conversations */
+    /* columns that the rows below a conversation take from it: account_id, conversation_id, date, delivery */
+    int32_t inherited[TABLES][4];
+    int32_t position[TABLES];
+    int32_t version_column;
+    int32_t header[3];                        /* columns of conversations */
+    int64_t scope_start;                       /* microseconds; INT64_MIN: unknown */
+    uint8_t listed_account[256];
+    int64_t listed_account_length;             /* -1: none */
+    /* of the document that is being read */
+    int64_t meta_start;
+    uint8_t *account, *version;
+    int64_t account_length, version_length, account_room, version_room;
+    column header_values[3];
+    int32_t is_engagement, out_of_memory;
+} scanner;
+
+/* ---- memory ---- */
+
+static int grow(scanner *s, void **memory, int64_t bytes) {
+    void *more = realloc(*memory, (size_t)bytes);
+    if (!more) { s->out_of_memory = 1; return 0; }
+    *memory = more;
+    return 1;
+}
+
+static int room_for_row(scanner *s, table *t) {
+    if (t->rows + 1 < t->room) return 1;
+    int64_t room = t->room ? t->room * 2 : 1024;
+    for (int32_t i = 0; i < t->count; i++) {
+        column *c = &t->columns[i];
+        if (!grow(s, (void **)&c->valid, room / 8 + 8)) return 0;
+        switch (c->kind) {
+        case TEXT: case FORMS: case BIGINTS:
+            if (!grow(s, (void **)&c->offsets, (room + 1) * 4)) return 0;
+            c->offsets[0] = 0;
+            break;
+        case BOOLEAN: if (!grow(s, (void **)&c->bits, room / 8 + 8)) return 0; break;
+        case DOUBLE: case SCORE: if (!grow(s, (void **)&c->doubles, room * 8)) return 0; break;
+        default: if (!grow(s, (void **)&c->numbers, room * 8)) return 0;
+        }
+    }
+    t->room = room;
+    return 1;
+}
+
+static int room_for_bytes(scanner *s, column *c, int64_t more) {
+    if (c->size + more > INT32_MAX) return 0;
+    if (c->size + more <= c->room) return 1;
+    int64_t room = c->room ? c->room * 2 : 4096;
+    while (room < c->size + more) room *= 2;
+    if (!grow(s, (void **)&c->bytes, room)) return 0;
+    c->room = room;
+    return 1;
+}
+
+static inline void set_bit(uint8_t *bits, int64_t i, int on) {
+    uint8_t mask = (uint8_t)(1u << (i & 7));
+    bits[i >> 3] = on ? bits[i >> 3] | mask : bits[i >> 3] & (uint8_t)~mask;
+}
+
+static inline void put_null(column *c, int64_t row) {
+    set_bit(c->valid, row, 0);
+    switch (c->kind) {
+    case TEXT: case FORMS: case BIGINTS: c->offsets[row + 1] = (int32_t)c->size; break;
+    case BOOLEAN: set_bit(c->bits, row, 0); break;
+    case DOUBLE: case SCORE: c->doubles[row] = 0; break;
+    default: c->numbers[row] = 0;
+    }
+    c->n = row + 1;
+}
+
+static inline void put_number(column *c, int64_t row, int64_t value) {
+    set_bit(c->valid, row, 1);
+    c->numbers[row] = value;
+    c->n = row + 1;
+}
+
+static int put_text(scanner *s, column *c, int64_t row, const uint8_t *text, int64_t length) {
+    if (!room_for_bytes(s, c, length)) return 0;
+    memcpy(c->bytes + c->size, text, (size_t)length);
+    c->size += length;
+    set_bit(c->valid, row, 1);
+    c->offsets[row + 1] = (int32_t)c->size;
+    c->n = row + 1;
+    return 1;
+}
+
+static void cut_back(table *t, int64_t rows) {
+    for (int32_t i = 0; i < t->count; i++) {
+        column *c = &t->columns[i];
+        c->n = rows;
+        if (c->kind == TEXT || c->kind == FORMS || c->kind == BIGINTS) c->size = t->room ? c->offsets[rows] : 0;
+    }
+    t->rows = rows;
+}
+
+/* ---- tokens; each takes the place and gives the place behind it, or NULL ---- */
+
+static inline const uint8_t *blank(const uint8_t *p) {
+    while (*p == ' ' || *p == '\t' || *p == '\r') p++;
+    return p;
+}
+
+static inline const uint8_t *expect(const uint8_t *p, uint8_t wanted) { return *p == wanted ? blank(p + 1) : NULL; }
+
+static const uint8_t *utf8(const uint8_t *p, const uint8_t *end) {
+    while (p < end) {
+        uint8_t b = *p;
+        if (b < 0x80) { p++; continue; }
+        int more; uint32_t code, least;
+        if (b >= 0xC2 && b <= 0xDF) { more = 1; code = b & 0x1F; least = 0x80; }
+        else if (b >= 0xE0 && b <= 0xEF) { more = 2; code = b & 0x0F; least = 0x800; }
+        else if (b >= 0xF0 && b <= 0xF4) { more = 3; code = b & 0x07; least = 0x10000; }
+        else return NULL;
+        if (end - p <= more) return NULL;
+        for (int i = 1; i <= more; i++) {
+            if ((p[i] & 0xC0) != 0x80) return NULL;
+            code = code << 6 | (p[i] & 0x3F);
+        }
+        if (code < least || code > 0x10FFFF || (code >= 0xD800 && code <= 0xDFFF)) return NULL;
+        p += more + 1;
+    }
+    return p;
+}
+
+/* Behind the opening quote: the first byte that ends or bends a plain run. `high` gathers whether a byte is not ASCII. */
+static inline const uint8_t *plain_run(const uint8_t *p, const uint8_t *end, int *high) {
+    while (end - p >= 8) {
+        uint64_t w;
+        memcpy(&w, p, 8);
+        const uint64_t ones = 0x0101010101010101ULL, tops = 0x8080808080808080ULL;
+        uint64_t quote = w ^ (ones * '"'), slash = w ^ (ones * '\\');
+        uint64_t hit = ((quote - ones) & ~quote) | ((slash - ones) & ~slash) | ((w - ones * 0x20) & ~w);
+        if (hit & tops) break;
+        *high |= (w & tops) != 0;
+        p += 8;
+    }
+    while (*p != '"' && *p != '\\' && *p >= 0x20) { *high |= *p >= 0x80; p++; }
+    return p;
+}
+
+static int hex4(const uint8_t *p, uint32_t *code) {
+    *code = 0;
+    for (int i = 0; i < 4; i++) {
+        uint8_t b = p[i];
+        uint32_t digit = b >= '0' && b <= '9' ? b - '0' : (b | 32) >= 'a' && (b | 32) <= 'f' ? (b | 32) - 'a' + 10 : 99;
+        if (digit == 99) return 0;
+        *code = *code << 4 | digit;
+    }
+    return 1;
+}
+
+static int encode(uint32_t code, uint8_t *out) {
+    if (code < 0x80) { out[0] = (uint8_t)code; return 1; }
+    if (code < 0x800) { out[0] = 0xC0 | code >> 6; out[1] = 0x80 | (code & 0x3F); return 2; }
+    if (code < 0x10000) { out[0] = 0xE0 | code >> 12; out[1] = 0x80 | (code >> 6 & 0x3F); out[2] = 0x80 | (code & 0x3F); return 3; }
+    out[0] = 0xF0 | code >> 18; out[1] = 0x80 | (code >> 12 & 0x3F); out[2] = 0x80 | (code >> 6 & 0x3F); out[3] = 0x80 | (code & 0x3F);
+    return 4;
+}
+
+/* A string from behind its opening quote into the bytes of a column. */
+static const uint8_t *string(scanner *s, const uint8_t *p, const uint8_t *end, column *c) {
+    for (;;) {
+        int high = 0;
+        const uint8_t *stop = plain_run(p, end, &high);
+        if (high && !utf8(p, stop)) return NULL;
+        if (!room_for_bytes(s, c, stop - p + 4)) return NULL;
+        memcpy(c->bytes + c->size, p, (size_t)(stop - p));
+        c->size += stop - p;
+        if (*stop == '"') return stop + 1;
+        if (*stop != '\\') return NULL;
+        static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
+        if (stop[1] == 'u') {
+            uint32_t code, low;
+            if (end - stop < 12 || !hex4(stop + 2, &code)) return NULL;
+            p = stop + 6;
+            if (code >= 0xD800 && code <= 0xDFFF) {
+                if (code > 0xDBFF || p[0] != '\\' || p[1] != 'u' || !hex4(p + 2, &low) || low < 0xDC00 || low > 0xDFFF) return NULL;
+                code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
+                p += 6;
+            }
+            c->size += encode(code, c->bytes + c->size);
+        } else {
+            const char *found = stop[1] ? strchr(from, stop[1]) : NULL;
+            if (!found) return NULL;
+            c->bytes[c->size++] = (uint8_t)to[found - from];
+            p = stop + 2;
+        }
+    }
+}
+
+/* Up to 18 digits, so that nothing overflows; spelled as JSON spells whole numbers. */
+static const uint8_t *whole(const uint8_t *p, int64_t *value) {
+    int negative = *p == '-';
+    p += negative;
+    const uint8_t *start = p;
+    int64_t v = 0;
+    while (*p >= '0' && *p <= '9') {
+        if (p - start == 18) return NULL;
+        v = v * 10 + (*p++ - '0');
+    }
+    if (p == start || (*start == '0' && p - start > 1) || *p == '.' || *p == 'e' || *p == 'E') return NULL;
+    *value = negative ? -v : v;
+    return p;
+}
+
+/* Up to 15 digits: mantissa and power of ten are exact, so is their quotient to the nearest double. */
+static const uint8_t *decimal(const uint8_t *p, double *value) {
+    static const double tens[] = {1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
+    int negative = *p == '-', digits = 0, behind = 0;
+    p += negative;
+    const uint8_t *start = p;
+    int64_t v = 0;
+    for (; *p >= '0' && *p <= '9'; p++, digits++) v = digits < 15 ? v * 10 + (*p - '0') : v;
+    if (!digits || (*start == '0' && digits > 1)) return NULL;
+    if (*p == '.') {
+        const uint8_t *point = p++;
+        for (; *p >= '0' && *p <= '9'; p++, digits++, behind++) v = digits < 15 ? v * 10 + (*p - '0') : v;
+        if (p - point == 1) return NULL;
+    }
+    if (digits > 15 || *p == 'e' || *p == 'E' || (negative && !v)) return NULL;
+    *value = (double)v / tens[behind];
+    if (negative) *value = -*value;
+    return p;
+}
+
+static inline int is_null(const uint8_t *p) { return memcmp(p, "null", 4) == 0; }
+
+/* Behind `{`: the tag of a union up to its value, or NULL if the name is no tag. */
+static inline const uint8_t *tag(const uint8_t *p, const uint8_t *end) {
+    static const struct { const char *name; int length; } primitive[] = {
+        {"\"string\"", 8}, {"\"long\"", 6}, {"\"int\"", 5}, {"\"array\"", 7}, {"\"boolean\"", 9}, {"\"double\"", 8}, {"\"float\"", 7}};
+    for (int i = 0; i < 7; i++)
+        if (end - p > primitive[i].length && memcmp(p, primitive[i].name, (size_t)primitive[i].length) == 0) {
+            p = blank(p + primitive[i].length);
+            return *p == ':' ? blank(p + 1) : NULL;
+        }
+    static const char prefix[] = "\"com.liveperson.dataaccess.";
+    const int length = (int)sizeof prefix - 1;
+    if (end - p <= length || memcmp(p, prefix, (size_t)length) != 0) return NULL;
+    const uint8_t *name = p += length;
+    while ((*p >= 'A' && *p <= 'Z') || (*p >= 'a' && *p <= 'z')) p++;
+    if (*p != '"' || p == name) return NULL;
+    p = blank(p + 1);
+    return *p == ':' ? blank(p + 1) : NULL;
+}
+
+/* ---- values ---- */
+
+static const uint8_t *read_record(scanner *s, const uint8_t *p, const uint8_t *end, int32_t type);
+static const int64_t EARLIEST = -62135596800000, LATEST = 253402300799999;
+
+static int is_name(const uint8_t *quote, const uint8_t *stop, const char *name) {
+    return (size_t)(stop - quote - 1) == strlen(name) && memcmp(quote + 1, name, strlen(name)) == 0;
+}
+
+/* The JSON of a list with the tags off: the text of secure forms. Strings with escapes are left to the careful path. */
+static const uint8_t *untagged(scanner *s, const uint8_t *p, const uint8_t *end, column *c, int depth) {
+    const uint8_t *start = p, *inside;
+    if (depth > 20 || !room_for_bytes(s, c, 16)) return NULL;
+    if (*p == '"') {
+        int high = 0;
+        p = plain_run(p + 1, end, &high);
+        if (*p != '"' || (high && !utf8(start + 1, p))) return NULL;
+        p++;
+    } else if (*p == '{' || *p == '[') {
+        uint8_t close = *p == '{' ? '}' : ']';
+        if (*p == '{' && (inside = tag(blank(p + 1), end))) {
+            if (!(inside = untagged(s, inside, end, c, depth + 1))) return NULL;
+            return expect(blank(inside), '}'); /* a second field would make it no tag: the careful path knows */
+        }
+        int is_object = *p == '{', first = 1, count = 0;
+        const uint8_t *names[32], *name_ends[32];
+        c->bytes[c->size++] = *p;
+        p = blank(p + 1);
+        while (*p != close) {
+            if (!room_for_bytes(s, c, 16)) return NULL;
+            if (!first) { if (!(p = expect(p, ','))) return NULL; c->bytes[c->size++] = ','; }
+            if (is_object) {
+                int high = 0;
+                if (*p != '"') return NULL;
+                const uint8_t *stop = plain_run(p + 1, end, &high);
+                if (*stop != '"' || high || count == 32) return NULL;
+                if (first && (is_name(p, stop, "null") || is_name(p, stop, "bytes") || is_name(p, stop, "map") || p[4] == '.')) return NULL;
+                for (int i = 0; i < count; i++)
+                    if (name_ends[i] - names[i] == stop - p && memcmp(names[i], p, (size_t)(stop - p)) == 0) return NULL;
+                names[count] = p;
+                name_ends[count++] = stop;
+                if (!room_for_bytes(s, c, stop - p + 16)) return NULL;
+                memcpy(c->bytes + c->size, p, (size_t)(stop + 1 - p));
+                c->size += stop + 1 - p;
+                c->bytes[c->size++] = ':';
+                if (!(p = expect(blank(stop + 1), ':'))) return NULL;
+            }
+            if (!(p = untagged(s, p, end, c, depth + 1))) return NULL;
+            p = blank(p);
+            first = 0;
+        }
+        if (!room_for_bytes(s, c, 1)) return NULL;
+        c->bytes[c->size++] = close;
+        return blank(p + 1);
+    } else if (end - p > 5 && (is_null(p) || memcmp(p, "true", 4) == 0)) p += 4;
+    else if (end - p > 5 && memcmp(p, "false", 5) == 0) p += 5;
+    else { int64_t number; if (!(p = whole(p, &number)) || (!number && *start == '-')) return NULL; }
+    if (!room_for_bytes(s, c, p - start)) return NULL;
+    memcpy(c->bytes + c->size, start, (size_t)(p - start));
+    c->size += p - start;
+    return blank(p);
+}
+
+static const uint8_t *read_meta_text(scanner *s, const uint8_t *p, const uint8_t *end, uint8_t **to, int64_t *length, int64_t *room) {
+    column c = {0};
+    c.bytes = *to; c.room = *room;
+    if (*p != '"') return NULL;
+    p = string(s, p + 1, end, &c);
+    *to = c.bytes; *room = c.room;
+    if (!p) return NULL;
+    *length = c.size;
+    return p;
+}
+
+static const uint8_t *read_plain(scanner *s, const uint8_t *p, const uint8_t *end, const field *f, table *t, column *c) {
+    int64_t row = t ? t->rows : 0, number;
+    int quoted;
+    switch (f->kind) {
+    case TEXT:
+        if (*p != '"') return NULL;
+        if (!(p = string(s, p + 1, end, c))) return NULL;
+        set_bit(c->valid, row, 1);
+        c->offsets[row + 1] = (int32_t)c->size;
+        c->n = row + 1;
+        return p;
+    case BIGINT: case INTEGER: case TIME: case CHECK_TIME: case META_TIME:
+        /* the vendor's page has the time of a transfer as text */
+        quoted = *p == '"';
+        if (!(p = whole(p + quoted, &number)) || (quoted && *p++ != '"')) return NULL;
+        if (f->kind == INTEGER && (number > INT32_MAX || number < INT32_MIN)) return NULL;
+        if (f->kind >= TIME && f->kind != BIGINT) {
+            if (number < EARLIEST || number > LATEST) return NULL;
+            number *= 1000;
+        }
+        if (f->kind == META_TIME) s->meta_start = number;
+        else if (f->kind != CHECK_TIME) put_number(c, row, number);
+        return p;
+    case BOOLEAN: {
+        int yes = end - p > 4 && memcmp(p, "true", 4) == 0;
+        if (!yes && !(end - p > 5 && memcmp(p, "false", 5) == 0)) return NULL;
+        set_bit(c->valid, row, 1);
+        set_bit(c->bits, row, yes);
+        c->n = row + 1;
+        return p + (yes ? 4 : 5);
+    }
+    case DOUBLE: case SCORE: {
+        double value;
+        if (!(p = decimal(p, &value))) return NULL;
+        set_bit(c->valid, row, 1);
+        c->doubles[row] = value;
+        c->n = row + 1;
+        return p;
+    }
+    case ACCOUNT: return read_meta_text(s, p, end, &s->account, &s->account_length, &s->account_room);
+    case VERSION: return read_meta_text(s, p, end, &s->version, &s->version_length, &s->version_room);
+    case HEADER:
+        if (*p != '"') return NULL;
+        s->header_values[f->column].size = 0;
+        s->header_values[f->column].n = 1;
+        return string(s, p + 1, end, &s->header_values[f->column]);
+    case ENGAGEMENT:
+        s->is_engagement = end - p > 12 && memcmp(p, "\"Engagement\"", 12) == 0;
+        return s->is_engagement ? p + 12 : NULL;
+    }
+    return NULL;
+}
+
+static const uint8_t *read_score(scanner *s, const uint8_t *p, const uint8_t *end, const field *f, table *t, column *c) {
+    /* behind `{`: a record whose only field is mcs or score */
+    int length = memcmp(p, "\"mcs\"", 5) == 0 ? 5 : memcmp(p, "\"score\"", 7) == 0 ? 7 : 0;
+    if (!length || !(p = expect(blank(p + length), ':'))) return NULL;
+    if (is_null(p)) p += 4;
+    else if (*p == '{') {
+        if (!(p = tag(blank(p + 1), end)) || !(p = read_plain(s, p, end, f, t, c)) || !(p = expect(blank(p), '}'))) return NULL;
+    } else if (!(p = read_plain(s, p, end, f, t, c))) return NULL;
+    return expect(blank(p), '}');
+}
+
+static const uint8_t *read_list(scanner *s, const uint8_t *p, const uint8_t *end, const field *f, table *t, column *c) {
+    if (*p != '[') return NULL;
+    if (f->kind == FORMS) {
+        if (*blank(p + 1) == ']') return blank(blank(p + 1) + 1); /* no form: NULL */
+        if (!(p = untagged(s, p, end, c, 0))) return NULL;
+        set_bit(c->valid, t->rows, 1);
+        c->offsets[t->rows + 1] = (int32_t)c->size;
+        c->n = t->rows + 1;
+        return p;
+    }
+    p = blank(p + 1);
+    for (int first = 1; *p != ']'; first = 0) {
+        if (!first && !(p = expect(p, ','))) return NULL;
+        if (f->kind == BIGINTS) {
+            int64_t number;
+            if (!(p = whole(p, &number))) return NULL;
+            if (c->size == c->room) {
+                int64_t room = c->room ? c->room * 2 : 1024;
+                if (!grow(s, (void **)&c->numbers, room * 8)) return NULL;
+                c->room = room;
+            }
+            c->numbers[c->size++] = number;
+        } else {
+            const uint8_t *inside;
+            if (*p != '{') return NULL;
+            int is_tagged = (inside = tag(blank(p + 1), end)) != NULL;
+            if (is_tagged && *inside != '{') return NULL;
+            if (!(p = read_record(s, is_tagged ? inside : p, end, f->record))) return NULL;
+            if (is_tagged && !(p = expect(p, '}'))) return NULL;
+        }
+        p = blank(p);
+    }
+    if (f->kind == BIGINTS) {
+        set_bit(c->valid, t->rows, 1);
+        c->offsets[t->rows + 1] = (int32_t)c->size;
+        c->n = t->rows + 1;
+    }
+    return blank(p + 1);
+}
+
+static const uint8_t *read_value(scanner *s, const uint8_t *p, const uint8_t *end, const field *f) {
+    table *t = f->table >= 0 ? &s->tables[f->table] : NULL;
+    column *c = t && f->column >= 0 ? &t->columns[f->column] : NULL;
+    if (is_null(p)) return blank(p + 4); /* a column that gets nothing until its row ends is null */
+    int is_list = f->kind == BIGINTS || f->kind == FORMS || f->kind == RECORDS;
+    if (*p != '{') {
+        if (is_list) return read_list(s, p, end, f, t, c);
+        if (f->kind == RECORD) return NULL;
+        p = read_plain(s, p, end, f, t, c);
+        return p ? blank(p) : NULL;
+    }
+    const uint8_t *inside = tag(blank(p + 1), end);
+    if (!inside) {
+        if (f->kind == RECORD) return read_record(s, p, end, f->record);
+        if (f->kind == SCORE) return read_score(s, blank(p + 1), end, f, t, c);
+        return NULL;
+    }
+    if (is_list) p = read_list(s, inside, end, f, t, c);
+    else if (f->kind == RECORD) p = *inside == '{' ? read_record(s, inside, end, f->record) : NULL;
+    else if (f->kind == SCORE && *inside == '{') p = read_score(s, blank(inside + 1), end, f, t, c);
+    else p = read_plain(s, inside, end, f, t, c);
+    return p ? expect(blank(p), '}') : NULL;
+}
+
+/* ---- records ---- */
+
+static const uint8_t *read_fields(scanner *s, const uint8_t *p, const uint8_t *end, const record *r) {
+    uint64_t seen = 0;
+    int32_t next = 0;
+    p = blank(p + 1);
+    for (int first = 1; *p != '}'; first = 0) {
+        if (!first && !(p = expect(p, ','))) return NULL;
+        int32_t tried = 0;
+        for (; tried < r->count; tried++) {
+            const field *f = &r->fields[next];
+            if (end - p > f->length && memcmp(p, f->name, (size_t)f->length) == 0) break;
+            next = next + 1 == r->count ? 0 : next + 1;
+        }
+        if (tried == r->count || seen >> next & 1 || (r->in_order && seen >> next)) return NULL;
+        seen |= 1ULL << next;
+        const field *f = &r->fields[next];
+        if (!(p = expect(blank(p + f->length), ':'))) return NULL;
+        if (!(p = read_value(s, p, end, f))) return NULL;
+        next = next + 1 == r->count ? 0 : next + 1;
+    }
+    return blank(p + 1);
+}
+
+static int inherit(scanner *s, int which, int64_t from, int64_t date, int64_t delivery) {
+    table *t = &s->tables[which];
+    const table *above = &s->tables[CONVERSATIONS];
+    const column *id = &above->columns[s->conversation_id];
+    const int64_t row = above->rows;
+    const uint8_t *account = s->account_length > 0 ? s->account : s->listed_account;
+    int64_t account_length = s->account_length > 0 ? s->account_length : s->listed_account_length;
+    for (int64_t i = from; i < t->rows + (which == CONVERSATIONS); i++) {
+        column *c = &t->columns[s->inherited[which][0]];
+        if (account_length < 0) put_null(c, i);
+        else if (!put_text(s, c, i, account, account_length)) return 0;
+        if (which != CONVERSATIONS && !put_text(s, &t->columns[s->inherited[which][1]], i, id->bytes + id->offsets[row], id->offsets[row + 1] - id->offsets[row])) return 0;
+        put_number(&t->columns[s->inherited[which][2]], i, date);
+        put_number(&t->columns[s->inherited[which][3]], i, delivery);
+    }
+    return 1;
+}
+
+static void fill_nulls(table *t) {
+    for (int32_t i = 0; i < t->count; i++)
+        if (t->columns[i].n == t->rows) put_null(&t->columns[i], t->rows);
+}
+
+static const uint8_t *read_record(scanner *s, const uint8_t *p, const uint8_t *end, int32_t type) {
+    const record *r = &s->records[type];
+    if (*p != '{') return NULL;
+    if (r->row_of == RESETS_HEADER)
+        for (int k = 0; k < 3; k++) s->header_values[k].n = 0;
+    if (r->row_of < 0) return read_fields(s, p, end, r);
+    table *t = &s->tables[r->row_of];
+    if (!room_for_row(s, t)) return NULL;
+    int64_t messages = s->tables[MESSAGES].rows, transfers = s->tables[TRANSFERS].rows;
+    if (r->row_of != CONVERSATIONS) {
+        put_number(&t->columns[s->position[r->row_of]], t->rows, t->rows - s->marks[r->row_of]);
+        if (!(p = read_fields(s, p, end, r))) return NULL;
+        for (int32_t i = 0; i < t->count; i++) {
+            int is_inherited = 0;
+            for (int k = 0; k < 4; k++) is_inherited |= s->inherited[r->row_of][k] == i;
+            if (!is_inherited && t->columns[i].n == t->rows) put_null(&t->columns[i], t->rows);
+        }
+        t->rows++;
+        return p;
+    }
+    s->marks[MESSAGES] = messages;
+    s->marks[TRANSFERS] = transfers;
+    if (!(p = read_fields(s, p, end, r))) return NULL;
+    const column *id = &t->columns[s->conversation_id];
+    if (id->n == t->rows || id->offsets[t->rows + 1] == id->offsets[t->rows]) return NULL;
+    const column *start = &t->columns[s->start_time];
+    int64_t moment = start->n > t->rows ? start->numbers[t->rows] : s->meta_start != INT64_MIN ? s->meta_start : s->scope_start;
+    const int64_t day = 86400000000;
+    int64_t date = moment == INT64_MIN ? 0 : moment >= 0 ? moment / day : -((-moment + day - 1) / day);
+    int64_t delivery = ++s->deliveries;
+    if (!inherit(s, MESSAGES, messages, date, delivery) || !inherit(s, TRANSFERS, transfers, date, delivery)) return NULL;
+    if (!inherit(s, CONVERSATIONS, t->rows, date, delivery)) return NULL;
+    if (s->version_length >= 0 && !put_text(s, &t->columns[s->version_column], t->rows, s->version, s->version_length)) return NULL;
+    for (int k = 0; k < 3; k++) {
+        const column *h = &s->header_values[k];
+        if (h->n && !put_text(s, &t->columns[s->header[k]], t->rows, h->bytes, h->size)) return NULL;
+    }
+    fill_nulls(t);
+    t->rows++;
+    return p;
+}
+
+/* ---- what is called from outside ---- */
+
+/* Read whole lines of text[from, until), which ends with a line break and 32 bytes more; gives the start of the first line
+ * that is odd, `until` if none is, -1 without memory. */
+int64_t scanner_scan(scanner *s, const uint8_t *text, int64_t from, int64_t until) {
+    while (from < until) {
+        const uint8_t *line = text + from, *end = memchr(line, '\n', (size_t)(until - from));
+        if (!end) return from;
+        const uint8_t *p = blank(line);
+        if (p != end) {
+            int64_t rows[TABLES], deliveries = s->deliveries;
+            for (int i = 0; i < TABLES; i++) rows[i] = s->tables[i].rows;
+            s->meta_start = INT64_MIN;
+            s->account_length = s->version_length = -1;
+            s->is_engagement = 0;
+            for (int k = 0; k < 3; k++) s->header_values[k].n = 0;
+            p = *p == '{' ? read_record(s, p, end, 0) : NULL;
+            if (s->out_of_memory) return -1;
+            if (p != end || !s->is_engagement || s->tables[CONVERSATIONS].rows == rows[CONVERSATIONS]) {
+                for (int i = 0; i < TABLES; i++) cut_back(&s->tables[i], rows[i]);
+                s->deliveries = deliveries;
+                return from;
+            }
+            s->documents++;
+        }
+        from = end + 1 - text;
+    }
+    return until;
+}
+
+scanner *scanner_new(void) { return calloc(1, sizeof(scanner)); }
+
+void scanner_column(scanner *s, int32_t which, int32_t kind) {
+    table *t = &s->tables[which];
+    column *more = realloc(t->columns, sizeof(column) * (size_t)(t->count + 1));
+    if (!more) { s->out_of_memory = 1; return; }
+    t->columns = more;
+    memset(&t->columns[t->count], 0, sizeof(column));
+    t->columns[t->count++].kind = kind;
+}
+
+void scanner_record(scanner *s, int32_t type, int32_t row_of, int32_t in_order) {
+    s->records[type].row_of = row_of;
+    s->records[type].in_order = in_order;
+}
+
+void scanner_field(scanner *s, int32_t type, const char *name, int32_t kind, int32_t which, int32_t column_index, int32_t inside) {
+    record *r = &s->records[type];
+    field *f = &r->fields[r->count++];
+    f->length = (int32_t)strlen(name);
+    memcpy(f->name, name, (size_t)f->length + 1);
+    f->kind = kind; f->table = which; f->column = column_index; f->record = inside;
+}
+
+void scanner_inherits(scanner *s, int32_t which, int32_t account, int32_t id, int32_t date, int32_t delivery, int32_t position) {
+    s->inherited[which][0] = account; s->inherited[which][1] = id;
+    s->inherited[which][2] = date; s->inherited[which][3] = delivery;
+    s->position[which] = position;
+}
+
+void scanner_conversation(scanner *s, int32_t id, int32_t start, int32_t version, int32_t visit, int32_t visitor, int32_t context) {
+    s->conversation_id = id; s->start_time = start; s->version_column = version;
+    s->header[0] = visit; s->header[1] = visitor; s->header[2] = context;
+}
+
+/* A new source file: its deliveries and documents are counted from 0. */
+void scanner_file(scanner *s, const uint8_t *account, int64_t account_length, int64_t scope_start) {
+    s->listed_account_length = account_length;
+    if (account_length > 0) memcpy(s->listed_account, account, (size_t)account_length);
+    s->scope_start = scope_start;
+    s->documents = s->deliveries = 0;
+}
+
+int64_t scanner_documents(scanner *s) { return s->documents; }
+int64_t scanner_deliveries(scanner *s) { return s->deliveries; }
+void scanner_count_on(scanner *s, int64_t documents, int64_t deliveries) { s->documents += documents; s->deliveries += deliveries; }
+int64_t scanner_rows(scanner *s, int32_t which) { return s->tables[which].rows; }
+void scanner_cut_back(scanner *s, int32_t which, int64_t rows) { cut_back(&s->tables[which], rows); }
+
+/* 0: validity, 1: values, 2: offsets, 3: text or items */
+const void *scanner_memory(scanner *s, int32_t which, int32_t index, int32_t part) {
+    column *c = &s->tables[which].columns[index];
+    switch (part) {
+    case 0: return c->valid;
+    case 1: return c->kind == BOOLEAN ? (void *)c->bits : c->kind == DOUBLE || c->kind == SCORE ? (void *)c->doubles : (void *)c->numbers;
+    case 2: return c->offsets;
+    default: return c->kind == BIGINTS ? (void *)c->numbers : (void *)c->bytes;
+    }
+}
+
+int64_t scanner_size(scanner *s, int32_t which, int32_t index) { return s->tables[which].columns[index].size; }
+
+void scanner_free(scanner *s) {
+    for (int i = 0; i < TABLES; i++) {
+        for (int32_t k = 0; k < s->tables[i].count; k++) {
+            column *c = &s->tables[i].columns[k];
+            free(c->valid); free(c->bits); free(c->numbers); free(c->doubles); free(c->offsets); free(c->bytes);
+        }
+        free(s->tables[i].columns);
+    }
+    for (int k = 0; k < 3; k++) free(s->header_values[k].bytes);
+    free(s->account); free(s->version); free(s);
+}

@@ -1,0 +1,209 @@
+"""The fast path gives the rows of the careful path, whatever the text."""
+
+import json
+import random
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from documents import TAG, conversation, document, message
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline import collect
+from pipeline.collect import Collector
+from pipeline.decode import texts
+from pipeline.flatten import Source
+from pipeline.sandbox import Account, documents
+from pipeline.scan import PADDING, NoScanner, Scanner, new_scanner
+
+pytestmark = pytest.mark.skipif(
+    isinstance(new_scanner(), NoScanner), reason="scan.c is not compiled here: no C compiler was found"
+)
+
+HOUR = datetime(2026, 11, 10, 18, tzinfo=UTC)
+PLAIN = [
+    line
+    for account in (Account("1", conversations_per_day=300), Account("2", conversations_per_day=300, tagged=True))
+    for line in documents(account, HOUR)
+]
+TRANSFER = {
+    "timestamp": {"string": "1469469300000"},
+    "skillId": {"long": 1},
+    "targetSkillId": {"long": 2},
+    "isInteractive": None,
+}
+
+
+def collected(text: bytes, *, careful: bool, chunk: int = 1 << 20) -> tuple[dict[str, list[dict[str, Any]]], collect.Counts]:
+    """The rows of a text, by delivery and position, and its counts."""
+    collector = Collector()
+    if careful:
+        collector._scanner = NoScanner()
+    collector.begin(Source("x.gz", account_id="listed", scope_start=1_469_469_600_000_000))
+    for part in texts((text[start : start + chunk] for start in range(0, len(text), chunk)), padding=PADDING):
+        collector.feed(part)
+    counts = collector.end()
+    whole, _ = collector.take()
+    return {name: sorted(_rows(table), key=_place) for name, table in whole.items()}, counts
+
+
+def _rows(table: pa.Table) -> list[dict[str, Any]]:
+    table.validate(full=True)
+    for place, column in enumerate(table.schema):
+        if pa.types.is_timestamp(column.type):
+            table = table.set_column(place, column.name, table[column.name].cast(pa.int64()))
+    rows: list[dict[str, Any]] = table.to_pylist()
+    return rows
+
+
+def _place(row: dict[str, Any]) -> tuple[int, int]:
+    return row.get("delivery", row.get("document", 0)), row.get("position") or 0
+
+
+def assert_same(text: bytes, chunk: int = 1 << 20) -> None:
+    assert collected(text, careful=False, chunk=chunk) == collected(text, careful=True)
+
+
+def is_plain(value: Any) -> bool:
+    """Whether the scanner reads the document by itself."""
+    scanner = Scanner()
+    scanner.begin_file(None, None)
+    text = (value if isinstance(value, bytes) else json.dumps(value).encode()) + b"\n" + PADDING
+    return scanner.scan(text, 0) == len(text) - len(PADDING)
+
+
+def test_what_the_sandbox_sends_is_read_by_the_fast_path_alone() -> None:
+    """No line of usual data is odd: tagged and bare metaData, escapes, forms, links, files, transfers."""
+    assert len(PLAIN) > 30
+    assert [line for line in PLAIN if not is_plain(line)] == []
+
+
+def test_usual_data_gives_the_same_rows() -> None:
+    """All columns of all tables agree, wherever the text is cut into chunks."""
+    text = b"\n".join(PLAIN)
+    for chunk in (1 << 20, 5_000, 333):
+        assert_same(text, chunk)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        pytest.param({"skillId": 12}, id="bare"),
+        pytest.param({"agentId": {"string": 'a\\"\n\t/\u00fc\u2028🙂\0'}}, id="escapes"),
+        pytest.param({"mcs": {f"{TAG}MCS": {"mcs": {"double": 57.25}}}}, id="score"),
+        pytest.param({"mcs": {"score": 5}}, id="score in a bare record"),
+        pytest.param(
+            {"secureForms": {"array": [{f"{TAG}SecureForm": {"a": {"string": "x"}, "b": [1, {"c": None}]}}]}}, id="forms"
+        ),
+        pytest.param({"conversationStartTime": None}, id="no start"),
+        pytest.param({"conversationStartTime": -1}, id="before 1970"),
+        pytest.param({"transfers": [TRANSFER, TRANSFER]}, id="transfers"),
+        pytest.param({"campaignData": {f"{TAG}CampaignData": {"campaignId": {"long": 5}}}}, id="campaign"),
+        pytest.param({"skills": [1, 2, 3]}, id="skills"),
+        pytest.param({"transcripts": None, "skills": None}, id="null lists"),
+    ],
+)
+def test_usual_variety_is_plain(fields: dict[str, Any]) -> None:
+    """What Avro's encoder may write stays on the fast path, and agrees."""
+    value = document(conversation(**fields))
+    assert is_plain(value)
+    assert_same(json.dumps(value).encode())
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        pytest.param({"newField": None}, id="unknown field"),
+        pytest.param({"skillID": {"long": 1}}, id="another spelling"),
+        pytest.param({"skillId": {"string": "007"}}, id="no JSON number"),
+        pytest.param({"skillId": 12.0}, id="12.0"),
+        pytest.param({"skillId": 2**63 - 1}, id="64 bits"),
+        pytest.param({"endReasonId": {"int": 2**31}}, id="beyond 32 bits"),
+        pytest.param({"skillId": {"long": None}}, id="a tagged null"),
+        pytest.param({"agentId": {"long": 5}}, id="a number as id"),
+        pytest.param({"agentId": "\ud800"}, id="a lone surrogate"),
+        pytest.param({"queueStartTime": {"string": "2016-07-25T17:54:41Z"}}, id="ISO time"),
+        pytest.param({"queueStartTime": 253_402_300_800_000}, id="beyond 9999"),
+        pytest.param({"mcs": {"a": 1, "b": 2}}, id="a score nobody can tell"),
+        pytest.param({"mcs": 0.1234567890123456}, id="more digits than are exact"),
+        pytest.param({"skills": [1, None]}, id="a null in a list"),
+        pytest.param({"transcripts": [None, message()]}, id="a null line"),
+        pytest.param({"secureForms": [{"bytes": "x"}]}, id="another tag in a form"),
+        pytest.param({"secureForms": [{"a": 'x"y'}]}, id="an escape in a form"),
+        pytest.param({"conversationId": {"string": ""}}, id="no id"),
+    ],
+)
+def test_what_is_odd_is_left_to_the_careful_path(fields: dict[str, Any]) -> None:
+    """An odd line is not guessed at; its neighbours stay on the fast path, and all rows agree."""
+    odd = document(conversation(**fields), conversation("c2", messages=[message("a"), message("b")]))
+    assert not is_plain(odd)
+    assert_same(b"\n".join([PLAIN[0], json.dumps(odd).encode(), PLAIN[1], json.dumps(odd, indent=1).encode(), PLAIN[2]]))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b'"type":', b'"type":null,"type":'),
+        (b'"Engagement"', b'"WebSession"'),
+        (b'"transcripts"', b'"transcript"'),
+        (b'"timestamp":{"long":1', b'"timestamp":{"long":01'),
+        (b'"timestamp":{"long":1', b'"timestamp":{"long":+1'),
+        (b'"string":"', b'"string":"\t'),
+        (b'"string":"', b'"string":"\xff'),
+        (b'"string":"', b'"string":"\xed\xa0\x80'),
+        (b'"string":"', b'"string":"\\x'),
+        (b'"string":"', b'"string":"\\u12'),
+        (b":null", b":nul"),
+        (b":null", b":nullx"),
+        (b"]", b",]"),
+        (b"}", b"} }"),
+        (b'{"long"', b'{"lang"'),
+        (b'{"dataType"', b'x{"dataType"'),
+    ],
+)
+def test_a_byte_out_of_place_is_noticed(old: bytes, new: bytes) -> None:
+    """What is no JSON, or not the usual document, is never taken for it, first or last place alike."""
+    for line in PLAIN[:6]:
+        if old in line:
+            head, _, tail = line.rpartition(old)
+            for changed in (line.replace(old, new, 1), head + new + tail):
+                assert_same(b"\n".join([PLAIN[7], changed, PLAIN[8]]))
+
+
+def mutated(rng: random.Random) -> bytes:
+    """A few usual lines with some bytes changed, taken out, put in or doubled."""
+    text = bytearray(b"\n".join(rng.sample(PLAIN, 3)))
+    for _ in range(rng.randint(1, 4)):
+        place = rng.randrange(len(text))
+        length = rng.choice([1, 1, 2, 8, 40])
+        match rng.randrange(5):
+            case 0:
+                text[place] = rng.randrange(256)
+            case 1:
+                del text[place : place + length]
+            case 2:
+                text[place:place] = rng.choice(
+                    [b'"', b"\\", b"{", b"}", b"[", b",", b":", b"0", b"-", b".", b" ", b"\n", b"null", b"\0"]
+                )
+            case 3:
+                text[place:place] = text[place : place + length]
+            case _:
+                other = rng.randrange(len(text))
+                text[place : place + length] = text[other : other + length]
+    return bytes(text)
+
+
+@settings(max_examples=300, deadline=None)
+@given(seed=st.integers(0, 2**32))
+def test_mutated_data_gives_the_same_rows(seed: int) -> None:
+    """Bytes changed at random never make the two paths disagree."""
+    assert_same(mutated(random.Random(seed)))
+
+
+@pytest.mark.long
+def test_much_mutated_data_gives_the_same_rows() -> None:
+    """As above, 200,000 times."""
+    for seed in range(200_000):
+        assert_same(mutated(random.Random(seed)))

@@ -54,7 +54,7 @@ def product_rows(text: bytes, *, account_id: str | None = ACCOUNT_ID, scope_star
 
 def in_file_order(row: Row) -> tuple[int, int]:
     """Where a row stands in its file."""
-    return int(row.get("delivery", row.get("document", 0))), int(row.get("position", 0))
+    return int(row.get("delivery") or row.get("document") or 0), int(row.get("position") or 0)
 
 
 def reference_rows(text: bytes, *, account_id: str | None = ACCOUNT_ID, scope_start_us: int | None = SCOPE_START) -> Decoded:

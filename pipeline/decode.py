@@ -12,7 +12,6 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any, BinaryIO, Final, Self
 
 from isal import igzip, isal_zlib
@@ -120,24 +119,6 @@ def texts(chunks: Iterable[bytes], *, padding: bytes = b"") -> Iterator[bytes]:
         yield last
 
 
-def lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """The lines of a text, each with its line break; a lone carriage return is blank space to JSON, no line break."""
-    for text in texts(chunks):
-        yield from (line + b"\n" for line in text[:-1].split(b"\n"))
-
-
-def documents(text_lines: Iterable[bytes]) -> Iterator[Document]:
-    """Every document of a text, in order, numbered from 1.
-
-    What is no JSON comes out with its `problem`; a broken document ends where a new one evidently begins, so that it takes
-    no other along. Blank lines and byte order marks are no documents.
-    """
-    splitter = Splitter()
-    pieces = chain(chain.from_iterable(map(splitter.feed, text_lines)), splitter.finish())
-    for number, piece in enumerate(pieces, start=1):
-        yield splitter.document(number, piece)
-
-
 def _document(number: int, raw: bytes, parsed: Any) -> Document:
     try:
         value = parsed or parse(raw)
@@ -162,7 +143,7 @@ def _problem(error: Exception) -> str:
         case RecursionError():
             return "it is nested too deeply to be read"
         case json.JSONDecodeError():
-            return f"it is no JSON: {error.msg} at character {error.pos}"
+            return f"it is no JSON: {error.msg.removesuffix(' at')} at character {error.pos}"
         case _:
             return f"it is no JSON that can be read without loss: {error}"
 

@@ -2,8 +2,11 @@
 
 import gzip
 import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
+
+from pipeline.decode import Document, Splitter, texts
 
 VENDOR_EXAMPLE = Path(__file__).parent / "data" / "vendor_example.json"
 TAG = "com.liveperson.dataaccess."
@@ -75,6 +78,15 @@ def gz(*documents: Any) -> bytes:
         for item in documents
     ]
     return gzip.compress(b"".join(line + b"\n" for line in lines), mtime=0)
+
+
+def read_documents(chunks: Iterable[bytes]) -> Iterator[Document]:
+    """Every document of a text, numbered from 1, as the careful path cuts it."""
+    splitter = Splitter()
+    lines = (line + b"\n" for text in texts(chunks) for line in text[:-1].split(b"\n"))
+    pieces = [piece for line in lines for piece in splitter.feed(line)]
+    for number, piece in enumerate([*pieces, *splitter.finish()], start=1):
+        yield splitter.document(number, piece)
 
 
 def put(folder: Path, contents: bytes, name: str = NAME) -> Path:

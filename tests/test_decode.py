@@ -5,11 +5,11 @@ import zipfile
 from collections.abc import Iterator
 
 import pytest
-from documents import VENDOR_EXAMPLE, document
+from documents import VENDOR_EXAMPLE, document, read_documents
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.decode import documents, lines, unpacked
+from pipeline.decode import unpacked
 from pipeline.errors import CorruptFileError
 
 PRETTY = VENDOR_EXAMPLE.read_text()
@@ -19,7 +19,7 @@ COMPACT = json.dumps(json.loads(PRETTY))
 def read(text: str | bytes) -> list[tuple[str, bool]]:
     """Text of each document and whether it can be read."""
     raw = text if isinstance(text, bytes) else text.encode("utf-8")
-    return [(item.raw.decode("utf-8", "replace"), item.value is not None) for item in documents(lines([raw]))]
+    return [(item.raw.decode("utf-8", "replace"), item.value is not None) for item in read_documents([raw])]
 
 
 def unpack(contents: bytes) -> bytes:
@@ -99,12 +99,12 @@ def test_chunks_do_not_matter(sizes: list[int]) -> None:
             start += size
         yield text[start:]
 
-    assert list(documents(lines(chunks()))) == list(documents(lines([text])))
+    assert list(read_documents(chunks())) == list(read_documents([text]))
 
 
 def test_numbers_keep_their_spelling() -> None:
     """No digit of a number is lost on the way from the text."""
-    (item,) = documents(lines([b'{"a": 0.1000, "b": 123456789012345678901234567890, "c": 1e400}']))
+    (item,) = read_documents([b'{"a": 0.1000, "b": 123456789012345678901234567890, "c": 1e400}'])
     assert item.value is not None
     assert (item.value["a"].literal, item.value["b"], item.value["c"].literal) == (
         "0.1000",

@@ -3,9 +3,8 @@ from datetime import date
 from typing import Any
 
 import pytest
-from documents import START, TAG, VENDOR_EXAMPLE, conversation, document, message
+from documents import START, TAG, VENDOR_EXAMPLE, conversation, document, message, read_documents
 
-from pipeline.decode import documents, lines
 from pipeline.flatten import Rows, Source, flatten
 
 SOURCE = Source("x.gz", account_id="listed", scope_start=1_469_469_600_000_000)
@@ -15,7 +14,7 @@ def rows_of(*values: Any, source: Source = SOURCE) -> Rows:
     """The rows of documents, given as values or as text."""
     rows = Rows()
     text = "\n".join(value if isinstance(value, str) else json.dumps(value) for value in values)
-    for item in documents(lines([text.encode()])):
+    for item in read_documents([text.encode()]):
         rows.extend(flatten(item, source))
     return rows
 

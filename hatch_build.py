@@ -3,7 +3,6 @@
 import os
 import shutil
 import subprocess
-import sys
 import sysconfig
 from pathlib import Path
 from typing import Any
@@ -20,9 +19,10 @@ class ScannerBuildHook(BuildHookInterface[Any]):
         """Compile, and tag the wheel for this machine's platform if that worked."""
         root = Path(self.root)
         target = root / "pipeline" / "_scan.so"
-        target.unlink(missing_ok=True)
+        made = target.with_name(f"_scan.{os.getpid()}.so")  # another process may be using the former one
         compiler = os.environ.get("CC") or shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
         if compiler is None:
+            target.unlink(missing_ok=True)
             self.app.display_warning("no C compiler: documents take the careful path, several times as slow")
             return
         command = [
@@ -32,17 +32,17 @@ class ScannerBuildHook(BuildHookInterface[Any]):
             "-shared",
             "-fPIC",
             "-o",
-            str(target),
+            str(made),
             str(root / "pipeline" / "scan.c"),
         ]
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # the user's own compiler
         if done.returncode != 0:
+            target.unlink(missing_ok=True)
             self.app.display_warning(
                 f"{compiler} failed: documents take the careful path, several times as slow\n{done.stderr}"
             )
             return
+        made.replace(target)
         build_data["artifacts"].append("pipeline/_scan.so")
         build_data["pure_python"] = False
         build_data["tag"] = f"py3-none-{sysconfig.get_platform().replace('-', '_').replace('.', '_')}"
-        if sys.platform == "darwin":
-            build_data["infer_tag"] = True

@@ -26,7 +26,7 @@ report: $(RUN) ## write the HTML report of the lake
 	@$(BIN)/lakehouse report
 
 notebook: $(DEV) ## JupyterLab on notebooks/
-	@cd notebooks && LAKE_URI=$(abspath $(LAKE_URI)) ../$(BIN)/jupyter lab
+	@cd notebooks && LAKE_URI=$(abspath $(LAKE_URI)) ../$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root)
 
 ##@ Develop
 test: $(DEV) ## the tests, under 5 minutes

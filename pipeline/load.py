@@ -156,7 +156,7 @@ def _load_wave(
     snapshot = lake.snapshot()
     ledger = _Ledger(lake, snapshot)
     downloaded_at = now()
-    ingested = _run(lake, [replace(item, known=ledger.known(item.name)) for item in wave], workers, progress)
+    ingested = _run(lake, [replace(item, known=ledger.known(item.name, item.account_id)) for item in wave], workers, progress)
     for outcome in ingested.outcomes:
         report.count(outcome)
     fresh = [outcome for outcome in ingested.outcomes if outcome.status != "unchanged"]
@@ -198,9 +198,13 @@ class _Ledger:
             rows: list[LedgerRow] = pq.read_table(stored).to_pylist()
             return rows
 
-    def known(self, name: str) -> frozenset[str]:
-        """Digests of the loaded files of that name."""
-        return frozenset(row["sha256"] for row in self.by_name[name] if row["status"] == "loaded")
+    def known(self, name: str, account_id: str | None) -> frozenset[str]:
+        """Digests of the loaded files of that name, of that account where it is known."""
+        return frozenset(
+            row["sha256"]
+            for row in self.by_name[name]
+            if row["status"] == "loaded" and (account_id is None or row["account_id"] in (account_id, None))
+        )
 
     def enter(self, outcome: Outcome, downloaded_at: datetime, loaded_at: datetime) -> Replaced | None:
         """Put a file's row in place of the one of the same account and name; says which rows of the tables that replaces.

@@ -59,7 +59,7 @@ typedef struct {
     int32_t version_column;
     int32_t header[3];                        /* columns of conversations */
     int64_t scope_start;                       /* microseconds; INT64_MIN: unknown */
-    uint8_t listed_account[256];
+    uint8_t *listed_account;
     int64_t listed_account_length;             /* -1: none */
     /* of the document that is being read */
     int64_t meta_start;
@@ -659,7 +659,7 @@ void scanner_conversation(scanner *s, int32_t id, int32_t start, int32_t version
 /* A new source file: its deliveries and documents are counted from 0. */
 void scanner_file(scanner *s, const uint8_t *account, int64_t account_length, int64_t scope_start) {
     s->listed_account_length = account_length;
-    if (account_length > 0) memcpy(s->listed_account, account, (size_t)account_length);
+    if (account_length > 0 && grow(s, (void **)&s->listed_account, account_length)) memcpy(s->listed_account, account, (size_t)account_length);
     s->scope_start = scope_start;
     s->documents = s->deliveries = 0;
 }
@@ -692,5 +692,5 @@ void scanner_free(scanner *s) {
         free(s->tables[i].columns);
     }
     for (int k = 0; k < 3; k++) free(s->header_values[k].bytes);
-    free(s->account); free(s->version); free(s);
+    free(s->listed_account); free(s->account); free(s->version); free(s);
 }

@@ -71,8 +71,7 @@ def sync(
     if dry_run:
         return report
     incoming = list(_downloaded(lake, client, wanted, report, on_downloaded))
-    if incoming:
-        load(lake, incoming, report=report, progress=progress, now=now)
+    load(lake, incoming, report=report, progress=progress, now=now)  # with nothing new, too: a run that died may have left work
     return report
 
 

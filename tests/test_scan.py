@@ -142,6 +142,16 @@ def test_what_is_odd_is_left_to_the_careful_path(fields: dict[str, Any]) -> None
     assert_same(b"\n".join([PLAIN[0], json.dumps(odd).encode(), PLAIN[1], json.dumps(odd, indent=1).encode(), PLAIN[2]]))
 
 
+def test_an_account_of_any_length_is_fallen_back_on() -> None:
+    """The account that a file was listed for, or that an earlier reading found, may be long."""
+    account_id = "x" * 100_000
+    collector = Collector()
+    collector.begin(Source("x.gz", account_id=account_id))
+    collector.feed(json.dumps(document(conversation(), account_id=None)).encode() + b"\n" + PADDING)
+    collector.end()
+    assert collector.take()[0]["messages"]["account_id"].to_pylist() == [account_id]
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [

@@ -168,11 +168,11 @@ class _Reader:
         self.start = self._fit_meta(known, "startTime", schema.TIME)
         self._fit_meta(known, "endTime", schema.TIME)
         self._keep_extra(_META_DATA, rest)
-        if account_id:
-            self.rows.account_ids.add(account_id)
+        self.above = {"account_id": account_id or self.source.account_id, "schema_version": version}
+        if self.above["account_id"]:
+            self.rows.account_ids.add(self.above["account_id"])
         if version is not None:
             self.rows.schema_versions.add(version)
-        self.above = {"account_id": account_id or self.source.account_id, "schema_version": version}
 
     def _fit_meta(self, known: Row, name: str, kind: Any) -> Any:
         value = fields.fit(known.get(name), kind)

@@ -30,16 +30,27 @@ typedef struct {
     column *columns;
 } table;
 
+/* Bytes that are looked for all the time, compared eight at a time. */
+enum { WORDS = 10 };
+typedef struct {
+    uint64_t words[WORDS], last_mask;
+    int32_t length, whole_words; /* length 0: none */
+} literal;
+
 typedef struct {
     char name[48]; /* with its quotes */
     int32_t length, kind;
+    literal null;      /* `"name":null` */
+    literal before;    /* what stood before its last value, tag and colon included: Avro's encoder writes the same again */
+    int32_t is_tagged; /* whether that has a tag, so that a brace closes it */
+    int32_t next;      /* the field that followed it last time */
     int32_t table, column;  /* where its value goes */
     int32_t record;         /* RECORD, RECORDS: the type of what is inside */
 } field;
 
 typedef struct {
     field fields[40];
-    int32_t count;
+    int32_t count, first;
     int32_t row_of;   /* the table of which each record is a row; -1: none */
     int32_t in_order; /* later fields build on earlier ones */
 } record;
@@ -55,6 +66,7 @@ typedef struct {
     int32_t conversation_id, start_time;      /* columns of conversations */
     /* columns that the rows below a conversation take from it: account_id, conversation_id, date, delivery */
     int32_t inherited[TABLES][4];
+    uint64_t is_inherited[TABLES];            /* the same, a bit a column */
     int32_t position[TABLES];
     int32_t version_column;
     int32_t header[3];                        /* columns of conversations */
@@ -149,6 +161,32 @@ static void cut_back(table *t, int64_t rows) {
     t->rows = rows;
 }
 
+/* ---- literals ---- */
+
+static void make_literal(literal *l, const void *bytes, int64_t length) {
+    l->length = 0;
+    if (length > WORDS * 8) return;
+    memset(l->words, 0, sizeof l->words);
+    memcpy(l->words, bytes, (size_t)length);
+    memset(&l->last_mask, 0, sizeof l->last_mask);
+    memset(&l->last_mask, 0xFF, (size_t)(length % 8));
+    l->whole_words = (int32_t)(length / 8);
+    l->length = (int32_t)length;
+}
+
+/* Reads up to eight bytes more than it compares. */
+static inline int starts_with(const uint8_t *p, const literal *l) {
+    uint64_t word;
+    int32_t i = 0;
+    for (; i < l->whole_words; i++) {
+        memcpy(&word, p + 8 * i, 8);
+        if (word != l->words[i]) return 0;
+    }
+    if (!l->last_mask) return 1;
+    memcpy(&word, p + 8 * i, 8);
+    return !((word ^ l->words[i]) & l->last_mask);
+}
+
 /* ---- tokens; each takes the place and gives the place behind it, or NULL ---- */
 
 static inline const uint8_t *blank(const uint8_t *p) {
@@ -213,15 +251,46 @@ static int encode(uint32_t code, uint8_t *out) {
     return 4;
 }
 
+/* Copy a plain run, eight bytes at a time with up to seven too many behind it; NULL if it is no UTF-8 or memory is out. */
+static inline const uint8_t *copy_run(scanner *s, const uint8_t *p, const uint8_t *end, column *c) {
+    const uint8_t *start = p;
+    int high = 0;
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    enum { STEPS = 8 };
+    const uint64_t ones = 0x0101010101010101ULL, tops = 0x8080808080808080ULL;
+    uint64_t hit = 0, highs = 0;
+    while (!hit && end - p >= STEPS * 8) {
+        if (!room_for_bytes(s, c, STEPS * 8)) return NULL;
+        uint8_t *out = c->bytes + c->size;
+        int step = 0;
+        for (; step < STEPS; step++) {
+            uint64_t w;
+            memcpy(&w, p + step * 8, 8);
+            memcpy(out + step * 8, &w, 8);
+            uint64_t quote = w ^ (ones * '"'), slash = w ^ (ones * '\\');
+            hit = (((quote - ones) & ~quote) | ((slash - ones) & ~slash) | ((w - ones * 0x20) & ~w)) & tops;
+            highs |= w & tops;
+            if (hit) break;
+        }
+        int64_t copied = step * 8 + (hit ? __builtin_ctzll(hit) / 8 : 0); /* the lowest hit is exact */
+        p += copied;
+        c->size += copied;
+    }
+    high = highs != 0; /* of a byte behind the run, perhaps: then the check is for nothing */
+    if (hit) return high && !utf8(start, p) ? NULL : p;
+#endif
+    const uint8_t *stop = plain_run(p, end, &high);
+    if ((high && !utf8(start, stop)) || !room_for_bytes(s, c, stop - p)) return NULL;
+    memcpy(c->bytes + c->size, p, (size_t)(stop - p));
+    c->size += stop - p;
+    return stop;
+}
+
 /* A string from behind its opening quote into the bytes of a column. */
 static const uint8_t *string(scanner *s, const uint8_t *p, const uint8_t *end, column *c) {
     for (;;) {
-        int high = 0;
-        const uint8_t *stop = plain_run(p, end, &high);
-        if (high && !utf8(p, stop)) return NULL;
-        if (!room_for_bytes(s, c, stop - p + 4)) return NULL;
-        memcpy(c->bytes + c->size, p, (size_t)(stop - p));
-        c->size += stop - p;
+        const uint8_t *stop = copy_run(s, p, end, c);
+        if (!stop || !room_for_bytes(s, c, 4)) return NULL;
         if (*stop == '"') return stop + 1;
         if (*stop != '\\') return NULL;
         static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
@@ -284,12 +353,14 @@ static inline int is_null(const uint8_t *p) { return memcmp(p, "null", 4) == 0; 
 /* Behind `{`: the tag of a union up to its value, or NULL if the name is no tag. */
 static inline const uint8_t *tag(const uint8_t *p, const uint8_t *end) {
     static const struct { const char *name; int length; } primitive[] = {
-        {"\"string\"", 8}, {"\"long\"", 6}, {"\"int\"", 5}, {"\"array\"", 7}, {"\"boolean\"", 9}, {"\"double\"", 8}, {"\"float\"", 7}};
-    for (int i = 0; i < 7; i++)
-        if (end - p > primitive[i].length && memcmp(p, primitive[i].name, (size_t)primitive[i].length) == 0) {
-            p = blank(p + primitive[i].length);
-            return *p == ':' ? blank(p + 1) : NULL;
-        }
+        ['s' - 'a'] = {"\"string\"", 8}, ['l' - 'a'] = {"\"long\"", 6}, ['i' - 'a'] = {"\"int\"", 5}, ['a' - 'a'] = {"\"array\"", 7},
+        ['b' - 'a'] = {"\"boolean\"", 9}, ['d' - 'a'] = {"\"double\"", 8}, ['f' - 'a'] = {"\"float\"", 7}, ['z' - 'a'] = {NULL, 0}};
+    if (*p != '"' || p[1] < 'a' || p[1] > 'z') return NULL;
+    const int first = p[1] - 'a', size = primitive[first].length;
+    if (size && end - p > size && memcmp(p, primitive[first].name, (size_t)size) == 0) {
+        p = blank(p + size);
+        return *p == ':' ? blank(p + 1) : NULL;
+    }
     static const char prefix[] = "\"com.liveperson.dataaccess.";
     const int length = (int)sizeof prefix - 1;
     if (end - p <= length || memcmp(p, prefix, (size_t)length) != 0) return NULL;
@@ -478,50 +549,66 @@ static const uint8_t *read_list(scanner *s, const uint8_t *p, const uint8_t *end
     return blank(p + 1);
 }
 
-static const uint8_t *read_value(scanner *s, const uint8_t *p, const uint8_t *end, const field *f) {
+/* A value behind its tag, the brace that closes it not included. */
+static inline const uint8_t *read_tagged(scanner *s, const uint8_t *p, const uint8_t *end, const field *f) {
     table *t = f->table >= 0 ? &s->tables[f->table] : NULL;
     column *c = t && f->column >= 0 ? &t->columns[f->column] : NULL;
+    if (f->kind == BIGINTS || f->kind == FORMS || f->kind == RECORDS) return read_list(s, p, end, f, t, c);
+    if (f->kind == RECORD) return *p == '{' ? read_record(s, p, end, f->record) : NULL;
+    if (f->kind == SCORE && *p == '{') return read_score(s, blank(p + 1), end, f, t, c);
+    return read_plain(s, p, end, f, t, c);
+}
+
+/* A field's value, tagged or not; its name and what follows that, up to the value, are kept to know them again. */
+static const uint8_t *read_value(scanner *s, const uint8_t *name, const uint8_t *p, const uint8_t *end, field *f) {
     if (is_null(p)) return blank(p + 4); /* a column that gets nothing until its row ends is null */
-    int is_list = f->kind == BIGINTS || f->kind == FORMS || f->kind == RECORDS;
-    if (*p != '{') {
-        if (is_list) return read_list(s, p, end, f, t, c);
-        if (f->kind == RECORD) return NULL;
-        p = read_plain(s, p, end, f, t, c);
-        return p ? blank(p) : NULL;
-    }
-    const uint8_t *inside = tag(blank(p + 1), end);
-    if (!inside) {
-        if (f->kind == RECORD) return read_record(s, p, end, f->record);
-        if (f->kind == SCORE) return read_score(s, blank(p + 1), end, f, t, c);
-        return NULL;
-    }
-    if (is_list) p = read_list(s, inside, end, f, t, c);
-    else if (f->kind == RECORD) p = *inside == '{' ? read_record(s, inside, end, f->record) : NULL;
-    else if (f->kind == SCORE && *inside == '{') p = read_score(s, blank(inside + 1), end, f, t, c);
-    else p = read_plain(s, inside, end, f, t, c);
-    return p ? expect(blank(p), '}') : NULL;
+    const uint8_t *inside = *p == '{' ? tag(blank(p + 1), end) : NULL;
+    f->is_tagged = inside != NULL;
+    make_literal(&f->before, name, (inside ? inside : p) - name);
+    p = read_tagged(s, inside ? inside : p, end, f);
+    return !p ? NULL : inside ? expect(blank(p), '}') : blank(p);
 }
 
 /* ---- records ---- */
 
-static const uint8_t *read_fields(scanner *s, const uint8_t *p, const uint8_t *end, const record *r) {
+/* The field whose name stands at p; NULL if the record has none such. */
+static field *named(record *r, const uint8_t *p, const uint8_t *end) {
+    for (int32_t i = 0; i < r->count; i++) {
+        field *f = &r->fields[i];
+        if (end - p > f->length && memcmp(p, f->name, (size_t)f->length) == 0) return f;
+    }
+    return NULL;
+}
+
+/* The fields of a record up to its closing brace. Order and tags are expected to be those of the record before. */
+static const uint8_t *read_fields(scanner *s, const uint8_t *p, const uint8_t *end, record *r) {
     uint64_t seen = 0;
-    int32_t next = 0;
+    int32_t *expected = &r->first;
     p = blank(p + 1);
     for (int first = 1; *p != '}'; first = 0) {
         if (!first && !(p = expect(p, ','))) return NULL;
-        int32_t tried = 0;
-        for (; tried < r->count; tried++) {
-            const field *f = &r->fields[next];
-            if (end - p > f->length && memcmp(p, f->name, (size_t)f->length) == 0) break;
-            next = next + 1 == r->count ? 0 : next + 1;
+        field *f = &r->fields[*expected];
+        const int comparable = end - p > (WORDS + 1) * 8;
+        const int is_null_again = comparable && starts_with(p, &f->null);
+        const int is_same_again = comparable && !is_null_again && f->before.length && starts_with(p, &f->before);
+        if (!is_null_again && !is_same_again) {
+            if (!(f = named(r, p, end))) return NULL;
+            *expected = (int32_t)(f - r->fields);
         }
-        if (tried == r->count || seen >> next & 1 || (r->in_order && seen >> next)) return NULL;
-        seen |= 1ULL << next;
-        const field *f = &r->fields[next];
-        if (!(p = expect(blank(p + f->length), ':'))) return NULL;
-        if (!(p = read_value(s, p, end, f))) return NULL;
-        next = next + 1 == r->count ? 0 : next + 1;
+        const int32_t place = *expected;
+        expected = &f->next;
+        if (seen >> place & 1 || (r->in_order && seen >> place)) return NULL;
+        seen |= 1ULL << place;
+        if (is_null_again) p = blank(p + f->null.length);
+        else if (is_same_again) {
+            const int is_tagged = f->is_tagged;
+            if (!(p = read_tagged(s, p + f->before.length, end, f))) return NULL;
+            p = blank(p);
+            if (is_tagged && !(p = expect(p, '}'))) return NULL;
+        } else {
+            const uint8_t *name = p;
+            if (!(p = expect(blank(p + f->length), ':')) || !(p = read_value(s, name, p, end, f))) return NULL;
+        }
     }
     return blank(p + 1);
 }
@@ -544,13 +631,13 @@ static int inherit(scanner *s, int which, int64_t from, int64_t date, int64_t de
     return 1;
 }
 
-static void fill_nulls(table *t) {
+static inline void fill_nulls(table *t, uint64_t except) {
     for (int32_t i = 0; i < t->count; i++)
-        if (t->columns[i].n == t->rows) put_null(&t->columns[i], t->rows);
+        if (t->columns[i].n == t->rows && !(except >> i & 1)) put_null(&t->columns[i], t->rows);
 }
 
 static const uint8_t *read_record(scanner *s, const uint8_t *p, const uint8_t *end, int32_t type) {
-    const record *r = &s->records[type];
+    record *r = &s->records[type];
     if (*p != '{') return NULL;
     if (r->row_of == RESETS_HEADER)
         for (int k = 0; k < 3; k++) s->header_values[k].n = 0;
@@ -561,11 +648,7 @@ static const uint8_t *read_record(scanner *s, const uint8_t *p, const uint8_t *e
     if (r->row_of != CONVERSATIONS) {
         put_number(&t->columns[s->position[r->row_of]], t->rows, t->rows - s->marks[r->row_of]);
         if (!(p = read_fields(s, p, end, r))) return NULL;
-        for (int32_t i = 0; i < t->count; i++) {
-            int is_inherited = 0;
-            for (int k = 0; k < 4; k++) is_inherited |= s->inherited[r->row_of][k] == i;
-            if (!is_inherited && t->columns[i].n == t->rows) put_null(&t->columns[i], t->rows);
-        }
+        fill_nulls(t, s->is_inherited[r->row_of]);
         t->rows++;
         return p;
     }
@@ -586,7 +669,7 @@ static const uint8_t *read_record(scanner *s, const uint8_t *p, const uint8_t *e
         const column *h = &s->header_values[k];
         if (h->n && !put_text(s, &t->columns[s->header[k]], t->rows, h->bytes, h->size)) return NULL;
     }
-    fill_nulls(t);
+    fill_nulls(t, 0);
     t->rows++;
     return p;
 }
@@ -643,11 +726,17 @@ void scanner_field(scanner *s, int32_t type, const char *name, int32_t kind, int
     f->length = (int32_t)strlen(name);
     memcpy(f->name, name, (size_t)f->length + 1);
     f->kind = kind; f->table = which; f->column = column_index; f->record = inside;
+    char null[sizeof f->name + 8];
+    memcpy(null, name, (size_t)f->length);
+    memcpy(null + f->length, ":null", 5);
+    make_literal(&f->null, null, f->length + 5);
 }
 
 void scanner_inherits(scanner *s, int32_t which, int32_t account, int32_t id, int32_t date, int32_t delivery, int32_t position) {
     s->inherited[which][0] = account; s->inherited[which][1] = id;
     s->inherited[which][2] = date; s->inherited[which][3] = delivery;
+    for (int k = 0; k < 4; k++)
+        if (s->inherited[which][k] >= 0) s->is_inherited[which] |= 1ULL << s->inherited[which][k];
     s->position[which] = position;
 }
 

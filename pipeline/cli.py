@@ -270,9 +270,12 @@ def demo(lake_uri: str | None) -> None:
 
 def _lake(lake_uri: str | None) -> Any:
     from pipeline.lake import Lake  # noqa: PLC0415
-    from pipeline.settings import read_settings  # noqa: PLC0415
 
-    return Lake(lake_uri or read_settings().lake_uri)
+    if not lake_uri:
+        from pipeline.settings import read_settings  # noqa: PLC0415
+
+        lake_uri = read_settings().lake_uri
+    return Lake(lake_uri)
 
 
 if __name__ == "__main__":

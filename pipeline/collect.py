@@ -119,10 +119,16 @@ class Collector:
             part[table.name] = _joined(rows.slice(start), _table(getattr(self._open, table.name), table))
         whole["rejects"] = _table(self._whole.rejects, schema.REJECTS)
         part["rejects"] = _table(self._open.rejects, schema.REJECTS)
-        self._start = [0] * len(TABLES)
-        self._scanner.cut_back(self._start)
+        self._renew_scanner()
         self._ends, self._whole, self._open, self.text_bytes = [], Rows(), Rows(), 0
         return whole, part
+
+    def _renew_scanner(self) -> None:
+        """Leave the rows held to those who have them, and read on where the file is."""
+        former, self._scanner = self._scanner, type(self._scanner)()
+        self._scanner.begin_file(self._source.account_id, self._source.scope_start)
+        self._scanner.count_on(former.documents, former.deliveries)
+        self._start = [0] * len(TABLES)
 
 
 def _with_source_file(rows: pa.Table, table: schema.Table, ends: list[tuple[str, int]]) -> pa.Table:

@@ -108,10 +108,10 @@ def texts(chunks: Iterable[bytes], *, padding: bytes = b"") -> Iterator[bytes]:
     """Chunks cut anew so that each ends with a line break, the last one given one if need be; `padding` follows each."""
     rest: list[bytes] = []
     for chunk in chunks:
-        head, newline, tail = chunk.rpartition(b"\n")
-        if newline:
-            yield b"".join([*rest, head, b"\n", padding])
-            rest = [tail]
+        end = chunk.rfind(b"\n") + 1
+        if end:
+            yield b"".join([*rest, memoryview(chunk)[:end], padding])
+            rest = [chunk[end:]]
         else:
             rest.append(chunk)
     last = b"".join([*rest, b"\n", padding])

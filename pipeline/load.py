@@ -3,7 +3,7 @@
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -27,7 +27,7 @@ LedgerRow = dict[str, Any]
 Progress = Callable[[Outcome], None]
 
 _SOURCE_SUFFIXES = (".gz", ".zip", ".json", ".jsonl", ".ndjson")
-_UNIT_BYTES = 8 << 20  # of compressed source files that a worker takes at a time
+_UNIT_BYTES = 4 << 20  # of compressed source files that a worker takes at a time
 _ALONE_BYTES = 1 << 20  # less than that to load is not worth the start of other processes
 _LEDGER_FILES = 24  # so many Parquet files of the ledger are merged into one
 
@@ -283,13 +283,25 @@ def _run(lake: Lake, incoming: list[Incoming], workers: int, progress: Progress 
         for item in incoming:
             _gather(done, ingest(lake.uri, [item]), progress)
         return done
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        for future in _submitted(pool, lake.uri, sized):
-            _gather(done, future.result(), progress)
+    with ProcessPoolExecutor(workers - 1, mp_context=get_context("spawn")) as pool:
+        pending = {pool.submit(ingest, lake.uri, unit): unit for unit in _units(sized)}
+        try:
+            while pending:
+                taken = next((future for future in reversed(pending) if future.cancel()), None)
+                if taken is not None:  # this process works too, from the other end: it has nothing to import any more
+                    _gather(done, ingest(lake.uri, pending.pop(taken)), progress)
+                finished, _ = wait(pending, timeout=None if taken is None else 0, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    del pending[future]
+                    _gather(done, future.result(), progress)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
     return done
 
 
-def _submitted(pool: Executor, lake_uri: str, sized: list[tuple[Incoming, int]]) -> Iterator[Future[Ingested]]:
+def _units(sized: list[tuple[Incoming, int]]) -> list[list[Incoming]]:
+    """Files of neighbouring hours together, so that few Parquet files hold a day."""
     units: list[list[Incoming]] = [[]]
     held = 0
     for item, size in sorted(sized, key=_in_time):
@@ -298,7 +310,7 @@ def _submitted(pool: Executor, lake_uri: str, sized: list[tuple[Incoming, int]])
             held = 0
         units[-1].append(item)
         held += size
-    return as_completed([pool.submit(ingest, lake_uri, unit) for unit in units])
+    return units
 
 
 def _in_time(sized: tuple[Incoming, int]) -> tuple[datetime, str]:

@@ -245,7 +245,7 @@ class Scanner:
             self._call["cut_back"](self._handle, which, kept)
 
     def table(self, which: int) -> pa.Table:
-        """A copy of the rows held, all columns but those of `_ADDED`."""
+        """The rows held, all columns but those of `_ADDED`; their memory is the scanner's, which must not scan on."""
         rows = self.rows()[which]
         arrays = [self._array(which, place, rows) for place in range(len(self.columns[which]))]
         return pa.Table.from_arrays(arrays, names=[column.name for column in self.columns[which]])
@@ -263,7 +263,7 @@ class Scanner:
 
         def buffer(part: int, size: int) -> pa.Buffer:
             memory = self._call["memory"](self._handle, which, place, part) if size else None
-            return pa.py_buffer(ctypes.string_at(memory, size) if memory else b"")
+            return pa.foreign_buffer(memory, size, base=self) if memory else pa.py_buffer(b"")
 
         valid = buffer(_VALID, bits)
         if not rows:

@@ -7,14 +7,12 @@ label. Nothing here knows where the tables of the lake come from: `create_views`
 """
 
 import csv
-import json
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import duckdb
 
@@ -64,15 +62,19 @@ def view_files(folder: Path | None = None) -> list[Path]:
     return files
 
 
-def ordered_views(folder: Path | None = None) -> list[View]:
+def ordered_views(folder: Path | None = None, parser: duckdb.DuckDBPyConnection | None = None) -> list[View]:
     """Return every view, each after the views that it reads, else by name.
+
+    `parser` is a connection to a database without tables; to open one takes longer than to parse.
 
     Raises:
         ValueError: a file is not one select, or views read each other in a circle.
 
     """
-    with duckdb.connect() as parser:
-        views = {file.stem: _read_view(file, parser) for file in view_files(folder)}
+    if parser is None:
+        with duckdb.connect() as opened:
+            return ordered_views(folder, opened)
+    views = {file.stem: _read_view(file, parser) for file in view_files(folder)}
     sorter = TopologicalSorter({name: sorted(view.reads & views.keys()) for name, view in views.items()})
     try:
         return [views[name] for name in sorter.static_order()]
@@ -82,16 +84,17 @@ def ordered_views(folder: Path | None = None) -> list[View]:
         raise ValueError(message) from error
 
 
-def create_views(connection: duckdb.DuckDBPyConnection, folder: Path | None = None) -> None:
+def create_views(connection: duckdb.DuckDBPyConnection, folder: Path | None = None, views: list[View] | None = None) -> None:
     """Create or replace the code tables and every view in the connection's current schema.
 
     The code lists become tables with rows, so a database file stays whole without `sql/`. Each view has its header's
-    opening as its comment. The tables that the views read must exist.
+    opening as its comment. The tables that the views read must exist. `views` are those of `folder`, if they are read already.
     """
     for name, rows in code_lists(folder).items():
         connection.execute(f"create or replace table {name} (code {CODE_TYPES[name]}, label VARCHAR)")
-        connection.executemany(f"insert into {name} values (?, ?)", rows)
-    for view in ordered_views(folder):
+        places = ", ".join(["(?, ?)"] * len(rows))
+        connection.execute(f"insert into {name} values {places}", [value for row in rows for value in row])
+    for view in ordered_views(folder) if views is None else views:
         connection.execute(f"create or replace view {view.name} as\n{view.sql}")
         quoted = view.about.replace("'", "''")
         connection.execute(f"comment on view {view.name} is '{quoted}'")
@@ -122,7 +125,7 @@ def checks(folder: Path | None = None) -> list[Check]:
 def _read_view(file: Path, parser: duckdb.DuckDBPyConnection) -> View:
     sql = file.read_text(encoding="utf-8")
     about, notes = _header(sql)
-    return View(file.stem, file.parent.name, about, notes, sql, tables_read(sql, parser, subject=str(file)))
+    return View(file.stem, file.parent.name, about, notes, sql, _tables_read(sql, parser, str(file)))
 
 
 def _header(sql: str) -> tuple[str, dict[str, str]]:
@@ -141,31 +144,13 @@ def _header(sql: str) -> tuple[str, dict[str, str]]:
     return " ".join(about), {label: " ".join(lines) for label, lines in notes.items()}
 
 
-def tables_read(sql: str, parser: duckdb.DuckDBPyConnection, *, subject: str) -> frozenset[str]:
-    """Return the tables and views that one select reads, by DuckDB's own parser; names of its CTEs are left out.
-
-    A CTE must not have the name of a table: the two could not be told apart, and `tests/test_views.py` refuses it.
-
-    Raises:
-        ValueError: `sql` is not exactly one select; `subject` says in the message where it is from.
-
-    """
-    row = parser.execute("select json_serialize_sql(?)", [sql]).fetchone()
-    tree: dict[str, Any] = json.loads(row[0]) if row else {"error": True}
-    if tree["error"] or len(tree["statements"]) != 1:
-        message = f"{subject}: expected one select, found {tree.get('error_message', 'several statements')}"
+def _tables_read(sql: str, parser: duckdb.DuckDBPyConnection, subject: str) -> frozenset[str]:
+    """The tables and views that one select reads, by DuckDB's own parser; `subject` says in an error where it is from."""
+    try:
+        found = [statement.type.name for statement in parser.extract_statements(sql)]
+    except duckdb.Error as error:
+        found = [str(error)]
+    if found != ["SELECT"]:
+        message = f"{subject}: expected one select, found {', '.join(found) or 'nothing'}"
         raise ValueError(message)
-    nodes = list(_nodes(tree))
-    steps = {entry["key"] for node in nodes for entry in node.get("cte_map", {}).get("map", [])}
-    return frozenset(node["table_name"] for node in nodes if node.get("type") == "BASE_TABLE") - steps
-
-
-def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
-    """Walk every object of a parsed JSON value."""
-    if isinstance(tree, dict):
-        yield tree
-        children: Any = tree.values()
-    else:
-        children = tree if isinstance(tree, list) else ()
-    for child in children:
-        yield from _nodes(child)
+    return frozenset(parser.get_table_names(sql))

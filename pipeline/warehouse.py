@@ -13,7 +13,7 @@ import duckdb
 from pipeline import schema
 from pipeline.errors import LakeError
 from pipeline.lake import Lake, Snapshot
-from pipeline.views import create_views
+from pipeline.views import create_views, ordered_views
 
 FILE_NAME: Final = "lakehouse.duckdb"
 _STORAGE_VERSION: Final = "v1.2.0"  # clients from 1.4 on open it; the default of DuckDB 2.0 they refuse
@@ -33,11 +33,12 @@ def publish(lake: Lake) -> None:
     with tempfile.TemporaryDirectory(dir=lake.root if lake.is_local else None, prefix=".publish-") as folder:
         made = Path(folder) / FILE_NAME
         with duckdb.connect() as connection:
+            views = ordered_views(parser=connection)
             connection.execute(f"attach '{_quoted(str(made))}' as lakehouse (storage_version '{_STORAGE_VERSION}')")
             connection.execute("use lakehouse")
             connection.begin()  # one write to the disk, not one a statement
             create_tables(connection, lake, snapshot)
-            create_views(connection)
+            create_views(connection, views=views)
             connection.commit()
         if lake.is_local:
             made.replace(Path(lake.root) / FILE_NAME)

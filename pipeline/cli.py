@@ -219,6 +219,36 @@ def check(lake_uri: str | None) -> None:
 
 @main.command()
 @click.option(
+    "--retain-hours",
+    type=click.IntRange(0),
+    default=24,
+    show_default=True,
+    metavar="N",
+    help="Keep files that are no longer used for so long, for readers that began before.",
+)
+@_command
+def compact(lake_uri: str | None, retain_hours: int) -> None:
+    """Merge small Parquet files, and delete those that no table names any more.
+
+    Example: lakehouse compact
+    """
+    from pipeline.compact import compact as run_compact  # noqa: PLC0415
+    from pipeline.load import writing  # noqa: PLC0415
+    from pipeline.warehouse import publish  # noqa: PLC0415
+
+    lake = _existing(lake_uri)
+    with writing(lake, _say):
+        done = run_compact(lake, retention_hours=retain_hours)
+        publish(lake, lake.snapshot())
+    _say(f"{done.merged:,} small files merged into {done.made:,}")
+    _say(
+        f"{done.deleted:,} files deleted, {done.deleted_bytes / 1e6:,.1f} MB; "
+        f"what is no longer used stays for {retain_hours} hours, for readers that began before"
+    )
+
+
+@main.command()
+@click.option(
     "--port", type=click.IntRange(0, 65535), default=8080, help="Port on 127.0.0.1, 0 for any free one. [default: 8080]"
 )
 @click.option("--debug", is_flag=True, help="Log every request.")
@@ -276,6 +306,15 @@ def _lake(lake_uri: str | None) -> Any:
 
         lake_uri = read_settings().lake_uri
     return Lake(lake_uri)
+
+
+def _existing(lake_uri: str | None) -> Any:
+    from pipeline.errors import LakeError  # noqa: PLC0415
+
+    lake = _lake(lake_uri)
+    if not lake.exists:
+        raise LakeError(f"{lake.uri}: there is no lake; load something first, with lakehouse demo, sync or load")
+    return lake
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Which delivery of a conversation counts, and what has to go from the tables so that only that one is in them.
 
 The delivery of the file with the latest scope start wins, then that of the later file name, then the later one in the file;
-so the tables are the same in whichever order files come.
+so the tables are the same in whichever order files come. Where earlier deliveries may be, the index tells: a load looks into
+the partitions that it names, and into no others.
 """
 
 from collections.abc import Iterable
@@ -13,8 +14,11 @@ import pyarrow as pa
 from pipeline import schema
 from pipeline.lake import Change, DataFile, Lake, Snapshot
 
-_DELIVERED = ("conversations", "messages", "transfers")
+DELIVERED = ("conversations", "messages", "transfers")
+"""The tables whose rows belong to a delivery."""
+
 _IS_REPLACED = "name = source_file and (whatever or replaced.account_id is not distinct from t.account_id)"
+_KEY = "(md5_number_lower(conversation_id) >> 1)::bigint as key"
 
 
 @dataclass(frozen=True)
@@ -47,13 +51,11 @@ class Deliveries:
 
         Such a conversation may have an older delivery, which now counts; only its file can tell.
         """
-        standing = self.lake.locations(self.snapshot, "conversations")
+        standing = self._locations("conversations", self.snapshot.files["conversations"])
         if not replaced or not standing:
             return []
         self._take(added, replaced)
-        withdrawn = self.connection.execute("select count(*) from gone anti join incoming using (conversation_id)").fetchall()[
-            0
-        ][0]
+        withdrawn = self._one("select count(*) from gone anti join incoming using (conversation_id)")
         if not withdrawn:
             return []
         query = f"""
@@ -64,16 +66,14 @@ class Deliveries:
             select brought.name from brought left join kept using (name)
             where brought.conversations > coalesce(kept.rows, 0) and brought.name not in (select name from replaced)
             order by all"""
-        found = self.connection.execute(
-            query, {"standing": standing, "files": self.lake.locations(self.snapshot, "files")}
-        ).fetchall()
-        return [name for (name,) in found]
+        ledger = self._locations("files", self.snapshot.files["files"])
+        return [name for (name,) in self.connection.execute(query, {"standing": standing, "files": ledger}).fetchall()]
 
     def settle(self, changes: dict[str, Change], replaced: list[Replaced]) -> int:
         """Take the rows of replaced files and of superseded deliveries out of the tables; returns how many deliveries lost.
 
         Works on `changes`: files that this load wrote are written anew without their losers, those of the lake are removed
-        and replaced by files without them.
+        and replaced by files without them. The index learns where the incoming conversations are.
         """
         self._take(changes["conversations"].add, replaced)
         self.connection.execute("""
@@ -88,15 +88,19 @@ class Deliveries:
             )
             select account_id, conversation_id, date, source_file, delivery, is_new from ranked where place > 1
             union all select account_id, conversation_id, date, source_file, delivery, false from gone""")
-        superseded: int = self.connection.execute(
-            "select (select count(*) from losers) - (select count(*) from gone)"
-        ).fetchall()[0][0]
+        superseded: int = self._one("select (select count(*) from losers) - (select count(*) from gone)")
         dates = self.connection.execute("select distinct is_new, date::varchar from losers").fetchall()
-        for table in _DELIVERED:
-            self._rewrite_added(table, changes[table], {date for is_new, date in dates if is_new})
-            self._rewrite_standing(table, changes[table], {date for is_new, date in dates if not is_new})
+        for table in DELIVERED:
+            change = changes[table]
+            fresh = {date for is_new, date in dates if is_new}
+            former = {date for is_new, date in dates if not is_new}
+            for file in [file for file in change.add if file.date in fresh]:
+                self._drop_losers(table, change, file, is_new=True)
+            for file in [file for file in self.snapshot.files[table] if file.date in former]:
+                self._drop_losers(table, change, file, is_new=False)
         if replaced:
             self._drop_rejects(changes["rejects"])
+        self._enter_dates(changes[schema.INDEX.name])
         return superseded
 
     def _take(self, added: Iterable[DataFile], replaced: list[Replaced]) -> None:
@@ -106,21 +110,41 @@ class Deliveries:
         if rows:
             self.connection.executemany("insert into replaced values (?, ?, ?)", rows)
         columns = "account_id, conversation_id, date, source_file, delivery"
-        locations = [f"{self.lake.table_uri('conversations')}/{item.path}" for item in added]
-        self._create("incoming", f"select {columns}, true as is_new from {_scan('files')}", locations)
-        standing = self.lake.locations(self.snapshot, "conversations")
+        incoming = self._locations("conversations", added)
+        self._create("incoming", f"select {columns}, true as is_new from {_scan('files')}", incoming)
         self._create(
             "met",
             f"""
             select {columns}, false as is_new, exists (from replaced where {_IS_REPLACED}) as is_gone
             from {_scan("files")} as t
             where conversation_id in (select conversation_id from incoming) or source_file in (select name from replaced)""",
-            standing,
+            self._locations("conversations", self._standing(anywhere=bool(replaced))),
         )
         self.connection.execute("create or replace temp table gone as select * exclude is_gone from met where is_gone")
         self.connection.execute("""
             create or replace temp table standing as select * exclude is_gone from met
             where not is_gone and conversation_id in (select conversation_id from incoming)""")
+
+    def _standing(self, *, anywhere: bool) -> list[DataFile]:
+        """The lake's files of conversations that may hold what comes in; all of them, if a file's rows have to be found."""
+        standing, index = self.snapshot.files["conversations"], self.snapshot.files[schema.INDEX.name]
+        if anywhere or not standing or not index:
+            return standing
+        query = f"""
+            select distinct date::varchar from read_parquet($files)
+            where key in (select {_KEY} from incoming)"""
+        locations = {"files": self._locations(schema.INDEX.name, index)}
+        dates = {date for (date,) in self.connection.execute(query, locations).fetchall()}
+        return [file for file in standing if file.date in dates]
+
+    def _enter_dates(self, change: Change) -> None:
+        """Add to the index what it does not have yet."""
+        known = self._locations(schema.INDEX.name, self.snapshot.files[schema.INDEX.name])
+        former = "anti join read_parquet($files) as known using (key, date)" if known else ""
+        query = f"from (select distinct {_KEY}, date from incoming) as new {former} order by key"
+        rows = self._arrow(schema.INDEX.name, query, {"files": known} if known else {})
+        if rows.num_rows:
+            change.add.append(self.lake.write(schema.INDEX.name, rows))
 
     def _create(self, name: str, query: str, locations: list[str]) -> None:
         if locations:
@@ -132,56 +156,34 @@ class Deliveries:
             f"source_file varchar, delivery integer, is_new boolean{gone})"
         )
 
-    def _rewrite_added(self, table: str, change: Change, dates: set[str]) -> None:
-        for item in [item for item in change.add if item.date in dates]:
-            kept = self._without_losers(table, item.path, is_new=True)
-            if kept is not None:
-                self.lake.discard(table, [item])
-                change.add.remove(item)
-                if kept.num_rows:
-                    change.add.append(self.lake.write(table, kept, date=item.date))
-
-    def _rewrite_standing(self, table: str, change: Change, dates: set[str]) -> None:
-        for path in self.snapshot.paths[table]:
-            date = path.partition("/")[0].removeprefix("date=")
-            if date not in dates:
-                continue
-            kept = self._without_losers(table, path, is_new=False)
-            if kept is not None:
-                change.remove.append(path)
-                if kept.num_rows:
-                    change.add.append(self.lake.write(table, kept, date=date))
-
-    def _without_losers(self, table: str, path: str, *, is_new: bool) -> pa.Table | None:
-        """The rows of a file that stay; None if all do."""
-        location = f"{self.lake.table_uri(table)}/{path}"
+    def _drop_losers(self, table: str, change: Change, file: DataFile, *, is_new: bool) -> None:
+        """Write a file anew without the deliveries that lost, if it has any."""
         same = """t.account_id is not distinct from losers.account_id and t.conversation_id = losers.conversation_id
             and t.source_file = losers.source_file and t.delivery = losers.delivery"""
-        source = "read_parquet($files, hive_partitioning = false)"
         losers = f"(from losers where is_new = {is_new})"
-        parameters = {"files": [location]}
-        found = self.connection.execute(
-            f"select count(*) from {source} as t where exists (from {losers} as losers where {same})", parameters
-        ).fetchall()[0][0]
-        if not found:
-            return None
-        return self._arrow(table, f"select t.* from {source} as t anti join {losers} as losers on {same}", parameters)
+        self._keep_rows(table, change, file, f"not exists (from {losers} as losers where {same})")
 
     def _drop_rejects(self, change: Change) -> None:
-        for path in self.snapshot.paths["rejects"]:
-            parameters = {"files": [f"{self.lake.table_uri('rejects')}/{path}"]}
-            source = "read_parquet($files, hive_partitioning = false)"
-            kept = self._arrow(
-                "rejects", f"select t.* from {source} as t where not exists (from replaced where {_IS_REPLACED})", parameters
-            )
-            total = self.connection.execute(f"select count(*) from {source}", parameters).fetchall()[0][0]
-            if kept.num_rows < total:
-                change.remove.append(path)
-                if kept.num_rows:
-                    change.add.append(self.lake.write("rejects", kept))
+        for file in self.snapshot.files["rejects"]:
+            self._keep_rows("rejects", change, file, f"not exists (from replaced where {_IS_REPLACED})")
+
+    def _keep_rows(self, table: str, change: Change, file: DataFile, condition: str) -> None:
+        source = "read_parquet($files, hive_partitioning = false)"
+        parameters = {"files": self._locations(table, [file])}
+        if self._one(f"select count(*) from {source} as t where {condition}", parameters) == file.rows:
+            return
+        kept = self._arrow(table, f"select t.* from {source} as t where {condition}", parameters)
+        change.swap(file, self.lake.write(table, kept, date=file.date) if kept.num_rows else None)
+
+    def _locations(self, table: str, files: Iterable[DataFile]) -> list[str]:
+        return self.lake.locations(table, files)
+
+    def _one(self, query: str, parameters: dict[str, list[str]] | None = None) -> int:
+        value: int = self.connection.execute(query, parameters or {}).fetchall()[0][0]
+        return value
 
     def _arrow(self, table: str, query: str, parameters: dict[str, list[str]]) -> pa.Table:
-        return self.connection.sql(query, params=parameters).to_arrow_table().cast(schema.TABLES[table].file_schema)
+        return self.connection.sql(query, params=parameters).to_arrow_table().cast(schema.STORED[table].file_schema)
 
 
 def _scan(parameter: str) -> str:

@@ -8,6 +8,7 @@ PipelineError
 │   └── UnexpectedAnswerError   an answer that has not the documented shape, or a link that leads elsewhere
 ├── CorruptFileError            a source file that is not what its name says: rejected as a whole
 └── LakeError                   the lake cannot be read or written
+    └── ConflictError           another writer changed it first: worked out anew, the change may succeed
 """
 
 
@@ -45,3 +46,7 @@ class CorruptFileError(PipelineError):
 
 class LakeError(PipelineError):
     """The lake cannot be read or written."""
+
+
+class ConflictError(LakeError):
+    """Another writer changed the lake between a change's working out and its commit."""

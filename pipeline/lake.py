@@ -1,14 +1,17 @@
 """The only writer of the lake's tables: one load is one commit of the ledger, and what it does not name does not exist.
 
-Each table of `schema.TABLES` is a Delta table. Delta commits a table at a time; so a load first writes and commits the data
+Each table of `schema.STORED` is a Delta table. Delta commits a table at a time; so a load first writes and commits the data
 tables, and last the ledger `files`, whose commit pins the version of every table. Readers go by the pins: `lakehouse.duckdb`
 lists the files of the pinned versions. What a crashed load left above its pin is taken back by the next one.
+
+Where no lock keeps two writers apart, as on an object store, the ledger's commit does: it succeeds only if the ledger is as it
+was when the change was worked out. The loser works its change out anew.
 """
 
 import json
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -19,11 +22,11 @@ import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import DeltaTable
-from deltalake.exceptions import DeltaError, TableNotFoundError
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, CommitProperties, RemoveAction
 
 from pipeline import schema
-from pipeline.errors import LakeError
+from pipeline.errors import ConflictError, LakeError
 
 LEDGER: Final = "files"
 _PINS: Final = "lakehouse.pins"
@@ -43,21 +46,37 @@ class DataFile:
 
 @dataclass
 class Change:
-    """What a load does to one table."""
+    """What a load does to one table; `discard` are files that it wrote and no longer wants, deleted when it is done."""
 
     add: list[DataFile] = field(default_factory=list)
-    remove: list[str] = field(default_factory=list)
+    remove: list[DataFile] = field(default_factory=list)
+    discard: list[DataFile] = field(default_factory=list)
 
     def __bool__(self) -> bool:
         return bool(self.add or self.remove)
 
+    def swap(self, former: DataFile, new: DataFile | None) -> None:
+        """Put a file in the place of one that this change adds, or of one that the table has."""
+        if former in self.add:
+            self.add.remove(former)
+            self.discard.append(former)
+        else:
+            self.remove.append(former)
+        if new is not None:
+            self.add.append(new)
+
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The tables of one finished load: of each its version and the paths of its files, below the table's folder."""
+    """The tables of one finished load: of each its version and its files, by path."""
 
     versions: dict[str, int]
-    paths: dict[str, list[str]]
+    files: dict[str, list[DataFile]]
+
+    def after(self, table: str, change: Change) -> list[DataFile]:
+        """The files that a table will have."""
+        removed = {file.path for file in change.remove}
+        return [*(file for file in self.files[table] if file.path not in removed), *change.add]
 
 
 class Lake:
@@ -88,20 +107,21 @@ class Lake:
         return self._open(LEDGER) is not None
 
     def create(self) -> None:
-        """Make the tables that are not there yet, the ledger last."""
+        """Make the tables unless they are there; the ledger last, so that where it is, the others are."""
+        if self.exists:
+            return
         self.files.makedirs(self.root, exist_ok=True)
-        for table in sorted(schema.TABLES.values(), key=lambda table: table.name == LEDGER):
-            if self._open(table.name) is None:
-                partition = ["date"] if table.partitioned else None
-                with _translated(self.table_uri(table.name)):
-                    DeltaTable.create(
-                        self.table_uri(table.name),
-                        schema=table.arrow_schema,
-                        partition_by=partition,
-                        name=table.name,
-                        description=table.grain,
-                        configuration=_CONFIGURATION,
-                    )
+        for table in sorted(schema.STORED.values(), key=lambda table: table.name == LEDGER):
+            with _translated(self.table_uri(table.name)):
+                DeltaTable.create(
+                    self.table_uri(table.name),
+                    schema=table.arrow_schema,
+                    partition_by=["date"] if table.partitioned else None,
+                    mode="ignore",
+                    name=table.name,
+                    description=table.grain,
+                    configuration=_CONFIGURATION,
+                )
 
     def _open(self, table: str, version: int | None = None) -> DeltaTable | None:
         try:
@@ -111,25 +131,39 @@ class Lake:
         except DeltaError as error:
             raise LakeError(f"{self.table_uri(table)}: its Delta log can't be read ({error}); run lakehouse verify") from error
 
+    def opened(self, table: str, version: int | None = None) -> DeltaTable:
+        """A table at a version, the newest if none is given; finished or not.
+
+        Raises:
+            LakeError: it is gone, or its log can't be read.
+        """
+        found = self._open(table, version)
+        if found is None:
+            raise LakeError(f"{self.table_uri(table)}: the table is gone; run lakehouse verify")
+        return found
+
     def snapshot(self) -> Snapshot:
         """The newest finished load; of a lake without one, empty tables at version 0."""
         ledger = self._open(LEDGER)
         if ledger is None:  # the ledger is made last, so no other table has rows
-            return Snapshot({}, {name: [] for name in schema.TABLES})
+            return Snapshot({}, {name: [] for name in schema.STORED})
         pins = json.loads(ledger.history(1)[0].get(_PINS, "{}"))
-        versions = {name: pins.get(name, 0) for name in schema.TABLES} | {LEDGER: ledger.version()}
-        tables = {name: self._open(name, version) for name, version in versions.items() if name != LEDGER}
-        paths = {name: sorted(_paths(table)) for name, table in (tables | {LEDGER: ledger}).items()}
-        return Snapshot(versions, paths)
+        versions = {name: pins.get(name, 0) for name in schema.STORED} | {LEDGER: ledger.version()}
+        tables = {name: self.opened(name, version) for name, version in versions.items() if name != LEDGER}
+        return Snapshot(versions, {name: _data_files(table) for name, table in (tables | {LEDGER: ledger}).items()})
 
-    def locations(self, snapshot: Snapshot, table: str) -> list[str]:
-        """The files of a table as DuckDB and Arrow take them."""
-        return [f"{self.table_uri(table)}/{path}" for path in snapshot.paths[table]]
+    def locations(self, table: str, files: Iterable[DataFile]) -> list[str]:
+        """Files of a table as DuckDB and Arrow take them."""
+        return [f"{self.table_uri(table)}/{file.path}" for file in files]
+
+    def new_path(self, date: str | None) -> str:
+        """A path for a new Parquet file, below a table's folder; `date` is its partition."""
+        name = f"part-{uuid.uuid4().hex}.parquet"
+        return name if date is None else f"date={date}/{name}"
 
     def write(self, table: str, rows: pa.Table, *, date: str | None = None) -> DataFile:
         """Write one Parquet file below a table's folder; no reader sees it before `commit` names it."""
-        name = f"part-{uuid.uuid4().hex}.parquet"
-        path = name if date is None else f"date={date}/{name}"
+        path = self.new_path(date)
         location = self.path(table, path)
         self.files.makedirs(location.rpartition("/")[0], exist_ok=True)
         with self.files.open(location, "wb") as out:
@@ -137,51 +171,65 @@ class Lake:
         return DataFile(path, date, rows.num_rows, self.files.size(location))
 
     def discard(self, table: str, files: Iterable[DataFile]) -> None:
-        """Delete files that `write` made and no commit named."""
-        for written in files:
-            self.files.rm_file(self.path(table, written.path))
+        """Delete files of a table that no commit names, or no longer."""
+        for file in files:
+            self.files.rm_file(self.path(table, file.path))
 
-    def commit(self, changes: dict[str, Change], snapshot: Snapshot) -> None:
-        """Make the changes of all tables, which were worked out from `snapshot`, visible in one moment."""
+    def commit(self, changes: dict[str, Change], snapshot: Snapshot) -> Snapshot:
+        """Make the changes of all tables, which were worked out from `snapshot`, visible in one moment.
+
+        Raises:
+            ConflictError: another writer came first; nothing of the changes is visible, the files that they name are there.
+        """
         versions = dict(snapshot.versions)
         for name, change in changes.items():
             if name != LEDGER and change:
                 versions[name] = self._commit_table(name, change, versions[name], {})
         pins = {name: version for name, version in versions.items() if name != LEDGER}
-        self._commit_table(LEDGER, changes.get(LEDGER, Change()), versions[LEDGER], {_PINS: json.dumps(pins)})
+        change = changes.setdefault(LEDGER, Change())
+        versions[LEDGER] = self._commit_table(LEDGER, change, versions[LEDGER], {_PINS: json.dumps(pins)})
+        for name, change in changes.items():
+            self.discard(name, change.discard)
+        return Snapshot(versions, {name: snapshot.after(name, changes.get(name, Change())) for name in schema.STORED})
 
     def _commit_table(self, name: str, change: Change, pinned: int, metadata: dict[str, str]) -> int:
-        table = self._open(name)
-        if table is None:
-            raise LakeError(f"{self.table_uri(name)}: the table is gone; run lakehouse verify")
-        declared = schema.TABLES[name]
+        declared = schema.STORED[name]
         with _translated(self.table_uri(name)):
+            table = self.opened(name)
             if table.version() > pinned:
-                table.restore(pinned)  # a load died before its ledger commit
+                if name == LEDGER:
+                    raise ConflictError(f"{self.uri}: another run has changed the lake meanwhile")
+                table.restore(pinned, commit_properties=CommitProperties(max_commit_retries=0))  # a load died before its commit
+            expected = table.version() + 1
             table.create_write_transaction(
                 _actions(change),
                 mode="append",
                 schema=declared.arrow_schema,
                 partition_by=["date"] if declared.partitioned else None,
-                commit_properties=CommitProperties(custom_metadata=metadata),
+                commit_properties=CommitProperties(custom_metadata=metadata, max_commit_retries=0),
             )
-        committed = self._open(name)
-        assert committed is not None
-        return committed.version()
+        return expected
 
 
 @contextmanager
 def _translated(table_uri: str) -> Iterator[None]:
     try:
         yield
+    except CommitFailedError as error:
+        raise ConflictError(f"{table_uri}: another run has changed the table meanwhile") from error
     except (DeltaError, OSError) as error:
         raise LakeError(f"{table_uri}: can't be written ({error}); the lake is as it was, run the command again") from error
 
 
-def _paths(table: DeltaTable | None) -> Sequence[str]:
-    if table is None:
-        return []
-    return [str(path) for path in pa.table(table.get_add_actions())["path"].to_pylist()]
+def _data_files(table: DeltaTable) -> list[DataFile]:
+    added = pa.table(table.get_add_actions(flatten=True)).select(["path", "size_bytes", "num_records"]).to_pylist()
+    files = [DataFile(row["path"], _date(row["path"]), row["num_records"] or 0, row["size_bytes"]) for row in added]
+    return sorted(files, key=lambda file: file.path)
+
+
+def _date(path: str) -> str | None:
+    folder = path.rpartition("/")[0]
+    return folder.removeprefix("date=") or None
 
 
 def _dictionary_columns(columns: pa.Schema) -> list[str]:
@@ -193,7 +241,7 @@ def _dictionary_columns(columns: pa.Schema) -> list[str]:
 
 
 def _actions(change: Change) -> list[AddAction | RemoveAction]:
-    now = _now_ms()
+    now = time.time_ns() // 1_000_000
     adds: list[AddAction | RemoveAction] = [
         AddAction(
             path=added.path,
@@ -206,18 +254,14 @@ def _actions(change: Change) -> list[AddAction | RemoveAction]:
         for added in change.add
     ]
     return adds + [
-        RemoveAction(path=path, data_change=True, deletion_timestamp=now, partition_values=_partition(path))
-        for path in change.remove
+        RemoveAction(
+            path=removed.path,
+            data_change=True,
+            deletion_timestamp=now,
+            partition_values={} if removed.date is None else {"date": removed.date},
+        )
+        for removed in change.remove
     ]
-
-
-def _partition(path: str) -> dict[str, str | None]:
-    folder = path.rpartition("/")[0]
-    return {"date": folder.removeprefix("date=")} if folder else {}
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 def rows_of(values: list[dict[str, Any]], table: schema.Table) -> pa.Table:

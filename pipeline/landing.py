@@ -11,13 +11,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from pipeline.lake import Lake
 
 _SCOPE = re.compile(r"\.(\d{10,15})\.(\d{10,15})\.")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _COPY_BYTES = 1 << 20
+_LEFT_BEHIND = timedelta(days=1)
+PUBLISHING = ".publish-"
+"""How the folder is called in which a DuckDB file is made."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,23 @@ def staging(lake: Lake) -> Iterator[tuple[str, BinaryIO]]:
         if lake.files.exists(path):
             lake.files.rm_file(path)
         raise
+
+
+def clear_staging(lake: Lake, in_use: set[str]) -> None:
+    """Delete what a dead run left half copied, and that of its DuckDB file; where no lock tells who is dead, if it is old."""
+    for folder in (lake.path("landing", ".incoming"), lake.root):
+        if lake.files.exists(folder):
+            for entry in lake.files.ls(folder, detail=True):
+                path = entry["name"]
+                name = path.rpartition("/")[2]
+                is_litter = folder != lake.root or name.startswith(PUBLISHING)
+                if is_litter and path not in in_use and (lake.is_local or _age(entry) > _LEFT_BEHIND):
+                    lake.files.rm(path, recursive=True)
+
+
+def _age(entry: dict[str, Any]) -> timedelta:
+    modified = entry.get("LastModified") or entry.get("updated") or entry.get("last_modified")
+    return datetime.now(UTC) - modified if isinstance(modified, datetime) else timedelta(0)
 
 
 def digest(lake: Lake, path: str) -> Staged:

@@ -8,28 +8,28 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from multiprocessing import get_context
-from typing import Any
 
 import fsspec
-import pyarrow as pa
-import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random
 
 from pipeline import schema
+from pipeline.compact import RETENTION_HOURS, merge_as_it_goes, sweep
 from pipeline.deliveries import Deliveries, Replaced
-from pipeline.errors import LakeError, SettingsError
+from pipeline.errors import ConflictError, LakeError, SettingsError
 from pipeline.ingest import Incoming, Ingested, Outcome, ingest
-from pipeline.lake import LEDGER, Change, Lake, Snapshot, rows_of
-from pipeline.landing import file_name, landed_path, scope_of
+from pipeline.lake import LEDGER, Change, Lake, Snapshot
+from pipeline.landing import clear_staging, file_name, scope_of
+from pipeline.ledger import Ledger
 from pipeline.warehouse import publish
 
-LedgerRow = dict[str, Any]
 Progress = Callable[[Outcome], None]
 
 _SOURCE_SUFFIXES = (".gz", ".zip", ".json", ".jsonl", ".ndjson")
 _UNIT_BYTES = 4 << 20  # of compressed source files that a worker takes at a time
 _ALONE_BYTES = 1 << 20  # less than that to load is not worth the start of other processes
-_LEDGER_FILES = 24  # so many Parquet files of the ledger are merged into one
+_ATTEMPTS = 10  # to commit, where no lock keeps other writers away
+_LOADS_A_SWEEP = 24
 
 
 @dataclass
@@ -129,16 +129,15 @@ def load(
     """
     lake.create()
     done = Report() if report is None else report
+    clear_staging(lake, {item.staged.path for item in incoming if item.staged})
+    snapshot = None
     for wave in _waves(incoming):
-        _load_wave(lake, wave, done, workers=workers or os.cpu_count() or 1, progress=progress, now=now)
-    publish(lake)
+        snapshot = _load_wave(lake, wave, done, workers=workers or os.cpu_count() or 1, progress=progress, now=now)
+    snapshot = snapshot or lake.snapshot()
+    publish(lake, snapshot)
+    if snapshot.versions[LEDGER] % _LOADS_A_SWEEP == 0:
+        sweep(lake, snapshot, retention_hours=RETENTION_HOURS)
     return done
-
-
-def loaded_names(lake: Lake, account_id: str) -> set[str]:
-    """Names of the files of that account that are loaded; one whose account is not known counts for every account."""
-    rows = _Ledger(lake, lake.snapshot()).rows
-    return {row["name"] for row in rows if row["status"] == "loaded" and row["account_id"] in (account_id, None)}
 
 
 def _waves(incoming: list[Incoming]) -> Iterator[list[Incoming]]:
@@ -152,18 +151,44 @@ def _waves(incoming: list[Incoming]) -> Iterator[list[Incoming]]:
 
 def _load_wave(
     lake: Lake, wave: list[Incoming], report: Report, *, workers: int, progress: Progress | None, now: Callable[[], datetime]
-) -> None:
+) -> Snapshot:
+    """Read the files of a wave, and commit their rows; gives what the lake then has."""
     snapshot = lake.snapshot()
-    ledger = _Ledger(lake, snapshot)
+    ledger = Ledger(lake, snapshot, [item.name for item in wave])
     downloaded_at = now()
     ingested = _run(lake, [replace(item, known=ledger.known(item.name, item.account_id)) for item in wave], workers, progress)
     for outcome in ingested.outcomes:
         report.count(outcome)
+    for attempt in Retrying(
+        retry=retry_if_exception_type(ConflictError), stop=stop_after_attempt(_ATTEMPTS), wait=wait_random(0, 2), reraise=True
+    ):
+        with attempt:
+            if attempt.retry_state.attempt_number > 1:
+                snapshot = lake.snapshot()
+                ledger = Ledger(lake, snapshot, [item.name for item in wave])
+            superseded, snapshot = _commit(
+                lake, snapshot, ledger, ingested, workers=workers, downloaded_at=downloaded_at, now=now
+            )
+    report.superseded += superseded
+    return snapshot
+
+
+def _commit(
+    lake: Lake,
+    snapshot: Snapshot,
+    ledger: Ledger,
+    ingested: Ingested,
+    *,
+    workers: int,
+    downloaded_at: datetime,
+    now: Callable[[], datetime],
+) -> tuple[int, Snapshot]:
+    """Work out what the files change in all tables, and commit it; says how many deliveries were superseded."""
     fresh = [outcome for outcome in ingested.outcomes if outcome.status != "unchanged"]
     replaced = [item for outcome in fresh if (item := ledger.enter(outcome, downloaded_at, now())) is not None]
-    if not fresh or not ledger.changed:
-        return
-    changes = {name: Change(add=list(ingested.written[name])) for name in schema.TABLES}
+    if not ledger.added:
+        return 0, snapshot
+    changes = {name: Change(add=list(ingested.written[name])) for name in schema.STORED if name != LEDGER}
     deliveries = Deliveries(lake, snapshot, ledger.scopes())
     withdrawn = deliveries.withdrawn_files(changes["conversations"].add, replaced)
     if withdrawn:
@@ -171,108 +196,10 @@ def _load_wave(
         for name, files in again.written.items():
             changes[name].add += files
         replaced += [Replaced(name, None, whatever_account=True) for name in withdrawn]
-    report.superseded += deliveries.settle(changes, replaced)
+    superseded = deliveries.settle(changes, replaced)
+    merge_as_it_goes(lake, snapshot, changes)
     changes[LEDGER] = ledger.change()
-    lake.commit(changes, snapshot)
-
-
-class _Ledger:
-    """The table `files` while a load changes it."""
-
-    def __init__(self, lake: Lake, snapshot: Snapshot) -> None:
-        self.lake = lake
-        self.paths = snapshot.paths[LEDGER]
-        self.rows: list[LedgerRow] = [row for path in self.paths for row in self._read(path)]
-        self.by_name: dict[str, list[LedgerRow]] = defaultdict(list)
-        for row in self.rows:
-            self.by_name[row["name"]].append(row)
-        self.added: list[LedgerRow] = []
-        self.obsolete: list[LedgerRow] = []
-
-    @property
-    def changed(self) -> bool:
-        return bool(self.added)
-
-    def _read(self, path: str) -> list[LedgerRow]:
-        with self.lake.files.open(self.lake.path(LEDGER, path), "rb") as stored:
-            rows: list[LedgerRow] = pq.read_table(stored).to_pylist()
-            return rows
-
-    def known(self, name: str, account_id: str | None) -> frozenset[str]:
-        """Digests of the loaded files of that name, of that account where it is known."""
-        return frozenset(
-            row["sha256"]
-            for row in self.by_name[name]
-            if row["status"] == "loaded" and (account_id is None or row["account_id"] in (account_id, None))
-        )
-
-    def enter(self, outcome: Outcome, downloaded_at: datetime, loaded_at: datetime) -> Replaced | None:
-        """Put a file's row in place of the one of the same account and name; says which rows of the tables that replaces.
-
-        A broken file never replaces a good one. Files without a known account are taken for the only one of their name.
-        """
-        same_name = self.by_name[outcome.name]
-        same = [row for row in same_name if outcome.account_id in (None, row["account_id"]) or row["account_id"] is None]
-        former = same[0] if len(same) == 1 else next((row for row in same if row["account_id"] == outcome.account_id), None)
-        if outcome.status == "rejected" and former is not None and former["status"] == "loaded":
-            return None
-        if former is not None:
-            self.obsolete.append(former)
-        self.added.append(_ledger_row(outcome, downloaded_at, loaded_at))
-        if former is None or former["status"] != "loaded":
-            return None
-        return Replaced(outcome.name, former["account_id"], whatever_account=len(same_name) == 1)
-
-    def scopes(self) -> pa.Table:
-        """Name and scope start of every source file."""
-        rows = self.rows + self.added
-        columns = {"name": schema.TEXT, "scope_start_time": schema.TIME}
-        return pa.table({name: pa.array([row[name] for row in rows], kind) for name, kind in columns.items()})
-
-    def landed(self, names: list[str]) -> list[Incoming]:
-        """Loaded files, to be read once more from the landing zone."""
-        return [
-            Incoming(
-                name=row["name"],
-                url=self.lake.files.unstrip_protocol(landed_path(self.lake, row["name"], row["sha256"])),
-                account_id=row["account_id"],
-                scope_start=row["scope_start_time"],
-                scope_end=row["scope_end_time"],
-            )
-            for name in names
-            for row in self.by_name[name]
-            if row["status"] == "loaded"
-        ]
-
-    def change(self) -> Change:
-        """Append the new rows; write the ledger anew if rows of it go or its files have become many."""
-        if not self.obsolete and len(self.paths) < _LEDGER_FILES:
-            return Change(add=[self.lake.write(LEDGER, rows_of(self.added, schema.FILES))])
-        gone = {id(row) for row in self.obsolete}
-        kept = [row for row in self.rows if id(row) not in gone] + self.added
-        return Change(add=[self.lake.write(LEDGER, rows_of(kept, schema.FILES))], remove=list(self.paths))
-
-
-def _ledger_row(outcome: Outcome, downloaded_at: datetime, loaded_at: datetime) -> LedgerRow:
-    return {
-        "account_id": outcome.account_id,
-        "name": outcome.name,
-        "scope_start_time": outcome.scope_start,
-        "scope_end_time": outcome.scope_end,
-        "status": outcome.status,
-        "reason": outcome.reason,
-        "bytes": outcome.staged.bytes,
-        "sha256": outcome.staged.sha256,
-        "documents": outcome.counts.documents,
-        "conversations": outcome.counts.conversations,
-        "messages": outcome.counts.messages,
-        "transfers": outcome.counts.transfers,
-        "rejects": outcome.counts.rejects,
-        "schema_versions": sorted(outcome.counts.schema_versions),
-        "unknown_fields": sorted(outcome.counts.unknown_fields),
-        "downloaded_at": downloaded_at,
-        "loaded_at": loaded_at,
-    }
+    return superseded, lake.commit(changes, snapshot)
 
 
 def _run(lake: Lake, incoming: list[Incoming], workers: int, progress: Progress | None) -> Ingested:

@@ -193,4 +193,18 @@ REJECTS = Table(
     partitioned=False,
 )
 
+INDEX = Table(
+    "conversation_dates",
+    "one row per conversation and partition that it was ever put into: where to look for earlier deliveries",
+    (
+        Column("key", BIGINT, "63 bits of the conversation id's MD5; not unique."),
+        DATE,
+    ),
+    partitioned=False,
+)
+
 TABLES: dict[str, Table] = {table.name: table for table in (CONVERSATIONS, MESSAGES, TRANSFERS, FILES, REJECTS)}
+"""What users see."""
+
+STORED: dict[str, Table] = {**TABLES, INDEX.name: INDEX}
+"""What a lake keeps."""

@@ -12,7 +12,8 @@ from pipeline.errors import AccessRefusedError, SourceError
 from pipeline.ingest import Incoming
 from pipeline.lake import Lake
 from pipeline.landing import Staged, stage
-from pipeline.load import Progress, Report, load, loaded_names
+from pipeline.ledger import loaded_names
+from pipeline.load import Progress, Report, load
 
 RETENTION: Final = timedelta(days=30)
 """How long the source keeps a file: no listing goes back further unless it is told to."""

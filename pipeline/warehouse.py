@@ -5,6 +5,7 @@ its place and moved there whole, so nobody ever waits for it, and a reader of th
 """
 
 import tempfile
+from collections import defaultdict
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +14,7 @@ import duckdb
 from pipeline import schema
 from pipeline.errors import LakeError
 from pipeline.lake import Lake, Snapshot
+from pipeline.landing import PUBLISHING
 from pipeline.views import create_views, ordered_views
 
 FILE_NAME: Final = "lakehouse.duckdb"
@@ -27,30 +29,45 @@ _SQL_TYPES: Final = {
 }
 
 
-def publish(lake: Lake) -> None:
-    """Replace the lake's DuckDB file by one that shows the newest finished load."""
-    snapshot = lake.snapshot()
-    with tempfile.TemporaryDirectory(dir=lake.root if lake.is_local else None, prefix=".publish-") as folder:
+def publish(lake: Lake, snapshot: Snapshot) -> None:
+    """Replace the lake's DuckDB file by one that shows a finished load."""
+    with tempfile.TemporaryDirectory(dir=lake.root if lake.is_local else None, prefix=PUBLISHING) as folder:
         made = Path(folder) / FILE_NAME
-        with duckdb.connect() as connection:
-            views = ordered_views(parser=connection)
-            connection.execute(f"attach '{_quoted(str(made))}' as lakehouse (storage_version '{_STORAGE_VERSION}')")
-            connection.execute("use lakehouse")
-            connection.begin()  # one write to the disk, not one a statement
-            create_tables(connection, lake, snapshot)
-            create_views(connection, views=views)
-            connection.commit()
+        try:
+            _make(made, lake, snapshot)
+        except duckdb.Error as error:
+            raise LakeError(
+                f"{lake.path(FILE_NAME)}: can't be made ({error}); the load is done, run the command again to see it"
+            ) from error
         if lake.is_local:
             made.replace(Path(lake.root) / FILE_NAME)
         else:
             lake.files.put_file(str(made), lake.path(FILE_NAME))
 
 
-def create_tables(connection: duckdb.DuckDBPyConnection, lake: Lake, snapshot: Snapshot) -> None:
-    """Create a view for each table of the lake, with its grain and its columns' meanings as comments."""
+def _make(path: Path, lake: Lake, snapshot: Snapshot) -> None:
+    with duckdb.connect() as connection:
+        views = ordered_views(parser=connection)
+        connection.execute(f"attach '{_quoted(str(path))}' as lakehouse (storage_version '{_STORAGE_VERSION}')")
+        connection.execute("use lakehouse")
+        connection.begin()  # one write to the disk, not one a statement
+        _create_tables(connection, lake, Snapshot({}, defaultdict(list)))
+        create_views(connection, views=views)  # on empty tables: else every view opens their files to learn their columns
+        _create_tables(connection, lake, snapshot)
+        _comment_tables(connection)
+        connection.commit()
+
+
+def _create_tables(connection: duckdb.DuckDBPyConnection, lake: Lake, snapshot: Snapshot) -> None:
+    """Create a view for each table of the lake."""
     for table in schema.TABLES.values():
-        locations = lake.locations(snapshot, table.name)
-        connection.execute(f"create view {table.name} as {_select(table, locations)}")
+        locations = lake.locations(table.name, snapshot.files[table.name])
+        connection.execute(f"create or replace view {table.name} as {_select(table, locations)}")
+
+
+def _comment_tables(connection: duckdb.DuckDBPyConnection) -> None:
+    """Say each table's grain and each column's meaning."""
+    for table in schema.TABLES.values():
         connection.execute(f"comment on view {table.name} is '{_quoted(table.grain)}'")
         for column in _shown(table):
             connection.execute(f"comment on column {table.name}.{column.name} is '{_quoted(column.about)}'")
@@ -95,7 +112,7 @@ def connect(lake: Lake) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(str(path), read_only=True)
     if not _is_at_home(connection, lake):
         connection.close()
-        publish(lake)
+        publish(lake, lake.snapshot())
         connection = duckdb.connect(str(path), read_only=True)
     connection.execute("set TimeZone = 'UTC'")
     return connection

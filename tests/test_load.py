@@ -9,13 +9,13 @@ import pytest
 from documents import conversation, document, gz, message, name_at, put
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lakes import ask, everything, take
 
 from pipeline.errors import LakeError
 from pipeline.ingest import ingest
 from pipeline.lake import Lake
-from pipeline.load import Report, find_files, incoming_from, load, writing
+from pipeline.load import find_files, incoming_from, load, writing
 from pipeline.schema import TABLES
-from pipeline.warehouse import connect
 
 TRANSFER = {"timestamp": {"string": "1469469300000"}, "skillId": {"long": 1}, "targetSkillId": {"long": 2}}
 
@@ -23,31 +23,6 @@ TRANSFER = {"timestamp": {"string": "1469469300000"}, "skillId": {"long": 1}, "t
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
     return Lake(str(tmp_path / "lake"))
-
-
-def take(lake: Lake, *paths: Path) -> Report:
-    """Load files or folders, in this process."""
-    with writing(lake):
-        return load(lake, incoming_from(find_files(map(str, paths))), workers=1)
-
-
-def ask(lake: Lake, query: str) -> list[tuple[Any, ...]]:
-    with connect(lake) as connection:
-        return connection.sql(query).fetchall()
-
-
-def everything(lake: Lake) -> dict[str, list[str]]:
-    """All rows of all tables as sorted text, but for the times at which files came in and were loaded."""
-    with connect(lake) as connection:
-        return {
-            name: sorted(map(str, connection.sql(f"select {_timeless(name)} from {name}").to_arrow_table().to_pylist()))
-            for name in TABLES
-        }
-
-
-def _timeless(table: str) -> str:
-    names = (column.name for column in TABLES[table].columns)
-    return ", ".join(f'"{name}"' for name in names if name not in {"delivery", "downloaded_at", "loaded_at"})
 
 
 def test_every_column_of_every_table_is_there(lake: Lake, tmp_path: Path) -> None:

@@ -1,0 +1,136 @@
+"""Few, large Parquet files, laid out for the queries people run; and nothing on the disk that no reader needs any more.
+
+A load brings a small file for every partition that it touches. So each load also merges some partitions, as many as it takes
+to keep up: `merge_as_it_goes`. `compact` merges all that is worth it, and deletes what no finished load names.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Final
+
+import duckdb
+import pyarrow.parquet as pq
+
+from pipeline import schema
+from pipeline.lake import LEDGER, Change, DataFile, Lake, Snapshot
+
+RETENTION_HOURS: Final = 24
+"""How long a file stays on the disk that the newest load no longer names, for readers that have begun to read it."""
+
+_SMALL_BYTES: Final = 32 << 20
+_MERGE_BYTES: Final = 256 << 20  # of compressed files that are merged into one
+_HOT_FILES: Final = 8  # a partition that still grows is merged at so many files,
+_COLD_FILES: Final = 4  # one that is older than _HOT at so many
+_HOT: Final = timedelta(days=2)
+_FILES_A_MERGE: Final = 4  # a load merges one partition for every so many files that it adds
+_ORDERS: Final = {
+    "conversations": "account_id, skill_id, conversation_start_time, conversation_id",
+    "messages": "account_id, conversation_id, delivery, position",
+    "transfers": "account_id, conversation_id, delivery, position",
+    "rejects": "account_id, source_file, document",
+    "conversation_dates": "key, date",
+    LEDGER: "scope_start_time, name",
+}
+_ROW_GROUP_ROWS: Final = 122_880
+
+
+@dataclass(frozen=True)
+class Compacted:
+    """What `compact` did: Parquet files merged, files made of them, files deleted, and the bytes that those had."""
+
+    merged: int
+    made: int
+    deleted: int
+    deleted_bytes: int
+
+
+def merge_as_it_goes(lake: Lake, snapshot: Snapshot, changes: dict[str, Change]) -> None:
+    """Add merges of the partitions that need it most to the changes of a load."""
+    added = sum(len(change.add) for change in changes.values())
+    crowded = []
+    for name, change in changes.items():
+        partitions = _partitions(snapshot.after(name, change))
+        newest = max((day for day in partitions if day), default=None)
+        for day, files in partitions.items():
+            is_cold = day is not None and newest is not None and date.fromisoformat(newest) - date.fromisoformat(day) > _HOT
+            if len(files) >= (_COLD_FILES if is_cold else _HOT_FILES):
+                crowded.append((len(files), name, day, files))
+    crowded.sort(key=lambda one: one[0], reverse=True)
+    for _, name, day, files in crowded[: -(-added // _FILES_A_MERGE)]:
+        _merge(lake, name, day, files, changes[name])
+
+
+def compact(lake: Lake, *, retention_hours: int = RETENTION_HOURS, progress: Callable[[str], None] | None = None) -> Compacted:
+    """Merge the small files of every partition, in one commit a table, and delete what has been unneeded for so long.
+
+    The caller holds `writing`.
+    """
+    merged = made = 0
+    for name in _ORDERS:
+        snapshot = lake.snapshot()
+        change = Change()
+        for day, files in _partitions(snapshot.files[name]).items():
+            if len(files) > 1:
+                _merge(lake, name, day, files, change)
+                if progress:
+                    progress(f"{name} {day or ''}: {len(files)} files merged")
+        if change:
+            merged += len(change.remove)
+            made += len(change.add)
+            lake.commit({name: change}, snapshot)
+    deleted = sweep(lake, lake.snapshot(), retention_hours=retention_hours)
+    return Compacted(merged, made, len(deleted), sum(file.bytes for file in deleted))
+
+
+def _partitions(files: Iterable[DataFile]) -> dict[str | None, list[DataFile]]:
+    """The small files of each partition, in the order of dates, no more of one than are worth to be merged at a time."""
+    found: dict[str | None, list[DataFile]] = defaultdict(list)
+    held: dict[str | None, int] = defaultdict(int)
+    for file in sorted(files, key=lambda file: (file.date or "", file.bytes)):
+        if file.bytes < _SMALL_BYTES and held[file.date] + file.bytes <= _MERGE_BYTES:
+            found[file.date].append(file)
+            held[file.date] += file.bytes
+    return found
+
+
+def _merge(lake: Lake, table: str, day: str | None, files: list[DataFile], change: Change) -> None:
+    """Put one file in the place of several, its rows in the order of `_ORDERS`; sorted in DuckDB, which spills to disk."""
+    path = lake.new_path(day)
+    target = lake.path(table, path)
+    lake.files.makedirs(target.rpartition("/")[0], exist_ok=True)
+    columns = ", ".join(schema.STORED[table].file_schema.names)
+    with duckdb.connect(config={"threads": 2, "memory_limit": "300MB"}) as connection:
+        if not lake.is_local:
+            connection.register_filesystem(lake.files)
+        connection.execute("set TimeZone = 'UTC'")
+        connection.execute(
+            f"""copy (
+                select {columns} from read_parquet(?, hive_partitioning = false) order by {_ORDERS[table]}
+            ) to '{lake.locations(table, [DataFile(path, day, 0, 0)])[0].replace("'", "''")}'
+            (format parquet, compression zstd, row_group_size {_ROW_GROUP_ROWS})""",
+            [lake.locations(table, files)],
+        )
+    rows = sum(file.rows for file in files)
+    with lake.files.open(target, "rb") as written:
+        found = pq.read_metadata(written).num_rows
+    if found != rows:
+        raise AssertionError(f"{target}: {rows} rows merged, {found} written")
+    merged = DataFile(path, day, rows, lake.files.size(target))
+    for file in files:
+        change.swap(file, None)
+    change.add.append(merged)
+
+
+def sweep(lake: Lake, snapshot: Snapshot, *, retention_hours: int) -> list[DataFile]:
+    """Delete the Parquet files that no finished load has named for so long, and those that a dead run left."""
+    deleted = []
+    for name in _ORDERS:
+        named = {file.path for file in snapshot.files[name]}
+        unneeded = lake.opened(name).vacuum(retention_hours, dry_run=True, enforce_retention_duration=False, full=True)
+        for path in sorted(set(unneeded) - named):
+            if lake.files.exists(lake.path(name, path)):
+                deleted.append(DataFile(path, None, 0, lake.files.size(lake.path(name, path))))
+                lake.discard(name, deleted[-1:])
+    return deleted

@@ -1,0 +1,127 @@
+"""The table `files` while a load changes it: which source files are known, and what a new one replaces."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipeline import schema
+from pipeline.deliveries import Replaced
+from pipeline.ingest import Incoming, Outcome
+from pipeline.lake import LEDGER, Change, Lake, Snapshot, rows_of
+from pipeline.landing import landed_path
+
+Row = dict[str, Any]
+
+_MOST_FILES: Final = 24  # so many Parquet files of the ledger are merged into one
+
+
+class Ledger:
+    """Rows of some names as dictionaries, all others as Arrow, so that a load into a full lake costs what it brings."""
+
+    def __init__(self, lake: Lake, snapshot: Snapshot, names: Iterable[str]) -> None:
+        self.lake = lake
+        self.files = snapshot.files[LEDGER]
+        self.table = read_ledger(lake, snapshot)
+        self._by_name: dict[str, list[Row]] = defaultdict(list)
+        asked = pc.is_in(self.table["name"], pa.array(list(names), schema.TEXT))
+        for row in self.table.append_column("at", pa.array(range(self.table.num_rows))).filter(asked).to_pylist():
+            self._by_name[row["name"]].append(row)
+        self.added: list[Row] = []
+        self.obsolete: list[Row] = []
+
+    def known(self, name: str, account_id: str | None) -> frozenset[str]:
+        """Digests of the loaded files of that name, of that account where it is known."""
+        return frozenset(
+            row["sha256"]
+            for row in self._by_name[name]
+            if row["status"] == "loaded" and (account_id is None or row["account_id"] in (account_id, None))
+        )
+
+    def enter(self, outcome: Outcome, downloaded_at: datetime, loaded_at: datetime) -> Replaced | None:
+        """Put a file's row in place of the one of the same account and name; says which rows of the tables that replaces.
+
+        A broken file never replaces a good one. Files without a known account are taken for the only one of their name.
+        """
+        same_name = self._by_name[outcome.name]
+        same = [row for row in same_name if outcome.account_id in (None, row["account_id"]) or row["account_id"] is None]
+        former = same[0] if len(same) == 1 else next((row for row in same if row["account_id"] == outcome.account_id), None)
+        if outcome.status == "rejected" and former is not None and former["status"] == "loaded":
+            return None
+        if former is not None:
+            self.obsolete.append(former)
+        self.added.append(_row(outcome, downloaded_at, loaded_at))
+        if former is None or former["status"] != "loaded":
+            return None
+        return Replaced(outcome.name, former["account_id"], whatever_account=len(same_name) == 1)
+
+    def scopes(self) -> pa.Table:
+        """Name and scope start of every source file."""
+        columns = {"name": schema.TEXT, "scope_start_time": schema.TIME}
+        added = pa.table({name: pa.array([row[name] for row in self.added], kind) for name, kind in columns.items()})
+        return pa.concat_tables([self.table.select(list(columns)), added])
+
+    def landed(self, names: list[str]) -> list[Incoming]:
+        """Loaded files, to be read once more from the landing zone."""
+        asked = pc.and_(pc.is_in(self.table["name"], pa.array(names, schema.TEXT)), pc.equal(self.table["status"], "loaded"))
+        return [
+            Incoming(
+                name=row["name"],
+                url=self.lake.files.unstrip_protocol(landed_path(self.lake, row["name"], row["sha256"])),
+                account_id=row["account_id"],
+                scope_start=row["scope_start_time"],
+                scope_end=row["scope_end_time"],
+            )
+            for row in self.table.filter(asked).to_pylist()
+        ]
+
+    def change(self) -> Change:
+        """Append the new rows; write the ledger anew if rows of it go or its files have become many."""
+        added = rows_of(self.added, schema.FILES)
+        if not self.obsolete and len(self.files) < _MOST_FILES:
+            return Change(add=[self.lake.write(LEDGER, added)])
+        gone = pa.array([row["at"] for row in self.obsolete], pa.int64())
+        kept = self.table.filter(pc.invert(pc.is_in(pa.array(range(self.table.num_rows), pa.int64()), gone)))
+        return Change(add=[self.lake.write(LEDGER, pa.concat_tables([kept, added]))], remove=list(self.files))
+
+
+def read_ledger(lake: Lake, snapshot: Snapshot, columns: list[str] | None = None) -> pa.Table:
+    """The rows of the table `files`, one per source file."""
+    parts = [schema.FILES.file_schema.empty_table().select(columns or schema.FILES.file_schema.names)]
+    for file in snapshot.files[LEDGER]:
+        with lake.files.open(lake.path(LEDGER, file.path), "rb") as stored:
+            parts.append(pq.read_table(stored, columns=columns).select(parts[0].column_names).cast(parts[0].schema))
+    return pa.concat_tables(parts)
+
+
+def loaded_names(lake: Lake, account_id: str) -> set[str]:
+    """Names of the files of that account that are loaded; one whose account is not known counts for every account."""
+    files = read_ledger(lake, lake.snapshot(), ["account_id", "name", "status"])
+    is_of_account = pc.fill_null(pc.equal(files["account_id"], account_id), fill_value=True)
+    return set(files.filter(pc.and_(pc.equal(files["status"], "loaded"), is_of_account))["name"].to_pylist())
+
+
+def _row(outcome: Outcome, downloaded_at: datetime, loaded_at: datetime) -> Row:
+    return {
+        "account_id": outcome.account_id,
+        "name": outcome.name,
+        "scope_start_time": outcome.scope_start,
+        "scope_end_time": outcome.scope_end,
+        "status": outcome.status,
+        "reason": outcome.reason,
+        "bytes": outcome.staged.bytes,
+        "sha256": outcome.staged.sha256,
+        "documents": outcome.counts.documents,
+        "conversations": outcome.counts.conversations,
+        "messages": outcome.counts.messages,
+        "transfers": outcome.counts.transfers,
+        "rejects": outcome.counts.rejects,
+        "schema_versions": sorted(outcome.counts.schema_versions),
+        "unknown_fields": sorted(outcome.counts.unknown_fields),
+        "downloaded_at": downloaded_at,
+        "loaded_at": loaded_at,
+    }

@@ -1,0 +1,35 @@
+"""What tests do to a lake: load files into it in this process, ask it, tell all that is in it."""
+
+from pathlib import Path
+from typing import Any
+
+from pipeline.lake import Lake
+from pipeline.load import Report, find_files, incoming_from, load, writing
+from pipeline.schema import TABLES
+from pipeline.warehouse import connect
+
+
+def take(lake: Lake, *paths: Path) -> Report:
+    """Load files or folders, in this process."""
+    with writing(lake):
+        return load(lake, incoming_from(find_files(map(str, paths))), workers=1)
+
+
+def ask(lake: Lake, query: str) -> list[tuple[Any, ...]]:
+    """The rows that a query over the lake's newest finished load gives."""
+    with connect(lake) as connection:
+        return connection.sql(query).fetchall()
+
+
+def everything(lake: Lake) -> dict[str, list[str]]:
+    """All rows of all tables as sorted text, but for the times at which files came in and were loaded."""
+    with connect(lake) as connection:
+        return {
+            name: sorted(map(str, connection.sql(f"select {_timeless(name)} from {name}").to_arrow_table().to_pylist()))
+            for name in TABLES
+        }
+
+
+def _timeless(table: str) -> str:
+    names = (column.name for column in TABLES[table].columns)
+    return ", ".join(f'"{name}"' for name in names if name not in {"delivery", "downloaded_at", "loaded_at"})

@@ -1,0 +1,159 @@
+"""Small files: merged as loads go and by command, and deleted when no reader needs them."""
+
+import os
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow.parquet as pq
+import pytest
+from documents import conversation, document, gz, message, name_at, put
+from lakes import ask, everything, take
+
+import pipeline.load as load_module
+from pipeline import schema
+from pipeline.compact import compact, sweep
+from pipeline.errors import ConflictError
+from pipeline.lake import LEDGER, Change, Lake
+from pipeline.load import load, writing
+from pipeline.warehouse import publish
+
+DAY_MS = 86_400_000
+START = 1_469_469_600_000  # 2016-07-25T18:00Z
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(str(tmp_path / "lake"))
+
+
+def take_hour(lake: Lake, folder: Path, hour: int) -> None:
+    """Load a file of one conversation of that hour."""
+    start = START + hour * 3_600_000
+    contents = gz(document(conversation(f"c{hour}", start=start, messages=[message(f"text {hour}", timestamp=start)])))
+    take(lake, put(folder, contents, name_at(hour)))
+
+
+def on_disk(lake: Lake, table: str) -> set[str]:
+    """The Parquet files below a table's folder."""
+    root = Path(lake.root, table)
+    return {path.relative_to(root).as_posix() for path in root.rglob("*.parquet")}
+
+
+def named(lake: Lake, table: str) -> set[str]:
+    """The Parquet files that the newest finished load names."""
+    return {file.path for file in lake.snapshot().files[table]}
+
+
+def test_hourly_loads_stay_few_files_without_a_command(lake: Lake, tmp_path: Path) -> None:
+    """However many loads, a partition keeps few files, an old one fewer, and no row is lost or doubled."""
+    for hour in range(4 * 24):
+        take_hour(lake, tmp_path, hour)
+    files = lake.snapshot().files
+    for table in ("conversations", "messages"):
+        per_day = Counter(file.date for file in files[table])
+        assert max(per_day.values()) < 16
+        assert per_day["2016-07-26"] < 5
+    assert len(files[LEDGER]) <= 24
+    assert len(files[schema.INDEX.name]) < 16
+    assert ask(lake, "select count(*), count(distinct conversation_id) from conversations") == [(96, 96)]
+    assert ask(lake, "select count(*), count(distinct text) from messages") == [(96, 96)]
+
+
+def test_compact_leaves_a_file_a_partition_and_every_row(lake: Lake, tmp_path: Path) -> None:
+    """The command merges all that is small; the tables say the same as before."""
+    for hour in range(7):
+        take_hour(lake, tmp_path, hour)
+    before = everything(lake)
+    with writing(lake):
+        done = compact(lake)
+        publish(lake, lake.snapshot())
+    assert everything(lake) == before
+    assert done.merged > done.made
+    for table in ("conversations", "messages"):
+        assert set(Counter(file.date for file in lake.snapshot().files[table]).values()) == {1}
+    assert len(lake.snapshot().files[LEDGER]) == 1
+    with writing(lake):
+        assert compact(lake).merged == 0
+
+
+def test_readers_of_an_older_copy_go_on_until_its_files_are_past_retention(lake: Lake, tmp_path: Path) -> None:
+    """What `compact` merged away stays for a while, and is deleted after it, with what dead runs left."""
+    for hour in range(3):
+        take_hour(lake, tmp_path, hour)
+    litter = Path(lake.root, "messages", "date=2016-07-25", "part-dead.parquet")
+    litter.write_bytes(b"half a file")
+    os.utime(litter, (1, 1))
+    with duckdb.connect(str(Path(lake.root, "lakehouse.duckdb")), read_only=True) as reader:
+        with writing(lake):
+            compact(lake)
+            publish(lake, lake.snapshot())
+        assert reader.execute("select count(*) from messages").fetchall() == [(3,)]
+        assert not litter.exists()
+        assert on_disk(lake, "messages") > named(lake, "messages")
+    with writing(lake):
+        deleted = sweep(lake, lake.snapshot(), retention_hours=0)
+    assert len(deleted) >= 3
+    for table in schema.STORED:
+        assert on_disk(lake, table) == named(lake, table)
+    assert ask(lake, "select count(*) from messages") == [(3,)]
+
+
+def test_rows_are_laid_out_for_the_queries_people_run(lake: Lake, tmp_path: Path) -> None:
+    """Merged conversations stand by account, skill and time, lines by conversation and place, with statistics that prune."""
+    for hour, (skill, ident) in enumerate([(7, "b"), (3, "d"), (7, "a"), (3, "c")]):
+        made = conversation(ident, start=START + hour, skillId={"long": skill}, messages=[message("1"), message("2")])
+        take(lake, put(tmp_path, gz(document(made)), name_at(hour)))
+    with writing(lake):
+        compact(lake)
+    (conversations,), (messages,) = (lake.snapshot().files[table] for table in ("conversations", "messages"))
+    assert pq.read_table(lake.path("conversations", conversations.path))["conversation_id"].to_pylist() == ["d", "c", "b", "a"]
+    lines = pq.read_table(lake.path("messages", messages.path), partitioning=None)
+    assert lines["conversation_id"].to_pylist() == [ident for ident in "abcd" for _ in range(2)]
+    assert lines["position"].to_pylist() == [0, 1] * 4
+    group = pq.read_metadata(lake.path("conversations", conversations.path)).row_group(0)
+    limits = {group.column(place).path_in_schema: group.column(place).statistics for place in range(group.num_columns)}
+    assert (limits["skill_id"].min, limits["skill_id"].max) == (3, 7)
+    assert (limits["conversation_id"].min, limits["conversation_id"].max) == ("a", "d")
+
+
+def test_a_change_worked_out_from_an_older_state_is_refused(lake: Lake, tmp_path: Path) -> None:
+    """Where no lock keeps writers apart, the second commit fails, and what the first one made visible stays."""
+    take_hour(lake, tmp_path, 0)
+    older = lake.snapshot()
+    take_hour(lake, tmp_path, 1)
+    before = everything(lake)
+    with pytest.raises(ConflictError):
+        lake.commit({"rejects": Change(), LEDGER: Change()}, older)
+    assert everything(lake) == before
+
+
+def test_a_load_that_another_one_overtakes_works_its_change_out_anew(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both loads are in the lake, the conversation that both deliver once."""
+    first, second = (
+        put(
+            tmp_path, gz(document(conversation("both", messages=[message(str(hour))]), conversation(f"c{hour}"))), name_at(hour)
+        )
+        for hour in (0, 1)
+    )
+    merge = load_module.merge_as_it_goes
+    overtakers = [first]
+
+    def overtaken(*args: Any) -> None:
+        if overtakers:
+            load(lake, load_module.incoming_from([str(overtakers.pop())]), workers=1)
+        merge(*args)
+
+    monkeypatch.setattr(load_module, "merge_as_it_goes", overtaken)
+    report = load(lake, load_module.incoming_from([str(second)]), workers=1)
+    assert (report.loaded, report.conversations) == (1, 2)
+    assert ask(lake, "select conversation_id, source_file from conversations order by all") == [
+        ("both", name_at(1)),
+        ("c0", name_at(0)),
+        ("c1", name_at(1)),
+    ]
+    assert ask(lake, "select text from messages where conversation_id = 'both'") == [("1",)]
+    assert ask(lake, "select name, status from files order by all") == [(name_at(0), "loaded"), (name_at(1), "loaded")]

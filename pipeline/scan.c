@@ -590,7 +590,8 @@ static const uint8_t *read_fields(scanner *s, const uint8_t *p, const uint8_t *e
         field *f = &r->fields[*expected];
         const int comparable = end - p > (WORDS + 1) * 8;
         const int is_null_again = comparable && starts_with(p, &f->null);
-        const int is_same_again = comparable && !is_null_again && f->before.length && starts_with(p, &f->before);
+        int is_same_again = comparable && !is_null_again && f->before.length && starts_with(p, &f->before);
+        if (is_same_again && !f->is_tagged && p[f->before.length] == '{') is_same_again = 0; /* perhaps a tag, this time */
         if (!is_null_again && !is_same_again) {
             if (!(f = named(r, p, end))) return NULL;
             *expected = (int32_t)(f - r->fields);

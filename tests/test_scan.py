@@ -142,6 +142,29 @@ def test_what_is_odd_is_left_to_the_careful_path(fields: dict[str, Any]) -> None
     assert_same(b"\n".join([PLAIN[0], json.dumps(odd).encode(), PLAIN[1], json.dumps(odd, indent=1).encode(), PLAIN[2]]))
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"mcs": {"a": 1, "b": 2}},
+        {"mcs": 7},
+        {"skillId": 3},
+        {"skillId": {"odd": 3}},
+        {"transcripts": [message()]},
+        {"campaignData": {"campaignId": 1}},
+        {"newField": {"string": "x"}},
+    ],
+    ids=str,
+)
+def test_what_was_odd_in_one_line_slows_none_behind_it(odd: dict[str, Any]) -> None:
+    """The scanner learns from a line how the next may look, and still reads one that looks as usual."""
+    lines = [json.dumps(document(conversation(**odd))).encode(), *PLAIN]
+    collector = Collector()
+    collector.begin(Source("x.gz"))
+    collector.feed(b"".join(line + b"\n" for line in lines) + PADDING)
+    collector.end()
+    assert len(collector._whole.conversations) <= 1
+
+
 def test_an_account_of_any_length_is_fallen_back_on() -> None:
     """The account that a file was listed for, or that an earlier reading found, may be long."""
     account_id = "x" * 100_000

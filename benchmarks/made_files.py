@@ -26,6 +26,10 @@ ACCOUNT = Account("75555851", conversations_per_day=5_050, opens=4, closes=24, s
 FIRST_HOUR = datetime(2026, 3, 2, tzinfo=UTC)
 FILES = 8 * 24
 DAYS = 9  # one more than 192 files need: in a quiet night an hour without a session has no file
+SMALL_ACCOUNT = Account("20348697", conversations_per_day=240, opens=4, closes=24, sessions_per_part=1_000_000)
+YEARS_FIRST_HOUR = datetime(2023, 3, 6, tzinfo=UTC)
+YEARS_FILES = 25_000
+YEARS_DAYS = 1_350
 BIG_BYTES = 2_000_000_000
 SMALL_FILES = 10_000
 ODD_EVERY = 100
@@ -118,6 +122,20 @@ def small_set(data: Path) -> FileSet:
     return _kept(data, "small", write)
 
 
+def years_set(data: Path) -> FileSet:
+    """25,000 hourly files of a small account, three years and more."""
+
+    def write(folder: Path) -> None:
+        days = (YEARS_FIRST_HOUR + timedelta(days=number) for number in range(YEARS_DAYS))
+        with ProcessPoolExecutor() as pool:
+            for _ in pool.map(_write_day, [folder] * YEARS_DAYS, days, [SMALL_ACCOUNT] * YEARS_DAYS, chunksize=20):
+                pass
+        for path in sorted(folder.glob("*.gz"))[YEARS_FILES:]:
+            path.unlink()
+
+    return _kept(data, "years", write)
+
+
 def _kept(data: Path, name: str, write: Callable[[Path], None]) -> FileSet:
     """The set of that name, made if it is not there yet or comes from other code."""
     folder, facts, made_by = data / name, data / f"{name}.json", _generator()
@@ -160,10 +178,10 @@ def _write_clean(folder: Path) -> None:
         path.unlink()
 
 
-def _write_day(folder: Path, day: datetime) -> None:
+def _write_day(folder: Path, day: datetime, account: Account = ACCOUNT) -> None:
     for hour in range(24):
-        for name in hour_file_names(ACCOUNT, day + timedelta(hours=hour)):
-            (folder / name).write_bytes(file_bytes(ACCOUNT, name))
+        for name in hour_file_names(account, day + timedelta(hours=hour)):
+            (folder / name).write_bytes(file_bytes(account, name))
 
 
 def _lines(path: Path) -> list[bytes]:

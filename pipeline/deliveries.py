@@ -41,10 +41,7 @@ class Deliveries:
         self.connection.execute("set threads = 2; set preserve_insertion_order = true; set TimeZone = 'UTC'")
         if not lake.is_local:
             self.connection.register_filesystem(lake.files)
-        self.connection.register("scopes_arrow", scopes)
-        self.connection.execute(
-            "create table scopes as select name, max(scope_start_time) as scope_start from scopes_arrow group by name"
-        )
+        self.connection.register("scopes", scopes)
 
     def withdrawn_files(self, added: Iterable[DataFile], replaced: list[Replaced]) -> list[str]:
         """Names of files that hold an older delivery of something, if a replaced file takes back a conversation.
@@ -84,7 +81,10 @@ class Deliveries:
                     order by scope_start desc nulls last, source_file desc, delivery desc
                 ) as place
                 from (from incoming union all from standing)
-                left join scopes on scopes.name = source_file
+                left join (
+                    select name as source_file, max(scope_start_time) as scope_start from scopes
+                    where name in (select source_file from incoming union select source_file from standing) group by name
+                ) using (source_file)
             )
             select account_id, conversation_id, date, source_file, delivery, is_new from ranked where place > 1
             union all select account_id, conversation_id, date, source_file, delivery, false from gone""")

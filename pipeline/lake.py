@@ -87,6 +87,7 @@ class Lake:
         self.is_local = "file" in (self.files.protocol if isinstance(self.files.protocol, tuple) else (self.files.protocol,))
         self.root = self.root.rstrip("/")
         self.uri = self.root if self.is_local else uri.rstrip("/")
+        self._tables: dict[str, DeltaTable] = {}  # to open one reads its whole log, to bring one up to date what is new in it
 
     def path(self, *parts: str) -> str:
         """A path inside the lake, as `self.files` takes it."""
@@ -125,7 +126,12 @@ class Lake:
 
     def _open(self, table: str, version: int | None = None) -> DeltaTable | None:
         try:
-            return DeltaTable(self.table_uri(table), version=version)
+            newest = self._tables.get(table)
+            if newest is None:
+                newest = self._tables[table] = DeltaTable(self.table_uri(table))
+            else:
+                newest.update_incremental()
+            return newest if version in (None, newest.version()) else DeltaTable(self.table_uri(table), version=version)
         except TableNotFoundError:
             return None
         except DeltaError as error:
@@ -222,14 +228,10 @@ def _translated(table_uri: str) -> Iterator[None]:
 
 
 def _data_files(table: DeltaTable) -> list[DataFile]:
-    added = pa.table(table.get_add_actions(flatten=True)).select(["path", "size_bytes", "num_records"]).to_pylist()
-    files = [DataFile(row["path"], _date(row["path"]), row["num_records"] or 0, row["size_bytes"]) for row in added]
-    return sorted(files, key=lambda file: file.path)
-
-
-def _date(path: str) -> str | None:
-    folder = path.rpartition("/")[0]
-    return folder.removeprefix("date=") or None
+    added = pa.table(table.get_add_actions(flatten=True))
+    paths, sizes, rows = (added[name].to_pylist() for name in ("path", "size_bytes", "num_records"))
+    dates = [path.rpartition("/")[0].removeprefix("date=") or None for path in paths]
+    return sorted(map(DataFile, paths, dates, rows, sizes), key=lambda file: file.path)
 
 
 def _dictionary_columns(columns: pa.Schema) -> list[str]:

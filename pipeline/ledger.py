@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Final
 
 import pyarrow as pa
@@ -21,18 +22,24 @@ _MOST_FILES: Final = 24  # so many Parquet files of the ledger are merged into o
 
 
 class Ledger:
-    """Rows of some names as dictionaries, all others as Arrow, so that a load into a full lake costs what it brings."""
+    """Rows of some names as dictionaries; all others are read only if they must be, so that a load costs what it brings."""
 
     def __init__(self, lake: Lake, snapshot: Snapshot, names: Iterable[str]) -> None:
         self.lake = lake
-        self.files = snapshot.files[LEDGER]
-        self.table = read_ledger(lake, snapshot)
+        self.snapshot = snapshot
+        self._scopes = read_ledger(lake, snapshot, ["name", "scope_start_time"])
         self._by_name: dict[str, list[Row]] = defaultdict(list)
-        asked = pc.is_in(self.table["name"], pa.array(list(names), schema.TEXT))
-        for row in self.table.append_column("at", pa.array(range(self.table.num_rows))).filter(asked).to_pylist():
-            self._by_name[row["name"]].append(row)
+        asked = pc.is_in(self._scopes["name"], pa.array(list(names), schema.TEXT))
+        if pc.any(asked).as_py():
+            for row in self.table.append_column("at", pa.array(range(self.table.num_rows))).filter(asked).to_pylist():
+                self._by_name[row["name"]].append(row)
         self.added: list[Row] = []
         self.obsolete: list[Row] = []
+
+    @cached_property
+    def table(self) -> pa.Table:
+        """All rows that the lake has."""
+        return read_ledger(self.lake, self.snapshot)
 
     def known(self, name: str, account_id: str | None) -> frozenset[str]:
         """Digests of the loaded files of that name, of that account where it is known."""
@@ -61,9 +68,7 @@ class Ledger:
 
     def scopes(self) -> pa.Table:
         """Name and scope start of every source file."""
-        columns = {"name": schema.TEXT, "scope_start_time": schema.TIME}
-        added = pa.table({name: pa.array([row[name] for row in self.added], kind) for name, kind in columns.items()})
-        return pa.concat_tables([self.table.select(list(columns)), added])
+        return pa.concat_tables([self._scopes, rows_of(self.added, schema.FILES).select(self._scopes.column_names)])
 
     def landed(self, names: list[str]) -> list[Incoming]:
         """Loaded files, to be read once more from the landing zone."""
@@ -82,11 +87,12 @@ class Ledger:
     def change(self) -> Change:
         """Append the new rows; write the ledger anew if rows of it go or its files have become many."""
         added = rows_of(self.added, schema.FILES)
-        if not self.obsolete and len(self.files) < _MOST_FILES:
+        files = self.snapshot.files[LEDGER]
+        if not self.obsolete and len(files) < _MOST_FILES:
             return Change(add=[self.lake.write(LEDGER, added)])
         gone = pa.array([row["at"] for row in self.obsolete], pa.int64())
         kept = self.table.filter(pc.invert(pc.is_in(pa.array(range(self.table.num_rows), pa.int64()), gone)))
-        return Change(add=[self.lake.write(LEDGER, pa.concat_tables([kept, added]))], remove=list(self.files))
+        return Change(add=[self.lake.write(LEDGER, pa.concat_tables([kept, added]))], remove=list(files))
 
 
 def read_ledger(lake: Lake, snapshot: Snapshot, columns: list[str] | None = None) -> pa.Table:

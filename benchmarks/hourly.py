@@ -1,7 +1,8 @@
 """What an hourly load costs when the lake is full: `python benchmarks/hourly.py`.
 
-A lake of 25,000 source files, more than three years of a small account, is made once. Then the next hours are loaded one by one,
-each into the full lake and into an empty one in turn; the ratio is taken within a round. The table is Markdown, on standard output.
+A lake of 25,000 source files, more than three years of a small account, is made once. Then the next hours are loaded one
+by one, each into the full lake and into an empty one in turn; the ratio is taken within a round. The table is Markdown, on
+standard output.
 """
 
 import argparse

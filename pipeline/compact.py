@@ -131,10 +131,7 @@ def sweep(lake: Lake, snapshot: Snapshot, *, retention_hours: int) -> list[DataF
     """Delete the Parquet files that no finished load has named for so long, and those that a dead run left."""
     deleted = []
     for name in _ORDERS:
-        named = {file.path for file in snapshot.files[name]}
-        unneeded = lake.opened(name).vacuum(retention_hours, dry_run=True, enforce_retention_duration=False, full=True)
-        for path in sorted(set(unneeded) - named):
-            if lake.files.exists(lake.path(name, path)):
-                deleted.append(DataFile(path, None, 0, lake.files.size(lake.path(name, path))))
-                lake.discard(name, deleted[-1:])
+        unneeded = lake.unneeded(name, snapshot, retention_hours=retention_hours)
+        lake.discard(name, unneeded)
+        deleted += unneeded
     return deleted

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -127,12 +128,20 @@ class Killer:
 
 
 def _await_work(process: subprocess.Popen[str], lake: Path) -> float:
-    """Wait until a process has taken the lake's lock, or is done; gives the moment."""
-    lock = lake / ".lock"
-    former = _identity(lock)
-    while _identity(lock) == former and process.poll() is None:
-        time.sleep(0.002)
+    """Wait until a process has opened the lake's lock, or is done; gives the moment. Where no /proc tells, do not wait."""
+    descriptors = Path(f"/proc/{process.pid}/fd")
+    lock = str(lake.resolve() / ".lock")
+    while descriptors.parent.exists() and process.poll() is None and lock not in _targets(descriptors):
+        time.sleep(0.005)
     return time.monotonic()
+
+
+def _targets(descriptors: Path) -> set[str]:
+    found = set()
+    with suppress(OSError):  # a descriptor that is closed meanwhile, or the process is gone
+        for descriptor in descriptors.iterdir():
+            found.add(str(descriptor.readlink()))
+    return found
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -234,12 +234,10 @@ def compact(lake_uri: str | None, retain_hours: int) -> None:
     """
     from pipeline.compact import compact as run_compact  # noqa: PLC0415
     from pipeline.load import writing  # noqa: PLC0415
-    from pipeline.warehouse import publish  # noqa: PLC0415
 
     lake = _existing(lake_uri)
     with writing(lake, _say):
         done = run_compact(lake, retention_hours=retain_hours)
-        publish(lake, lake.snapshot())
     _say(f"{done.merged:,} small files merged into {done.made:,}")
     _say(
         f"{done.deleted:,} files deleted, {done.deleted_bytes / 1e6:,.1f} MB; "

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from pipeline import schema
 from pipeline.lake import LEDGER, Change, DataFile, Lake, Snapshot
+from pipeline.warehouse import publish
 
 RETENTION_HOURS: Final = 24
 """How long a file stays on the disk that the newest load no longer names, for readers that have begun to read it."""
@@ -65,7 +66,8 @@ def merge_as_it_goes(lake: Lake, snapshot: Snapshot, changes: dict[str, Change])
 def compact(lake: Lake, *, retention_hours: int = RETENTION_HOURS, progress: Callable[[str], None] | None = None) -> Compacted:
     """Merge the small files of every partition, in one commit a table, and delete what has been unneeded for so long.
 
-    The caller holds `writing`.
+    The lake's DuckDB file is made anew before anything is deleted: what the former one names may be among it, also where a
+    run that died left it behind the tables. The caller holds `writing`.
     """
     merged = made = 0
     for name in _ORDERS:
@@ -80,7 +82,9 @@ def compact(lake: Lake, *, retention_hours: int = RETENTION_HOURS, progress: Cal
             merged += len(change.remove)
             made += len(change.add)
             lake.commit({name: change}, snapshot)
-    deleted = sweep(lake, lake.snapshot(), retention_hours=retention_hours)
+    snapshot = lake.snapshot()
+    publish(lake, snapshot)
+    deleted = sweep(lake, snapshot, retention_hours=retention_hours)
     return Compacted(merged, made, len(deleted), sum(file.bytes for file in deleted))
 
 
@@ -127,10 +131,7 @@ def sweep(lake: Lake, snapshot: Snapshot, *, retention_hours: int) -> list[DataF
     """Delete the Parquet files that no finished load has named for so long, and those that a dead run left."""
     deleted = []
     for name in _ORDERS:
-        named = {file.path for file in snapshot.files[name]}
-        unneeded = lake.opened(name).vacuum(retention_hours, dry_run=True, enforce_retention_duration=False, full=True)
-        for path in sorted(set(unneeded) - named):
-            if lake.files.exists(lake.path(name, path)):
-                deleted.append(DataFile(path, None, 0, lake.files.size(lake.path(name, path))))
-                lake.discard(name, deleted[-1:])
+        unneeded = lake.unneeded(name, snapshot, retention_hours=retention_hours)
+        lake.discard(name, unneeded)
+        deleted += unneeded
     return deleted

@@ -126,16 +126,15 @@ class Lake:
 
     def _open(self, table: str, version: int | None = None) -> DeltaTable | None:
         try:
-            newest = self._tables.get(table)
-            if newest is None:
-                newest = self._tables[table] = DeltaTable(self.table_uri(table))
-            else:
-                newest.update_incremental()
-            return newest if version in (None, newest.version()) else DeltaTable(self.table_uri(table), version=version)
+            with _legible(self.table_uri(table)):
+                newest = self._tables.get(table)
+                if newest is None:
+                    newest = self._tables[table] = DeltaTable(self.table_uri(table))
+                else:
+                    newest.update_incremental()
+                return newest if version in (None, newest.version()) else DeltaTable(self.table_uri(table), version=version)
         except TableNotFoundError:
             return None
-        except DeltaError as error:
-            raise LakeError(f"{self.table_uri(table)}: its Delta log can't be read ({error}); run lakehouse verify") from error
 
     def opened(self, table: str, version: int | None = None) -> DeltaTable:
         """A table at a version, the newest if none is given; finished or not.
@@ -153,10 +152,18 @@ class Lake:
         ledger = self._open(LEDGER)
         if ledger is None:  # the ledger is made last, so no other table has rows
             return Snapshot({}, {name: [] for name in schema.STORED})
-        pins = json.loads(ledger.history(1)[0].get(_PINS, "{}"))
+        with _legible(self.table_uri(LEDGER)):
+            pins = json.loads(ledger.history(1)[0].get(_PINS, "{}"))
         versions = {name: pins.get(name, 0) for name in schema.STORED} | {LEDGER: ledger.version()}
         tables = {name: self.opened(name, version) for name, version in versions.items() if name != LEDGER}
-        return Snapshot(versions, {name: _data_files(table) for name, table in (tables | {LEDGER: ledger}).items()})
+        return Snapshot(versions, {name: self._data_files(name, table) for name, table in (tables | {LEDGER: ledger}).items()})
+
+    def _data_files(self, name: str, table: DeltaTable) -> list[DataFile]:
+        with _legible(self.table_uri(name)):
+            added = pa.table(table.get_add_actions(flatten=True))
+        paths, sizes, rows = (added[column].to_pylist() for column in ("path", "size_bytes", "num_records"))
+        dates = [path.rpartition("/")[0].removeprefix("date=") or None for path in paths]
+        return sorted(map(DataFile, paths, dates, rows, sizes), key=lambda file: file.path)
 
     def locations(self, table: str, files: Iterable[DataFile]) -> list[str]:
         """Files of a table as DuckDB and Arrow take them."""
@@ -180,6 +187,14 @@ class Lake:
         """Delete files of a table that no commit names, or no longer."""
         for file in files:
             self.files.rm_file(self.path(table, file.path))
+
+    def unneeded(self, table: str, snapshot: Snapshot, *, retention_hours: int) -> list[DataFile]:
+        """Parquet files below a table's folder that no commit has named for so long, nor the snapshot; with path and bytes."""
+        named = {file.path for file in snapshot.files[table]}
+        with _legible(self.table_uri(table)):
+            found = self.opened(table).vacuum(retention_hours, dry_run=True, enforce_retention_duration=False, full=True)
+        present = [path for path in sorted(set(found) - named) if self.files.exists(self.path(table, path))]
+        return [DataFile(path, None, 0, self.files.size(self.path(table, path))) for path in present]
 
     def commit(self, changes: dict[str, Change], snapshot: Snapshot) -> Snapshot:
         """Make the changes of all tables, which were worked out from `snapshot`, visible in one moment.
@@ -218,20 +233,29 @@ class Lake:
 
 
 @contextmanager
+def _legible(table_uri: str) -> Iterator[None]:
+    try:
+        yield
+    except TableNotFoundError:
+        raise
+    except DeltaError as error:
+        raise LakeError(f"{table_uri}: its Delta log can't be read ({_line(error)}); run lakehouse verify") from error
+
+
+@contextmanager
 def _translated(table_uri: str) -> Iterator[None]:
     try:
         yield
     except CommitFailedError as error:
         raise ConflictError(f"{table_uri}: another run has changed the table meanwhile") from error
     except (DeltaError, OSError) as error:
-        raise LakeError(f"{table_uri}: can't be written ({error}); the lake is as it was, run the command again") from error
+        raise LakeError(
+            f"{table_uri}: can't be written ({_line(error)}); the lake is as it was, run the command again"
+        ) from error
 
 
-def _data_files(table: DeltaTable) -> list[DataFile]:
-    added = pa.table(table.get_add_actions(flatten=True))
-    paths, sizes, rows = (added[name].to_pylist() for name in ("path", "size_bytes", "num_records"))
-    dates = [path.rpartition("/")[0].removeprefix("date=") or None for path in paths]
-    return sorted(map(DataFile, paths, dates, rows, sizes), key=lambda file: file.path)
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 def _dictionary_columns(columns: pa.Schema) -> list[str]:

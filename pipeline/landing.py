@@ -94,7 +94,7 @@ def staging(lake: Lake) -> Iterator[tuple[str, BinaryIO]]:
         raise
 
 
-def clear_staging(lake: Lake, in_use: set[str]) -> None:
+def clear_staging(lake: Lake) -> None:
     """Delete what a dead run left half copied, and that of its DuckDB file; where no lock tells who is dead, if it is old."""
     for folder in (lake.path("landing", ".incoming"), lake.root):
         if lake.files.exists(folder):
@@ -102,7 +102,7 @@ def clear_staging(lake: Lake, in_use: set[str]) -> None:
                 path = entry["name"]
                 name = path.rpartition("/")[2]
                 is_litter = folder != lake.root or name.startswith(PUBLISHING)
-                if is_litter and path not in in_use and (lake.is_local or _age(entry) > _LEFT_BEHIND):
+                if is_litter and (lake.is_local or _age(entry) > _LEFT_BEHIND):
                     lake.files.rm(path, recursive=True)
 
 

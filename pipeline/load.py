@@ -1,14 +1,16 @@
 """Source files -> workers -> one commit, with a report whose counts add up."""
 
+import errno
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from multiprocessing import get_context
 
+import duckdb
 import fsspec
 from filelock import FileLock, Timeout
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random
@@ -30,6 +32,9 @@ _UNIT_BYTES = 4 << 20  # of compressed source files that a worker takes at a tim
 _ALONE_BYTES = 1 << 20  # less than that to load is not worth the start of other processes
 _ATTEMPTS = 10  # to commit, where no lock keeps other writers away
 _LOADS_A_SWEEP = 24
+_REMEDIES = dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "make room") | dict.fromkeys(
+    (errno.EACCES, errno.EPERM, errno.EROFS), "give this user the right to it"
+)
 
 
 @dataclass
@@ -95,10 +100,20 @@ def _is_source(name: str) -> bool:
 
 @contextmanager
 def writing(lake: Lake, on_wait: Callable[[str], None] | None = None) -> Iterator[None]:
-    """Hold the lake for writing; a second writer waits for the first, readers never do."""
-    if not lake.is_local:
+    """Hold the lake for writing; a second writer waits for the first, readers never do.
+
+    What a run that died left half done is deleted first, so that it takes no room from what comes.
+
+    Raises:
+        LakeError: the block, or the lock, met a disk that is full, read-only or broken, or a lack of rights or memory.
+    """
+    with _in_one_sentence(lake), _locked(lake, on_wait) if lake.is_local else nullcontext():
+        clear_staging(lake)
         yield
-        return
+
+
+@contextmanager
+def _locked(lake: Lake, on_wait: Callable[[str], None] | None) -> Iterator[None]:
     lake.files.makedirs(lake.root, exist_ok=True)
     lock = FileLock(lake.lock_path)
     try:
@@ -111,6 +126,22 @@ def writing(lake: Lake, on_wait: Callable[[str], None] | None = None) -> Iterato
         yield
     finally:
         lock.release()
+
+
+@contextmanager
+def _in_one_sentence(lake: Lake) -> Iterator[None]:
+    """Say of what the system refuses where it did, what now holds and what to do."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except (OSError, duckdb.IOException, duckdb.OutOfMemoryException, MemoryError) as error:
+        where = getattr(error, "filename", None) or lake.uri
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split()) or "out of memory"
+        remedy = _REMEDIES.get(getattr(error, "errno", None) or 0, "see to it")
+        raise LakeError(
+            f"{where}: {reason}; all finished loads are as they were: {remedy} and run the command again"
+        ) from error
 
 
 def load(
@@ -129,7 +160,6 @@ def load(
     """
     lake.create()
     done = Report() if report is None else report
-    clear_staging(lake, {item.staged.path for item in incoming if item.staged})
     snapshot = None
     for wave in _waves(incoming):
         snapshot = _load_wave(lake, wave, done, workers=workers or os.cpu_count() or 1, progress=progress, now=now)

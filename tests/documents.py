@@ -11,6 +11,7 @@ from pipeline.decode import Document, Splitter, texts
 VENDOR_EXAMPLE = Path(__file__).parent / "data" / "vendor_example.json"
 TAG = "com.liveperson.dataaccess."
 START = 1_469_469_281_856  # 2016-07-25T17:54:41.856Z
+DAY_MS = 86_400_000
 NAME = "Engagement.1469469600000.1469473200000.part-00000-0.gz"
 
 

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
 from pipeline.lake import Lake
 from pipeline.load import Report, find_files, incoming_from, load, writing
 from pipeline.schema import TABLES
@@ -24,10 +26,15 @@ def ask(lake: Lake, query: str) -> list[tuple[Any, ...]]:
 def everything(lake: Lake) -> dict[str, list[str]]:
     """All rows of all tables as sorted text, but for the times at which files came in and were loaded."""
     with connect(lake) as connection:
-        return {
-            name: sorted(map(str, connection.sql(f"select {_timeless(name)} from {name}").to_arrow_table().to_pylist()))
-            for name in TABLES
-        }
+        return all_rows(connection)
+
+
+def all_rows(connection: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
+    """What `everything` tells, by a connection to the lake's DuckDB file."""
+    return {
+        name: sorted(map(str, connection.sql(f"select {_timeless(name)} from {name}").to_arrow_table().to_pylist()))
+        for name in TABLES
+    }
 
 
 def _timeless(table: str) -> str:

@@ -16,9 +16,8 @@ import pipeline.load as load_module
 from pipeline import schema
 from pipeline.compact import compact, sweep
 from pipeline.errors import ConflictError
-from pipeline.lake import LEDGER, Change, Lake
+from pipeline.lake import LEDGER, Change, DataFile, Lake
 from pipeline.load import load, writing
-from pipeline.warehouse import publish
 
 DAY_MS = 86_400_000
 START = 1_469_469_600_000  # 2016-07-25T18:00Z
@@ -69,7 +68,6 @@ def test_compact_leaves_a_file_a_partition_and_every_row(lake: Lake, tmp_path: P
     before = everything(lake)
     with writing(lake):
         done = compact(lake)
-        publish(lake, lake.snapshot())
     assert everything(lake) == before
     assert done.merged > done.made
     for table in ("conversations", "messages"):
@@ -89,7 +87,6 @@ def test_readers_of_an_older_copy_go_on_until_its_files_are_past_retention(lake:
     with duckdb.connect(str(Path(lake.root, "lakehouse.duckdb")), read_only=True) as reader:
         with writing(lake):
             compact(lake)
-            publish(lake, lake.snapshot())
         assert reader.execute("select count(*) from messages").fetchall() == [(3,)]
         assert not litter.exists()
         assert on_disk(lake, "messages") > named(lake, "messages")
@@ -158,3 +155,19 @@ def test_a_load_that_another_one_overtakes_works_its_change_out_anew(
     ]
     assert ask(lake, "select text from messages where conversation_id = 'both'") == [("1",)]
     assert ask(lake, "select name, status from files order by all") == [(name_at(0), "loaded"), (name_at(1), "loaded")]
+
+
+def test_what_the_duckdb_file_names_is_never_deleted(lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the moment of deletion, even at once, the lake's DuckDB file already shows the merged files."""
+    for hour in range(3):
+        take_hour(lake, tmp_path, hour)
+    before = everything(lake)
+
+    def dies(*_: Any, **__: Any) -> list[DataFile]:
+        sweep(lake, lake.snapshot(), retention_hours=0)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(compact_module, "sweep", dies)
+    with pytest.raises(KeyboardInterrupt), writing(lake):
+        compact(lake, retention_hours=0)
+    assert everything(lake) == before

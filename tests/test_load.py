@@ -264,3 +264,13 @@ def test_json_null_and_text_of_any_kind_arrive(lake: Lake, tmp_path: Path) -> No
     contents = gzip.compress(json.dumps(document(conversation(messages=[message(text) for text in texts]))).encode())
     take(lake, put(tmp_path, contents))
     assert [row[0] for row in ask(lake, "select text from messages order by position")] == texts
+
+
+def test_what_a_dead_run_left_is_gone_before_anything_comes_in(lake: Lake, tmp_path: Path) -> None:
+    """Whoever writes next deletes half copied files and half made DuckDB files, so that they take no room from what comes."""
+    take(lake, put(tmp_path, gz(document(conversation()))))
+    before = {path for path in Path(lake.root).rglob("*") if path.is_file()}
+    put(Path(lake.root, "landing", ".incoming"), b"half", "half a file")
+    put(Path(lake.root, ".publish-dead"), b"half", "lakehouse.duckdb")
+    with writing(lake):
+        assert {path for path in Path(lake.root).rglob("*") if path.is_file()} == before

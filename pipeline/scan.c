@@ -281,7 +281,7 @@ static inline const uint8_t *copy_run(scanner *s, const uint8_t *p, const uint8_
 #endif
     const uint8_t *stop = plain_run(p, end, &high);
     if ((high && !utf8(start, stop)) || !room_for_bytes(s, c, stop - p)) return NULL;
-    memcpy(c->bytes + c->size, p, (size_t)(stop - p));
+    if (stop > p) memcpy(c->bytes + c->size, p, (size_t)(stop - p)); /* nothing may have no memory */
     c->size += stop - p;
     return stop;
 }

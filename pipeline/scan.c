@@ -144,7 +144,7 @@ static inline void put_number(column *c, int64_t row, int64_t value) {
 
 static int put_text(scanner *s, column *c, int64_t row, const uint8_t *text, int64_t length) {
     if (!room_for_bytes(s, c, length)) return 0;
-    memcpy(c->bytes + c->size, text, (size_t)length);
+    if (length) memcpy(c->bytes + c->size, text, (size_t)length); /* an empty text may have no memory */
     c->size += length;
     set_bit(c->valid, row, 1);
     c->offsets[row + 1] = (int32_t)c->size;
@@ -281,7 +281,7 @@ static inline const uint8_t *copy_run(scanner *s, const uint8_t *p, const uint8_
 #endif
     const uint8_t *stop = plain_run(p, end, &high);
     if ((high && !utf8(start, stop)) || !room_for_bytes(s, c, stop - p)) return NULL;
-    memcpy(c->bytes + c->size, p, (size_t)(stop - p));
+    if (stop > p) memcpy(c->bytes + c->size, p, (size_t)(stop - p)); /* nothing may have no memory */
     c->size += stop - p;
     return stop;
 }

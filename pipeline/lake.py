@@ -72,6 +72,8 @@ class Snapshot:
 
     versions: dict[str, int]
     files: dict[str, list[DataFile]]
+    tables: dict[str, DeltaTable] = field(default_factory=dict, repr=False, compare=False)
+    """As they were opened, at their newest versions: a commit brings them up to date, which costs less than to open them."""
 
     def after(self, table: str, change: Change) -> list[DataFile]:
         """The files that a table will have."""
@@ -87,7 +89,6 @@ class Lake:
         self.is_local = "file" in (self.files.protocol if isinstance(self.files.protocol, tuple) else (self.files.protocol,))
         self.root = self.root.rstrip("/")
         self.uri = self.root if self.is_local else uri.rstrip("/")
-        self._tables: dict[str, DeltaTable] = {}  # to open one reads its whole log, to bring one up to date what is new in it
 
     def path(self, *parts: str) -> str:
         """A path inside the lake, as `self.files` takes it."""
@@ -127,12 +128,7 @@ class Lake:
     def _open(self, table: str, version: int | None = None) -> DeltaTable | None:
         try:
             with _legible(self.table_uri(table)):
-                newest = self._tables.get(table)
-                if newest is None:
-                    newest = self._tables[table] = DeltaTable(self.table_uri(table))
-                else:
-                    newest.update_incremental()
-                return newest if version in (None, newest.version()) else DeltaTable(self.table_uri(table), version=version)
+                return DeltaTable(self.table_uri(table), version=version)
         except TableNotFoundError:
             return None
 
@@ -155,8 +151,12 @@ class Lake:
         with _legible(self.table_uri(LEDGER)):
             pins = json.loads(ledger.history(1)[0].get(_PINS, "{}"))
         versions = {name: pins.get(name, 0) for name in schema.STORED} | {LEDGER: ledger.version()}
-        tables = {name: self.opened(name, version) for name, version in versions.items() if name != LEDGER}
-        return Snapshot(versions, {name: self._data_files(name, table) for name, table in (tables | {LEDGER: ledger}).items()})
+        tables = {name: ledger if name == LEDGER else self.opened(name) for name in schema.STORED}
+        files = {}
+        for name, table in tables.items():
+            is_pinned = table.version() == versions[name]
+            files[name] = self._data_files(name, table if is_pinned else self.opened(name, versions[name]))
+        return Snapshot(versions, files, tables)
 
     def _data_files(self, name: str, table: DeltaTable) -> list[DataFile]:
         with _legible(self.table_uri(name)):
@@ -205,18 +205,19 @@ class Lake:
         versions = dict(snapshot.versions)
         for name, change in changes.items():
             if name != LEDGER and change:
-                versions[name] = self._commit_table(name, change, versions[name], {})
+                versions[name] = self._commit_table(name, change, snapshot, {})
         pins = {name: version for name, version in versions.items() if name != LEDGER}
         change = changes.setdefault(LEDGER, Change())
-        versions[LEDGER] = self._commit_table(LEDGER, change, versions[LEDGER], {_PINS: json.dumps(pins)})
+        versions[LEDGER] = self._commit_table(LEDGER, change, snapshot, {_PINS: json.dumps(pins)})
         for name, change in changes.items():
             self.discard(name, change.discard)
-        return Snapshot(versions, {name: snapshot.after(name, changes.get(name, Change())) for name in schema.STORED})
+        files = {name: snapshot.after(name, changes.get(name, Change())) for name in schema.STORED}
+        return Snapshot(versions, files, snapshot.tables)
 
-    def _commit_table(self, name: str, change: Change, pinned: int, metadata: dict[str, str]) -> int:
-        declared = schema.STORED[name]
+    def _commit_table(self, name: str, change: Change, snapshot: Snapshot, metadata: dict[str, str]) -> int:
+        declared, table, pinned = schema.STORED[name], snapshot.tables[name], snapshot.versions[name]
         with _translated(self.table_uri(name)):
-            table = self.opened(name)
+            table.update_incremental()
             if table.version() > pinned:
                 if name == LEDGER:
                     raise ConflictError(f"{self.uri}: another run has changed the lake meanwhile")

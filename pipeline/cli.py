@@ -218,6 +218,27 @@ def check(lake_uri: str | None) -> None:
 
 
 @main.command()
+@click.option("--read-data", is_flag=True, help="Decode every value of every Parquet file, too.")
+@_command
+def verify(lake_uri: str | None, *, read_data: bool) -> None:
+    """Check landed files, tables, ledger and DuckDB file against each other; changes nothing.
+
+    Example: lakehouse verify --read-data
+    """
+    from pipeline.progress import Stages  # noqa: PLC0415
+    from pipeline.verify import verify as run_verify  # noqa: PLC0415
+
+    with Stages() as stages:
+        done = run_verify(_lake(lake_uri), read_data=read_data, progress=stages.tell)
+    for finding in done.findings:
+        click.echo(finding)
+    looked = f"{done.landed_files:,} landed files, {done.parquet_files:,} Parquet files, {done.rows:,} rows"
+    _say(f"{looked}: {f'{len(done.findings):,} findings' if done.findings else 'all as they should be'}")
+    if done.findings:
+        raise SystemExit(SET_ASIDE)
+
+
+@main.command()
 @click.option(
     "--retain-hours",
     type=click.IntRange(0),

@@ -14,6 +14,7 @@ import duckdb
 import pyarrow.parquet as pq
 
 from pipeline import schema
+from pipeline.deliveries import KEY
 from pipeline.lake import LEDGER, Change, DataFile, Lake, Snapshot
 from pipeline.warehouse import publish
 
@@ -74,7 +75,9 @@ def compact(lake: Lake, *, retention_hours: int = RETENTION_HOURS, progress: Cal
         snapshot = lake.snapshot()
         change = Change()
         for day, files in _partitions(snapshot.files[name]).items():
-            if len(files) > 1:
+            if name == schema.INDEX.name and files:
+                _index_anew(lake, snapshot, change)
+            elif len(files) > 1:
                 _merge(lake, name, day, files, change)
                 if progress:
                     progress(f"{name} {day or ''}: {len(files)} files merged")
@@ -97,6 +100,34 @@ def _partitions(files: Iterable[DataFile]) -> dict[str | None, list[DataFile]]:
             found[file.date].append(file)
             held[file.date] += file.bytes
     return found
+
+
+def _index_anew(lake: Lake, snapshot: Snapshot, change: Change) -> None:
+    """Make the index of what the tables hold, unless it is that: without what was withdrawn, with what it may have lost."""
+    conversations = lake.locations("conversations", snapshot.files["conversations"])
+    index = lake.locations(schema.INDEX.name, snapshot.files[schema.INDEX.name])
+    with duckdb.connect(config={"threads": 2, "memory_limit": "300MB"}) as connection:
+        if not lake.is_local:
+            connection.register_filesystem(lake.files)
+        hive = "hive_partitioning = true, hive_types = {'date': date}"
+        source = (
+            f"(select distinct {KEY}, date from read_parquet($conversations, {hive}))"
+            if conversations
+            else "(select 0 as key, null::date as date where false)"
+        )
+        rows = connection.sql(
+            f"from {source} order by key", params={"conversations": conversations} if conversations else {}
+        ).to_arrow_table()
+        rows = rows.cast(schema.INDEX.file_schema)
+        connection.register("made", rows)
+        other = connection.execute(
+            "select count(*) from (from read_parquet($index) except from made)", {"index": index}
+        ).fetchall()[0][0]
+    if len(index) == 1 and not other and rows.num_rows == snapshot.files[schema.INDEX.name][0].rows:
+        return
+    change.remove += snapshot.files[schema.INDEX.name]
+    if rows.num_rows:
+        change.add.append(lake.write(schema.INDEX.name, rows))
 
 
 def _merge(lake: Lake, table: str, day: str | None, files: list[DataFile], change: Change) -> None:

@@ -18,7 +18,8 @@ DELIVERED = ("conversations", "messages", "transfers")
 """The tables whose rows belong to a delivery."""
 
 _IS_REPLACED = "name = source_file and (whatever or replaced.account_id is not distinct from t.account_id)"
-_KEY = "(md5_number_lower(conversation_id) >> 1)::bigint as key"
+KEY = "(md5_number_lower(conversation_id) >> 1)::bigint as key"
+"""A conversation's key in the index, in DuckDB's SQL."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,7 @@ class Deliveries:
             return standing
         query = f"""
             select distinct date::varchar from read_parquet($files)
-            where key in (select {_KEY} from incoming)"""
+            where key in (select {KEY} from incoming)"""
         locations = {"files": self._locations(schema.INDEX.name, index)}
         dates = {date for (date,) in self.connection.execute(query, locations).fetchall()}
         return [file for file in standing if file.date in dates]
@@ -141,7 +142,7 @@ class Deliveries:
         """Add to the index what it does not have yet."""
         known = self._locations(schema.INDEX.name, self.snapshot.files[schema.INDEX.name])
         former = "anti join read_parquet($files) as known using (key, date)" if known else ""
-        query = f"from (select distinct {_KEY}, date from incoming) as new {former} order by key"
+        query = f"from (select distinct {KEY}, date from incoming) as new {former} order by key"
         rows = self._arrow(schema.INDEX.name, query, {"files": known} if known else {})
         if rows.num_rows:
             change.add.append(self.lake.write(schema.INDEX.name, rows))

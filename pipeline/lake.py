@@ -30,6 +30,7 @@ from pipeline.errors import ConflictError, LakeError
 
 LEDGER: Final = "files"
 _PINS: Final = "lakehouse.pins"
+_ROWS: Final = "lakehouse.rows"
 _CONFIGURATION: Final = {"delta.dataSkippingNumIndexedCols": "0"}  # statistics would keep erased values in the log
 _PLAIN_TEXT_COLUMNS: Final = ("conversation_id", "text", "message_id", "raw", "sha256")  # too various for a dictionary
 
@@ -72,6 +73,8 @@ class Snapshot:
 
     versions: dict[str, int]
     files: dict[str, list[DataFile]]
+    rows: dict[str, int] = field(default_factory=dict)
+    """How many rows each table had when its commit was made, as the ledger's commit says."""
     tables: dict[str, DeltaTable] = field(default_factory=dict, repr=False, compare=False)
     """As they were opened, at their newest versions: a commit brings them up to date, which costs less than to open them."""
 
@@ -149,14 +152,21 @@ class Lake:
         if ledger is None:  # the ledger is made last, so no other table has rows
             return Snapshot({}, {name: [] for name in schema.STORED})
         with _legible(self.table_uri(LEDGER)):
-            pins = json.loads(ledger.history(1)[0].get(_PINS, "{}"))
+            history = ledger.history(1) if ledger.version() else [{_PINS: "{}", _ROWS: "{}"}]  # created, nothing loaded yet
+        newest = history[0] if history else {}
+        if _PINS not in newest or _ROWS not in newest:
+            raise LakeError(
+                f"{self.table_uri(LEDGER)}: version {ledger.version()} was not written by a load, or is damaged; the finished "
+                "loads before it are in lakehouse.duckdb; run lakehouse verify"
+            )
+        pins, rows = json.loads(newest[_PINS]), json.loads(newest[_ROWS])
         versions = {name: pins.get(name, 0) for name in schema.STORED} | {LEDGER: ledger.version()}
         tables = {name: ledger if name == LEDGER else self.opened(name) for name in schema.STORED}
         files = {}
         for name, table in tables.items():
             is_pinned = table.version() == versions[name]
             files[name] = self._data_files(name, table if is_pinned else self.opened(name, versions[name]))
-        return Snapshot(versions, files, tables)
+        return Snapshot(versions, files, rows, tables)
 
     def _data_files(self, name: str, table: DeltaTable) -> list[DataFile]:
         with _legible(self.table_uri(name)):
@@ -208,11 +218,13 @@ class Lake:
                 versions[name] = self._commit_table(name, change, snapshot, {})
         pins = {name: version for name, version in versions.items() if name != LEDGER}
         change = changes.setdefault(LEDGER, Change())
-        versions[LEDGER] = self._commit_table(LEDGER, change, snapshot, {_PINS: json.dumps(pins)})
+        files = {name: snapshot.after(name, changes.get(name, Change())) for name in schema.STORED}
+        rows = {name: sum(file.rows for file in listed) for name, listed in files.items()}
+        metadata = {_PINS: json.dumps(pins), _ROWS: json.dumps(rows)}
+        versions[LEDGER] = self._commit_table(LEDGER, change, snapshot, metadata)
         for name, change in changes.items():
             self.discard(name, change.discard)
-        files = {name: snapshot.after(name, changes.get(name, Change())) for name in schema.STORED}
-        return Snapshot(versions, files, snapshot.tables)
+        return Snapshot(versions, files, rows, snapshot.tables)
 
     def _commit_table(self, name: str, change: Change, snapshot: Snapshot, metadata: dict[str, str]) -> int:
         declared, table, pinned = schema.STORED[name], snapshot.tables[name], snapshot.versions[name]

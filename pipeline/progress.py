@@ -38,6 +38,28 @@ class _Bars:
         self._bars.stop()
 
 
+class Stages:
+    """What is being looked at, on standard error while it lasts; nothing where that is no terminal."""
+
+    def __init__(self) -> None:
+        console = Console(stderr=True)
+        self._status = console.status("") if console.is_terminal else None
+
+    def __enter__(self) -> Self:
+        if self._status:
+            self._status.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._status:
+            self._status.stop()
+
+    def tell(self, stage: str) -> None:
+        """Go on to the next stage."""
+        if self._status:
+            self._status.update(stage)
+
+
 class LoadProgress(_Bars):
     """A bar of files loaded, with the rows so far."""
 

@@ -4,6 +4,7 @@ It holds no rows of the lake, but views over the Parquet files of the pinned sna
 its place and moved there whole, so nobody ever waits for it, and a reader of the former one goes on reading that.
 """
 
+import re
 import tempfile
 from collections import defaultdict
 from pathlib import Path
@@ -18,6 +19,7 @@ from pipeline.landing import PUBLISHING
 from pipeline.views import create_views, ordered_views
 
 FILE_NAME: Final = "lakehouse.duckdb"
+_LOCATION: Final = re.compile(r"'([^']*\.parquet)'")
 _STORAGE_VERSION: Final = "v1.2.0"  # clients from 1.4 on open it; the default of DuckDB 2.0 they refuse
 _SQL_TYPES: Final = {
     schema.TEXT: "VARCHAR",
@@ -116,6 +118,13 @@ def connect(lake: Lake) -> duckdb.DuckDBPyConnection:
         connection = duckdb.connect(str(path), read_only=True)
     connection.execute("set TimeZone = 'UTC'")
     return connection
+
+
+def named_files(lake: Lake) -> dict[str, set[str]]:
+    """The Parquet files that each table's view in the lake's DuckDB file names."""
+    with connect(lake) as connection:
+        views = dict(connection.execute("select view_name, sql from duckdb_views() where not internal").fetchall())
+    return {name: set(_LOCATION.findall(views.get(name, ""))) for name in schema.TABLES}
 
 
 def _is_at_home(connection: duckdb.DuckDBPyConnection, lake: Lake) -> bool:

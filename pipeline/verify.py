@@ -1,0 +1,282 @@
+"""Everything that a lake keeps, checked against everything else that it keeps; nothing is changed, and no writer is disturbed.
+
+A finding is one line: where, what is wrong, what to do. What a dead run left is none: the next run takes it back by itself.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline import schema
+from pipeline.deliveries import KEY
+from pipeline.errors import LakeError
+from pipeline.lake import LEDGER, DataFile, Lake, Snapshot
+from pipeline.landing import digest, landed_path
+from pipeline.ledger import read_ledger
+from pipeline.warehouse import named_files
+
+_THREADS: Final = 4
+_REFETCH: Final = "fetch it again: lakehouse sync within 30 days of its hour, else lakehouse load from a backup"
+_RESTORE: Final = "restore the lake from a backup, or load the files in landing/ into a new lake"
+_LOG_NAME: Final = re.compile(r"(\d{20})(\.checkpoint.*)?\.(json|parquet)")
+
+
+@dataclass
+class Verified:
+    """What was looked at, and what is wrong."""
+
+    landed_files: int = 0
+    parquet_files: int = 0
+    rows: int = 0
+    findings: list[str] = field(default_factory=list)
+
+    def find(self, where: str, what: str, remedy: str) -> None:
+        """Add a finding."""
+        self.findings.append(f"{where}: {what}; {remedy}")
+
+
+def verify(lake: Lake, *, read_data: bool = False, progress: Callable[[str], None] | None = None) -> Verified:
+    """Check logs, Parquet files, landed files, counts, index and DuckDB file of the newest finished load.
+
+    `read_data` decodes every value of every Parquet file; without it their sizes, footers and row counts are checked.
+
+    Raises:
+        LakeError: nothing was ever loaded here.
+    """
+    if not lake.files.exists(lake.path(LEDGER)):
+        raise LakeError(f"{lake.uri}: there is no lake; load something first, with lakehouse demo, sync or load")
+    done = Verified()
+    tell = progress or (lambda _: None)
+    tell("logs")
+    _check_logs(lake, done)
+    try:
+        snapshot = lake.snapshot()
+    except LakeError as error:
+        if not done.findings:
+            done.find(lake.uri, str(error), _RESTORE)
+        return done
+    ledger = read_ledger(lake, snapshot) if not done.findings else None
+    tell("Parquet files")
+    readable = _check_parquet_files(lake, snapshot, done, read_data=read_data)
+    if ledger is None or not readable:
+        return done
+    tell("landed files")
+    _check_landing(lake, ledger, done)
+    tell("counts")
+    _check_rows(lake, snapshot, ledger, done)
+    _check_duckdb_file(lake, snapshot, done)
+    return done
+
+
+def _check_logs(lake: Lake, done: Verified) -> None:
+    """Commits that hold nothing, and versions that are missing: Delta readers take both without a word."""
+    for name in schema.STORED:
+        folder = lake.path(name, "_delta_log")
+        entries = lake.files.ls(folder, detail=True) if lake.files.exists(folder) else []
+        commits, checkpoints = {}, set()
+        for entry in entries:
+            found = _LOG_NAME.fullmatch(entry["name"].rpartition("/")[2])
+            if found and found[2]:
+                checkpoints.add(int(found[1]))
+            elif found:
+                commits[int(found[1])] = entry
+        where = lake.table_uri(name)
+        if not commits:
+            done.find(where, "the table is gone" if not entries else "its log has no commit", _RESTORE)
+            continue
+        for version, entry in sorted(commits.items()):
+            if not entry["size"]:
+                done.find(entry["name"], f"version {version} of the log is empty, as a broken disk leaves it", _RESTORE)
+        first = max(checkpoints, default=-1) + 1
+        missing = sorted(set(range(first, max(commits))) - commits.keys())
+        if missing:
+            done.find(where, f"its log lacks version {missing[0]} ({len(missing)} in all)", _RESTORE)
+
+
+def _check_parquet_files(lake: Lake, snapshot: Snapshot, done: Verified, *, read_data: bool) -> bool:
+    """Whether every file that the snapshot names is there as the log says, and all of them together have all rows."""
+    named = [(table, file) for table, files in snapshot.files.items() for file in files]
+    before = len(done.findings)
+    with ThreadPoolExecutor(_THREADS) as pool:
+        for (table, file), found in zip(
+            named, pool.map(lambda one: _problem(lake, *one, read_data=read_data), named), strict=True
+        ):
+            if found:
+                done.find(f"{lake.table_uri(table)}/{file.path}", f"the Parquet file {found}", _RESTORE)
+    done.parquet_files = len(named)
+    for table, files in snapshot.files.items():
+        rows = sum(file.rows for file in files)
+        done.rows += rows
+        if rows != snapshot.rows.get(table, rows):
+            done.find(lake.table_uri(table), f"has {rows} rows, the ledger says {snapshot.rows[table]}", _RESTORE)
+    return len(done.findings) == before
+
+
+def _problem(lake: Lake, table: str, file: DataFile, *, read_data: bool) -> str | None:
+    """What is wrong with a Parquet file."""
+    path = lake.path(table, file.path)
+    try:
+        size = lake.files.size(path)
+        if size != file.bytes:
+            return f"has {size} bytes, its log says {file.bytes}"
+        with lake.files.open(path, "rb") as stored:
+            parquet = pq.ParquetFile(stored)
+            if parquet.metadata.num_rows != file.rows:
+                return f"has {parquet.metadata.num_rows} rows, its log says {file.rows}"
+            for batch in parquet.iter_batches() if read_data else ():
+                batch.validate(full=True)
+    except FileNotFoundError:
+        return "is gone"
+    except (OSError, pa.ArrowException) as error:
+        return f"can't be read ({' '.join(str(error).split())})"
+    return None
+
+
+def _check_landing(lake: Lake, ledger: pa.Table, done: Verified) -> None:
+    """Every loaded file lies in the landing zone as it was served, and nothing lies there that was never loaded."""
+    rows = [row for row in ledger.to_pylist() if row["status"] == "loaded"]
+    expected = {landed_path(lake, row["name"], row["sha256"]): row.get("landed_sha256") or row["sha256"] for row in rows}
+    with ThreadPoolExecutor(_THREADS) as pool:
+        for path, found in zip(expected, pool.map(lambda path: _digest(lake, path), expected), strict=True):
+            if found is None:
+                done.find(path, "the landed file is gone", _REFETCH)
+            elif found != expected[path]:
+                done.find(path, "the landed file is not what was served: its digest differs from the ledger's", _REFETCH)
+    done.landed_files = len(expected)
+    names = set(ledger["name"].to_pylist())
+    for path in _landed(lake):
+        if path not in expected and path.rpartition("/")[2] not in names:
+            done.find(path, "is in the landing zone, but in no table", f"load it: lakehouse load {path}")
+
+
+def _digest(lake: Lake, path: str) -> str | None:
+    try:
+        return digest(lake, path).sha256
+    except FileNotFoundError:
+        return None
+
+
+def _landed(lake: Lake) -> Iterator[str]:
+    root = lake.path("landing")
+    for path in lake.files.find(root) if lake.files.exists(root) else []:
+        if "/.incoming/" not in path:
+            yield path
+
+
+_UNKNOWN: Final = """
+    select source_file, count(*) as rows from (
+        select source_file from conversations union all select source_file from messages
+        union all select source_file from transfers union all select source_file from rejects
+    ) where source_file not in (select name from ledger where status = 'loaded') group by all"""
+_COUNTS: Final = """
+    with kept as (
+        select source_file, count(*) filter (of = 'c') as conversations, count(*) filter (of = 'm') as messages,
+            count(*) filter (of = 't') as transfers, count(*) filter (of = 'r') as rejects
+        from (
+            select source_file, 'c' as of from conversations union all select source_file, 'm' from messages
+            union all select source_file, 't' from transfers union all select source_file, 'r' from rejects
+        ) group by source_file
+    ), brought as (
+        select name as source_file, sum(conversations) as conversations, sum(messages) as messages,
+            sum(transfers) as transfers, sum(rejects) as rejects
+        from ledger where status = 'loaded' group by name
+    )
+    select
+        source_file,
+        coalesce(kept.conversations, 0), brought.conversations, coalesce(kept.messages, 0), brought.messages,
+        coalesce(kept.transfers, 0), brought.transfers, coalesce(kept.rejects, 0), brought.rejects
+    from brought left join kept using (source_file)
+    where coalesce(kept.rejects, 0) <> brought.rejects
+        or coalesce(kept.conversations, 0) > brought.conversations
+        or coalesce(kept.messages, 0) > brought.messages
+        or coalesce(kept.transfers, 0) > brought.transfers
+        or coalesce(kept.conversations, 0) = brought.conversations
+            and (coalesce(kept.messages, 0), coalesce(kept.transfers, 0)) <> (brought.messages, brought.transfers)
+    order by source_file"""
+_STRAY: Final = """
+    select count(*) from {table} as line anti join conversations as whole
+    on line.account_id is not distinct from whole.account_id and line.conversation_id = whole.conversation_id
+        and line.source_file = whole.source_file and line.delivery = whole.delivery and line.date = whole.date"""
+_ROWS: Final = {
+    "conversations": (
+        (
+            "select count(*) from (select 1 from conversations group by account_id, conversation_id having count(*) > 1)",
+            "conversations are there more than once",
+        ),
+        (
+            "select count(*) from conversations where date <> (conversation_start_time at time zone 'UTC')::date",
+            "rows are in the partition of another day than that of their start",
+        ),
+    ),
+    "messages": ((_STRAY.format(table="messages"), "rows belong to no conversation"),),
+    "transfers": ((_STRAY.format(table="transfers"), "rows belong to no conversation"),),
+    schema.INDEX.name: (
+        (
+            f"select count(*) from (select {KEY}, date from conversations) anti join conversation_dates using (key, date)",
+            "conversations are not in it, so that another delivery of them would be taken for a new one",
+        ),
+    ),
+}
+
+
+def _check_rows(lake: Lake, snapshot: Snapshot, ledger: pa.Table, done: Verified) -> None:
+    """The ledger's counts against the tables, and the tables against each other."""
+    with duckdb.connect(config={"threads": 2}) as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        if not lake.is_local:
+            connection.register_filesystem(lake.files)
+        connection.register("ledger", ledger)
+        for name, table in schema.STORED.items():
+            connection.execute(f"create temp view {name} as {_select(table, lake.locations(name, snapshot.files[name]))}")
+        for source_file, rows in connection.execute(_UNKNOWN).fetchall():
+            done.find(
+                f"{lake.uri}: {source_file}", f"{rows} rows are of a file that the ledger does not know as loaded", _RESTORE
+            )
+        for source_file, *counts in connection.execute(_COUNTS).fetchall():
+            kinds = ("conversations", "messages", "transfers", "rejects")
+            told = ", ".join(f"{counts[2 * place]} of {counts[2 * place + 1]} {kind}" for place, kind in enumerate(kinds))
+            done.find(f"{lake.uri}: {source_file}", f"the tables hold {told} that the ledger counted", _RESTORE)
+        for name, queries in _ROWS.items():
+            for query, what in queries:
+                count = connection.execute(query).fetchall()[0][0]
+                if count:
+                    remedy = "run lakehouse compact, which makes it anew" if name == schema.INDEX.name else _RESTORE
+                    done.find(lake.table_uri(name), f"{count} {what}", remedy)
+
+
+def _select(table: schema.Table, locations: Iterable[str]) -> str:
+    files = ", ".join("'" + location.replace("'", "''") + "'" for location in locations)
+    hive = "hive_partitioning = true, hive_types = {'date': date}" if table.partitioned else "hive_partitioning = false"
+    return f"from read_parquet([{files}], {hive})" if files else f"from {_empty(table)}"
+
+
+def _empty(table: schema.Table) -> str:
+    columns = ", ".join(f"null::{_EMPTY_TYPES.get(column.name, 'varchar')} as {column.name}" for column in table.columns)
+    return f"(select {columns} where false)"
+
+
+_EMPTY_TYPES: Final = defaultdict(
+    lambda: "varchar",
+    {"date": "date", "key": "bigint", "delivery": "integer", "conversation_start_time": "timestamptz"},
+)
+
+
+def _check_duckdb_file(lake: Lake, snapshot: Snapshot, done: Verified) -> None:
+    """It names the Parquet files of the newest finished load."""
+    remedy = "run lakehouse compact, or wait for the next load: both make it anew"
+    try:
+        named: dict[str, set[Any]] = named_files(lake)
+    except (LakeError, OSError, duckdb.Error) as error:
+        done.find(lake.path("lakehouse.duckdb"), f"can't be read ({' '.join(str(error).split())})", remedy)
+        return
+    for table in schema.TABLES:
+        if named[table] != set(lake.locations(table, snapshot.files[table])):
+            done.find(lake.path("lakehouse.duckdb"), f"its view {table} is not that of the newest finished load", remedy)
+            return

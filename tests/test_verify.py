@@ -1,0 +1,166 @@
+"""`lakehouse verify` finds each kind of damage, says where, and has nothing to say of a sound lake."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from deltalake import DeltaTable, write_deltalake
+from documents import conversation, document, gz, message, name_at, put
+from lakes import ask, take
+
+from pipeline import schema
+from pipeline.compact import compact
+from pipeline.errors import LakeError
+from pipeline.lake import Lake
+from pipeline.load import writing
+from pipeline.verify import verify
+
+TRANSFER = {"timestamp": {"string": "1469469300000"}, "skillId": {"long": 1}, "targetSkillId": {"long": 2}}
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A lake that has seen re-delivery, replacement, withdrawal, a broken file, rejects, merges and a sweep."""
+    folder = tmp_path_factory.mktemp("sound")
+    lake, files = Lake(str(folder / "lake")), folder / "in"
+    first = document(conversation("c1", transfers=[TRANSFER]), conversation("c2", messages=[message("a"), message("b")]))
+    take(lake, put(files, gz(first, "garbage"), name_at(0)))
+    take(lake, put(files, gz(document(conversation("c2", start=1_469_469_281_856 + 86_400_000))), name_at(1)))
+    take(lake, put(files, gz(document(conversation("c3"), conversation("c1"))), name_at(2)))
+    take(lake, put(files, gz(document(conversation("c3")), "more garbage"), name_at(2)))
+    take(lake, put(files, b"", name_at(3)))
+    with writing(lake):
+        compact(lake)
+    take(lake, put(files, gz(document(conversation("c4"))), name_at(4)))
+    return Path(lake.root)
+
+
+@pytest.fixture
+def lake(sound: Path, tmp_path: Path) -> Lake:
+    """A copy of it, with a DuckDB file of its own."""
+    copy = Lake(str(shutil.copytree(sound, tmp_path / "lake")))
+    ask(copy, "select 1")
+    return copy
+
+
+def test_a_sound_lake_has_no_findings(lake: Lake) -> None:
+    """Whatever a lake has legally been through, there is nothing to find, and everything was looked at."""
+    done = verify(lake, read_data=True)
+    assert done.findings == []
+    assert done.landed_files == 4
+    assert done.rows > 10
+    before = {path: path.stat().st_mtime_ns for path in Path(lake.root).rglob("*")}
+    verify(lake)
+    assert {path: path.stat().st_mtime_ns for path in Path(lake.root).rglob("*")} == before
+
+
+def log(lake: Lake, table: str) -> list[Path]:
+    return sorted(Path(lake.root, table, "_delta_log").glob("*.json"))
+
+
+def parquet(lake: Lake, table: str) -> Path:
+    return Path(lake.root, table, lake.snapshot().files[table][-1].path)
+
+
+def landed(lake: Lake) -> Path:
+    return next(path for path in sorted(Path(lake.root, "landing").rglob(name_at(4))))
+
+
+def flip_a_byte(path: Path) -> None:
+    contents = bytearray(path.read_bytes())
+    contents[len(contents) // 2] ^= 1
+    path.write_bytes(contents)
+
+
+def append_as_a_stranger(lake: Lake) -> None:
+    """Another program appends a line that belongs to nothing, and the pin is moved over it."""
+    row = {"account_id": "1", "conversation_id": "c9", "position": 0, "source_file": name_at(0), "delivery": 1}
+    rows = pa.Table.from_pylist([row | {"date": None}], schema=schema.MESSAGES.arrow_schema)
+    rows = rows.set_column(2, "date", pa.array([16_000], pa.int32()).cast(pa.date32()))
+    snapshot = lake.snapshot()
+    write_deltalake(lake.table_uri("messages"), rows, mode="append")
+    path = log(lake, "files")[-1]
+    moved = DeltaTable(lake.table_uri("messages")).version()
+    text = path.read_text()
+    old = json.dumps({name: version for name, version in snapshot.versions.items() if name != "files"})
+    new = json.dumps({name: version for name, version in snapshot.versions.items() if name != "files"} | {"messages": moved})
+    assert json.dumps(old) in text
+    path.write_text(text.replace(json.dumps(old), json.dumps(new)))
+
+
+DAMAGES: dict[str, tuple[Callable[[Lake], object], str]] = {
+    "an empty newest commit of a table": (lambda lake: log(lake, "messages")[-1].write_bytes(b""), "messages.*log is empty"),
+    "an empty newest commit of the ledger": (lambda lake: log(lake, "files")[-1].write_bytes(b""), "files.*log is empty"),
+    "half a commit": (lambda lake: log(lake, "transfers")[-1].write_bytes(b'{"add":'), "transfers.*can't be read"),
+    "a gap in a log": (lambda lake: log(lake, "rejects")[1].unlink(), "rejects.*lacks version 1"),
+    "a table that is gone": (lambda lake: shutil.rmtree(Path(lake.root, "transfers")), "transfers.*table is gone"),
+    "a Parquet file that is gone": (lambda lake: parquet(lake, "messages").unlink(), "messages/.*is gone"),
+    "a Parquet file cut short": (
+        lambda lake: parquet(lake, "messages").write_bytes(parquet(lake, "messages").read_bytes()[:-9]),
+        "messages/.*bytes, its log says",
+    ),
+    "a landed file that is gone": (lambda lake: landed(lake).unlink(), "landed file is gone"),
+    "a landed file that was changed": (lambda lake: flip_a_byte(landed(lake)), "landed file is not what was served"),
+    "a landed file that was never loaded": (
+        lambda lake: Path(lake.root, "landing", "2016-07-25", "stray.gz").write_bytes(b"x"),
+        r"stray\.gz: is in the landing zone, but in no table",
+    ),
+    "a stranger's rows": (append_as_a_stranger, "messages: has .* rows, the ledger says"),
+    "no DuckDB file": (lambda lake: Path(lake.root, "lakehouse.duckdb").unlink(), "lakehouse.duckdb: can't be read"),
+    "a DuckDB file that is none": (
+        lambda lake: Path(lake.root, "lakehouse.duckdb").write_bytes(b"x" * 5000),
+        "lakehouse.duckdb: can't be read",
+    ),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_each_kind_of_damage_is_found(lake: Lake, damage: str) -> None:
+    """One line says where, what and what to do."""
+    harm, expected = DAMAGES[damage]
+    harm(lake)
+    done = verify(lake)
+    assert any(re.search(expected, finding) for finding in done.findings), done.findings
+    assert all(finding.count(";") >= 1 and "\n" not in finding for finding in done.findings)
+
+
+def test_an_empty_newest_commit_of_the_ledger_is_no_empty_lake(lake: Lake, tmp_path: Path) -> None:
+    """A load refuses to go on above it, rather than to take all that was loaded for a dead run's litter."""
+    log(lake, "files")[-1].write_bytes(b"")
+    with pytest.raises(LakeError, match="run lakehouse verify"):
+        take(lake, put(tmp_path / "more", gz(document(conversation("c5"))), name_at(5)))
+    log(lake, "files")[-1].unlink()
+    assert ask(lake, "select count(*) from conversations") == [(4,)]
+
+
+def test_a_value_that_cannot_be_decoded_is_found_by_reading_all(lake: Lake) -> None:
+    """Without `--read-data` a flipped bit inside a page goes unseen; with it, it does not."""
+    path = parquet(lake, "conversations")
+    contents = bytearray(path.read_bytes())
+    for place in range(4, len(contents) // 2):
+        contents[place] ^= 0xFF
+    path.write_bytes(contents)
+    assert any("conversations/" in finding for finding in verify(lake, read_data=True).findings)
+
+
+def test_the_command_prints_findings_and_exits_with_3(lake: Lake) -> None:
+    """Findings go to standard output, one a line; a sound lake exits with 0, none at all with 1."""
+
+    def call(uri: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "pipeline.cli", "verify", "--lake", uri]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    sound = call(lake.root)
+    assert (sound.returncode, sound.stdout) == (0, "")
+    assert "all as they should be" in sound.stderr
+    landed(lake).unlink()
+    harmed = call(lake.root)
+    assert harmed.returncode == 3
+    assert len(harmed.stdout.splitlines()) == 1
+    assert call(f"{lake.root}-nowhere").returncode == 1

@@ -31,6 +31,7 @@ _ORDERS: Final = {
     "transfers": "account_id, conversation_id, delivery, position",
     "rejects": "account_id, source_file, document",
     "conversation_dates": "key, date",
+    "erasures": "kind, key, requested_at",
     LEDGER: "scope_start_time, name",
 }
 _ROW_GROUP_ROWS: Final = 122_880

@@ -101,27 +101,37 @@ def _searched(
 def _search(file: tuple[str, Source], *, lake_uri: str, tombstones: Tombstones, person: str | None) -> set[str] | None:
     """The erased ids in a landed file; None if it is broken."""
     found: set[str] = set()
+    quoted = [] if person is None else [b'"' + json_spelling(person) + b'"', *([person.encode()] if person.isdigit() else [])]
 
     def look(text: bytes) -> None:
         found.update(tombstones.visitors(text))
-        if person is not None and json_spelling(person) in unescaped(text):
+        if person is not None and any(spelling in unescaped(text) for spelling in quoted):
             found.add(person)
 
+    path, source = file
     try:
-        counts, _ = read_landed(Lake(lake_uri), *file, watch=tombstones.watch, look=look)
+        collector, _ = _fed(Lake(lake_uri), path, source, watch=tombstones.watch, look=look)
+        return found | collector.finish().watched
     except CorruptFileError:
         return None
-    return found | counts.watched
 
 
-def read_landed(
-    lake: Lake, path: str, source: Source, *, watch: Watch | None = None, look: Callable[[bytes], None] | None = None
-) -> tuple[Counts, pa.Table]:
-    """Read a file as a load does; gives its counts and its rows of `rejects`. `look` is shown the text.
+def read_landed(lake: Lake, path: str, source: Source) -> tuple[Counts, pa.Table]:
+    """Read a file as a load does; gives its counts and its rows of `rejects`.
 
     Raises:
         CorruptFileError: the file is broken.
     """
+    collector, rejects = _fed(lake, path, source)
+    counts = collector.finish()
+    collector.hold()
+    return counts, pa.concat_tables([*rejects, collector.take()[0]["rejects"]])
+
+
+def _fed(
+    lake: Lake, path: str, source: Source, *, watch: Watch | None = None, look: Callable[[bytes], None] | None = None
+) -> tuple[Collector, list[pa.Table]]:
+    """A collector that has read all of a file but its end, and the rejects that it had to hand out on its way."""
     collector = Collector()
     collector.begin(source, watch)
     rejects = []
@@ -132,6 +142,4 @@ def read_landed(
             collector.feed(text)
             if collector.text_bytes > BUFFER_BYTES:
                 rejects.append(collector.take()[1]["rejects"])
-    counts = collector.finish()
-    collector.hold()
-    return counts, pa.concat_tables([*rejects, collector.take()[0]["rejects"]])
+    return collector, rejects

@@ -4,6 +4,7 @@ A document that holds such a conversation is written anew without it, and goes w
 and names an erased id goes whole.
 """
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Final, cast
@@ -189,10 +190,17 @@ class _Cutter:
         conversation = rows.conversations[0]
         newest = max((row["timestamp"] for row in rows.messages if row.get("timestamp") is not None), default=None)
         times = (conversation.get("conversation_end_time"), newest, conversation.get("conversation_start_time"))
-        if not self._tombstones.covers(conversation, next((time for time in times if time is not None), None)):
+        ended = next((time for time in times if time is not None), None)
+        if not self._tombstones.covers(conversation, ended) and not self._is_named_beside(conversation):
             return False
         self._done.conversations.add(conversation["conversation_id"])
         return True
+
+    def _is_named_beside(self, conversation: Row) -> bool:
+        """Whether an erased person is named where no column could take it: an id that is no text, or sent in two spellings."""
+        extra: Row = json.loads(conversation["extra"] or "{}")
+        naming = (value for name, value in extra.items() if name.lower().endswith(("consumerid", "visitorid")))
+        return any(self._names_erased(json_text(value)) for value in naming)
 
 
 def _text(document: Document) -> str:

@@ -420,3 +420,53 @@ def test_other_processes_find_and_keep_out_the_same(lake: Lake, tmp_path: Path, 
     with writing(lake):
         assert load(lake, incoming_from(map(str, paths)), workers=2).conversations == 2
     assert ask(lake, "select conversation_id from conversations order by all") == [(f"y{hour}",) for hour in range(4)]
+
+
+def test_ids_in_odd_places_are_found(lake: Lake, tmp_path: Path) -> None:
+    """An id sent as a number, in another spelling, in an object, in a document without conversations or of another type."""
+    visitor = {f"{TAG}VisitorHeader": {"visitorid": {"string": "4711"}}}
+    body = {f"{TAG}EngagementData": {"header": visitor, "engagements": None}}
+    take(
+        lake,
+        put(
+            tmp_path,
+            gz(
+                document(conversation("x1", consumerId={"long": 4711})),
+                document(conversation("x2", ConsumerID={"string": "4711"})),
+                document(conversation("x3", consumerId={"id": "4711"})),
+                document(conversation("x4", consumerId={"string": "Y"}, ConsumerID={"string": "4711"})),
+                document(conversation("y", consumerId={"string": "47110"})),
+                document(recordCollection=[{"body": body}]),
+                {"dataType": "Other", "consumerId": "4711"},
+            ),
+        ),
+    )
+    run(lake, "consumer", "4711")
+    assert ask(lake, "select conversation_id from conversations") == [("y",)]
+    run(lake, "visitor", "4711")
+    assert b"4711" not in b"".join(text for _, text in contents(Path(lake.root))).replace(b"47110", b"")
+
+
+def test_what_a_dead_load_left_is_erased_too(lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows above the pins, that no reader sees, and landed files that no row of the ledger names; the next load goes on."""
+    take(lake, put(tmp_path, gz(document(owned("y", "Y"))), name_at(0)))
+    with monkeypatch.context() as patched:
+        patched.setattr(Lake, "_commit_table", dies_at_the_ledger(Lake._commit_table))
+        with pytest.raises(KeyboardInterrupt):
+            take(lake, put(tmp_path, gz(document(owned("x", "X", text="secret text"))), name_at(1)))
+    assert found(Path(lake.root), ["secret text"])
+    run(lake, "consumer", "X")
+    assert not found(Path(lake.root), ["secret text"])
+    take(lake, put(tmp_path, gz(document(owned("z", "Z"))), name_at(2)), tmp_path / name_at(1))
+    assert ask(lake, "select conversation_id from conversations order by all") == [("y",), ("z",)]
+
+
+def dies_at_the_ledger(commit_table: Any) -> Any:
+    """Commits every table but the last."""
+
+    def dies(self: Lake, name: str, *args: Any) -> Any:
+        if name == LEDGER:
+            raise KeyboardInterrupt
+        return commit_table(self, name, *args)
+
+    return dies

@@ -175,11 +175,12 @@ def report(lake_uri: str | None, output: str | None) -> None:
     """
     from pathlib import Path  # noqa: PLC0415
 
+    from pipeline.lake import REPORT_NAME  # noqa: PLC0415
     from pipeline.report import write_report  # noqa: PLC0415
     from pipeline.warehouse import connect  # noqa: PLC0415
 
     lake = _lake(lake_uri)
-    target = Path(output) if output else Path(lake.root) / "report.html"
+    target = Path(output) if output else Path(lake.root) / REPORT_NAME
     with connect(lake) as connection:
         write_report(connection, target)
     click.echo(target)
@@ -264,6 +265,34 @@ def compact(lake_uri: str | None, retain_hours: int) -> None:
         f"{done.deleted:,} files deleted, {done.deleted_bytes / 1e6:,.1f} MB; "
         f"what is no longer used stays for {retain_hours} hours, for readers that began before"
     )
+
+
+@main.command()
+@click.option("--consumer-id", metavar="X", help="All conversations of this consumer that have ended.")
+@click.option("--visitor-id", metavar="X", help="All conversations of this visitor that have ended.")
+@click.option("--conversation-id", metavar="X", help="This conversation alone.")
+@_command
+def erase(lake_uri: str | None, **ids: str | None) -> None:
+    """Remove a person's conversations from tables, old versions and landed files, for good.
+
+    A keyed tombstone keeps them out when a file is fetched or loaded again. Prints what was removed and where it looked.
+
+    Example: lakehouse erase --consumer-id 4f1c0a77
+    """
+    from pipeline.erase import erase as run_erase  # noqa: PLC0415
+    from pipeline.load import writing  # noqa: PLC0415
+    from pipeline.progress import erasure  # noqa: PLC0415
+
+    given = [(name.removesuffix("_id"), ident) for name, ident in ids.items() if ident is not None]
+    if len(given) != 1:
+        raise SettingsError("erase takes exactly one of --consumer-id, --visitor-id and --conversation-id; nothing was erased")
+    lake = _existing(lake_uri)
+    with writing(lake, _say):
+        done = run_erase(lake, *given[0])
+    for line in erasure(done, given[0][0]):
+        click.echo(line)
+    if done.unreadable:
+        raise SystemExit(SET_ASIDE)
 
 
 @main.command()

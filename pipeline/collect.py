@@ -4,6 +4,7 @@ A line goes to `scan`, which reads what is built exactly as usual; a line that i
 `flatten`, with those behind it that belong to the same document. Both give the same rows.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -30,10 +31,16 @@ class Counts:
     account_ids: set[str] = field(default_factory=set)
     schema_versions: set[str] = field(default_factory=set)
     unknown_fields: set[str] = field(default_factory=set)
+    watched: set[str] = field(default_factory=set)
+
+
+Watch = Callable[[dict[str, set[str]], list[str]], set[str]]
+"""Picks, out of the ids of conversations by column and out of the raw texts of rejects, the ids that it looks for."""
+_IDS = ("conversation_id", "consumer_id", "visitor_id")
 
 
 class Collector:
-    """Reads source files, one after another: `begin`, `feed` every text of it, then `end` or `abandon`."""
+    """Reads source files, one after another: `begin`, `feed` every text of it, `finish`, then `hold` or `abandon`."""
 
     def __init__(self) -> None:
         self._scanner = new_scanner()
@@ -44,11 +51,13 @@ class Collector:
         self._source = Source("")
         self._splitter = Splitter()
         self._counts = Counts()
+        self._watch: Watch | None = None
         self.text_bytes = 0
         """How much text the rows held are from."""
 
-    def begin(self, source: Source) -> None:
-        """Start a source file."""
+    def begin(self, source: Source, watch: Watch | None = None) -> None:
+        """Start a source file; what `watch` finds among its ids is in its counts."""
+        self._watch = watch
         self._source, self._counts, self._splitter, self._open = source, Counts(), Splitter(), Rows()
         self._start = self._scanner.rows()
         self._scanner.begin_file(source.account_id, source.scope_start)
@@ -74,17 +83,19 @@ class Collector:
         self._scanner.count_on(1, len(rows.conversations))
         self._open.extend(rows)
 
-    def end(self) -> Counts:
-        """Finish the source file: its rows are held for good, and counted."""
+    def finish(self) -> Counts:
+        """Read the source file's end; gives what was in all of it."""
         for piece in self._splitter.finish():
             self._read_carefully(piece)
         self._count()
         self._counts.documents = self._scanner.documents
+        return self._counts
+
+    def hold(self) -> None:
+        """Keep the rows of the source file that was finished for `take`."""
         self._whole.extend(self._open)
         self._ends.append((self._source.name, self._scanner.rows()))
-        counts = self._counts
         self._close()
-        return counts
 
     def _close(self) -> None:
         """No file is being read any more."""
@@ -100,6 +111,12 @@ class Collector:
         counts.account_ids |= rows.account_ids | self._scanner.distinct("account_id", self._start[0])
         counts.schema_versions |= rows.schema_versions | self._scanner.distinct("schema_version", self._start[0])
         counts.unknown_fields |= rows.unknown_fields
+        if self._watch is not None:
+            ids = {
+                name: self._scanner.distinct(name, self._start[0]) | {row[name] for row in rows.conversations if row.get(name)}
+                for name in _IDS
+            }
+            counts.watched |= self._watch(ids, [row["raw"] for row in rows.rejects])
 
     def abandon(self) -> None:
         """Forget the source file that is being read."""

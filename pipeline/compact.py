@@ -33,6 +33,7 @@ _ORDERS: Final = {
     "transfers": "account_id, conversation_id, delivery, position",
     "rejects": "account_id, source_file, document",
     "conversation_dates": "key, date",
+    "erasures": "kind, key, requested_at",
     LEDGER: "scope_start_time, name",
 }
 _ROW_GROUP_ROWS: Final = 122_880
@@ -111,7 +112,7 @@ def _index_anew(lake: Lake, snapshot: Snapshot, change: Change) -> None:
             connection.register_filesystem(lake.files)
         hive = "hive_partitioning = true, hive_types = {'date': date}"
         source = (
-            f"(select distinct {KEY}, date from read_parquet($conversations, {hive}))"
+            f"(select distinct {KEY} as key, date from read_parquet($conversations, {hive}))"
             if conversations
             else "(select 0 as key, null::date as date where false)"
         )

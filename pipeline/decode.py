@@ -153,6 +153,22 @@ def parse(raw: bytes) -> Any:
     return _DECODER.decode(raw.decode("utf-8"))
 
 
+_ESCAPES = re.compile(rb"(?:\\u[0-9a-fA-F]{4})+|\\.", re.DOTALL)
+
+
+def unescaped(raw: bytes) -> bytes:
+    """A JSON text with every character in its plainest spelling: as `json.dumps(..., ensure_ascii=False)` writes it."""
+    return _ESCAPES.sub(_plainest, raw) if b"\\u" in raw or b"\\/" in raw else raw
+
+
+def _plainest(escapes: re.Match[bytes]) -> bytes:
+    if escapes[0] == b"\\/":
+        return b"/"
+    if not escapes[0].startswith(b"\\u"):
+        return escapes[0]
+    return json.dumps(json.loads(b'"%b"' % escapes[0]), ensure_ascii=False)[1:-1].encode("utf-8", "surrogatepass")
+
+
 def _refused(constant: str) -> Any:
     raise ValueError(f"{constant} is no JSON number")
 

@@ -18,8 +18,8 @@ DELIVERED = ("conversations", "messages", "transfers")
 """The tables whose rows belong to a delivery."""
 
 _IS_REPLACED = "name = source_file and (whatever or replaced.account_id is not distinct from t.account_id)"
-KEY = "(md5_number_lower(conversation_id) >> 1)::bigint as key"
-"""A conversation's key in the index, in DuckDB's SQL."""
+KEY = "(md5_number_lower(conversation_id) >> 1)::bigint"
+"""What the index knows a conversation by."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,7 @@ class Deliveries:
         """`scopes`: `name` and `scope_start_time` of every source file, known or new."""
         self.lake = lake
         self.snapshot = snapshot
-        self.connection = duckdb.connect()
-        self.connection.execute("set threads = 2; set preserve_insertion_order = true; set TimeZone = 'UTC'")
-        if not lake.is_local:
-            self.connection.register_filesystem(lake.files)
+        self.connection = connected(lake)
         self.connection.register("scopes", scopes)
 
     def withdrawn_files(self, added: Iterable[DataFile], replaced: list[Replaced]) -> list[str]:
@@ -142,7 +139,7 @@ class Deliveries:
         """Add to the index what it does not have yet."""
         known = self._locations(schema.INDEX.name, self.snapshot.files[schema.INDEX.name])
         former = "anti join read_parquet($files) as known using (key, date)" if known else ""
-        query = f"from (select distinct {KEY}, date from incoming) as new {former} order by key"
+        query = f"from (select distinct {KEY} as key, date from incoming) as new {former} order by key"
         rows = self._arrow(schema.INDEX.name, query, {"files": known} if known else {})
         if rows.num_rows:
             change.add.append(self.lake.write(schema.INDEX.name, rows))
@@ -169,22 +166,47 @@ class Deliveries:
             self._keep_rows("rejects", change, file, f"not exists (from replaced where {_IS_REPLACED})")
 
     def _keep_rows(self, table: str, change: Change, file: DataFile, condition: str) -> None:
-        source = "read_parquet($files, hive_partitioning = false)"
-        parameters = {"files": self._locations(table, [file])}
-        if self._one(f"select count(*) from {source} as t where {condition}", parameters) == file.rows:
-            return
-        kept = self._arrow(table, f"select t.* from {source} as t where {condition}", parameters)
-        change.swap(file, self.lake.write(table, kept, date=file.date) if kept.num_rows else None)
+        keep_rows(self.lake, self.connection, table, change, file, condition)
 
     def _locations(self, table: str, files: Iterable[DataFile]) -> list[str]:
         return self.lake.locations(table, files)
 
     def _one(self, query: str, parameters: dict[str, list[str]] | None = None) -> int:
-        value: int = self.connection.execute(query, parameters or {}).fetchall()[0][0]
-        return value
+        return _one(self.connection, query, parameters or {})
 
     def _arrow(self, table: str, query: str, parameters: dict[str, list[str]]) -> pa.Table:
-        return self.connection.sql(query, params=parameters).to_arrow_table().cast(schema.STORED[table].file_schema)
+        return _arrow(self.connection, table, query, parameters)
+
+
+def connected(lake: Lake) -> duckdb.DuckDBPyConnection:
+    """DuckDB over the Parquet files of a lake, rows in their order and times in UTC."""
+    connection = duckdb.connect()
+    connection.execute("set threads = 2; set preserve_insertion_order = true; set TimeZone = 'UTC'")
+    if not lake.is_local:
+        connection.register_filesystem(lake.files)
+    return connection
+
+
+def keep_rows(  # noqa: PLR0917  # a sentence: in this lake, of this table, by this change, of this file those rows
+    lake: Lake, connection: duckdb.DuckDBPyConnection, table: str, change: Change, file: DataFile, condition: str
+) -> int:
+    """Write a file anew without the rows `t` that fail a condition, if it has any; says how many went."""
+    source = "read_parquet($files, hive_partitioning = false)"
+    parameters = {"files": lake.locations(table, [file])}
+    gone = file.rows - _one(connection, f"select count(*) from {source} as t where {condition}", parameters)
+    if gone:
+        kept = _arrow(connection, table, f"select t.* from {source} as t where {condition}", parameters)
+        change.swap(file, lake.write(table, kept, date=file.date) if kept.num_rows else None)
+    return gone
+
+
+def _one(connection: duckdb.DuckDBPyConnection, query: str, parameters: dict[str, list[str]]) -> int:
+    value: int = connection.execute(query, parameters).fetchall()[0][0]
+    return value
+
+
+def _arrow(connection: duckdb.DuckDBPyConnection, table: str, query: str, parameters: dict[str, list[str]]) -> pa.Table:
+    return connection.sql(query, params=parameters).to_arrow_table().cast(schema.STORED[table].file_schema)
 
 
 def _scan(parameter: str) -> str:

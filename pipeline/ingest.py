@@ -5,7 +5,7 @@ The files that it writes belong to nothing until the load's commit names them; s
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import BinaryIO, cast
 
 import fsspec
@@ -18,9 +18,10 @@ from pipeline.errors import CorruptFileError
 from pipeline.flatten import Source
 from pipeline.lake import DataFile, Lake
 from pipeline.landing import Staged, drop, keep, landed_path, scope_of, stage
+from pipeline.redact import redact
 from pipeline.scan import PADDING
+from pipeline.tombstones import Tombstones, microseconds
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 BUFFER_BYTES = 64 << 20
 """Text of documents whose rows a worker holds before it writes them."""
 
@@ -54,6 +55,10 @@ class Outcome:
     status: str = "loaded"
     reason: str | None = None
     counts: Counts = field(default_factory=Counts)
+    landed_sha256: str | None = None
+    """Digest of what is kept of it, where erased conversations were taken out; else it is kept as served."""
+    erased: set[str] = field(default_factory=set)
+    """Ids of those of them that have no tombstone of their own yet."""
 
 
 @dataclass
@@ -64,9 +69,14 @@ class Ingested:
     written: dict[str, list[DataFile]] = field(default_factory=lambda: defaultdict(list))
 
 
-def ingest(lake_uri: str, incoming: list[Incoming], *, buffer_bytes: int = BUFFER_BYTES) -> Ingested:
-    """Land, decode and flatten source files, one after another, and write their rows below the tables' folders."""
-    worker = _Worker(Lake(lake_uri), buffer_bytes)
+def ingest(
+    lake_uri: str, incoming: list[Incoming], tombstones: Tombstones | None = None, *, buffer_bytes: int = BUFFER_BYTES
+) -> Ingested:
+    """Land, decode and flatten source files, one after another, and write their rows below the tables' folders.
+
+    What the tombstones cover is taken out of a file before it is landed.
+    """
+    worker = _Worker(Lake(lake_uri), tombstones, buffer_bytes)
     for item in incoming:
         worker.take(item)
     worker.finish()
@@ -76,8 +86,9 @@ def ingest(lake_uri: str, incoming: list[Incoming], *, buffer_bytes: int = BUFFE
 class _Worker:
     """Reads file after file, and writes the rows held when they are from more than `buffer_bytes` of text."""
 
-    def __init__(self, lake: Lake, buffer_bytes: int) -> None:
+    def __init__(self, lake: Lake, tombstones: Tombstones | None, buffer_bytes: int) -> None:
         self.lake = lake
+        self.tombstones = tombstones
         self.buffer_bytes = buffer_bytes
         self.collector = Collector()
         self.ingested = Ingested()
@@ -90,41 +101,77 @@ class _Worker:
         self.ingested.outcomes.append(outcome)
         if staged.sha256 in item.known:
             outcome.status = "unchanged"
-            drop(self.lake, staged)
+            self._drop(outcome)
             return
         try:
-            outcome.counts = self._read(outcome)
+            kept = self._read(outcome)
         except CorruptFileError as error:
             outcome.status, outcome.reason = "rejected", str(error)
-            drop(self.lake, staged)
+            self._drop(outcome)
             return
         if outcome.account_id is None and len(outcome.counts.account_ids) == 1:
             (outcome.account_id,) = outcome.counts.account_ids
-        if staged.path != landed_path(self.lake, item.name, staged.sha256):
-            keep(self.lake, staged, item.name)
+        if kept.path != self._place(outcome):
+            keep(self.lake, kept, self._place(outcome))
 
     def _stage(self, url: str) -> Staged:
         with cast("BinaryIO", fsspec.open(url, "rb").open()) as source:
             return stage(self.lake, source)
 
-    def _read(self, outcome: Outcome) -> Counts:
-        """Collect the rows of one file; if it proves broken, nothing of it stays."""
+    def _place(self, outcome: Outcome) -> str:
+        return landed_path(self.lake, outcome.name, outcome.staged.sha256)
+
+    def _drop(self, outcome: Outcome) -> None:
+        if outcome.staged.path != self._place(outcome):
+            drop(self.lake, outcome.staged)
+
+    def _read(self, outcome: Outcome) -> Staged:
+        """Collect the rows of one file; gives what is to be kept of it, which is the file unless erased people are in it."""
+        source = Source(
+            outcome.name, outcome.account_id, None if outcome.scope_start is None else microseconds(outcome.scope_start)
+        )
+        outcome.counts = self._collect(source, outcome.staged.path, self.tombstones)
+        if self.tombstones is None or not outcome.counts.watched:
+            return outcome.staged
+        redaction = redact(self.lake, outcome.staged.path, source, self.tombstones, outcome.counts.watched)
+        kept = redaction.staged or outcome.staged
+        outcome.counts = self._collect(source, kept.path, None)
+        if redaction.staged is not None:
+            self._drop(outcome)
+            outcome.landed_sha256 = kept.sha256
+            outcome.erased = {one for one in redaction.conversations if self.tombstones.find("conversation", one) is None}
+        return kept
+
+    def _collect(self, source: Source, path: str, tombstones: Tombstones | None) -> Counts:
+        """Hold the rows of a file; if it proves broken, or erased people are in it, nothing of it stays."""
         parts: list[tuple[str, DataFile]] = []  # of this file alone, written before its end was seen
-        self.collector.begin(Source(outcome.name, outcome.account_id, _microseconds(outcome.scope_start)))
+        visitors: set[str] = set()
+        self.collector.begin(source, tombstones.watch if tombstones else None)
         try:
-            with self.lake.files.open(outcome.staged.path, "rb") as stored:
+            with self.lake.files.open(path, "rb") as stored:
                 for text in texts(unpacked(cast("BinaryIO", stored)), padding=PADDING):
                     self.collector.feed(text)
+                    if tombstones:
+                        visitors |= tombstones.visitors(text)
                     if self.collector.text_bytes > self.buffer_bytes:
                         parts += self._write()
+            counts = self.collector.finish()
         except CorruptFileError:
-            self.collector.abandon()
-            for table, file in parts:
-                self.lake.discard(table, [file])
+            self._abandon(parts)
             raise
-        counts = self.collector.end()
+        counts.watched |= visitors
+        if counts.watched:
+            self._abandon(parts)
+            return counts
+        self.collector.hold()
         self._record(parts)
         return counts
+
+    def _abandon(self, parts: list[tuple[str, DataFile]]) -> None:
+        """Nothing of the file that is being read stays."""
+        self.collector.abandon()
+        for table, file in parts:
+            self.lake.discard(table, [file])
 
     def finish(self) -> None:
         """Write what is still held."""
@@ -152,7 +199,3 @@ class _Worker:
                 same = rows if len(dates) == 1 else rows.filter(pc.equal(rows["date"], date))
                 written.append((name, self.lake.write(name, same.drop_columns("date"), date=date.as_py().isoformat())))
         return written
-
-
-def _microseconds(moment: datetime | None) -> int | None:
-    return None if moment is None else (moment - _EPOCH) // timedelta(microseconds=1)

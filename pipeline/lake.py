@@ -29,6 +29,7 @@ from pipeline import schema
 from pipeline.errors import ConflictError, LakeError
 
 LEDGER: Final = "files"
+REPORT_NAME: Final = "report.html"
 _PINS: Final = "lakehouse.pins"
 _ROWS: Final = "lakehouse.rows"
 _CONFIGURATION: Final = {"delta.dataSkippingNumIndexedCols": "0"}  # statistics would keep erased values in the log

@@ -71,6 +71,15 @@ def landed_path(lake: Lake, name: str, sha256: str) -> str:
     return lake.path("landing", "undated" if start is None else f"{start:%Y-%m-%d}", sha256[:16], name)
 
 
+def landed_files(lake: Lake) -> dict[str, int]:
+    """Every file of the landing zone by its path, with its size in bytes; those still coming in aside."""
+    folder = lake.path("landing")
+    if not lake.files.exists(folder):
+        return {}
+    found = lake.files.find(folder, detail=True)
+    return {path: info["size"] for path, info in sorted(found.items()) if not path.startswith(f"{folder}/.incoming/")}
+
+
 def stage(lake: Lake, source: BinaryIO) -> Staged:
     """Copy a stream into the lake, beside the landing zone's files."""
     with staging(lake) as (path, out):
@@ -122,9 +131,8 @@ def digest(lake: Lake, path: str) -> Staged:
     return Staged(path, size, sha256.hexdigest())
 
 
-def keep(lake: Lake, staged: Staged, name: str) -> None:
-    """Give a staged file its place; a file of the same name and contents is already what it would be."""
-    target = landed_path(lake, name, staged.sha256)
+def keep(lake: Lake, staged: Staged, target: str) -> None:
+    """Give a staged file its place, in one move; a file that is there is replaced."""
     lake.files.makedirs(target.rpartition("/")[0], exist_ok=True)
     lake.files.mv(staged.path, target)
 

@@ -11,10 +11,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline import schema
+from pipeline.collect import Counts
 from pipeline.deliveries import Replaced
 from pipeline.ingest import Incoming, Outcome
 from pipeline.lake import LEDGER, Change, Lake, Snapshot, rows_of
-from pipeline.landing import landed_path
+from pipeline.landing import Staged, landed_path
 
 Row = dict[str, Any]
 
@@ -76,13 +77,32 @@ class Ledger:
         return [
             Incoming(
                 name=row["name"],
-                url=self.lake.files.unstrip_protocol(landed_path(self.lake, row["name"], row["sha256"])),
+                staged=Staged(landed_path(self.lake, row["name"], row["sha256"]), row["bytes"], row["sha256"]),
                 account_id=row["account_id"],
                 scope_start=row["scope_start_time"],
                 scope_end=row["scope_end_time"],
             )
             for row in self.table.filter(asked).to_pylist()
         ]
+
+    def lose(self, row: Row, counts: Counts, landed_sha256: str) -> None:
+        """Count anew what is left in a file that somebody was erased from."""
+        self.obsolete.append(row)
+        self.added.append(row | _counted(counts) | {"landed_sha256": landed_sha256})
+
+    def loaded(self) -> list[Row]:
+        """The rows of those of the names asked for that are loaded."""
+        return [row for rows in self._by_name.values() for row in rows if row["status"] == "loaded"]
+
+    @property
+    def cut_names(self) -> set[str]:
+        """Names of the files that lost somebody."""
+        return {row["name"] for row in self.added}
+
+    def is_cut(self, name: str, account_id: str | None) -> bool:
+        """Whether rows of that source file and account are of one that lost somebody."""
+        accounts = [row["account_id"] for row in self.added if row["name"] == name]
+        return account_id in accounts or (bool(accounts) and len(self._by_name[name]) == 1)
 
     def change(self) -> Change:
         """Append the new rows; write the ledger anew if rows of it go or its files have become many."""
@@ -121,13 +141,20 @@ def _row(outcome: Outcome, downloaded_at: datetime, loaded_at: datetime) -> Row:
         "reason": outcome.reason,
         "bytes": outcome.staged.bytes,
         "sha256": outcome.staged.sha256,
-        "documents": outcome.counts.documents,
-        "conversations": outcome.counts.conversations,
-        "messages": outcome.counts.messages,
-        "transfers": outcome.counts.transfers,
-        "rejects": outcome.counts.rejects,
-        "schema_versions": sorted(outcome.counts.schema_versions),
-        "unknown_fields": sorted(outcome.counts.unknown_fields),
+        **_counted(outcome.counts),
         "downloaded_at": downloaded_at,
         "loaded_at": loaded_at,
+        "landed_sha256": outcome.landed_sha256,
+    }
+
+
+def _counted(counts: Counts) -> Row:
+    return {
+        "documents": counts.documents,
+        "conversations": counts.conversations,
+        "messages": counts.messages,
+        "transfers": counts.transfers,
+        "rejects": counts.rejects,
+        "schema_versions": sorted(counts.schema_versions),
+        "unknown_fields": sorted(counts.unknown_fields),
     }

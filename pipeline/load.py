@@ -18,11 +18,13 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 from pipeline import schema
 from pipeline.compact import RETENTION_HOURS, merge_as_it_goes, sweep
 from pipeline.deliveries import Deliveries, Replaced
+from pipeline.erase import purge
 from pipeline.errors import ConflictError, LakeError, SettingsError
 from pipeline.ingest import Incoming, Ingested, Outcome, ingest
 from pipeline.lake import LEDGER, Change, Lake, Snapshot
 from pipeline.landing import clear_staging, file_name, scope_of
 from pipeline.ledger import Ledger
+from pipeline.tombstones import Tombstones, bury, read_tombstones
 from pipeline.warehouse import publish
 
 Progress = Callable[[Outcome], None]
@@ -50,6 +52,8 @@ class Report:
     rejects: int = 0
     superseded: int = 0
     unknown_fields: set[str] = field(default_factory=set)
+    erased: set[str] = field(default_factory=set, repr=False)
+    """Ids of conversations that were kept out for the first time, since somebody was erased whose they are."""
 
     @property
     def is_complete(self) -> bool:
@@ -69,6 +73,7 @@ class Report:
             self.transfers += outcome.counts.transfers
             self.rejects += outcome.counts.rejects
             self.unknown_fields |= outcome.counts.unknown_fields
+            self.erased |= outcome.erased
 
 
 def find_files(paths: Iterable[str]) -> list[str]:
@@ -164,7 +169,10 @@ def load(
     for wave in _waves(incoming):
         snapshot = _load_wave(lake, wave, done, workers=workers or os.cpu_count() or 1, progress=progress, now=now)
     snapshot = snapshot or lake.snapshot()
-    publish(lake, snapshot)
+    if done.erased:  # another file may have brought a delivery of them that does not name the person
+        _, snapshot = purge(lake, snapshot, done.erased, at=now())
+    else:
+        publish(lake, snapshot)
     if snapshot.versions[LEDGER] % _LOADS_A_SWEEP == 0:
         sweep(lake, snapshot, retention_hours=RETENTION_HOURS)
     return done
@@ -186,7 +194,9 @@ def _load_wave(
     snapshot = lake.snapshot()
     ledger = Ledger(lake, snapshot, [item.name for item in wave])
     downloaded_at = now()
-    ingested = _run(lake, [replace(item, known=ledger.known(item.name, item.account_id)) for item in wave], workers, progress)
+    tombstones = read_tombstones(lake, snapshot)
+    fresh = [replace(item, known=ledger.known(item.name, item.account_id)) for item in wave]
+    ingested = _run(lake, fresh, tombstones, workers, progress)
     for outcome in ingested.outcomes:
         report.count(outcome)
     for attempt in Retrying(
@@ -196,8 +206,18 @@ def _load_wave(
             if attempt.retry_state.attempt_number > 1:
                 snapshot = lake.snapshot()
                 ledger = Ledger(lake, snapshot, [item.name for item in wave])
+                if read_tombstones(lake, snapshot) != tombstones:
+                    raise LakeError(f"{lake.uri}: somebody was erased while files were read; nothing was loaded, run it again")
             superseded, snapshot = _commit(
-                lake, snapshot, ledger, ingested, workers=workers, downloaded_at=downloaded_at, now=now
+                lake,
+                snapshot,
+                ledger,
+                ingested,
+                report,
+                tombstones=tombstones,
+                workers=workers,
+                downloaded_at=downloaded_at,
+                now=now,
             )
     report.superseded += superseded
     return snapshot
@@ -208,7 +228,9 @@ def _commit(
     snapshot: Snapshot,
     ledger: Ledger,
     ingested: Ingested,
+    report: Report,
     *,
+    tombstones: Tombstones | None,
     workers: int,
     downloaded_at: datetime,
     now: Callable[[], datetime],
@@ -222,31 +244,50 @@ def _commit(
     deliveries = Deliveries(lake, snapshot, ledger.scopes())
     withdrawn = deliveries.withdrawn_files(changes["conversations"].add, replaced)
     if withdrawn:
-        again = _run(lake, ledger.landed(withdrawn), workers, None)
-        for name, files in again.written.items():
+        for name, files in _run_again(lake, ledger.landed(withdrawn), tombstones, workers).written.items():
             changes[name].add += files
         replaced += [Replaced(name, None, whatever_account=True) for name in withdrawn]
     superseded = deliveries.settle(changes, replaced)
     merge_as_it_goes(lake, snapshot, changes)
+    if tombstones:  # an erased person's conversation that was not known by now: no other file may bring it either
+        changes[schema.ERASURES.name] = bury(lake, tombstones, "conversation", report.erased, now())
     changes[LEDGER] = ledger.change()
     return superseded, lake.commit(changes, snapshot)
 
 
-def _run(lake: Lake, incoming: list[Incoming], workers: int, progress: Progress | None) -> Ingested:
+def _run_again(lake: Lake, landed: list[Incoming], tombstones: Tombstones | None, workers: int) -> Ingested:
+    """Read landed files once more.
+
+    Raises:
+        LakeError: one of them is broken by now; its rows are not to be given up for that.
+    """
+    again = _run(lake, landed, tombstones, workers, None)
+    for outcome in again.outcomes:
+        if outcome.status == "rejected":
+            raise LakeError(
+                f"{outcome.staged.path}: the landed file is broken ({outcome.reason}), and a delivery in it counts again; "
+                "nothing was loaded, put the file back from a backup"
+            )
+    return again
+
+
+def _run(
+    lake: Lake, incoming: list[Incoming], tombstones: Tombstones | None, workers: int, progress: Progress | None
+) -> Ingested:
     """Spread the files over workers, in this process if there is little to do."""
     sized = [(item, _size(item)) for item in incoming]
     done = Ingested()
     if workers == 1 or len(incoming) == 1 or sum(size for _, size in sized) < _ALONE_BYTES:
         for item in incoming:
-            _gather(done, ingest(lake.uri, [item]), progress)
+            _gather(done, ingest(lake.uri, [item], tombstones), progress)
         return done
     with ProcessPoolExecutor(workers - 1, mp_context=get_context("spawn")) as pool:
-        pending = {pool.submit(ingest, lake.uri, unit): unit for unit in _units(sized)}
+        pending = {pool.submit(ingest, lake.uri, unit, tombstones): unit for unit in _units(sized)}
         try:
             while pending:
                 taken = next((future for future in reversed(pending) if future.cancel()), None)
                 if taken is not None:  # this process works too, from the other end: it has nothing to import any more
-                    _gather(done, ingest(lake.uri, pending.pop(taken)), progress)
+                    _gather(done, ingest(lake.uri, pending.pop(taken), tombstones), progress)
                 finished, _ = wait(pending, timeout=None if taken is None else 0, return_when=FIRST_COMPLETED)
                 for future in finished:
                     del pending[future]

@@ -7,6 +7,7 @@ from typing import Any, Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from pipeline.erase import Erased
 from pipeline.ingest import Outcome
 from pipeline.load import Report
 
@@ -124,3 +125,27 @@ def _named(what: str, files: dict[str, str]) -> Iterator[str]:
         yield f"  {name}: {reason}"
     if len(files) > _SHOWN:
         yield f"  and {len(files) - _SHOWN:,} more; lakehouse status names them"
+
+
+def erasure(done: Erased, kind: str) -> Iterator[str]:
+    """What an erase removed, where it looked, and what it can't reach; the id itself is not said."""
+    rows = ", ".join(f"{count:,} {table}" for table, count in done.rows.items())
+    if done.anything:
+        yield f"removed from the tables: {rows}"
+        yield (
+            f"removed from the landing zone: {done.deliveries:,} deliveries of a conversation, {done.documents:,} documents "
+            f"with nothing else; {done.landed_rewritten:,} files written anew"
+        )
+    else:
+        yield f"nothing of this {kind} was found"
+    yield f"deleted with the tables' old versions: {done.deleted:,} files, {done.deleted_bytes:,} bytes"
+    if done.report_deleted:
+        yield "deleted the lake's report.html; lakehouse report writes it anew"
+    yield (
+        f"searched: {done.landed:,} landed files ({done.landed_bytes:,} bytes), {done.parquet:,} Parquet files of all tables; "
+        "the tables' logs name no ids; lakehouse.duckdb was made anew"
+    )
+    for path in done.unreadable:
+        yield f"not searched, since it is broken: {path}; restore it and erase again, or delete it"
+    yield "a tombstone without the id keeps out what had ended by now, when a file is fetched or loaded again"
+    yield "out of reach: backups, exports, reports written elsewhere; the source keeps its files for 30 days"

@@ -26,6 +26,7 @@ class Column:
     about: str
     field: str | None = None
     container: str | None = None
+    is_hidden: bool = False  # kept in the Parquet files for ourselves, not shown by the DuckDB file
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,11 @@ class Table:
         return pa.schema([(column.name, column.type) for column in self.columns])
 
     @cached_property
+    def shown(self) -> tuple[Column, ...]:
+        """The columns that users see."""
+        return tuple(column for column in self.columns if not column.is_hidden)
+
+    @cached_property
     def file_schema(self) -> pa.Schema:
         """What one Parquet file holds: all columns but the partition's, which is in the file's path."""
         return pa.schema([field for field in self.arrow_schema if not (self.partitioned and field.name == "date")])
@@ -56,6 +62,7 @@ DELIVERY = Column(
     "delivery",
     INTEGER,
     "1-based place of the conversation in its source file; with account, conversation and source file it names one delivery.",
+    is_hidden=True,
 )
 EXTRA = Column("extra", TEXT, "JSON object of what fits no column, by the API's field name, tags removed; NULL when empty.")
 
@@ -176,6 +183,12 @@ FILES = Table(
         Column("unknown_fields", pa.list_(TEXT), "Paths that went to `extra`, sorted, such as Conversation.newField."),
         Column("downloaded_at", TIME, "It came into the landing zone."),
         Column("loaded_at", TIME, "Its load finished."),
+        Column(
+            "landed_sha256",
+            TEXT,
+            "Digest of the landed file where it is no longer as served, since somebody was erased from it; else NULL.",
+            is_hidden=True,
+        ),
     ),
     partitioned=False,
 )
@@ -203,8 +216,19 @@ INDEX = Table(
     partitioned=False,
 )
 
+ERASURES = Table(
+    "erasures",
+    "one row per request to erase and per conversation erased: what may not come back",
+    (
+        Column("kind", TEXT, "conversation, consumer or visitor."),
+        Column("key", TEXT, "HMAC-SHA256 of the id, in hexadecimal, under the secret of the lake's file erasure.key."),
+        Column("requested_at", TIME, "Erased is what had ended before; a conversation's tombstone holds for ever."),
+    ),
+    partitioned=False,
+)
+
 TABLES: dict[str, Table] = {table.name: table for table in (CONVERSATIONS, MESSAGES, TRANSFERS, FILES, REJECTS)}
 """What users see."""
 
-STORED: dict[str, Table] = {**TABLES, INDEX.name: INDEX}
+STORED: dict[str, Table] = {**TABLES, INDEX.name: INDEX, ERASURES.name: ERASURES}
 """What a lake keeps."""

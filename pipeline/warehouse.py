@@ -71,19 +71,15 @@ def _comment_tables(connection: duckdb.DuckDBPyConnection) -> None:
     """Say each table's grain and each column's meaning."""
     for table in schema.TABLES.values():
         connection.execute(f"comment on view {table.name} is '{_quoted(table.grain)}'")
-        for column in _shown(table):
+        for column in table.shown:
             connection.execute(f"comment on column {table.name}.{column.name} is '{_quoted(column.about)}'")
-
-
-def _shown(table: schema.Table) -> list[schema.Column]:
-    return [column for column in table.columns if column is not schema.DELIVERY]
 
 
 def _select(table: schema.Table, locations: list[str]) -> str:
     if not locations:
-        columns = ", ".join(f"null::{_sql_type(column)} as {column.name}" for column in _shown(table))
+        columns = ", ".join(f"null::{_sql_type(column)} as {column.name}" for column in table.shown)
         return f"select {columns} where false"
-    names = ", ".join(column.name for column in _shown(table))
+    names = ", ".join(column.name for column in table.shown)
     files = ", ".join(f"'{_quoted(location)}'" for location in locations)
     hive = ", hive_partitioning = true, hive_types = {'date': date}" if table.partitioned else ", hive_partitioning = false"
     return f"select {names} from read_parquet([{files}]{hive})"

@@ -38,5 +38,5 @@ def all_rows(connection: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
 
 
 def _timeless(table: str) -> str:
-    names = (column.name for column in TABLES[table].columns)
-    return ", ".join(f'"{name}"' for name in names if name not in {"delivery", "downloaded_at", "loaded_at"})
+    names = (column.name for column in TABLES[table].shown)
+    return ", ".join(f'"{name}"' for name in names if name not in {"downloaded_at", "loaded_at"})

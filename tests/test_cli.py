@@ -193,6 +193,6 @@ def test_the_lake_opens_without_our_code(loaded: Path) -> None:
 def test_every_command_has_help_with_an_example(tmp_path: Path) -> None:
     """Help names each command of the contract that exists, and each shows an example."""
     overview = lakehouse("--help", cwd=tmp_path).stdout
-    for command in ("sync", "load", "sql", "report", "status", "check", "sandbox", "demo"):
+    for command in ("sync", "load", "sql", "report", "status", "check", "erase", "sandbox", "demo"):
         assert command in overview
         assert "Example: lakehouse" in lakehouse(command, "--help", cwd=tmp_path).stdout

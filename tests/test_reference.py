@@ -42,7 +42,8 @@ def product_rows(text: bytes, *, account_id: str | None = ACCOUNT_ID, scope_star
     collector.begin(Source(NAME, account_id=account_id, scope_start=scope_start_us))
     for part in texts([text], padding=PADDING):
         collector.feed(part)
-    counts = collector.end()
+    counts = collector.finish()
+    collector.hold()
     tables, _ = collector.take()
     return {
         **{name: sorted(rows_of_table(tables[name]), key=in_file_order) for name in TABLES},

@@ -44,7 +44,8 @@ def collected(text: bytes, *, careful: bool, chunk: int = 1 << 20) -> tuple[dict
     collector.begin(Source("x.gz", account_id="listed", scope_start=1_469_469_600_000_000))
     for part in texts((text[start : start + chunk] for start in range(0, len(text), chunk)), padding=PADDING):
         collector.feed(part)
-    counts = collector.end()
+    counts = collector.finish()
+    collector.hold()
     whole, _ = collector.take()
     return {name: sorted(_rows(table), key=_place) for name, table in whole.items()}, counts
 
@@ -161,7 +162,8 @@ def test_what_was_odd_in_one_line_slows_none_behind_it(odd: dict[str, Any]) -> N
     collector = Collector()
     collector.begin(Source("x.gz"))
     collector.feed(b"".join(line + b"\n" for line in lines) + PADDING)
-    collector.end()
+    collector.finish()
+    collector.hold()
     assert len(collector._whole.conversations) <= 1
 
 
@@ -171,7 +173,8 @@ def test_an_account_of_any_length_is_fallen_back_on() -> None:
     collector = Collector()
     collector.begin(Source("x.gz", account_id=account_id))
     collector.feed(json.dumps(document(conversation(), account_id=None)).encode() + b"\n" + PADDING)
-    collector.end()
+    collector.finish()
+    collector.hold()
     assert collector.take()[0]["messages"]["account_id"].to_pylist() == [account_id]
 
 

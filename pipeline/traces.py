@@ -1,0 +1,145 @@
+"""Traces of erased people in the landing zone: every landed file is read as a load reads it, and what is left of one is staged.
+
+Superseded deliveries, former contents of a name and files that no row of the ledger names are landed files like any other.
+"""
+
+import functools
+import os
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from typing import BinaryIO, Final, cast
+
+import pyarrow as pa
+
+from pipeline.collect import Collector, Counts, Watch
+from pipeline.decode import texts, unescaped, unpacked
+from pipeline.errors import CorruptFileError
+from pipeline.flatten import Source
+from pipeline.ingest import BUFFER_BYTES
+from pipeline.lake import Lake
+from pipeline.landing import Staged, drop, landed_files, landed_path, scope_of
+from pipeline.ledger import Row
+from pipeline.redact import Redaction, redact
+from pipeline.scan import PADDING
+from pipeline.tombstones import Tombstones, json_spelling, microseconds
+
+_ALONE_BYTES: Final = 16 << 20  # of landed files: less than that to search is not worth the start of other processes
+
+
+@dataclass(frozen=True)
+class Landed:
+    """A file of the landing zone, and its rows in the ledger: none for one that was replaced or that a dead run left."""
+
+    path: str
+    bytes: int
+    source: Source
+    rows: tuple[Row, ...]
+
+
+@dataclass
+class Found:
+    """What was taken out of landed files, whose rest is staged, and those that are broken and could not be searched."""
+
+    cut: list[tuple[Landed, Redaction, Staged]] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
+
+    @property
+    def conversations(self) -> set[str]:
+        """Ids of the conversations taken out."""
+        return set().union(*(redaction.conversations for _, redaction, _ in self.cut))
+
+    def drop(self, lake: Lake) -> None:
+        """Delete what is staged."""
+        for _, _, staged in self.cut:
+            drop(lake, staged)
+
+
+def list_landed(lake: Lake, loaded: list[Row]) -> list[Landed]:
+    """Every landed file, with those of the ledger's rows that are about it."""
+    rows: dict[str, list[Row]] = defaultdict(list)
+    for row in loaded:
+        rows[landed_path(lake, row["name"], row["sha256"])].append(row)
+    return [_landed(path, size, tuple(rows.get(path, ()))) for path, size in landed_files(lake).items()]
+
+
+def _landed(path: str, size: int, rows: tuple[Row, ...]) -> Landed:
+    name = path.rpartition("/")[2]
+    scope_start = rows[0]["scope_start_time"] if rows else scope_of(name)[0]
+    account_id = rows[0]["account_id"] if rows else None
+    return Landed(path, size, Source(name, account_id, None if scope_start is None else microseconds(scope_start)), rows)
+
+
+def find(lake: Lake, landed: list[Landed], tombstones: Tombstones, person: str | None) -> Found:
+    """Search landed files for what tombstones cover; `person` is an id known in plain text, which is looked for everywhere."""
+    found = Found()
+    for file, idents in _searched(lake, landed, tombstones, person):
+        if idents is None:
+            found.unreadable.append(file.path)
+        elif idents:
+            redaction = redact(lake, file.path, file.source, tombstones, idents)
+            if redaction.staged is not None:
+                found.cut.append((file, redaction, redaction.staged))
+    return found
+
+
+def _searched(
+    lake: Lake, landed: list[Landed], tombstones: Tombstones, person: str | None
+) -> Iterator[tuple[Landed, set[str] | None]]:
+    """Landed files, each with the erased ids in it; None for a broken one."""
+    files = [(file.path, file.source) for file in landed]
+    search = functools.partial(_search, lake_uri=lake.uri, tombstones=tombstones, person=person)
+    if sum(file.bytes for file in landed) < _ALONE_BYTES:
+        yield from zip(landed, map(search, files), strict=True)
+        return
+    with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
+        yield from zip(landed, pool.map(search, files, chunksize=8), strict=True)
+
+
+def _search(file: tuple[str, Source], *, lake_uri: str, tombstones: Tombstones, person: str | None) -> set[str] | None:
+    """The erased ids in a landed file; None if it is broken."""
+    found: set[str] = set()
+    quoted = [] if person is None else [b'"' + json_spelling(person) + b'"', *([person.encode()] if person.isdigit() else [])]
+
+    def look(text: bytes) -> None:
+        found.update(tombstones.visitors(text))
+        if person is not None and any(spelling in unescaped(text) for spelling in quoted):
+            found.add(person)
+
+    path, source = file
+    try:
+        collector, _ = _fed(Lake(lake_uri), path, source, watch=tombstones.watch, look=look)
+        return found | collector.finish().watched
+    except CorruptFileError:
+        return None
+
+
+def read_landed(lake: Lake, path: str, source: Source) -> tuple[Counts, pa.Table]:
+    """Read a file as a load does; gives its counts and its rows of `rejects`.
+
+    Raises:
+        CorruptFileError: the file is broken.
+    """
+    collector, rejects = _fed(lake, path, source)
+    counts = collector.finish()
+    collector.hold()
+    return counts, pa.concat_tables([*rejects, collector.take()[0]["rejects"]])
+
+
+def _fed(
+    lake: Lake, path: str, source: Source, *, watch: Watch | None = None, look: Callable[[bytes], None] | None = None
+) -> tuple[Collector, list[pa.Table]]:
+    """A collector that has read all of a file but its end, and the rejects that it had to hand out on its way."""
+    collector = Collector()
+    collector.begin(source, watch)
+    rejects = []
+    with lake.files.open(path, "rb") as stored:
+        for text in texts(unpacked(cast("BinaryIO", stored)), padding=PADDING):
+            if look:
+                look(text)
+            collector.feed(text)
+            if collector.text_bytes > BUFFER_BYTES:
+                rejects.append(collector.take()[1]["rejects"])
+    return collector, rejects

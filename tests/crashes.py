@@ -21,6 +21,7 @@ from pipeline.sandbox import Sandbox
 AFTERNOON = datetime(2026, 3, 11, 18, tzinfo=UTC)
 WINDOW = ("--since", "2026-03-11T14:00Z", "--until", "2026-03-11T17:00Z")
 SECONDS_TO_DIE = 60
+ALONE = 0.2  # the share of kills that hit a command and not its helpers
 ENDED_WELL = (0, 3)  # 3: the life below sets something aside on purpose
 
 Rows = dict[str, list[str]]
@@ -115,13 +116,14 @@ class Killer:
         assert process.returncode in ENDED_WELL, f"{step.arguments} ended with {process.returncode}: {said}"
 
     def kill(self, step: Step, lake: Path) -> None:
-        """Start a command and kill it, and all its workers, at a moment of its work on the lake."""
+        """Start a command and kill it at a moment of its work on the lake: mostly with its helpers, else it alone."""
         process = self.start(step, lake)
         _await_work(process, lake)
         time.sleep(self.rng.uniform(0, self.usual_seconds.get(step.arguments[0], 1.0)))
         self.kills += 1
         if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
+            strike = os.kill if self.rng.random() < ALONE else os.killpg
+            strike(process.pid, signal.SIGKILL)
         said, _ = process.communicate(timeout=SECONDS_TO_DIE)
         self.hits += process.returncode == -signal.SIGKILL
         assert process.returncode in (*ENDED_WELL, -signal.SIGKILL), f"{step.arguments} ended with {process.returncode}: {said}"

@@ -14,7 +14,7 @@ from threading import Event, Thread
 
 import duckdb
 from documents import DAY_MS, START, conversation, document, gz, message, name_at, put
-from lakes import all_rows
+from lakes import seen
 
 from pipeline.sandbox import Sandbox
 
@@ -50,7 +50,7 @@ def life_of_a_lake(folder: Path) -> list[Step]:
     put(third, gz(document(conversation("c8")), document(conversation("c9"))), name_at(2))
     rng = random.Random(1)
     for hour in (4, 5):  # enough that other processes take part
-        texts = [rng.randbytes(90_000).hex() for _ in range(8)]
+        texts = [rng.randbytes(90_000).hex() for _ in range(6)]
         put(
             third,
             gz(*(document(conversation(f"h{hour}-{n}", messages=[message(text)])) for n, text in enumerate(texts))),
@@ -172,7 +172,7 @@ class Reader(Thread):
 
     def run(self) -> None:
         """Ask until it is stopped."""
-        while not self._is_over.wait(0.05):
+        while not self._is_over.wait(0.2):
             before = _identity(self.path)
             if before is not None:
                 self._ask(before)
@@ -184,9 +184,7 @@ class Reader(Thread):
 
     def _ask(self, before: tuple[int, int]) -> None:
         try:
-            with duckdb.connect(str(self.path), read_only=True) as connection:
-                connection.execute("set TimeZone = 'UTC'")
-                rows = all_rows(connection)
+            rows = seen(self.path.parent)
         except duckdb.Error as error:
             if _identity(self.path) == before:
                 self.faults.append(str(error))

@@ -7,11 +7,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import duckdb
 import pytest
-from crashes import AFTERNOON, WINDOW, Rows, environment
+from crashes import AFTERNOON, WINDOW, environment
 from documents import DAY_MS, START, conversation, document, gz, name_at, put
-from lakes import all_rows, everything, take
+from lakes import everything, seen, take
 
 from pipeline.lake import Lake
 from pipeline.sandbox import Account, Sandbox
@@ -73,18 +72,12 @@ class Refused:
         assert done.stderr.startswith(f"lakehouse: {self.lake.root}")
         assert reason in done.stderr
         assert "run the command again" in done.stderr
-        assert self.rows() == self.before
-
-    def rows(self) -> Rows:
-        """What any DuckDB client sees."""
-        with duckdb.connect(f"{self.lake.root}/lakehouse.duckdb", read_only=True) as connection:
-            connection.execute("set TimeZone = 'UTC'")
-            return all_rows(connection)
+        assert seen(self.lake.root) == self.before
 
     def expect_success(self) -> None:
         """With room or rights, the load does all that it was asked for."""
         take(self.lake, self.more)
-        assert [len(self.rows()[table]) for table in ("conversations", "messages", "files")] == [3, 3, 2]
+        assert [len(seen(self.lake.root)[table]) for table in ("conversations", "messages", "files")] == [3, 3, 2]
 
 
 @pytest.fixture
@@ -92,8 +85,8 @@ def full(disk: Path, tmp_path: Path, sandbox: Sandbox) -> Refused:
     return Refused(disk, tmp_path / "files", sandbox)
 
 
-# Room for nothing; for the files, not the commits; for the lake, not the DuckDB file; for that, not for its second write.
-@pytest.mark.parametrize("free_kilobytes", [0, 44, 300])
+# Room for a part of the files; for what the DuckDB file needs at first, not for its checkpoint.
+@pytest.mark.parametrize("free_kilobytes", [12, 300])
 def test_a_full_disk_ends_a_load_in_one_sentence(full: Refused, free_kilobytes: int) -> None:
     """Whatever there is still room for, the lake answers as before, and the load succeeds when there is more."""
     full.fill(free_kilobytes)
@@ -127,7 +120,7 @@ def test_a_full_disk_ends_a_sync_in_one_sentence(full: Refused) -> None:
     full.expect_refusal("No space left on device", "sync", *WINDOW)
     full.ballast.unlink()
     assert full.run("sync", *WINDOW).returncode == 0
-    assert len(full.rows()["files"]) > len(full.before["files"])
+    assert len(seen(full.lake.root)["files"]) > len(full.before["files"])
 
 
 def test_a_read_only_disk_answers_and_refuses_writes(disk: Path, full: Refused) -> None:
@@ -158,7 +151,7 @@ def test_a_folder_without_rights_answers_and_refuses_writes(
     inside = [Path(refused.lake.root), *Path(refused.lake.root).rglob("*")]
     for path in inside:
         path.chmod(0o500 if path.is_dir() else 0o400)
-    for arguments in (("load", str(refused.more)), ("sync", *WINDOW), ("compact",)):
+    for arguments in (("load", str(refused.more)), ("compact",)):
         refused.expect_refusal("Permission denied", *arguments, through=unprivileged)
     done = refused.run("sql", "select count(*) from messages", "--format", "csv", through=unprivileged)
     assert done.stdout == "count_star()\n2\n"

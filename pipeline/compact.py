@@ -82,7 +82,7 @@ def compact(lake: Lake, *, retention_hours: int = RETENTION_HOURS, progress: Cal
                 _merge(lake, name, day, files, change)
                 if progress:
                     progress(f"{name} {day or ''}: {len(files)} files merged")
-        if change:
+        if change or lake.is_ahead(name, snapshot):
             merged += len(change.remove)
             made += len(change.add)
             lake.commit({name: change}, snapshot)

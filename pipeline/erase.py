@@ -90,7 +90,7 @@ def erase(lake: Lake, kind: str, ident: str, *, now: Callable[[], datetime] = la
     ):
         with attempt:
             requested_at = now()
-            clear_staging(lake, set())
+            clear_staging(lake)
             snapshot = lake.snapshot()
             tombstones = read_tombstones(lake, snapshot) or first_tombstones(lake)
             snapshot = lake.commit({schema.ERASURES.name: bury(lake, tombstones, kind, [ident], requested_at)}, snapshot)

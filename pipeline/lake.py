@@ -207,6 +207,10 @@ class Lake:
         present = [path for path in sorted(set(found) - named) if self.files.exists(self.path(table, path))]
         return [DataFile(path, None, 0, self.files.size(self.path(table, path))) for path in present]
 
+    def is_ahead(self, table: str, snapshot: Snapshot) -> bool:
+        """Whether a load that died has committed to a table what no finished load names; the next `commit` takes it back."""
+        return snapshot.tables[table].version() > snapshot.versions[table]
+
     def commit(self, changes: dict[str, Change], snapshot: Snapshot) -> Snapshot:
         """Make the changes of all tables, which were worked out from `snapshot`, visible in one moment.
 
@@ -215,7 +219,7 @@ class Lake:
         """
         versions = dict(snapshot.versions)
         for name, change in changes.items():
-            if name != LEDGER and change:
+            if name != LEDGER and (change or self.is_ahead(name, snapshot)):
                 versions[name] = self._commit_table(name, change, snapshot, {})
         pins = {name: version for name, version in versions.items() if name != LEDGER}
         change = changes.setdefault(LEDGER, Change())

@@ -2,13 +2,16 @@
 
 import errno
 import os
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from multiprocessing import get_context
+from functools import partial
+from multiprocessing import get_context, parent_process
+from threading import Thread
 
 import duckdb
 import fsspec
@@ -281,21 +284,51 @@ def _run(
         for item in incoming:
             _gather(done, ingest(lake.uri, [item], tombstones), progress)
         return done
-    with ProcessPoolExecutor(workers - 1, mp_context=get_context("spawn")) as pool:
-        pending = {pool.submit(ingest, lake.uri, unit, tombstones): unit for unit in _units(sized)}
+    try:
+        _spread(partial(ingest, lake.uri, tombstones=tombstones), deque(_units(sized)), workers - 1, done, progress)
+    except BrokenProcessPool as error:
+        raise LakeError(
+            f"{lake.uri}: a process that took part in the load has died, most likely for want of memory; "
+            "all finished loads are as they were: leave it more memory and run the command again"
+        ) from error
+    return done
+
+
+def _spread(
+    work: Callable[[list[Incoming]], Ingested],
+    units: deque[list[Incoming]],
+    helpers: int,
+    done: Ingested,
+    progress: Progress | None,
+) -> None:
+    """Let other processes work from the front, and this one, which has nothing to import any more, from the other end."""
+    pending: set[Future[Ingested]] = set()
+    with ProcessPoolExecutor(helpers, mp_context=get_context("spawn"), initializer=_end_with_parent) as pool:
         try:
-            while pending:
-                taken = next((future for future in reversed(pending) if future.cancel()), None)
-                if taken is not None:  # this process works too, from the other end: it has nothing to import any more
-                    _gather(done, ingest(lake.uri, pending.pop(taken), tombstones), progress)
-                finished, _ = wait(pending, timeout=None if taken is None else 0, return_when=FIRST_COMPLETED)
+            while units or pending:
+                while units and len(pending) < 2 * helpers:  # one at work, one to go on with
+                    pending.add(pool.submit(work, units.popleft()))
+                is_free = bool(units)
+                if is_free:
+                    _gather(done, work(units.pop()), progress)
+                finished, pending = wait(pending, timeout=0 if is_free else None, return_when=FIRST_COMPLETED)
                 for future in finished:
-                    del pending[future]
                     _gather(done, future.result(), progress)
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-    return done
+
+
+def _end_with_parent() -> None:
+    """A helper whose load was killed would wait for work for ever."""
+
+    def watch() -> None:
+        parent = parent_process()
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    Thread(target=watch, daemon=True).start()
 
 
 def _units(sized: list[tuple[Incoming, int]]) -> list[list[Incoming]]:

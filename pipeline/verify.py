@@ -219,7 +219,8 @@ _ROWS: Final = {
     "transfers": ((_STRAY.format(table="transfers"), "rows belong to no conversation"),),
     schema.INDEX.name: (
         (
-            f"select count(*) from (select {KEY} as key, date from conversations) anti join conversation_dates using (key, date)",
+            f"""select count(*) from (select {KEY} as key, date from conversations)
+            anti join conversation_dates using (key, date)""",
             "conversations are not in it, so that another delivery of them would be taken for a new one",
         ),
     ),

@@ -58,6 +58,7 @@ def _make(path: Path, lake: Lake, snapshot: Snapshot) -> None:
         _create_tables(connection, lake, snapshot)
         _comment_tables(connection)
         connection.commit()
+        connection.execute("checkpoint lakehouse")  # when it closes, it would do so too, but say nothing of a full disk
 
 
 def _create_tables(connection: duckdb.DuckDBPyConnection, lake: Lake, snapshot: Snapshot) -> None:

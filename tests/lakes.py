@@ -29,6 +29,13 @@ def everything(lake: Lake) -> dict[str, list[str]]:
         return all_rows(connection)
 
 
+def seen(path: Path | str) -> dict[str, list[str]]:
+    """What `everything` tells, as any DuckDB client sees it that opens the DuckDB file in a lake's folder."""
+    with duckdb.connect(f"{path}/lakehouse.duckdb", read_only=True) as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        return all_rows(connection)
+
+
 def all_rows(connection: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
     """What `everything` tells, by a connection to the lake's DuckDB file."""
     return {

@@ -19,6 +19,7 @@ from pipeline.errors import ConflictError
 from pipeline.lake import LEDGER, Change, DataFile, Lake
 from pipeline.load import load, writing
 
+TRANSFER = {"timestamp": {"string": "1469469300000"}, "skillId": {"long": 1}, "targetSkillId": {"long": 2}}
 DAY_MS = 86_400_000
 START = 1_469_469_600_000  # 2016-07-25T18:00Z
 
@@ -155,6 +156,37 @@ def test_a_load_that_another_one_overtakes_works_its_change_out_anew(
     ]
     assert ask(lake, "select text from messages where conversation_id = 'both'") == [("1",)]
     assert ask(lake, "select name, status from files order by all") == [(name_at(0), "loaded"), (name_at(1), "loaded")]
+
+
+@pytest.mark.parametrize("is_loaded_again", [False, True])
+def test_what_a_dead_load_committed_goes_too(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_loaded_again: bool
+) -> None:
+    """Rows that no finished load names leave the tables and the disk, also those of tables that nobody changes again."""
+    take_hour(lake, tmp_path, 0)
+    before = everything(lake)
+    commit_table = Lake._commit_table
+
+    def dies(self: Lake, name: str, *args: Any) -> int:
+        if name == LEDGER:
+            raise KeyboardInterrupt
+        return commit_table(self, name, *args)
+
+    dead = put(tmp_path, gz(document(conversation("dead", transfers=[TRANSFER])), "garbage"), name_at(1))
+    with monkeypatch.context() as patched:
+        patched.setattr(Lake, "_commit_table", dies)
+        with pytest.raises(KeyboardInterrupt):
+            take(lake, dead)
+    assert lake.opened("transfers").version() > lake.snapshot().versions["transfers"]
+    if is_loaded_again:
+        take_hour(lake, tmp_path, 2)
+        assert lake.opened("transfers").version() == lake.snapshot().versions["transfers"]
+    with writing(lake):
+        compact(lake, retention_hours=0)
+    for table in schema.STORED:
+        assert lake.opened(table).version() == lake.snapshot().versions[table]
+        assert on_disk(lake, table) == named(lake, table)
+    assert is_loaded_again or everything(lake) == before
 
 
 def test_what_the_duckdb_file_names_is_never_deleted(lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

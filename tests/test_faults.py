@@ -19,7 +19,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 from documents import DAY_MS, START, conversation, document, gz, message, name_at, put
 from fsspec.implementations.local import LocalFileOpener, LocalFileSystem
-from lakes import everything, take
+from lakes import seen, take
 from pydantic import SecretStr
 from requests.adapters import HTTPAdapter
 
@@ -126,11 +126,11 @@ class Ground:
         self.lake = Lake(str(start.with_name("lake")))
         self.command = command
         self.put_back()
-        self.before = everything(self.lake)
+        self.before = seen(self.lake.root)
         with Faults() as faults:
             command(self.lake)
         self.places = faults.places
-        self.after = everything(self.lake)
+        self.after = seen(self.lake.root)
         self.put_back()
 
     def put_back(self) -> None:
@@ -144,7 +144,7 @@ class Ground:
         with Faults(number, is_late) as faults, suppress(PipelineError, OSError):
             self.command(self.lake)
         assert faults.has_struck
-        assert everything(self.lake) in (self.before, self.after), faults.places[number - 1]
+        assert seen(self.lake.root) in (self.before, self.after), faults.places[number - 1]
         if is_alone or self.lake.snapshot().versions[LEDGER] != self.version:
             self.carry_on()
             self.put_back()
@@ -152,7 +152,7 @@ class Ground:
     def carry_on(self) -> None:
         """The command without a fault ends as if there had never been one."""
         self.command(self.lake)
-        assert everything(self.lake) == self.after
+        assert seen(self.lake.root) == self.after
 
 
 @pytest.fixture

@@ -1,0 +1,160 @@
+"""A disk that is full or read-only, a folder without rights: one sentence, nothing broken, and the next run carries on."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from crashes import AFTERNOON, WINDOW, environment
+from documents import DAY_MS, START, conversation, document, gz, name_at, put
+from lakes import everything, seen, take
+
+from pipeline.lake import Lake
+from pipeline.sandbox import Account, Sandbox
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    """An API with a few conversations."""
+    with Sandbox([Account("4711", conversations_per_day=40)], now=AFTERNOON) as running:
+        yield running
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 8 MB of its own."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = shutil.which("mount")
+    if mount is None or os.geteuid() != 0:
+        pytest.skip("only root can mount a small disk")
+    if subprocess.run([mount, "-t", "tmpfs", "-o", "size=8m", "tmpfs", folder], capture_output=True, check=False).returncode:
+        pytest.skip("no small disk can be mounted here")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+class Refused:
+    """A lake of one load, and a file that would change it."""
+
+    def __init__(self, folder: Path, files: Path, sandbox: Sandbox) -> None:
+        self.lake = Lake(str(folder / "lake"))
+        self.settings = environment(sandbox)
+        first = put(files / "first", gz(document(conversation("c1")), document(conversation("c2"))), name_at(0))
+        self.more = put(files / "more", gz(document(conversation("c2", start=START + DAY_MS), conversation("c3"))), name_at(3))
+        take(self.lake, first)
+        self.before = everything(self.lake)
+        self.ballast = folder / "ballast"
+
+    def fill(self, free_kilobytes: int) -> None:
+        """Leave no more room than that."""
+        self.ballast.unlink(missing_ok=True)
+        state = os.statvfs(self.ballast.parent)
+        self.ballast.write_bytes(bytes(max(0, state.f_bavail * state.f_frsize - (free_kilobytes << 10))))
+
+    def run(self, *arguments: str, through: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+        """A command in a process of its own."""
+        return subprocess.run(
+            [*through, sys.executable, "-W", "error", "-m", "pipeline.cli", *arguments, "--lake", self.lake.root],
+            env=self.settings,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def expect_refusal(self, reason: str, *arguments: str, through: tuple[str, ...] = ()) -> None:
+        """A command fails with one sentence that has the reason and a way out; the lake answers as before."""
+        done = self.run(*arguments, through=through)
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1), done.stderr
+        assert done.stderr.startswith(f"lakehouse: {self.lake.root}")
+        assert reason in done.stderr
+        assert "run the command again" in done.stderr
+        assert seen(self.lake.root) == self.before
+
+    def expect_success(self) -> None:
+        """With room or rights, the load does all that it was asked for."""
+        take(self.lake, self.more)
+        assert [len(seen(self.lake.root)[table]) for table in ("conversations", "messages", "files")] == [3, 3, 2]
+
+
+@pytest.fixture
+def full(disk: Path, tmp_path: Path, sandbox: Sandbox) -> Refused:
+    return Refused(disk, tmp_path / "files", sandbox)
+
+
+# Room for a part of the files; for what the DuckDB file needs at first, not for its checkpoint.
+@pytest.mark.parametrize("free_kilobytes", [12, 300])
+def test_a_full_disk_ends_a_load_in_one_sentence(full: Refused, free_kilobytes: int) -> None:
+    """Whatever there is still room for, the lake answers as before, and the load succeeds when there is more."""
+    full.fill(free_kilobytes)
+    full.expect_refusal("No space left on device", "load", str(full.more))
+    full.ballast.unlink()
+    full.expect_success()
+
+
+@pytest.mark.long
+def test_a_disk_full_at_any_moment_ends_a_load_in_one_sentence(full: Refused) -> None:
+    """The same for every amount of room, up to that in which all is in."""
+    start = Path(full.lake.root).with_name("start")
+    shutil.copytree(full.lake.root, start)
+    for free_kilobytes in range(0, 4096, 48):
+        full.ballast.unlink(missing_ok=True)
+        shutil.rmtree(full.lake.root)
+        shutil.copytree(start, full.lake.root)
+        full.fill(free_kilobytes)
+        if full.run("load", str(full.more)).returncode == 0:
+            break
+        full.expect_refusal("No space left on device", "load", str(full.more))
+        full.ballast.unlink()
+        full.expect_success()
+    assert free_kilobytes > 300
+    full.expect_success()
+
+
+def test_a_full_disk_ends_a_sync_in_one_sentence(full: Refused) -> None:
+    """What was downloaded and found no room is downloaded again."""
+    full.fill(0)
+    full.expect_refusal("No space left on device", "sync", *WINDOW)
+    full.ballast.unlink()
+    assert full.run("sync", *WINDOW).returncode == 0
+    assert len(seen(full.lake.root)["files"]) > len(full.before["files"])
+
+
+def test_a_read_only_disk_answers_and_refuses_writes(disk: Path, full: Refused) -> None:
+    """Queries work; a load says that the disk is read-only."""
+    subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+    full.expect_refusal("Read-only file system", "load", str(full.more))
+    assert full.run("sql", "select count(*) from messages", "--format", "csv").stdout == "count_star()\n2\n"
+    subprocess.run(["mount", "-o", "remount,rw", disk], check=True)
+    full.expect_success()
+
+
+@pytest.fixture
+def unprivileged() -> tuple[str, ...]:
+    """What to start a process through, so that it has to obey the rights of files: root may do without them."""
+    if os.geteuid() != 0:
+        return ()
+    through = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")
+    if shutil.which("setpriv") is None or subprocess.run([*through, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("root may write anywhere, and there is no setpriv to forbid it")
+    return through
+
+
+def test_a_folder_without_rights_answers_and_refuses_writes(
+    tmp_path: Path, sandbox: Sandbox, unprivileged: tuple[str, ...]
+) -> None:
+    """Who may read but not write gets answers, and a sentence for each attempt to write that leaves everything as it was."""
+    refused = Refused(tmp_path, tmp_path / "files", sandbox)
+    inside = [Path(refused.lake.root), *Path(refused.lake.root).rglob("*")]
+    for path in inside:
+        path.chmod(0o500 if path.is_dir() else 0o400)
+    for arguments in (("load", str(refused.more)), ("compact",)):
+        refused.expect_refusal("Permission denied", *arguments, through=unprivileged)
+    done = refused.run("sql", "select count(*) from messages", "--format", "csv", through=unprivileged)
+    assert done.stdout == "count_star()\n2\n"
+    for path in inside:
+        path.chmod(0o700 if path.is_dir() else 0o600)
+    refused.expect_success()

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import BinaryIO, cast
 
-import fsspec
 import pyarrow.compute as pc
 
 from pipeline import schema
@@ -19,6 +18,7 @@ from pipeline.flatten import Source
 from pipeline.lake import DataFile, Lake
 from pipeline.landing import Staged, drop, keep, landed_path, scope_of, stage
 from pipeline.scan import PADDING
+from pipeline.store import files_at, reaching
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 BUFFER_BYTES = 64 << 20
@@ -104,7 +104,8 @@ class _Worker:
             keep(self.lake, staged, item.name)
 
     def _stage(self, url: str) -> Staged:
-        with cast("BinaryIO", fsspec.open(url, "rb").open()) as source:
+        files, path = files_at(url)
+        with reaching(url), cast("BinaryIO", files.open(path, "rb")) as source:
             return stage(self.lake, source)
 
     def _read(self, outcome: Outcome) -> Counts:

@@ -9,18 +9,17 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from multiprocessing import get_context
 
-import fsspec
 from filelock import FileLock, Timeout
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random
 
 from pipeline import schema
 from pipeline.compact import RETENTION_HOURS, merge_as_it_goes, sweep
 from pipeline.deliveries import Deliveries, Replaced
-from pipeline.errors import ConflictError, LakeError, SettingsError
+from pipeline.errors import LakeError, SettingsError
 from pipeline.ingest import Incoming, Ingested, Outcome, ingest
-from pipeline.lake import LEDGER, Change, Lake, Snapshot
+from pipeline.lake import LEDGER, Change, Lake, Snapshot, until_undisturbed
 from pipeline.landing import clear_staging, file_name, scope_of
 from pipeline.ledger import Ledger
+from pipeline.store import files_at, reaching
 from pipeline.warehouse import publish
 
 Progress = Callable[[Outcome], None]
@@ -28,7 +27,6 @@ Progress = Callable[[Outcome], None]
 _SOURCE_SUFFIXES = (".gz", ".zip", ".json", ".jsonl", ".ndjson")
 _UNIT_BYTES = 4 << 20  # of compressed source files that a worker takes at a time
 _ALONE_BYTES = 1 << 20  # less than that to load is not worth the start of other processes
-_ATTEMPTS = 10  # to commit, where no lock keeps other writers away
 _LOADS_A_SWEEP = 24
 
 
@@ -76,13 +74,14 @@ def find_files(paths: Iterable[str]) -> list[str]:
     """
     found: dict[str, None] = {}
     for path in paths:
-        files, root = fsspec.core.url_to_fs(path)
-        if any(sign in root for sign in "*?[") and not files.exists(root):
-            names = [name for name in files.glob(root) if files.isfile(name)]
-        elif files.isdir(root):
-            names = [name for name in files.find(root) if _is_source(name.rpartition("/")[2])]
-        else:
-            names = [root] if files.exists(root) else []
+        files, root = files_at(path)
+        with reaching(path):
+            if any(sign in root for sign in "*?[") and not files.exists(root):
+                names = [name for name in files.glob(root) if files.isfile(name)]
+            elif files.isdir(root):
+                names = [name for name in files.find(root) if _is_source(name.rpartition("/")[2])]
+            else:
+                names = [root] if files.exists(root) else []
         if not names:
             raise LakeError(f"{path}: there is no source file; expected a file, a folder or a pattern that matches some")
         found.update(dict.fromkeys(files.unstrip_protocol(name) for name in sorted(names)))
@@ -95,9 +94,13 @@ def _is_source(name: str) -> bool:
 
 @contextmanager
 def writing(lake: Lake, on_wait: Callable[[str], None] | None = None) -> Iterator[None]:
-    """Hold the lake for writing; a second writer waits for the first, readers never do."""
+    """Hold the lake for writing; a second writer waits for the first, readers never do.
+
+    On an object store nothing is held: there writers are kept apart when they commit.
+    """
     if not lake.is_local:
-        yield
+        with reaching(lake.uri):
+            yield
         return
     lake.files.makedirs(lake.root, exist_ok=True)
     lock = FileLock(lake.lock_path)
@@ -159,9 +162,7 @@ def _load_wave(
     ingested = _run(lake, [replace(item, known=ledger.known(item.name, item.account_id)) for item in wave], workers, progress)
     for outcome in ingested.outcomes:
         report.count(outcome)
-    for attempt in Retrying(
-        retry=retry_if_exception_type(ConflictError), stop=stop_after_attempt(_ATTEMPTS), wait=wait_random(0, 2), reraise=True
-    ):
+    for attempt in until_undisturbed():
         with attempt:
             if attempt.retry_state.attempt_number > 1:
                 snapshot = lake.snapshot()
@@ -259,7 +260,7 @@ def _size(item: Incoming) -> int:
         return item.staged.bytes
     if item.url is None:
         raise SettingsError(f"{item.name}: nowhere to read it from")
-    files, path = fsspec.core.url_to_fs(item.url)
+    files, path = files_at(item.url)
     return int(files.size(path) or 0)
 
 

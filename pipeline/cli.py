@@ -165,7 +165,10 @@ def sql(lake_uri: str | None, query: str | None, form: str) -> None:
 
 @main.command()
 @click.option(
-    "--output", type=click.Path(dir_okay=False), metavar="FILE", help="Where to write it. [default: report.html in the lake]"
+    "--output",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Where to write it. [default: report.html in the lake; for a bucket, in the working folder]",
 )
 @_command
 def report(lake_uri: str | None, output: str | None) -> None:
@@ -175,12 +178,11 @@ def report(lake_uri: str | None, output: str | None) -> None:
     """
     from pathlib import Path  # noqa: PLC0415
 
-    from pipeline.lake import REPORT_NAME  # noqa: PLC0415
-    from pipeline.report import write_report  # noqa: PLC0415
+    from pipeline.report import report_path, write_report  # noqa: PLC0415
     from pipeline.warehouse import connect  # noqa: PLC0415
 
     lake = _lake(lake_uri)
-    target = Path(output) if output else Path(lake.root) / REPORT_NAME
+    target = Path(output) if output else report_path(lake)
     with connect(lake) as connection:
         write_report(connection, target)
     click.echo(target)
@@ -255,6 +257,7 @@ def compact(lake_uri: str | None, retain_hours: int) -> None:
     Example: lakehouse compact
     """
     from pipeline.compact import compact as run_compact  # noqa: PLC0415
+    from pipeline.compact import kept_hours  # noqa: PLC0415
     from pipeline.load import writing  # noqa: PLC0415
 
     lake = _existing(lake_uri)
@@ -263,7 +266,7 @@ def compact(lake_uri: str | None, retain_hours: int) -> None:
     _say(f"{done.merged:,} small files merged into {done.made:,}")
     _say(
         f"{done.deleted:,} files deleted, {done.deleted_bytes / 1e6:,.1f} MB; "
-        f"what is no longer used stays for {retain_hours} hours, for readers that began before"
+        f"what is no longer used stays for {kept_hours(lake, retain_hours)} hours, for readers that began before"
     )
 
 

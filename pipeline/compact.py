@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from pipeline import schema
 from pipeline.deliveries import KEY
-from pipeline.lake import LEDGER, Change, DataFile, Lake, Snapshot
+from pipeline.lake import LEDGER, Change, DataFile, Lake, Snapshot, until_undisturbed
 from pipeline.warehouse import publish
 
 RETENTION_HOURS: Final = 24
@@ -69,27 +69,36 @@ def compact(lake: Lake, *, retention_hours: int = RETENTION_HOURS, progress: Cal
     """Merge the small files of every partition, in one commit a table, and delete what has been unneeded for so long.
 
     The lake's DuckDB file is made anew before anything is deleted: what the former one names may be among it, also where a
-    run that died left it behind the tables. The caller holds `writing`.
+    run that died left it behind the tables. The caller holds `writing`; where no lock keeps loads away, what a load overtakes
+    is merged anew.
     """
     merged = made = 0
     for name in _ORDERS:
-        snapshot = lake.snapshot()
-        change = Change()
-        for day, files in _partitions(snapshot.files[name]).items():
-            if name == schema.INDEX.name and files:
-                _index_anew(lake, snapshot, change)
-            elif len(files) > 1:
-                _merge(lake, name, day, files, change)
-                if progress:
-                    progress(f"{name} {day or ''}: {len(files)} files merged")
-        if change or lake.is_ahead(name, snapshot):
-            merged += len(change.remove)
-            made += len(change.add)
-            lake.commit({name: change}, snapshot)
+        for attempt in until_undisturbed():
+            with attempt:
+                change = _merged(lake, name, progress)
+        merged += len(change.remove)
+        made += len(change.add)
     snapshot = lake.snapshot()
     publish(lake, snapshot)
     deleted = sweep(lake, snapshot, retention_hours=retention_hours)
     return Compacted(merged, made, len(deleted), sum(file.bytes for file in deleted))
+
+
+def _merged(lake: Lake, name: str, progress: Callable[[str], None] | None) -> Change:
+    """Merge the small files of one table, and commit that."""
+    snapshot = lake.snapshot()
+    change = Change()
+    for day, files in _partitions(snapshot.files[name]).items():
+        if name == schema.INDEX.name:
+            _index_anew(lake, snapshot, change)
+        elif len(files) > 1:
+            _merge(lake, name, day, files, change)
+            if progress:
+                progress(f"{name} {day or ''}: {len(files)} files merged")
+    if change or lake.is_ahead(name, snapshot):
+        lake.commit({name: change}, snapshot)
+    return change
 
 
 def _partitions(files: Iterable[DataFile]) -> dict[str | None, list[DataFile]]:
@@ -135,7 +144,7 @@ def _merge(lake: Lake, table: str, day: str | None, files: list[DataFile], chang
     """Put one file in the place of several, its rows in the order of `_ORDERS`; sorted in DuckDB, which spills to disk."""
     path = lake.new_path(day)
     target = lake.path(table, path)
-    lake.files.makedirs(target.rpartition("/")[0], exist_ok=True)
+    lake.make_folder(target.rpartition("/")[0])
     columns = ", ".join(schema.STORED[table].file_schema.names)
     with duckdb.connect(config={"threads": 2, "memory_limit": "300MB"}) as connection:
         if not lake.is_local:
@@ -159,11 +168,17 @@ def _merge(lake: Lake, table: str, day: str | None, files: list[DataFile], chang
     change.add.append(merged)
 
 
+def kept_hours(lake: Lake, retention_hours: int) -> int:
+    """For how long files stay: no less than `RETENTION_HOURS` where another run may be at work, on files yet without a name."""
+    return retention_hours if lake.is_local else max(retention_hours, RETENTION_HOURS)
+
+
 def sweep(lake: Lake, snapshot: Snapshot, *, retention_hours: int) -> list[DataFile]:
     """Delete the Parquet files that no finished load has named for so long, and those that a dead run left."""
     deleted = []
+    hours = kept_hours(lake, retention_hours)
     for name in _ORDERS:
-        unneeded = lake.unneeded(name, snapshot, retention_hours=retention_hours)
+        unneeded = lake.unneeded(name, snapshot, retention_hours=hours)
         lake.discard(name, unneeded)
         deleted += unneeded
     return deleted

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Final
 
 from pydantic import SecretStr
@@ -12,7 +11,7 @@ from pipeline.api import DataAccessClient
 from pipeline.lake import Lake
 from pipeline.load import Report, writing
 from pipeline.progress import SyncProgress, summary
-from pipeline.report import write_report
+from pipeline.report import report_path, write_report
 from pipeline.sandbox import Sandbox
 from pipeline.settings import Credentials
 from pipeline.summary import print_summary
@@ -40,7 +39,7 @@ def run_demo(lake: Lake, say: Callable[[str], None]) -> Report:
                 say(f"  {line}")
             total.rejects += report.rejects
             total.rejected |= report.rejected | report.failed
-    target = Path(lake.root) / "report.html"
+    target = report_path(lake)
     with connect(lake) as connection:
         print_summary(connection, Console())
         write_report(connection, target)

@@ -13,12 +13,11 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random
 
 from pipeline import schema
 from pipeline.deliveries import DELIVERED, KEY, connected, keep_rows
-from pipeline.errors import ConflictError, SettingsError
-from pipeline.lake import LEDGER, REPORT_NAME, Change, DataFile, Lake, Snapshot
+from pipeline.errors import SettingsError
+from pipeline.lake import LEDGER, REPORT_NAME, Change, DataFile, Lake, Snapshot, until_undisturbed
 from pipeline.landing import clear_staging, keep, landed_files, scope_of
 from pipeline.ledger import Ledger
 from pipeline.tombstones import (
@@ -32,7 +31,6 @@ from pipeline.tombstones import (
 from pipeline.traces import Found, Landed, find, list_landed, read_landed
 from pipeline.warehouse import publish
 
-_ATTEMPTS: Final = 10  # to commit, where no lock keeps other writers away
 _NO_MESSAGES: Final = """(
     select null::varchar as account_id, null::varchar as conversation_id, 1 as delivery, null::timestamptz as timestamp
     where false)"""
@@ -85,9 +83,7 @@ def erase(lake: Lake, kind: str, ident: str, *, now: Callable[[], datetime] = la
     """
     if not ident or not _is_text(ident):
         raise SettingsError(f"the {kind}'s id is empty or not valid Unicode; nothing was erased")
-    for attempt in Retrying(
-        retry=retry_if_exception_type(ConflictError), stop=stop_after_attempt(_ATTEMPTS), wait=wait_random(0, 2), reraise=True
-    ):
+    for attempt in until_undisturbed():
         with attempt:
             requested_at = now()
             clear_staging(lake)

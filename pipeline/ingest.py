@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import BinaryIO, cast
 
-import fsspec
 import pyarrow.compute as pc
 
 from pipeline import schema
@@ -20,6 +19,7 @@ from pipeline.lake import DataFile, Lake
 from pipeline.landing import Staged, drop, keep, landed_path, scope_of, stage
 from pipeline.redact import redact
 from pipeline.scan import PADDING
+from pipeline.store import files_at, reaching
 from pipeline.tombstones import Tombstones, microseconds
 
 BUFFER_BYTES = 64 << 20
@@ -115,7 +115,8 @@ class _Worker:
             keep(self.lake, kept, self._place(outcome))
 
     def _stage(self, url: str) -> Staged:
-        with cast("BinaryIO", fsspec.open(url, "rb").open()) as source:
+        files, path = files_at(url)
+        with reaching(url), cast("BinaryIO", files.open(path, "rb")) as source:
             return stage(self.lake, source)
 
     def _place(self, outcome: Outcome) -> str:

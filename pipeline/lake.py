@@ -18,20 +18,23 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, CommitProperties, RemoveAction
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from pipeline import schema
 from pipeline.errors import ConflictError, LakeError
+from pipeline.store import files_at, kind_of, store_error, table_options, tidied
 
 LEDGER: Final = "files"
 REPORT_NAME: Final = "report.html"
 _PINS: Final = "lakehouse.pins"
 _ROWS: Final = "lakehouse.rows"
+_COMMIT: Final = "lakehouse.commit"
+_ATTEMPTS: Final = 20  # to commit, where no lock keeps other writers away
 _CONFIGURATION: Final = {"delta.dataSkippingNumIndexedCols": "0"}  # statistics would keep erased values in the log
 _PLAIN_TEXT_COLUMNS: Final = ("conversation_id", "text", "message_id", "raw", "sha256")  # too various for a dictionary
 
@@ -89,10 +92,11 @@ class Lake:
     """A folder or a bucket with the tables, the landing zone and the DuckDB file."""
 
     def __init__(self, uri: str) -> None:
-        self.files, self.root = fsspec.core.url_to_fs(uri)
+        self.files, self.root = files_at(uri)
         self.is_local = "file" in (self.files.protocol if isinstance(self.files.protocol, tuple) else (self.files.protocol,))
         self.root = self.root.rstrip("/")
         self.uri = self.root if self.is_local else uri.rstrip("/")
+        self._options = table_options(self.uri) or None
 
     def path(self, *parts: str) -> str:
         """A path inside the lake, as `self.files` takes it."""
@@ -116,23 +120,31 @@ class Lake:
         """Make the tables unless they are there; the ledger last, so that where it is, the others are."""
         if self.exists:
             return
-        self.files.makedirs(self.root, exist_ok=True)
+        self.make_folder(self.root)
         for table in sorted(schema.STORED.values(), key=lambda table: table.name == LEDGER):
-            with _translated(self.table_uri(table.name)):
-                DeltaTable.create(
-                    self.table_uri(table.name),
-                    schema=table.arrow_schema,
-                    partition_by=["date"] if table.partitioned else None,
-                    mode="ignore",
-                    name=table.name,
-                    description=table.grain,
-                    configuration=_CONFIGURATION,
-                )
+            for attempt in until_undisturbed():
+                with attempt, _translated(self.table_uri(table.name)):
+                    DeltaTable.create(
+                        self.table_uri(table.name),
+                        schema=table.arrow_schema,
+                        partition_by=["date"] if table.partitioned else None,
+                        mode="ignore",
+                        name=table.name,
+                        description=table.grain,
+                        configuration=_CONFIGURATION,
+                        storage_options=self._options,
+                        commit_properties=CommitProperties(max_commit_retries=0),  # else it lands above another run's load
+                    )
+
+    def make_folder(self, path: str) -> None:
+        """Make a folder, where there are folders; an object store has none, and would make a bucket."""
+        if self.is_local:
+            self.files.makedirs(path, exist_ok=True)
 
     def _open(self, table: str, version: int | None = None) -> DeltaTable | None:
         try:
             with _legible(self.table_uri(table)):
-                return DeltaTable(self.table_uri(table), version=version)
+                return DeltaTable(self.table_uri(table), version=version, storage_options=self._options)
         except TableNotFoundError:
             return None
 
@@ -189,10 +201,11 @@ class Lake:
         """Write one Parquet file below a table's folder; no reader sees it before `commit` names it."""
         path = self.new_path(date)
         location = self.path(table, path)
-        self.files.makedirs(location.rpartition("/")[0], exist_ok=True)
+        self.make_folder(location.rpartition("/")[0])
         with self.files.open(location, "wb") as out:
             pq.write_table(rows, out, compression="zstd", use_dictionary=_dictionary_columns(rows.schema), store_schema=False)
-        return DataFile(path, date, rows.num_rows, self.files.size(location))
+            size = out.tell()
+        return DataFile(path, date, rows.num_rows, size)
 
     def discard(self, table: str, files: Iterable[DataFile]) -> None:
         """Delete files of a table that no commit names, or no longer."""
@@ -218,6 +231,7 @@ class Lake:
             ConflictError: another writer came first; nothing of the changes is visible, the files that they name are there.
         """
         versions = dict(snapshot.versions)
+        self._require_newest(snapshot)  # before anything is written that the loser would have to take back
         for name, change in changes.items():
             if name != LEDGER and (change or self.is_ahead(name, snapshot)):
                 versions[name] = self._commit_table(name, change, snapshot, {})
@@ -225,11 +239,29 @@ class Lake:
         change = changes.setdefault(LEDGER, Change())
         files = {name: snapshot.after(name, changes.get(name, Change())) for name in schema.STORED}
         rows = {name: sum(file.rows for file in listed) for name, listed in files.items()}
-        metadata = {_PINS: json.dumps(pins), _ROWS: json.dumps(rows)}
-        versions[LEDGER] = self._commit_table(LEDGER, change, snapshot, metadata)
+        versions[LEDGER] = self._commit_ledger(change, snapshot, {_PINS: json.dumps(pins), _ROWS: json.dumps(rows)})
         for name, change in changes.items():
             self.discard(name, change.discard)
         return Snapshot(versions, files, rows, snapshot.tables)
+
+    def _require_newest(self, snapshot: Snapshot) -> None:
+        ledger = snapshot.tables[LEDGER]
+        with _legible(self.table_uri(LEDGER)):
+            ledger.update_incremental()
+        if ledger.version() > snapshot.versions[LEDGER]:
+            raise ConflictError(f"{self.uri}: another run has changed the lake meanwhile; run the command again")
+
+    def _commit_ledger(self, change: Change, snapshot: Snapshot, metadata: dict[str, str]) -> int:
+        token, pinned = uuid.uuid4().hex, snapshot.versions[LEDGER]
+        try:
+            return self._commit_table(LEDGER, change, snapshot, metadata | {_COMMIT: token})
+        except LakeError:  # an answer may be lost though the commit is not: then it's there, and it's ours
+            committed = self._open(LEDGER)
+            newer = committed.version() - pinned if committed else 0
+            entries = committed.history(newer) if committed and newer > 0 else []
+            if any(entry.get(_COMMIT) == token for entry in entries):
+                return pinned + 1
+            raise
 
     def _commit_table(self, name: str, change: Change, snapshot: Snapshot, metadata: dict[str, str]) -> int:
         declared, table, pinned = schema.STORED[name], snapshot.tables[name], snapshot.versions[name]
@@ -237,7 +269,7 @@ class Lake:
             table.update_incremental()
             if table.version() > pinned:
                 if name == LEDGER:
-                    raise ConflictError(f"{self.uri}: another run has changed the lake meanwhile")
+                    raise ConflictError(f"{self.uri}: another run has changed the lake meanwhile; run the command again")
                 table.restore(pinned, commit_properties=CommitProperties(max_commit_retries=0))  # a load died before its commit
             expected = table.version() + 1
             table.create_write_transaction(
@@ -256,8 +288,10 @@ def _legible(table_uri: str) -> Iterator[None]:
         yield
     except TableNotFoundError:
         raise
-    except DeltaError as error:
-        raise LakeError(f"{table_uri}: its Delta log can't be read ({_line(error)}); run lakehouse verify") from error
+    except (DeltaError, OSError) as error:
+        if isinstance(error, OSError) and kind_of(table_uri):
+            raise store_error(table_uri, error) from None
+        raise LakeError(f"{table_uri}: its Delta log can't be read ({tidied(error)}); run lakehouse verify") from error
 
 
 @contextmanager
@@ -265,15 +299,23 @@ def _translated(table_uri: str) -> Iterator[None]:
     try:
         yield
     except CommitFailedError as error:
-        raise ConflictError(f"{table_uri}: another run has changed the table meanwhile") from error
+        raise ConflictError(f"{table_uri}: another run has changed the table meanwhile; run the command again") from error
     except (DeltaError, OSError) as error:
+        if isinstance(error, OSError) and kind_of(table_uri):
+            raise store_error(table_uri, error) from None
         raise LakeError(
-            f"{table_uri}: can't be written ({_line(error)}); the lake is as it was, run the command again"
+            f"{table_uri}: can't be written ({tidied(error)}); the lake is as it was, run the command again"
         ) from error
 
 
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())
+def until_undisturbed() -> Retrying:
+    """Attempts at a change that other writers may overtake, each to be worked out anew from the newest snapshot."""
+    return Retrying(
+        retry=retry_if_exception_type(ConflictError),
+        stop=stop_after_attempt(_ATTEMPTS),
+        wait=wait_random_exponential(multiplier=0.5, max=20),
+        reraise=True,
+    )
 
 
 def _dictionary_columns(columns: pa.Schema) -> list[str]:

@@ -93,7 +93,7 @@ def stage(lake: Lake, source: BinaryIO) -> Staged:
 def staging(lake: Lake) -> Iterator[tuple[str, BinaryIO]]:
     """A new file in the lake to write an incoming file to; it is gone again if the block fails."""
     path = lake.path("landing", ".incoming", uuid.uuid4().hex)
-    lake.files.makedirs(path.rpartition("/")[0], exist_ok=True)
+    lake.make_folder(path.rpartition("/")[0])
     try:
         with lake.files.open(path, "wb") as out:
             yield path, out
@@ -105,7 +105,7 @@ def staging(lake: Lake) -> Iterator[tuple[str, BinaryIO]]:
 
 def clear_staging(lake: Lake) -> None:
     """Delete what a dead run left half copied, and that of its DuckDB file; where no lock tells who is dead, if it is old."""
-    for folder in (lake.path("landing", ".incoming"), lake.root):
+    for folder in (lake.path("landing", ".incoming"), *([lake.root] if lake.is_local else [])):
         if lake.files.exists(folder):
             for entry in lake.files.ls(folder, detail=True):
                 path = entry["name"]
@@ -132,9 +132,13 @@ def digest(lake: Lake, path: str) -> Staged:
 
 
 def keep(lake: Lake, staged: Staged, target: str) -> None:
-    """Give a staged file its place, in one move; a file that is there is replaced."""
-    lake.files.makedirs(target.rpartition("/")[0], exist_ok=True)
-    lake.files.mv(staged.path, target)
+    """Give a staged file its place, whole or not at all; a file that is there is replaced."""
+    if lake.is_local:
+        lake.make_folder(target.rpartition("/")[0])
+        lake.files.mv(staged.path, target)
+    else:  # a copy appears whole; if deleting the other one fails, `clear_staging` does it some day
+        lake.files.cp_file(staged.path, target)
+        lake.files.rm_file(staged.path)
 
 
 def drop(lake: Lake, staged: Staged) -> None:

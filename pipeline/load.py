@@ -14,19 +14,18 @@ from multiprocessing import get_context, parent_process
 from threading import Thread
 
 import duckdb
-import fsspec
 from filelock import FileLock, Timeout
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random
 
 from pipeline import schema
 from pipeline.compact import RETENTION_HOURS, merge_as_it_goes, sweep
 from pipeline.deliveries import Deliveries, Replaced
 from pipeline.erase import purge
-from pipeline.errors import ConflictError, LakeError, SettingsError
+from pipeline.errors import LakeError, SettingsError
 from pipeline.ingest import Incoming, Ingested, Outcome, ingest
-from pipeline.lake import LEDGER, Change, Lake, Snapshot
+from pipeline.lake import LEDGER, Change, Lake, Snapshot, until_undisturbed
 from pipeline.landing import clear_staging, file_name, scope_of
 from pipeline.ledger import Ledger
+from pipeline.store import files_at, reaching
 from pipeline.tombstones import Tombstones, bury, read_tombstones
 from pipeline.warehouse import publish
 
@@ -35,7 +34,6 @@ Progress = Callable[[Outcome], None]
 _SOURCE_SUFFIXES = (".gz", ".zip", ".json", ".jsonl", ".ndjson")
 _UNIT_BYTES = 4 << 20  # of compressed source files that a worker takes at a time
 _ALONE_BYTES = 1 << 20  # less than that to load is not worth the start of other processes
-_ATTEMPTS = 10  # to commit, where no lock keeps other writers away
 _LOADS_A_SWEEP = 24
 _REMEDIES = dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "make room") | dict.fromkeys(
     (errno.EACCES, errno.EPERM, errno.EROFS), "give this user the right to it"
@@ -89,13 +87,14 @@ def find_files(paths: Iterable[str]) -> list[str]:
     """
     found: dict[str, None] = {}
     for path in paths:
-        files, root = fsspec.core.url_to_fs(path)
-        if any(sign in root for sign in "*?[") and not files.exists(root):
-            names = [name for name in files.glob(root) if files.isfile(name)]
-        elif files.isdir(root):
-            names = [name for name in files.find(root) if _is_source(name.rpartition("/")[2])]
-        else:
-            names = [root] if files.exists(root) else []
+        files, root = files_at(path)
+        with reaching(path):
+            if any(sign in root for sign in "*?[") and not files.exists(root):
+                names = [name for name in files.glob(root) if files.isfile(name)]
+            elif files.isdir(root):
+                names = [name for name in files.find(root) if _is_source(name.rpartition("/")[2])]
+            else:
+                names = [root] if files.exists(root) else []
         if not names:
             raise LakeError(f"{path}: there is no source file; expected a file, a folder or a pattern that matches some")
         found.update(dict.fromkeys(files.unstrip_protocol(name) for name in sorted(names)))
@@ -110,12 +109,13 @@ def _is_source(name: str) -> bool:
 def writing(lake: Lake, on_wait: Callable[[str], None] | None = None) -> Iterator[None]:
     """Hold the lake for writing; a second writer waits for the first, readers never do.
 
-    What a run that died left half done is deleted first, so that it takes no room from what comes.
+    What a run that died left half done is deleted first, so that it takes no room from what comes. On an object store nothing
+    is held: there writers are kept apart when they commit.
 
     Raises:
         LakeError: the block, or the lock, met a disk that is full, read-only or broken, or a lack of rights or memory.
     """
-    with _in_one_sentence(lake), _locked(lake, on_wait) if lake.is_local else nullcontext():
+    with _in_one_sentence(lake), reaching(lake.uri), _locked(lake, on_wait) if lake.is_local else nullcontext():
         clear_staging(lake)
         yield
 
@@ -202,9 +202,7 @@ def _load_wave(
     ingested = _run(lake, fresh, tombstones, workers, progress)
     for outcome in ingested.outcomes:
         report.count(outcome)
-    for attempt in Retrying(
-        retry=retry_if_exception_type(ConflictError), stop=stop_after_attempt(_ATTEMPTS), wait=wait_random(0, 2), reraise=True
-    ):
+    for attempt in until_undisturbed():
         with attempt:
             if attempt.retry_state.attempt_number > 1:
                 snapshot = lake.snapshot()
@@ -363,7 +361,7 @@ def _size(item: Incoming) -> int:
         return item.staged.bytes
     if item.url is None:
         raise SettingsError(f"{item.name}: nowhere to read it from")
-    files, path = fsspec.core.url_to_fs(item.url)
+    files, path = files_at(item.url)
     return int(files.size(path) or 0)
 
 

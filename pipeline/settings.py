@@ -5,17 +5,22 @@ What only the Data Access API needs is judged when a command asks for it (`Setti
 queried without any of it.
 """
 
+import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import urlsplit
 
+from dotenv import dotenv_values
 from pydantic import BeforeValidator, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pipeline.errors import SettingsError
 
 DEFAULT_BASE_URL = "https://va.da.liveperson.net"
+STORE_PREFIXES = ("AWS_", "AZURE_", "GOOGLE_")
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 
 _ACCOUNT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -98,20 +103,50 @@ def read_settings() -> Settings:
         SettingsError: `.env` cannot be read, or a value is no text. Values are not repeated.
     """
     try:
-        settings = Settings()
+        with _env_file_errors():
+            settings = Settings()
     except ValidationError as error:
         names = sorted({str(detail["loc"][0]).upper() for detail in error.errors(include_input=False)})
         message = f"{', '.join(names)}: expected a text, found none; write NAME=value, in .env too"
         raise SettingsError(message) from None  # The original carries the values.
-    except UnicodeDecodeError:
-        message = ".env: expected UTF-8 text, found other bytes; save it as UTF-8"
-        raise SettingsError(message) from None  # Likewise.
-    except OSError as error:
-        message = f".env: cannot be read ({error.strerror}); give yourself read permission or move it away"
-        raise SettingsError(message) from error
     # Blank is missing: where a default exists, it holds.
     blank = {name: field.default for name, field in Settings.model_fields.items() if getattr(settings, name) == ""}
     return settings.model_copy(update=blank)
+
+
+def export_store_settings() -> None:
+    """Put what `.env` says of object stores into the environment, where their libraries look; what stands there wins.
+
+    They are the variables that begin with AWS_, AZURE_ or GOOGLE_. A blank one counts as missing. A region of S3 goes by both
+    of its names, since some libraries know one and some the other.
+
+    Raises:
+        SettingsError: `.env` cannot be read.
+    """
+    with _env_file_errors():
+        said = dotenv_values(".env", encoding="utf-8-sig")
+    for name in [name for name, value in os.environ.items() if name.startswith(STORE_PREFIXES) and not value.strip()]:
+        del os.environ[name]
+    for name, value in said.items():
+        if name.startswith(STORE_PREFIXES) and value and value.strip():
+            os.environ.setdefault(name, value.strip())
+    for name, other in (("AWS_REGION", "AWS_DEFAULT_REGION"), ("AWS_DEFAULT_REGION", "AWS_REGION")):
+        if name in os.environ:
+            os.environ.setdefault(other, os.environ[name])
+
+
+@contextmanager
+def _env_file_errors() -> Iterator[None]:
+    try:
+        yield
+    except ValidationError:  # A ValueError, as the next one; the caller says what it means.
+        raise
+    except UnicodeDecodeError:
+        message = ".env: expected UTF-8 text, found other bytes; save it as UTF-8"
+        raise SettingsError(message) from None  # The original carries the values.
+    except OSError as error:
+        message = f".env: cannot be read ({error.strerror}); give yourself read permission or move it away"
+        raise SettingsError(message) from error
 
 
 def checked_account_id(account_id: str) -> str:

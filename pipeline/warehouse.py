@@ -16,6 +16,7 @@ from pipeline import schema
 from pipeline.errors import LakeError
 from pipeline.lake import Lake, Snapshot
 from pipeline.landing import PUBLISHING
+from pipeline.store import reaching
 from pipeline.views import create_views, ordered_views
 
 FILE_NAME: Final = "lakehouse.duckdb"
@@ -32,23 +33,25 @@ _SQL_TYPES: Final = {
 
 
 def publish(lake: Lake, snapshot: Snapshot) -> None:
-    """Replace the lake's DuckDB file by one that shows a finished load."""
+    """Replace the lake's DuckDB file by one that shows a finished load.
+
+    On an object store another run may have finished a newer load meanwhile, and this one may have come after it with the older
+    file: whoever puts a file there looks whether it's the newest.
+    """
     with tempfile.TemporaryDirectory(dir=lake.root if lake.is_local else None, prefix=PUBLISHING) as folder:
         made = Path(folder) / FILE_NAME
-        try:
-            _make(made, lake, snapshot)
-        except duckdb.Error as error:
-            raise LakeError(
-                f"{lake.path(FILE_NAME)}: can't be made ({error}); the load is done, run the command again to see it"
-            ) from error
+        _make(made, lake, snapshot)
         if lake.is_local:
             made.replace(Path(lake.root) / FILE_NAME)
-        else:
-            lake.files.put_file(str(made), lake.path(FILE_NAME))
+            return
+        lake.files.put_file(str(made), lake.path(FILE_NAME))
+    newest = lake.snapshot()
+    if newest.versions != snapshot.versions:
+        publish(lake, newest)
 
 
 def _make(path: Path, lake: Lake, snapshot: Snapshot) -> None:
-    with duckdb.connect() as connection:
+    with _opened(":memory:", lake) as connection:
         views = ordered_views(parser=connection)
         connection.execute(f"attach '{_quoted(str(path))}' as lakehouse (storage_version '{_STORAGE_VERSION}')")
         connection.execute("use lakehouse")
@@ -98,22 +101,31 @@ def _quoted(text: str) -> str:
 
 
 def connect(lake: Lake) -> duckdb.DuckDBPyConnection:
-    """Open the lake's DuckDB file read-only, with times shown in UTC.
+    """Open the lake's DuckDB file read-only, with times shown in UTC; that of an object store is fetched first.
 
     A lake that was moved gets a new file first, since the views name the Parquet files by their full paths.
 
     Raises:
         LakeError: nothing was ever loaded here.
     """
+    if lake.is_local:
+        connection = _connect_folder(lake)
+    else:
+        with reaching(lake.uri):
+            connection = _connect_store(lake)
+    connection.execute("set TimeZone = 'UTC'")
+    return connection
+
+
+def _connect_folder(lake: Lake) -> duckdb.DuckDBPyConnection:
     path = Path(lake.root) / FILE_NAME
     if not path.exists():
-        raise LakeError(f"{lake.uri}: there is no lake; load something first, with lakehouse demo, sync or load")
-    connection = duckdb.connect(str(path), read_only=True)
+        raise _no_lake(lake)
+    connection = _opened(path, lake)
     if not _is_at_home(connection, lake):
         connection.close()
         publish(lake, lake.snapshot())
-        connection = duckdb.connect(str(path), read_only=True)
-    connection.execute("set TimeZone = 'UTC'")
+        connection = _opened(path, lake)
     return connection
 
 
@@ -122,6 +134,34 @@ def named_files(lake: Lake) -> dict[str, set[str]]:
     with connect(lake) as connection:
         views = dict(connection.execute("select view_name, sql from duckdb_views() where not internal").fetchall())
     return {name: set(_LOCATION.findall(views.get(name, ""))) for name in schema.TABLES}
+
+
+def _connect_store(lake: Lake) -> duckdb.DuckDBPyConnection:
+    """Open a copy of the file, or one made for this connection alone; it needs no name any more once it is open."""
+    with tempfile.TemporaryDirectory(prefix=PUBLISHING) as folder:
+        path = Path(folder) / FILE_NAME
+        if lake.files.exists(lake.path(FILE_NAME)):
+            lake.files.get_file(lake.path(FILE_NAME), str(path))
+            connection = _opened(path, lake)
+            if _is_at_home(connection, lake):
+                return connection
+            connection.close()
+            path.unlink()
+        if not lake.exists:
+            raise _no_lake(lake)
+        _make(path, lake, lake.snapshot())
+        return _opened(path, lake)
+
+
+def _opened(path: Path | str, lake: Lake) -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect(str(path), read_only=path != ":memory:")
+    if not lake.is_local:
+        connection.register_filesystem(lake.files)
+    return connection
+
+
+def _no_lake(lake: Lake) -> LakeError:
+    return LakeError(f"{lake.uri}: there is no lake; load something first, with lakehouse demo, sync or load")
 
 
 def _is_at_home(connection: duckdb.DuckDBPyConnection, lake: Lake) -> bool:

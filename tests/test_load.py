@@ -4,7 +4,6 @@ import random
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 from documents import conversation, document, gz, message, name_at, put
 from hypothesis import given, settings
@@ -236,17 +235,6 @@ def test_a_load_that_dies_is_invisible_and_the_next_one_carries_on(crashed: Lake
     assert ask(crashed, "select conversation_id from conversations order by all") == [("c1",), ("c3",)]
     take(crashed, tmp_path / name_at(1))
     assert ask(crashed, "select conversation_id from conversations order by all") == [("c1",), ("c2",), ("c3",)]
-
-
-def test_other_engines_read_the_same_tables(lake: Lake, tmp_path: Path) -> None:
-    """Polars reads the Delta tables, DuckDB reads the Parquet files without our views."""
-    import polars as pl  # noqa: PLC0415
-
-    take(lake, put(tmp_path, gz(document(conversation("c1")), document(conversation("c2")))))
-    assert pl.scan_delta(lake.table_uri("conversations")).select("conversation_id", "date").collect().height == 2
-    with duckdb.connect() as connection:
-        rows = connection.execute(f"select count(*) from '{lake.root}/messages/*/*.parquet'").fetchall()
-    assert rows == [(2,)]
 
 
 def test_a_lake_that_was_moved_answers(lake: Lake, tmp_path: Path) -> None:

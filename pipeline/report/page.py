@@ -14,6 +14,7 @@ from typing import Any
 import duckdb
 
 from pipeline.errors import SettingsError
+from pipeline.lake import Lake
 from pipeline.report.charts import CHARTS, CONFIG, Chart, Panel, Spec
 from pipeline.report.figures import Cell, Figures, Row, read_figures, read_rows
 
@@ -46,6 +47,11 @@ ACCOUNT_COLUMNS = (
     "scored_count",
     "mcs_avg",
 )
+
+
+def report_path(lake: Lake) -> Path:
+    """Where the report goes unless told otherwise: into the lake's folder, or the working folder if the lake is a bucket."""
+    return (Path(lake.root) if lake.is_local else Path.cwd()) / "report.html"
 
 
 def write_report(connection: duckdb.DuckDBPyConnection, output: Path) -> None:

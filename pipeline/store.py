@@ -1,0 +1,132 @@
+"""Where a lake or a source file may lie: a folder, S3, Google Cloud Storage or Azure; the only place that tells them apart.
+
+Credentials stay where each store's own tools look for them, in the environment, so that the file system (fsspec) and the table
+format read the same ones, in every process, and they pass through no option, pickle or text of ours.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import fsspec
+
+from pipeline.errors import LakeError, PipelineError, SettingsError
+from pipeline.settings import export_store_settings
+
+_EXTRAS: Final = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs", "abfss": "azure", "abfs": "azure", "az": "azure"}
+_CREDENTIALS: Final = {
+    "s3": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+    "gs": "GOOGLE_APPLICATION_CREDENTIALS",
+    "azure": "AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY",
+}
+# A store that is down is given up after seconds, not minutes.
+_S3_CONFIG: Final = {"connect_timeout": 5, "read_timeout": 60, "retries": {"mode": "standard", "max_attempts": 3}}
+_PATIENCE: Final = {"max_retries": "3", "retry_timeout": "30s", "connect_timeout": "5s"}
+# Said aloud, so that no variable of the surroundings brings back a commit that can overwrite another writer's.
+_CONDITIONAL: Final = {"aws_conditional_put": "etag", "aws_s3_allow_unsafe_rename": "false"}
+
+_SECRET: Final = re.compile(r"^(AWS|AZURE|GOOGLE)_.*(KEY|TOKEN|SECRET|CONNECTION_STRING|PASSWORD)")
+_LEAST_SECRET: Final = 6  # characters: no secret is shorter, and a shorter text would be found everywhere
+_MOST_WORDS: Final = 300  # characters of what a library says
+_NO_BUCKET = re.compile(r"NoSuchBucket|bucket does not exist|ContainerNotFound|container does not exist", re.IGNORECASE)
+_NO_CREDENTIALS = re.compile(
+    r"NoCredentials|PartialCredentials|Missing (AccessKeyId|SecretAccessKey)|locate credentials|getting credentials"
+    r"|loading credential|credentials? (provider|were)|no providers|169\.254\.169\.254",
+    re.IGNORECASE,
+)
+_REFUSED = re.compile(
+    r"AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch|ExpiredToken|InvalidToken|AuthenticationFailed|AuthorizationFailure"
+    r"|Forbidden|Unauthorized|PermissionError|\b40[13]\b",
+    re.IGNORECASE,
+)
+_UNREACHABLE = re.compile(r"connect|dns|timed? ?out|resolve host", re.IGNORECASE)
+
+
+def files_at(uri: str) -> tuple[Any, str]:
+    """The file system of a path or URL, and the path in it; no listing is ever answered from memory.
+
+    Raises:
+        SettingsError: the URL holds credentials, or the extra that knows this kind of store is not installed.
+    """
+    if re.match(r"\w+://[^/@]*:[^/@]*@", uri):
+        raise SettingsError("LAKE_URI or PATH: holds credentials; leave them out and set the store's own variables")
+    kind = kind_of(uri)
+    options: dict[str, Any] = {}
+    if kind is not None:
+        export_store_settings()
+        options = {"use_listings_cache": False} | ({"config_kwargs": _S3_CONFIG} if kind == "s3" else {})
+    try:
+        files, path = fsspec.core.url_to_fs(uri, **options)
+    except ImportError as error:
+        needed = f"pip install 'engagement-lakehouse[{kind}]'" if kind else str(error)
+        raise SettingsError(f"{uri}: reading it takes a library that is not installed; {needed}") from error
+    except ValueError as error:
+        raise SettingsError(f"{uri}: expected a path or the URL of a store, found neither ({error})") from error
+    return files, path
+
+
+def kind_of(uri: str) -> str | None:
+    """The extra that a URL needs: s3, gs or azure; None for paths and whatever else fsspec knows."""
+    return _EXTRAS.get(uri.partition("://")[0]) if "://" in uri else None
+
+
+def table_options(uri: str) -> dict[str, str]:
+    """What the table format has to know of a store beyond the environment; never a secret."""
+    kind = kind_of(uri)
+    if kind != "s3":
+        return {} if kind is None else dict(_PATIENCE)
+    is_plain = os.environ.get("AWS_ENDPOINT_URL", "").lower().startswith("http://")
+    return _PATIENCE | _CONDITIONAL | ({"aws_allow_http": "true"} if is_plain else {})
+
+
+@contextmanager
+def reaching(uri: str) -> Iterator[None]:
+    """Turn what a store's libraries raise in the block into one sentence; what concerns a folder is left as it is.
+
+    Raises:
+        SettingsError: there are no credentials.
+        LakeError: the store can't be reached, refuses, lacks the bucket, or fails otherwise.
+    """
+    try:
+        yield
+    except PipelineError:
+        raise
+    except Exception as error:
+        if kind_of(uri) is None or not _is_of_a_store(error):
+            raise
+        raise store_error(uri, error) from None  # the original may carry a key's name or a signature
+
+
+def store_error(uri: str, error: BaseException) -> PipelineError:
+    """Say in one sentence what went wrong at a store and what to do."""
+    said = tidied(error)
+    credentials = _CREDENTIALS[kind_of(uri) or "s3"]
+    found = f"{type(error).__name__} {error}"
+    if _NO_BUCKET.search(found):
+        return LakeError(f"{uri}: there is no such bucket; create it, or correct the name")
+    if _NO_CREDENTIALS.search(found):
+        return SettingsError(f"{credentials} not set: put them into the environment or into .env in the working folder")
+    if _REFUSED.search(found):
+        return LakeError(f"{uri}: the store refuses access ({said}); check {credentials} and the rights that they have")
+    if _UNREACHABLE.search(found):
+        return LakeError(f"{uri}: the store can't be reached ({said}); check the network and the endpoint, then run it again")
+    return LakeError(f"{uri}: the store failed ({said}); run the command again")
+
+
+def tidied(error: BaseException) -> str:
+    """What a library says, on one line, without colours, queries of URLs, and values of the store's secrets."""
+    text = re.sub(r"\x1b\[[0-9;]*m", "", str(error)) or type(error).__name__
+    if code := re.search(r"<Code>(\w+)</Code>", text):
+        text = code[1]
+    for name, value in os.environ.items():
+        if len(value) >= _LEAST_SECRET and _SECRET.match(name):
+            text = text.replace(value, "***")
+    text = re.sub(r"\?\S+", "?...", text)
+    return re.sub(r"[\s↳]+", " ", text).strip().removesuffix(".")[:_MOST_WORDS]
+
+
+def _is_of_a_store(error: BaseException) -> bool:
+    library = type(error).__module__.partition(".")[0]
+    return isinstance(error, OSError) or library in {"botocore", "aiobotocore", "aiohttp", "gcsfs", "google", "azure", "adlfs"}

@@ -1,0 +1,332 @@
+"""A lake in a bucket, over a real S3 API on loopback: all that a folder does, without a lock."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pytest
+import requests
+import s3fs
+from deltalake.exceptions import CommitFailedError
+from deltalake.transaction import CommitProperties
+from documents import conversation, document, gz, message, name_at, put
+from lakes import ask, everything, take
+from pydantic import SecretStr
+
+import pipeline.store as store_module
+from pipeline import schema
+from pipeline.api import DataAccessClient
+from pipeline.compact import compact, sweep
+from pipeline.errors import ConflictError, LakeError, SettingsError
+from pipeline.lake import LEDGER, Change, Lake
+from pipeline.landing import landed_path, stage
+from pipeline.load import find_files, incoming_from, load, writing
+from pipeline.sandbox import Account, Sandbox
+from pipeline.settings import Credentials
+from pipeline.sync import sync
+from pipeline.warehouse import publish
+
+CANARY = "canary-Zx81-secret"
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def address() -> Iterator[str]:
+    """Where the store answers."""
+    command = [sys.executable, str(ROOT / "tests" / "s3_server.py")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdin
+        assert server.stdout
+        found = server.stdout.readline().strip()
+        for bucket in ("lakes", "forgetful"):
+            requests.put(f"{found}/{bucket}", timeout=30).raise_for_status()
+        yield found
+        server.stdin.close()
+
+
+@pytest.fixture(autouse=True)
+def _surroundings(address: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Each test has the store's settings, an empty working folder, and no connection of an earlier one."""
+    for name in [name for name in os.environ if name.startswith(("AWS_", "LAKE_", "LP_"))]:
+        monkeypatch.delenv(name)
+    settings = {"ACCESS_KEY_ID": "canary-Zx81-id", "SECRET_ACCESS_KEY": CANARY, "ENDPOINT_URL": address, "REGION": "eu-west-1"}
+    for name, value in settings.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.chdir(tmp_path)
+    s3fs.S3FileSystem.clear_instance_cache()
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(f"s3://lakes/{tmp_path.name}/lake")
+
+
+def lakehouse(*arguments: str, cwd: Path) -> "subprocess.Popen[str]":
+    """Start the command in a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-W", "error", "-m", "pipeline.cli", *arguments],
+        cwd=cwd,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def ran(*arguments: str, cwd: Path) -> tuple[int, str, str]:
+    """Exit code, results and messages of a command."""
+    with lakehouse(*arguments, cwd=cwd) as process:
+        out, err = process.communicate()
+    return process.returncode, out, err
+
+
+def test_a_bucket_holds_what_a_folder_holds(lake: Lake, tmp_path: Path) -> None:
+    """Rejects, replacement, a delivery withdrawn, merging: the same rows, and the source files as they were served."""
+    folder = Lake(str(tmp_path / "folder"))
+    first = put(tmp_path / "1", gz(document(conversation(messages=[message("old")])), "garbage"), name_at(0))
+    loads = [
+        [first, put(tmp_path / "1", gz(document(conversation()))[:-5], name_at(1))],
+        [put(tmp_path / "2", gz(document(conversation(messages=[message("new")]), conversation("c2"))), name_at(3))],
+        [first],
+        [put(tmp_path / "4", gz(document(conversation("c3"))), name_at(3))],
+    ]
+    for paths in loads:
+        for one in (folder, lake):
+            take(one, *paths)
+        assert everything(lake) == everything(folder)
+    assert ask(lake, "select text from messages where conversation_id = 'c1'") == [("old",)]
+    for one in (folder, lake):
+        with writing(one):
+            compact(one)
+            publish(one, one.snapshot())
+    assert everything(lake) == everything(folder)
+    landed = [path.removeprefix(lake.root) for path in lake.files.find(lake.path("landing"))]
+    assert landed == sorted(str(path).removeprefix(folder.root) for path in (tmp_path / "folder" / "landing").rglob("*.gz"))
+    ((digest,),) = ask(lake, f"select sha256 from files where name = '{name_at(0)}'")
+    assert lake.files.cat_file(landed_path(lake, name_at(0), digest)) == first.read_bytes()
+
+
+def test_processes_write_straight_to_the_store(lake: Lake, tmp_path: Path) -> None:
+    """Workers read their files from the store and write what they hold to it."""
+    source = Lake(f"s3://lakes/{tmp_path.name}/in")
+    for hour in range(3):
+        noise = os.urandom(300_000).hex()
+        source.files.pipe_file(source.path("deep", name_at(hour)), gz(document(conversation(f"c{hour}", start_page=noise))))
+    assert len(find_files([f"{source.uri}/*/*.gz"])) == 3
+    with writing(lake):
+        report = load(lake, incoming_from(find_files([source.uri])), workers=2)
+    assert (report.loaded, report.is_complete) == (3, True)
+    assert ask(lake, "select count(*), count(distinct source_file) from conversations") == [(3, 3)]
+    with pytest.raises(LakeError, match="there is no source file"):
+        find_files([f"{source.uri}/nowhere"])
+
+
+def test_sync_brings_everything_once(lake: Lake) -> None:
+    """What the account has comes into the bucket; a second run finds nothing new."""
+    now = datetime(2026, 11, 16, tzinfo=UTC)
+    with Sandbox([Account("4711", conversations_per_day=60)], now=now) as sandbox:
+        keys = sandbox.credentials("4711")
+        secrets = (keys.app_key, keys.app_secret, keys.access_token, keys.access_token_secret)
+        with DataAccessClient(Credentials("4711", *map(SecretStr, secrets)), sandbox.base_url) as client, writing(lake):
+            first, second = (sync(lake, client, since=now - timedelta(hours=6), until=now) for _ in range(2))
+    assert (first.loaded, first.is_complete) == (first.listed, True)
+    assert (second.known, second.loaded) == (first.listed, 0)
+    assert not lake.files.find(lake.path("landing", ".incoming"))
+
+
+def test_the_commands_work_with_a_bucket_and_show_no_secret(
+    lake: Lake, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With all settings in .env: load, query and report; nothing that is said or stored tells the keys."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    put(tmp_path / "in", gz(document(conversation())))
+    Path(".env").write_text(
+        f"AWS_ACCESS_KEY_ID=canary-Zx81-id\nAWS_SECRET_ACCESS_KEY={CANARY}\nAWS_ENDPOINT_URL={address}\n"
+        f"AWS_REGION=eu-west-1\nLAKE_URI={lake.uri}\n"
+    )
+    calls = [
+        ran("load", "in", cwd=tmp_path),
+        ran("sql", "select count(*) as n from conversation_metrics", "--format", "csv", cwd=tmp_path),
+        ran("report", cwd=tmp_path),
+        ran("load", "in", "--lake", "s3://forbidden/x", "--debug", cwd=tmp_path),
+    ]
+    assert [code for code, _, _ in calls] == [0, 0, 0, 1], calls
+    assert calls[1][1] == "n\n1\n"
+    assert Path(calls[2][1].strip()) == tmp_path / "report.html"
+    assert "refuses access (InvalidAccessKeyId)" in calls[3][2]
+    said = "".join(out + err for _, out, err in calls).encode()
+    fresh = s3fs.S3FileSystem(key="x", secret="x", endpoint_url=address)
+    stored = b"".join(fresh.cat(fresh.find(lake.root)).values())
+    for where in (said, stored, (tmp_path / "report.html").read_bytes()):
+        assert b"canary" not in where
+
+
+def side_by_side(lake: Lake, tmp_path: Path, rounds: int, writers: int) -> None:
+    """Several processes load at once, each its own files and one that all of them have."""
+    for turn in range(rounds):
+        for writer in range(writers):
+            folder, hour = tmp_path / f"{turn}-{writer}", 1000 * turn + 10 * writer
+            put(folder, gz(document(conversation("both", messages=[message(f"{turn}-{writer}")]))), name_at(hour + 5))
+            put(folder, gz(document(conversation(f"c{turn}-{writer}"))), name_at(hour))
+            put(folder, gz(document(conversation(f"all{turn}"))), name_at(1000 * turn + 999))
+        running = [lakehouse("load", f"{turn}-{writer}", "--lake", lake.uri, cwd=tmp_path) for writer in range(writers)]
+        if turn:
+            running.append(lakehouse("compact", "--lake", lake.uri, cwd=tmp_path))
+        for process in running:
+            with process:
+                out, err = process.communicate()
+            assert (process.returncode, out) == (0, ""), err
+    single = rounds * (writers + 1)
+    assert ask(lake, "select count(*), count(distinct conversation_id) from conversations") == [(single + 1, single + 1)]
+    assert ask(lake, "select count(*) from messages") == [(single + 1,)]
+    assert ask(lake, "select text from messages where conversation_id = 'both'") == [(f"{rounds - 1}-{writers - 1}",)]
+    files = rounds * (2 * writers + 1)
+    assert ask(lake, "select count(*), count(distinct name), min(status) from files") == [(files, files, "loaded")]
+
+
+def test_three_loads_at_once_lose_and_double_nothing(lake: Lake, tmp_path: Path) -> None:
+    """Without a lock, every file of every process is in once, and the delivery that wins is the one that should."""
+    side_by_side(lake, tmp_path, rounds=1, writers=3)
+
+
+@pytest.mark.long
+def test_many_loads_at_once_beside_compact(lake: Lake, tmp_path: Path) -> None:
+    """Round after round, with a compact beside the loads."""
+    side_by_side(lake, tmp_path, rounds=5, writers=4)
+
+
+def test_compact_gives_way_to_a_load_and_merges_anew(lake: Lake, tmp_path: Path) -> None:
+    """A load that finishes while files are merged stays in the lake."""
+    for hour in range(2):
+        take(lake, put(tmp_path, gz(document(conversation(f"c{hour}"))), name_at(hour)))
+    overtaking = [put(tmp_path, gz(document(conversation("c2"))), name_at(2))]
+
+    def overtake(_: str) -> None:
+        if overtaking:
+            take(lake, overtaking.pop())
+
+    with writing(lake):
+        done = compact(lake, progress=overtake)
+    assert done.merged > done.made
+    assert {len(lake.snapshot().files[table]) for table in ("conversations", "messages", LEDGER)} == {1}
+    assert ask(lake, "select count(*) from conversations") == [(3,)]
+
+
+def test_what_another_run_is_at_work_on_stays(lake: Lake, tmp_path: Path) -> None:
+    """Files that come in, and Parquet files that no commit names yet, are nobody's litter before a day is over."""
+    take(lake, put(tmp_path, gz(document(conversation())), name_at(0)))
+    incoming = tmp_path / "incoming"
+    incoming.write_bytes(b"half")
+    with incoming.open("rb") as source:
+        staged = stage(lake, source)
+    written = lake.write("rejects", schema.REJECTS.file_schema.empty_table())
+    take(lake, put(tmp_path, gz(document(conversation("c2"))), name_at(1)))
+    with writing(lake):
+        assert sweep(lake, lake.snapshot(), retention_hours=0) == []
+    assert lake.files.exists(staged.path)
+    assert lake.files.exists(lake.path("rejects", written.path))
+
+
+def test_a_commit_whose_answer_was_lost_counts_once(tmp_path: Path) -> None:
+    """The store makes the ledger's commit and answers with a failure: the load sees that it is its own."""
+    lake = Lake(f"s3://forgetful/{tmp_path.name}")
+    take(lake, put(tmp_path, gz(document(conversation()), "garbage"), name_at(0)))
+    take(lake, put(tmp_path, gz(document(conversation()), document(conversation("c2"))), name_at(1)))
+    assert lake.snapshot().versions[LEDGER] == 2
+    assert ask(lake, "select count(*), (select count(*) from files) from messages") == [(2, 2)]
+
+
+def test_a_commit_never_overtakes_whatever_the_surroundings_say(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two commits worked out from one state the second fails, though variables ask for the unsafe kind."""
+    monkeypatch.setenv("AWS_S3_ALLOW_UNSAFE_RENAME", "true")
+    monkeypatch.setenv("AWS_CONDITIONAL_PUT", "disabled")
+    lake = Lake(lake.uri)
+    lake.create()
+    older = lake.snapshot()
+    first, second = (lake.opened(LEDGER) for _ in range(2))
+    commit = {"mode": "append", "schema": schema.FILES.arrow_schema}
+    once = CommitProperties(max_commit_retries=0)
+    first.create_write_transaction([], commit_properties=once, **commit)
+    with pytest.raises(CommitFailedError):
+        second.create_write_transaction([], commit_properties=once, **commit)
+    with pytest.raises(ConflictError, match="run the command again"):
+        lake.commit({LEDGER: Change()}, older)
+    assert lake.opened(LEDGER).version() == 1
+
+
+def test_the_duckdb_file_is_of_the_newest_load_whoever_comes_last(lake: Lake, tmp_path: Path) -> None:
+    """A run that publishes an older state after a newer one puts the newer one back."""
+    take(lake, put(tmp_path, gz(document(conversation("c1"))), name_at(0)))
+    older = lake.snapshot()
+    take(lake, put(tmp_path, gz(document(conversation("c2"))), name_at(1)))
+    publish(lake, older)
+    assert ask(lake, "select count(*) from conversations") == [(2,)]
+    with pytest.raises(duckdb.Error, match="read-only"):
+        ask(lake, "create table t as select 1")
+
+
+def test_a_lake_that_was_copied_answers(lake: Lake, tmp_path: Path) -> None:
+    """Under another prefix the views find their files, and reading writes nothing."""
+    take(lake, put(tmp_path, gz(document(conversation()))))
+    copy = Lake(f"s3://lakes/{tmp_path.name}/copy")
+    for path in lake.files.find(lake.root):
+        lake.files.cp_file(path, copy.root + path.removeprefix(lake.root))
+    lake.files.rm(lake.root, recursive=True)
+    held = copy.files.cat_file(copy.path("lakehouse.duckdb"))
+    assert ask(copy, "select count(*) from messages") == [(1,)]
+    assert copy.files.cat_file(copy.path("lakehouse.duckdb")) == held
+
+
+def test_polars_reads_the_tables(lake: Lake, tmp_path: Path) -> None:
+    """Another tool opens the tables of a bucket with the store's usual settings."""
+    take(lake, put(tmp_path, gz(document(conversation("c1")), document(conversation("c2")))))
+    table = pl.scan_delta(lake.table_uri("conversations"), storage_options={"aws_allow_http": "true"})
+    assert table.select("conversation_id").collect().height == 2
+
+
+@pytest.mark.parametrize(
+    ("uri", "changed", "expected"),
+    [
+        ("s3://no-such-bucket/x", {}, (LakeError, "no such bucket")),
+        ("s3://forbidden/x", {}, (LakeError, r"refuses access .* check AWS_ACCESS_KEY_ID")),
+        ("s3://lakes/x", {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, (LakeError, "can't be reached")),
+        ("s3://lakes/x", {"AWS_SECRET_ACCESS_KEY": ""}, (SettingsError, "AWS_SECRET_ACCESS_KEY not set")),
+        (
+            "s3://lakes/x",
+            {"AWS_SECRET_ACCESS_KEY": "", "AWS_ACCESS_KEY_ID": ""},
+            (SettingsError, "AWS_ACCESS_KEY_ID .* not set"),
+        ),
+        ("s3://user:word@lakes/x", {}, (SettingsError, "holds credentials")),
+        ("s4://lakes/x", {}, (SettingsError, "expected a path or the URL of a store")),
+    ],
+)
+def test_a_store_that_fails_is_one_sentence(
+    uri: str,
+    changed: dict[str, str],
+    expected: tuple[type[Exception], str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Bucket, credentials, endpoint: each says what to do, to who writes and to who reads, and no bucket is made."""
+    for name, value in changed.items():
+        monkeypatch.setenv(name, value)
+    path = put(tmp_path, gz(document(conversation())))
+    for use in (lambda: take(Lake(uri), path), lambda: ask(Lake(uri), "select 1")):
+        with pytest.raises(expected[0], match=expected[1]) as caught:
+            use()
+        assert "\n" not in str(caught.value)
+        assert CANARY not in str(caught.value)
+
+
+def test_no_secret_survives_in_what_a_library_says() -> None:
+    """Values of the store's secrets, signatures in URLs and colours are taken out of an error's text."""
+    error = OSError(f"\x1b[31mGET https://x/y?sig=abc failed\n ↳ with {CANARY}.")
+    assert store_module.tidied(error) == "GET https://x/y?... failed with ***"

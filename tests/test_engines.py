@@ -26,7 +26,7 @@ def by_polars(lake: Lake, table: str) -> int:
 
 def by_daft(lake: Lake, table: str) -> int:
     """Rows that Daft finds in the Delta table."""
-    daft: Any = pytest.importorskip("daft", reason="Daft is in no group of ours: it takes no current pyarrow")
+    daft: Any = pytest.importorskip("daft", reason="Daft is not installed: it is in the group engines")
     rows: int = daft.read_deltalake(lake.table_uri(table)).count_rows()
     return rows
 

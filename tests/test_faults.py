@@ -70,7 +70,7 @@ class Faults:
     patch: pytest.MonkeyPatch = field(default_factory=pytest.MonkeyPatch)
     places: list[str] = field(default_factory=list)
     """Of each call its name and the line of ours that it came from."""
-    begun: set[int] = field(default_factory=set)
+    begun: list[object] = field(default_factory=list)
     lock: Lock = field(default_factory=Lock)
 
     def __enter__(self) -> Self:
@@ -89,9 +89,9 @@ class Faults:
     def _strikes(self, name: str, subject: object) -> bool:
         with self.lock:
             if name == "write":  # the first of a file; there are hundreds
-                if id(subject) in self.begun:
+                if subject in self.begun:
                     return False
-                self.begun.add(id(subject))
+                self.begun.append(subject)
             self.places.append(f"{name} {_place()}")
             return len(self.places) == self.fail_at
 
@@ -104,6 +104,8 @@ class Faults:
                 raise error()
             result = works(*args, **kwargs)
             if strikes:
+                if isinstance(result, requests.Response):
+                    result.close()
                 raise error()
             return result
 

@@ -166,7 +166,7 @@ def test_the_commands_work_with_a_bucket_and_show_no_secret(
     assert [code for code, _, _ in calls] == [0, 0, 0, 0, 0, 0, 1], calls
     assert calls[1][1] == "n\n1\n"
     assert Path(calls[2][1].strip()) == tmp_path / "report.html"
-    assert "refuses access (InvalidAccessKeyId)" in calls[-1][2]
+    assert "refuses access (" in calls[-1][2]
     said = "".join(out + err for _, out, err in calls).encode()
     fresh = s3fs.S3FileSystem(key="x", secret="x", endpoint_url=address)
     stored = b"".join(fresh.cat(fresh.find(lake.root)).values())

@@ -69,7 +69,7 @@ class Life:
         landed = {path for path in paths_below(self.undisturbed) if path.startswith("landing/")}
         named = {f"{table}/{file.path}" for table, files in Lake(str(lake)).snapshot().files.items() for file in files}
         below = {path for path in paths_below(lake) if not DELTA_LOG.fullmatch(path)}
-        assert below == {".lock", "lakehouse.duckdb"} | landed | named
+        assert below == {".lock", "lakehouse.duckdb", "erasure.key"} | landed | named
         assert not list(lake.glob(".publish-*"))
 
 
@@ -83,8 +83,8 @@ def findings(lake: Path) -> str:
 
 def test_killed_runs_lose_and_double_nothing(tmp_path: Path, killer: Killer) -> None:
     """Commands killed with all their workers and run again end where uninterrupted ones do; no reader errs meanwhile."""
-    first, *_, sync, last, compact = life_of_a_lake(tmp_path / "files")
-    life = Life(tmp_path, [first, sync, last, compact], killer)
+    first, *_, sync, last, erase, compact = life_of_a_lake(tmp_path / "files")
+    life = Life(tmp_path, [first, sync, last, erase, compact], killer)
     life.live(killer, len(life.steps))
 
 

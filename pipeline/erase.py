@@ -233,13 +233,12 @@ def _cut_rejects(
 def _delete_rest(lake: Lake, snapshot: Snapshot, done: Erased) -> None:
     """Delete every file below the tables' folders that the newest commit does not name, and the report."""
     for name in schema.STORED:
-        folder = lake.path(name)
-        named = {f"{folder}/{file.path}" for file in snapshot.files[name]}
-        for path, info in lake.files.find(folder, detail=True).items():
-            if path not in named and not path.startswith(f"{folder}/_delta_log/"):
+        kept = {lake.path(name, file.path) for file in snapshot.files[name]}
+        for path, size in lake.sizes_below(name).items():
+            if path not in kept and not path.startswith(lake.path(name, "_delta_log/")):
                 lake.files.rm_file(path)
                 done.deleted += 1
-                done.deleted_bytes += info["size"]
+                done.deleted_bytes += size
     report = lake.path(REPORT_NAME)
     done.report_deleted = lake.files.exists(report)
     if done.report_deleted:

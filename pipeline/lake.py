@@ -27,7 +27,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 
 from pipeline import schema
 from pipeline.errors import ConflictError, LakeError
-from pipeline.store import files_at, kind_of, store_error, table_options, tidied
+from pipeline.store import files_at, kind_of, sizes_below, store_error, table_options, tidied
 
 LEDGER: Final = "files"
 REPORT_NAME: Final = "report.html"
@@ -101,6 +101,10 @@ class Lake:
     def path(self, *parts: str) -> str:
         """A path inside the lake, as `self.files` takes it."""
         return "/".join((self.root, *parts))
+
+    def sizes_below(self, *parts: str) -> dict[str, int]:
+        """Every file below a folder of the lake, as `store.sizes_below` gives them."""
+        return sizes_below(self.files, self.path(*parts))
 
     def table_uri(self, table: str) -> str:
         """Where a table is, as Delta readers take it."""

@@ -73,11 +73,8 @@ def landed_path(lake: Lake, name: str, sha256: str) -> str:
 
 def landed_files(lake: Lake) -> dict[str, int]:
     """Every file of the landing zone by its path, with its size in bytes; those still coming in aside."""
-    folder = lake.path("landing")
-    if not lake.files.exists(folder):
-        return {}
-    found = lake.files.find(folder, detail=True)
-    return {path: info["size"] for path, info in sorted(found.items()) if not path.startswith(f"{folder}/.incoming/")}
+    incoming = lake.path("landing", ".incoming/")
+    return {path: size for path, size in lake.sizes_below("landing").items() if not path.startswith(incoming)}
 
 
 def stage(lake: Lake, source: BinaryIO) -> Staged:

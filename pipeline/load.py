@@ -25,7 +25,7 @@ from pipeline.ingest import Incoming, Ingested, Outcome, ingest
 from pipeline.lake import LEDGER, Change, Lake, Snapshot, until_undisturbed
 from pipeline.landing import clear_staging, file_name, scope_of
 from pipeline.ledger import Ledger
-from pipeline.store import files_at, reaching
+from pipeline.store import files_at, reaching, sizes_below
 from pipeline.tombstones import Tombstones, bury, read_tombstones
 from pipeline.warehouse import publish
 
@@ -92,7 +92,7 @@ def find_files(paths: Iterable[str]) -> list[str]:
             if any(sign in root for sign in "*?[") and not files.exists(root):
                 names = [name for name in files.glob(root) if files.isfile(name)]
             elif files.isdir(root):
-                names = [name for name in files.find(root) if _is_source(name.rpartition("/")[2])]
+                names = [name for name in sizes_below(files, root) if _is_source(name.rpartition("/")[2])]
             else:
                 names = [root] if files.exists(root) else []
         if not names:

@@ -67,6 +67,19 @@ def files_at(uri: str) -> tuple[Any, str]:
     return files, path
 
 
+def sizes_below(files: Any, folder: str) -> dict[str, int]:
+    """Every file below a folder by its path, sorted, with its size in bytes; none if there is no such folder.
+
+    Raises:
+        OSError: a folder below it can't be listed; fsspec by itself would leave it out without a word.
+    """
+    if not files.exists(folder):
+        return {}
+    is_local = "file" in (files.protocol if isinstance(files.protocol, tuple) else (files.protocol,))
+    found = files.find(folder, detail=True, **({"on_error": "raise"} if is_local else {}))  # a store lists all at once
+    return {path: info["size"] for path, info in sorted(found.items())}
+
+
 def kind_of(uri: str) -> str | None:
     """The extra that a URL needs: s3, gs or azure; None for paths and whatever else fsspec knows."""
     return _EXTRAS.get(uri.partition("://")[0]) if "://" in uri else None

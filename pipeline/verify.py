@@ -5,7 +5,7 @@ A finding is one line: where, what is wrong, what to do. What a dead run left is
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -18,7 +18,7 @@ from pipeline import schema
 from pipeline.deliveries import KEY
 from pipeline.errors import LakeError
 from pipeline.lake import LEDGER, DataFile, Lake, Snapshot
-from pipeline.landing import digest, landed_path
+from pipeline.landing import digest, landed_files, landed_path
 from pipeline.ledger import read_ledger
 from pipeline.warehouse import named_files
 
@@ -151,7 +151,7 @@ def _check_landing(lake: Lake, ledger: pa.Table, done: Verified) -> None:
                 done.find(path, "the landed file is not what was served: its digest differs from the ledger's", _REFETCH)
     done.landed_files = len(expected)
     names = set(ledger["name"].to_pylist())
-    for path in _landed(lake):
+    for path in landed_files(lake):
         if path not in expected and path.rpartition("/")[2] not in names:
             done.find(path, "is in the landing zone, but in no table", f"load it: lakehouse load {path}")
 
@@ -161,13 +161,6 @@ def _digest(lake: Lake, path: str) -> str | None:
         return digest(lake, path).sha256
     except FileNotFoundError:
         return None
-
-
-def _landed(lake: Lake) -> Iterator[str]:
-    root = lake.path("landing")
-    for path in lake.files.find(root) if lake.files.exists(root) else []:
-        if "/.incoming/" not in path:
-            yield path
 
 
 _UNKNOWN: Final = """

@@ -158,8 +158,8 @@ def _identity(path: Path) -> tuple[int, int] | None:
 class Reader(Thread):
     """Asks the DuckDB file for every row, again and again, opening it anew each time.
 
-    Each answer has to be one of `states`, and never an earlier one than before. Only where `erase` or `compact --retain-hours 0`
-    deletes what a copy names that is no longer the current one, may a question fail.
+    Each answer has to be one of `states`, and never an earlier one than before. Only where `erase` or `compact --retain-hours
+    0` deletes what a copy names that is no longer the current one, may a question fail.
     """
 
     def __init__(self, lake: Path, states: list[Rows]) -> None:

@@ -26,6 +26,7 @@ from requests.adapters import HTTPAdapter
 import pipeline
 from pipeline.api import DataAccessClient
 from pipeline.compact import compact
+from pipeline.erase import erase
 from pipeline.errors import LakeError, PipelineError
 from pipeline.lake import LEDGER, Lake
 from pipeline.load import writing
@@ -187,6 +188,10 @@ def commands(tmp_path: Path) -> Iterator[dict[str, Callable[[Lake], object]]]:
         with writing(lake):
             compact(lake, retention_hours=0)
 
+    def erased(lake: Lake) -> None:
+        with writing(lake):
+            erase(lake, "conversation", "c2")
+
     with Sandbox([Account("4711", conversations_per_day=40)], now=NOON) as sandbox:
         keys = sandbox.credentials("4711")
         secrets = (keys.app_key, keys.app_secret, keys.access_token, keys.access_token_secret)
@@ -197,7 +202,7 @@ def commands(tmp_path: Path) -> Iterator[dict[str, Callable[[Lake], object]]]:
             with DataAccessClient(credentials, sandbox.base_url, limits=limits) as client, writing(lake):
                 sync(lake, client, since=NOON - timedelta(hours=1), until=NOON, now=lambda: NOON)
 
-        yield {"load": lambda lake: take(lake, tmp_path / "in"), "sync": synced, "compact": compacted}
+        yield {"load": lambda lake: take(lake, tmp_path / "in"), "sync": synced, "compact": compacted, "erase": erased}
 
 
 def test_whichever_place_fails_nothing_is_lost(start: Path, commands: dict[str, Callable[[Lake], object]]) -> None:
@@ -216,7 +221,7 @@ def test_whichever_place_fails_nothing_is_lost(start: Path, commands: dict[str, 
 
 @pytest.mark.long
 @pytest.mark.parametrize("is_late", [False, True])
-@pytest.mark.parametrize("name", ["load", "sync", "compact"])
+@pytest.mark.parametrize("name", ["load", "sync", "compact", "erase"])
 def test_whichever_call_fails_nothing_is_lost(
     start: Path, commands: dict[str, Callable[[Lake], object]], name: str, *, is_late: bool
 ) -> None:

@@ -217,11 +217,13 @@ class Lake:
             self.files.rm_file(self.path(table, file.path))
 
     def unneeded(self, table: str, snapshot: Snapshot, *, retention_hours: int) -> list[DataFile]:
-        """Parquet files below a table's folder that no commit has named for so long, nor the snapshot; with path and bytes."""
+        """Files below a table's folder that no commit has named for so long, nor the snapshot; with path and bytes."""
         named = {file.path for file in snapshot.files[table]}
         with _legible(self.table_uri(table)):
             found = self.opened(table).vacuum(retention_hours, dry_run=True, enforce_retention_duration=False, full=True)
-        present = [path for path in sorted(set(found) - named) if self.files.exists(self.path(table, path))]
+        log = [path.removeprefix(f"{self.path(table)}/") for path in self.sizes_below(table, "_delta_log")]
+        half_written = [path for path in log if "#" in path] if self.is_local else []  # as a writer that was killed leaves it
+        present = [path for path in sorted({*found, *half_written} - named) if self.files.exists(self.path(table, path))]
         return [DataFile(path, None, 0, self.files.size(self.path(table, path))) for path in present]
 
     def is_ahead(self, table: str, snapshot: Snapshot) -> bool:

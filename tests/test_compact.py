@@ -84,12 +84,15 @@ def test_readers_of_an_older_copy_go_on_until_its_files_are_past_retention(lake:
         take_hour(lake, tmp_path, hour)
     litter = Path(lake.root, "messages", "date=2016-07-25", "part-dead.parquet")
     litter.write_bytes(b"half a file")
+    half_a_commit = Path(lake.root, "messages", "_delta_log", f"{99:020}.json#1")
+    half_a_commit.write_bytes(b"{")
     os.utime(litter, (1, 1))
     with duckdb.connect(str(Path(lake.root, "lakehouse.duckdb")), read_only=True) as reader:
         with writing(lake):
             compact(lake)
         assert reader.execute("select count(*) from messages").fetchall() == [(3,)]
         assert not litter.exists()
+        assert not half_a_commit.exists()
         assert on_disk(lake, "messages") > named(lake, "messages")
     with writing(lake):
         deleted = sweep(lake, lake.snapshot(), retention_hours=0)

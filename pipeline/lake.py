@@ -221,8 +221,8 @@ class Lake:
         named = {file.path for file in snapshot.files[table]}
         with _legible(self.table_uri(table)):
             found = self.opened(table).vacuum(retention_hours, dry_run=True, enforce_retention_duration=False, full=True)
-        log = [path.removeprefix(f"{self.path(table)}/") for path in self.sizes_below(table, "_delta_log")]
-        half_written = [path for path in log if "#" in path] if self.is_local else []  # as a writer that was killed leaves it
+        log = self.sizes_below(table, "_delta_log") if self.is_local else ()
+        half_written = [path.removeprefix(f"{self.path(table)}/") for path in log if "#" in path]  # by a writer that was killed
         present = [path for path in sorted({*found, *half_written} - named) if self.files.exists(self.path(table, path))]
         return [DataFile(path, None, 0, self.files.size(self.path(table, path))) for path in present]
 

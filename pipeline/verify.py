@@ -23,7 +23,7 @@ from pipeline.ledger import read_ledger
 from pipeline.warehouse import named_files
 
 _THREADS: Final = 4
-_REFETCH: Final = "fetch it again: lakehouse sync within 30 days of its hour, else lakehouse load from a backup"
+_PUT_BACK: Final = "put it back there from a backup; the rows of it in the tables are not affected"
 _RESTORE: Final = "restore the lake from a backup, or load the files in landing/ into a new lake"
 _LOG_NAME: Final = re.compile(r"(\d{20})(\.checkpoint.*)?\.(json|parquet)")
 
@@ -146,9 +146,9 @@ def _check_landing(lake: Lake, ledger: pa.Table, done: Verified) -> None:
     with ThreadPoolExecutor(_THREADS) as pool:
         for path, found in zip(expected, pool.map(lambda path: _digest(lake, path), expected), strict=True):
             if found is None:
-                done.find(path, "the landed file is gone", _REFETCH)
+                done.find(path, "the landed file is gone", _PUT_BACK)
             elif found != expected[path]:
-                done.find(path, "the landed file is not what was served: its digest differs from the ledger's", _REFETCH)
+                done.find(path, "the landed file is not what was served: its digest differs from the ledger's", _PUT_BACK)
     done.landed_files = len(expected)
     names = set(ledger["name"].to_pylist())
     for path in landed_files(lake):

@@ -31,7 +31,7 @@ class Incoming:
     """A source file to be read: a URL that fsspec knows, or a file that is staged already.
 
     `account_id` and the scope are what a listing says of it, None where there was no listing. `known` are the digests under
-    which the lake has loaded a file of this name: such a file is not read again.
+    which the lake has loaded a file of this name: such a file is not read again, unless its landed file is lost.
     """
 
     name: str
@@ -99,7 +99,7 @@ class _Worker:
         start, end = scope_of(item.name)
         outcome = Outcome(item.name, item.account_id, start or item.scope_start, end or item.scope_end, staged)
         self.ingested.outcomes.append(outcome)
-        if staged.sha256 in item.known:
+        if staged.sha256 in item.known and self.lake.files.exists(self._place(outcome)):
             outcome.status = "unchanged"
             self._drop(outcome)
             return

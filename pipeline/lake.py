@@ -235,7 +235,9 @@ class Lake:
 
         Raises:
             ConflictError: another writer came first; nothing of the changes is visible, the files that they name are there.
+            LakeError: a table has lost rows since its last commit; nothing is built on that.
         """
+        _require_whole(self, snapshot)
         versions = dict(snapshot.versions)
         self._require_newest(snapshot)  # before anything is written that the loser would have to take back
         for name, change in changes.items():
@@ -286,6 +288,18 @@ class Lake:
                 commit_properties=CommitProperties(custom_metadata=metadata, max_commit_retries=0),
             )
         return expected
+
+
+def _require_whole(lake: Lake, snapshot: Snapshot) -> None:
+    """A commit that a broken disk has emptied reads as one without changes: only the rows tell."""
+    for name, files in snapshot.files.items():
+        rows = sum(file.rows for file in files)
+        expected = snapshot.rows.get(name, rows)
+        if rows != expected:
+            raise LakeError(
+                f"{lake.table_uri(name)}: expected {expected:,} rows, found {rows:,}; its log is damaged, and nothing was "
+                "changed: run lakehouse verify"
+            )
 
 
 @contextmanager

@@ -3,10 +3,12 @@
 A finding is one line: where, what is wrong, what to do. What a dead run left is none: the next run takes it back by itself.
 """
 
+import json
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -23,7 +25,7 @@ from pipeline.ledger import read_ledger
 from pipeline.warehouse import named_files
 
 _THREADS: Final = 4
-_PUT_BACK: Final = "put it back there from a backup; the rows of it in the tables are not affected"
+_PUT_BACK: Final = "delete it if it is there, then sync, or load the file of that name from a backup, which puts it back; the tables have its rows"
 _RESTORE: Final = "restore the lake from a backup, or load the files in landing/ into a new lake"
 _LOG_NAME: Final = re.compile(r"(\d{20})(\.checkpoint.*)?\.(json|parquet)")
 
@@ -55,13 +57,14 @@ def verify(lake: Lake, *, read_data: bool = False, progress: Callable[[str], Non
     done = Verified()
     tell = progress or (lambda _: None)
     tell("logs")
-    _check_logs(lake, done)
     try:
         snapshot = lake.snapshot()
     except LakeError as error:
+        _check_logs(lake, done, {})
         if not done.findings:
             done.find(lake.uri, str(error), _RESTORE)
         return done
+    _check_logs(lake, done, snapshot.versions)
     ledger = read_ledger(lake, snapshot) if not done.findings else None
     tell("Parquet files")
     readable = _check_parquet_files(lake, snapshot, done, read_data=read_data)
@@ -75,29 +78,54 @@ def verify(lake: Lake, *, read_data: bool = False, progress: Callable[[str], Non
     return done
 
 
-def _check_logs(lake: Lake, done: Verified) -> None:
-    """Commits that hold nothing, and versions that are missing: Delta readers take both without a word."""
+def _check_logs(lake: Lake, done: Verified, pins: dict[str, int]) -> None:
+    """Commits that hold nothing, and versions that are missing: Delta readers take both without a word.
+
+    What is above a table's pin is a dead run's.
+    """
     for name in schema.STORED:
-        folder = lake.path(name, "_delta_log")
-        entries = lake.files.ls(folder, detail=True) if lake.files.exists(folder) else []
         commits, checkpoints = {}, set()
-        for entry in entries:
-            found = _LOG_NAME.fullmatch(entry["name"].rpartition("/")[2])
-            if found and found[2]:
+        sizes = lake.sizes_below(name, "_delta_log")
+        for path, size in sizes.items():
+            found = _LOG_NAME.fullmatch(path.rpartition("/")[2])
+            if found and not found[2]:
+                commits[int(found[1])] = path
+            elif found and size:
                 checkpoints.add(int(found[1]))
             elif found:
-                commits[int(found[1])] = entry
+                done.find(path, "the checkpoint is empty, as a broken disk leaves it", _RESTORE)
         where = lake.table_uri(name)
         if not commits:
-            done.find(where, "the table is gone" if not entries else "its log has no commit", _RESTORE)
+            done.find(where, "its log has no commit" if sizes else "the table is gone", _RESTORE)
             continue
-        for version, entry in sorted(commits.items()):
-            if not entry["size"]:
-                done.find(entry["name"], f"version {version} of the log is empty, as a broken disk leaves it", _RESTORE)
+        pinned = pins.get(name, max(commits))
+        empty = sorted(version for version, path in commits.items() if not sizes[path] and version <= pinned)
+        for version in _still_in_force(lake, commits, empty):
+            done.find(commits[version], f"version {version} of the log is empty, as a broken disk leaves it", _RESTORE)
         first = max(checkpoints, default=-1) + 1
         missing = sorted(set(range(first, max(commits))) - commits.keys())
         if missing:
             done.find(where, f"its log lacks version {missing[0]} ({len(missing)} in all)", _RESTORE)
+
+
+def _still_in_force(lake: Lake, commits: dict[int, str], empty: list[int]) -> list[int]:
+    """Those of the empty commits that no later one has taken back: a run that died may have left one, and the next restores."""
+    for version in sorted(commits, reverse=True):
+        if not empty or version <= empty[0]:
+            break
+        restored = _restored(lake.files.cat_file(commits[version]))
+        empty = [one for one in empty if restored is None or not restored < one < version]
+    return empty
+
+
+def _restored(commit: bytes) -> int | None:
+    """The version that a commit went back to; None if it did not, or is broken."""
+    for line in commit.splitlines():
+        with suppress(ValueError, AttributeError, KeyError, TypeError):
+            said = json.loads(line)["commitInfo"]
+            if said["operation"] == "RESTORE":
+                return int(said["operationParameters"]["version"])
+    return None
 
 
 def _check_parquet_files(lake: Lake, snapshot: Snapshot, done: Verified, *, read_data: bool) -> bool:
@@ -150,7 +178,7 @@ def _check_landing(lake: Lake, ledger: pa.Table, done: Verified) -> None:
             elif found != expected[path]:
                 done.find(path, "the landed file is not what was served: its digest differs from the ledger's", _PUT_BACK)
     done.landed_files = len(expected)
-    names = set(ledger["name"].to_pylist())
+    names = {row["name"] for row in rows}  # former contents of a name stay
     for path in landed_files(lake):
         if path not in expected and path.rpartition("/")[2] not in names:
             done.find(path, "is in the landing zone, but in no table", f"load it: lakehouse load {path}")

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 from documents import conversation, document, gz, message, name_at, put
-from lakes import ask, take
+from lakes import ask, everything, take
 
 from pipeline import schema
 from pipeline.compact import compact
@@ -98,6 +98,10 @@ DAMAGES: dict[str, tuple[Callable[[Lake], object], str]] = {
     "an empty newest commit of a table": (lambda lake: log(lake, "messages")[-1].write_bytes(b""), "messages.*log is empty"),
     "an empty newest commit of the ledger": (lambda lake: log(lake, "files")[-1].write_bytes(b""), "files.*log is empty"),
     "half a commit": (lambda lake: log(lake, "transfers")[-1].write_bytes(b'{"add":'), "transfers.*can't be read"),
+    "an empty checkpoint": (
+        lambda lake: Path(lake.root, "messages/_delta_log/00000000000000000002.checkpoint.parquet").write_bytes(b""),
+        "messages.*checkpoint is empty",
+    ),
     "a gap in a log": (lambda lake: log(lake, "rejects")[1].unlink(), "rejects.*lacks version 1"),
     "a table that is gone": (lambda lake: shutil.rmtree(Path(lake.root, "transfers")), "transfers.*table is gone"),
     "a Parquet file that is gone": (lambda lake: parquet(lake, "messages").unlink(), "messages/.*is gone"),
@@ -137,6 +141,45 @@ def test_an_empty_newest_commit_of_the_ledger_is_no_empty_lake(lake: Lake, tmp_p
         take(lake, put(tmp_path / "more", gz(document(conversation("c5"))), name_at(5)))
     log(lake, "files")[-1].unlink()
     assert ask(lake, "select count(*) from conversations") == [(4,)]
+
+
+def test_no_load_is_built_on_a_table_that_lost_rows(lake: Lake, tmp_path: Path) -> None:
+    """Delta reads an emptied commit as one without changes; a load above it would make the loss look right."""
+    log(lake, "messages")[-1].write_bytes(b"")
+    with pytest.raises(LakeError, match=r"messages: expected \d+ rows, found \d+; its log is damaged"):
+        take(lake, put(tmp_path / "more", gz(document(conversation("c5"))), name_at(5)))
+    assert ask(lake, "select count(*) from conversations") == [(4,)]
+
+
+def test_an_empty_commit_of_a_dead_run_is_no_damage(lake: Lake, tmp_path: Path) -> None:
+    """A power cut in the middle of a load may leave one; no finished load names it, and the next one takes it back."""
+    version = len(log(lake, "messages"))
+    Path(lake.root, "messages", "_delta_log", f"{version:020}.json").write_bytes(b"")
+    assert verify(lake).findings == []
+    take(lake, put(tmp_path / "more", gz(document(conversation("c5", messages=[message("a")]))), name_at(5)))
+    assert verify(lake).findings == []
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_what_verify_advises_for_a_landed_file_puts_it_back(lake: Lake, tmp_path: Path, *, is_there: bool) -> None:
+    """A file that is loaded is landed anew if its landed file is gone, and no row changes for that."""
+    before, served = everything(lake), landed(lake).read_bytes()
+    flip_a_byte(landed(lake))
+    assert len(verify(lake).findings) == 1
+    if not is_there:
+        landed(lake).unlink()
+    report = take(lake, put(tmp_path / "backup", served, name_at(4)))
+    assert (report.loaded, report.unchanged) == ((0, 1) if is_there else (1, 0))
+    assert bool(verify(lake).findings) == is_there
+    assert everything(lake) == before
+
+
+def test_a_landed_file_of_a_name_that_was_only_ever_rejected_is_found(lake: Lake) -> None:
+    """A run that died between landing and commit leaves it; its text is in no table."""
+    stray = Path(lake.root, "landing", "2016-07-25", "feedfeedfeedfeed", name_at(3))
+    stray.parent.mkdir(parents=True)
+    stray.write_bytes(gz(document(conversation("c9"))))
+    assert any("in no table; load it" in finding for finding in verify(lake).findings)
 
 
 def test_a_value_that_cannot_be_decoded_is_found_by_reading_all(lake: Lake) -> None:

@@ -18,7 +18,7 @@ from pipeline import schema
 from pipeline.deliveries import DELIVERED, KEY, connected, keep_rows
 from pipeline.errors import SettingsError
 from pipeline.lake import LEDGER, REPORT_NAME, Change, DataFile, Lake, Snapshot, until_undisturbed
-from pipeline.landing import clear_staging, keep, landed_files, scope_of
+from pipeline.landing import clear_staging, landed_files, put_back, scope_of
 from pipeline.ledger import Ledger
 from pipeline.tombstones import (
     Tombstones,
@@ -147,7 +147,7 @@ def purge(
         changes[LEDGER] = ledger.change()
     after = lake.commit(changes, snapshot)
     for file, redaction, staged in found.cut:
-        keep(lake, staged, file.path)
+        put_back(lake, staged, file.path)
         done.landed_rewritten += 1
         done.deliveries += redaction.deliveries
         done.documents += redaction.documents

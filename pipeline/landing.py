@@ -5,15 +5,18 @@ overwrite what is there, and a load that dies leaves nothing wrong behind.
 """
 
 import hashlib
+import os
 import re
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, BinaryIO
+from pathlib import Path
+from typing import BinaryIO
 
 from pipeline.lake import Lake
+from pipeline.store import modified
 
 _SCOPE = re.compile(r"\.(\d{10,15})\.(\d{10,15})\.")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -108,13 +111,9 @@ def clear_staging(lake: Lake) -> None:
                 path = entry["name"]
                 name = path.rpartition("/")[2]
                 is_litter = folder != lake.root or name.startswith(PUBLISHING)
-                if is_litter and (lake.is_local or _age(entry) > _LEFT_BEHIND):
+                now = datetime.now(UTC)
+                if is_litter and (lake.is_local or now - (modified(entry) or now) > _LEFT_BEHIND):
                     lake.files.rm(path, recursive=True)
-
-
-def _age(entry: dict[str, Any]) -> timedelta:
-    modified = entry.get("LastModified") or entry.get("updated") or entry.get("last_modified")
-    return datetime.now(UTC) - modified if isinstance(modified, datetime) else timedelta(0)
 
 
 def digest(lake: Lake, path: str) -> Staged:
@@ -136,6 +135,14 @@ def keep(lake: Lake, staged: Staged, target: str) -> None:
     else:  # a copy appears whole; if deleting the other one fails, `clear_staging` does it some day
         lake.files.cp_file(staged.path, target)
         lake.files.rm_file(staged.path)
+
+
+def put_back(lake: Lake, staged: Staged, target: str) -> None:
+    """Give what is left of a landed file the file's place and, in a folder, its time: by it a rebuild knows what came last."""
+    if lake.is_local:
+        former = Path(target).stat()
+        os.utime(staged.path, ns=(former.st_atime_ns, former.st_mtime_ns))
+    keep(lake, staged, target)
 
 
 def drop(lake: Lake, staged: Staged) -> None:

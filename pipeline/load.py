@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from functools import partial
 from multiprocessing import get_context, parent_process
 from threading import Thread
+from typing import Any
 
 import duckdb
 from filelock import FileLock, Timeout
@@ -25,7 +26,7 @@ from pipeline.ingest import Incoming, Ingested, Outcome, ingest
 from pipeline.lake import LEDGER, Change, Lake, Snapshot, until_undisturbed
 from pipeline.landing import clear_staging, file_name, scope_of
 from pipeline.ledger import Ledger
-from pipeline.store import files_at, reaching, sizes_below
+from pipeline.store import files_at, found_below, modified, reaching
 from pipeline.tombstones import Tombstones, bury, read_tombstones
 from pipeline.warehouse import publish
 
@@ -78,9 +79,10 @@ class Report:
 
 
 def find_files(paths: Iterable[str]) -> list[str]:
-    """The source files that paths, folders, globs and URLs name, in the order given; a folder's are sorted.
+    """The source files that paths, folders, globs and URLs name, in the order given.
 
-    Of a folder, whatever depth, those count whose name ends as a source file's does, or begins with `Engagement.`.
+    Of a folder, whatever depth, those count whose name ends as a source file's does, or begins with `Engagement.`; they come in
+    the order in which they were written, so that of two contents under one name, as a landing zone may hold, the newer stands.
 
     Raises:
         LakeError: a path leads to nothing.
@@ -90,18 +92,23 @@ def find_files(paths: Iterable[str]) -> list[str]:
         files, root = files_at(path)
         with reaching(path):
             if any(sign in root for sign in "*?[") and not files.exists(root):
-                names = [name for name in files.glob(root) if files.isfile(name)]
+                names = sorted(name for name in files.glob(root) if files.isfile(name))
             elif files.isdir(root):
-                names = [name for name in sizes_below(files, root) if _is_source(name.rpartition("/")[2])]
+                names = sorted(filter(_is_source, below := found_below(files, root)), key=lambda name: _written(below[name]))
             else:
                 names = [root] if files.exists(root) else []
         if not names:
             raise LakeError(f"{path}: there is no source file; expected a file, a folder or a pattern that matches some")
-        found.update(dict.fromkeys(files.unstrip_protocol(name) for name in sorted(names)))
+        found.update(dict.fromkeys(files.unstrip_protocol(name) for name in names))
     return list(found)
 
 
-def _is_source(name: str) -> bool:
+def _written(info: dict[str, Any]) -> datetime:
+    return modified(info) or datetime.min.replace(tzinfo=UTC)
+
+
+def _is_source(path: str) -> bool:
+    name = path.rpartition("/")[2]
     return name.endswith(_SOURCE_SUFFIXES) or name.startswith("Engagement.")
 
 

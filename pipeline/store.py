@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import fsspec
@@ -67,8 +68,8 @@ def files_at(uri: str) -> tuple[Any, str]:
     return files, path
 
 
-def sizes_below(files: Any, folder: str) -> dict[str, int]:
-    """Every file below a folder by its path, sorted, with its size in bytes; none if there is no such folder.
+def found_below(files: Any, folder: str) -> dict[str, dict[str, Any]]:
+    """Every file below a folder by its path, sorted, as fsspec tells of it; none if there is no such folder.
 
     Raises:
         OSError: a folder below it can't be listed; fsspec by itself would leave it out without a word.
@@ -77,7 +78,22 @@ def sizes_below(files: Any, folder: str) -> dict[str, int]:
         return {}
     is_local = "file" in (files.protocol if isinstance(files.protocol, tuple) else (files.protocol,))
     found = files.find(folder, detail=True, **({"on_error": "raise"} if is_local else {}))  # a store lists all at once
-    return {path: info["size"] for path, info in sorted(found.items())}
+    return dict(sorted(found.items()))
+
+
+def sizes_below(files: Any, folder: str) -> dict[str, int]:
+    """Every file below a folder by its path, sorted, with its size in bytes; raises as `found_below` does."""
+    return {path: info["size"] for path, info in found_below(files, folder).items()}
+
+
+def modified(info: dict[str, Any]) -> datetime | None:
+    """When a file was last written, in UTC, by what fsspec tells of it; None where its store does not tell."""
+    at = info.get("mtime") or info.get("LastModified") or info.get("updated") or info.get("last_modified")
+    if isinstance(at, int | float):
+        return datetime.fromtimestamp(at, UTC)
+    if isinstance(at, str):
+        at = datetime.fromisoformat(at)
+    return at if isinstance(at, datetime) else None
 
 
 def kind_of(uri: str) -> str | None:

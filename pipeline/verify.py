@@ -25,7 +25,9 @@ from pipeline.ledger import read_ledger
 from pipeline.warehouse import named_files
 
 _THREADS: Final = 4
-_PUT_BACK: Final = "delete it if it is there, then sync, or load the file of that name from a backup, which puts it back; the tables have its rows"
+_PUT_BACK: Final = (
+    "delete it if it is there, then sync, or load the file from a backup: either puts it back; the tables have its rows"
+)
 _RESTORE: Final = "restore the lake from a backup, or load the files in landing/ into a new lake"
 _LOG_NAME: Final = re.compile(r"(\d{20})(\.checkpoint.*)?\.(json|parquet)")
 

@@ -337,7 +337,7 @@ def test_a_withdrawn_delivery_brings_nobody_back(lake: Lake, tmp_path: Path) -> 
     assert len(list(Path(lake.root, "landing").rglob("*.gz"))) == 3
 
 
-@pytest.mark.parametrize("step", ["keep", "publish", "_delete_rest"])
+@pytest.mark.parametrize("step", ["put_back", "publish", "_delete_rest"])
 def test_an_erase_that_dies_is_finished_by_the_next(
     lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:

@@ -16,6 +16,7 @@ from lakes import ask, everything, take
 
 from pipeline import schema
 from pipeline.compact import compact
+from pipeline.erase import erase
 from pipeline.errors import LakeError
 from pipeline.lake import Lake
 from pipeline.load import writing
@@ -172,6 +173,19 @@ def test_what_verify_advises_for_a_landed_file_puts_it_back(lake: Lake, tmp_path
     assert (report.loaded, report.unchanged) == ((0, 1) if is_there else (1, 0))
     assert bool(verify(lake).findings) == is_there
     assert everything(lake) == before
+
+
+def test_the_landing_zone_alone_gives_all_tables_back(lake: Lake, tmp_path: Path) -> None:
+    """Replaced contents lie there too; the newer ones stand, whatever their digests, and after an erasure."""
+    for turn in range(6):
+        take(lake, put(tmp_path / "more", gz(document(conversation(f"n{turn}"), conversation("old"))), name_at(6)))
+    take(lake, put(tmp_path / "more", gz(document(conversation("n6"))), name_at(6)))
+    with writing(lake):
+        erase(lake, "conversation", "old")
+    rebuilt = Lake(str(tmp_path / "rebuilt"))
+    take(rebuilt, Path(lake.root, "landing"))
+    for table in ("conversations", "messages", "transfers", "rejects"):
+        assert everything(rebuilt)[table] == everything(lake)[table]
 
 
 def test_a_landed_file_of_a_name_that_was_only_ever_rejected_is_found(lake: Lake) -> None:

@@ -124,34 +124,39 @@ def engagement_link(documents: list[object]) -> str | None:
     return None
 
 
-def listed_files(documents: list[object], account_id: str, what: str) -> list[ListedFile]:
-    """Read the files of a listing, in its order.
+def listed_files(documents: list[object], account_id: str, what: str) -> tuple[list[ListedFile], dict[str, str]]:
+    """Read the files of a listing, in its order; second come the entries that are no file, as text, with the reason.
 
     Raises:
-        UnexpectedAnswerError: a document is no listing, or a file has no usable name or link.
+        UnexpectedAnswerError: a document is no listing.
     """
     files: list[ListedFile] = []
+    refused: dict[str, str] = {}
     for document in documents:
         listing = document.get("dataAccessFiles") if isinstance(document, dict) else None
-        if isinstance(listing, dict):
-            entries = listing.get("file") or []
-            files.extend(_listed_file(entry, account_id, what) for entry in _as_list(entries))
-        elif not _is_empty_answer(document):
+        if not isinstance(listing, dict):
+            if _is_empty_answer(document):
+                continue
             message = f"{what}: expected a JSON object with dataAccessFiles, found {_shown(document)}"
             raise UnexpectedAnswerError(message)
-    return files
+        for entry in _as_list(listing.get("file") or []):
+            try:
+                files.append(_listed_file(entry, account_id))
+            except UnexpectedAnswerError as error:
+                refused[_shown(_field(entry, "name") if isinstance(entry, dict) else entry)] = str(error)
+    return files, refused
 
 
-def _listed_file(entry: object, account_id: str, what: str) -> ListedFile:
+def _listed_file(entry: object, account_id: str) -> ListedFile:
     if not isinstance(entry, dict):
-        message = f"{what}: expected a file with @name and @href, found {_shown(entry)}"
+        message = "expected a file with @name and @href in the listing; not fetched"
         raise UnexpectedAnswerError(message)
     name, href = _field(entry, "name"), _field(entry, "href")
     if not isinstance(name, str) or not _is_bare_name(name):
-        message = f"{what}: expected a bare file name as @name, found {_shown(name)}; nothing was fetched"
+        message = "expected a bare file name as @name in the listing; not fetched"
         raise UnexpectedAnswerError(message)
     if not isinstance(href, str):
-        message = f"{what}: expected a link as @href of {name}, found {_shown(href)}"
+        message = f"expected a link as @href in the listing, found {_shown(href)}; not fetched"
         raise UnexpectedAnswerError(message)
     times = _FILE_TIMES.search(name)
     start, end = _field(entry, "scopeStartDate"), _field(entry, "scopeEndDate")

@@ -8,6 +8,7 @@ import zlib
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain
 from typing import BinaryIO, Self
@@ -24,11 +25,11 @@ from pipeline.answers import (
     parse_documents,
     shortened,
 )
-from pipeline.errors import SourceError, SourceUnreachableError, UnexpectedAnswerError
+from pipeline.errors import AccessRefusedError, SourceError, SourceUnreachableError, UnexpectedAnswerError
 from pipeline.settings import DEFAULT_BASE_URL, Credentials, checked_account_id, checked_base_url
 from pipeline.transport import CHUNK_BYTES, GarbledAnswerError, Limits, Transport, has_announced_end, joined
 
-__all__ = ["DataAccessClient", "Limits", "ListedFile"]
+__all__ = ["DataAccessClient", "Limits", "ListedDay", "ListedFile"]
 
 DAY_MS = 86_400_000
 HTTP_OK = 200
@@ -37,6 +38,21 @@ GZIP_MAGIC = b"\x1f\x8b\x08"
 _GZIP_WINDOW = 31
 """For zlib: a gzip header and trailer, checksum included."""
 _PROBE_BYTES = 1 << 16
+_MOST_ERRORS = 3
+
+
+@dataclass
+class ListedDay:
+    """What the API has of a UTC day, or of the part of it that is in the window asked for: [since, until).
+
+    `refused` are entries that are no file, as text, with the reason; `error` says why the day could not be listed at all.
+    """
+
+    since: datetime
+    until: datetime
+    files: list[ListedFile] = field(default_factory=list)
+    refused: dict[str, str] = field(default_factory=dict)
+    error: SourceError | None = None
 
 
 class DataAccessClient:
@@ -66,41 +82,52 @@ class DataAccessClient:
         """Drop the connections and end every pause between attempts; what is asked for later raises SourceError."""
         self._transport.close()
 
-    def list_files(self, since: datetime, until: datetime) -> Iterator[ListedFile]:
+    def list_days(self, since: datetime, until: datetime) -> Iterator[ListedDay]:
         """Yield the files whose scope starts in [since, until), asking a UTC day at a time, in time order.
 
         Each name comes once. Where a name is listed with two links, the first one holds. Two days share the instant of
         their seam, because the vendor does not say whether `endTime` is part of the range. A file that the server lists
-        although its scope starts before `since` comes, too.
+        although its scope starts before `since` comes, too. A day that can't be listed is passed over with its error; after
+        three in a row no other day is asked for.
 
         Raises:
-            SourceUnreachableError: the server did not answer a day's request within the limits.
+            SourceUnreachableError: the server does not say where the files are listed, within the limits.
             AccessRefusedError: it refuses the credentials.
-            UnexpectedAnswerError: an answer is none that the API documents, or a name is no bare file name.
+            UnexpectedAnswerError: its answer is none that the API documents.
         """
+        url = self._find_engagement()
         seen: set[str] = set()
+        errors: list[SourceError] = []  # of the days just before
         for start, end in _days(since, until):
-            for file in self._list_window(start, end):
-                is_late = file.scope_start_time is not None and file.scope_start_time >= until
-                if file.name not in seen and not is_late:
-                    seen.add(file.name)
-                    yield file
+            day = ListedDay(EPOCH + start * MILLISECOND, EPOCH + end * MILLISECOND)
+            if len(errors) < _MOST_ERRORS:
+                try:
+                    self._list_window(url, start, end, day)
+                    errors.clear()
+                except AccessRefusedError:
+                    raise
+                except SourceError as error:
+                    errors.append(error)
+            day.error = errors[-1] if errors else None
+            day.files = [file for file in _unseen(day.files, seen) if not _is_from(until, file)]
+            yield day
 
-    def _list_window(self, start: int, end: int) -> list[ListedFile]:
+    def _list_window(self, url: str, start: int, end: int, day: ListedDay) -> None:
         """Ask for one window, in epoch milliseconds."""
-        if self._engagement_url is None:
-            self._engagement_url = self._find_engagement()
-        what = f"{shortened(urlsplit(self._engagement_url).path)} for {(EPOCH + start * MILLISECOND).date()}"
-        documents = self._ask(self._engagement_url, what, {"startTime": start, "endTime": end})
-        return listed_files(documents, self.account_id, what)
+        what = f"{shortened(urlsplit(url).path)} for {day.since.date()}"
+        documents = self._ask(url, what, {"startTime": start, "endTime": end})
+        day.files, day.refused = listed_files(documents, self.account_id, what)
 
     def _find_engagement(self) -> str:
+        if self._engagement_url is not None:
+            return self._engagement_url
         path = f"/data_access_le/account/{self.account_id}/le"
         link = engagement_link(self._ask(self.base_url + path, path))
         if link is None:
             message = f"{path}: expected a link to engagement, found none; ask LivePerson to open it"
             raise UnexpectedAnswerError(message)
-        return joined(self.base_url + path, link, path)
+        self._engagement_url = joined(self.base_url + path, link, path)
+        return self._engagement_url
 
     def _ask(self, url: str, what: str, params: dict[str, int] | None = None) -> list[object]:
         """Return the JSON documents of an answer, none where the API says that there are no files."""
@@ -131,7 +158,7 @@ class DataAccessClient:
         holds anything.
 
         Args:
-            file: as `list_files` gave it.
+            file: as `list_days` gave it.
             to: seekable; emptied first. Errors of writing to it are passed on as they are.
             on_bytes: is told how many bytes were written; a negative number takes back those of a failed attempt.
 
@@ -183,6 +210,17 @@ def _days(since: datetime, until: datetime) -> Iterator[tuple[int, int]]:
         end = min((start // DAY_MS + 1) * DAY_MS, stop)
         yield start, end
         start = end
+
+
+def _unseen(files: list[ListedFile], seen: set[str]) -> Iterator[ListedFile]:
+    for file in files:
+        if file.name not in seen:
+            seen.add(file.name)
+            yield file
+
+
+def _is_from(moment: datetime, file: ListedFile) -> bool:
+    return file.scope_start_time is not None and file.scope_start_time >= moment
 
 
 def _documents(body: bytes, what: str) -> list[object]:

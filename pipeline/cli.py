@@ -12,11 +12,10 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 import click
 
-from pipeline.errors import PipelineError, SettingsError
+from pipeline.errors import PipelineError, SettingsError, SourceError
 
 if TYPE_CHECKING:
     from pipeline.load import Report
-    from pipeline.sync import SyncReport
 
 FAILED: Final = 1
 WRONG_USAGE: Final = 2
@@ -95,22 +94,33 @@ def sync(lake_uri: str | None, since: datetime | None, until: datetime | None, *
     from pipeline.load import writing  # noqa: PLC0415
     from pipeline.progress import SyncProgress  # noqa: PLC0415
     from pipeline.settings import read_settings  # noqa: PLC0415
+    from pipeline.store import reaching  # noqa: PLC0415
+    from pipeline.sync import SyncReport  # noqa: PLC0415
     from pipeline.sync import sync as run_sync  # noqa: PLC0415
 
     lake = _lake(lake_uri)
     settings = read_settings()
     if since and until and since >= until:
         raise SettingsError(f"--since {since:%Y-%m-%dT%H:%M} is not before --until {until:%Y-%m-%dT%H:%M}; swap them")
-    with (
-        DataAccessClient(settings.credentials(), settings.lp_base_url) as client,
-        SyncProgress() as progress,
-        writing(lake, _say),
-    ):
-        report = run_sync(lake, client, since=since, until=until, dry_run=dry_run, **progress.hooks)
+    report = SyncReport()
+    try:
+        with (
+            DataAccessClient(settings.credentials(), settings.lp_base_url) as client,
+            SyncProgress() as progress,
+            reaching(lake.uri) if dry_run else writing(lake, _say),
+        ):
+            run_sync(lake, client, since=since, until=until, dry_run=dry_run, report=report, **progress.hooks)
+    except SourceError:
+        _sum_up(report)
+        raise
     if dry_run:
         for name in report.wanted:
             click.echo(name)
-    _finish(report)
+        _say(f"{len(report.wanted):,} of {report.listed:,} listed files would be fetched")
+    else:
+        _sum_up(report)
+    if not report.is_complete:
+        raise SystemExit(SET_ASIDE)
 
 
 @main.command()
@@ -129,17 +139,16 @@ def load(lake_uri: str | None, paths: tuple[str, ...]) -> None:
     incoming = incoming_from(find_files(paths))
     with LoadProgress(len(incoming)) as progress, writing(lake, _say):
         report = run_load(lake, incoming, progress=progress.loaded)
-    _finish(report)
+    _sum_up(report)
+    if not report.is_complete:
+        raise SystemExit(SET_ASIDE)
 
 
-def _finish(report: "Report | SyncReport") -> None:
-    """Sum up on standard error, and end with 3 if something was set aside."""
+def _sum_up(report: "Report") -> None:
     from pipeline.progress import summary  # noqa: PLC0415
 
     for line in summary(report):
         _say(line)
-    if not report.is_complete:
-        raise SystemExit(SET_ASIDE)
 
 
 @main.command()
@@ -194,7 +203,9 @@ def report(lake_uri: str | None, output: str | None) -> None:
 )
 @_command
 def status(lake_uri: str | None, form: str) -> None:
-    """Show hour by hour what is loaded, set aside or missing, and until when the source keeps what is missing.
+    """Show hour by hour what is loaded, empty, set aside or missing, and until when the source keeps what is missing.
+
+    Ends with 3 if the source is going to delete something within 7 days that the lake lacks.
 
     Example: lakehouse status --format json
     """
@@ -202,7 +213,8 @@ def status(lake_uri: str | None, form: str) -> None:
     from pipeline.warehouse import connect  # noqa: PLC0415
 
     with connect(_lake(lake_uri)) as connection:
-        print_status(connection, form, datetime.now(UTC), sys.stdout)
+        if print_status(connection, form, datetime.now(UTC), sys.stdout):
+            raise SystemExit(SET_ASIDE)
 
 
 @main.command()

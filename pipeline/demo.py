@@ -31,14 +31,14 @@ def run_demo(lake: Lake, say: Callable[[str], None]) -> Report:
             say(f"Account {account_id} of the sandbox at {sandbox.base_url}, {SINCE:%d %b} to {UNTIL:%d %b %Y}:")
             with (
                 DataAccessClient(_credentials(sandbox, account_id), sandbox.base_url) as client,
-                SyncProgress() as progress,
+                SyncProgress(is_quiet=True) as progress,
                 writing(lake, say),
             ):
                 report = sync(lake, client, since=SINCE, until=UNTIL, **progress.hooks)
             for line in summary(report):
                 say(f"  {line}")
             total.rejects += report.rejects
-            total.rejected |= report.rejected | report.failed
+            total.rejected |= report.rejected | report.failed | report.unlisted
     target = report_path(lake)
     with connect(lake) as connection:
         print_summary(connection, Console())

@@ -25,17 +25,21 @@ _MOST_FILES: Final = 24  # so many Parquet files of the ledger are merged into o
 class Ledger:
     """Rows of some names as dictionaries; all others are read only if they must be, so that a load costs what it brings."""
 
-    def __init__(self, lake: Lake, snapshot: Snapshot, names: Iterable[str]) -> None:
+    def __init__(self, lake: Lake, snapshot: Snapshot, names: Iterable[str] = ()) -> None:
         self.lake = lake
         self.snapshot = snapshot
         self._scopes = read_ledger(lake, snapshot, ["name", "scope_start_time"])
         self._by_name: dict[str, list[Row]] = defaultdict(list)
+        self.added: list[Row] = []
+        self.obsolete: list[Row] = []
+        self.ask(names)
+
+    def ask(self, names: Iterable[str]) -> None:
+        """Read the rows of names that were not asked for before."""
         asked = pc.is_in(self._scopes["name"], pa.array(list(names), schema.TEXT))
         if pc.any(asked).as_py():
             for row in self.table.append_column("at", pa.array(range(self.table.num_rows))).filter(asked).to_pylist():
                 self._by_name[row["name"]].append(row)
-        self.added: list[Row] = []
-        self.obsolete: list[Row] = []
 
     @cached_property
     def table(self) -> pa.Table:
@@ -124,11 +128,15 @@ def read_ledger(lake: Lake, snapshot: Snapshot, columns: list[str] | None = None
     return pa.concat_tables(parts)
 
 
-def loaded_names(lake: Lake, account_id: str) -> set[str]:
-    """Names of the files of that account that are loaded; one whose account is not known counts for every account."""
-    files = read_ledger(lake, lake.snapshot(), ["account_id", "name", "status"])
+def loaded_files(lake: Lake, account_id: str) -> dict[str, set[str]]:
+    """Digests of the loaded files of that account by their names; one whose account is not known counts for every account."""
+    files = read_ledger(lake, lake.snapshot(), ["account_id", "name", "status", "sha256"])
     is_of_account = pc.fill_null(pc.equal(files["account_id"], account_id), fill_value=True)
-    return set(files.filter(pc.and_(pc.equal(files["status"], "loaded"), is_of_account))["name"].to_pylist())
+    loaded = files.filter(pc.and_(pc.equal(files["status"], "loaded"), is_of_account))
+    digests: dict[str, set[str]] = defaultdict(set)
+    for name, digest in zip(loaded["name"].to_pylist(), loaded["sha256"].to_pylist(), strict=True):
+        digests[name].add(digest)
+    return digests
 
 
 def _row(outcome: Outcome, downloaded_at: datetime, loaded_at: datetime) -> Row:

@@ -2,16 +2,12 @@
 
 import errno
 import os
-from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
-from multiprocessing import get_context, parent_process
-from threading import Thread
+from itertools import groupby
 from typing import Any
 
 import duckdb
@@ -21,20 +17,20 @@ from pipeline import schema
 from pipeline.compact import RETENTION_HOURS, merge_as_it_goes, sweep
 from pipeline.deliveries import Deliveries, Replaced
 from pipeline.erase import purge
-from pipeline.errors import LakeError, SettingsError
-from pipeline.ingest import Incoming, Ingested, Outcome, ingest
+from pipeline.errors import LakeError
+from pipeline.ingest import Incoming, Ingested, Outcome
 from pipeline.lake import LEDGER, Change, Lake, Snapshot, until_undisturbed
 from pipeline.landing import clear_staging, file_name, scope_of
 from pipeline.ledger import Ledger
 from pipeline.store import files_at, found_below, modified, reaching
 from pipeline.tombstones import Tombstones, bury, read_tombstones
 from pipeline.warehouse import publish
+from pipeline.workers import Progress, spread, units_of
 
-Progress = Callable[[Outcome], None]
+Also = Callable[[Snapshot], dict[str, Change]]
+"""What a commit is to hold besides the rows of files, worked out from what the lake has by then."""
 
 _SOURCE_SUFFIXES = (".gz", ".zip", ".json", ".jsonl", ".ndjson")
-_UNIT_BYTES = 4 << 20  # of compressed source files that a worker takes at a time
-_ALONE_BYTES = 1 << 20  # less than that to load is not worth the start of other processes
 _LOADS_A_SWEEP = 24
 _REMEDIES = dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "make room") | dict.fromkeys(
     (errno.EACCES, errno.EPERM, errno.EROFS), "give this user the right to it"
@@ -161,24 +157,26 @@ def _in_one_sentence(lake: Lake) -> Iterator[None]:
 
 def load(
     lake: Lake,
-    incoming: list[Incoming],
+    incoming: Iterable[Incoming],
     *,
     workers: int | None = None,
     report: Report | None = None,
     progress: Progress | None = None,
+    also: Also = lambda _: {},
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Report:
-    """Load source files; the caller holds `writing`.
+    """Load source files, as they come; the caller holds `writing`.
 
     Files of one name count in the order given, the last one stands; all others become visible together. What was done is
-    added to `report`, which is returned.
+    added to `report`, which is returned. `also` says, once all are read, what else is to become visible with them.
     """
     lake.create()
     done = Report() if report is None else report
+    load_wave = partial(_load_wave, lake, done, workers=workers or os.cpu_count() or 1, progress=progress, also=also, now=now)
     snapshot = None
     for wave in _waves(incoming):
-        snapshot = _load_wave(lake, wave, done, workers=workers or os.cpu_count() or 1, progress=progress, now=now)
-    snapshot = snapshot or lake.snapshot()
+        snapshot = load_wave(wave)
+    snapshot = snapshot or load_wave(())
     if done.erased:  # another file may have brought a delivery of them that does not name the person
         _, snapshot = purge(lake, snapshot, done.erased, at=now())
     else:
@@ -188,32 +186,46 @@ def load(
     return done
 
 
-def _waves(incoming: list[Incoming]) -> Iterator[list[Incoming]]:
-    """Split so that no name comes twice in one wave."""
-    by_name: dict[str, list[Incoming]] = defaultdict(list)
-    for item in incoming:
-        by_name[item.name].append(item)
-    for turn in range(max(map(len, by_name.values()), default=0)):
-        yield [items[turn] for items in by_name.values() if turn < len(items)]
+def _waves(incoming: Iterable[Incoming]) -> Iterator[Iterable[Incoming]]:
+    """Split where a name comes a second time; each wave is to be used up before the next one is asked for."""
+    names: set[str] = set()
+    wave = 0
+
+    def wave_of(item: Incoming) -> int:
+        nonlocal wave
+        if item.name in names:
+            names.clear()
+            wave += 1
+        names.add(item.name)
+        return wave
+
+    return (items for _, items in groupby(incoming, key=wave_of))
 
 
 def _load_wave(
-    lake: Lake, wave: list[Incoming], report: Report, *, workers: int, progress: Progress | None, now: Callable[[], datetime]
+    lake: Lake,
+    report: Report,
+    wave: Iterable[Incoming],
+    *,
+    workers: int,
+    progress: Progress | None,
+    also: Also,
+    now: Callable[[], datetime],
 ) -> Snapshot:
     """Read the files of a wave, and commit their rows; gives what the lake then has."""
     snapshot = lake.snapshot()
-    ledger = Ledger(lake, snapshot, [item.name for item in wave])
+    ledger = Ledger(lake, snapshot)
     downloaded_at = now()
     tombstones = read_tombstones(lake, snapshot)
-    fresh = [replace(item, known=ledger.known(item.name, item.account_id)) for item in wave]
-    ingested = _run(lake, fresh, tombstones, workers, progress)
+    units = _unless_known(units_of(wave), ledger)
+    ingested = spread(lake, units, tombstones, workers=workers, progress=progress)
     for outcome in ingested.outcomes:
         report.count(outcome)
     for attempt in until_undisturbed():
         with attempt:
             if attempt.retry_state.attempt_number > 1:
                 snapshot = lake.snapshot()
-                ledger = Ledger(lake, snapshot, [item.name for item in wave])
+                ledger = Ledger(lake, snapshot, [outcome.name for outcome in ingested.outcomes])
                 if read_tombstones(lake, snapshot) != tombstones:
                     raise LakeError(f"{lake.uri}: somebody was erased while files were read; nothing was loaded, run it again")
             superseded, snapshot = _commit(
@@ -224,11 +236,19 @@ def _load_wave(
                 report,
                 tombstones=tombstones,
                 workers=workers,
+                also=also,
                 downloaded_at=downloaded_at,
                 now=now,
             )
     report.superseded += superseded
     return snapshot
+
+
+def _unless_known(units: Iterable[list[Incoming]], ledger: Ledger) -> Iterator[list[Incoming]]:
+    """Tell of each file which contents of it are loaded already."""
+    for unit in units:
+        ledger.ask([item.name for item in unit])
+        yield [replace(item, known=ledger.known(item.name, item.account_id)) for item in unit]
 
 
 def _commit(
@@ -240,15 +260,17 @@ def _commit(
     *,
     tombstones: Tombstones | None,
     workers: int,
+    also: Also,
     downloaded_at: datetime,
     now: Callable[[], datetime],
 ) -> tuple[int, Snapshot]:
     """Work out what the files change in all tables, and commit it; says how many deliveries were superseded."""
     fresh = [outcome for outcome in ingested.outcomes if outcome.status != "unchanged"]
     replaced = [item for outcome in fresh if (item := ledger.enter(outcome, downloaded_at, now())) is not None]
+    more = also(snapshot)
     if not ledger.added:
-        return 0, snapshot
-    changes = {name: Change(add=list(ingested.written[name])) for name in schema.STORED if name != LEDGER}
+        return 0, lake.commit(more, snapshot) if more else snapshot
+    changes = {name: Change(add=list(ingested.written[name])) for name in schema.STORED if name != LEDGER} | more
     deliveries = Deliveries(lake, snapshot, ledger.scopes())
     withdrawn = deliveries.withdrawn_files(changes["conversations"].add, replaced)
     if withdrawn:
@@ -269,7 +291,7 @@ def _run_again(lake: Lake, landed: list[Incoming], tombstones: Tombstones | None
     Raises:
         LakeError: one of them is broken by now; its rows are not to be given up for that.
     """
-    again = _run(lake, landed, tombstones, workers, None)
+    again = spread(lake, units_of(landed), tombstones, workers=workers)
     for outcome in again.outcomes:
         if outcome.status == "rejected":
             raise LakeError(
@@ -279,99 +301,10 @@ def _run_again(lake: Lake, landed: list[Incoming], tombstones: Tombstones | None
     return again
 
 
-def _run(
-    lake: Lake, incoming: list[Incoming], tombstones: Tombstones | None, workers: int, progress: Progress | None
-) -> Ingested:
-    """Spread the files over workers, in this process if there is little to do."""
-    sized = [(item, _size(item)) for item in incoming]
-    done = Ingested()
-    if workers == 1 or len(incoming) == 1 or sum(size for _, size in sized) < _ALONE_BYTES:
-        for item in incoming:
-            _gather(done, ingest(lake.uri, [item], tombstones), progress)
-        return done
-    try:
-        _spread(partial(ingest, lake.uri, tombstones=tombstones), deque(_units(sized)), workers - 1, done, progress)
-    except BrokenProcessPool as error:
-        raise LakeError(
-            f"{lake.uri}: a process that took part in the load has died, most likely for want of memory; "
-            "all finished loads are as they were: leave it more memory and run the command again"
-        ) from error
-    return done
-
-
-def _spread(
-    work: Callable[[list[Incoming]], Ingested],
-    units: deque[list[Incoming]],
-    helpers: int,
-    done: Ingested,
-    progress: Progress | None,
-) -> None:
-    """Let other processes work from the front, and this one, which has nothing to import any more, from the other end."""
-    pending: set[Future[Ingested]] = set()
-    with ProcessPoolExecutor(helpers, mp_context=get_context("spawn"), initializer=_end_with_parent) as pool:
-        try:
-            while units or pending:
-                while units and len(pending) < 2 * helpers:  # one at work, one to go on with
-                    pending.add(pool.submit(work, units.popleft()))
-                is_free = bool(units)
-                if is_free:
-                    _gather(done, work(units.pop()), progress)
-                finished, pending = wait(pending, timeout=0 if is_free else None, return_when=FIRST_COMPLETED)
-                for future in finished:
-                    _gather(done, future.result(), progress)
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-
-
-def _end_with_parent() -> None:
-    """A helper whose load was killed would wait for work for ever."""
-
-    def watch() -> None:
-        parent = parent_process()
-        if parent is not None:
-            parent.join()
-            os._exit(1)
-
-    Thread(target=watch, daemon=True).start()
-
-
-def _units(sized: list[tuple[Incoming, int]]) -> list[list[Incoming]]:
-    """Files of neighbouring hours together, so that few Parquet files hold a day."""
-    units: list[list[Incoming]] = [[]]
-    held = 0
-    for item, size in sorted(sized, key=_in_time):
-        if units[-1] and held + size > _UNIT_BYTES:
-            units.append([])
-            held = 0
-        units[-1].append(item)
-        held += size
-    return units
-
-
-def _in_time(sized: tuple[Incoming, int]) -> tuple[datetime, str]:
-    item = sized[0]
-    return scope_of(item.name)[0] or item.scope_start or datetime.min.replace(tzinfo=UTC), item.name
-
-
-def _gather(done: Ingested, part: Ingested, progress: Progress | None) -> None:
-    done.outcomes += part.outcomes
-    for name, files in part.written.items():
-        done.written[name] += files
-    if progress:
-        for outcome in part.outcomes:
-            progress(outcome)
-
-
-def _size(item: Incoming) -> int:
-    if item.staged is not None:
-        return item.staged.bytes
-    if item.url is None:
-        raise SettingsError(f"{item.name}: nowhere to read it from")
-    files, path = files_at(item.url)
-    return int(files.size(path) or 0)
-
-
 def incoming_from(urls: Iterable[str]) -> list[Incoming]:
-    """Files at hand as a load takes them."""
-    return [Incoming(name=file_name(url), url=url) for url in urls]
+    """Files at hand as a load takes them: in time order, those of one name in the order given."""
+    return sorted((Incoming(name=file_name(url), url=url) for url in urls), key=_in_time)
+
+
+def _in_time(item: Incoming) -> tuple[datetime, str]:
+    return scope_of(item.name)[0] or datetime.min.replace(tzinfo=UTC), item.name

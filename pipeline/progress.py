@@ -4,21 +4,27 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Self
 
+import click
+from rich import filesize
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from pipeline.api import ListedFile
+from pipeline.collect import Counts
 from pipeline.erase import Erased
 from pipeline.ingest import Outcome
 from pipeline.load import Report
+from pipeline.sync import SyncReport
 
 _SHOWN = 20  # set-aside files that a summary names; `lakehouse status` names all
 
 
 class _Bars:
-    """Bars on standard error that are gone when the work is done; nothing where that is no terminal."""
+    """Bars on standard error that are gone when the work is done; where that is no terminal, a line a file."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_quiet: bool = False) -> None:
         console = Console(stderr=True)
+        self._is_log = not console.is_terminal and not is_quiet
         self._bars = Progress(
             TextColumn("{task.description:<11}"),
             BarColumn(),
@@ -37,6 +43,10 @@ class _Bars:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._bars.stop()
+
+    def _log(self, name: str, what: str) -> None:
+        if self._is_log:
+            click.echo(f"{name}: {what}", err=True)
 
 
 class Stages:
@@ -64,8 +74,8 @@ class Stages:
 class LoadProgress(_Bars):
     """A bar of files loaded, with the rows so far."""
 
-    def __init__(self, total: int | None = None) -> None:
-        super().__init__()
+    def __init__(self, total: int | None = None, *, is_quiet: bool = False) -> None:
+        super().__init__(is_quiet=is_quiet)
         self._rows = 0
         self._loading = self._bars.add_task("loading", total=total, note="", visible=total is not None)
 
@@ -73,13 +83,17 @@ class LoadProgress(_Bars):
         """One more file is through."""
         self._rows += outcome.counts.conversations + outcome.counts.messages + outcome.counts.transfers
         self._bars.update(self._loading, advance=1, note=f"{self._rows:,} rows")
+        rows = f", {_rows(outcome.counts)}" if outcome.status == "loaded" else ""
+        aside = f", {outcome.counts.rejects:,} documents set aside" if outcome.counts.rejects else ""
+        self._log(outcome.name, outcome.status + rows + aside + (f": {outcome.reason}" if outcome.reason else ""))
 
 
 class SyncProgress(LoadProgress):
     """A bar of files downloaded above the one of files loaded."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, *, is_quiet: bool = False) -> None:
+        super().__init__(is_quiet=is_quiet)
+        self._bytes = 0
         self._downloading = self._bars.add_task("downloading", total=None, note="")
 
     @property
@@ -87,49 +101,59 @@ class SyncProgress(LoadProgress):
         """What `sync` calls on its way."""
         return {"on_listed": self._listed, "on_downloaded": self._downloaded, "progress": self.loaded}
 
-    def _listed(self, listed: int, wanted: int) -> None:
-        self._bars.update(self._downloading, total=wanted, note=f"of {listed:,} listed")
+    def _listed(self, _: int, wanted: int) -> None:
+        self._bars.update(self._downloading, total=wanted)
         self._bars.update(self._loading, total=wanted, visible=True)
 
-    def _downloaded(self, _: object) -> None:
-        self._bars.update(self._downloading, advance=1)
+    def _downloaded(self, file: ListedFile, size: int, error: str | None) -> None:
+        self._bytes += size
+        self._bars.update(self._downloading, advance=1, note=filesize.decimal(self._bytes))
+        if error is not None:
+            self._bars.update(self._loading, advance=1)
+            self._log(file.name, f"could not be had: {error}")
 
 
 def summary(report: Report) -> Iterator[str]:
     """What a run did, in lines whose counts add up, with every kind of thing that needs a look."""
-    listed = getattr(report, "listed", None)
-    failed: dict[str, str] = getattr(report, "failed", {})
-    if listed is not None:
-        known = f", {report.known:,} of them in the lake already" if report.known else ""  # type: ignore[attr-defined]
-        yield f"{listed:,} files listed{known}"
-    yield (
-        f"{report.loaded:,} files loaded: {report.conversations:,} conversations, {report.messages:,} messages, "
-        f"{report.transfers:,} transfers"
-    )
+    if isinstance(report, SyncReport):
+        known = f", {report.known:,} of them in the lake already" if report.known else ""
+        yield f"{_many(report.listed, 'file')} listed{known}"
+    yield f"{_many(report.loaded, 'file')} loaded: {_rows(report)}"
     if report.unchanged:
-        yield f"{report.unchanged:,} files unchanged"
+        yield f"{_many(report.unchanged, 'file')} unchanged"
     if report.superseded:
         yield f"{report.superseded:,} deliveries of a conversation superseded by another"
     if report.unknown_fields:
         yield f"fields without a column, kept in extra: {', '.join(sorted(report.unknown_fields))}"
     if report.rejects:
-        yield f"{report.rejects:,} documents set aside: see the table rejects"
-    yield from _named("rejected as a whole", report.rejected)
-    yield from _named("could not be had", failed)
+        yield f"{_many(report.rejects, 'document')} set aside: see the table rejects"
+    yield from _named("file", "rejected as a whole", report.rejected)
+    if isinstance(report, SyncReport):
+        yield from _named("file", "could not be had", report.failed)
+        yield from _named("day", "could not be listed", report.unlisted)
 
 
-def _named(what: str, files: dict[str, str]) -> Iterator[str]:
-    if files:
-        yield f"{len(files):,} files {what}; the next sync fetches them again:"
-    for name, reason in list(files.items())[:_SHOWN]:
+def _many(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def _rows(counts: Counts | Report) -> str:
+    kinds = ("conversation", "message", "transfer")
+    return ", ".join(_many(getattr(counts, f"{kind}s"), kind) for kind in kinds)
+
+
+def _named(kind: str, what: str, of: dict[str, str]) -> Iterator[str]:
+    if of:
+        yield f"{_many(len(of), kind)} {what}; the next sync tries again:"
+    for name, reason in list(of.items())[:_SHOWN]:
         yield f"  {name}: {reason}"
-    if len(files) > _SHOWN:
-        yield f"  and {len(files) - _SHOWN:,} more; lakehouse status names them"
+    if len(of) > _SHOWN:
+        yield f"  and {len(of) - _SHOWN:,} more; lakehouse status names them"
 
 
 def erasure(done: Erased, kind: str) -> Iterator[str]:
     """What an erase removed, where it looked, and what it can't reach; the id itself is not said."""
-    rows = ", ".join(f"{count:,} {table}" for table, count in done.rows.items())
+    rows = ", ".join(_many(count, table.removesuffix("s")) for table, count in done.rows.items())
     if done.anything:
         yield f"removed from the tables: {rows}"
         yield (

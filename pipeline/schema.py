@@ -206,6 +206,19 @@ REJECTS = Table(
     partitioned=False,
 )
 
+LISTINGS = Table(
+    "listings",
+    "one row per account and hour that the API was asked about, once the hour was over",
+    (
+        Column("account_id", TEXT, "The account whose files were listed."),
+        Column("hour", TIME, "Start of the hour."),
+        Column("listed_at", TIME, "When the API answered last."),
+        Column("files", BIGINT, "How many files it listed for the hour; 0: it said that there are none."),
+        Column("missing", pa.list_(TEXT), "Names of those that could not be had in that run; empty where all are in the lake."),
+    ),
+    partitioned=False,
+)
+
 INDEX = Table(
     "conversation_dates",
     "one row per conversation and partition that it was ever put into: where to look for earlier deliveries",
@@ -227,7 +240,7 @@ ERASURES = Table(
     partitioned=False,
 )
 
-TABLES: dict[str, Table] = {table.name: table for table in (CONVERSATIONS, MESSAGES, TRANSFERS, FILES, REJECTS)}
+TABLES: dict[str, Table] = {table.name: table for table in (CONVERSATIONS, MESSAGES, TRANSFERS, FILES, REJECTS, LISTINGS)}
 """What users see."""
 
 STORED: dict[str, Table] = {**TABLES, INDEX.name: INDEX, ERASURES.name: ERASURES}

@@ -1,8 +1,10 @@
-"""What the lake has, hour by hour, as the ledger tells it."""
+"""What the lake has, hour by hour, and what the source is going to delete before it is here."""
 
 import json
-from datetime import datetime
-from typing import IO, Any
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from itertools import groupby
+from typing import IO, Any, Final
 
 import duckdb
 from rich.console import Console
@@ -10,27 +12,14 @@ from rich.table import Table
 
 from pipeline.sync import RETENTION
 
+WARNING: Final = timedelta(days=7)
+"""So long before the source deletes what the lake lacks, `status` warns."""
+
+_HOUR = timedelta(hours=1)
 _HOURS = """
-    with scoped as (
-        select account_id, time_bucket(interval 1 hour, scope_start_time) as hour, status, conversations, rejects
-        from files where scope_start_time is not null
-    ), span as (
-        select account_id, unnest(generate_series(min(hour), max(hour), interval 1 hour)) as hour
-        from scoped group by account_id
-    )
-    select
-        span.account_id,
-        span.hour,
-        case
-            when count(status) = 0 then 'missing'
-            when count(*) filter (status = 'rejected') > 0 then 'rejected'
-            else 'loaded'
-        end as state,
-        count(status) as files,
-        coalesce(sum(conversations), 0)::bigint as conversations,
-        coalesce(sum(rejects), 0)::bigint as rejected_documents
-    from span left join scoped on scoped.hour = span.hour and scoped.account_id is not distinct from span.account_id
-    group by all order by all"""
+    select account_id, hour, state, file_count as files, conversation_count as conversations,
+        reject_count as rejected_documents, missing, listed_at
+    from source_hours order by account_id nulls first, hour"""
 _SET_ASIDE = """
     select account_id, name, reason from files where status = 'rejected'
     union all
@@ -39,17 +28,40 @@ _SET_ASIDE = """
 
 
 def hours(connection: duckdb.DuckDBPyConnection, now: datetime) -> list[dict[str, Any]]:
-    """One entry per account and hour between its first and its last file.
+    """One entry per account and hour: from its first one to its last file, or until now if it was once synced that far.
 
-    `state` is loaded, rejected (a file of that hour is broken) or missing (there is no file: a quiet hour, or one that was not
-    fetched). `deleted_at_source` is when the source deletes what an hour lacks; NULL where nothing is lacking, or too late.
+    `state` is loaded, empty (the API said that there is no file), rejected (a file of that hour is broken) or missing (a file
+    could not be had, or the API was not asked). `deleted_at_source` is when the source deletes what an hour lacks; NULL where
+    nothing is lacking, or too late. `is_expiring`: that is within seven days.
     """
     relation = connection.sql(_HOURS)
-    rows = [dict(zip(relation.columns, row, strict=True)) for row in _fetch(relation)]
+    known = [dict(zip(relation.columns, row, strict=True)) for row in _fetch(relation)]
+    rows = [row for _, of_account in groupby(known, lambda row: row["account_id"]) for row in _until(now, list(of_account))]
     for row in rows:
         deleted = row["hour"] + RETENTION
-        row["deleted_at_source"] = deleted if row["state"] != "loaded" and deleted > now else None
+        is_lacking = row["state"] in {"missing", "rejected"}
+        row["deleted_at_source"] = deleted if is_lacking and deleted > now else None
+        row["is_expiring"] = is_lacking and now < deleted < now + WARNING
     return rows
+
+
+def _until(now: datetime, rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The hours of an account, with those that went by since it was listed last, if that was up to the time of listing."""
+    yield from rows
+    newest = max((row for row in rows if row["listed_at"] is not None), key=lambda row: row["hour"], default=None)
+    if newest is not None and newest["listed_at"] < newest["hour"] + 2 * _HOUR:
+        hour = rows[-1]["hour"] + _HOUR
+        while hour + _HOUR <= now:
+            lacks = {
+                "state": "missing",
+                "files": 0,
+                "conversations": 0,
+                "rejected_documents": 0,
+                "missing": [],
+                "listed_at": None,
+            }
+            yield {"account_id": rows[-1]["account_id"], "hour": hour, **lacks}
+            hour += _HOUR
 
 
 def _fetch(relation: duckdb.DuckDBPyRelation) -> list[tuple[Any, ...]]:
@@ -57,35 +69,58 @@ def _fetch(relation: duckdb.DuckDBPyRelation) -> list[tuple[Any, ...]]:
     return list(zip(*(column.to_pylist() for column in table.columns), strict=True))
 
 
-def print_status(connection: duckdb.DuckDBPyConnection, form: str, now: datetime, out: IO[str]) -> None:
-    """Print the hours and what was set aside, as JSON or, day by day, as a table."""
+def print_status(connection: duckdb.DuckDBPyConnection, form: str, now: datetime, out: IO[str]) -> bool:
+    """Print the hours and what was set aside, as JSON or, day by day, as a table; tells whether anything is expiring."""
     listed = hours(connection, now)
     aside = _fetch(connection.sql(_SET_ASIDE))
     if form == "json":
         set_aside = [dict(zip(("account_id", "file", "reason"), row, strict=True)) for row in aside]
-        out.write(json.dumps({"hours": listed, "set_aside": set_aside}, default=str, indent=1) + "\n")
-        return
-    console = Console(file=out)
-    console.print(_by_day(listed))
-    for account_id, name, reason in aside:
-        console.print(f"{name} (account {account_id}): {reason}", markup=False, highlight=False)
-    if not aside:
-        console.print("Nothing is set aside.")
+        out.write(json.dumps({"hours": listed, "set_aside": set_aside}, default=_text, indent=1) + "\n")
+    else:
+        console = Console(file=out)
+        console.print(_by_day(listed))
+        _line(console, " # loaded   · empty at the source   ? missing   ! a file of that hour is broken")
+        for account_id, name, reason in aside:
+            _line(console, f"{name} (account {account_id or 'unknown'}): {reason}")
+        if not aside:
+            _line(console, "Nothing is set aside.")
+        for line in _lacking(listed, now):
+            _line(console, line)
+    return any(row["is_expiring"] for row in listed)
 
 
-_SIGNS = "# loaded   · no file   ! a file of that hour is broken"
+def _text(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+def _line(console: Console, text: str) -> None:
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _lacking(listed: list[dict[str, Any]], now: datetime) -> Iterator[str]:
+    """A sentence for each account that lacks hours which the source still has."""
+    lacking = [row for row in listed if row["deleted_at_source"] is not None]
+    for account_id, rows in groupby(lacking, lambda row: row["account_id"]):
+        of_account = list(rows)
+        first, expiring = of_account[0], sum(row["is_expiring"] for row in of_account)
+        left = first["deleted_at_source"] - now
+        soon = f", {expiring:,} of them within {WARNING.days} days" if expiring else ""
+        yield (
+            f"{'WARNING: ' if expiring else ''}account {account_id or 'unknown'} lacks files of {len(of_account):,} hours, "
+            f"the first at {first['hour']:%Y-%m-%d %H:%M} UTC, which the source deletes in {left.days} days and "
+            f"{left.seconds // 3600} hours{soon}: run lakehouse sync"
+        )
+
+
+_STATES: Final = {"loaded": "#", "empty": "·", "missing": "?", "rejected": "!"}
 
 
 def _by_day(listed: list[dict[str, Any]]) -> Table:
-    table = Table("account", "day (UTC)", "hours 0 to 23", "files", "conversations", box=None, caption=_SIGNS)
-    signs = {"loaded": "#", "missing": "·", "rejected": "!"}
-    days: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for row in listed:
-        days.setdefault((row["account_id"] or "", row["hour"].strftime("%Y-%m-%d")), []).append(row)
-    for (account_id, day), rows in days.items():
-        line = [" "] * 24
+    table = Table("account", "day (UTC)", "hours 0 to 23", "files", "conversations", box=None)
+    for (account_id, day), of_day in groupby(listed, lambda row: (row["account_id"], row["hour"].strftime("%Y-%m-%d"))):
+        line, rows = [" "] * 24, list(of_day)
         for row in rows:
-            line[row["hour"].hour] = signs[row["state"]]
+            line[row["hour"].hour] = _STATES[row["state"]]
         files, conversations = sum(row["files"] for row in rows), sum(row["conversations"] for row in rows)
-        table.add_row(account_id, day, "".join(line), f"{files:,}", f"{conversations:,}")
+        table.add_row(account_id or "unknown", day, "".join(line), f"{files:,}", f"{conversations:,}")
     return table

@@ -1,40 +1,58 @@
-"""What the account has and the lake has not: listed, downloaded, loaded."""
+"""What the account has and the lake has not: listed, downloaded, loaded, all at the same time."""
 
+import functools
 import tempfile
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from queue import SimpleQueue
+from threading import Thread
 from typing import BinaryIO, Final, cast
 
-from pipeline.api import DataAccessClient, ListedFile
-from pipeline.errors import AccessRefusedError, SourceError
+from pipeline.api import DataAccessClient, ListedDay, ListedFile
+from pipeline.errors import AccessRefusedError, SourceError, SourceUnreachableError
 from pipeline.ingest import Incoming
-from pipeline.lake import Lake
-from pipeline.landing import Staged, stage
-from pipeline.ledger import loaded_names
-from pipeline.load import Progress, Report, load
+from pipeline.lake import Change, Lake, Snapshot
+from pipeline.landing import Staged, landed_path, stage
+from pipeline.ledger import loaded_files
+from pipeline.listings import remember
+from pipeline.load import Report, load
+from pipeline.store import sizes_below
+from pipeline.workers import Progress
+
+OnListed = Callable[[int, int], None]
+OnDownloaded = Callable[[ListedFile, int, str | None], None]
 
 RETENTION: Final = timedelta(days=30)
 """How long the source keeps a file: no listing goes back further unless it is told to."""
 
-_DOWNLOADS = 4
+DOWNLOADS: Final = 4
+"""At the same time."""
+
 _IN_MEMORY_BYTES = 8 << 20
+_COMMIT_BYTES = 256 << 20  # of downloads: a run that dies has to fetch no more than that again
 
 
 @dataclass
 class SyncReport(Report):
-    """`listed` = `known` + loaded + unchanged + rejected + failed; on a dry run, `wanted` is what would be fetched."""
+    """`listed` = `known` + loaded + unchanged + rejected + failed; on a dry run, `wanted` is what would be fetched.
+
+    `failed` are files, or entries of a listing, that could not be had, with the reason; `unlisted` are days likewise.
+    """
 
     listed: int = 0
     known: int = 0
+    downloaded_bytes: int = 0
     wanted: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
+    unlisted: dict[str, str] = field(default_factory=dict)
 
     @property
     def is_complete(self) -> bool:
-        """Whether all that was listed is in."""
-        return super().is_complete and not self.failed
+        """Whether all that the account has is in."""
+        return super().is_complete and not self.failed and not self.unlisted
 
 
 def sync(
@@ -44,71 +62,166 @@ def sync(
     since: datetime | None = None,
     until: datetime | None = None,
     dry_run: bool = False,
-    on_listed: Callable[[int, int], None] | None = None,
-    on_downloaded: Callable[[ListedFile], None] | None = None,
+    report: SyncReport | None = None,
+    on_listed: OnListed | None = None,
+    on_downloaded: OnDownloaded | None = None,
     progress: Progress | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> SyncReport:
     """Bring in the files whose scope starts in [since, until); the caller holds `writing`.
 
     Without `since` it begins where the source's retention does, so that a file is found however late it appears; without
-    `until` it ends now. A file that the lake has loaded, from whichever side, is not fetched again; a rejected one is.
+    `until` it ends now. A file that the lake has loaded, from whichever side, is not fetched again; a rejected one is, and
+    one whose landed file is lost. What can't be had is recorded, in the report and in the table `listings`, and the rest goes
+    on. What was done is added to `report`, which is returned.
+
+    `on_listed` is told, day by day, how many files were listed so far, and how many of them are to be fetched;
+    `on_downloaded` of each file how many bytes came, or why none did.
 
     Raises:
-        SourceError: the listing can't be had, or the credentials are refused; what was fetched before is not loaded yet.
+        SourceError: the credentials are refused, no day can be listed, or an answer is no listing. What could be had is in.
     """
-    report = SyncReport()
-    known = loaded_names(lake, client.account_id)
-    wanted = []
-    for file in client.list_files(since or now() - RETENTION, until or now()):
-        report.listed += 1
-        if file.name in known:
-            report.known += 1
-        else:
-            wanted.append(file)
-    if on_listed:
-        on_listed(report.listed, len(wanted))
-    report.wanted = [file.name for file in wanted]
+    done = SyncReport() if report is None else report
+    at = now()
+    coming = _Coming(lake, client, done, on_listed, on_downloaded)
+    window = (since or at - RETENTION, until or at)
     if dry_run:
-        return report
-    incoming = list(_downloaded(lake, client, wanted, report, on_downloaded))
-    load(lake, incoming, report=report, progress=progress, now=now)  # with nothing new, too: a run that died may have left work
-    return report
+        for day in client.list_days(*window):
+            coming.count(day)
+        coming.raise_for_listing()
+        return done
+
+    def listings(snapshot: Snapshot) -> dict[str, Change]:
+        if not coming.is_over:
+            return {}
+        return remember(lake, snapshot, client.account_id, coming.days, failed=done.failed, at=at)
+
+    with coming.listed(*window):
+        while not coming.is_over:
+            load(lake, coming.some(), report=done, progress=progress, also=listings, now=now)
+    coming.raise_for_listing()
+    return done
 
 
-def _downloaded(
-    lake: Lake,
-    client: DataAccessClient,
-    wanted: list[ListedFile],
-    report: SyncReport,
-    on_downloaded: Callable[[ListedFile], None] | None,
-) -> Iterator[Incoming]:
-    def fetch(file: ListedFile) -> Staged | SourceError:
+class _Coming:
+    """Files as they come in: listed by one thread, downloaded by others, handed over in the order of the listing."""
+
+    def __init__(
+        self,
+        lake: Lake,
+        client: DataAccessClient,
+        report: SyncReport,
+        on_listed: OnListed | None,
+        on_downloaded: OnDownloaded | None,
+    ) -> None:
+        self.days: list[ListedDay] = []
+        self.is_over = False
+        self._lake = lake
+        self._client = client
+        self._report = report
+        self._on_listed = on_listed or (lambda _listed, _wanted: None)
+        self._on_downloaded = on_downloaded or (lambda _file, _bytes, _error: None)
+        self._error: SourceError | None = None
+        self._digests = loaded_files(lake, client.account_id)
+        self._landed = functools.cache(lambda folder: frozenset(sizes_below(lake.files, folder)))
+        self._queue: SimpleQueue[tuple[ListedFile, Future[Staged]] | BaseException | None] = SimpleQueue()
+        self._staged = self._in_order()
+
+    def count(self, day: ListedDay) -> list[ListedFile]:
+        """Add a day to the report; gives what of it is to be fetched."""
+        self.days.append(day)
+        wanted = [file for file in day.files if not self._is_known(file)]
+        report = self._report
+        report.listed += len(day.files) + len(day.refused)
+        report.known += len(day.files) - len(wanted)
+        report.wanted += [file.name for file in wanted]
+        report.failed |= day.refused
+        if day.error is not None:
+            report.unlisted[f"{day.since:%Y-%m-%d}"] = str(day.error)
+        self._on_listed(report.listed, len(report.wanted))
+        return wanted
+
+    def _is_known(self, file: ListedFile) -> bool:
+        """Whether the lake has loaded it, and still has it as it was served."""
+        places = (landed_path(self._lake, file.name, digest) for digest in self._digests.get(file.name, ()))
+        return any(place in self._landed(place.rsplit("/", 2)[0]) for place in places)
+
+    @contextmanager
+    def listed(self, since: datetime, until: datetime) -> Iterator[None]:
+        """List and download during the block."""
+        with ThreadPoolExecutor(DOWNLOADS) as downloads:
+            lister = Thread(target=self._list, args=(downloads, since, until), daemon=True)
+            lister.start()
+            try:
+                yield
+            except BaseException:
+                self._client.close()  # ends the pauses between attempts
+                downloads.shutdown(wait=False, cancel_futures=True)
+                raise
+            finally:
+                lister.join()
+
+    def _list(self, downloads: ThreadPoolExecutor, since: datetime, until: datetime) -> None:
         try:
-            return _fetch(lake, client, file)
-        except AccessRefusedError:
-            raise
+            for day in self._client.list_days(since, until):
+                for file in self.count(day):
+                    self._queue.put((file, downloads.submit(self._fetch, file)))
+        except BaseException as error:  # noqa: BLE001  # whatever it is, the thread that loads has to know
+            self._queue.put(error)
+        self._queue.put(None)
+
+    def _fetch(self, file: ListedFile) -> Staged:
+        with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES) as body:
+            self._client.download(file, cast("BinaryIO", body))
+            body.seek(0)
+            return stage(self._lake, cast("BinaryIO", body))
+
+    def some(self) -> Iterator[Incoming]:
+        """Downloaded files for one commit; `is_over` is set when there are no more."""
+        held = 0
+        while held < _COMMIT_BYTES:
+            item = next(self._staged, None)
+            if item is None:
+                self.is_over = True
+                return
+            file, staged = item
+            held += staged.bytes
+            yield Incoming(
+                name=file.name,
+                staged=staged,
+                account_id=file.account_id,
+                scope_start=file.scope_start_time,
+                scope_end=file.scope_end_time,
+            )
+
+    def _in_order(self) -> Iterator[tuple[ListedFile, Staged]]:
+        while (item := self._queue.get()) is not None:
+            if isinstance(item, SourceError):
+                self._error = item
+            elif isinstance(item, BaseException):
+                raise item
+            elif (staged := self._downloaded(*item)) is not None:
+                yield item[0], staged
+
+    def _downloaded(self, file: ListedFile, future: Future[Staged]) -> Staged | None:
+        """What came of a download; None if it could not be had."""
+        try:
+            staged = future.result()
         except SourceError as error:
-            return error
+            self._report.failed[file.name] = str(error)
+            self._on_downloaded(file, 0, str(error))
+            if isinstance(error, AccessRefusedError):
+                self._error = error
+            return None
+        self._report.downloaded_bytes += staged.bytes
+        self._on_downloaded(file, staged.bytes, None)
+        return staged
 
-    with ThreadPoolExecutor(_DOWNLOADS) as pool:
-        for file, got in zip(wanted, pool.map(fetch, wanted), strict=True):
-            if isinstance(got, SourceError):
-                report.failed[file.name] = str(got)
-            else:
-                yield Incoming(
-                    name=file.name,
-                    staged=got,
-                    account_id=file.account_id,
-                    scope_start=file.scope_start_time,
-                    scope_end=file.scope_end_time,
-                )
-            if on_downloaded:
-                on_downloaded(file)
-
-
-def _fetch(lake: Lake, client: DataAccessClient, file: ListedFile) -> Staged:
-    with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES) as body:
-        client.download(file, cast("BinaryIO", body))
-        body.seek(0)
-        return stage(lake, cast("BinaryIO", body))
+    def raise_for_listing(self) -> None:
+        """Raise what makes the run a failure, now that everything is in that could be had."""
+        errors = [day.error for day in self.days if day.error is not None]
+        unreadable = [error for error in errors if not isinstance(error, SourceUnreachableError)]
+        if self._error is not None:
+            raise self._error
+        if unreadable or len(errors) == len(self.days) > 0:
+            raise (unreadable or errors)[0]

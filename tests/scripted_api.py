@@ -7,6 +7,7 @@ import time
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
 from typing import Any, Self
@@ -14,6 +15,7 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
+from pipeline.api import DataAccessClient, ListedFile
 from pipeline.settings import Credentials
 from pipeline.transport import Limits
 
@@ -136,6 +138,16 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Nothing."""
+
+
+def listed(client: DataAccessClient, since: datetime, until: datetime) -> list[ListedFile]:
+    """The files of a window; raises what a day says why it could not be listed."""
+    files = []
+    for day in client.list_days(since, until):
+        if day.error is not None:
+            raise day.error
+        files += day.files
+    return files
 
 
 def as_json(value: Any, **more: Any) -> Reply:

@@ -31,7 +31,9 @@ START = datetime(2016, 7, 7, 1, tzinfo=UTC)
 
 def names_in(body: str | bytes) -> list[str]:
     raw = body.encode() if isinstance(body, str) else body
-    return [file.name for file in listed_files(parse_documents(raw), "1", "listing")]
+    files, refused = listed_files(parse_documents(raw), "1", "listing")
+    assert refused == {}
+    return [file.name for file in files]
 
 
 def listing(*files: object) -> str:
@@ -64,7 +66,7 @@ def test_a_listing_without_files_is_empty(body: str) -> None:
 
 def test_a_listed_file_knows_its_account_link_and_scope() -> None:
     """Scope dates are read with their offset and given in UTC."""
-    [file] = listed_files(parse_documents(listing(ENTRY).encode()), "1", "listing")
+    [file], _ = listed_files(parse_documents(listing(ENTRY).encode()), "1", "listing")
     assert (file.account_id, file.href) == ("1", ENTRY["@href"])
     assert (file.scope_start_time, file.scope_end_time) == (START, START + timedelta(hours=1))
     assert file.scope_start_time is not None
@@ -73,9 +75,9 @@ def test_a_listed_file_knows_its_account_link_and_scope() -> None:
 
 def test_the_scope_falls_back_on_the_name() -> None:
     """Where the dates are absent or unreadable, the milliseconds in the name tell; a foreign name tells nothing."""
-    [file] = listed_files([{"dataAccessFiles": {"file": {"@name": NAME, "@href": "x", "@scopeStartDate": "?"}}}], "1", "w")
+    [file], _ = listed_files([{"dataAccessFiles": {"file": {"@name": NAME, "@href": "x", "@scopeStartDate": "?"}}}], "1", "w")
     assert (file.scope_start_time, file.scope_end_time) == (START, START + timedelta(hours=1))
-    [file] = listed_files([{"dataAccessFiles": {"file": {"@name": "x", "@href": "x"}}}], "1", "w")
+    [file], _ = listed_files([{"dataAccessFiles": {"file": {"@name": "x", "@href": "x"}}}], "1", "w")
     assert file.scope_start_time is None
 
 
@@ -105,18 +107,19 @@ def test_gz_is_added_where_the_listing_lacks_it() -> None:
 )
 def test_hostile_names_are_refused(name: object) -> None:
     """A name is a bare file name: it neither leaves its folder, hides, nor plays with a terminal."""
-    with pytest.raises(UnexpectedAnswerError, match="expected a bare file name as @name, found") as caught:
-        names_in(listing(ENTRY | {"@name": name}))
-    assert str(caught.value).isprintable()
+    files, refused = listed_files([json.loads(listing(ENTRY | {"@name": name}, ENTRY))], "1", "listing")
+    assert [file.name for file in files] == [NAME]
+    [(shown, reason)] = refused.items()
+    assert (shown.isprintable(), reason.startswith("expected a bare file name as @name")) == (True, True)
 
 
 @given(st.text())
 def test_a_name_that_is_accepted_is_one_path_component(name: str) -> None:
     """Whatever the text, it is refused, or it is a plain component of at most 255 bytes that ends in `.gz`."""
-    try:
-        [accepted] = names_in(listing(ENTRY | {"@name": name}))
-    except UnexpectedAnswerError:
+    files, refused = listed_files([json.loads(listing(ENTRY | {"@name": name}))], "1", "listing")
+    if refused:
         return
+    accepted = files[0].name
     assert accepted.endswith(".gz")
     assert len(accepted.encode()) <= 255
     assert not set(accepted) & set("/\\\0\n")
@@ -126,14 +129,23 @@ def test_a_name_that_is_accepted_is_one_path_component(name: str) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        *("[]", "5", '{"x": 1}', '{"dataAccessFiles": null}', '{"dataAccessFiles": {"file": "x"}}'),
-        *('{"dataAccessFiles": {"file": [1]}}', listing(ENTRY | {"@href": None}), listing(ENTRY) + " [1]"),
+        *("[]", "5", '{"x": 1}', '{"dataAccessFiles": null}', listing(ENTRY) + " [1]"),
     ],
 )
 def test_another_shape_is_an_error_that_shows_it(body: str) -> None:
     """Nothing is taken for an empty listing that does not say so."""
     with pytest.raises(UnexpectedAnswerError, match=r"listing: expected .*, found "):
         names_in(body)
+
+
+@pytest.mark.parametrize(
+    "body", ['{"dataAccessFiles": {"file": "x"}}', '{"dataAccessFiles": {"file": [1]}}', listing(ENTRY | {"@href": None})]
+)
+def test_an_entry_that_is_no_file_is_set_aside_with_the_reason(body: str) -> None:
+    """One bad entry is no reason to do without the others of its day."""
+    files, refused = listed_files([json.loads(body)], "1", "listing")
+    assert files == []
+    assert [reason.startswith("expected a ") for reason in refused.values()] == [True]
 
 
 @pytest.mark.parametrize("body", ["", " ", "<html>", listing(ENTRY)[:-3], "x", "[" * 100_000, "9" * 5000])
@@ -207,7 +219,7 @@ def test_any_json_is_read_or_refused(value: object) -> None:
     engagement_link(documents)
     error_in(json.dumps(value).encode())
     try:
-        files = listed_files(documents, "1", "listing")
+        files, _ = listed_files(documents, "1", "listing")
     except UnexpectedAnswerError:
         return
     assert all(file.name.endswith(".gz") for file in files)

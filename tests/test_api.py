@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
-from scripted_api import ACCOUNT, BASE_PATH, CREDENTIALS, LISTING_PATH, QUICK, Reply, ScriptedApi, as_json, says
+from scripted_api import ACCOUNT, BASE_PATH, CREDENTIALS, LISTING_PATH, QUICK, Reply, ScriptedApi, as_json, listed, says
 
 from pipeline.api import DataAccessClient, Limits, ListedFile, _days
 from pipeline.errors import SettingsError, SourceUnreachableError, UnexpectedAnswerError
@@ -46,7 +46,7 @@ def name_at(moment: datetime, part: int = 0) -> str:
 
 
 def names(client: DataAccessClient, since: datetime = DAY, until: datetime = DAY + ONE_DAY) -> list[str]:
-    return [file.name for file in client.list_files(since, until)]
+    return [file.name for file in listed(client, since, until)]
 
 
 def windows_of(api: ScriptedApi) -> list[tuple[int, int]]:
@@ -98,12 +98,33 @@ def test_a_file_at_a_seam_comes_once_and_until_is_exclusive(api: ScriptedApi, cl
     assert names(client, DAY, DAY + 2 * ONE_DAY) == [first, seam, last]
 
 
+def test_a_day_that_cannot_be_listed_is_passed_over(api: ScriptedApi, client: DataAccessClient) -> None:
+    """The other days come, and the day says why it does not; after three in a row the server is left alone."""
+    good = api.listing(api.entry(name_at(DAY + 2 * ONE_DAY)))
+    api.script[LISTING_PATH] = [*[Reply(status=503)] * 3, as_json([1]), good, *[Reply(status=503)]]
+    days = list(client.list_days(DAY, DAY + 8 * ONE_DAY))
+    assert [day.since for day in days] == [DAY + turn * ONE_DAY for turn in range(8)]
+    assert [[file.name for file in day.files] for day in days[:3]] == [[], [], [name_at(DAY + 2 * ONE_DAY)]]
+    kinds = [SourceUnreachableError, UnexpectedAnswerError, type(None), *[SourceUnreachableError] * 5]
+    assert [type(day.error) for day in days] == kinds
+    assert api.paths().count(LISTING_PATH) == 3 + 1 + 1 + 3 * 3
+
+
+def test_an_entry_that_is_no_file_does_not_cost_the_others(api: ScriptedApi, client: DataAccessClient) -> None:
+    """A hostile name is refused with its reason, and nothing else of that day is lost for it."""
+    hostile = {"@name": "../x", "@href": "x"}
+    api.script[LISTING_PATH] = [api.listing(hostile, api.entry(name_at(DAY)))]
+    [day] = client.list_days(DAY, DAY + ONE_DAY)
+    assert [file.name for file in day.files] == [name_at(DAY)]
+    assert day.refused == {'"../x"': "expected a bare file name as @name in the listing; not fetched"}
+
+
 def test_of_one_name_with_two_links_the_first_holds(api: ScriptedApi, client: DataAccessClient) -> None:
     """A name is one file, however often it is listed, with or without `.gz`."""
     name = name_at(DAY)
     entries = [api.entry(name), api.entry(name), api.entry(name.removesuffix(".gz"))]
     api.script[LISTING_PATH] = [api.listing(*entries)]
-    [file] = client.list_files(DAY, DAY + ONE_DAY)
+    [file] = listed(client, DAY, DAY + ONE_DAY)
     assert file == ListedFile(ACCOUNT, name, entries[0]["@href"], DAY, DAY + timedelta(hours=1))
 
 
@@ -154,7 +175,6 @@ def test_a_garbled_listing_is_tried_again_before_it_is_an_error(
         (as_json([1]), r"expected an answer as documented, found HTTP 200 without a message"),
         (says("This request is not supported", code=5, status=400), "found HTTP 400, internalCode 5: This request"),
         (Reply(status=204), "found HTTP 204 without a message"),
-        (as_json({"dataAccessFiles": {"file": [{"@name": "../x", "@href": "x"}]}}), "expected a bare file name"),
     ],
 )
 def test_another_answer_is_an_error_at_once(api: ScriptedApi, client: DataAccessClient, reply: Reply, words: str) -> None:
@@ -294,7 +314,7 @@ def test_the_sandbox_is_listed_and_downloaded_whole() -> None:
         secrets = (keys.app_key, keys.app_secret, keys.access_token, keys.access_token_secret)
         credentials = Credentials(keys.account_id, *(SecretStr(secret) for secret in secrets))
         with DataAccessClient(credentials, sandbox.base_url, limits=Limits()) as client:
-            files = list(client.list_files(since, now))
+            files = listed(client, since, now)
             hours = [since + timedelta(hours=hour) for hour in range(38)]
             assert [file.name for file in files] == [name for hour in hours for name in hour_file_names(account, hour)]
             for file in files[:5]:

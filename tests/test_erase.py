@@ -21,8 +21,8 @@ from lakes import ask, everything, take
 from test_cli import lakehouse
 
 import pipeline.erase as erase_module
-import pipeline.load as load_module
 import pipeline.traces as traces_module
+import pipeline.workers as workers_module
 from pipeline.compact import compact
 from pipeline.erase import Erased, erase
 from pipeline.errors import LakeError
@@ -413,7 +413,7 @@ def test_wrong_usage_and_nothing_found(tmp_path: Path) -> None:
 def test_other_processes_find_and_keep_out_the_same(lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A lake large enough for several processes is searched and loaded by them with the same outcome."""
     monkeypatch.setattr(traces_module, "_ALONE_BYTES", 0)
-    monkeypatch.setattr(load_module, "_ALONE_BYTES", 0)
+    monkeypatch.setattr(workers_module, "_UNIT_BYTES", 0)
     paths = [put(tmp_path, gz(document(owned(f"x{hour}", "X"), owned(f"y{hour}", "Y"))), name_at(hour)) for hour in range(4)]
     take(lake, *paths[:2])
     assert run(lake, "consumer", "X").landed_rewritten == 2

@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 import pytest
 from oauthlib.oauth1 import SIGNATURE_HMAC_SHA1, RequestValidator, ResourceEndpoint
-from scripted_api import ACCOUNT, BASE_PATH, CANARIES, CREDENTIALS, LISTING_PATH, QUICK, Reply, ScriptedApi, Seen, says
+from scripted_api import ACCOUNT, BASE_PATH, CANARIES, CREDENTIALS, LISTING_PATH, QUICK, Reply, ScriptedApi, Seen, listed, says
 
 from pipeline.api import DataAccessClient, ListedFile
 from pipeline.errors import (
@@ -117,7 +117,7 @@ def test_every_request_bears_a_signature_that_two_other_implementations_accept(
     """What oauthlib checks as a server and RFC 5849 itself agree on base, listing and download, with odd secrets."""
     api.script[LISTING_PATH] = [api.listing(api.entry(NAME))]
     api.script[FILE_PATH] = [Reply(b"served")]
-    [file] = client.list_files(DAY, DAY + timedelta(days=1))
+    [file] = listed(client, DAY, DAY + timedelta(days=1))
     client.download(file, io.BytesIO())
     fetch(client, file.href + "?b=2&a=x%20y&a=%C3%A9")
     assert api.paths() == [BASE_PATH, LISTING_PATH, FILE_PATH, FILE_PATH]
@@ -174,7 +174,7 @@ def test_nobody_there_is_a_short_sentence() -> None:
     """A refused connection names host and reason, and shows no object of a library."""
     with DataAccessClient(CREDENTIALS, "http://127.0.0.1:9", limits=QUICK) as client:
         with pytest.raises(SourceUnreachableError, match=r"no answer from 127\.0\.0\.1 .*refused") as caught:
-            list(client.list_files(DAY, DAY + timedelta(days=1)))
+            listed(client, DAY, DAY + timedelta(days=1))
         assert "object at" not in str(caught.value)
 
 
@@ -239,7 +239,7 @@ def test_hostile_links_are_not_followed(api: ScriptedApi, link: str) -> None:
     limits = Limits(attempts=1, connect_seconds=0.1)
     with DataAccessClient(CREDENTIALS, api.base_url, limits=limits) as client:
         with pytest.raises(UnexpectedAnswerError, match=r"expected a link"):
-            fetch(client, next(client.list_files(DAY, DAY + timedelta(days=1))).href)
+            fetch(client, listed(client, DAY, DAY + timedelta(days=1))[0].href)
         if link.isprintable() and link.isascii():
             api.script[FILE_PATH] = [Reply(status=302, headers={"Location": link})]
             with pytest.raises(UnexpectedAnswerError, match=r"expected a link"):
@@ -273,7 +273,7 @@ def test_refused_credentials_are_told_in_the_servers_words(api: ScriptedApi, cli
     words = f"Unauthorized\n\x1b[31m request {CANARIES[1]} {quote(CANARIES[2], safe='')}"
     api.script[BASE_PATH] = [says(words, code=10, status=status)]
     with pytest.raises(AccessRefusedError, match=r"internalCode 10: Unauthorized \[31m request \*\*\* \*\*\*\)"):
-        list(client.list_files(DAY, DAY + timedelta(days=1)))
+        listed(client, DAY, DAY + timedelta(days=1))
     assert len(api.seen) == 1
 
 
@@ -284,7 +284,7 @@ def test_a_clock_that_is_off_is_named(api: ScriptedApi, client: DataAccessClient
     api.script[BASE_PATH] = [says("Unauthorized request", code=10, status=401, headers={"Date": date})]
     expected = rf"clock is (59\d|60\d) s {words} the server's" if words else "check LP_ACCOUNT_ID"
     with pytest.raises(AccessRefusedError, match=expected):
-        list(client.list_files(DAY, DAY + timedelta(days=1)))
+        listed(client, DAY, DAY + timedelta(days=1))
 
 
 def test_no_secret_leaves_by_repr_log_or_traceback(

@@ -1,0 +1,60 @@
+"""What the API has said of each hour, and what of it could not be had: so that an empty hour is told from a missing one."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipeline import schema
+from pipeline.api import ListedDay
+from pipeline.lake import Change, Lake, Snapshot, rows_of
+
+HOUR: Final = timedelta(hours=1)
+
+
+def remember(
+    lake: Lake, snapshot: Snapshot, account_id: str, days: Iterable[ListedDay], *, failed: Iterable[str], at: datetime
+) -> dict[str, Change]:
+    """Put what was listed of an account into the table `listings`, in place of what was listed of the same hours before.
+
+    `failed` are names of files that could not be had; `at` is when the listing began.
+    """
+    rows = [{"account_id": account_id, "listed_at": at, **row} for row in _hours(days, set(failed), at)]
+    if not rows:
+        return {}
+    table = schema.LISTINGS
+    added = rows_of(rows, table)
+    files = snapshot.files[table.name]
+    parts = [table.file_schema.empty_table()]
+    for file in files:
+        with lake.files.open(lake.path(table.name, file.path), "rb") as stored:
+            parts.append(pq.read_table(stored).select(table.file_schema.names).cast(table.file_schema))
+    former = pa.concat_tables(parts)
+    is_again = pc.and_(pc.equal(former["account_id"], account_id), pc.is_in(former["hour"], added["hour"]))
+    now = pa.concat_tables([former.filter(pc.invert(is_again)), added])
+    return {table.name: Change(add=[lake.write(table.name, now)], remove=list(files))}
+
+
+def _hours(days: Iterable[ListedDay], failed: set[str], at: datetime) -> Iterator[dict[str, Any]]:
+    """Every hour that was over when it was listed; a file of no known hour counts in the first one of its day."""
+    for day in days:
+        if day.error is not None:
+            continue
+        first = _floor(day.since) + (HOUR if day.since != _floor(day.since) else timedelta(0))
+        names: dict[datetime, list[str]] = defaultdict(list)
+        for file in day.files:
+            names[first if file.scope_start_time is None else _floor(file.scope_start_time)].append(file.name)
+        names[first] += day.refused
+        hour = first
+        while hour < day.until and (hour + HOUR <= at or names[hour]):
+            missing = sorted(failed.intersection(names[hour]))
+            yield {"hour": hour, "files": len(names[hour]), "missing": missing}
+            hour += HOUR
+
+
+def _floor(moment: datetime) -> datetime:
+    return moment.replace(minute=0, second=0, microsecond=0)

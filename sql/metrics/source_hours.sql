@@ -1,0 +1,60 @@
+-- What the lake has of each hour of the source: loaded, rejected, missing, or nothing because there is nothing.
+-- Grain:   one row per account_id and hour (UTC, start), from an account's first to its last hour that is known of.
+-- Counts:  files by the start of their scope; a file without one is in no hour.
+-- Units:   file_count, conversation_count, reject_count as the table files has them; listed_count as the API listed last.
+--          state: loaded; rejected = a file of the hour is broken; missing = a file was listed and could not be had, or nobody
+--          asked; empty = the API said that there is none. missing: the names of such files. listed_at: NULL = never asked.
+-- Source:  ours.
+
+with brought as (
+    select
+        account_id,
+        time_bucket(interval '1 hour', scope_start_time) as hour,
+        count(*) as file_count,
+        count(*) filter (where status = 'rejected') as rejected_count,
+        coalesce(sum(conversations), 0)::bigint as conversation_count,
+        coalesce(sum(rejects), 0)::bigint as reject_count
+    from files
+    where scope_start_time is not null
+    group by all
+),
+
+lacking as (
+    select
+        listed.account_id,
+        listed.hour,
+        list(listed.name order by listed.name) as missing
+    from (select account_id, hour, unnest(missing) as name from listings) as listed
+    anti join (select account_id, name from files) as met
+        on listed.name = met.name and (met.account_id is null or met.account_id = listed.account_id)
+    group by all
+),
+
+span as (
+    select
+        account_id,
+        unnest(generate_series(min(hour), max(hour), interval '1 hour')) as hour
+    from (select account_id, hour from brought union all select account_id, hour from listings)
+    group by account_id
+)
+
+select
+    span.account_id,
+    span.hour,
+    case
+        when lacking.missing is not null then 'missing'
+        when brought.rejected_count > 0 then 'rejected'
+        when brought.file_count > 0 then 'loaded'
+        when listings.listed_at is not null then 'empty'
+        else 'missing'
+    end as state,
+    coalesce(brought.file_count, 0) as file_count,
+    coalesce(brought.conversation_count, 0) as conversation_count,
+    coalesce(brought.reject_count, 0) as reject_count,
+    listings.files as listed_count,
+    listings.listed_at,
+    coalesce(lacking.missing, []::varchar[]) as missing
+from span
+left join brought on brought.account_id is not distinct from span.account_id and brought.hour = span.hour
+left join listings on listings.account_id is not distinct from span.account_id and listings.hour = span.hour
+left join lacking on lacking.account_id is not distinct from span.account_id and lacking.hour = span.hour

@@ -33,7 +33,7 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     put(folder / "in", VENDOR_EXAMPLE.read_bytes())
     done = lakehouse("load", "in", cwd=folder)
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
-    assert "1 files loaded: 1 conversations, 1 messages, 0 transfers" in done.stderr
+    assert "1 file loaded: 1 conversation, 1 message, 0 transfers" in done.stderr
     return folder
 
 

@@ -107,6 +107,17 @@ def error_in(body: bytes) -> ServerError | None:
     return ServerError(message, code) if message or code else None
 
 
+def is_cut_short(body: bytes) -> bool:
+    """Whether a text that begins as JSON or XML does not end as such."""
+    text = body.strip()
+    if text.startswith(b"<"):
+        return not text.endswith(b">")
+    try:
+        return text.startswith((b"{", b"[")) and not parse_documents(text)
+    except ValueError:
+        return True
+
+
 def _error_in_documents(documents: list[object]) -> ServerError | None:
     for mapping in _mappings(documents):
         if mapping.keys() & {"message", "internalCode"}:

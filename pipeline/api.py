@@ -142,7 +142,7 @@ class DataAccessClient:
                     if is_answer(documents):
                         return documents
                 else:
-                    body = self._transport.error_body(response)
+                    body = self._transport.error_body(response, what)
                 error = error_in(_plain(body))
                 if error and error.means_no_files:
                     return []
@@ -190,7 +190,7 @@ class DataAccessClient:
         url = joined(self.base_url, file.href, file.name)
         with closing(self._transport.send(url, file.name)) as response:
             if response.status_code != HTTP_OK:
-                error = error_in(_plain(self._transport.error_body(response)))
+                error = error_in(_plain(self._transport.error_body(response, file.name)))
                 if response.status_code in HTTP_GONE or (error and error.means_no_files):
                     message = f"{file.name}: listed, but no longer at the server (HTTP {response.status_code}); list anew"
                     raise UnexpectedAnswerError(message)

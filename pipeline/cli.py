@@ -314,22 +314,41 @@ def erase(lake_uri: str | None, **ids: str | None) -> None:
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=8080, help="Port on 127.0.0.1, 0 for any free one. [default: 8080]"
 )
+@click.option(
+    "--fault", "faults", multiple=True, metavar="NAME[:WORD...][=SHARE]", help="Misbehave; can be given several times."
+)
+@click.option("--list-faults", is_flag=True, help="List the faults: their names, what they strike, what they do.")
+@click.option("--seed", default=1, help="Another seed, other requests that the faults strike. [default: 1]")
+@click.option(
+    "--latency-ms", type=click.IntRange(0), default=0, metavar="N", help="Wait before each answer, as a network does."
+)
 @click.option("--debug", is_flag=True, help="Log every request.")
-def sandbox(port: int, *, debug: bool) -> None:
+def sandbox(port: int, faults: tuple[str, ...], seed: int, latency_ms: int, *, list_faults: bool, debug: bool) -> None:
     """Serve the Data Access API on loopback with two made-up accounts, for trying out and for tests.
 
     Prints the settings that a .env file needs to sync from it.
 
-    Example: lakehouse sandbox --port 8080
+    With --fault it misbehaves, to rehearse what a schedule will meet. A fault that passes strikes a request once, so that the
+    next attempt succeeds. SHARE of the requests are struck, 1 unless it is given. A WORD says which ones (base, listing,
+    download), how many attempts in a row (a number), or that it never passes (lasting).
+
+    Example: lakehouse sandbox --fault reset=0.1 --fault late --fault 5xx:listing:lasting=0.02
     """
     import logging  # noqa: PLC0415
 
-    from pipeline.sandbox import Sandbox  # noqa: PLC0415
+    from pipeline.sandbox import Sandbox, fault_list  # noqa: PLC0415
 
+    if list_faults:
+        for name, struck, description in fault_list():
+            click.echo(f"{name:<12}{struck:<26}{description}")
+        return
     if debug:
         logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
     try:
-        served = Sandbox(port=port)
+        served = Sandbox(port=port, faults=faults, seed=seed, delay_seconds=latency_ms / 1000)
+    except ValueError as error:
+        _say(f"lakehouse: --fault {error}")
+        raise SystemExit(WRONG_USAGE) from None
     except OSError as error:
         _say(f"lakehouse: port {port} of 127.0.0.1 can't be had ({error.strerror}); choose another with --port")
         raise SystemExit(FAILED) from None

@@ -22,7 +22,7 @@ import tenacity
 import urllib3
 from requests_oauthlib import OAuth1
 
-from pipeline.answers import ServerError, retry_after_seconds, shortened, utc_from_http_date
+from pipeline.answers import ServerError, is_cut_short, retry_after_seconds, shortened, utc_from_http_date
 from pipeline.errors import AccessRefusedError, SourceError, SourceUnreachableError, UnexpectedAnswerError
 from pipeline.settings import Credentials
 
@@ -211,16 +211,25 @@ class Transport:
             message = f"{what}: broke off after {_count(received, announced)}; try again later"
             raise SourceUnreachableError(message)
 
-    def error_body(self, response: requests.Response) -> bytes:
-        """Read the beginning of what comes with an error, as far as it comes."""
+    def error_body(self, response: requests.Response, what: str) -> bytes:
+        """Read the beginning of what comes with an error.
+
+        Raises:
+            SourceUnreachableError: it broke off, and the status alone does not tell what is meant.
+        """
         body = b""
         try:
-            for chunk in self.body(response, "error"):
+            for chunk in self.body(response, what):
                 body += chunk
                 if len(body) > ERROR_BYTES:
                     break
-        except SourceError:
+        except SourceUnreachableError:
+            if not _tells_all(response.status_code):
+                raise
             _log.debug("the text of an error answer broke off")
+        if not has_announced_end(response) and is_cut_short(body) and not _tells_all(response.status_code):
+            message = f"{what}: broke off after {_count(len(body), None)}; try again later"
+            raise SourceUnreachableError(message)
         return body[:ERROR_BYTES]
 
     def refusal(self, response: requests.Response, error: ServerError | None, what: str) -> SourceError:
@@ -231,7 +240,7 @@ class Transport:
         if status in _REFUSED or (error and error.internal_code == _REFUSED_CODE):
             advice = _clock_advice(server_time, now) or "check LP_ACCOUNT_ID, the four keys and the region in LP_BASE_URL"
             return AccessRefusedError(f"{what}: the server refuses the credentials ({said}); {advice}")
-        if status in _LATER or status >= requests.codes.server_error:
+        if _means_later(status):
             wish = retry_after_seconds(response.headers.get("Retry-After"), server_time or now)
             asks = f" and asks to wait {wish:.0f} s" if wish else ""
             message = f"{what}: the server cannot answer now ({said}){asks}; try again later"
@@ -246,6 +255,15 @@ class Transport:
             for form in (secret.get_secret_value(), quote(secret.get_secret_value(), safe="")):
                 text = text.replace(form, "***")
         return text
+
+
+def _means_later(status: int) -> bool:
+    return status in _LATER or status >= requests.codes.server_error
+
+
+def _tells_all(status: int) -> bool:
+    """Whether a status needs no text: of the others, only the text tells an empty range from a wrong request."""
+    return status in _REFUSED or _means_later(status)
 
 
 def joined(base: str, link: str, what: str) -> str:

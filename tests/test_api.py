@@ -138,6 +138,20 @@ def test_no_available_files_is_an_empty_day(api: ScriptedApi, client: DataAccess
     assert api.paths().count(LISTING_PATH) == 1
 
 
+@pytest.mark.parametrize("announced", [70, None])
+@pytest.mark.parametrize("in_xml", [False, True], ids=["json", "xml"])
+def test_an_error_that_broke_off_is_tried_again(
+    api: ScriptedApi, client: DataAccessClient, announced: int | None, *, in_xml: bool
+) -> None:
+    """Only the whole text tells an empty day from a wrong request, so half of it decides nothing."""
+    half = b"<error><message>No Avai" if in_xml else b'{"time": 0, "message": "No Avai'
+    api.script[LISTING_PATH] = [Reply(half, status=404, announced=announced), says(NO_FILES, status=404)]
+    assert names(client) == []
+    api.script[LISTING_PATH] = [Reply(half, status=404, announced=announced)]
+    with pytest.raises(SourceUnreachableError, match=r"engagement for 2016-07-25: broke off after .* 3 attempts"):
+        names(client)
+
+
 @pytest.mark.parametrize("is_chunked", [False, True])
 def test_a_packed_listing_is_unpacked(api: ScriptedApi, client: DataAccessClient, *, is_chunked: bool) -> None:
     """Content-Encoding was not asked for, but proxies send it; errors in it are read, too."""

@@ -17,7 +17,7 @@ import pytest
 import requests
 from requests_oauthlib import OAuth1
 
-from pipeline.sandbox import Account, Answer, Request, Sandbox, demo_accounts, documents, file_bytes, hour_file_names
+from pipeline.sandbox import Account, Sandbox, demo_accounts, documents, file_bytes, hour_file_names
 
 AFTERNOON = datetime(2026, 3, 11, 18, tzinfo=UTC)
 MIDNIGHT = datetime(2026, 3, 11, tzinfo=UTC)
@@ -416,20 +416,6 @@ def test_requests_are_counted_by_kind() -> None:
         session.get(address(sandbox, "/engagement"), params=window(AFTERNOON - HOUR, AFTERNOON))
         assert [request.kind for request in sandbox.requests] == ["base", "listing"]
         assert sandbox.count("download") == 0
-
-
-def test_tamper_sees_every_request_and_may_answer_itself() -> None:
-    """The seam for faults gets the request and the answer, and decides what is sent."""
-    seen: list[tuple[str, int]] = []
-
-    def tamper(request: Request, answer: Answer, handler: Any) -> bool:
-        seen.append((request.kind, answer.status))
-        handler.send(Answer(503, b"later", "text/plain"))
-        return True
-
-    with Sandbox(now=AFTERNOON, tamper=tamper) as sandbox:
-        assert requests.get(address(sandbox), auth=oauth(sandbox), timeout=5).status_code == 503
-    assert seen == [("base", 200)]
 
 
 def test_clock_can_move() -> None:

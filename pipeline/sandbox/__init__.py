@@ -2,19 +2,21 @@
 
 from pipeline.sandbox.account import Account, demo_accounts
 from pipeline.sandbox.keys import Credentials, credentials_for
+from pipeline.sandbox.misbehaviour import fault_list, wish
 from pipeline.sandbox.routes import Request
-from pipeline.sandbox.server import Answer, Sandbox
+from pipeline.sandbox.server import Sandbox
 from pipeline.sandbox.traffic import documents, file_bytes, hour_file_names
 
 __all__ = [
     "Account",
-    "Answer",
     "Credentials",
     "Request",
     "Sandbox",
     "credentials_for",
     "demo_accounts",
     "documents",
+    "fault_list",
     "file_bytes",
     "hour_file_names",
+    "wish",
 ]

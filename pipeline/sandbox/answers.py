@@ -1,7 +1,9 @@
-"""The bodies that the API answers with: links, listings, errors."""
+"""What the API answers: links, listings, errors, and how an answer goes over the wire."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 import orjson
@@ -10,6 +12,28 @@ import orjson
 _LISTING_ZONE = ZoneInfo("America/New_York")
 UNAUTHORIZED, UNSUPPORTED, NO_FILES = 10, 5, 7
 _RELATIONS = ("agentActivity", "webSession", "engagement", "survey")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What goes back to the client; from `framing` on, what an answer of a good server leaves as it is."""
+
+    status: int
+    body: bytes
+    content_type: str = "application/json"
+    headers: tuple[tuple[str, str], ...] = ()
+    """Beside those that every answer has; a Date among them replaces the usual one."""
+    framing: Literal["length", "chunked", "close"] = "length"
+    """How the client learns where the body ends; `close`: by the end of the connection."""
+    breaks_off_after: int | None = None
+    """Bytes of the body after which the connection ends; None: all of it comes."""
+    is_reset: bool = False
+    """Whether a connection that breaks off is reset rather than closed."""
+    bytes_per_second: int | None = None
+    is_endless: bool = False
+    """Blanks come until the client hangs up."""
+    is_silent: bool = False
+    """Nothing comes at all, and the connection stays open."""
 
 
 def base_resource(account_id: str, base_url: str) -> bytes:

@@ -4,8 +4,8 @@ import logging
 import socket
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
@@ -17,25 +17,16 @@ import orjson
 
 from pipeline.sandbox import answers
 from pipeline.sandbox.account import HOUR_MS, Account, demo_accounts
+from pipeline.sandbox.answers import Answer
 from pipeline.sandbox.avro import engagement_schema
 from pipeline.sandbox.keys import Credentials, Gate, credentials_for
+from pipeline.sandbox.misbehaviour import Misbehaviour
 from pipeline.sandbox.routes import Request, understand
 from pipeline.sandbox.traffic import file_bytes, hour_file_names
+from pipeline.sandbox.wire import send
 
 RETENTION = timedelta(days=30)
 _LOG = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What goes back to the client."""
-
-    status: int
-    body: bytes
-    content_type: str = "application/json"
-
-
-Tamper = Callable[[Request, Answer, BaseHTTPRequestHandler], bool]
 
 
 class Sandbox:
@@ -49,8 +40,9 @@ class Sandbox:
         now: the time (aware) that decides which files are there already and which are deleted: a moment that stands
             still, or a function that gives one. None is the real clock.
         delay_seconds: waits this long before each answer, as a network would.
-        tamper: called with every request before its answer is sent. It may send something else instead through the
-            handler, or nothing at all, and then returns True.
+        faults: how to misbehave, each as `misbehaviour.wish` reads it: `reset`, `reset:listing=0.1`, `late`.
+        seed: another seed, other requests and files that the faults strike.
+        kept_files: as many files are made once and then kept, for benchmarks that are not about making them.
     """
 
     def __init__(
@@ -60,15 +52,18 @@ class Sandbox:
         port: int = 0,
         now: datetime | Callable[[], datetime] | None = None,
         delay_seconds: float = 0.0,
-        tamper: Tamper | None = None,
+        faults: Iterable[str] = (),
+        seed: int = 1,
+        kept_files: int = 0,
     ) -> None:
         """Take the port; nothing is answered yet."""
         self.accounts = {account.account_id: account for account in (demo_accounts() if accounts is None else accounts)}
         self.delay_seconds = delay_seconds
-        self.tamper = tamper
+        self.misbehaviour = Misbehaviour(faults, seed)
         self.requests: list[Request] = []
         self._now = now
         self._gate = Gate(self.accounts)
+        self._file_bytes = lru_cache(maxsize=kept_files)(file_bytes)
         self._server = _Server(self, port)
         self._thread: Thread | None = None
 
@@ -141,6 +136,7 @@ class Sandbox:
             name
             for hour in range(first, min(end_ms, latest), HOUR_MS)
             for name in hour_file_names(account, datetime.fromtimestamp(hour / 1000, UTC))
+            if self._is_made(account, name, hour)
         ]
         if not names:
             return self._error(HTTPStatus.NOT_FOUND, "No Available Files", answers.NO_FILES)
@@ -150,7 +146,8 @@ class Sandbox:
         earliest, latest = self._hours_kept()
         try:
             start_ms = int(name.split(".")[1])
-            body = file_bytes(account, name) if earliest <= start_ms < latest else b""
+            is_there = earliest <= start_ms < latest and self._is_made(account, name, start_ms)
+            body = self._file_bytes(account, name) if is_there else b""
         except (FileNotFoundError, IndexError, ValueError):
             body = b""
         if not body:
@@ -163,6 +160,11 @@ class Sandbox:
         # A file is made when its hour is over, and kept for the retention from then on.
         made_after = now_ms - int(RETENTION.total_seconds() * 1000)
         return made_after // HOUR_MS * HOUR_MS, now_ms // HOUR_MS * HOUR_MS
+
+    def _is_made(self, account: Account, name: str, start_ms: int) -> bool:
+        """Whether a file of an hour that is over is there by now."""
+        made = datetime.fromtimestamp((start_ms + HOUR_MS) / 1000, UTC) + self.misbehaviour.delay(account.account_id, name)
+        return made <= self.now()
 
     def _refuse(self, status: HTTPStatus) -> Answer:
         return self._error(status, "This request is not supported, verify request headers and method", answers.UNSUPPORTED)
@@ -192,22 +194,13 @@ class _Handler(BaseHTTPRequestHandler):
             sandbox.requests.append(request)
         url = f"http://{self.headers.get('Host', '')}{self.path}"
         answer = sandbox.answer(request, sandbox.signer(self.command, url, dict(self.headers.items())))
+        answer = sandbox.misbehaviour.spoiled(request, answer, sandbox.now())
         _LOG.debug("%s %s -> %s, %d bytes", request.method, request.path, answer.status, len(answer.body))
         if sandbox.delay_seconds:
             sleep(sandbox.delay_seconds)
-        if sandbox.tamper is None or not sandbox.tamper(request, answer, self):
-            self.send(answer)
+        send(self, answer)
 
     do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = do_OPTIONS = do_GET  # noqa: N815 -- the names that http.server calls
-
-    def send(self, answer: Answer) -> None:
-        """Send an answer whole."""
-        self.send_response(answer.status)
-        self.send_header("Content-Type", answer.content_type)
-        self.send_header("Content-Length", str(len(answer.body)))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(answer.body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- the name of the base class
         """Nothing: what is worth a line goes to `logging`, without the query and the headers."""

@@ -1,0 +1,160 @@
+"""What faults do to an answer: each function gives another one, or the same where there is nothing to spoil."""
+
+import gzip
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from functools import lru_cache
+from http import HTTPStatus
+from typing import Any, Final
+
+import orjson
+
+from pipeline.sandbox import answers
+from pipeline.sandbox.answers import Answer
+from pipeline.sandbox.routes import Request
+
+Change = Callable[[Answer, Request, datetime], Answer]
+"""An answer, the request that it is to and the sandbox's time -> the answer that is sent."""
+
+REPLACED_AFTER: Final = timedelta(days=1)
+BOMB_BYTES: Final = 4 << 30
+STRANGER: Final = "https://files.example"
+"""Another host; it exists nowhere."""
+
+_BOMB_PIECE_BYTES = 16 << 20
+_CLOCK_OFF = timedelta(minutes=10)
+
+
+def wire(**fields: Any) -> Change:
+    """The answer as it is, badly sent."""
+    return lambda answer, *_: replace(answer, **fields)
+
+
+def cut(**fields: Any) -> Change:
+    """Half of the body."""
+    return lambda answer, *_: replace(answer, breaks_off_after=len(answer.body) // 2, **fields)
+
+
+def page(status: int, text: str) -> Change:
+    """Another page instead."""
+    return lambda *_: Answer(status, text.encode(), "text/html")
+
+
+def error(status: int, message: str, code: int, **headers: str) -> Change:
+    """An error in the API's words instead."""
+    fields = tuple((name.replace("_", "-"), value) for name, value in headers.items())
+    return lambda _, __, now: Answer(status, answers.error(message, code, now), headers=fields)
+
+
+def redirect(_: Answer, request: Request, __: datetime) -> Answer:
+    """To another host."""
+    return Answer(HTTPStatus.FOUND, b"", headers=(("Location", STRANGER + request.path),))
+
+
+def busy_until_date(_: Answer, __: Request, now: datetime) -> Answer:
+    """429, with the time from which on to come again."""
+    headers = (("Date", _http(now)), ("Retry-After", _http(now + timedelta(seconds=1))))
+    return Answer(HTTPStatus.TOO_MANY_REQUESTS, answers.error("Too many requests", 0, now), headers=headers)
+
+
+def clock_off(_: Answer, __: Request, now: datetime) -> Answer:
+    """What a server answers whose clock, as its Date header tells, is not the client's."""
+    headers = (("Date", _http(datetime.now(UTC) + _CLOCK_OFF)),)
+    body = answers.error("Unauthorized request", answers.UNAUTHORIZED, now)
+    return Answer(HTTPStatus.UNAUTHORIZED, body, headers=headers)
+
+
+def _http(moment: datetime) -> str:
+    return format_datetime(moment.astimezone(UTC), usegmt=True)
+
+
+def body(change: Callable[[bytes], bytes], **headers: str) -> Change:
+    """Other bytes, where there are some."""
+    fields = tuple((name.replace("_", "-"), value) for name, value in headers.items())
+
+    def changed(answer: Answer, _: Request, __: datetime) -> Answer:
+        if answer.status != HTTPStatus.OK:
+            return answer
+        return replace(answer, body=change(answer.body), headers=answer.headers + fields)
+
+    return changed
+
+
+def wrong_checksum(archive: bytes) -> bytes:
+    """Every bit of the CRC turned."""
+    return archive[:-8] + bytes(255 - byte for byte in archive[-8:-4]) + archive[-4:]
+
+
+def first_half(archive: bytes) -> bytes:
+    """Without the end."""
+    return archive[: len(archive) // 2]
+
+
+def before_replacement(answer: Answer, request: Request, now: datetime) -> Answer:
+    """A file as it was at first: without its last document."""
+    if answer.status != HTTPStatus.OK or request.file_name is None:
+        return answer
+    hour_ends = datetime.fromtimestamp(int(request.file_name.split(".")[2]) / 1000, UTC)
+    if now >= hour_ends + REPLACED_AFTER:
+        return answer
+    lines = gzip.decompress(answer.body).splitlines(keepends=True)
+    return replace(answer, body=gzip.compress(b"".join(lines[:-1]), mtime=0))
+
+
+def bomb(answer: Answer, request: Request, _: datetime) -> Answer:
+    """Blanks before what was asked for: legal, and larger than anybody wants it."""
+    if answer.status != HTTPStatus.OK:
+        return answer
+    if request.kind == "download":
+        return replace(answer, body=_blanks() + answer.body)
+    return replace(answer, body=_blanks() + gzip.compress(answer.body), headers=(("Content-Encoding", "gzip"),))
+
+
+@lru_cache(maxsize=1)
+def _blanks() -> bytes:
+    """Gzip members that unpack to lines of blanks, `BOMB_BYTES` in all."""
+    lines = (b" " * ((1 << 20) - 1) + b"\n") * (_BOMB_PIECE_BYTES >> 20)
+    return gzip.compress(lines, mtime=0) * (BOMB_BYTES // _BOMB_PIECE_BYTES)
+
+
+def _listing(change: Callable[[dict[str, Any]], list[dict[str, Any]]]) -> Change:
+    """Each document of a listing that has files, as others."""
+
+    def changed(answer: Answer, _: Request, __: datetime) -> Answer:
+        if answer.status != HTTPStatus.OK:
+            return answer
+        former = (orjson.loads(line)["dataAccessFiles"] for line in answer.body.splitlines())
+        lines = [orjson.dumps({"dataAccessFiles": document}) for said in former for document in change(said)]
+        return replace(answer, body=b"\n".join(lines))
+
+    return changed
+
+
+def _entries(change: Callable[[dict[str, str]], dict[str, str]]) -> Change:
+    return _listing(lambda said: [{**said, "file": [entry | change(entry) for entry in said["file"]]}])
+
+
+def named(pattern: str, without: str = "") -> Change:
+    """A listing with other names."""
+    return _entries(lambda file: {"@name": pattern.format(file["@name"].removesuffix(without))})
+
+
+def linked(pattern: str) -> Change:
+    """A listing with other links."""
+    return _entries(lambda file: {"@href": pattern.format(file["@name"])})
+
+
+documents: Change = _listing(lambda said: [{**said, "file": [entry]} for entry in said["file"]])
+object_if_alone: Change = _listing(lambda said: [{**said, "file": said["file"][0] if len(said["file"]) == 1 else said["file"]}])
+
+
+def if_empty(change: Change) -> Change:
+    """Another answer to a range that has no files."""
+    return lambda answer, request, now: change(answer, request, now) if answer.status == HTTPStatus.NOT_FOUND else answer
+
+
+def listing_without_files(_: Answer, request: Request, __: datetime) -> Answer:
+    """An empty listing that is no error."""
+    return Answer(HTTPStatus.OK, orjson.dumps({"dataAccessFiles": {"@id": request.account_id}}))

@@ -1,0 +1,50 @@
+"""A sandbox as tests need it: cheap traffic, a clock of its own, faults on request, and a client that loses no time."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import SecretStr
+
+from pipeline.api import DataAccessClient
+from pipeline.sandbox import Account, Sandbox
+from pipeline.settings import Credentials
+from pipeline.transport import Limits
+
+SMALL = Account("4711", conversations_per_day=2)
+"""About a file a day, of one document: two months of it are made in a second."""
+MIDNIGHT = datetime(2026, 3, 8, tzinfo=UTC)
+"""Before it, `SMALL` has a day without a file, one with a single file and one with four."""
+QUICK = Limits(
+    connect_seconds=2,
+    read_seconds=0.4,
+    attempts=3,
+    retry_seconds=5,
+    backoff_seconds=0.01,
+    listing_bytes=1 << 20,
+    file_bytes=1 << 20,
+)
+
+
+def keys_of(sandbox: Sandbox, account_id: str) -> Credentials:
+    """An account's keys as the client takes them."""
+    keys = sandbox.credentials(account_id)
+    secrets = (keys.app_key, keys.app_secret, keys.access_token, keys.access_token_secret)
+    return Credentials(account_id, *map(SecretStr, secrets))
+
+
+@contextmanager
+def misbehaving(
+    *faults: str,
+    account: Account = SMALL,
+    now: datetime | Callable[[], datetime] = MIDNIGHT,
+    limits: Limits = QUICK,
+    **options: Any,
+) -> Iterator[tuple[Sandbox, DataAccessClient]]:
+    """A sandbox with these faults, or none, and a client of its account."""
+    with (
+        Sandbox([account], now=now, faults=faults, **options) as sandbox,
+        DataAccessClient(keys_of(sandbox, account.account_id), sandbox.base_url, limits=limits) as client,
+    ):
+        yield sandbox, client

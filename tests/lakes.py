@@ -24,7 +24,7 @@ def ask(lake: Lake, query: str) -> list[tuple[Any, ...]]:
 
 
 def everything(lake: Lake) -> dict[str, list[str]]:
-    """All rows of all tables as sorted text, but for the times at which files came in and were loaded."""
+    """All rows of all tables as sorted text, but for the times at which files were listed, came in and were loaded."""
     with connect(lake) as connection:
         return all_rows(connection)
 
@@ -46,4 +46,4 @@ def all_rows(connection: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
 
 def _timeless(table: str) -> str:
     names = (column.name for column in TABLES[table].shown)
-    return ", ".join(f'"{name}"' for name in names if name not in {"downloaded_at", "loaded_at"})
+    return ", ".join(f'"{name}"' for name in names if name not in {"downloaded_at", "loaded_at", "listed_at"})

@@ -1,0 +1,256 @@
+"""`sync` misses nothing, fetches nothing twice, and remembers what the source has said of each hour; `status` tells."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from documents import conversation, document, gz, name_at, put
+from lakes import ask, everything, take
+from scripted_api import ACCOUNT, CANARIES, CREDENTIALS, LISTING_PATH, QUICK, Reply, ScriptedApi, as_json, says
+
+import pipeline.sync as sync_module
+from pipeline.api import DataAccessClient
+from pipeline.cli import main
+from pipeline.errors import AccessRefusedError, LakeError, UnexpectedAnswerError
+from pipeline.lake import Lake
+from pipeline.load import writing
+from pipeline.status import hours
+from pipeline.sync import SyncReport, sync
+from pipeline.verify import verify
+from pipeline.warehouse import connect
+
+HOUR = timedelta(hours=1)
+FIRST = datetime(2016, 7, 25, 18, tzinfo=UTC)
+"""The hour of `name_at(0)`."""
+NOW = FIRST + 5 * HOUR + timedelta(minutes=12)
+
+
+class Source:
+    """An account at a scripted server: what it lists of the day of `FIRST`, and what its files hold."""
+
+    def __init__(self, api: ScriptedApi) -> None:
+        self.api = api
+
+    def has(self, *numbers: int, but: dict[int, Reply] | None = None) -> None:
+        """List the files of these hours; `but` are hours whose file can't be had, with what is answered instead."""
+        entries = [self.api.entry(name_at(number)) for number in numbers]
+        self.api.script[LISTING_PATH] = [self.api.listing(*entries) if entries else says("No Available Files", status=404)]
+        for number in numbers:
+            whole = Reply(gz(document(conversation(f"c{number}"))))
+            self.api.script[f"{LISTING_PATH}/{name_at(number)}"] = [(but or {}).get(number, whole)]
+
+    def downloads(self) -> list[str]:
+        """Names of the files asked for since the last call."""
+        asked = [path.rpartition("/")[2] for path in self.api.paths() if path.startswith(f"{LISTING_PATH}/")]
+        self.api.seen.clear()
+        return sorted(asked)
+
+
+@pytest.fixture
+def source() -> Iterator[Source]:
+    with ScriptedApi() as api:
+        yield Source(api)
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(str(tmp_path / "lake"))
+
+
+def run(lake: Lake, source: Source, now: datetime = NOW, **options: Any) -> SyncReport:
+    """Sync from the hour of `FIRST` on."""
+    with DataAccessClient(CREDENTIALS, source.api.base_url, limits=QUICK) as client, writing(lake):
+        window: dict[str, Any] = {"since": FIRST, "now": lambda: now} | options
+        return sync(lake, client, **window)
+
+
+def states(lake: Lake, now: datetime = NOW) -> str:
+    """A letter for the state of each hour from `FIRST` on: loaded, empty, missing, rejected."""
+    with connect(lake) as connection:
+        return "".join(row["state"][0] for row in hours(connection, now))
+
+
+def test_every_run_lists_the_whole_window_and_fetches_what_is_new(lake: Lake, source: Source) -> None:
+    """A file that appears behind files of later hours is found; nothing that the lake has is asked for again."""
+    source.has(0, 2)
+    assert run(lake, source).loaded == 2
+    assert source.downloads() == [name_at(0), name_at(2)]
+    source.has(0, 1, 2)
+    report = run(lake, source)
+    assert (report.listed, report.known, report.loaded) == (3, 2, 1)
+    assert source.downloads() == [name_at(1)]
+    assert ask(lake, "select conversation_id from conversations order by all") == [("c0",), ("c1",), ("c2",)]
+
+
+def test_without_since_the_retention_is_listed_day_by_day(lake: Lake, source: Source) -> None:
+    """Thirty days, in time order, in as many requests as they touch days."""
+    source.has()
+    run(lake, source, since=None)
+    starts = [seen.url.partition("startTime=")[2].partition("&")[0] for seen in source.api.seen if seen.path == LISTING_PATH]
+    assert len(starts) == 31
+    assert list(map(int, starts)) == sorted(map(int, starts))
+    assert int(starts[0]) == (NOW - timedelta(days=30)).timestamp() * 1000
+
+
+def test_a_file_loaded_by_hand_is_not_fetched(lake: Lake, source: Source, tmp_path: Path) -> None:
+    """Whether or not its documents tell the account."""
+    take(lake, put(tmp_path, gz(document(conversation("c0"))), name_at(0)))
+    take(lake, put(tmp_path, gz(document(conversation("c1"), account_id=None)), name_at(1)))
+    source.has(0, 1, 2)
+    assert run(lake, source).known == 2
+    assert source.downloads() == [name_at(2)]
+
+
+def test_a_file_whose_landed_file_is_lost_is_fetched_again(lake: Lake, source: Source) -> None:
+    """While the source has it, the landing zone mends itself, and no row changes for that."""
+    source.has(0, 1)
+    run(lake, source)
+    before = everything(lake)
+    next(path for path in Path(lake.root, "landing").rglob(name_at(1))).unlink()
+    assert [finding for finding in verify(lake).findings if "landed file is gone" in finding]
+    source.downloads()
+    assert run(lake, source).loaded == 1
+    assert source.downloads() == [name_at(1)]
+    assert (everything(lake), verify(lake).findings) == (before, [])
+
+
+def test_status_tells_loaded_empty_missing_and_rejected_apart(lake: Lake, source: Source, tmp_path: Path) -> None:
+    """Empty is what the API said; missing what it listed and did not give, or was not asked; an hour that runs is none."""
+    source.has(0, 2, 3, but={2: Reply(status=410), 3: Reply(b"<html>")})
+    report = run(lake, source)
+    assert (report.is_complete, list(report.failed), list(report.rejected)) == (False, [name_at(2)], [name_at(3)])
+    assert states(lake) == "lemre"
+    assert states(lake, NOW + 2 * HOUR) == "lemremm"
+    source.has(0, 2, 3)
+    assert run(lake, source, NOW + 2 * HOUR).is_complete
+    assert states(lake, NOW + 2 * HOUR) == "lelleee"
+    take(lake, put(tmp_path, gz(document(conversation("c1"))), name_at(1)))
+    assert states(lake, NOW + 2 * HOUR) == "lllleee"
+
+
+def test_a_missing_file_that_is_loaded_by_hand_is_missing_no_more(lake: Lake, source: Source, tmp_path: Path) -> None:
+    """Wherever it comes from, it is here."""
+    source.has(0, 1, but={1: Reply(status=404)})
+    run(lake, source)
+    assert states(lake) == "lmeee"
+    take(lake, put(tmp_path, gz(document(conversation("c1"))), name_at(1)))
+    assert states(lake) == "lleee"
+
+
+def test_a_window_that_ends_before_now_makes_nobody_wait_for_more(lake: Lake, source: Source) -> None:
+    """Who asks for two hours of the past does not lack all that came after."""
+    source.has(0, 1)
+    run(lake, source, until=FIRST + 2 * HOUR)
+    assert states(lake, NOW + timedelta(days=400)) == "ll"
+
+
+def test_what_is_listed_again_replaces_what_was_listed_before(lake: Lake, source: Source) -> None:
+    """One row an hour and account, however often; hours outside of a window keep theirs."""
+    source.has(0)
+    run(lake, source)
+    run(lake, source, NOW + HOUR, since=FIRST + 2 * HOUR)
+    rows = ask(lake, "select (epoch(hour) - 1469469600) / 3600, (epoch(listed_at) - 1469469600) / 3600, files from listings")
+    first, second = NOW - FIRST, NOW + HOUR - FIRST
+    expected = [(hour, (first if hour < 2 else second) / HOUR, int(hour == 0)) for hour in range(6)]
+    assert sorted(rows) == expected
+
+
+def test_a_day_that_cannot_be_listed_is_told_and_costs_no_other(lake: Lake, source: Source) -> None:
+    """Its hours keep what was known of them, and the files of the other days are in."""
+    source.has(0)
+    source.api.script[LISTING_PATH] = [*[Reply(status=503)] * 3, *source.api.script[LISTING_PATH]]
+    report = run(lake, source, since=FIRST - timedelta(days=1))
+    assert (list(report.unlisted), report.loaded, report.is_complete) == (["2016-07-24"], 1, False)
+    assert ask(lake, "select min(hour) from listings") == [(datetime(2016, 7, 25, tzinfo=UTC),)]
+
+
+def test_an_unreadable_listing_is_a_failure_after_all_else_is_in(lake: Lake, source: Source) -> None:
+    """The day after it is loaded all the same."""
+    source.has(0)
+    source.api.script[LISTING_PATH] = [as_json([1]), *source.api.script[LISTING_PATH]]
+    with pytest.raises(UnexpectedAnswerError, match="engagement for 2016-07-24"):
+        run(lake, source, since=FIRST - timedelta(days=1))
+    assert ask(lake, "select name from files") == [(name_at(0),)]
+
+
+def test_a_login_that_is_refused_on_the_way_loses_nothing_that_came(lake: Lake, source: Source) -> None:
+    """What was downloaded is in; the run fails."""
+    source.has(0, 1, 2, but={1: says("Unauthorized request", code=10, status=401)})
+    with pytest.raises(AccessRefusedError, match=name_at(1)):
+        run(lake, source)
+    assert states(lake) == "lmlee"
+
+
+def test_a_large_sync_is_committed_in_parts(lake: Lake, source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that dies later has not lost them; the rows are those of one commit."""
+    monkeypatch.setattr(sync_module, "_COMMIT_BYTES", 1)
+    source.has(0, 1, 2, 3)
+    before = lake.exists
+    run(lake, source)
+    assert (before, lake.snapshot().versions["conversations"]) == (False, 4)
+    assert states(lake) == "lllle"
+    whole = Lake(f"{lake.root}-whole")
+    monkeypatch.undo()
+    run(whole, source)
+    assert (everything(whole), whole.snapshot().versions["conversations"]) == (everything(lake), 1)
+
+
+def test_a_lake_that_can_not_be_written_ends_the_run_at_once(
+    lake: Lake, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Threads that list and download are not left behind, nor waited for longer than an answer takes."""
+
+    def fails(*_: object, **__: object) -> None:
+        raise LakeError("no")
+
+    source.has(*range(5))
+    monkeypatch.setattr(sync_module, "load", fails)
+    with pytest.raises(LakeError, match="no"):
+        run(lake, source)
+
+
+def test_the_command_says_what_happened(lake: Lake, source: Source) -> None:
+    """One line a file where there is no terminal, a summary that adds up, names on standard output for a dry run."""
+    source.has(0, 1, 2, but={1: Reply(status=404), 2: Reply(b"")})
+    names = ("LP_APP_KEY", "LP_APP_SECRET", "LP_ACCESS_TOKEN", "LP_ACCESS_TOKEN_SECRET")
+    keys = dict(zip(names, CANARIES, strict=True)) | {"LP_ACCOUNT_ID": ACCOUNT, "LP_BASE_URL": source.api.base_url}
+
+    def call(*arguments: str) -> tuple[int, list[str], list[str]]:
+        window = ("--since", f"{FIRST:%Y-%m-%dT%H:%M}", "--until", f"{NOW:%Y-%m-%dT%H:%M}", "--lake", lake.root)
+        done = CliRunner(env=keys).invoke(main, [*arguments, *(window if arguments[0] == "sync" else window[-2:])])
+        return done.exit_code, done.stdout.splitlines(), done.stderr.splitlines()
+
+    code, names_out, said = call("sync", "--dry-run")
+    assert (code, names_out, said) == (0, [name_at(0), name_at(1), name_at(2)], ["3 of 3 listed files would be fetched"])
+    assert not Path(lake.root).exists()
+    code, out, said = call("sync")
+    assert (code, out) == (3, [])
+    assert said[0].startswith(f"{name_at(1)}: could not be had: ")
+    assert said[1] == f"{name_at(0)}: loaded, 1 conversation, 1 message, 0 transfers"
+    assert said[2].startswith(f"{name_at(2)}: rejected: ")
+    assert said[3:5] == ["3 files listed", "1 file loaded: 1 conversation, 1 message, 0 transfers"]
+    assert [line for line in said[5:] if not line.startswith(" ")] == [
+        "1 file rejected as a whole; the next sync tries again:",
+        "1 file could not be had; the next sync tries again:",
+    ]
+    code, out, _ = call("status", "--format", "json")
+    told = json.loads("\n".join(out))
+    assert [hour["state"] for hour in told["hours"]] == ["loaded", "missing", "rejected", *["empty"] * 3]
+    assert told["hours"][1]["missing"] == [name_at(1)]
+    assert code == 0  # of 2016: the source has deleted them long ago
+
+
+@pytest.mark.parametrize(("days", "is_expiring"), [(22, False), (24, True), (31, False)])
+def test_status_warns_before_something_is_lost(lake: Lake, source: Source, days: int, *, is_expiring: bool) -> None:
+    """From seven days before the source deletes what is missing until it has; an hour that is empty is no reason."""
+    source.has(0, 1, but={1: Reply(status=404)})
+    run(lake, source)
+    with connect(lake) as connection:
+        listed = hours(connection, FIRST + timedelta(days=days))
+    assert [row["is_expiring"] for row in listed[:3]] == [False, is_expiring, False]
+    deleted = listed[1]["deleted_at_source"]
+    assert deleted == (None if days > 30 else FIRST + HOUR + timedelta(days=30))

@@ -37,8 +37,11 @@ _REFUSED = frozenset({401, 403})
 _LATER = frozenset({408, 425, 429})
 _REFUSED_CODE = "10"
 """The API's internalCode for "Unauthorized request"."""
-# A link with nothing in it that two URL parsers could read differently: no user name, backslash, space or fragment.
-_LINK = re.compile(r"https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(?::[0-9]{1,5})?(?:[/?][A-Za-z0-9._~:/?@!$&'()*+,;=%-]*)?")
+# A link with nothing in it that two URL parsers could read differently: no user name, backslash, space or fragment; and no
+# empty first segment or empty parameters at the end of the path: of those the libraries below sign another one than they send.
+_LINK = re.compile(
+    r"https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(?::[0-9]{1,5})?(?!//|[^?]*;(?:\?|$))(?:[/?][A-Za-z0-9._~:/?@!$&'()*+,;=%-]*)?"
+)
 
 _TALKATIVE = (
     "oauthlib",

@@ -57,7 +57,7 @@ class ScriptedApi:
 
     def __init__(self) -> None:
         self.seen: list[Seen] = []
-        self.script: dict[str, list[Reply]] = defaultdict(lambda: [Reply(b"{}", status=404)])
+        self.script: defaultdict[str, list[Reply]] = defaultdict(lambda: [Reply(b"{}", status=404)])
         self._lock = Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
         self._server.daemon_threads = True
@@ -104,7 +104,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Answer by the script."""
         api: ScriptedApi = self.server.api  # type: ignore[attr-defined]
-        url = f"http://{self.headers['Host']}{self.path}"
+        url = f"http://{self.headers['Host']}{self.requestline.split()[1]}"  # `path` is tidied up
         reply = api.next_reply(Seen(urlsplit(self.path).path, url, dict(self.headers.items()), self.client_address))
         self.send_response(reply.status)
         for name, value in reply.headers.items():

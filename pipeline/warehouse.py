@@ -46,6 +46,7 @@ def publish(lake: Lake, snapshot: Snapshot) -> None:
         _make(made, lake, snapshot)
         if lake.is_local:
             made.replace(Path(lake.root) / FILE_NAME)
+            lake.persist([lake.path(FILE_NAME)])
             return
         lake.files.put_file(str(made), lake.path(FILE_NAME))
     newest = lake.snapshot()

@@ -10,6 +10,7 @@ was when the change was worked out. The loser works its change out anew.
 """
 
 import json
+import re
 import time
 import uuid
 from collections.abc import Iterable, Iterator
@@ -28,7 +29,7 @@ from deltalake.transaction import AddAction, CommitProperties, RemoveAction
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from pipeline import schema
-from pipeline.errors import ConflictError, LakeError
+from pipeline.errors import ConflictError, LakeError, SettingsError
 from pipeline.store import files_at, kind_of, persist, sizes_below, store_error, table_options, tidied
 
 LEDGER: Final = "files"
@@ -38,6 +39,7 @@ _ROWS: Final = "lakehouse.rows"
 _COMMIT: Final = "lakehouse.commit"
 _ATTEMPTS: Final = 20  # to commit, where no lock keeps other writers away
 _CONFIGURATION: Final = {"delta.dataSkippingNumIndexedCols": "0"}  # statistics would keep erased values in the log
+_UNUSABLE: Final = re.compile(r"[?#]|%[0-9a-fA-F]{2}")
 _PLAIN_TEXT_COLUMNS: Final = ("conversation_id", "text", "message_id", "raw", "sha256")  # too various for a dictionary
 
 
@@ -98,6 +100,11 @@ class Lake:
         self.is_local = "file" in (self.files.protocol if isinstance(self.files.protocol, tuple) else (self.files.protocol,))
         self.root = self.root.rstrip("/")
         self.uri = self.root if self.is_local else uri.rstrip("/")
+        if self.is_local and _UNUSABLE.search(self.root):
+            raise SettingsError(
+                f"{self.root}: the path of a lake can't hold '?', '#' or '%' with two hexadecimal digits, which libraries read "
+                "as parts of a URL; choose another one"
+            )
         self._options = table_options(self.uri) or None
 
     def path(self, *parts: str) -> str:

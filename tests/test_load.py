@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from lakes import ask, everything, seen, take
 
 from pipeline.deliveries import connected
-from pipeline.errors import LakeError
+from pipeline.errors import LakeError, SettingsError
 from pipeline.ingest import ingest
 from pipeline.lake import Lake
 from pipeline.load import find_files, incoming_from, load, writing
@@ -250,6 +250,22 @@ def test_a_lake_that_was_moved_answers(lake: Lake, tmp_path: Path) -> None:
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == held
     assert ask(moved, "select count(*) from messages") == [(1,)]
     assert len(seen(moved.root)["messages"]) == 1
+
+
+@pytest.mark.parametrize("name", ["a b", "ü%'\"", "a[1]*{b}"])
+def test_a_lake_may_have_any_name(tmp_path: Path, name: str) -> None:
+    """Spaces, quotes and signs of patterns in a lake's path are nothing but letters."""
+    lake = Lake(str(tmp_path / name / "lake"))
+    take(lake, put(tmp_path, gz(document(conversation())), name_at(0)))
+    take(lake, put(tmp_path, gz(document(conversation())), name_at(1)))
+    assert ask(lake, "select count(*) from messages") == [(1,)]
+
+
+@pytest.mark.parametrize("name", ["what?", "a#b", "a%20b"])
+def test_a_name_that_libraries_misread_is_refused(tmp_path: Path, name: str) -> None:
+    """They would take it for a part of a URL, and write elsewhere."""
+    with pytest.raises(SettingsError, match="choose another one"):
+        Lake(str(tmp_path / name))
 
 
 def test_what_finds_no_room_in_memory_leaves_nothing_behind(

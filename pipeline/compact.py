@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
 
-import duckdb
 import pyarrow.parquet as pq
 
 from pipeline import schema
-from pipeline.deliveries import KEY
+from pipeline.deliveries import KEY, connected
 from pipeline.lake import LEDGER, Change, DataFile, Lake, Snapshot, until_undisturbed
 from pipeline.warehouse import publish
 
@@ -37,6 +36,7 @@ _ORDERS: Final = {
     LEDGER: "scope_start_time, name",
 }
 _ROW_GROUP_ROWS: Final = 122_880
+_MEMORY_LIMIT: Final = "300MB"
 
 
 @dataclass(frozen=True)
@@ -116,9 +116,7 @@ def _index_anew(lake: Lake, snapshot: Snapshot, change: Change) -> None:
     """Make the index of what the tables hold, unless it is that: without what was withdrawn, with what it may have lost."""
     conversations = lake.locations("conversations", snapshot.files["conversations"])
     index = lake.locations(schema.INDEX.name, snapshot.files[schema.INDEX.name])
-    with duckdb.connect(config={"threads": 2, "memory_limit": "300MB"}) as connection:
-        if not lake.is_local:
-            connection.register_filesystem(lake.files)
+    with connected(lake, memory_limit=_MEMORY_LIMIT) as connection:
         hive = "hive_partitioning = true, hive_types = {'date': date}"
         source = (
             f"(select distinct {KEY} as key, date from read_parquet($conversations, {hive}))"
@@ -146,10 +144,7 @@ def _merge(lake: Lake, table: str, day: str | None, files: list[DataFile], chang
     target = lake.path(table, path)
     lake.make_folder(target.rpartition("/")[0])
     columns = ", ".join(schema.STORED[table].file_schema.names)
-    with duckdb.connect(config={"threads": 2, "memory_limit": "300MB"}) as connection:
-        if not lake.is_local:
-            connection.register_filesystem(lake.files)
-        connection.execute("set TimeZone = 'UTC'")
+    with connected(lake, memory_limit=_MEMORY_LIMIT) as connection:
         connection.execute(
             f"""copy (
                 select {columns} from read_parquet(?, hive_partitioning = false) order by {_ORDERS[table]}

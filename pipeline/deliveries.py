@@ -5,6 +5,8 @@ so the tables are the same in whichever order files come. Where earlier deliveri
 the partitions that it names, and into no others.
 """
 
+import tempfile
+import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -13,6 +15,7 @@ import pyarrow as pa
 
 from pipeline import schema
 from pipeline.lake import Change, DataFile, Lake, Snapshot
+from pipeline.landing import PUBLISHING
 
 DELIVERED = ("conversations", "messages", "transfers")
 """The tables whose rows belong to a delivery."""
@@ -178,13 +181,27 @@ class Deliveries:
         return _arrow(self.connection, table, query, parameters)
 
 
-def connected(lake: Lake) -> duckdb.DuckDBPyConnection:
-    """DuckDB over the Parquet files of a lake, rows in their order and times in UTC."""
-    connection = duckdb.connect()
-    connection.execute("set threads = 2; set preserve_insertion_order = true; set TimeZone = 'UTC'")
+def connected(lake: Lake, *, memory_limit: str | None = None) -> duckdb.DuckDBPyConnection:
+    """DuckDB over the Parquet files of a lake for who writes it, rows in their order and times in UTC.
+
+    What finds no room in memory goes to a folder of the lake: whoever writes next deletes what a run that died left there.
+    """
+    spill = spill_folder(lake.root if lake.is_local else None)
+    connection = duckdb.connect(config={"threads": 2, "temp_directory": spill})
+    connection.execute("set preserve_insertion_order = true; set TimeZone = 'UTC'")
+    if memory_limit:
+        connection.execute(f"set memory_limit = '{memory_limit}'")
     if not lake.is_local:
         connection.register_filesystem(lake.files)
     return connection
+
+
+def spill_folder(parent: str | None = None) -> str:
+    """A path for what finds no room in memory, below a folder or the system's for temporary files.
+
+    DuckDB makes it when it needs it, and deletes it when it is closed.
+    """
+    return f"{parent or tempfile.gettempdir()}/{PUBLISHING}{uuid.uuid4().hex}"
 
 
 def keep_rows(  # noqa: PLR0917  # a sentence: in this lake, of this table, by this change, of this file those rows

@@ -145,12 +145,13 @@ def purge(
         changes["rejects"].add.append(lake.write("rejects", rejects))
     if ledger.added:
         changes[LEDGER] = ledger.change()
-    after = lake.commit(changes, snapshot)
+    after = lake.commit(changes, snapshot, landed=[staged.path for *_, staged in found.cut])
     for file, redaction, staged in found.cut:
         put_back(lake, staged, file.path)
         done.landed_rewritten += 1
         done.deliveries += redaction.deliveries
         done.documents += redaction.documents
+    lake.persist(file.path for file, *_ in found.cut)
     publish(lake, after)
     _delete_rest(lake, after, done)
     return done, after

@@ -2,19 +2,22 @@
 
 Each table of `schema.STORED` is a Delta table. Delta commits a table at a time; so a load first writes and commits the data
 tables, and last the ledger `files`, whose commit pins the version of every table. Readers go by the pins: `lakehouse.duckdb`
-lists the files of the pinned versions. What a crashed load left above its pin is taken back by the next one.
+lists the files of the pinned versions. What a crashed load left above its pin is taken back by the next one. In a folder, all
+that the ledger's commit names is on the disk before it is made, and the commit before anything is deleted.
 
 Where no lock keeps two writers apart, as on an object store, the ledger's commit does: it succeeds only if the ledger is as it
 was when the change was worked out. The loser works its change out anew.
 """
 
 import json
+import re
 import time
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,8 +29,8 @@ from deltalake.transaction import AddAction, CommitProperties, RemoveAction
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from pipeline import schema
-from pipeline.errors import ConflictError, LakeError
-from pipeline.store import files_at, kind_of, sizes_below, store_error, table_options, tidied
+from pipeline.errors import ConflictError, LakeError, SettingsError
+from pipeline.store import files_at, kind_of, persist, sizes_below, store_error, table_options, tidied
 
 LEDGER: Final = "files"
 REPORT_NAME: Final = "report.html"
@@ -36,6 +39,7 @@ _ROWS: Final = "lakehouse.rows"
 _COMMIT: Final = "lakehouse.commit"
 _ATTEMPTS: Final = 20  # to commit, where no lock keeps other writers away
 _CONFIGURATION: Final = {"delta.dataSkippingNumIndexedCols": "0"}  # statistics would keep erased values in the log
+_UNUSABLE: Final = re.compile(r"[?#]|%[0-9a-fA-F]{2}")
 _PLAIN_TEXT_COLUMNS: Final = ("conversation_id", "text", "message_id", "raw", "sha256")  # too various for a dictionary
 
 
@@ -96,6 +100,11 @@ class Lake:
         self.is_local = "file" in (self.files.protocol if isinstance(self.files.protocol, tuple) else (self.files.protocol,))
         self.root = self.root.rstrip("/")
         self.uri = self.root if self.is_local else uri.rstrip("/")
+        if self.is_local and _UNUSABLE.search(self.root):
+            raise SettingsError(
+                f"{self.root}: the path of a lake can't hold '?', '#' or '%' with two hexadecimal digits, which libraries read "
+                "as parts of a URL; choose another one"
+            )
         self._options = table_options(self.uri) or None
 
     def path(self, *parts: str) -> str:
@@ -139,11 +148,23 @@ class Lake:
                         storage_options=self._options,
                         commit_properties=CommitProperties(max_commit_retries=0),  # else it lands above another run's load
                     )
+        self.persist(path for name in schema.STORED for path in self._log_files(name, 0, 0))
 
     def make_folder(self, path: str) -> None:
         """Make a folder, where there are folders; an object store has none, and would make a bucket."""
         if self.is_local:
             self.files.makedirs(path, exist_ok=True)
+
+    def persist(self, paths: Iterable[str]) -> None:
+        """Wait until files of a folder are on the disk, so that no power cut takes them; a store has what it has answered."""
+        if self.is_local:
+            persist(paths, self.root)
+
+    def _log_files(self, table: str, first: int, last: int) -> list[str]:
+        """What is written, in a folder, of those versions of a table's log."""
+        names = [f"{version:020}.{kind}" for version in range(first, last + 1) for kind in ("json", "checkpoint.parquet")]
+        paths = [self.path(table, "_delta_log", name) for name in (*names, "_last_checkpoint")]
+        return [path for path in paths if Path(path).exists()]
 
     def _open(self, table: str, version: int | None = None) -> DeltaTable | None:
         try:
@@ -230,8 +251,10 @@ class Lake:
         """Whether a load that died has committed to a table what no finished load names; the next `commit` takes it back."""
         return snapshot.tables[table].version() > snapshot.versions[table]
 
-    def commit(self, changes: dict[str, Change], snapshot: Snapshot) -> Snapshot:
+    def commit(self, changes: dict[str, Change], snapshot: Snapshot, *, landed: Iterable[str] = ()) -> Snapshot:
         """Make the changes of all tables, which were worked out from `snapshot`, visible in one moment.
+
+        `landed` are files outside of the tables that the ledger tells of from now on.
 
         Raises:
             ConflictError: another writer came first; nothing of the changes is visible, the files that they name are there.
@@ -247,7 +270,11 @@ class Lake:
         change = changes.setdefault(LEDGER, Change())
         files = {name: snapshot.after(name, changes.get(name, Change())) for name in schema.STORED}
         rows = {name: sum(file.rows for file in listed) for name, listed in files.items()}
+        added = [self.path(name, file.path) for name, change in changes.items() for file in change.add]
+        logs = [self._log_files(name, snapshot.versions[name] + 1, version) for name, version in pins.items()]
+        self.persist([*added, *landed, *chain(*logs)])
         versions[LEDGER] = self._commit_ledger(change, snapshot, {_PINS: json.dumps(pins), _ROWS: json.dumps(rows)})
+        self.persist(self._log_files(LEDGER, versions[LEDGER], versions[LEDGER]))
         for name, change in changes.items():
             self.discard(name, change.discard)
         return Snapshot(versions, files, rows, snapshot.tables)

@@ -23,7 +23,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _COPY_BYTES = 1 << 20
 _LEFT_BEHIND = timedelta(days=1)
 PUBLISHING = ".publish-"
-"""How the folder is called in which a DuckDB file is made."""
+"""How the folder is called in which a DuckDB file is made, or to which DuckDB moves what finds no room in memory."""
 
 
 @dataclass(frozen=True)

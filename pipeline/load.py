@@ -20,7 +20,7 @@ from pipeline.erase import purge
 from pipeline.errors import LakeError
 from pipeline.ingest import Incoming, Ingested, Outcome
 from pipeline.lake import LEDGER, Change, Lake, Snapshot, until_undisturbed
-from pipeline.landing import clear_staging, file_name, scope_of
+from pipeline.landing import clear_staging, file_name, landed_path, scope_of
 from pipeline.ledger import Ledger
 from pipeline.store import files_at, found_below, modified, reaching
 from pipeline.tombstones import Tombstones, bury, read_tombstones
@@ -282,7 +282,8 @@ def _commit(
     if tombstones:  # an erased person's conversation that was not known by now: no other file may bring it either
         changes[schema.ERASURES.name] = bury(lake, tombstones, "conversation", report.erased, now())
     changes[LEDGER] = ledger.change()
-    return superseded, lake.commit(changes, snapshot)
+    landed = [landed_path(lake, outcome.name, outcome.staged.sha256) for outcome in fresh if outcome.status == "loaded"]
+    return superseded, lake.commit(changes, snapshot, landed=landed)
 
 
 def _run_again(lake: Lake, landed: list[Incoming], tombstones: Tombstones | None, workers: int) -> Ingested:

@@ -155,6 +155,7 @@ def first_tombstones(lake: Lake) -> Tombstones:
                 Path(beside).chmod(0o600)
             out.write(secrets.token_bytes(_SECRET_BYTES))
         lake.files.mv(beside, path)
+        lake.persist([path])
     return Tombstones(lake.files.cat_file(path), {})
 
 

@@ -7,12 +7,15 @@ its place and moved there whole, so nobody ever waits for it, and a reader of th
 import re
 import tempfile
 from collections import defaultdict
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 import duckdb
+from filelock import FileLock
 
 from pipeline import schema
+from pipeline.deliveries import spill_folder
 from pipeline.errors import LakeError
 from pipeline.lake import Lake, Snapshot
 from pipeline.landing import PUBLISHING
@@ -43,6 +46,7 @@ def publish(lake: Lake, snapshot: Snapshot) -> None:
         _make(made, lake, snapshot)
         if lake.is_local:
             made.replace(Path(lake.root) / FILE_NAME)
+            lake.persist([lake.path(FILE_NAME)])
             return
         lake.files.put_file(str(made), lake.path(FILE_NAME))
     newest = lake.snapshot()
@@ -103,7 +107,8 @@ def _quoted(text: str) -> str:
 def connect(lake: Lake) -> duckdb.DuckDBPyConnection:
     """Open the lake's DuckDB file read-only, with times shown in UTC; that of an object store is fetched first.
 
-    A lake that was moved gets a new file first, since the views name the Parquet files by their full paths.
+    A lake that was moved gets a new file first, since the views name the Parquet files by their full paths; where that can't be
+    written, the connection has one for itself.
 
     Raises:
         LakeError: nothing was ever loaded here.
@@ -122,11 +127,15 @@ def _connect_folder(lake: Lake) -> duckdb.DuckDBPyConnection:
     if not path.exists():
         raise _no_lake(lake)
     connection = _opened(path, lake)
-    if not _is_at_home(connection, lake):
-        connection.close()
-        publish(lake, lake.snapshot())
-        connection = _opened(path, lake)
-    return connection
+    if _is_at_home(connection, lake):
+        return connection
+    connection.close()
+    try:
+        with FileLock(lake.lock_path, timeout=0):
+            publish(lake, lake.snapshot())
+    except (OSError, duckdb.IOException):  # a disk without rights or room, or a writer is at work
+        return _opened_alone(lake)
+    return _opened(path, lake)
 
 
 def named_files(lake: Lake) -> dict[str, set[str]]:
@@ -137,7 +146,7 @@ def named_files(lake: Lake) -> dict[str, set[str]]:
 
 
 def _connect_store(lake: Lake) -> duckdb.DuckDBPyConnection:
-    """Open a copy of the file, or one made for this connection alone; it needs no name any more once it is open."""
+    """Open a copy of the file, which needs no name any more once it is open."""
     with tempfile.TemporaryDirectory(prefix=PUBLISHING) as folder:
         path = Path(folder) / FILE_NAME
         if lake.files.exists(lake.path(FILE_NAME)):
@@ -146,15 +155,23 @@ def _connect_store(lake: Lake) -> duckdb.DuckDBPyConnection:
             if _is_at_home(connection, lake):
                 return connection
             connection.close()
-            path.unlink()
-        if not lake.exists:
-            raise _no_lake(lake)
+    if not lake.exists:
+        raise _no_lake(lake)
+    return _opened_alone(lake)
+
+
+def _opened_alone(lake: Lake) -> duckdb.DuckDBPyConnection:
+    """Open a file that is made for this connection alone."""
+    with tempfile.TemporaryDirectory(prefix=PUBLISHING) as folder:
+        path = Path(folder) / FILE_NAME
         _make(path, lake, lake.snapshot())
         return _opened(path, lake)
 
 
 def _opened(path: Path | str, lake: Lake) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(str(path), read_only=path != ":memory:")
+    with suppress(duckdb.NotImplementedException):  # another connection of this process to the file has chosen, and uses it
+        connection.execute(f"set temp_directory = '{_quoted(spill_folder())}'")  # beside the file, the disk may be read-only
     if not lake.is_local:
         connection.register_filesystem(lake.files)
     return connection

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from crashes import AFTERNOON, WINDOW, environment
 from documents import DAY_MS, START, conversation, document, gz, name_at, put
-from lakes import everything, seen, take
+from lakes import ask, everything, seen, take
 
 from pipeline.lake import Lake
 from pipeline.sandbox import Account, Sandbox
@@ -124,12 +124,15 @@ def test_a_full_disk_ends_a_sync_in_one_sentence(full: Refused) -> None:
 
 
 def test_a_read_only_disk_answers_and_refuses_writes(disk: Path, full: Refused) -> None:
-    """Queries work; a load says that the disk is read-only."""
+    """Queries work, also if the lake was moved; a load says that the disk is read-only."""
     subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
     full.expect_refusal("Read-only file system", "load", str(full.more))
     assert full.run("sql", "select count(*) from messages", "--format", "csv").stdout == "count_star()\n2\n"
     subprocess.run(["mount", "-o", "remount,rw", disk], check=True)
     full.expect_success()
+    moved = Path(full.lake.root).rename(disk / "moved")
+    subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+    assert ask(Lake(str(moved)), "select count(*) from messages") == [(3,)]
 
 
 @pytest.fixture

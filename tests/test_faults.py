@@ -1,5 +1,6 @@
 """Whatever call fails, at whichever place: the lake shows the state before or after, and the same command then succeeds."""
 
+import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -47,6 +48,7 @@ BOUNDARIES: list[tuple[Any, str, Callable[[], Exception]]] = [
             LocalFileSystem: ("_open", "info", "ls", "makedirs", "mv", "rm", "rm_file"),
             LocalFileOpener: ("write", "__exit__"),
             Path: ("replace",),
+            os: ("fsync",),
             pq: ("write_table", "read_table", "read_metadata"),
         }.items()
         for name in names

@@ -1,6 +1,7 @@
 import gzip
 import json
 import random
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -8,13 +9,15 @@ import pytest
 from documents import conversation, document, gz, message, name_at, put
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lakes import ask, everything, take
+from lakes import ask, everything, seen, take
 
-from pipeline.errors import LakeError
+from pipeline.deliveries import connected
+from pipeline.errors import LakeError, SettingsError
 from pipeline.ingest import ingest
 from pipeline.lake import Lake
 from pipeline.load import find_files, incoming_from, load, writing
 from pipeline.schema import TABLES
+from pipeline.warehouse import connect
 
 TRANSFER = {"timestamp": {"string": "1469469300000"}, "skillId": {"long": 1}, "targetSkillId": {"long": 2}}
 
@@ -238,10 +241,56 @@ def test_a_load_that_dies_is_invisible_and_the_next_one_carries_on(crashed: Lake
 
 
 def test_a_lake_that_was_moved_answers(lake: Lake, tmp_path: Path) -> None:
-    """The DuckDB file follows the lake to another folder."""
+    """The DuckDB file follows the lake to another folder; while another run writes the lake, a reader has one for itself."""
     take(lake, put(tmp_path, gz(document(conversation()))))
     moved = Lake(str(Path(lake.root).rename(tmp_path / "moved")))
+    held = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    with writing(moved):
+        assert ask(moved, "select count(*) from messages") == [(1,)]
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == held
     assert ask(moved, "select count(*) from messages") == [(1,)]
+    assert len(seen(moved.root)["messages"]) == 1
+
+
+@pytest.mark.parametrize("name", ["a b", "ü%'\"", "a[1]*{b}"])
+def test_a_lake_may_have_any_name(tmp_path: Path, name: str) -> None:
+    """Spaces, quotes and signs of patterns in a lake's path are nothing but letters."""
+    lake = Lake(str(tmp_path / name / "lake"))
+    take(lake, put(tmp_path, gz(document(conversation())), name_at(0)))
+    take(lake, put(tmp_path, gz(document(conversation())), name_at(1)))
+    assert ask(lake, "select count(*) from messages") == [(1,)]
+
+
+@pytest.mark.parametrize("name", ["what?", "a#b", "a%20b"])
+def test_a_name_that_libraries_misread_is_refused(tmp_path: Path, name: str) -> None:
+    """They would take it for a part of a URL, and write elsewhere."""
+    with pytest.raises(SettingsError, match="choose another one"):
+        Lake(str(tmp_path / name))
+
+
+def test_what_finds_no_room_in_memory_leaves_nothing_behind(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reader's goes to the system's folder, a writer's into the lake; both are gone with the connection."""
+    take(lake, put(tmp_path, gz(document(conversation()))))
+    for name in ("here", "temporary"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+
+    def files() -> set[Path]:
+        return {path for path in tmp_path.rglob("*") if "_temp_" in path.name}
+
+    for opened, folder in ((connect, tmp_path / "temporary"), (connected, Path(lake.root))):
+        with opened(lake) as connection:
+            connection.execute("set memory_limit = '10MB'")
+            connection.execute("create temp table much as select md5(i::varchar) as text from range(400_000) as r(i)")
+            spilled = files()
+            assert spilled
+            assert {path.parent.parent for path in spilled} == {folder}
+        assert not files()
+        assert not list(folder.glob(".publish-*"))
+    assert not list(Path.cwd().iterdir())
 
 
 def test_json_null_and_text_of_any_kind_arrive(lake: Lake, tmp_path: Path) -> None:

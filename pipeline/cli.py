@@ -91,18 +91,21 @@ def sync(lake_uri: str | None, since: datetime | None, until: datetime | None, *
 
     Example: lakehouse sync --since 2026-11-01
     """
-    from pipeline.api import DataAccessClient  # noqa: PLC0415
+    from pipeline.api import DataAccessClient, Limits  # noqa: PLC0415
     from pipeline.load import writing  # noqa: PLC0415
     from pipeline.progress import SyncProgress  # noqa: PLC0415
-    from pipeline.settings import read_settings  # noqa: PLC0415
+    from pipeline.settings import env_file_warning, read_settings  # noqa: PLC0415
     from pipeline.sync import sync as run_sync  # noqa: PLC0415
 
     lake = _lake(lake_uri)
     settings = read_settings()
+    limits = Limits(listing_bytes=settings.lp_max_listing_bytes, file_bytes=settings.lp_max_file_bytes)
+    if warning := env_file_warning():
+        _say(f"lakehouse: {warning}")
     if since and until and since >= until:
         raise SettingsError(f"--since {since:%Y-%m-%dT%H:%M} is not before --until {until:%Y-%m-%dT%H:%M}; swap them")
     with (
-        DataAccessClient(settings.credentials(), settings.lp_base_url) as client,
+        DataAccessClient(settings.credentials(), settings.lp_base_url, limits=limits) as client,
         SyncProgress() as progress,
         writing(lake, _say),
     ):

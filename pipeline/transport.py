@@ -12,10 +12,11 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from random import SystemRandom
 from threading import Event
 from typing import Any, NoReturn, TypeVar
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import quote, quote_plus, urljoin, urlsplit
 
 import requests
 import tenacity
@@ -38,7 +39,10 @@ _LATER = frozenset({408, 425, 429})
 _REFUSED_CODE = "10"
 """The API's internalCode for "Unauthorized request"."""
 # A link with nothing in it that two URL parsers could read differently: no user name, backslash, space or fragment.
-_LINK = re.compile(r"https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(?::[0-9]{1,5})?(?:[/?][A-Za-z0-9._~:/?@!$&'()*+,;=%-]*)?")
+_LINK = re.compile(
+    r"(?:https?|HTTPS?)://(?:[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*|\[[0-9A-Fa-f:]+\])(?::[1-9][0-9]{0,4})?"
+    r"(?:[/?][A-Za-z0-9._~:/?@!$&'()*+,;=%-]*)?"
+)
 
 _TALKATIVE = (
     "oauthlib",
@@ -226,7 +230,7 @@ class Transport:
     def refusal(self, response: requests.Response, error: ServerError | None, what: str) -> SourceError:
         """Make the error that an answer other than a plain 200 stands for."""
         status, now = response.status_code, datetime.now(UTC)
-        said = f"HTTP {status}, {self._without_secrets(str(error))}" if error else f"HTTP {status} without a message"
+        said = f"HTTP {status}, {self._without_secrets(error)}" if error else f"HTTP {status} without a message"
         server_time = utc_from_http_date(response.headers.get("Date"))
         if status in _REFUSED or (error and error.internal_code == _REFUSED_CODE):
             advice = _clock_advice(server_time, now) or "check LP_ACCOUNT_ID, the four keys and the region in LP_BASE_URL"
@@ -239,13 +243,13 @@ class Transport:
         message = f"{what}: expected an answer as documented, found {said}; check LP_ACCOUNT_ID and LP_BASE_URL"
         return UnexpectedAnswerError(message)
 
-    def _without_secrets(self, text: str) -> str:
-        """Hide the keys where a server repeats them."""
-        keys = self._credentials
+    def _without_secrets(self, error: ServerError) -> ServerError:
+        """Hide the keys where a server repeats them, before anything cuts its words short."""
+        keys, message = self._credentials, error.message
         for secret in (keys.app_key, keys.app_secret, keys.access_token, keys.access_token_secret):
-            for form in (secret.get_secret_value(), quote(secret.get_secret_value(), safe="")):
-                text = text.replace(form, "***")
-        return text
+            for spell in (str, partial(quote, safe=""), quote, quote_plus):
+                message = message.replace(spell(secret.get_secret_value()), "***")
+        return ServerError(message, error.internal_code)
 
 
 def joined(base: str, link: str, what: str) -> str:

@@ -224,6 +224,28 @@ def check(lake_uri: str | None) -> None:
 
 
 @main.command()
+@click.option(
+    "--format", "form", type=click.Choice(["table", "json"]), default="table", help="How to print it. [default: table]"
+)
+@_command
+def doctor(lake_uri: str | None, form: str) -> None:
+    """Test settings, credentials, clock, disk, rights and versions, and say what to do about each.
+
+    Ends with 0 if nothing fails, whatever it warns of; with 2 if a setting is missing or wrong; with 1 if something else fails.
+
+    Example: lakehouse doctor
+    """
+    from pipeline.doctor import FAIL, WARN, examine, exit_code, print_findings  # noqa: PLC0415
+
+    findings = print_findings(examine(lake_uri), form, sys.stdout)
+    failed, warned = (sum(finding.level == level for finding in findings) for level in (FAIL, WARN))
+    _say(
+        f"{failed} of {len(findings)} checks failed, {warned} warn" if failed or warned else f"{len(findings)} checks, all well"
+    )
+    raise SystemExit(exit_code(findings))
+
+
+@main.command()
 @click.option("--read-data", is_flag=True, help="Decode every value of every Parquet file, too.")
 @_command
 def verify(lake_uri: str | None, *, read_data: bool) -> None:

@@ -145,6 +145,15 @@ def _env_file() -> dict[str, str | None]:
         raise SettingsError(message) from error
 
 
+def env_file_names() -> list[str]:
+    """The variables that `.env` names, ours and others.
+
+    Raises:
+        SettingsError: it can't be read.
+    """
+    return list(_env_file())
+
+
 def env_file_warning() -> str | None:
     """Say that others than its owner can read or change `.env`, where they can.
 

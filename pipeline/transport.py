@@ -83,13 +83,13 @@ class GarbledAnswerError(SourceUnreachableError):
 
 
 class Transport:
-    """Sends requests with one account's signature. Threads may share it: they read one session, and none writes to it.
+    """Sends requests with one account's signature, or with none. Threads may share it: they read one session.
 
     Requests are prepared from the session and handed to its adapter, whose connection pool is made for threads. What
     `Session.request` would add (cookies, redirects) is what must not happen here.
     """
 
-    def __init__(self, credentials: Credentials, base_url: str, limits: Limits) -> None:
+    def __init__(self, credentials: Credentials | None, base_url: str, limits: Limits) -> None:
         """Prepare a session; nothing is sent yet."""
         self.limits = limits
         self._base_url = base_url
@@ -133,7 +133,7 @@ class Transport:
         return late or wish > self.limits.retry_seconds or state.attempt_number >= self.limits.attempts
 
     def send(self, url: str, what: str, params: dict[str, int] | None = None) -> requests.Response:
-        """Send one signed GET, and one more for each redirect; the caller closes the answer, whatever its status."""
+        """Send one GET, and one more for each redirect; the caller closes the answer, whatever its status."""
         self._require_allowed(url, what)
         response = self._send_once(url, what, params)
         for _ in range(MAX_REDIRECTS):
@@ -175,13 +175,16 @@ class Transport:
             message = f"{what}: expected a link and an answer that HTTP allows, found others ({type(error).__name__})"
             raise UnexpectedAnswerError(message) from error
 
-    def _signature(self) -> OAuth1:
+    def _signature(self) -> Callable[[requests.PreparedRequest], requests.PreparedRequest]:
         """Make what signs one request: it draws the nonce and reads the clock when the request is prepared."""
+        keys = self._credentials
+        if keys is None:
+            return lambda request: request  # not None, for which requests would look into a .netrc
         return OAuth1(
-            self._credentials.app_key.get_secret_value(),
-            self._credentials.app_secret.get_secret_value(),
-            self._credentials.access_token.get_secret_value(),
-            self._credentials.access_token_secret.get_secret_value(),
+            keys.app_key.get_secret_value(),
+            keys.app_secret.get_secret_value(),
+            keys.access_token.get_secret_value(),
+            keys.access_token_secret.get_secret_value(),
         )
 
     def _require_allowed(self, url: str, what: str) -> None:
@@ -246,7 +249,7 @@ class Transport:
     def _without_secrets(self, error: ServerError) -> ServerError:
         """Hide the keys where a server repeats them, before anything cuts its words short."""
         keys, message = self._credentials, error.message
-        for secret in (keys.app_key, keys.app_secret, keys.access_token, keys.access_token_secret):
+        for secret in (keys.app_key, keys.app_secret, keys.access_token, keys.access_token_secret) if keys else ():
             for spell in (str, partial(quote, safe=""), quote, quote_plus):
                 message = message.replace(spell(secret.get_secret_value()), "***")
         return ServerError(message, error.internal_code)
@@ -289,11 +292,13 @@ def _count(received: int, announced: int | None) -> str:
 
 def _clock_advice(server_time: datetime | None, now: datetime) -> str:
     """Name the difference between the clocks where it is large enough to spoil signatures, else nothing."""
-    seconds = round((now - server_time).total_seconds()) if server_time else 0
-    if abs(seconds) <= MAX_CLOCK_SKEW_SECONDS:
-        return ""
-    direction = "ahead of" if seconds > 0 else "behind"
-    return f"this computer's clock is {abs(seconds)} s {direction} the server's: set it right"
+    seconds = (now - server_time).total_seconds() if server_time else 0
+    return f"{told_skew(seconds)}: set it right" if abs(seconds) > MAX_CLOCK_SKEW_SECONDS else ""
+
+
+def told_skew(seconds: float) -> str:
+    """Say by how much this computer's clock is ahead of the server's, or behind where it is negative."""
+    return f"this computer's clock is {abs(seconds):.0f} s {'ahead of' if seconds > 0 else 'behind'} the server's"
 
 
 def _root_of(error: BaseException) -> BaseException:

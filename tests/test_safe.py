@@ -116,7 +116,7 @@ def test_no_secret_shows_whatever_fails(api: ScriptedApi, tmp_path: Path) -> Non
     api.script[f"{LISTING_PATH}/{name_at(5)}"] = [Reply(status=302, headers={"Location": "//evil.example/x"})]
     api.script[LISTING_PATH] = [*LISTING_FAULTS, good]
     sync = f"sync --debug {' '.join(WINDOW)}"
-    commands = [*[sync] * len(LISTING_FAULTS), f"{sync} --dry-run", sync, "status --debug", "verify --debug"]
+    commands = [*[sync] * len(LISTING_FAULTS), f"{sync} --dry-run", sync, "status --debug", "verify --debug", "doctor --debug"]
     (tmp_path / "locked").touch()
     done = loud(*commands, f"{sync} --lake locked", cwd=tmp_path, **settings_of(api))
     output = (done.stdout + done.stderr).encode()
@@ -132,7 +132,7 @@ def test_no_secret_shows_whatever_fails(api: ScriptedApi, tmp_path: Path) -> Non
 def test_a_setting_that_is_refused_shows_no_other(tmp_path: Path) -> None:
     """A garbled setting is named; the values of the others, from .env too, stay unsaid."""
     (tmp_path / ".env").write_text("".join(f"{name}={canary}\n" for name, canary in zip(SECRETS, CANARIES, strict=True)))
-    done = loud("sync --debug", cwd=tmp_path, LP_ACCOUNT_ID="a b")
+    done = loud("sync --debug", "doctor --debug", cwd=tmp_path, LP_ACCOUNT_ID="a b")
     assert "SettingsError: LP_ACCOUNT_ID" in done.stderr
     assert leaks((done.stdout + done.stderr).encode(), signed=[]) == []
 

@@ -70,7 +70,7 @@ def forms(secret: str) -> set[bytes]:
 
 def leaks(*texts: bytes, signed: list[Seen]) -> list[bytes]:
     """The secrets, and the signatures made with them, that are in the texts."""
-    signatures = {seen.headers["Authorization"].partition('oauth_signature="')[2].partition('"')[0] for seen in signed}
+    signatures = {seen.headers.get("Authorization", "").partition('oauth_signature="')[2].partition('"')[0] for seen in signed}
     hidden = {form for canary in CANARIES for form in forms(canary)} | {one.encode() for one in signatures if one}
     return [form for form in hidden for text in texts if form in text]
 

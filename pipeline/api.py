@@ -137,7 +137,7 @@ class DataAccessClient:
                 if response.status_code == HTTP_OK:
                     chunks = self._transport.body(response, what)
                     plain = _gunzipped(chunks, what) if _is_labelled_gzip(response.headers) else chunks
-                    body = b"".join(_capped(plain, self.limits.listing_bytes, what))
+                    body = b"".join(_capped(plain, self.limits.listing_bytes, what, "LP_MAX_LISTING_BYTES"))
                     documents = _documents(body, what)
                     if is_answer(documents):
                         return documents
@@ -200,7 +200,7 @@ class DataAccessClient:
                 chunks = _without_transfer_gzip(chunks, file.name)
             if not has_announced_end(response):
                 chunks = _to_the_end_of_gzip(chunks, file.name)
-            yield from _capped(chunks, self.limits.file_bytes, file.name)
+            yield from _capped(chunks, self.limits.file_bytes, file.name, "LP_MAX_FILE_BYTES")
 
 
 def _days(since: datetime, until: datetime) -> Iterator[tuple[int, int]]:
@@ -235,12 +235,12 @@ def _documents(body: bytes, what: str) -> list[object]:
         raise GarbledAnswerError(message) from error
 
 
-def _capped(chunks: Iterator[bytes], limit: int, what: str) -> Iterator[bytes]:
+def _capped(chunks: Iterator[bytes], limit: int, what: str, setting: str) -> Iterator[bytes]:
     received = 0
     for chunk in chunks:
         received += len(chunk)
         if received > limit:
-            message = f"{what}: expected at most {limit:,} bytes, more came; raise the limit if it is genuine"
+            message = f"{what}: expected at most {limit:,} bytes, more came; if it is genuine, raise {setting}"
             raise UnexpectedAnswerError(message)
         yield chunk
 

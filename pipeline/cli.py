@@ -90,22 +90,25 @@ def sync(lake_uri: str | None, since: datetime | None, until: datetime | None, *
 
     Example: lakehouse sync --since 2026-11-01
     """
-    from pipeline.api import DataAccessClient  # noqa: PLC0415
+    from pipeline.api import DataAccessClient, Limits  # noqa: PLC0415
     from pipeline.load import writing  # noqa: PLC0415
     from pipeline.progress import SyncProgress  # noqa: PLC0415
-    from pipeline.settings import read_settings  # noqa: PLC0415
+    from pipeline.settings import env_file_warning, read_settings  # noqa: PLC0415
     from pipeline.store import reaching  # noqa: PLC0415
     from pipeline.sync import SyncReport  # noqa: PLC0415
     from pipeline.sync import sync as run_sync  # noqa: PLC0415
 
     lake = _lake(lake_uri)
     settings = read_settings()
+    limits = Limits(listing_bytes=settings.lp_max_listing_bytes, file_bytes=settings.lp_max_file_bytes)
+    if warning := env_file_warning():
+        _say(f"lakehouse: {warning}")
     if since and until and since >= until:
         raise SettingsError(f"--since {since:%Y-%m-%dT%H:%M} is not before --until {until:%Y-%m-%dT%H:%M}; swap them")
     report = SyncReport()
     try:
         with (
-            DataAccessClient(settings.credentials(), settings.lp_base_url) as client,
+            DataAccessClient(settings.credentials(), settings.lp_base_url, limits=limits) as client,
             SyncProgress() as progress,
             reaching(lake.uri) if dry_run else writing(lake, _say),
         ):
@@ -230,6 +233,28 @@ def check(lake_uri: str | None) -> None:
     with connect(_lake(lake_uri)) as connection:
         if run_checks(connection, sys.stdout):
             raise SystemExit(SET_ASIDE)
+
+
+@main.command()
+@click.option(
+    "--format", "form", type=click.Choice(["table", "json"]), default="table", help="How to print it. [default: table]"
+)
+@_command
+def doctor(lake_uri: str | None, form: str) -> None:
+    """Test settings, credentials, clock, disk, rights and versions, and say what to do about each.
+
+    Ends with 0 if nothing fails, whatever it warns of; with 2 if a setting is missing or wrong; with 1 if something else fails.
+
+    Example: lakehouse doctor
+    """
+    from pipeline.doctor import FAIL, WARN, examine, exit_code, print_findings  # noqa: PLC0415
+
+    findings = print_findings(examine(lake_uri), form, sys.stdout)
+    failed, warned = (sum(finding.level == level for finding in findings) for level in (FAIL, WARN))
+    _say(
+        f"{failed} of {len(findings)} checks failed, {warned} warn" if failed or warned else f"{len(findings)} checks, all well"
+    )
+    raise SystemExit(exit_code(findings))
 
 
 @main.command()

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import schema
-from pipeline.decode import Splitter
+from pipeline.decode import NO_CAPS, Caps, Splitter
 from pipeline.flatten import Row, Rows, Source, flatten
 from pipeline.scan import PADDING, TABLES, new_scanner
 
@@ -55,10 +55,10 @@ class Collector:
         self.text_bytes = 0
         """How much text the rows held are from."""
 
-    def begin(self, source: Source, watch: Watch | None = None) -> None:
+    def begin(self, source: Source, watch: Watch | None = None, caps: Caps = NO_CAPS) -> None:
         """Start a source file; what `watch` finds among its ids is in its counts."""
         self._watch = watch
-        self._source, self._counts, self._splitter, self._open = source, Counts(), Splitter(), Rows()
+        self._source, self._counts, self._splitter, self._open = source, Counts(), Splitter(caps), Rows()
         self._start = self._scanner.rows()
         self._scanner.begin_file(source.account_id, source.scope_start)
 

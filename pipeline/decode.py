@@ -8,6 +8,7 @@ import codecs
 import gzip
 import json
 import re
+import sys
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
@@ -22,6 +23,8 @@ CHUNK_BYTES = 4 << 20
 
 _GZIP = b"\x1f\x8b"
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+# The other methods of a zip unpack gigabytes from a few kilobytes in one step, into memory.
+_BOUNDED: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _PAGE = re.compile(rb"\s*<(?:!doctype|\?xml|html|head|body|error)\b", re.IGNORECASE)
 _BLANK = b" \t\r\n"
 # RuntimeError and NotImplementedError: a zip with a password or a method that nobody uses
@@ -57,13 +60,26 @@ class Decimal64(float):
         return number
 
 
-def unpacked(stream: BinaryIO) -> Iterator[bytes]:
+@dataclass(frozen=True)
+class Caps:
+    """How much of a source file is taken, in bytes; what is larger is refused, since a small archive can hold any amount."""
+
+    unpacked: int = sys.maxsize
+    document: int = sys.maxsize
+    """A document is held in memory whole."""
+
+
+NO_CAPS: Final = Caps()
+
+
+def unpacked(stream: BinaryIO, caps: Caps = NO_CAPS) -> Iterator[bytes]:
     """The text of a source file in chunks, its archive read to the end and checked on the way.
 
     Gzip (of any number of members), zip and plain text are told apart by their first bytes, whatever the name says.
 
     Raises:
-        CorruptFileError: zero bytes, an archive that is cut short or damaged, an HTML or XML page, or no text at all.
+        CorruptFileError: zero bytes, an archive that is cut short, damaged or too large unpacked, an HTML or XML page, or no
+            text at all.
     """
     head = stream.read(4)
     stream.seek(0)
@@ -71,13 +87,27 @@ def unpacked(stream: BinaryIO) -> Iterator[bytes]:
         raise CorruptFileError("it holds zero bytes")
     try:
         if head.startswith(_GZIP):
-            yield from _checked(_gunzipped(stream))
+            chunks = _checked(_gunzipped(stream))
         elif head.startswith(_ZIP):
-            yield from _checked(_unzipped(stream))
+            chunks = _checked(_unzipped(stream))
         else:
-            yield from _checked(iter(lambda: stream.read(CHUNK_BYTES), b""), is_archive=False)
+            chunks = _checked(iter(lambda: stream.read(CHUNK_BYTES), b""), is_archive=False)
+        yield from _capped(chunks, caps.unpacked)
     except _DAMAGED as error:
         raise CorruptFileError(f"its archive is cut short or damaged ({error})") from error
+
+
+def _capped(chunks: Iterator[bytes], most: int) -> Iterator[bytes]:
+    size = 0
+    for chunk in chunks:
+        size += len(chunk)
+        if size > most:
+            raise CorruptFileError(f"it holds more than {most:,} bytes of text; if it is genuine, raise LP_MAX_UNPACKED_BYTES")
+        yield chunk
+
+
+def _too_long(most: int) -> CorruptFileError:
+    return CorruptFileError(f"a document in it takes more than {most:,} bytes; if it is genuine, raise LP_MAX_DOCUMENT_BYTES")
 
 
 def _gunzipped(stream: BinaryIO) -> Iterator[bytes]:
@@ -88,6 +118,10 @@ def _gunzipped(stream: BinaryIO) -> Iterator[bytes]:
 def _unzipped(stream: BinaryIO) -> Iterator[bytes]:
     with zipfile.ZipFile(stream) as archive:
         for member in archive.infolist():
+            if member.compress_type not in _BOUNDED:
+                raise CorruptFileError(
+                    "its archive is packed in an unusual way, expected deflate; unpack it and load what is in it"
+                )
             with archive.open(member) as text:
                 yield from iter(lambda text=text: text.read(CHUNK_BYTES), b"")  # type: ignore[misc]
             yield b"\n"  # two members never share a line
@@ -104,16 +138,25 @@ def _checked(chunks: Iterator[bytes], *, is_archive: bool = True) -> Iterator[by
     yield from chunks
 
 
-def texts(chunks: Iterable[bytes], *, padding: bytes = b"") -> Iterator[bytes]:
-    """Chunks cut anew so that each ends with a line break, the last one given one if need be; `padding` follows each."""
+def texts(chunks: Iterable[bytes], *, padding: bytes = b"", caps: Caps = NO_CAPS) -> Iterator[bytes]:
+    """Chunks cut anew so that each ends with a line break, the last one given one if need be; `padding` follows each.
+
+    Raises:
+        CorruptFileError: a line is longer than a document may be.
+    """
     rest: list[bytes] = []
+    held = 0
     for chunk in chunks:
         end = chunk.rfind(b"\n") + 1
         if end:
             yield b"".join([*rest, memoryview(chunk)[:end], padding])
             rest = [chunk[end:]]
+            held = len(rest[0])
         else:
             rest.append(chunk)
+            held += len(chunk)
+        if held > caps.document:
+            raise _too_long(caps.document)
     last = b"".join([*rest, b"\n", padding])
     if len(last) > len(padding) + 1:
         yield last
@@ -198,15 +241,20 @@ _EVIDENT_START = re.compile(rb'\{[ \t\r\n]*"dataType"')
 _GOES_ON = re.compile(rb'[ \t\r\n{}\[\]",:\-\d]|true\b|false\b|null\b')
 
 
+_LINE_BYTES: Final = 48  # that a line of its own takes in memory
+
+
 class Splitter:
     """Cuts lines into pieces that are one document each, broken ones included.
 
     Between two documents `pending` is empty: then another reader may take over for some lines.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, caps: Caps = NO_CAPS) -> None:
         self.pending: list[bytes] = []  # lines of a document that is still open
         self.depth = 0
+        self._most = caps.document
+        self._held = 0  # memory that they take, about
         self.parsed: dict[
             bytes, Any
         ] = {}  # the value of the piece that is handed out, where it had to be parsed to find its end
@@ -226,7 +274,7 @@ class Splitter:
     def _flush(self) -> Iterator[bytes]:
         """Close the open document; if it is none, because it was cut, one that begins inside it is saved."""
         piece = b"".join(self.pending).strip(_BLANK)
-        self.pending, self.depth = [], 0
+        self.pending, self.depth, self._held = [], 0, 0
         end = len(piece) if _value_of(piece) is not None else _next_start(piece, 1)
         if piece:
             yield piece[:end].rstrip(_BLANK)
@@ -283,6 +331,9 @@ class Splitter:
                     yield from self._break(line)
                     return
         self.pending.append(line)
+        self._held += len(line) + _LINE_BYTES
+        if self._held > self._most:
+            raise _too_long(self._most)
 
     def _close(self, line: bytes, end: int) -> Iterator[bytes]:
         self.pending.append(line[:end])

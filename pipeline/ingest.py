@@ -12,13 +12,14 @@ import pyarrow.compute as pc
 
 from pipeline import schema
 from pipeline.collect import Collector, Counts, Tables
-from pipeline.decode import texts, unpacked
+from pipeline.decode import NO_CAPS, Caps, texts, unpacked
 from pipeline.errors import CorruptFileError
 from pipeline.flatten import Source
 from pipeline.lake import DataFile, Lake
 from pipeline.landing import Staged, drop, keep, landed_path, scope_of, stage
 from pipeline.redact import redact
 from pipeline.scan import PADDING
+from pipeline.settings import read_settings
 from pipeline.store import files_at, reaching
 from pipeline.tombstones import Tombstones, microseconds
 
@@ -75,8 +76,13 @@ def ingest(
     """Land, decode and flatten source files, one after another, and write their rows below the tables' folders.
 
     What the tombstones cover is taken out of a file before it is landed.
+
+    Raises:
+        SettingsError: the settings that cap the size of a source file can't be read.
     """
-    worker = _Worker(Lake(lake_uri), tombstones, buffer_bytes)
+    settings = read_settings()
+    caps = Caps(unpacked=settings.lp_max_unpacked_bytes, document=settings.lp_max_document_bytes)
+    worker = _Worker(Lake(lake_uri), tombstones, buffer_bytes, caps)
     for item in incoming:
         worker.take(item)
     worker.finish()
@@ -86,10 +92,11 @@ def ingest(
 class _Worker:
     """Reads file after file, and writes the rows held when they are from more than `buffer_bytes` of text."""
 
-    def __init__(self, lake: Lake, tombstones: Tombstones | None, buffer_bytes: int) -> None:
+    def __init__(self, lake: Lake, tombstones: Tombstones | None, buffer_bytes: int, caps: Caps) -> None:
         self.lake = lake
         self.tombstones = tombstones
         self.buffer_bytes = buffer_bytes
+        self.caps = caps
         self.collector = Collector()
         self.ingested = Ingested()
 
@@ -131,7 +138,8 @@ class _Worker:
         source = Source(
             outcome.name, outcome.account_id, None if outcome.scope_start is None else microseconds(outcome.scope_start)
         )
-        outcome.counts = self._collect(source, outcome.staged.path, self.tombstones)
+        is_new = outcome.staged.path != self._place(outcome)  # what the lake has is not given up for a cap of today
+        outcome.counts = self._collect(source, outcome.staged.path, self.tombstones, self.caps if is_new else NO_CAPS)
         if self.tombstones is None or not outcome.counts.watched:
             return outcome.staged
         redaction = redact(self.lake, outcome.staged.path, source, self.tombstones, outcome.counts.watched)
@@ -143,14 +151,14 @@ class _Worker:
             outcome.erased = {one for one in redaction.conversations if self.tombstones.find("conversation", one) is None}
         return kept
 
-    def _collect(self, source: Source, path: str, tombstones: Tombstones | None) -> Counts:
+    def _collect(self, source: Source, path: str, tombstones: Tombstones | None, caps: Caps = NO_CAPS) -> Counts:
         """Hold the rows of a file; if it proves broken, or erased people are in it, nothing of it stays."""
         parts: list[tuple[str, DataFile]] = []  # of this file alone, written before its end was seen
         visitors: set[str] = set()
-        self.collector.begin(source, tombstones.watch if tombstones else None)
+        self.collector.begin(source, tombstones.watch if tombstones else None, caps)
         try:
             with self.lake.files.open(path, "rb") as stored:
-                for text in texts(unpacked(cast("BinaryIO", stored)), padding=PADDING):
+                for text in texts(unpacked(cast("BinaryIO", stored), caps), padding=PADDING, caps=caps):
                     self.collector.feed(text)
                     if tombstones:
                         visitors |= tombstones.visitors(text)

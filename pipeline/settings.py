@@ -7,18 +7,18 @@ queried without any of it.
 
 import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Final
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
-from pydantic import BeforeValidator, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, BeforeValidator, ByteSize, ConfigDict, Field, SecretStr, ValidationError
 
 from pipeline.errors import SettingsError
 
+ENV_FILE: Final = Path(".env")
 DEFAULT_BASE_URL = "https://va.da.liveperson.net"
 STORE_PREFIXES = ("AWS_", "AZURE_", "GOOGLE_")
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -34,6 +34,7 @@ def _stripped(value: object) -> object:
 
 _Text = Annotated[str, BeforeValidator(_stripped)]
 _Secret = Annotated[SecretStr, BeforeValidator(_stripped)]
+_Size = Annotated[ByteSize, BeforeValidator(_stripped), Field(gt=0)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +48,10 @@ class Credentials:
     access_token_secret: SecretStr
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """What the environment and `.env` say; made by `read_settings`. Each field is the variable of its name."""
 
-    model_config = SettingsConfigDict(
-        env_file=".env",
-        env_file_encoding="utf-8-sig",
-        env_ignore_empty=True,
-        extra="ignore",
-        frozen=True,
-        hide_input_in_errors=True,
-    )
+    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
 
     lake_uri: _Text = "./lake"
     lp_account_id: _Text = ""
@@ -66,6 +60,14 @@ class Settings(BaseSettings):
     lp_access_token: _Secret = SecretStr("")
     lp_access_token_secret: _Secret = SecretStr("")
     lp_base_url: _Text = DEFAULT_BASE_URL
+    lp_max_listing_bytes: _Size = ByteSize(32 << 20)
+    """The longest answer that is read as a listing; sizes may be written as `2GiB`, too."""
+    lp_max_file_bytes: _Size = ByteSize(2 << 30)
+    """The largest source file that is downloaded, as served."""
+    lp_max_unpacked_bytes: _Size = ByteSize(16 << 30)
+    """The most text that may be packed in one source file."""
+    lp_max_document_bytes: _Size = ByteSize(512 << 20)
+    """The longest document, which has to be held in memory whole."""
 
     def credentials(self) -> Credentials:
         """Give what the API client signs with.
@@ -73,17 +75,11 @@ class Settings(BaseSettings):
         Raises:
             SettingsError: settings are missing (all of them are named), or the account or the base URL cannot be one.
         """
-        needed = {
-            "LP_ACCOUNT_ID": self.lp_account_id,
-            "LP_APP_KEY": self.lp_app_key.get_secret_value(),
-            "LP_APP_SECRET": self.lp_app_secret.get_secret_value(),
-            "LP_ACCESS_TOKEN": self.lp_access_token.get_secret_value(),
-            "LP_ACCESS_TOKEN_SECRET": self.lp_access_token_secret.get_secret_value(),
-        }
-        if missing := [name for name, value in needed.items() if not value]:
+        if missing := self.missing():
             message = f"{', '.join(missing)} not set: put them into the environment or into .env in the working folder"
             raise SettingsError(message)
-        if garbled := [name for name, value in needed.items() if not value.isprintable()]:
+        # The values stay wrapped: a traceback that shows local variables shows these, too.
+        if garbled := [name for name, value in self._needed().items() if not value.get_secret_value().isprintable()]:
             message = f"{', '.join(garbled)}: expected plain text, found control characters; copy it anew"
             raise SettingsError(message)
         checked_base_url(self.lp_base_url)
@@ -95,23 +91,83 @@ class Settings(BaseSettings):
             access_token_secret=self.lp_access_token_secret,
         )
 
+    def missing(self) -> list[str]:
+        """The variables that the Data Access API needs and that are not set."""
+        return [name for name, value in self._needed().items() if not value]
+
+    def _needed(self) -> dict[str, SecretStr]:
+        return {
+            "LP_ACCOUNT_ID": SecretStr(self.lp_account_id),
+            "LP_APP_KEY": self.lp_app_key,
+            "LP_APP_SECRET": self.lp_app_secret,
+            "LP_ACCESS_TOKEN": self.lp_access_token,
+            "LP_ACCESS_TOKEN_SECRET": self.lp_access_token_secret,
+        }
+
 
 def read_settings() -> Settings:
     """Read the environment and `.env` in the working folder, which need not exist.
 
     Raises:
-        SettingsError: `.env` cannot be read, or a value is no text. Values are not repeated.
+        SettingsError: `.env` cannot be read, or a value is no text or no size. Values are not repeated.
     """
     try:
-        with _env_file_errors():
-            settings = Settings()
+        return Settings.model_validate(_told(_env_file()) | _told(os.environ))
     except ValidationError as error:
-        names = sorted({str(detail["loc"][0]).upper() for detail in error.errors(include_input=False)})
-        message = f"{', '.join(names)}: expected a text, found none; write NAME=value, in .env too"
+        wrong = {str(detail["loc"][0]) for detail in error.errors(include_input=False)}
+        sizes = {name for name in wrong if Settings.model_fields[name].annotation is ByteSize}
+        expected = (
+            "a size such as 500MB or 2GiB, found another value"
+            if sizes
+            else "a text, found none; write NAME=value, in .env too"
+        )
+        message = f"{', '.join(sorted(sizes or wrong)).upper()}: expected {expected}"
         raise SettingsError(message) from None  # The original carries the values.
-    # Blank is missing: where a default exists, it holds.
-    blank = {name: field.default for name, field in Settings.model_fields.items() if getattr(settings, name) == ""}
-    return settings.model_copy(update=blank)
+
+
+def _told(variables: Mapping[str, str | None]) -> dict[str, str | None]:
+    """Those of ours that say something, by the names of the fields; a name without `=` is kept, to be told."""
+    names = {name: name.lower() for name in variables if name.lower() in Settings.model_fields}
+    return {
+        field: variables[name] for name, field in names.items() if (variables[name] or "").strip() or variables[name] is None
+    }
+
+
+def _env_file() -> dict[str, str | None]:
+    """What `.env` says, as it is written there: a `$` in a secret is no reference to a variable."""
+    try:
+        return dotenv_values(ENV_FILE, encoding="utf-8-sig", interpolate=False)
+    except UnicodeDecodeError:
+        message = ".env: expected UTF-8 text, found other bytes; save it as UTF-8"
+        raise SettingsError(message) from None  # The original carries the values.
+    except OSError as error:
+        message = f".env: cannot be read ({error.strerror}); give yourself read permission or move it away"
+        raise SettingsError(message) from error
+
+
+def env_file_names() -> list[str]:
+    """The variables that `.env` names, ours and others.
+
+    Raises:
+        SettingsError: it can't be read.
+    """
+    return list(_env_file())
+
+
+def env_file_warning() -> str | None:
+    """Say that others than its owner can read or change `.env`, where they can.
+
+    Raises:
+        SettingsError: `.env` cannot be looked at.
+    """
+    try:
+        mode = ENV_FILE.stat().st_mode
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        message = f".env: cannot be read ({error.strerror}); give yourself read permission or move it away"
+        raise SettingsError(message) from error
+    return f".env: others can read it (its mode is {mode & 0o777:o}); run chmod 600 .env" if mode & 0o077 else None
 
 
 def export_store_settings() -> None:
@@ -123,8 +179,7 @@ def export_store_settings() -> None:
     Raises:
         SettingsError: `.env` cannot be read.
     """
-    with _env_file_errors():
-        said = dotenv_values(".env", encoding="utf-8-sig")
+    said = _env_file()
     for name in [name for name, value in os.environ.items() if name.startswith(STORE_PREFIXES) and not value.strip()]:
         del os.environ[name]
     for name, value in said.items():
@@ -133,20 +188,6 @@ def export_store_settings() -> None:
     for name, other in (("AWS_REGION", "AWS_DEFAULT_REGION"), ("AWS_DEFAULT_REGION", "AWS_REGION")):
         if name in os.environ:
             os.environ.setdefault(other, os.environ[name])
-
-
-@contextmanager
-def _env_file_errors() -> Iterator[None]:
-    try:
-        yield
-    except ValidationError:  # A ValueError, as the next one; the caller says what it means.
-        raise
-    except UnicodeDecodeError:
-        message = ".env: expected UTF-8 text, found other bytes; save it as UTF-8"
-        raise SettingsError(message) from None  # The original carries the values.
-    except OSError as error:
-        message = f".env: cannot be read ({error.strerror}); give yourself read permission or move it away"
-        raise SettingsError(message) from error
 
 
 def checked_account_id(account_id: str) -> str:

@@ -12,10 +12,11 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from random import SystemRandom
 from threading import Event
 from typing import Any, NoReturn, TypeVar
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import quote, quote_plus, urljoin, urlsplit
 
 import requests
 import tenacity
@@ -40,7 +41,8 @@ _REFUSED_CODE = "10"
 # A link with nothing in it that two URL parsers could read differently: no user name, backslash, space or fragment; and no
 # empty first segment or empty parameters at the end of the path: of those the libraries below sign another one than they send.
 _LINK = re.compile(
-    r"https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(?::[0-9]{1,5})?(?!//|[^?]*;(?:\?|$))(?:[/?][A-Za-z0-9._~:/?@!$&'()*+,;=%-]*)?"
+    r"(?:https?|HTTPS?)://(?:[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*|\[[0-9A-Fa-f:]+\])(?::[1-9][0-9]{0,4})?"
+    r"(?!//|[^?]*;(?:\?|$))(?:[/?][A-Za-z0-9._~:/?@!$&'()*+,;=%-]*)?"
 )
 
 _TALKATIVE = (
@@ -82,13 +84,13 @@ class GarbledAnswerError(SourceUnreachableError):
 
 
 class Transport:
-    """Sends requests with one account's signature. Threads may share it: they read one session, and none writes to it.
+    """Sends requests with one account's signature, or with none. Threads may share it: they read one session.
 
     Requests are prepared from the session and handed to its adapter, whose connection pool is made for threads. What
     `Session.request` would add (cookies, redirects) is what must not happen here.
     """
 
-    def __init__(self, credentials: Credentials, base_url: str, limits: Limits) -> None:
+    def __init__(self, credentials: Credentials | None, base_url: str, limits: Limits) -> None:
         """Prepare a session; nothing is sent yet."""
         self.limits = limits
         self._base_url = base_url
@@ -132,7 +134,7 @@ class Transport:
         return late or wish > self.limits.retry_seconds or state.attempt_number >= self.limits.attempts
 
     def send(self, url: str, what: str, params: dict[str, int] | None = None) -> requests.Response:
-        """Send one signed GET, and one more for each redirect; the caller closes the answer, whatever its status."""
+        """Send one GET, and one more for each redirect; the caller closes the answer, whatever its status."""
         self._require_allowed(url, what)
         response = self._send_once(url, what, params)
         for _ in range(MAX_REDIRECTS):
@@ -174,13 +176,16 @@ class Transport:
             message = f"{what}: expected a link and an answer that HTTP allows, found others ({type(error).__name__})"
             raise UnexpectedAnswerError(message) from error
 
-    def _signature(self) -> OAuth1:
+    def _signature(self) -> Callable[[requests.PreparedRequest], requests.PreparedRequest]:
         """Make what signs one request: it draws the nonce and reads the clock when the request is prepared."""
+        keys = self._credentials
+        if keys is None:
+            return lambda request: request  # not None, for which requests would look into a .netrc
         return OAuth1(
-            self._credentials.app_key.get_secret_value(),
-            self._credentials.app_secret.get_secret_value(),
-            self._credentials.access_token.get_secret_value(),
-            self._credentials.access_token_secret.get_secret_value(),
+            keys.app_key.get_secret_value(),
+            keys.app_secret.get_secret_value(),
+            keys.access_token.get_secret_value(),
+            keys.access_token_secret.get_secret_value(),
         )
 
     def _require_allowed(self, url: str, what: str) -> None:
@@ -238,7 +243,7 @@ class Transport:
     def refusal(self, response: requests.Response, error: ServerError | None, what: str) -> SourceError:
         """Make the error that an answer other than a plain 200 stands for."""
         status, now = response.status_code, datetime.now(UTC)
-        said = f"HTTP {status}, {self._without_secrets(str(error))}" if error else f"HTTP {status} without a message"
+        said = f"HTTP {status}, {self._without_secrets(error)}" if error else f"HTTP {status} without a message"
         server_time = utc_from_http_date(response.headers.get("Date"))
         if status in _REFUSED or (error and error.internal_code == _REFUSED_CODE):
             advice = _clock_advice(server_time, now) or "check LP_ACCOUNT_ID, the four keys and the region in LP_BASE_URL"
@@ -251,13 +256,13 @@ class Transport:
         message = f"{what}: expected an answer as documented, found {said}; check LP_ACCOUNT_ID and LP_BASE_URL"
         return UnexpectedAnswerError(message)
 
-    def _without_secrets(self, text: str) -> str:
-        """Hide the keys where a server repeats them."""
-        keys = self._credentials
-        for secret in (keys.app_key, keys.app_secret, keys.access_token, keys.access_token_secret):
-            for form in (secret.get_secret_value(), quote(secret.get_secret_value(), safe="")):
-                text = text.replace(form, "***")
-        return text
+    def _without_secrets(self, error: ServerError) -> ServerError:
+        """Hide the keys where a server repeats them, before anything cuts its words short."""
+        keys, message = self._credentials, error.message
+        for secret in (keys.app_key, keys.app_secret, keys.access_token, keys.access_token_secret) if keys else ():
+            for spell in (str, partial(quote, safe=""), quote, quote_plus):
+                message = message.replace(spell(secret.get_secret_value()), "***")
+        return ServerError(message, error.internal_code)
 
 
 def _means_later(status: int) -> bool:
@@ -306,11 +311,13 @@ def _count(received: int, announced: int | None) -> str:
 
 def _clock_advice(server_time: datetime | None, now: datetime) -> str:
     """Name the difference between the clocks where it is large enough to spoil signatures, else nothing."""
-    seconds = round((now - server_time).total_seconds()) if server_time else 0
-    if abs(seconds) <= MAX_CLOCK_SKEW_SECONDS:
-        return ""
-    direction = "ahead of" if seconds > 0 else "behind"
-    return f"this computer's clock is {abs(seconds)} s {direction} the server's: set it right"
+    seconds = (now - server_time).total_seconds() if server_time else 0
+    return f"{told_skew(seconds)}: set it right" if abs(seconds) > MAX_CLOCK_SKEW_SECONDS else ""
+
+
+def told_skew(seconds: float) -> str:
+    """Say by how much this computer's clock is ahead of the server's, or behind where it is negative."""
+    return f"this computer's clock is {abs(seconds):.0f} s {'ahead of' if seconds > 0 else 'behind'} the server's"
 
 
 def _root_of(error: BaseException) -> BaseException:

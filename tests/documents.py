@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from pipeline.decode import Document, Splitter, texts
+from pipeline.decode import NO_CAPS, Caps, Document, Splitter, texts
 
 VENDOR_EXAMPLE = Path(__file__).parent / "data" / "vendor_example.json"
 TAG = "com.liveperson.dataaccess."
@@ -81,10 +81,10 @@ def gz(*documents: Any) -> bytes:
     return gzip.compress(b"".join(line + b"\n" for line in lines), mtime=0)
 
 
-def read_documents(chunks: Iterable[bytes]) -> Iterator[Document]:
+def read_documents(chunks: Iterable[bytes], caps: Caps = NO_CAPS) -> Iterator[Document]:
     """Every document of a text, numbered from 1, as the careful path cuts it."""
-    splitter = Splitter()
-    lines = (line + b"\n" for text in texts(chunks) for line in text[:-1].split(b"\n"))
+    splitter = Splitter(caps)
+    lines = (line + b"\n" for text in texts(chunks, caps=caps) for line in text[:-1].split(b"\n"))
     pieces = [piece for line in lines for piece in splitter.feed(line)]
     for number, piece in enumerate([*pieces, *splitter.finish()], start=1):
         yield splitter.document(number, piece)

@@ -1,7 +1,8 @@
 """An S3 API on loopback, in a process of its own: prints its address, and serves until its standard input ends.
 
 Moto answers; what S3 promises and moto does not is added here: a conditional put is one step. Some buckets misbehave:
-`forgetful` makes each commit of the ledger and answers with a failure once, `forbidden` knows nobody's key.
+`forgetful` makes each commit of the ledger and answers with a failure once, `forbidden` knows nobody's key, `careless` writes
+over what is there whatever the condition.
 """
 
 import logging
@@ -32,6 +33,8 @@ class Store:
         if path.startswith("/forbidden"):
             start("403 Forbidden", [("Content-Type", "application/xml")])
             return [b"" if method == "HEAD" else _UNKNOWN_KEY % environ.get("HTTP_AUTHORIZATION", "").encode()]
+        if path.startswith("/careless/"):
+            environ.pop("HTTP_IF_NONE_MATCH", None)
         with self.one_at_a_time:
             if (
                 method == "PUT"

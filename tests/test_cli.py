@@ -176,12 +176,6 @@ def test_refused_credentials_and_a_server_that_is_not_there_fail(tmp_path: Path)
         assert CANARY not in done.stderr + done.stdout
 
 
-def test_files_are_for_their_owner_only(loaded: Path) -> None:
-    """Nothing in the lake can be read by others."""
-    for path in (loaded / "lake").rglob("*"):
-        assert path.stat().st_mode & 0o077 == 0, path
-
-
 def test_the_lake_opens_without_our_code(loaded: Path) -> None:
     """Any DuckDB client opens the file read-only and finds every table, view and code list."""
     query = "select count(*) from conversation_metrics"

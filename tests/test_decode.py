@@ -9,7 +9,7 @@ from documents import VENDOR_EXAMPLE, document, read_documents
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.decode import unpacked
+from pipeline.decode import Caps, unpacked
 from pipeline.errors import CorruptFileError
 
 PRETTY = VENDOR_EXAMPLE.read_text()
@@ -113,9 +113,9 @@ def test_numbers_keep_their_spelling() -> None:
     )
 
 
-def zipped(*texts: str) -> bytes:
+def zipped(*texts: str, method: int = zipfile.ZIP_DEFLATED) -> bytes:
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(out, "w", method) as archive:
         for number, text in enumerate(texts):
             archive.writestr(f"{number}.json", text)
     return out.getvalue()
@@ -151,6 +151,8 @@ GZ = gzip.compress(json.dumps(document()).encode() * 50)
         pytest.param(GZ + b"rest", "damaged", id="something behind it"),
         pytest.param(GZ[:60] + b"\xff\xff\xff\xff" + GZ[64:], "damaged", id="a flipped byte"),
         pytest.param(zipped("{}")[:-10], "damaged", id="a cut zip"),
+        pytest.param(zipped("{}", method=zipfile.ZIP_BZIP2), "packed in an unusual way", id="a zip with bzip2"),
+        pytest.param(zipped("{}", method=zipfile.ZIP_LZMA), "packed in an unusual way", id="a zip with LZMA"),
         pytest.param(b"<!DOCTYPE html><html>503</html>", "HTML", id="an HTML page"),
         pytest.param(gzip.compress(b"\n<html>"), "HTML", id="an HTML page in gzip"),
         pytest.param(b'<?xml version="1.0"?><error/>', "XML", id="an XML error"),
@@ -161,3 +163,23 @@ def test_a_broken_file_is_refused_as_a_whole(contents: bytes, reason: str) -> No
     """A file that is cut short, damaged or something else raises, and says what is wrong."""
     with pytest.raises(CorruptFileError, match=reason):
         unpack(contents)
+
+
+@pytest.mark.parametrize("text", [b"{}\n" * 3000, b"x" * 9000, b"\n" * 9000], ids=["documents", "one line", "blank lines"])
+def test_a_cap_lets_through_what_is_just_as_large(text: bytes) -> None:
+    """Text of the capped size is read in whatever container; one byte more is refused before it is handed on."""
+    for contents in (gzip.compress(text), zipped(text[:-1].decode()), text):
+        size = len(unpack(contents))
+        assert len(b"".join(unpacked(io.BytesIO(contents), Caps(unpacked=size)))) == size
+        with pytest.raises(CorruptFileError, match=f"more than {size - 1:,} bytes of text.* raise LP_MAX_UNPACKED_BYTES"):
+            b"".join(unpacked(io.BytesIO(contents), Caps(unpacked=size - 1)))
+
+
+@pytest.mark.parametrize("text", ['{"a":"%s"}', '{\n"a":\n"%s"\n}', '[[\n"%s"', "garbage %s"])
+def test_a_document_is_capped_whatever_its_layout(text: str) -> None:
+    """On one line, on several, cut or no JSON at all: what is longer than the cap refuses the file, what is shorter is read."""
+    raw = (text % ("x" * 2000)).encode()
+    chunks = [raw[start : start + 100] for start in range(0, len(raw), 100)]
+    assert len(list(read_documents(chunks))) == len(list(read_documents(chunks, Caps(document=4000)))) == 1
+    with pytest.raises(CorruptFileError, match=r"takes more than 1,500 bytes; .* raise LP_MAX_DOCUMENT_BYTES"):
+        list(read_documents(chunks, Caps(document=1500)))

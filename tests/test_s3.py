@@ -1,8 +1,12 @@
 """A lake in a bucket, over a real S3 API on loopback: all that a folder does, without a lock."""
 
+import json
 import os
+import re
+import socket
 import subprocess
 import sys
+import time
 import traceback
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -46,7 +50,7 @@ def address() -> Iterator[str]:
         assert server.stdin
         assert server.stdout
         found = server.stdout.readline().strip()
-        for bucket in ("lakes", "forgetful"):
+        for bucket in ("lakes", "forgetful", "careless"):
             requests.put(f"{found}/{bucket}", timeout=30).raise_for_status()
         yield found
         server.stdin.close()
@@ -335,3 +339,51 @@ def test_no_secret_survives_in_what_a_library_says() -> None:
     """Values of the store's secrets, signatures in URLs and colours are taken out of an error's text."""
     error = OSError(f"\x1b[31mGET https://x/y?sig=abc failed\n ↳ with {CANARY}.")
     assert store_module.tidied(error) == "GET https://x/y?... failed with ***"
+
+
+def findings(uri: str) -> dict[str, str]:
+    """What doctor says of a bucket and the lake in it."""
+    _, out, _ = ran("doctor", "--lake", uri, "--format", "json")
+    return {one["check"]: f"{one['level']} {one['found']} {one['advice']}" for one in json.loads(out)}
+
+
+def test_doctor_tries_a_bucket_and_leaves_nothing(lake: Lake, tmp_path: Path, address: str) -> None:
+    """A bucket that can be written and refuses a taken name is well, with a lake and without; what was tried with is gone."""
+    root = lake.uri.rpartition("/")[0]
+    assert findings(lake.uri)["lake"].startswith("ok none at")
+    assert lake.files.find(root) == []
+    take(lake, put(tmp_path, gz(document(conversation("c1")))))
+    before = lake.files.find(root)
+    found = findings(lake.uri)
+    assert found["lake"].startswith(f"ok {lake.uri}: 1 files loaded")
+    assert found["bucket"].startswith("ok ")
+    assert lake.files.find(root) == before
+    assert address
+
+
+@pytest.mark.parametrize(
+    ("bucket", "words"),
+    [
+        ("careless", "ignores If-None-Match"),
+        ("forbidden", "refuses access"),
+        ("nowhere", "no such bucket"),
+    ],
+)
+def test_doctor_tells_what_is_wrong_with_a_bucket(bucket: str, words: str) -> None:
+    """A store that writes over what is there, that knows nobody's key, that is not there: each a failure, without the keys."""
+    found = findings(f"s3://{bucket}/lake")["bucket"]
+    assert found.startswith("FAIL")
+    assert words in found
+    assert "canary" not in found
+
+
+@pytest.mark.long
+def test_doctor_ends_where_a_store_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store that takes connections and says nothing is given up when the time for all checks is over."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        started = time.monotonic()
+        done = lakehouse("doctor", "--lake", "s3://lakes/lake", cwd=Path.cwd())
+        out, _ = done.communicate()
+        assert re.search(r"FAIL  bucket +no answer within 12 s", out)
+        assert time.monotonic() - started < 40  # 12 s and the start of a process on a busy machine

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from pipeline.errors import SettingsError
-from pipeline.settings import DEFAULT_BASE_URL, checked_base_url, read_settings
+from pipeline.settings import DEFAULT_BASE_URL, checked_base_url, env_file_warning, export_store_settings, read_settings
 
 CANARY = "canary-Zx81$"
 ALL = {
@@ -59,6 +59,43 @@ def test_environment_wins_over_env_file_and_both_over_defaults(monkeypatch: pyte
     assert settings.lp_app_secret.get_secret_value() == "z"
 
 
+@pytest.mark.parametrize("secret", ["a$b", "${HOME}x", "$(id)", "a#b", "p@ss/%24", "a\\nb", "k'y", "ü=ß", "`id`"])
+def test_a_secret_arrives_as_it_is_written(monkeypatch: pytest.MonkeyPatch, secret: str) -> None:
+    """Nothing in a value of .env is a reference, an escape or a comment, for the API's settings and for a store's."""
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "")
+    Path(".env").write_text(f"LP_APP_SECRET={secret}\nAWS_SECRET_ACCESS_KEY={secret}\n", encoding="utf-8")
+    export_store_settings()
+    assert read_settings().lp_app_secret.get_secret_value() == secret
+    assert os.environ["AWS_SECRET_ACCESS_KEY"] == secret
+
+
+@pytest.mark.parametrize(("mode", "told"), [(0o600, False), (0o400, False), (0o640, True), (0o604, True), (0o666, True)])
+def test_an_env_file_that_others_can_read_is_told(mode: int, *, told: bool) -> None:
+    """The warning names the file, its mode and the command that mends it."""
+    assert env_file_warning() is None
+    Path(".env").write_text("LP_APP_KEY=x")
+    Path(".env").chmod(mode)
+    warning = env_file_warning()
+    assert (warning == f".env: others can read it (its mode is {mode:o}); run chmod 600 .env") is told
+    assert (warning is None) is not told
+
+
+def test_sizes_are_numbers_with_or_without_a_unit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cap is read in bytes; blank is the default, and what is no size names the setting."""
+    usual = read_settings()
+    monkeypatch.setenv("LP_MAX_FILE_BYTES", " 1000 ")
+    monkeypatch.setenv("LP_MAX_UNPACKED_BYTES", "1.5GiB")
+    monkeypatch.setenv("LP_MAX_LISTING_BYTES", "  ")
+    settings = read_settings()
+    assert (settings.lp_max_file_bytes, settings.lp_max_unpacked_bytes) == (1000, 3 << 29)
+    assert settings.lp_max_listing_bytes == usual.lp_max_listing_bytes == 32 << 20
+    for wrong in ("0", "-1", CANARY, "1 parsec"):
+        monkeypatch.setenv("LP_MAX_FILE_BYTES", wrong)
+        with pytest.raises(SettingsError, match=r"^LP_MAX_FILE_BYTES: expected a size such as 500MB") as caught:
+            read_settings()
+        assert CANARY not in "".join(traceback.format_exception(caught.value))
+
+
 def test_settings_are_frozen() -> None:
     """What was read once stays as it was read."""
     with pytest.raises(ValidationError, match="frozen"):
@@ -79,6 +116,13 @@ def test_all_missing_settings_are_named_at_once(monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(SettingsError, match=r"^LP_ACCOUNT_ID, LP_APP_SECRET, LP_ACCESS_TOKEN not set: .*\.env") as caught:
         read_settings().credentials()
     assert CANARY not in str(caught.value)
+
+
+def test_a_name_without_a_value_is_told() -> None:
+    """A line of .env without `=` is no way to leave a setting out."""
+    Path(".env").write_text("LP_APP_KEY\n")
+    with pytest.raises(SettingsError, match=r"^LP_APP_KEY: expected a text, found none; write NAME=value"):
+        read_settings()
 
 
 @pytest.mark.parametrize("account", ["../x", "a b", "a/b", "1?x", "é", "1" * 65])

@@ -6,7 +6,7 @@ import traceback
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, quote_plus, urlsplit
 
 import pytest
 from rfc5849 import Signed, header_pairs, signature
@@ -175,6 +175,32 @@ def test_there_is_a_second_attempt_however_long_the_first_took(api: ScriptedApi)
         "https://va.da.liveperson.net//evil.example/x",
         "https://va.da.liveperson.net/x;",
         "https://va.da.liveperson.net/x;?y=1",
+        "https://evil.example\u3002liveperson.net/x",
+        "https://evil.example\uff0f.liveperson.net/x",
+        "https://evil.example\u2044.liveperson.net/x",
+        "https://\u0456.liveperson.net/x",
+        "https://va.da.liveperson.net./x",
+        "https://.liveperson.net/x",
+        "https://evil.example..liveperson.net/x",
+        "https://liveperson.net/x",
+        "https://va.da.liveperson.net:@evil.example/x",
+        "https://evil.example%2f.liveperson.net/x",
+        "https://evil.example%00.liveperson.net/x",
+        "https://evil.example;.liveperson.net/x",
+        "https://evil.example?.liveperson.net",
+        "https:/evil.example/x",
+        "https:///evil.example/x",
+        "https:\\\\evil.example\\.liveperson.net/x",
+        "https://va.da.liveperson.net:0443/x",
+        "https://va.da.liveperson.net:0/x",
+        "https://va.da.liveperson.net:65536/x",
+        "https://127.0.0.1.liveperson.net.evil.example/x",
+        "https://2130706433/x",
+        "https://[::ffff:127.0.0.1]/x",
+        "https://localhost/x",
+        "\thttps://evil.example/x",
+        "javascript:alert(1)",
+        "data:application/gzip;base64,H4sI",
     ],
 )
 def test_hostile_links_are_not_followed(api: ScriptedApi, link: str) -> None:
@@ -195,6 +221,7 @@ def test_the_vendors_hosts_are_allowed_over_https(client: DataAccessClient) -> N
     allowed = client._transport._require_allowed
     allowed("https://va-a.da.liveperson.net/data_access_le/x?y=1", "file")
     allowed("https://LO.da.LivePerson.net:443/", "file")
+    allowed("HTTPS://sy.da.liveperson.net/x.gz", "file")
 
 
 def test_redirects_on_the_same_host_are_followed_and_signed_anew(api: ScriptedApi, client: DataAccessClient) -> None:
@@ -214,11 +241,21 @@ def test_redirects_on_the_same_host_are_followed_and_signed_anew(api: ScriptedAp
 @pytest.mark.parametrize("status", [200, 401, 403])
 def test_refused_credentials_are_told_in_the_servers_words(api: ScriptedApi, client: DataAccessClient, status: int) -> None:
     """The sentence has the server's code and message, on one line and without the keys, and no attempt follows."""
-    words = f"Unauthorized\n\x1b[31m request {CANARIES[1]} {quote(CANARIES[2], safe='')}"
+    spelled = [CANARIES[1], quote(CANARIES[2], safe=""), quote(CANARIES[0]), quote_plus(CANARIES[2])]
+    words = f"Unauthorized\n\x1b[31m request {' '.join(spelled)}"
     api.script[BASE_PATH] = [says(words, code=10, status=status)]
-    with pytest.raises(AccessRefusedError, match=r"internalCode 10: Unauthorized \[31m request \*\*\* \*\*\*\)"):
+    with pytest.raises(AccessRefusedError, match=r"internalCode 10: Unauthorized \[31m request \*\*\* \*\*\* \*\*\* \*\*\*\)"):
         listed(client, DAY, DAY + timedelta(days=1))
     assert len(api.seen) == 1
+
+
+def test_a_long_message_is_not_cut_within_a_key(api: ScriptedApi, client: DataAccessClient) -> None:
+    """Where a server repeats a key at the end of what is shown, no part of it is."""
+    for length in range(60, 130):
+        api.script[BASE_PATH] = [says("x" * length + CANARIES[0], code=10, status=401)]
+        with pytest.raises(AccessRefusedError, match=r"internalCode 10: x+") as caught:
+            listed(client, DAY, DAY + timedelta(days=1))
+        assert CANARIES[0][:4] not in str(caught.value)
 
 
 @pytest.mark.parametrize(("minutes", "words"), [(-10, "ahead of"), (10, "behind"), (4, None)])

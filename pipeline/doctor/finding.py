@@ -1,0 +1,52 @@
+"""A finding, and findings that are still being looked for."""
+
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from threading import Thread
+from typing import Final
+
+OK: Final = "ok"
+WARN: Final = "warn"
+FAIL: Final = "FAIL"
+MOST_SECONDS: Final = 12.0
+"""For everything that is asked over a network, all of which is asked at once."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was found of a subject; `is_setting`: what is wrong is a setting, and no run can mend it."""
+
+    subject: str
+    level: str
+    found: str
+    advice: str = ""
+    is_setting: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.found}; {self.advice}" if self.advice else self.found
+
+
+class Later:
+    """Findings that are being looked for."""
+
+    def __init__(self, subject: str, look: Callable[[], Iterable[Finding]]) -> None:
+        self._subject = subject
+        self._future: Future[list[Finding]] = Future()
+
+        def run() -> None:
+            try:
+                self._future.set_result(list(look()))
+            except BaseException as error:  # noqa: BLE001  # it is raised where the findings are asked for
+                self._future.set_exception(error)
+
+        Thread(target=run, daemon=True).start()
+
+    def findings(self, deadline: float) -> list[Finding]:
+        """Wait for them until a moment of the monotonic clock."""
+        try:
+            return self._future.result(max(0.0, deadline - time.monotonic()))
+        except TimeoutError:
+            found = f"no answer within {MOST_SECONDS:.0f} s"
+            return [Finding(self._subject, FAIL, found, "check the network, its name server and proxy, then ask again")]

@@ -1,0 +1,172 @@
+"""Where the lake lies: what is in it, how much room there is, and whether it can be written as the tables' commits need."""
+
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from deltalake import DeltaTable
+from deltalake.exceptions import CommitFailedError, DeltaError
+from deltalake.transaction import CommitProperties
+from filelock import FileLock, Timeout
+
+from pipeline import schema
+from pipeline.doctor.finding import FAIL, OK, WARN, Finding
+from pipeline.errors import PipelineError, SettingsError
+from pipeline.lake import Lake, Snapshot
+from pipeline.ledger import read_ledger
+from pipeline.store import reaching, table_options, tidied
+
+_LEAST_BYTES: Final = {FAIL: 100 << 20, WARN: 1 << 30}
+_LEAST_DAYS: Final = {FAIL: 2, WARN: 30}
+_LEAST_TEMPORARY: Final = {FAIL: 16 << 20, WARN: 256 << 20}
+_UNITS: Final = {"MB": 1e6, "GB": 1e9, "TB": 1e12}
+_YEARS: Final = 730  # days that need not be counted
+_LATE: Final = timedelta(days=2)
+_GROWTH: Final = timedelta(days=30)
+
+
+def about_lake(lake: Lake) -> Iterator[Finding]:
+    """The newest finished load, and how long the disk lasts."""
+    growth = None
+    try:
+        with reaching(lake.uri):
+            snapshot = lake.snapshot() if lake.exists else None
+            if snapshot is None:
+                yield Finding("lake", OK, f"none at {lake.uri} yet, the first sync or load makes it")
+            else:
+                ledger = read_ledger(lake, snapshot, ["status", "bytes", "scope_start_time", "loaded_at"])
+                yield _newest_load(lake, snapshot, ledger)
+                growth = _growth_a_day(snapshot, ledger)
+    except (PipelineError, OSError) as error:
+        yield Finding("lake", FAIL, str(error), "lakehouse verify tells more", is_setting=isinstance(error, SettingsError))
+    if lake.is_local:
+        yield _room(Path(lake.root), growth)
+
+
+def _newest_load(lake: Lake, snapshot: Snapshot, ledger: pa.Table) -> Finding:
+    loaded = pc.sum(pc.equal(ledger["status"], "loaded")).as_py() or 0
+    newest = pc.max(ledger["loaded_at"]).as_py()
+    aside = f", {ledger.num_rows - loaded:,} rejected, {snapshot.rows.get(schema.REJECTS.name, 0):,} documents set aside"
+    found = f"{lake.uri}: {loaded:,} files loaded{aside}"
+    if newest is None or datetime.now(UTC) - newest < _LATE:
+        return Finding("lake", OK, found + (f", the newest at {newest:%Y-%m-%d %H:%M} UTC" if newest else ""))
+    days = (datetime.now(UTC) - newest).days
+    return Finding("lake", WARN, f"{found}, none since {days} days", "sync every hour: the source deletes files after 30 days")
+
+
+def _growth_a_day(snapshot: Snapshot, ledger: pa.Table) -> float | None:
+    """How many bytes a day of source files adds to the lake, by the newest month in it; None where none tells."""
+    loaded = ledger.filter(pc.and_(pc.equal(ledger["status"], "loaded"), pc.is_valid(ledger["scope_start_time"])))
+    landed = pc.sum(ledger["bytes"]).as_py() or 0
+    newest = pc.max(loaded["scope_start_time"]).as_py()
+    if newest is None or not landed:
+        return None
+    recent = loaded.filter(pc.greater(loaded["scope_start_time"], pa.scalar(newest - _GROWTH, schema.TIME)))
+    days = (newest - pc.min(recent["scope_start_time"]).as_py()) / timedelta(days=1) + 1 / 24
+    tables = sum(file.bytes for files in snapshot.files.values() for file in files)
+    added: int = pc.sum(recent["bytes"]).as_py()
+    growth: float = added / days * (1 + tables / landed)
+    return growth
+
+
+def _room(folder: Path, growth: float | None) -> Finding:
+    """Free room where the lake lies or will lie."""
+    free = shutil.disk_usage(_existing(folder)).free
+    found = f"{_size(free)} free for the lake"
+    if growth:
+        found += f", which grows by {_size(growth)} a day: for {_span(free / growth)}"
+    for level in (FAIL, WARN):
+        if free < _LEAST_BYTES[level] or (growth and free / growth < _LEAST_DAYS[level]):
+            return Finding("disk", level, found, "make room, or move the lake")
+    return Finding("disk", OK, found)
+
+
+def _span(days: float) -> str:
+    return "years" if days > _YEARS else f"{days:,.0f} days"
+
+
+def about_temporary_folder() -> Iterator[Finding]:
+    """Downloads wait there before they are landed."""
+    folder = tempfile.gettempdir()
+    free = shutil.disk_usage(folder).free
+    level = next((level for level in (FAIL, WARN) if free < _LEAST_TEMPORARY[level]), OK)
+    yield Finding("temp", level, f"{_size(free)} free in {folder}", "make room, or set TMPDIR" if level != OK else "")
+
+
+def _size(count: float) -> str:
+    unit = next(unit for unit in ("MB", "GB", "TB") if count < 1000 * _UNITS[unit] or unit == "TB")
+    return f"{count / _UNITS[unit]:,.1f} {unit}"
+
+
+def _existing(folder: Path) -> Path:
+    return next(path for path in (folder, *folder.parents) if path.exists())
+
+
+def about_rights(lake: Lake) -> Iterator[Finding]:
+    """Whether files can be made where the lake lies, locked, and committed as tables."""
+    folder = _existing(Path(lake.root))
+    try:
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".lakehouse-doctor-") as place:
+            with FileLock(f"{place}/lock").acquire(timeout=0):
+                pass
+            refused = _refuses_a_taken_name(f"{place}/table", {})
+    except (OSError, DeltaError, Timeout, NotImplementedError) as error:
+        reason = getattr(error, "strerror", None) or tidied(error)
+        advice = "give this user the right to it; a mounted folder has to know locks and hard links, as ext4, XFS and NFS do"
+        yield Finding("rights", FAIL, f"{folder} can't be written as a lake is ({reason})", advice)
+        return
+    if refused:
+        yield Finding("rights", OK, f"{folder} can be written, locks and commits work")
+    else:
+        yield Finding("rights", FAIL, f"{folder} does not keep two commits apart", "put the lake on another file system")
+
+
+def about_bucket(lake: Lake) -> Iterator[Finding]:
+    """Whether a bucket can be written, and refuses to write to a name that is taken."""
+    name = f".lakehouse-doctor-{secrets.token_hex(8)}"
+    try:
+        with reaching(lake.uri):
+            try:
+                # Each by the library that a load does it with; the table format's looks first, so that it can't tell.
+                refused = _refuses_a_taken_name(f"{lake.uri}/{name}", table_options(lake.uri))
+                refused = refused and _keeps_the_first(lake, lake.path(name, "first"))
+            finally:
+                with suppress(FileNotFoundError):
+                    lake.files.rm(lake.path(name), recursive=True)
+    except (PipelineError, OSError, DeltaError) as error:
+        yield Finding("bucket", FAIL, str(error), is_setting=isinstance(error, SettingsError))
+        return
+    if refused:
+        yield Finding("bucket", OK, f"{lake.uri} can be written, and refuses a name that is taken")
+    else:
+        found = f"{lake.uri} takes a second file of a name that is taken (it ignores If-None-Match)"
+        yield Finding("bucket", FAIL, found, "let one run at a time write there, or use another store")
+
+
+def _keeps_the_first(lake: Lake, path: str) -> bool:
+    lake.files.pipe_file(path, b"first", mode="create")
+    with suppress(OSError):
+        lake.files.pipe_file(path, b"second", mode="create")
+    is_kept: bool = lake.files.cat_file(path) == b"first"
+    return is_kept
+
+
+def _refuses_a_taken_name(uri: str, options: dict[str, str]) -> bool:
+    """Commit twice from the same version: the second one has to fail, or two runs could undo each other's loads."""
+    columns = pa.schema([("probe", pa.int32())])
+    DeltaTable.create(uri, schema=columns, storage_options=options or None)
+    tables = [DeltaTable(uri, storage_options=options or None) for _ in range(2)]
+    once = CommitProperties(max_commit_retries=0)
+    tables[0].create_write_transaction([], mode="append", schema=columns, commit_properties=once)
+    try:
+        tables[1].create_write_transaction([], mode="append", schema=columns, commit_properties=once)
+    except CommitFailedError:
+        return True
+    return False

@@ -27,7 +27,7 @@ from pipeline.landing import clear_staging, file_name, scope_of
 from pipeline.ledger import Ledger
 from pipeline.store import files_at, reaching, sizes_below
 from pipeline.tombstones import Tombstones, bury, read_tombstones
-from pipeline.warehouse import publish
+from pipeline.warehouse import publish, read_settings
 
 Progress = Callable[[Outcome], None]
 
@@ -114,9 +114,11 @@ def writing(lake: Lake, on_wait: Callable[[str], None] | None = None) -> Iterato
 
     Raises:
         LakeError: the block, or the lock, met a disk that is full, read-only or broken, or a lack of rights or memory.
+        SettingsError: the lake's settings file can't be used; nothing was changed.
     """
     with _in_one_sentence(lake), reaching(lake.uri), _locked(lake, on_wait) if lake.is_local else nullcontext():
         clear_staging(lake)
+        read_settings(lake)  # else it's known too late: when the tables are in and the views are to be made
         yield
 
 

@@ -2,7 +2,7 @@
 
 The file has the columns setting, account_id, value and about. A row with an account holds for that account, one without for
 all others; what no row sets keeps its default. `about` is for whoever reads the file. In the DuckDB file the rows are the
-table `settings`, and what the clocks of its time zones show is the table `utc_offsets`.
+table `settings`, and typed and filled up `account_rules`; what the clocks of its time zones show is the table `utc_offsets`.
 """
 
 import csv
@@ -12,17 +12,18 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import pairwise
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from pipeline.errors import SettingsError
 
 FILE_NAME: Final = "settings.csv"
-YEARS: Final = range(2010, 2061)
+YEARS: Final = range(2015, 2046)
 """The years whose clock changes `utc_offsets` has: no time before or after them has a local one."""
 
 _COLUMNS: Final = ("setting", "account_id", "value", "about")
 _NUMBER: Final = re.compile(r"\d{1,9}(\.\d{1,3})?")
+_MOST_BOUNDS: Final = 50  # the views number no more buckets than 99
 _QUARTER: Final = timedelta(minutes=15)  # every zone's clock changes on one
 _FAR: Final = timedelta(days=20)  # no two changes of a clock are nearer
 
@@ -35,14 +36,21 @@ class SettingRow(NamedTuple):
     value: str
 
 
+class Kind(NamedTuple):
+    """What values look like, their type in SQL, and what brings one into its usual spelling, None if it is none."""
+
+    expected: str
+    sql_type: str
+    read: Callable[[str], str | None]
+
+
 class Setting(NamedTuple):
-    """A setting: its default, what it means, what its values look like, and what brings one into its usual spelling."""
+    """A setting: its default and what it means."""
 
     name: str
     default: str
     about: str
-    expected: str
-    read: Callable[[str], str | None]
+    kind: Kind
 
 
 class Period(NamedTuple):
@@ -77,7 +85,7 @@ def _bounds(value: str) -> str | None:
     read = [_number(part) for part in re.split(r"[\s,]+", value)]
     numbers = [number for number in read if number is not None]
     is_ascending = all(float(low) < float(high) for low, high in pairwise(numbers))
-    return ", ".join(numbers) if is_ascending and len(numbers) == len(read) else None
+    return ", ".join(numbers) if is_ascending and len(numbers) == len(read) <= _MOST_BOUNDS else None
 
 
 def _bounds_from_zero(value: str) -> str | None:
@@ -85,82 +93,60 @@ def _bounds_from_zero(value: str) -> str | None:
     return bounds if bounds and bounds.split(", ")[0] == "0" else None
 
 
-_A_NUMBER: Final = "a number, as 30 or 2.5"
-_ASCENDING: Final = "ascending numbers, as 15, 30, 60"
+ZONE: Final = Kind("a name as Europe/Berlin", "VARCHAR", _zone)
+NUMBER: Final = Kind("a number, as 30 or 2.5", "DOUBLE", _number)
+INTERVAL: Final = Kind("5 or 15, which fit every zone's clock", "BIGINT", _interval)
+BOUNDS: Final = Kind("ascending numbers, as 15, 30, 60", "DOUBLE[]", _bounds)
+BOUNDS_FROM_ZERO: Final = Kind("ascending numbers that begin with 0", "DOUBLE[]", _bounds_from_zero)
 
 SETTINGS: Final = (
-    Setting("time_zone", "UTC", "The account's time zone, for local days and hours.", "a name as Europe/Berlin", _zone),
-    Setting(
-        "interval_minutes",
-        "15",
-        "Length of an interval of arrivals_by_interval and queue_length.",
-        "5 or 15, which fit every zone's clock",
-        _interval,
-    ),
-    Setting(
-        "service_level_seconds",
-        "30",
-        "Service level: a visitor connected within so many seconds was in time.",
-        _A_NUMBER,
-        _number,
-    ),
+    Setting("time_zone", "UTC", "The account's time zone, for local days and hours.", ZONE),
+    Setting("interval_minutes", "15", "Length of an interval of arrivals_by_interval and queue_length.", INTERVAL),
+    Setting("service_level_seconds", "30", "Service level: a visitor connected within so many seconds was in time.", NUMBER),
     Setting(
         "short_abandon_seconds",
         "5",
         "Who left the queue sooner than this did not wait: left out of adjusted shares and of service_level_share.",
-        _A_NUMBER,
-        _number,
+        NUMBER,
     ),
     Setting(
         "wait_bounds_seconds",
         "0, 15, 30, 45, 60, 90, 120",
         "Lower bounds of the buckets of wait_histogram_daily; the last is open.",
-        "ascending numbers that begin with 0",
-        _bounds_from_zero,
+        BOUNDS_FROM_ZERO,
     ),
     Setting(
         "response_bounds_seconds",
         "15, 30, 60, 120, 300, 600, 1800, 3600, 10800, 86400",
         "Upper bounds of response_sla_daily: answered within so many seconds.",
-        _ASCENDING,
-        _bounds,
+        BOUNDS,
     ),
     Setting(
         "longest_queue_hours",
         "24",
         "A longer wait is taken for an error: not in queue_length, listed by lakehouse check.",
-        _A_NUMBER,
-        _number,
+        NUMBER,
     ),
     Setting(
         "mcs_neutral_from",
         "40",
         "MCS bands: below is negative. Ours, since the vendor publishes no bounds for scores from 0 to 100.",
-        _A_NUMBER,
-        _number,
+        NUMBER,
     ),
-    Setting("mcs_positive_from", "60", "MCS bands: from here on is positive, below neutral. Ours, too.", _A_NUMBER, _number),
+    Setting("mcs_positive_from", "60", "MCS bands: from here on is positive, below neutral. Ours, too.", NUMBER),
     Setting(
         "repeat_bounds_hours",
         "1, 24, 72, 168, 336, 720",
         "Upper bounds of the bands of repeat_contact: the same person came back within so many hours.",
-        _ASCENDING,
-        _bounds,
+        BOUNDS,
     ),
-    Setting(
-        "resolution_hours",
-        "72",
-        "A conversation is resolved if its person does not come back within so long.",
-        _A_NUMBER,
-        _number,
-    ),
-    Setting("late_hours", "6", "A conversation in a file of so long after its end is late.", _A_NUMBER, _number),
+    Setting("resolution_hours", "72", "A conversation is resolved if its person does not come back within so long.", NUMBER),
+    Setting("late_hours", "6", "A conversation in a file of so long after its end is late.", NUMBER),
     Setting(
         "tolerance_seconds",
         "5",
         "Clocks differ: lakehouse check takes times that are out of order by no more for right.",
-        _A_NUMBER,
-        _number,
+        NUMBER,
     ),
 )
 _BY_NAME: Final = {setting.name: setting for setting in SETTINGS}
@@ -206,7 +192,13 @@ def parse_settings(raw: bytes, subject: str) -> list[SettingRow]:
                 raise SettingsError(f"{subject}, line {number}: {row.setting} is set twice{whose}; delete one of the two lines")
             found_rows[row[:2]] = row
     _require_order(found_rows, subject)
-    return [row for row in defaults() if row[:2] not in found_rows] + list(found_rows.values())
+    return filled_up(found_rows.values())
+
+
+def filled_up(rows: Iterable[SettingRow]) -> list[SettingRow]:
+    """The rows, and before them the default of every setting that they do not set for all accounts."""
+    given = list(rows)
+    return [row for row in defaults() if row[:2] not in {one[:2] for one in given}] + given
 
 
 def _row(cells: list[str], where: str) -> SettingRow:
@@ -218,9 +210,11 @@ def _row(cells: list[str], where: str) -> SettingRow:
         raise SettingsError(
             f"{where}: {name}: expected {len(_COLUMNS)} values, found {len(cells)}; put those with commas in quotes"
         )
-    usual = setting.read(value)
+    usual = setting.kind.read(value)
     if usual is None:
-        raise SettingsError(f"{where}: {name}: expected {setting.expected}, found {value!r}; correct it or delete the line")
+        raise SettingsError(
+            f"{where}: {name}: expected {setting.kind.expected}, found {value!r}; correct it or delete the line"
+        )
     return SettingRow(name, account_id or None, usual)
 
 
@@ -236,6 +230,31 @@ def _require_order(rows: dict[tuple[str, str | None], SettingRow], subject: str)
             raise SettingsError(
                 f"{subject}: mcs_positive_from: expected no less than mcs_neutral_from ({low:g}), found {high:g}; correct it"
             )
+
+
+def rules_by_account(rows: Iterable[SettingRow]) -> list[tuple[Any, ...]]:
+    """Every setting, typed, in the order of `SETTINGS`, for each account that rows name and (None) for all others."""
+    given = {(row.setting, row.account_id): row.value for row in rows}
+    accounts = sorted({account_id for _, account_id in given if account_id is not None})
+    return [
+        (
+            account_id,
+            *(_typed(given.get((setting.name, account_id), given[setting.name, None]), setting) for setting in SETTINGS),
+        )
+        for account_id in (None, *accounts)
+    ]
+
+
+def _typed(value: str, setting: Setting) -> str | int | float | list[float]:
+    match setting.kind.sql_type:
+        case "DOUBLE[]":
+            return [float(bound) for bound in value.split(",")]
+        case "DOUBLE":
+            return float(value)
+        case "BIGINT":
+            return int(value)
+        case _:
+            return value
 
 
 def utc_offsets(rows: Iterable[SettingRow]) -> list[Period]:

@@ -74,7 +74,7 @@ def read_settings(lake: Lake, *, or_write: bool = False) -> list[SettingRow]:
 
 def _make(path: Path, lake: Lake, snapshot: Snapshot, settings: list[SettingRow]) -> None:
     with _opened(":memory:", lake) as connection:
-        views = ordered_views(parser=connection)
+        views = ordered_views()
         connection.execute(f"attach '{_quoted(str(path))}' as lakehouse (storage_version '{_STORAGE_VERSION}')")
         connection.execute("use lakehouse")
         connection.begin()  # one write to the disk, not one a statement

@@ -31,7 +31,9 @@ select
         case when conversation.type = 'MESSAGING' then spoken.has_visitor_answer else spoken.has_visitor_line end,
         false
     ) as is_interactive_recomputed,
-    conversation.is_connected and has_visitor_line and not coalesce(spoken.has_agent_line, false) as is_non_responsive
+    conversation.is_connected
+    and coalesce(spoken.has_visitor_line, false)
+    and not coalesce(spoken.has_agent_line, false) as is_non_responsive
 from conversation_times as conversation
 left join spoken
     on conversation.account_id is not distinct from spoken.account_id

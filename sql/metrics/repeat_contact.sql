@@ -75,7 +75,10 @@ gaps as (
         epoch_ms(coalesce(reach.scope_end_time, newest.start_time)) - epoch_ms(followed.conversation_end_time)
             as observed_milliseconds,
         coalesce(own.repeat_bounds_hours, general.repeat_bounds_hours) as bounds,
-        len(list_filter(bounds, lambda bound: bound * 3_600_000 < repeat_milliseconds)) + 1 as band
+        case
+            when repeat_milliseconds is not null
+                then len(list_filter(bounds, lambda bound: bound * 3_600_000 < repeat_milliseconds)) + 1
+        end as band
     from followed
     left join reach on followed.account_id is not distinct from reach.account_id
     left join newest on followed.account_id is not distinct from newest.account_id

@@ -24,7 +24,7 @@ from pipeline.landing import clear_staging, file_name, landed_path, scope_of
 from pipeline.ledger import Ledger
 from pipeline.store import files_at, found_below, modified, reaching
 from pipeline.tombstones import Tombstones, bury, read_tombstones
-from pipeline.warehouse import publish
+from pipeline.warehouse import publish, read_settings
 from pipeline.workers import Progress, spread, units_of
 
 Also = Callable[[Snapshot], dict[str, Change]]
@@ -117,9 +117,11 @@ def writing(lake: Lake, on_wait: Callable[[str], None] | None = None) -> Iterato
 
     Raises:
         LakeError: the block, or the lock, met a disk that is full, read-only or broken, or a lack of rights or memory.
+        SettingsError: the lake's settings file can't be used; nothing was changed.
     """
     with _in_one_sentence(lake), reaching(lake.uri), _locked(lake, on_wait) if lake.is_local else nullcontext():
         clear_staging(lake)
+        read_settings(lake)  # else it's known too late: when the tables are in and the views are to be made
         yield
 
 

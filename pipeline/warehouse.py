@@ -4,6 +4,7 @@ It holds no rows of the lake, but views over the Parquet files of the pinned sna
 its place and moved there whole, so nobody ever waits for it, and a reader of the former one goes on reading that.
 """
 
+import contextlib
 import re
 import tempfile
 from collections import defaultdict
@@ -20,6 +21,8 @@ from pipeline.errors import LakeError
 from pipeline.lake import Lake, Snapshot
 from pipeline.landing import PUBLISHING
 from pipeline.store import reaching
+from pipeline.view_settings import FILE_NAME as SETTINGS_NAME
+from pipeline.view_settings import SettingRow, default_text, defaults, parse_settings
 from pipeline.views import create_views, ordered_views
 
 FILE_NAME: Final = "lakehouse.duckdb"
@@ -40,10 +43,14 @@ def publish(lake: Lake, snapshot: Snapshot) -> None:
 
     On an object store another run may have finished a newer load meanwhile, and this one may have come after it with the older
     file: whoever puts a file there looks whether it's the newest.
+
+    Raises:
+        SettingsError: the lake's settings file can't be used; the DuckDB file is as it was.
     """
+    settings = read_settings(lake, or_write=True)
     with tempfile.TemporaryDirectory(dir=lake.root if lake.is_local else None, prefix=PUBLISHING) as folder:
         made = Path(folder) / FILE_NAME
-        _make(made, lake, snapshot)
+        _make(made, lake, snapshot, settings)
         if lake.is_local:
             made.replace(Path(lake.root) / FILE_NAME)
             lake.persist([lake.path(FILE_NAME)])
@@ -54,14 +61,30 @@ def publish(lake: Lake, snapshot: Snapshot) -> None:
         publish(lake, newest)
 
 
-def _make(path: Path, lake: Lake, snapshot: Snapshot) -> None:
+def read_settings(lake: Lake, *, or_write: bool = False) -> list[SettingRow]:
+    """What the settings file of the lake says; without one the defaults, which `or_write` writes there.
+
+    Raises:
+        SettingsError: there is something else in it.
+    """
+    path = lake.path(SETTINGS_NAME)
+    with contextlib.suppress(FileNotFoundError):
+        return parse_settings(lake.files.cat_file(path), f"{lake.uri}/{SETTINGS_NAME}")
+    if or_write:
+        lake.files.pipe_file(path, default_text().encode())
+    return defaults()
+
+
+def _make(path: Path, lake: Lake, snapshot: Snapshot, settings: list[SettingRow]) -> None:
     with _opened(":memory:", lake) as connection:
-        views = ordered_views(parser=connection)
+        views = ordered_views()
         connection.execute(f"attach '{_quoted(str(path))}' as lakehouse (storage_version '{_STORAGE_VERSION}')")
         connection.execute("use lakehouse")
         connection.begin()  # one write to the disk, not one a statement
         _create_tables(connection, lake, Snapshot({}, defaultdict(list)))
-        create_views(connection, views=views)  # on empty tables: else every view opens their files to learn their columns
+        create_views(
+            connection, views=views, settings=settings
+        )  # on empty tables: else every view opens their files to learn their columns
         _create_tables(connection, lake, snapshot)
         _comment_tables(connection)
         connection.commit()
@@ -107,11 +130,12 @@ def _quoted(text: str) -> str:
 def connect(lake: Lake) -> duckdb.DuckDBPyConnection:
     """Open the lake's DuckDB file read-only, with times shown in UTC; that of an object store is fetched first.
 
-    A lake that was moved gets a new file first, since the views name the Parquet files by their full paths; where that can't be
-    written, the connection has one for itself.
+    A lake that was moved gets a new file first, since the views name the Parquet files by their full paths; so does one whose
+    settings file says something new. Where that can't be written, the connection has one for itself.
 
     Raises:
         LakeError: nothing was ever loaded here.
+        SettingsError: the lake's settings file can't be used.
     """
     if lake.is_local:
         connection = _connect_folder(lake)
@@ -126,15 +150,16 @@ def _connect_folder(lake: Lake) -> duckdb.DuckDBPyConnection:
     path = Path(lake.root) / FILE_NAME
     if not path.exists():
         raise _no_lake(lake)
+    settings = read_settings(lake)
     connection = _opened(path, lake)
-    if _is_at_home(connection, lake):
+    if _is_at_home(connection, lake) and _has_settings(connection, settings):
         return connection
     connection.close()
     try:
         with FileLock(lake.lock_path, timeout=0):
             publish(lake, lake.snapshot())
     except (OSError, duckdb.IOException):  # a disk without rights or room, or a writer is at work
-        return _opened_alone(lake)
+        return _opened_alone(lake, settings)
     return _opened(path, lake)
 
 
@@ -147,24 +172,25 @@ def named_files(lake: Lake) -> dict[str, set[str]]:
 
 def _connect_store(lake: Lake) -> duckdb.DuckDBPyConnection:
     """Open a copy of the file, which needs no name any more once it is open."""
+    settings = read_settings(lake)
     with tempfile.TemporaryDirectory(prefix=PUBLISHING) as folder:
         path = Path(folder) / FILE_NAME
         if lake.files.exists(lake.path(FILE_NAME)):
             lake.files.get_file(lake.path(FILE_NAME), str(path))
             connection = _opened(path, lake)
-            if _is_at_home(connection, lake):
+            if _is_at_home(connection, lake) and _has_settings(connection, settings):
                 return connection
             connection.close()
     if not lake.exists:
         raise _no_lake(lake)
-    return _opened_alone(lake)
+    return _opened_alone(lake, settings)
 
 
-def _opened_alone(lake: Lake) -> duckdb.DuckDBPyConnection:
-    """Open a file that is made for this connection alone."""
+def _opened_alone(lake: Lake, settings: list[SettingRow]) -> duckdb.DuckDBPyConnection:
+    """Open a file that is made for this connection alone; it needs no name any more once it is open."""
     with tempfile.TemporaryDirectory(prefix=PUBLISHING) as folder:
         path = Path(folder) / FILE_NAME
-        _make(path, lake, lake.snapshot())
+        _make(path, lake, lake.snapshot(), settings)
         return _opened(path, lake)
 
 
@@ -184,3 +210,12 @@ def _no_lake(lake: Lake) -> LakeError:
 def _is_at_home(connection: duckdb.DuckDBPyConnection, lake: Lake) -> bool:
     named = connection.execute("select sql from duckdb_views() where view_name = 'files'").fetchall()
     return any(f"'{_quoted(lake.table_uri('files'))}/" in sql or "read_parquet" not in sql for (sql,) in named)
+
+
+def _has_settings(connection: duckdb.DuckDBPyConnection, settings: list[SettingRow]) -> bool:
+    """Whether the file was made with these settings; one that an older version made has none."""
+    try:
+        rows = connection.execute("select setting, account_id, value from settings").fetchall()
+    except duckdb.CatalogException:
+        return False
+    return set(rows) == set(settings)

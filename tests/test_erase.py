@@ -389,7 +389,7 @@ def test_the_command_says_what_it_did_and_not_to_whom(tmp_path: Path, ident: str
     take(lake, *paths)
     done = lakehouse("erase", "--consumer-id", ident, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "1 conversations, 1 messages, 0 transfers, 1 rejects" in done.stdout
+    assert "1 conversation, 1 message, 0 transfers, 1 reject" in done.stdout
     assert "searched: 1 landed files" in done.stdout
     assert len(ident) == 1 or ident not in done.stdout
     assert ask(lake, "select conversation_id from conversations") == [("y",)]

@@ -187,7 +187,7 @@ def test_a_bomb_is_refused_and_memory_stays_bounded(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("LP_MAX_UNPACKED_BYTES=32MiB\nLP_MAX_DOCUMENT_BYTES=24MiB\n")
     done = lakehouse("load", "in", cwd=tmp_path)
     assert done.returncode == 3
-    assert "1 files loaded: 1 conversations" in done.stderr
+    assert "1 file loaded: 1 conversation," in done.stderr
     assert f"{name_at(0)}: a document in it takes more than 25,165,824 bytes; if it is genuine, raise LP_MAX_DOC" in done.stderr
     assert f"{name_at(1)}: it holds more than 33,554,432 bytes of text; if it is genuine, raise LP_MAX_UNPACKED" in done.stderr
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 600_000
@@ -209,7 +209,7 @@ def test_downloads_are_capped_by_settings(api: ScriptedApi, here: Path) -> None:
     api.script[LISTING_PATH] = [files_listed(api, os.urandom(3000), gz(document(conversation("c1"))))]
     (here / ".env").write_text("".join(f"{name}='{value}'\n" for name, value in settings_of(api).items()))
     done = CliRunner(env={"LP_MAX_FILE_BYTES": "2000"}).invoke(main, ["sync", *WINDOW])
-    assert (done.exit_code, "1 files loaded" in done.stderr) == (3, True)
+    assert (done.exit_code, "1 file loaded" in done.stderr) == (3, True)
     assert f"{name_at(0)}: expected at most 2,000 bytes, more came; if it is genuine, raise LP_MAX_FILE_BYTES" in done.stderr
     done = CliRunner(env={"LP_MAX_LISTING_BYTES": "300"}).invoke(main, ["sync", *WINDOW])
     assert (done.exit_code, "raise LP_MAX_LISTING_BYTES" in done.stderr) == (1, True)

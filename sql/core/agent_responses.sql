@@ -5,39 +5,7 @@
 -- Units:   milliseconds (and seconds) from the first line of the visitor's run to the agent's line; order is that of
 --          position, so the clock can run backwards: a negative time, or one with a missing end, is NULL while the
 --          response still counts.
--- Source:  timestamp and type of Message; response as in Analytics Builder's agent response time.
-
--- A turn is the first line of a run of lines by one side. Turns alternate: what an agent's turn follows is a visitor's.
-with turns as (
-    select
-        account_id,
-        conversation_id,
-        date,
-        position,
-        timestamp,
-        agent_id,
-        is_agent
-    from dialogue_lines
-    qualify is_agent is distinct from lag(is_agent) over (
-        partition by date, conversation_id, account_id
-        order by position
-    )
-),
-
-answers as (
-    select
-        account_id,
-        conversation_id,
-        date,
-        position,
-        agent_id,
-        is_agent,
-        timestamp as response_time,
-        lag(timestamp) over transcript as visitor_time,
-        row_number() over transcript as turn_number
-    from turns
-    window transcript as (partition by date, conversation_id, account_id order by position)
-)
+-- Source:  timestamp and type of Message, through turns; response as in Analytics Builder's agent response time.
 
 select
     account_id,
@@ -47,11 +15,11 @@ select
     -- Every second turn is the agent's, from turn 2 on if the visitor began, from turn 3 on if the agent did.
     turn_number // 2 as response_number,
     agent_id,
-    visitor_time,
-    response_time,
+    answered_time as visitor_time,
+    timestamp as response_time,
     case
         when response_time >= visitor_time then epoch_ms(response_time) - epoch_ms(visitor_time)
     end as response_milliseconds,
     response_milliseconds / 1000 as response_seconds
-from answers
+from turns
 where is_agent and turn_number > 1

@@ -4,6 +4,7 @@
 --          to the end of the queue; if abandoned and that is missing, to the end of the conversation.
 --          connected_queue: the same, of connected conversations only. duration: the whole conversation. chat: from
 --          the connection to the end of the conversation, NULL if not connected.
+--          left_queue_time is the end of queue.
 -- Units:   whole milliseconds, so that sums are exact in any order; NULL where an end is missing or the time would be
 --          negative (sql/checks/conversation_time_order.sql lists those).
 -- Source:  conversationStartTime, interactionStartTime, conversationEndTime, queueStartTime, queueEndTime of
@@ -66,6 +67,8 @@ select
     conversation_start_time,
     interaction_start_time,
     conversation_end_time,
+    queue_start_time,
+    left_queue_time,
     is_connected,
     not is_connected as is_abandoned,
     queue_milliseconds,

@@ -1,0 +1,42 @@
+-- The intervals of every day on which somebody queued: what arrivals and queue length are told by.
+-- Grain:   one row per account_id and interval of a UTC day in which somebody entered a queue or waited.
+-- Counts:  all intervals of such a day, the quiet ones too; days without anybody have none.
+-- Units:   interval_start is the interval's beginning, local_start_time what the account's clocks show then (NULL
+--          before 2015 and after 2045). Clocks change at the beginning of an interval, never within one.
+-- Source:  ours; queue_entries and the settings interval_minutes and time_zone.
+
+with days as (
+    select distinct
+        account_id,
+        interval_minutes,
+        time_zone,
+        unnest(
+            range(
+                epoch_ms(entered_time) // 86_400_000,
+                case when is_valid then epoch_ms(left_time) else epoch_ms(entered_time) end // 86_400_000 + 1
+            )
+        ) as day_number
+    from queue_entries
+),
+
+intervals as (
+    select
+        account_id,
+        interval_minutes,
+        time_zone,
+        day_number * 86_400 + unnest(range(0, 86_400, interval_minutes * 60)) as start_seconds
+    from days
+)
+
+select
+    intervals.account_id,
+    intervals.interval_minutes,
+    intervals.start_seconds,
+    to_timestamp(intervals.start_seconds) as interval_start,
+    make_timestamp((intervals.start_seconds + clock.offset_seconds) * 1_000_000) as local_start_time
+from intervals
+left join utc_offsets as clock
+    on intervals.time_zone = clock.time_zone
+    and year(make_timestamp(intervals.start_seconds * 1_000_000)) = clock.year
+    and intervals.start_seconds >= epoch_ms(clock.from_time) // 1000
+    and intervals.start_seconds < epoch_ms(clock.until_time) // 1000

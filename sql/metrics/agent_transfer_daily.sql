@@ -1,0 +1,20 @@
+-- Who transferred conversations, from which skill, and where to.
+-- Grain:   one row per account_id, date (UTC, of the conversation's start), agent_id and skill_id that began a
+--          transfer.
+-- Counts:  transfers, for the agent and the skill that handed the conversation over. Kinds as in transfer_times;
+--          no_target_count are those without any target.
+-- Units:   counts.
+-- Source:  transfers as in Analytics Builder, which credits them to the agent who begins them.
+
+select
+    account_id,
+    date,
+    agent_id,
+    skill_id,
+    count(*) as transfer_count,
+    count(*) filter (where transfer_kind = 'agent') as to_agent_count,
+    count(*) filter (where transfer_kind = 'skill') as to_skill_count,
+    count(*) filter (where transfer_kind = 'queue') as to_queue_count,
+    count(*) filter (where transfer_kind is null) as no_target_count
+from transfer_times
+group by account_id, date, agent_id, skill_id

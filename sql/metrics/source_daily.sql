@@ -1,0 +1,23 @@
+-- What the source files of each day brought, and what was set aside.
+-- Grain:   one row per account_id and scope_date (UTC, of the file's hour); NULL for files whose name tells no hour.
+-- Counts:  file_count: loaded files; empty_file_count of them without a conversation; rejected_file_count: files set
+--          aside as a whole. document_count and the counts of rows are of loaded files, superseded deliveries included.
+--          rejected_document_count: documents set aside; rejected_share is of document_count.
+-- Units:   counts and bytes as served; shares from 0 to 1, NULL where there is no document.
+-- Source:  ours; files.
+
+select
+    account_id,
+    make_timestamp(epoch_us(scope_start_time))::date as scope_date,
+    count(*) filter (where status = 'loaded') as file_count,
+    count(*) filter (where status = 'loaded' and conversations = 0) as empty_file_count,
+    count(*) filter (where status = 'rejected') as rejected_file_count,
+    coalesce(sum(bytes) filter (where status = 'loaded'), 0)::bigint as byte_count,
+    coalesce(sum(documents) filter (where status = 'loaded'), 0)::bigint as document_count,
+    coalesce(sum(conversations) filter (where status = 'loaded'), 0)::bigint as conversation_count,
+    coalesce(sum(messages) filter (where status = 'loaded'), 0)::bigint as message_count,
+    coalesce(sum(transfers) filter (where status = 'loaded'), 0)::bigint as transfer_count,
+    coalesce(sum(rejects) filter (where status = 'loaded'), 0)::bigint as rejected_document_count,
+    rejected_document_count / nullif(document_count, 0) as rejected_share
+from files
+group by account_id, scope_date

@@ -1,0 +1,42 @@
+-- How late conversations came: into which file, and into the lake.
+-- Grain:   one row per account_id and date (UTC, of the conversation's start) with a conversation.
+-- Counts:  conversations with an end whose file's hour is known, timed_count of them. late_count: the hour of the file
+--          ended more than late_hours after the conversation. load columns: from the end of the file's hour to the
+--          load.
+-- Units:   hours; percentiles are interpolated (quantile_cont). Shares from 0 to 1, NULL where timed_count is 0.
+-- Source:  ours; the vendor promises 99.5 % within six hours. scope_end_time and loaded_at of files.
+
+with delivered as (
+    select
+        conversations.account_id,
+        conversations.date,
+        case
+            when files.scope_end_time >= conversations.conversation_end_time
+                then epoch_ms(files.scope_end_time) - epoch_ms(conversations.conversation_end_time)
+        end as file_milliseconds,
+        case
+            when files.loaded_at >= files.scope_end_time then epoch_ms(files.loaded_at) - epoch_ms(files.scope_end_time)
+        end as load_milliseconds,
+        coalesce(own.late_hours, general.late_hours) as late_hours
+    from conversations
+    left join files
+        on conversations.account_id is not distinct from files.account_id
+        and conversations.source_file = files.name
+    left join account_rules as own on conversations.account_id = own.account_id
+    cross join (select * from account_rules where account_id is null) as general
+)
+
+select
+    account_id,
+    date,
+    count(*) as conversation_count,
+    count(file_milliseconds) as timed_count,
+    quantile_cont(file_milliseconds, 0.5) / 3_600_000 as file_p50_hours,
+    quantile_cont(file_milliseconds, 0.995) / 3_600_000 as file_p995_hours,
+    max(file_milliseconds) / 3_600_000 as file_max_hours,
+    count(*) filter (where file_milliseconds > late_hours * 3_600_000) as late_count,
+    late_count / nullif(timed_count, 0) as late_share,
+    quantile_cont(load_milliseconds, 0.5) / 3_600_000 as load_p50_hours,
+    max(load_milliseconds) / 3_600_000 as load_max_hours
+from delivered
+group by account_id, date

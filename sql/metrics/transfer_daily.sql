@@ -1,0 +1,72 @@
+-- How often conversations were transferred, where to, how long visitors queued again, and who came back.
+-- Grain:   one row per account_id and date (UTC, of the conversation's start) with a conversation.
+-- Counts:  connected_count: connected conversations, what the rates are of. transfers_per_conversation = transfers /
+--          connected; transferred_share = conversations with at least one transfer / connected. Kinds as in
+--          transfer_times. returned_count: conversations that went back to a skill or an agent whom they had left, its
+--          share is of transferred_count. queued_count: transfers with a queue time, which the queue columns look at.
+-- Units:   shares from 0 to 1, NULL where the denominator is 0; seconds; percentiles are interpolated (quantile_cont).
+-- Source:  transfers and transfer rate as in Analytics Builder, returns are ours (ping-pong).
+
+with handovers as (
+    select
+        account_id,
+        conversation_id,
+        date,
+        position,
+        transfer_kind,
+        queue_milliseconds,
+        list(skill_id) over earlier as left_skills,
+        list(agent_id) over earlier as left_agents,
+        coalesce(list_contains(left_skills, target_skill_id) and target_skill_id is distinct from skill_id, false)
+        or coalesce(list_contains(left_agents, target_agent_id) and target_agent_id is distinct from agent_id, false)
+            as is_return
+    from transfer_times
+    window earlier as (
+        partition by date, conversation_id, account_id order by position
+        rows between unbounded preceding and current row
+    )
+),
+
+work as (
+    select
+        account_id,
+        date,
+        is_connected,
+        false as is_transfer,
+        null as transfer_kind,
+        null as queue_milliseconds,
+        null as transferred_id,
+        null as returned_id
+    from conversation_times
+    union all
+    select
+        account_id,
+        date,
+        null as is_connected,
+        true as is_transfer,
+        transfer_kind,
+        queue_milliseconds,
+        conversation_id as transferred_id,
+        case when is_return then conversation_id end as returned_id
+    from handovers
+)
+
+select
+    account_id,
+    date,
+    count(*) filter (where is_connected) as connected_count,
+    count(*) filter (where is_transfer) as transfer_count,
+    transfer_count / nullif(connected_count, 0) as transfers_per_conversation,
+    count(distinct transferred_id) as transferred_count,
+    transferred_count / nullif(connected_count, 0) as transferred_share,
+    count(*) filter (where transfer_kind = 'agent') as to_agent_count,
+    count(*) filter (where transfer_kind = 'skill') as to_skill_count,
+    count(*) filter (where transfer_kind = 'queue') as to_queue_count,
+    count(distinct returned_id) as returned_count,
+    returned_count / nullif(transferred_count, 0) as returned_share,
+    count(queue_milliseconds) as queued_count,
+    avg(queue_milliseconds) / 1000 as queue_avg_seconds,
+    quantile_cont(queue_milliseconds, 0.5) / 1000 as queue_p50_seconds,
+    quantile_cont(queue_milliseconds, 0.9) / 1000 as queue_p90_seconds
+from work
+group by account_id, date

@@ -1,0 +1,192 @@
+"""The lake's `settings.csv`: what it may say, what happens if it says something else, what its zones' clocks show."""
+
+import csv
+import os
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import duckdb
+import pytest
+from documents import VENDOR_EXAMPLE
+from hypothesis import given
+from hypothesis import strategies as st
+from lakes import ask, take
+
+from pipeline import view_settings
+from pipeline.errors import SettingsError
+from pipeline.lake import Lake
+from pipeline.view_settings import SETTINGS, SettingRow, default_text, defaults, parse_settings, utc_offsets
+
+HEADER = "setting,account_id,value,about\n"
+
+
+def parsed(text: str) -> list[SettingRow]:
+    """Read a file of this text under the header."""
+    return parse_settings((HEADER + text).encode(), "settings.csv")
+
+
+def test_the_file_that_is_written_says_the_defaults() -> None:
+    """A new lake's file has every setting at its default, each with a sentence, and reads back as the defaults."""
+    rows = list(csv.DictReader(default_text().splitlines()))
+
+    assert parse_settings(default_text().encode(), "settings.csv") == defaults()
+    assert [row["setting"] for row in rows] == [setting.name for setting in SETTINGS]
+    assert all(row["about"].endswith(".") for row in rows)
+    assert all(setting.kind.read(setting.default) == setting.default for setting in SETTINGS)
+
+
+def test_rows_for_accounts_and_what_is_left_out() -> None:
+    """A row with an account stands beside the one for all; what is left out keeps its default; spelling becomes the usual."""
+    found = parsed(
+        'time_zone,75555851,America/New_York,shop\nservice_level_seconds,, 20.0 \nwait_bounds_seconds,,"0,10 20",\n\n'
+    )
+
+    assert SettingRow("time_zone", "75555851", "America/New_York") in found
+    assert SettingRow("time_zone", None, "UTC") in found
+    assert SettingRow("service_level_seconds", None, "20") in found
+    assert SettingRow("wait_bounds_seconds", None, "0, 10, 20") in found
+    assert len(found) == len(defaults()) + 1
+
+
+def test_as_spreadsheets_save_it() -> None:
+    """A mark at the beginning and line ends of Windows are no fault."""
+    raw = b"\xef\xbb\xbf" + HEADER.replace("\n", "\r\n").encode() + b"time_zone,,Europe/Berlin,\r\n"
+
+    assert SettingRow("time_zone", None, "Europe/Berlin") in parse_settings(raw, "settings.csv")
+
+
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        ("", "settings.csv, line 1: expected the header setting,account_id,value,about, found 'nothing'; correct it"),
+        ("a;b\n", "settings.csv, line 1: expected the header setting,account_id,value,about, found 'a;b'; correct it"),
+        (HEADER + "timezone,,UTC,", "settings.csv, line 2: expected one of time_zone, interval_minutes, "),
+        (HEADER + "time_zone,,Berlin,", "line 2: time_zone: expected a name as Europe/Berlin, found 'Berlin'; correct it"),
+        (HEADER + "time_zone,,Europe,", "line 2: time_zone: expected a name as Europe/Berlin, found 'Europe'; correct it"),
+        (HEADER + "time_zone,,../UTC,", "line 2: time_zone: expected a name as Europe/Berlin, found '../UTC'; correct it"),
+        (
+            HEADER + "interval_minutes,,30,",
+            "line 2: interval_minutes: expected 5 or 15, which fit every zone's clock, found '30'",
+        ),
+        (HEADER + "\nlate_hours,,six,", "line 3: late_hours: expected a number, as 30 or 2.5, found 'six'; correct it"),
+        (HEADER + "late_hours,,-6,", "line 2: late_hours: expected a number, as 30 or 2.5, found '-6'; correct it"),
+        (HEADER + "late_hours", "line 2: late_hours: expected a number, as 30 or 2.5, found ''; correct it"),
+        (HEADER + "wait_bounds_seconds,,0,15,30", "line 2: wait_bounds_seconds: expected 4 values, found 5; put those with"),
+        (HEADER + 'wait_bounds_seconds,,"15, 30",', "expected ascending numbers that begin with 0, found '15, 30'; correct it"),
+        (HEADER + 'repeat_bounds_hours,,"24, 1",', "expected ascending numbers, as 15, 30, 60, found '24, 1'; correct it"),
+        (HEADER + "late_hours,,6,\nlate_hours,,7,", "line 3: late_hours is set twice; delete one of the two lines"),
+        (HEADER + "late_hours,a,6,\nlate_hours,a,7,", "line 3: late_hours is set twice for account a; delete one"),
+        (HEADER + "mcs_neutral_from,a,70,", "mcs_positive_from: expected no less than mcs_neutral_from (70), found 60"),
+        (HEADER + 'late_hours,,"6', "settings.csv: expected comma-separated values, found none "),
+    ],
+)
+def test_what_can_not_be_used_is_said_in_one_sentence(raw: str, message: str) -> None:
+    """A bad file names itself, the line, the setting, what is expected and what was found."""
+    with pytest.raises(SettingsError, match=re.escape(message)) as caught:
+        parse_settings(raw.encode(), "settings.csv")
+    assert "\n" not in str(caught.value)
+
+
+def test_other_bytes_than_text() -> None:
+    """A file that is no UTF-8 is named."""
+    with pytest.raises(SettingsError, match=r"^settings\.csv: expected UTF-8 text, found other bytes; save it as UTF-8$"):
+        parse_settings(b"\xff\xfe", "settings.csv")
+
+
+ZONES = ("UTC", "America/New_York", "Europe/Berlin", "Asia/Kolkata", "Africa/Casablanca", "America/Havana", "Asia/Beirut")
+
+
+@given(zone=st.sampled_from(ZONES), moment=st.datetimes(datetime(2015, 1, 1), datetime(2045, 12, 31)))  # noqa: DTZ001
+def test_offsets_are_those_of_the_time_zone_database(zone: str, moment: datetime) -> None:
+    """At any moment exactly one period holds, found by its UTC year, with the offset of the time zone database."""
+    aware = moment.replace(tzinfo=UTC)
+    found = [
+        period
+        for period in utc_offsets([SettingRow("time_zone", None, zone)])
+        if period.year == aware.year and period.from_time <= aware < period.until_time
+    ]
+
+    assert [timedelta(seconds=period.offset_seconds) for period in found] == [aware.astimezone(ZoneInfo(zone)).utcoffset()]
+
+
+@given(zone=st.sampled_from(ZONES), local=st.datetimes(datetime(2015, 1, 2), datetime(2045, 12, 30)))  # noqa: DTZ001
+def test_a_local_time_is_one_instant(zone: str, local: datetime) -> None:
+    """A local time, also one that a clock shows twice or never, is the instant that `datetime` takes it for without fold."""
+    (period,) = (
+        period
+        for period in utc_offsets([SettingRow("time_zone", None, zone)])
+        if period.year == local.year and period.from_local_time <= local < period.until_local_time
+    )
+
+    assert local - timedelta(seconds=period.offset_seconds) == local.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC).replace(
+        tzinfo=None
+    )
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    """A lake with the vendor's example."""
+    lake = Lake(str(tmp_path / "lake"))
+    take(lake, VENDOR_EXAMPLE)
+    return lake
+
+
+def test_a_load_writes_the_file_once(lake: Lake) -> None:
+    """The first load writes the defaults; what a user makes of them stays, and holds from the next load on."""
+    path = Path(lake.root) / "settings.csv"
+    assert path.read_text() == default_text()
+    path.write_text(HEADER + "service_level_seconds,,20,ours\n")
+
+    take(lake, VENDOR_EXAMPLE)
+
+    assert path.read_text() == HEADER + "service_level_seconds,,20,ours\n"
+    assert ask(lake, "select value from settings where setting = 'service_level_seconds'") == [("20",)]
+
+
+def test_a_change_holds_from_the_next_command_on(lake: Lake) -> None:
+    """Without a load a reader sees new settings at once, and the DuckDB file has them for other clients."""
+    query = "select value from settings where setting = 'time_zone' and account_id is null"
+    assert ask(lake, query) == [("UTC",)]
+    (Path(lake.root) / "settings.csv").write_text(HEADER + "time_zone,,Europe/Berlin,\n")
+
+    assert ask(lake, query) == [("Europe/Berlin",)]
+    with duckdb.connect(f"{lake.root}/lakehouse.duckdb", read_only=True) as connection:
+        assert connection.sql(query).fetchall() == [("Europe/Berlin",)]
+        assert connection.sql("select distinct time_zone from utc_offsets").fetchall() == [("Europe/Berlin",)]
+
+    (Path(lake.root) / "settings.csv").unlink()
+    assert ask(lake, query) == [("UTC",)]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is read-only to root")
+def test_a_lake_that_can_not_be_written_takes_new_settings_too(lake: Lake) -> None:
+    """On a read-only lake a reader's own copy has the new settings."""
+    (Path(lake.root) / "settings.csv").write_text(HEADER + "late_hours,,7,\n")
+    Path(lake.root).chmod(0o500)
+    try:
+        assert ask(lake, "select value from settings where setting = 'late_hours'") == [("7",)]
+    finally:
+        Path(lake.root).chmod(0o700)
+
+
+def test_a_bad_file_stops_a_load_before_it_begins(lake: Lake) -> None:
+    """A load with a bad file changes nothing; readers are told, and the file is as it was."""
+    before = ask(lake, "select count(*) from conversations")
+    path = Path(lake.root) / "settings.csv"
+    path.write_text(HEADER + "late_hours,,soon,\n")
+    message = r"lake/settings\.csv, line 2: late_hours: expected a number, as 30 or 2\.5, found 'soon'; correct it"
+
+    with pytest.raises(SettingsError, match=message):
+        take(lake, VENDOR_EXAMPLE)
+    with pytest.raises(SettingsError, match=message):
+        ask(lake, "select 1")
+
+    path.write_text(HEADER)
+    assert ask(lake, "select count(*) from conversations") == before
+
+
+def test_years_end_somewhere() -> None:
+    """The table of offsets stays small: some hundred rows a zone that changes its clocks."""
+    assert len(utc_offsets([SettingRow("time_zone", None, "America/New_York")])) < 5 * len(view_settings.YEARS)

@@ -60,6 +60,7 @@ class Settings(BaseSettings):
     )
 
     lake_uri: _Text = "./lake"
+    lake_history: _Text = ""
     lp_account_id: _Text = ""
     lp_app_key: _Secret = SecretStr("")
     lp_app_secret: _Secret = SecretStr("")

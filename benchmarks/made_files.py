@@ -128,7 +128,7 @@ def years_set(data: Path) -> FileSet:
     def write(folder: Path) -> None:
         days = (YEARS_FIRST_HOUR + timedelta(days=number) for number in range(YEARS_DAYS))
         with ProcessPoolExecutor() as pool:
-            for _ in pool.map(_write_day, [folder] * YEARS_DAYS, days, [SMALL_ACCOUNT] * YEARS_DAYS, chunksize=20):
+            for _ in pool.map(write_day, [folder] * YEARS_DAYS, days, [SMALL_ACCOUNT] * YEARS_DAYS, chunksize=20):
                 pass
         for path in sorted(folder.glob("*.gz"))[YEARS_FILES:]:
             path.unlink()
@@ -172,13 +172,14 @@ def _counted(folder: Path) -> dict[str, int]:
 def _write_clean(folder: Path) -> None:
     days = [FIRST_HOUR + timedelta(days=number) for number in range(DAYS)]
     with ProcessPoolExecutor() as pool:
-        for _ in pool.map(_write_day, [folder] * DAYS, days):
+        for _ in pool.map(write_day, [folder] * DAYS, days):
             pass
     for path in sorted(folder.glob("*.gz"))[FILES:]:
         path.unlink()
 
 
-def _write_day(folder: Path, day: datetime, account: Account = ACCOUNT) -> None:
+def write_day(folder: Path, day: datetime, account: Account = ACCOUNT) -> None:
+    """Write the source files of a day of an account."""
     for hour in range(24):
         for name in hour_file_names(account, day + timedelta(hours=hour)):
             (folder / name).write_bytes(file_bytes(account, name))

@@ -1,1 +1,31 @@
-"""LivePerson engagement data: from hourly gz files to a lake of Parquet tables and answers in SQL."""
+"""LivePerson engagement data: from hourly gz files to a lake of Parquet tables and answers in SQL.
+
+From Python: `import pipeline; pipeline.open("lake").sql("from queue_time_daily").pl()`.
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import duckdb
+
+__all__ = ["open"]
+
+
+def open(lake: str | None = None) -> "duckdb.DuckDBPyConnection":  # noqa: A001  # as people say it: pipeline.open
+    """Open a lake for reading: a DuckDB connection with its tables and views, as the newest finished load left them.
+
+    `sql` gives a DuckDB relation; `.pl()` makes a Polars data frame of it, `.df()` one of pandas, if that is installed, and
+    `.to_arrow_table()` a table of Arrow. Times are in UTC. What a load finishes later shows once the lake is opened again.
+
+    Args:
+        lake: a folder, or the URL of a bucket's prefix. By default what LAKE_URI says, here or in `.env`, else `./lake`.
+
+    Raises:
+        LakeError: nothing was ever loaded there, or the store can't be reached.
+        SettingsError: the store lacks credentials or its extra.
+    """
+    from pipeline.lake import Lake  # noqa: PLC0415
+    from pipeline.settings import read_settings  # noqa: PLC0415
+    from pipeline.warehouse import connect  # noqa: PLC0415
+
+    return connect(Lake(lake or read_settings().lake_uri))

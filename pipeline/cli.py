@@ -165,12 +165,15 @@ def sql(lake_uri: str | None, query: str | None, form: str) -> None:
 
     Example: lakehouse sql "from queue_time_daily" --format csv
     """
-    from pipeline.console import run_query, shell  # noqa: PLC0415
+    from pipeline.console import run_query  # noqa: PLC0415
     from pipeline.warehouse import connect  # noqa: PLC0415
 
     with connect(_lake(lake_uri)) as connection:
         if query is None and sys.stdin.isatty():
-            shell(connection, form)
+            from pipeline.settings import read_settings  # noqa: PLC0415
+            from pipeline.shell import shell  # noqa: PLC0415
+
+            shell(connection, form, read_settings().lake_history)
         else:
             run_query(connection, sys.stdin.read() if query is None else query, form, sys.stdout)
 

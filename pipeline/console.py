@@ -1,14 +1,15 @@
-"""SQL for people: one query, a shell, and the data checks, printed as table, CSV or JSON."""
+"""SQL for people: one query and the data checks, printed as table, CSV or JSON."""
 
 import contextlib
 import csv
+import io
 import json
 import math
 import shutil
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 import duckdb
 
@@ -16,19 +17,43 @@ from pipeline.errors import PipelineError
 from pipeline.views import checks
 
 _BATCH_ROWS = 10_000
-_HELP = """Any SQL of DuckDB, ended by a semicolon. Also:
-  .tables           the tables and views
-  .describe NAME    the columns of one
-  .mode FORMAT      table, csv or json
-  .quit             leave"""
+_FRAME_LINES = 9  # of a table on the screen that are no rows: head, foot and the next prompt
+_LEAST_ROWS = 10
+_UNCOUNTED = "? rows"
+_STEERING = (*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+_VISIBLE = {code: chr(code).encode("unicode_escape").decode() for code in _STEERING if chr(code) not in "\n\t"}
 
 
 class QueryError(PipelineError):
     """DuckDB does not take the query."""
 
 
-def run_query(connection: duckdb.DuckDBPyConnection, query: str, form: str, out: IO[str]) -> None:
+class Screen:
+    """A terminal that shows what would steer it, such as escape sequences in what customers wrote, and does not obey it."""
+
+    def __init__(self, terminal: IO[str]) -> None:
+        self._terminal = terminal
+
+    def write(self, text: str) -> int:
+        """Write text; only line ends and tabs keep their effect."""
+        return self._terminal.write(text.translate(_VISIBLE))
+
+    def flush(self) -> None:
+        """Show what was written."""
+        self._terminal.flush()
+
+
+class _Out(Protocol):
+    def write(self, text: str, /) -> int: ...
+
+
+def run_query(
+    connection: duckdb.DuckDBPyConnection, query: str, form: str, out: IO[str], *, most_rows: int | None = None
+) -> None:
     """Print the rows of the last statement of `query`.
+
+    A table on a terminal is no wider than that, holds `most_rows`, by default as many as fit, and says how many there are.
+    Anywhere else DuckDB chooses the rows of a table; the other forms have all of them.
 
     Raises:
         QueryError: DuckDB's own words.
@@ -37,36 +62,61 @@ def run_query(connection: duckdb.DuckDBPyConnection, query: str, form: str, out:
         relation = connection.sql(query)
         if relation is None:
             return
-        if form == "table":
-            width = shutil.get_terminal_size((160, 24)).columns
-            out.write(f"{relation.__str__() if not out.isatty() else _boxed(relation, width)}\n")
+        if form == "table" and not out.isatty():
+            out.write(f"{relation}\n")
+        elif form == "table":
+            _write_screen(relation, Screen(out), most_rows)
         else:
-            {"csv": _write_csv, "json": _write_json}[form](relation, out)
+            {"csv": _write_csv, "json": _write_json, "line": _write_lines}[form](relation, Screen(out) if out.isatty() else out)
     except duckdb.Error as error:
         raise QueryError(str(error)) from error
 
 
-def _boxed(relation: duckdb.DuckDBPyRelation, width: int) -> str:
-    captured: list[str] = []
+def _write_screen(relation: duckdb.DuckDBPyRelation, screen: Screen, most_rows: int | None) -> None:
+    if relation.columns == ["explain_key", "explain_value"]:  # a drawing, not a value
+        screen.write("".join(f"{drawing}\n" for _, drawing in relation.fetchall()))
+        return
+    width, height = shutil.get_terminal_size((160, 24))
+    table = _boxed(relation, width, most_rows or max(height - _FRAME_LINES, _LEAST_ROWS))
+    screen.write(f"{table}\n")
+    screen.flush()
+    if _UNCOUNTED in table.rpartition("└")[2]:  # DuckDB counts no further than what it fetched for the table
+        total = relation.aggregate("count(*)").fetchall()[0][0]
+        screen.write(f"  {total:,} rows in all\n")
 
-    class _Capture:
-        def write(self, text: str) -> int:
-            captured.append(text)
-            return len(text)
 
-        def flush(self) -> None: ...
-
-    with contextlib.redirect_stdout(_Capture()):
-        relation.show(max_width=width)
-    return "".join(captured).rstrip()
+def _boxed(relation: duckdb.DuckDBPyRelation, width: int, rows: int) -> str:
+    captured = io.StringIO()
+    with contextlib.redirect_stdout(captured):
+        relation.show(max_width=width, max_rows=rows)
+    return captured.getvalue().rstrip()
 
 
 def _rows(relation: duckdb.DuckDBPyRelation) -> Iterator[tuple[Any, ...]]:
-    for batch in relation.to_arrow_reader(_BATCH_ROWS):
+    reader = relation.to_arrow_reader(_BATCH_ROWS)
+    while True:
+        try:
+            batch = reader.read_next_batch()
+        except StopIteration:
+            return
+        except (OSError, ValueError) as error:  # what Arrow makes of an error of DuckDB's
+            raise QueryError(str(error)) from error
         yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
 
 
-def _write_csv(relation: duckdb.DuckDBPyRelation, out: IO[str]) -> None:
+def _write_lines(relation: duckdb.DuckDBPyRelation, out: _Out) -> None:
+    """A line for each value, an empty one between rows."""
+    indent = max(map(len, relation.columns))
+    for number, row in enumerate(_rows(relation)):
+        lines = (f"{name:>{indent}} = {_line_value(value)}" for name, value in zip(relation.columns, row, strict=True))
+        out.write(("\n" if number else "") + "\n".join(lines) + "\n")
+
+
+def _line_value(value: Any) -> Any:
+    return "NULL" if value is None else _csv_value(value)
+
+
+def _write_csv(relation: duckdb.DuckDBPyRelation, out: _Out) -> None:
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(relation.columns)
     for row in _rows(relation):
@@ -80,7 +130,7 @@ def _csv_value(value: Any) -> Any:
     return str(plain).lower() if isinstance(plain, bool) else plain
 
 
-def _write_json(relation: duckdb.DuckDBPyRelation, out: IO[str]) -> None:
+def _write_json(relation: duckdb.DuckDBPyRelation, out: _Out) -> None:
     """One array of objects, written as the rows come."""
     separator = "[\n"
     for row in _rows(relation):
@@ -108,63 +158,6 @@ def _plain(value: Any) -> Any:
             return value
         case _:
             return str(value)
-
-
-def shell(connection: duckdb.DuckDBPyConnection, form: str) -> None:
-    """Read statements from the terminal until its end or `.quit`."""
-    with contextlib.suppress(ImportError):
-        import readline  # noqa: F401, PLC0415  # gives input() editing and history
-
-    print("Tables and views: .tables   help: .help   leave: .quit")  # noqa: T201
-    statement = ""
-    mode = form
-    while True:
-        try:
-            line = input("lake> " if not statement else "   -> ")
-        except KeyboardInterrupt:
-            print()  # noqa: T201
-            statement = ""
-            continue
-        except EOFError:
-            return
-        if not statement and line.startswith("."):
-            if line.strip() in {".quit", ".exit"}:
-                return
-            mode = _dot_command(connection, line.split(), mode)
-            continue
-        statement += line + "\n"
-        if statement.strip() and line.rstrip().endswith(";"):
-            _answer(connection, statement, mode)
-            statement = ""
-
-
-def _dot_command(connection: duckdb.DuckDBPyConnection, words: list[str], mode: str) -> str:
-    match words:
-        case [".tables"]:
-            _answer(connection, _TABLES, mode)
-        case [".describe", name]:
-            quoted = name.replace("'", "''")
-            _answer(connection, _COLUMNS.format(quoted), mode)
-        case [".mode", "table" | "csv" | "json" as form]:
-            return form
-        case _:
-            print(_HELP)  # noqa: T201
-    return mode
-
-
-_COLUMNS = "select column_name, data_type, comment as about from duckdb_columns() where table_name = '{}' order by column_index"
-_TABLES = """
-    select table_name as name, comment as about from duckdb_tables()
-    union all select view_name, comment from duckdb_views() where not internal order by name"""
-
-
-def _answer(connection: duckdb.DuckDBPyConnection, statement: str, form: str) -> None:
-    import sys  # noqa: PLC0415
-
-    try:
-        run_query(connection, statement, form, sys.stdout)
-    except QueryError as error:
-        print(error)  # noqa: T201
 
 
 def run_checks(connection: duckdb.DuckDBPyConnection, out: IO[str]) -> int:

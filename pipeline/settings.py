@@ -54,6 +54,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
 
     lake_uri: _Text = "./lake"
+    lake_history: _Text = ""
     lp_account_id: _Text = ""
     lp_app_key: _Secret = SecretStr("")
     lp_app_secret: _Secret = SecretStr("")

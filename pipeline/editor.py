@@ -1,0 +1,216 @@
+"""The shell's line editor: several lines at once, history, completion and colours, by prompt_toolkit and Pygments."""
+
+import contextlib
+import os
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import duckdb
+from prompt_toolkit import PromptSession
+from prompt_toolkit.completion import CompleteEvent, Completer, Completion
+from prompt_toolkit.document import Document
+from prompt_toolkit.history import FileHistory, History, InMemoryHistory
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.lexers import Lexer, PygmentsLexer
+from pygments.lexers.sql import SqlLexer
+
+if TYPE_CHECKING:
+    from prompt_toolkit.formatted_text import AnyFormattedText
+
+PROMPT: Final = "lake> "
+PROMPT_AGAIN: Final = "   -> "
+_OFF: Final = "off"
+_SOURCE: Final = re.compile(
+    r"\b(?:from|join)\s+(?P<table>\w+)(?:\s+(?:as\s+)?(?P<alias>(?!(?:\w*join|where|on|using|group|order|limit)\b)\w+))?",
+    re.IGNORECASE,
+)
+_STEP: Final = re.compile(r"\b(?P<name>\w+)\s+as\s+(?:(?:not\s+)?materialized\s+)?\(", re.IGNORECASE)
+_WANTS_TABLE: Final = re.compile(r"\b(?:from|join|describe|summarize)\s+\w*$", re.IGNORECASE)
+_NAMES: Final = """
+    select 'column', column_name, table_name, data_type from duckdb_columns() where not internal
+    union all select 'keyword', keyword_name, '', 'keyword' from duckdb_keywords()
+    union all select distinct 'function', function_name, '', 'function' from duckdb_functions()
+    where regexp_full_match(function_name, '[a-z][a-z0-9_]*')"""
+
+
+def is_complete(text: str) -> bool:
+    """Whether an entry can be answered as it is: nothing, a dot command, or SQL that ends with a semicolon."""
+    stripped = text.strip()
+    if not stripped or stripped.startswith("."):
+        return True
+    tokens = [place for place, kind in duckdb.tokenize(text) if kind != duckdb.token_type.comment]
+    return bool(tokens) and text.encode()[tokens[-1] :].startswith(b";")
+
+
+def history_path(setting: str) -> Path | None:
+    """Where statements are kept: what LAKE_HISTORY says, by default in the user's state folder; None if it says off."""
+    if setting.lower() == _OFF:
+        return None
+    state = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
+    return Path(setting or f"{state}/lakehouse/sql_history").expanduser()
+
+
+class Editor:
+    """Reads entries from a terminal.
+
+    Args:
+        connection: names are completed by what it has.
+        history: the file for what was typed, readable by its owner alone; None, or one that can't be written: kept in memory.
+        commands: the dot commands.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, history: Path | None, commands: list[str]) -> None:
+        self._completer = SqlCompleter(connection, commands)
+        self._session: PromptSession[str] = PromptSession(
+            PROMPT,
+            multiline=True,
+            prompt_continuation=_continuation,
+            key_bindings=_key_bindings(),
+            history=_history(history),
+            completer=self._completer,
+            complete_while_typing=False,
+            lexer=_lexer(),
+        )
+
+    def read(self) -> str:
+        """The next entry.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C: what was typed is given up.
+            EOFError: Ctrl-D.
+        """
+        self._completer.forget()  # the last statement may have created a table
+        return self._session.prompt()
+
+
+class _KeptHistory(FileHistory):
+    def store_string(self, string: str) -> None:
+        with contextlib.suppress(OSError):  # a full disk is no reason to refuse an answer
+            super().store_string(string)
+
+
+def _history(path: Path | None) -> History:
+    if path is None:
+        return InMemoryHistory()
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.chmod(0o600)
+    except OSError:
+        return InMemoryHistory()
+    return _KeptHistory(path)
+
+
+def _lexer() -> Lexer | None:
+    return None if os.environ.get("NO_COLOR") else PygmentsLexer(SqlLexer)
+
+
+def _continuation(_width: int, _line: int, _wraps: int) -> "AnyFormattedText":
+    return PROMPT_AGAIN
+
+
+def _key_bindings() -> KeyBindings:
+    bindings = KeyBindings()
+
+    @bindings.add("enter")
+    def _enter(event: KeyPressEvent) -> None:
+        buffer = event.current_buffer
+        if buffer.complete_state and buffer.complete_state.current_completion:
+            buffer.complete_state = None
+        elif is_complete(buffer.text):
+            buffer.validate_and_handle()
+        else:
+            buffer.newline(copy_margin=False)
+
+    @bindings.add("escape", "enter")
+    def _new_line(event: KeyPressEvent) -> None:
+        event.current_buffer.newline(copy_margin=False)
+
+    return bindings
+
+
+class _Name(NamedTuple):
+    kind: str
+    text: str
+    table: str
+    about: str
+
+
+class SqlCompleter(Completer):
+    """Completes tables, columns, keywords, functions and dot commands, by what stands before the cursor."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, commands: list[str]) -> None:
+        self._connection = connection
+        self._commands = commands
+        self._names: list[_Name] = []
+
+    def forget(self) -> None:
+        """Look names up anew when they are next needed."""
+        self._names = []
+
+    def get_completions(self, document: Document, _event: CompleteEvent) -> Iterator[Completion]:
+        """What the word before the cursor can become."""
+        before = document.text_before_cursor
+        word = re.search(r"\w*$", before)
+        typed = word[0] if word else ""
+        if before.startswith("."):
+            return (
+                _offer(before, [(command.split()[0], command) for command in self._commands])
+                if " " not in before
+                else self._tables(typed)
+            )
+        return _offer(typed, self._candidates(before, document.text, typed))
+
+    def _tables(self, typed: str) -> Iterator[Completion]:
+        return _offer(typed, self._table_names())
+
+    def _candidates(self, before: str, text: str, typed: str) -> list[tuple[str, str]]:
+        sources = _sources(text)
+        if qualified := re.search(r"(\w+)\.\w*$", before):
+            return self._columns({sources.get(qualified[1].lower(), qualified[1].lower())})
+        steps = [(match["name"], "step") for match in _STEP.finditer(text)]
+        if _WANTS_TABLE.search(before):
+            return [*steps, *self._table_names()]
+        if not typed:
+            return []
+        columns = self._columns(set(sources.values())) or self._columns(None)
+        rest = [(name.text, name.about) for name in self._known() if name.kind != "column"]
+        return [*columns, *steps, *self._table_names(), *rest]
+
+    def _known(self) -> list[_Name]:
+        if not self._names:
+            with contextlib.suppress(duckdb.Error):
+                self._names = [_Name(*row) for row in self._connection.execute(_NAMES).fetchall()]
+        return self._names
+
+    def _table_names(self) -> list[tuple[str, str]]:
+        return [(table, "table") for table in sorted({name.table for name in self._known() if name.kind == "column"})]
+
+    def _columns(self, tables: set[str] | None) -> list[tuple[str, str]]:
+        """The columns of these tables, in their order; of all by name if there are no tables."""
+        return [
+            (name.text, name.about)
+            for name in self._known()
+            if name.kind == "column" and (tables is None or name.table.lower() in tables)
+        ]
+
+
+def _sources(text: str) -> dict[str, str]:
+    """The tables that a statement reads, lower-case, by their alias and by their own name."""
+    found = {}
+    for match in _SOURCE.finditer(text):
+        table = match["table"].lower()
+        found[table] = table
+        if match["alias"]:
+            found[match["alias"].lower()] = table
+    return found
+
+
+def _offer(typed: str, candidates: Iterable[tuple[str, str]]) -> Iterator[Completion]:
+    offered = set()
+    for text, about in candidates:
+        if text not in offered and text.lower().startswith(typed.lower()) and text != typed:
+            offered.add(text)
+            yield Completion(text, start_position=-len(typed), display_meta=about)

@@ -3,9 +3,12 @@
 The files that it writes belong to nothing until the load's commit names them; so a worker that dies leaves nothing but litter.
 """
 
+import os
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime
+from multiprocessing import parent_process
+from threading import Thread
 from typing import BinaryIO, cast
 
 import pyarrow.compute as pc
@@ -81,6 +84,18 @@ def ingest(
         worker.take(item)
     worker.finish()
     return worker.ingested
+
+
+def end_with_parent() -> None:
+    """End this process when the one that started it does: a helper whose load was killed would wait for work for ever."""
+
+    def watch() -> None:
+        parent = parent_process()
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    Thread(target=watch, daemon=True).start()
 
 
 class _Worker:

@@ -10,8 +10,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
-from multiprocessing import get_context, parent_process
-from threading import Thread
+from multiprocessing import get_context
 
 import duckdb
 from filelock import FileLock, Timeout
@@ -21,7 +20,7 @@ from pipeline.compact import RETENTION_HOURS, merge_as_it_goes, sweep
 from pipeline.deliveries import Deliveries, Replaced
 from pipeline.erase import purge
 from pipeline.errors import LakeError, SettingsError
-from pipeline.ingest import Incoming, Ingested, Outcome, ingest
+from pipeline.ingest import Incoming, Ingested, Outcome, end_with_parent, ingest
 from pipeline.lake import LEDGER, Change, Lake, Snapshot, until_undisturbed
 from pipeline.landing import clear_staging, file_name, landed_path, scope_of
 from pipeline.ledger import Ledger
@@ -302,7 +301,7 @@ def _spread(
 ) -> None:
     """Let other processes work from the front, and this one, which has nothing to import any more, from the other end."""
     pending: set[Future[Ingested]] = set()
-    with ProcessPoolExecutor(helpers, mp_context=get_context("spawn"), initializer=_end_with_parent) as pool:
+    with ProcessPoolExecutor(helpers, mp_context=get_context("spawn"), initializer=end_with_parent) as pool:
         try:
             while units or pending:
                 while units and len(pending) < 2 * helpers:  # one at work, one to go on with
@@ -316,18 +315,6 @@ def _spread(
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-
-
-def _end_with_parent() -> None:
-    """A helper whose load was killed would wait for work for ever."""
-
-    def watch() -> None:
-        parent = parent_process()
-        if parent is not None:
-            parent.join()
-            os._exit(1)
-
-    Thread(target=watch, daemon=True).start()
 
 
 def _units(sized: list[tuple[Incoming, int]]) -> list[list[Incoming]]:

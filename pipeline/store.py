@@ -79,8 +79,16 @@ def sizes_below(files: Any, folder: str) -> dict[str, int]:
     if not exists(files, folder):
         return {}
     is_local = "file" in (files.protocol if isinstance(files.protocol, tuple) else (files.protocol,))
-    found = files.find(folder, detail=True, **({"on_error": "raise"} if is_local else {}))  # a store lists all at once
-    return {path: info["size"] for path, info in sorted(found.items())}
+    found = _below(files, folder) if is_local else files.find(folder, detail=True).values()  # a store lists all at once
+    return dict(sorted((entry["name"], entry["size"]) for entry in found))
+
+
+def _below(files: Any, folder: str) -> Iterator[dict[str, Any]]:
+    for entry in files.ls(folder, detail=True):
+        if entry["type"] == "directory":
+            yield from _below(files, entry["name"])
+        else:
+            yield entry
 
 
 def persist(paths: Iterable[str], root: str) -> None:

@@ -73,10 +73,13 @@ def compact(lake: Lake, *, retention_hours: int = RETENTION_HOURS, progress: Cal
     is merged anew.
     """
     merged = made = 0
+    snapshot = lake.snapshot()
     for name in _ORDERS:
         for attempt in until_undisturbed():
             with attempt:
-                change = _merged(lake, name, progress)
+                if attempt.retry_state.attempt_number > 1:
+                    snapshot = lake.snapshot()
+                change, snapshot = _merged(lake, snapshot, name, progress)
         merged += len(change.remove)
         made += len(change.add)
     snapshot = lake.snapshot()
@@ -85,9 +88,8 @@ def compact(lake: Lake, *, retention_hours: int = RETENTION_HOURS, progress: Cal
     return Compacted(merged, made, len(deleted), sum(file.bytes for file in deleted))
 
 
-def _merged(lake: Lake, name: str, progress: Callable[[str], None] | None) -> Change:
-    """Merge the small files of one table, and commit that."""
-    snapshot = lake.snapshot()
+def _merged(lake: Lake, snapshot: Snapshot, name: str, progress: Callable[[str], None] | None) -> tuple[Change, Snapshot]:
+    """Merge the small files of one table, and commit that; gives what the lake then has, too."""
     change = Change()
     for day, files in _partitions(snapshot.files[name]).items():
         if name == schema.INDEX.name:
@@ -97,8 +99,8 @@ def _merged(lake: Lake, name: str, progress: Callable[[str], None] | None) -> Ch
             if progress:
                 progress(f"{name} {day or ''}: {len(files)} files merged")
     if change or lake.is_ahead(name, snapshot):
-        lake.commit({name: change}, snapshot)
-    return change
+        snapshot = lake.commit({name: change}, snapshot)
+    return change, snapshot
 
 
 def _partitions(files: Iterable[DataFile]) -> dict[str | None, list[DataFile]]:

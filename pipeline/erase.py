@@ -20,6 +20,7 @@ from pipeline.errors import SettingsError
 from pipeline.lake import LEDGER, REPORT_NAME, Change, DataFile, Lake, Snapshot, until_undisturbed
 from pipeline.landing import clear_staging, landed_files, put_back, scope_of
 from pipeline.ledger import Ledger
+from pipeline.store import exists
 from pipeline.tombstones import (
     Tombstones,
     bury,
@@ -241,6 +242,6 @@ def _delete_rest(lake: Lake, snapshot: Snapshot, done: Erased) -> None:
                 done.deleted += 1
                 done.deleted_bytes += size
     report = lake.path(REPORT_NAME)
-    done.report_deleted = lake.files.exists(report)
+    done.report_deleted = exists(lake.files, report)
     if done.report_deleted:
         lake.files.rm_file(report)

@@ -3,9 +3,12 @@
 The files that it writes belong to nothing until the load's commit names them; so a worker that dies leaves nothing but litter.
 """
 
+import os
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime
+from multiprocessing import parent_process
+from threading import Thread
 from typing import BinaryIO, cast
 
 import pyarrow.compute as pc
@@ -20,7 +23,7 @@ from pipeline.landing import Staged, drop, keep, landed_path, scope_of, stage
 from pipeline.redact import redact
 from pipeline.scan import PADDING
 from pipeline.settings import read_settings
-from pipeline.store import files_at, reaching
+from pipeline.store import exists, files_at, reaching
 from pipeline.tombstones import Tombstones, microseconds
 
 BUFFER_BYTES = 64 << 20
@@ -89,6 +92,18 @@ def ingest(
     return worker.ingested
 
 
+def end_with_parent() -> None:
+    """End this process when the one that started it does: a helper whose load was killed would wait for work for ever."""
+
+    def watch() -> None:
+        parent = parent_process()
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    Thread(target=watch, daemon=True).start()
+
+
 class _Worker:
     """Reads file after file, and writes the rows held when they are from more than `buffer_bytes` of text."""
 
@@ -106,7 +121,7 @@ class _Worker:
         start, end = scope_of(item.name)
         outcome = Outcome(item.name, item.account_id, start or item.scope_start, end or item.scope_end, staged)
         self.ingested.outcomes.append(outcome)
-        if staged.sha256 in item.known and self.lake.files.exists(self._place(outcome)):
+        if staged.sha256 in item.known and exists(self.lake.files, self._place(outcome)):
             outcome.status = "unchanged"
             self._drop(outcome)
             return

@@ -77,11 +77,19 @@ def found_below(files: Any, folder: str) -> dict[str, dict[str, Any]]:
     Raises:
         OSError: a folder below it can't be listed; fsspec by itself would leave it out without a word.
     """
-    if not files.exists(folder):
+    if not exists(files, folder):
         return {}
     is_local = "file" in (files.protocol if isinstance(files.protocol, tuple) else (files.protocol,))
-    found = files.find(folder, detail=True, **({"on_error": "raise"} if is_local else {}))  # a store lists all at once
-    return dict(sorted(found.items()))
+    found = _below(files, folder) if is_local else files.find(folder, detail=True).values()  # a store lists all at once
+    return dict(sorted((entry["name"], entry) for entry in found))
+
+
+def _below(files: Any, folder: str) -> Iterator[dict[str, Any]]:
+    for entry in files.ls(folder, detail=True):
+        if entry["type"] == "directory":
+            yield from _below(files, entry["name"])
+        else:
+            yield entry
 
 
 def sizes_below(files: Any, folder: str) -> dict[str, int]:
@@ -119,6 +127,15 @@ def _sync(path: Path) -> None:
 def _sync_folder(path: Path) -> None:
     with suppress(OSError):  # there are file systems that do so for files alone
         _sync(path)
+
+
+def exists(files: Any, path: str) -> bool:
+    """Whether there is a file or folder; fsspec by itself takes every failure for a no."""
+    try:
+        files.info(path)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def kind_of(uri: str) -> str | None:

@@ -21,6 +21,7 @@ from pipeline import schema
 from pipeline.decode import unescaped
 from pipeline.errors import LakeError
 from pipeline.lake import Change, Lake, Snapshot, rows_of
+from pipeline.store import exists
 
 KEY_FILE: Final = "erasure.key"
 COLUMNS: Final = {"conversation_id": "conversation", "consumer_id": "consumer", "visitor_id": "visitor"}
@@ -138,7 +139,7 @@ def read_tombstones(lake: Lake, snapshot: Snapshot) -> Tombstones | None:
                 until[tombstone] = max(microseconds(row["requested_at"]), until.get(tombstone, 0))
     if not until:
         return None
-    if not lake.files.exists(lake.path(KEY_FILE)):
+    if not exists(lake.files, lake.path(KEY_FILE)):
         raise LakeError(
             f"{lake.path(KEY_FILE)}: it is gone, and without it those who were erased may come back; put it back from a backup"
         )
@@ -148,7 +149,7 @@ def read_tombstones(lake: Lake, snapshot: Snapshot) -> Tombstones | None:
 def first_tombstones(lake: Lake) -> Tombstones:
     """No tombstones yet, with the secret of those to come, which is made if there is none."""
     path = lake.path(KEY_FILE)
-    if not lake.files.exists(path):
+    if not exists(lake.files, path):
         beside = f"{path}.new"
         with lake.files.open(beside, "wb") as out:
             if lake.is_local:

@@ -18,7 +18,7 @@ from pipeline.collect import Collector, Counts, Watch
 from pipeline.decode import texts, unescaped, unpacked
 from pipeline.errors import CorruptFileError
 from pipeline.flatten import Source
-from pipeline.ingest import BUFFER_BYTES
+from pipeline.ingest import BUFFER_BYTES, end_with_parent
 from pipeline.lake import Lake
 from pipeline.landing import Staged, drop, landed_files, landed_path, scope_of
 from pipeline.ledger import Row
@@ -94,7 +94,7 @@ def _searched(
     if sum(file.bytes for file in landed) < _ALONE_BYTES:
         yield from zip(landed, map(search, files), strict=True)
         return
-    with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn"), initializer=end_with_parent) as pool:
         yield from zip(landed, pool.map(search, files, chunksize=8), strict=True)
 
 

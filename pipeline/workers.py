@@ -1,16 +1,14 @@
 """A load's files spread over worker processes: units in, their outcomes and Parquet files out."""
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from itertools import chain, islice
-from multiprocessing import get_context, parent_process
-from threading import Thread
+from multiprocessing import get_context
 
 from pipeline.errors import LakeError, SettingsError
-from pipeline.ingest import Incoming, Ingested, Outcome, ingest
+from pipeline.ingest import Incoming, Ingested, Outcome, end_with_parent, ingest
 from pipeline.lake import Lake
 from pipeline.store import files_at
 from pipeline.tombstones import Tombstones
@@ -84,7 +82,7 @@ def _spread(
 ) -> None:
     """Let other processes work, and this one too, which has nothing to import any more, when they have enough to go on with."""
     pending: set[Future[Ingested]] = set()
-    with ProcessPoolExecutor(helpers, mp_context=get_context("spawn"), initializer=_end_with_parent) as pool:
+    with ProcessPoolExecutor(helpers, mp_context=get_context("spawn"), initializer=end_with_parent) as pool:
         try:
             for unit in units:
                 if len(pending) < 2 * helpers:  # one at work, one to go on with
@@ -107,18 +105,6 @@ def _gathered(
     for future in finished:
         _gather(done, future.result(), progress)
     return unfinished
-
-
-def _end_with_parent() -> None:
-    """A helper whose load was killed would wait for work for ever."""
-
-    def watch() -> None:
-        parent = parent_process()
-        if parent is not None:
-            parent.join()
-            os._exit(1)
-
-    Thread(target=watch, daemon=True).start()
 
 
 def _gather(done: Ingested, part: Ingested, progress: Progress | None) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from threading import Lock, Thread
 from typing import Any
 
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from moto.moto_server.werkzeug_app import create_backend_app
 from werkzeug.serving import make_server
 
 _UNKNOWN_KEY = (
@@ -23,7 +23,7 @@ class Store:
     """The WSGI application."""
 
     def __init__(self) -> None:
-        self.moto = DomainDispatcherApplication(create_backend_app)
+        self.moto = create_backend_app("s3")
         self.one_at_a_time = Lock()
         self.forgotten: set[str] = set()
 
@@ -43,7 +43,7 @@ class Store:
                 and path not in self.forgotten
             ):
                 self.forgotten.add(path)
-                list(self.moto(environ, lambda *_: None))
+                list(self.moto(environ, lambda *_: lambda _: None))
                 start("500 Internal Server Error", [])
                 return [b""]
             return list(self.moto(environ, start))

@@ -49,7 +49,8 @@ def named(lake: Lake, table: str) -> set[str]:
 
 def test_hourly_loads_stay_few_files_without_a_command(lake: Lake, tmp_path: Path) -> None:
     """However many loads, a partition keeps few files, an old one fewer, and no row is lost or doubled."""
-    for hour in range(60):
+    hours = [*range(30), *range(30, 80, 8)]
+    for hour in hours:
         take_hour(lake, tmp_path, hour)
     files = lake.snapshot().files
     for table in ("conversations", "messages"):
@@ -58,8 +59,8 @@ def test_hourly_loads_stay_few_files_without_a_command(lake: Lake, tmp_path: Pat
         assert per_day["2016-07-25"] < 5
     assert len(files[LEDGER]) <= 24
     assert len(files[schema.INDEX.name]) < 16
-    assert ask(lake, "select count(*), count(distinct conversation_id) from conversations") == [(60, 60)]
-    assert ask(lake, "select count(*), count(distinct text) from messages") == [(60, 60)]
+    assert ask(lake, "select count(*), count(distinct conversation_id) from conversations") == [(len(hours), len(hours))]
+    assert ask(lake, "select count(*), count(distinct text) from messages") == [(len(hours), len(hours))]
 
 
 def test_compact_leaves_a_file_a_partition_and_every_row(lake: Lake, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import os
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import StringIO
 from pathlib import Path
 
@@ -32,6 +32,17 @@ def killer() -> Iterator[Killer]:
     os.umask(mask)
 
 
+def finish_here(step: Step, lake: Path, killer: Killer) -> None:
+    """Run a command to its end in this process."""
+    done = CliRunner().invoke(main, [*step.arguments, "--lake", str(lake)], env=killer.environment)
+    assert done.exit_code in ENDED_WELL, done.output
+
+
+def finish_apart(step: Step, lake: Path, killer: Killer) -> None:
+    """Run a command to its end in a process of its own, and learn how long it takes."""
+    killer.finish(step, lake)
+
+
 class Life:
     """The commands that a lake lives through, and what it holds after each of them if nobody kills any."""
 
@@ -41,11 +52,10 @@ class Life:
         self.undisturbed = folder / "undisturbed"
         self.states: list[Rows] = []
         for step in steps:
-            done = CliRunner().invoke(main, [*step.arguments, "--lake", str(self.undisturbed)], env=killer.environment)
-            assert done.exit_code in ENDED_WELL, done.output
+            finish_here(step, self.undisturbed, killer)
             self.states.append(everything(Lake(str(self.undisturbed))))
 
-    def live(self, killer: Killer, rounds: int) -> None:
+    def live(self, killer: Killer, rounds: int, finish: Callable[[Step, Path, Killer], None]) -> None:
         """Live through all commands, killing so many, each of them several times if need be, while a reader asks."""
         lake = self.folder / f"lake {killer.kills}"
         share, more = divmod(rounds, len(self.steps))
@@ -55,7 +65,7 @@ class Life:
             for place, step in enumerate(self.steps):
                 for _ in range(share + (place < more)):
                     killer.kill(step, lake)
-                killer.finish(step, lake)
+                finish(step, lake, killer)
         finally:
             reader.stop()
         assert reader.faults == []
@@ -85,7 +95,7 @@ def test_killed_runs_lose_and_double_nothing(tmp_path: Path, killer: Killer) -> 
     """Commands killed with all their workers and run again end where uninterrupted ones do; no reader errs meanwhile."""
     first, *_, sync, last, erase, compact = life_of_a_lake(tmp_path / "files")
     life = Life(tmp_path, [first, sync, last, erase, compact], killer)
-    life.live(killer, len(life.steps))
+    life.live(killer, len(life.steps), finish_here)
 
 
 @pytest.mark.long
@@ -94,6 +104,6 @@ def test_runs_killed_many_times_lose_and_double_nothing(tmp_path: Path, killer: 
     life = Life(tmp_path, life_of_a_lake(tmp_path / "files"), killer)
     while killer.kills < ROUNDS:
         rounds = killer.rng.randint(1, 3 * len(life.steps))
-        life.live(killer, min(rounds, ROUNDS - killer.kills))
+        life.live(killer, min(rounds, ROUNDS - killer.kills), finish_apart)
     print(f"{killer.kills} kills, {killer.hits} of them hit a run at work on the lake")  # noqa: T201
     assert killer.hits > killer.kills / 2

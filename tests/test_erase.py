@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 from documents import START, TAG, conversation, document, gz, message, name_at, put
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -23,6 +24,7 @@ from test_cli import lakehouse
 import pipeline.erase as erase_module
 import pipeline.traces as traces_module
 import pipeline.workers as workers_module
+from pipeline.cli import main
 from pipeline.compact import compact
 from pipeline.erase import Erased, erase
 from pipeline.errors import LakeError
@@ -246,12 +248,25 @@ FILES = st.lists(  # documents of conversations (id, consumer, is it written on 
 )
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(drawn=FILES, data=st.data())
 def test_a_lake_after_an_erase_is_that_of_files_without_the_person(
     drawn: list[Any], data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """Erased before or after the files come in: all rows are those that a load of the files without the person gives."""
+    check_erase(drawn, data, tmp_path_factory)
+
+
+@pytest.mark.long
+@settings(max_examples=300, deadline=None)
+@given(drawn=FILES, data=st.data())
+def test_many_lakes_after_an_erase(drawn: list[Any], data: st.DataObject, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The same with more examples."""
+    check_erase(drawn, data, tmp_path_factory)
+
+
+def check_erase(drawn: list[Any], data: st.DataObject, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Compare with a lake that never had the person."""
     folder = tmp_path_factory.mktemp("files")
     mine = {one for documents in drawn for item in documents if item for one, consumer in item[0] if consumer == "X"}
     served, left = [], []
@@ -399,11 +414,12 @@ def test_wrong_usage_and_nothing_found(tmp_path: Path) -> None:
     """Exactly one id is needed; somebody who is not there is said so, and kept out all the same."""
     lake = Lake(str(tmp_path / "lake"))
     take(lake, put(tmp_path / "in", gz(document(owned("y", "Y")))))
-    none = lakehouse("erase", cwd=tmp_path)
-    two = lakehouse("erase", "--consumer-id", "X", "--visitor-id", "X", cwd=tmp_path)
-    assert (none.returncode, two.returncode) == (2, 2)
+    none, two, empty = (
+        CliRunner().invoke(main, ["erase", *ids, "--lake", lake.root])
+        for ids in ((), ("--consumer-id", "X", "--visitor-id", "X"), ("--visitor-id", ""))
+    )
+    assert (none.exit_code, two.exit_code, empty.exit_code) == (2, 2, 2)
     assert "exactly one of" in none.stderr
-    assert lakehouse("erase", "--visitor-id", "", cwd=tmp_path).returncode == 2
     nobody = lakehouse("erase", "--consumer-id", "X", cwd=tmp_path)
     assert (nobody.returncode, "nothing of this consumer was found" in nobody.stdout) == (0, True)
     take(lake, put(tmp_path / "in", gz(document(owned("x", "X"))), name_at(1)))

@@ -137,12 +137,25 @@ def test_an_older_delivery_comes_back(lake: Lake, tmp_path: Path) -> None:
     assert ask(lake, "select text from messages where conversation_id = 'c1'") == [("old",)]
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(data=st.data())
 def test_any_order_and_any_split_into_loads_give_the_same_rows(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """The tables depend on the files, not on how they came in."""
+    check_that_order_is_nothing(data, tmp_path_factory)
+
+
+@pytest.mark.long
+@settings(max_examples=300, deadline=None)
+@given(data=st.data())
+def test_many_orders_and_splits_give_the_same_rows(data: st.DataObject, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The same with more examples."""
+    check_that_order_is_nothing(data, tmp_path_factory)
+
+
+def check_that_order_is_nothing(data: st.DataObject, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Load drawn files at once, and again in another order, split and repeated."""
     folder = tmp_path_factory.mktemp("files")
     paths = []
     for hour in range(data.draw(st.integers(1, 4))):

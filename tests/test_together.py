@@ -105,6 +105,16 @@ def test_a_helper_that_dies_ends_the_load_in_one_sentence(lake: Lake, much: Path
     assert ask(lake, "select count(*), count(distinct text) from messages") == [(20, 20)]
 
 
+def test_helpers_load_no_more_than_they_need() -> None:
+    """DuckDB is not for them: it takes a while to start, and talks when such a process ends."""
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys, pipeline.ingest; sys.exit('duckdb' in sys.modules)"],
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent)},
+        check=False,
+    )
+    assert done.returncode == 0
+
+
 def test_helpers_end_with_a_load_that_is_killed(lake: Lake, much: Path) -> None:
     """Where the command alone is killed, its helpers do not stay behind."""
     process = loading(lake, much)

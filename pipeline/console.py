@@ -4,7 +4,9 @@ import contextlib
 import csv
 import json
 import math
+import shlex
 import shutil
+import textwrap
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -16,6 +18,7 @@ from pipeline.errors import PipelineError
 from pipeline.views import checks
 
 _BATCH_ROWS = 10_000
+_CHECK_WIDTH = 114
 _HELP = """Any SQL of DuckDB, ended by a semicolon. Also:
   .tables           the tables and views
   .describe NAME    the columns of one
@@ -168,13 +171,19 @@ def _answer(connection: duckdb.DuckDBPyConnection, statement: str, form: str) ->
 
 
 def run_checks(connection: duckdb.DuckDBPyConnection, out: IO[str]) -> int:
-    """Run every data check and print what it found; returns how many found something."""
+    """Run every data check and print what it found, and what that means; returns how many found something."""
     findings = 0
-    for name, meaning, query in checks():
-        relation = connection.sql(query)
-        count = relation.aggregate("count(*)").fetchall()[0][0]
-        out.write(f"{'ok  ' if count == 0 else 'FIND'}  {name}\n")
+    for check in checks():
+        count = _row_count(connection, check.sql)
+        out.write(f"{'ok  ' if count == 0 else 'FIND'}  {check.name}\n")
         if count:
             findings += 1
-            out.write(f"      {count:,} rows: {meaning}\n      see them: lakehouse sql < sql/checks/{name}.sql\n")
+            rows = "1 row" if count == 1 else f"{count:,} rows"
+            for line in textwrap.wrap(f"{rows}: {check.meaning}", _CHECK_WIDTH, break_long_words=False, break_on_hyphens=False):
+                out.write(f"      {line}\n")
+            out.write(f"      see {'it' if count == 1 else 'them'}: lakehouse sql < {shlex.quote(str(check.file))}\n")
     return findings
+
+
+def _row_count(connection: duckdb.DuckDBPyConnection, query: str) -> int:
+    return int(connection.sql(query).aggregate("count(*)").fetchall()[0][0])

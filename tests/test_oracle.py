@@ -22,8 +22,8 @@ from pipeline.warehouse import connect
 # Clocks in New York are set back on 1 November 2026.
 UNTIL = datetime(2026, 11, 3, tzinfo=UTC)
 ACCOUNTS = (
-    Account("75555851", conversations_per_day=70, time_zone="America/New_York", load=1.1, tagged=False),
-    Account("20348697", conversations_per_day=40, time_zone="Europe/London", messaging_share=0.55, tagged=True),
+    Account("75555851", conversations_per_day=40, time_zone="America/New_York", load=1.1, tagged=False),
+    Account("20348697", conversations_per_day=25, time_zone="Europe/London", messaging_share=0.55, tagged=True),
 )
 NEW_YORK = filled_up([SettingRow("time_zone", None, "America/New_York")])
 
@@ -59,8 +59,8 @@ def over(tables: dict[str, pl.DataFrame]) -> duckdb.DuckDBPyConnection:
 
 @pytest.fixture(scope="module")
 def few_days(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Four days of two accounts."""
-    with made_lake(tmp_path_factory.mktemp("days"), ACCOUNTS, 4) as connection:
+    """Three days of two accounts."""
+    with made_lake(tmp_path_factory.mktemp("days"), ACCOUNTS, 3) as connection:
         yield connection
 
 

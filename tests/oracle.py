@@ -5,7 +5,7 @@ settings are the defaults but for the time zone.
 """
 
 from bisect import bisect_right
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
@@ -252,7 +252,7 @@ def wait_histogram_daily(tables: Tables) -> pl.DataFrame:
     found = []
     for (account_id, day), group in waits.group_by(DAY):
         seconds = group["connected_queue_seconds"].to_list()
-        for lower, upper in pairwise((*WAIT_BOUNDS, None)):
+        for lower, upper in zip(WAIT_BOUNDS, (*WAIT_BOUNDS[1:], None), strict=True):
             here = sum(lower <= s and (upper is None or s < upper) for s in seconds)
             below = sum(upper is None or s < upper for s in seconds)
             found.append(
@@ -388,7 +388,8 @@ def segments(tables: Tables) -> Iterator[Row]:
     moves = by_conversation(tables, "transfers")
     for row in tables["conversations"].filter(pl.col("interaction_start_time").is_not_null()).iter_rows(named=True):
         key = tuple(row[column] for column in KEY)
-        begins, assigned, visited = row["interaction_start_time"], row["interaction_start_time"], []
+        visited: list[int | None] = []
+        begins, assigned = row["interaction_start_time"], row["interaction_start_time"]
         for number, move in enumerate([*moves.get(key, []), None], 1):
             closing = move or row
             segment = dict(zip(KEY, key, strict=True)) | {
@@ -566,7 +567,8 @@ def arrivals_by_interval(tables: Tables) -> pl.DataFrame:
 
 def transfer_daily(tables: Tables) -> pl.DataFrame:
     """Kinds, rates and returns, conversation by conversation."""
-    days: dict[tuple[Any, ...], dict[str, Any]] = defaultdict(lambda: defaultdict(int, waits=[]))
+    days: dict[tuple[Any, ...], Counter[str]] = defaultdict(Counter)
+    waits: dict[tuple[Any, ...], list[float]] = defaultdict(list)
     for row in tables["conversations"].iter_rows(named=True):
         days[row["account_id"], row["date"]]["connected"] += row["interaction_start_time"] is not None
     for (account_id, _, day), moves in by_conversation(tables, "transfers").items():
@@ -576,8 +578,9 @@ def transfer_daily(tables: Tables) -> pl.DataFrame:
         for move in moves:
             found["transfers"] += 1
             found[kind_of(move)] += 1
-            found["waits"] += [seconds_between(move["queue_start_time"], move["queue_end_time"])]
-    return pl.DataFrame([transfers_of(key, found) for key, found in days.items()], infer_schema_length=None)
+            wait = seconds_between(move["queue_start_time"], move["queue_end_time"])
+            waits[account_id, day] += [] if wait is None else [wait]
+    return pl.DataFrame([transfers_of(key, found, waits[key]) for key, found in days.items()], infer_schema_length=None)
 
 
 def came_back(moves: list[Row]) -> bool:
@@ -597,9 +600,9 @@ def kind_of(move: Row) -> str:
     return "queue" if move["target_skill_id"] == move["skill_id"] else "skill"
 
 
-def transfers_of(key: tuple[Any, ...], found: dict[str, Any]) -> Row:
+def transfers_of(key: tuple[Any, ...], found: Counter[str], seconds: list[float]) -> Row:
     """One day's row."""
-    waits = pl.Series([wait for wait in found["waits"] if wait is not None], dtype=pl.Float64)
+    waits = pl.Series(seconds, dtype=pl.Float64)
     connected, transferred = found["connected"], found["transferred"]
     return {
         "account_id": key[0],

@@ -96,7 +96,8 @@ def is_same(one: Any, other: Any) -> bool:
 
 def view(connection: duckdb.DuckDBPyConnection, name: str) -> pl.DataFrame:
     """A view's rows."""
-    return connection.sql(f"from {name}").pl()
+    frame: pl.DataFrame = connection.sql(f"from {name}").pl()
+    return frame
 
 
 @pytest.mark.parametrize("name", VIEWS)

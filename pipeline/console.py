@@ -5,7 +5,9 @@ import csv
 import io
 import json
 import math
+import shlex
 import shutil
+import textwrap
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -22,6 +24,7 @@ _LEAST_ROWS = 10
 _UNCOUNTED = "? rows"
 _STEERING = (*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A))
 _VISIBLE = {code: chr(code).encode("unicode_escape").decode() for code in _STEERING if chr(code) not in "\n\t"}
+_CHECK_WIDTH = 114
 
 
 class QueryError(PipelineError):
@@ -161,13 +164,19 @@ def _plain(value: Any) -> Any:
 
 
 def run_checks(connection: duckdb.DuckDBPyConnection, out: IO[str]) -> int:
-    """Run every data check and print what it found; returns how many found something."""
+    """Run every data check and print what it found, and what that means; returns how many found something."""
     findings = 0
-    for name, meaning, query in checks():
-        relation = connection.sql(query)
-        count = relation.aggregate("count(*)").fetchall()[0][0]
-        out.write(f"{'ok  ' if count == 0 else 'FIND'}  {name}\n")
+    for check in checks():
+        count = _row_count(connection, check.sql)
+        out.write(f"{'ok  ' if count == 0 else 'FIND'}  {check.name}\n")
         if count:
             findings += 1
-            out.write(f"      {count:,} rows: {meaning}\n      see them: lakehouse sql < sql/checks/{name}.sql\n")
+            rows = "1 row" if count == 1 else f"{count:,} rows"
+            for line in textwrap.wrap(f"{rows}: {check.meaning}", _CHECK_WIDTH, break_long_words=False, break_on_hyphens=False):
+                out.write(f"      {line}\n")
+            out.write(f"      see {'it' if count == 1 else 'them'}: lakehouse sql < {shlex.quote(str(check.file))}\n")
     return findings
+
+
+def _row_count(connection: duckdb.DuckDBPyConnection, query: str) -> int:
+    return int(connection.sql(query).aggregate("count(*)").fetchall()[0][0])

@@ -148,6 +148,12 @@ SETTINGS: Final = (
         "Clocks differ: lakehouse check takes times that are out of order by no more for right.",
         NUMBER,
     ),
+    Setting(
+        "flag_tolerance_percent",
+        "0.5",
+        "lakehouse check says so if the source's interactive flag contradicts more of the transcripts than this.",
+        NUMBER,
+    ),
 )
 _BY_NAME: Final = {setting.name: setting for setting in SETTINGS}
 

@@ -62,6 +62,7 @@ class Check(NamedTuple):
     name: str
     meaning: str
     sql: str
+    file: Path
 
 
 def sql_folder() -> Path:
@@ -163,7 +164,7 @@ def checks(folder: Path | None = None) -> list[Check]:
     for file in sorted(((folder or sql_folder()) / "checks").glob("*.sql")):
         sql = file.read_text(encoding="utf-8")
         meaning, _ = _header(sql)
-        found.append(Check(file.stem, meaning, sql))
+        found.append(Check(file.stem, meaning, sql, file))
     return found
 
 

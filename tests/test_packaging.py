@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from documents import VENDOR_EXAMPLE, put
 
+from pipeline import catalogue
 from pipeline.views import ordered_views
 
 ROOT = Path(__file__).parent.parent
@@ -50,11 +51,27 @@ def test_documented_make_targets_exist(page: Path) -> None:
     assert named <= targets
 
 
-def test_every_view_is_in_the_readme() -> None:
-    """The README lists each view with the first words of its header."""
+def test_the_views_of_the_readme() -> None:
+    """The README says of each view that it lists the first words of its header, and how many there are."""
     readme = (ROOT / "README.md").read_text()
-    for view in ordered_views():
-        assert f"| `{view.name}` | {view.about} |" in readme
+    listed = dict(
+        re.findall(r"^\| `(\w+)` \| (.*) \|$", readme.partition("| view | answers |")[2].partition("\n\n")[0], re.MULTILINE)
+    )
+    views = {view.name: view.about for view in ordered_views()}
+    assert len(listed) == 10
+    assert listed.items() <= views.items()
+    assert f"out of {len(views)}:" in readme
+
+
+def test_the_page_of_metrics_is_up_to_date() -> None:
+    """docs/metrics.md is what the headers of sql/ say now: python -m pipeline.catalogue > docs/metrics.md."""
+    assert (ROOT / "docs" / "metrics.md").read_text() == catalogue.page()
+
+
+def test_every_view_has_a_theme() -> None:
+    """The page of metrics has every view once."""
+    named = [name for names in catalogue.THEMES.values() for name in names.split()]
+    assert sorted(named) == sorted(view.name for view in ordered_views())
 
 
 def test_the_lock_names_no_index_and_hashes_everything() -> None:

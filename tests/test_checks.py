@@ -1,0 +1,55 @@
+"""`lakehouse check`: what it says of what it finds."""
+
+import io
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+import pytest
+from made_lake import make_lake, write_lake
+
+from pipeline.console import run_checks
+from pipeline.views import checks
+
+
+def test_a_finding_says_what_it_means_and_how_to_see_it(tmp_path: Path) -> None:
+    """A finding has its number of rows, its meaning, and a file with the query that lists them."""
+    day = datetime(2024, 3, 5, tzinfo=UTC)
+    conversation = {"account_id": "a", "conversation_id": "1", "date": day.date(), "mcs": 101.0}
+    out = io.StringIO()
+    with duckdb.connect(write_lake(tmp_path, {"conversations": [conversation]}), read_only=True) as connection:
+        assert run_checks(connection, out) == 1
+        said = out.getvalue()
+        (command,) = (line for line in said.splitlines() if "lakehouse sql <" in line)
+        listed = connection.sql(Path(command.partition("< ")[2].strip("'")).read_text()).fetchall()
+
+    assert "FIND  mcs_range\n      1 row: A Meaningful Connection Score is outside 0 to 100" in said
+    assert [row[:2] for row in listed] == [("a", "1")]
+    assert said.count("ok  ") == len(checks()) - 1
+
+
+def test_nothing_to_find(tmp_path: Path) -> None:
+    """Two weeks in which nothing contradicts itself are fine by every check."""
+    out = io.StringIO()
+    with duckdb.connect(make_lake(tmp_path), read_only=True) as connection:
+        assert run_checks(connection, out) == 0, out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("view", "sql"),
+    [
+        ("wait_histogram_daily", "select * replace (conversation_count + 1 as conversation_count) from before"),
+        ("mcs_band_daily", "select * replace (banded_count - 1 as banded_count) from before"),
+        ("arrivals_by_interval", "from before where conversation_count <> 1"),
+        ("queue_time_daily", "select * replace (connected_count + 1 as connected_count) from before"),
+    ],
+)
+def test_totals_that_differ_are_found(tmp_path: Path, view: str, sql: str) -> None:
+    """A view that counts wrong is named, as if its file were wrong."""
+    (check,) = (check for check in checks() if check.name == "totals_agree")
+    with duckdb.connect(make_lake(tmp_path)) as connection:
+        assert connection.sql(check.sql).fetchall() == []
+        connection.execute(f"create table before as from {view}")
+        connection.execute(f"create or replace view {view} as {sql}")
+
+        assert connection.sql(check.sql).fetchall() != []

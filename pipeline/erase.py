@@ -51,7 +51,8 @@ class Erased:
     """What an erase removed, and where it looked.
 
     `rows` are those of the tables, by table; `deliveries` are conversations in landed files, superseded deliveries included,
-    `documents` those that went whole with them. `unreadable` are landed files that are broken, and so could not be searched.
+    `documents` those that went whole with them. `unreadable` are landed files that are broken, and so could not be searched,
+    `encrypted` those with ids that no key decrypts.
     """
 
     rows: dict[str, int] = field(default_factory=lambda: dict.fromkeys((*DELIVERED, "rejects"), 0))
@@ -65,6 +66,7 @@ class Erased:
     landed_bytes: int = 0
     parquet: int = 0
     unreadable: list[str] = field(default_factory=list)
+    encrypted: list[str] = field(default_factory=list)
 
     @property
     def anything(self) -> bool:
@@ -134,6 +136,7 @@ def purge(
         landed_bytes=sum(file.bytes for file in landed),
         parquet=sum(map(len, snapshot.files.values())),
         unreadable=found.unreadable,
+        encrypted=found.encrypted,
     )
     changes = _changes(lake, snapshot, idents, done)
     changes[schema.ERASURES.name] = bury(lake, tombstones, "conversation", idents, at)

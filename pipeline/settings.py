@@ -66,6 +66,8 @@ class Settings(BaseSettings):
     lp_access_token: _Secret = SecretStr("")
     lp_access_token_secret: _Secret = SecretStr("")
     lp_base_url: _Text = DEFAULT_BASE_URL
+    lp_pgp_key: _Text = ""
+    lp_pgp_passphrase: _Secret = SecretStr("")
 
     def credentials(self) -> Credentials:
         """Give what the API client signs with.

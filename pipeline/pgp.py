@@ -33,7 +33,7 @@ MARKER: Final = b"-----BEGIN PGP MESSAGE-----"
 _BLOCK: Final = re.compile(rb"-----BEGIN PGP PRIVATE KEY BLOCK-----.*?-----END PGP PRIVATE KEY BLOCK-----[^\n]*\n?", re.DOTALL)
 _END: Final = "-----END PGP MESSAGE-----"
 # Between its quotes; outside of strings no quote has a backslash before it, inside every one has.
-_MESSAGE: Final = rb'"(?P<message>' + MARKER + rb'[^"\\\n]*(?:\\.[^"\\\n]*)*)"'
+_MESSAGE: Final = rb'"(?P<message>(?:\\[nrt]| )*' + MARKER + rb'[^"\\\n]*(?:\\.[^"\\\n]*)*)"'
 _ANY: Final = re.compile(rb"(?P<before>)(?<!\\)" + _MESSAGE)
 _ID: Final = re.compile(
     rb'(?P<before>"[A-Za-z]*(?i:conversationId|consumerId|visitorId)"\s*:\s*(?:\{\s*"[\w.]+"\s*:\s*)?)' + _MESSAGE

@@ -92,6 +92,7 @@ def sync(lake_uri: str | None, since: datetime | None, until: datetime | None, *
     """
     from pipeline.api import DataAccessClient, Limits  # noqa: PLC0415
     from pipeline.load import writing  # noqa: PLC0415
+    from pipeline.pgp import check_key  # noqa: PLC0415
     from pipeline.progress import SyncProgress  # noqa: PLC0415
     from pipeline.settings import env_file_warning, read_settings  # noqa: PLC0415
     from pipeline.store import reaching  # noqa: PLC0415
@@ -105,6 +106,7 @@ def sync(lake_uri: str | None, since: datetime | None, until: datetime | None, *
         _say(f"lakehouse: {warning}")
     if since and until and since >= until:
         raise SettingsError(f"--since {since:%Y-%m-%dT%H:%M} is not before --until {until:%Y-%m-%dT%H:%M}; swap them")
+    check_key(_say)
     report = SyncReport()
     try:
         with (
@@ -136,10 +138,12 @@ def load(lake_uri: str | None, paths: tuple[str, ...]) -> None:
     """
     from pipeline.load import find_files, incoming_from, writing  # noqa: PLC0415
     from pipeline.load import load as run_load  # noqa: PLC0415
+    from pipeline.pgp import check_key  # noqa: PLC0415
     from pipeline.progress import LoadProgress  # noqa: PLC0415
 
     lake = _lake(lake_uri)
     incoming = incoming_from(find_files(paths))
+    check_key(_say)
     with LoadProgress(len(incoming)) as progress, writing(lake, _say):
         report = run_load(lake, incoming, progress=progress.loaded)
     _sum_up(report)
@@ -215,11 +219,13 @@ def status(lake_uri: str | None, form: str) -> None:
 
     Example: lakehouse status --format json
     """
+    from pipeline.ledger import encrypted_values  # noqa: PLC0415
     from pipeline.status import print_status  # noqa: PLC0415
     from pipeline.warehouse import connect  # noqa: PLC0415
 
-    with connect(_lake(lake_uri)) as connection:
-        if print_status(connection, form, datetime.now(UTC), sys.stdout):
+    lake = _lake(lake_uri)
+    with connect(lake) as connection:
+        if print_status(connection, form, datetime.now(UTC), sys.stdout, encrypted=encrypted_values(lake)):
             raise SystemExit(SET_ASIDE)
 
 
@@ -324,17 +330,19 @@ def erase(lake_uri: str | None, **ids: str | None) -> None:
     """
     from pipeline.erase import erase as run_erase  # noqa: PLC0415
     from pipeline.load import writing  # noqa: PLC0415
+    from pipeline.pgp import check_key  # noqa: PLC0415
     from pipeline.progress import erasure  # noqa: PLC0415
 
     given = [(name.removesuffix("_id"), ident) for name, ident in ids.items() if ident is not None]
     if len(given) != 1:
         raise SettingsError("erase takes exactly one of --consumer-id, --visitor-id and --conversation-id; nothing was erased")
     lake = _existing(lake_uri)
+    check_key(_say)
     with writing(lake, _say):
         done = run_erase(lake, *given[0])
     for line in erasure(done, given[0][0]):
         click.echo(line)
-    if done.unreadable:
+    if done.unreadable or done.encrypted:
         raise SystemExit(SET_ASIDE)
 
 

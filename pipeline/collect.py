@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from pipeline import schema
 from pipeline.decode import NO_CAPS, Caps, Splitter
 from pipeline.flatten import Row, Rows, Source, flatten
+from pipeline.pgp import opened
 from pipeline.scan import PADDING, TABLES, new_scanner
 
 Tables = dict[str, pa.Table]
@@ -32,10 +33,16 @@ class Counts:
     schema_versions: set[str] = field(default_factory=set)
     unknown_fields: set[str] = field(default_factory=set)
     watched: set[str] = field(default_factory=set)
+    decrypted: int = 0
+    """Values that were armoured PGP messages."""
+    encrypted: int = 0
+    """Values that still are."""
 
 
 Watch = Callable[[dict[str, set[str]], list[str]], set[str]]
 """Picks, out of the ids of conversations by column and out of the raw texts of rejects, the ids that it looks for."""
+Look = Callable[[bytes], None]
+"""Is shown all text of a source file, decrypted."""
 _IDS = ("conversation_id", "consumer_id", "visitor_id")
 
 
@@ -52,18 +59,34 @@ class Collector:
         self._splitter = Splitter()
         self._counts = Counts()
         self._watch: Watch | None = None
+        self._look: Look | None = None
+        self._ids_only = False
         self.text_bytes = 0
         """How much text the rows held are from."""
 
-    def begin(self, source: Source, watch: Watch | None = None, caps: Caps = NO_CAPS) -> None:
-        """Start a source file; what `watch` finds among its ids is in its counts."""
-        self._watch = watch
+    def begin(
+        self,
+        source: Source,
+        watch: Watch | None = None,
+        *,
+        look: Look | None = None,
+        ids_only: bool = False,
+        caps: Caps = NO_CAPS,
+    ) -> None:
+        """Start a source file; what `watch` finds among its ids is in its counts. `ids_only` leaves all else encrypted."""
+        self._watch, self._look, self._ids_only = watch, look, ids_only
         self._source, self._counts, self._splitter, self._open = source, Counts(), Splitter(caps), Rows()
         self._start = self._scanner.rows()
         self._scanner.begin_file(source.account_id, source.scope_start)
 
-    def feed(self, text: bytes) -> None:
+    def feed(self, served: bytes) -> None:
         """Read whole lines, `PADDING` behind them."""
+        done = opened(served, ids_only=self._ids_only)
+        text = done.text
+        if self._look:
+            self._look(text)
+        self._counts.decrypted += done.decrypted
+        self._counts.encrypted += done.encrypted
         self.text_bytes += len(text)
         place, stop = 0, len(text) - len(PADDING)
         while place < stop:

@@ -5,6 +5,7 @@ comes back; then one commit of tables and ledger; then the landed files, each wr
 whatever no finished load names. Delta's log holds no ids: its actions name files, its statistics count rows.
 """
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ from pipeline.errors import SettingsError
 from pipeline.lake import LEDGER, REPORT_NAME, Change, DataFile, Lake, Snapshot, until_undisturbed
 from pipeline.landing import clear_staging, landed_files, put_back, scope_of
 from pipeline.ledger import Ledger
+from pipeline.pgp import MARKER, opened
 from pipeline.store import exists
 from pipeline.tombstones import (
     Tombstones,
@@ -46,13 +48,18 @@ _MINE: Final = """
     and said.delivery = mine.delivery
     where coalesce(coalesce(conversation_end_time, newest, conversation_start_time) < $until, true)"""
 
+_ENCRYPTED: Final = """
+    select distinct conversation_id from read_parquet($files, hive_partitioning = false)
+    where starts_with(ltrim(conversation_id, ' \n\r\t'), $marker)"""
+
 
 @dataclass
 class Erased:
     """What an erase removed, and where it looked.
 
     `rows` are those of the tables, by table; `deliveries` are conversations in landed files, superseded deliveries included,
-    `documents` those that went whole with them. `unreadable` are landed files that are broken, and so could not be searched.
+    `documents` those that went whole with them. `unreadable` are landed files that are broken, and so could not be searched,
+    `encrypted` those with ids that no key decrypts.
     """
 
     rows: dict[str, int] = field(default_factory=lambda: dict.fromkeys((*DELIVERED, "rejects"), 0))
@@ -66,6 +73,7 @@ class Erased:
     landed_bytes: int = 0
     parquet: int = 0
     unreadable: list[str] = field(default_factory=list)
+    encrypted: list[str] = field(default_factory=list)
 
     @property
     def anything(self) -> bool:
@@ -135,8 +143,9 @@ def purge(
         landed_bytes=sum(file.bytes for file in landed),
         parquet=sum(map(len, snapshot.files.values())),
         unreadable=found.unreadable,
+        encrypted=found.encrypted,
     )
-    changes = _changes(lake, snapshot, idents, done)
+    changes = _changes(lake, snapshot, idents | _as_encrypted(lake, snapshot, idents), done)
     changes[schema.ERASURES.name] = bury(lake, tombstones, "conversation", idents, at)
     former = _rejects(lake, snapshot)
     rejects = _count_anew(lake, ledger, found, former)
@@ -169,6 +178,18 @@ def _find(
             return idents, found
         found.drop(lake)
         idents = idents | more
+
+
+def _as_encrypted(lake: Lake, snapshot: Snapshot, idents: set[str]) -> set[str]:
+    """These ids as tables have them that were loaded without the key which decrypts them."""
+    files = lake.locations("conversations", snapshot.files["conversations"])
+    if not files:
+        return set()
+    with connected(lake) as connection:
+        found = connection.execute(_ENCRYPTED, {"files": files, "marker": MARKER.decode()}).fetchall()
+    known = [ident for (ident,) in found]
+    said = json.loads(opened(json.dumps(known).encode()).text)
+    return {ident for ident, plain in zip(known, said, strict=True) if plain in idents}
 
 
 def _changes(lake: Lake, snapshot: Snapshot, idents: set[str], done: Erased) -> dict[str, Change]:

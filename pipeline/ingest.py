@@ -5,7 +5,8 @@ The files that it writes belong to nothing until the load's commit names them; s
 
 import os
 from collections import defaultdict
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from multiprocessing import parent_process
 from threading import Thread
@@ -20,6 +21,7 @@ from pipeline.errors import CorruptFileError
 from pipeline.flatten import Source
 from pipeline.lake import DataFile, Lake
 from pipeline.landing import Staged, drop, keep, landed_path, scope_of, stage
+from pipeline.pgp import read_keyring
 from pipeline.redact import redact
 from pipeline.scan import PADDING
 from pipeline.settings import read_settings
@@ -31,11 +33,22 @@ BUFFER_BYTES = 64 << 20
 
 
 @dataclass(frozen=True)
+class Known:
+    """What the ledger says of a loaded file: size and digest as served, digest of what is kept, values still encrypted."""
+
+    bytes: int
+    sha256: str
+    landed_sha256: str | None
+    encrypted: int
+
+
+@dataclass(frozen=True)
 class Incoming:
     """A source file to be read: a URL that fsspec knows, or a file that is staged already.
 
-    `account_id` and the scope are what a listing says of it, None where there was no listing. `known` are the digests under
-    which the lake has loaded a file of this name: such a file is not read again, unless its landed file is lost.
+    `account_id` and the scope are what a listing says of it, None where there was no listing. `known` are, by their digests,
+    the files of this name that the lake has loaded: such a file is not read again, unless its landed file is lost or values of
+    it are encrypted and there is a key by now.
     """
 
     name: str
@@ -44,7 +57,7 @@ class Incoming:
     account_id: str | None = None
     scope_start: datetime | None = None
     scope_end: datetime | None = None
-    known: frozenset[str] = frozenset()
+    known: Mapping[str, Known] = field(default_factory=dict)
 
 
 @dataclass
@@ -104,6 +117,10 @@ def end_with_parent() -> None:
     Thread(target=watch, daemon=True).start()
 
 
+def _is_less(encrypted: int, left: int | None) -> bool:
+    return left is None or encrypted < left
+
+
 class _Worker:
     """Reads file after file, and writes the rows held when they are from more than `buffer_bytes` of text."""
 
@@ -121,20 +138,32 @@ class _Worker:
         start, end = scope_of(item.name)
         outcome = Outcome(item.name, item.account_id, start or item.scope_start, end or item.scope_end, staged)
         self.ingested.outcomes.append(outcome)
-        if staged.sha256 in item.known and exists(self.lake.files, self._place(outcome)):
-            outcome.status = "unchanged"
-            self._drop(outcome)
-            return
+        left = self._left_encrypted(outcome, item.known.get(staged.sha256))
         try:
-            kept = self._read(outcome)
+            kept = None if left == 0 else self._read(outcome, left=left)
         except CorruptFileError as error:
             outcome.status, outcome.reason = "rejected", str(error)
+            self._drop(outcome)
+            return
+        if kept is None:
+            outcome.status = "unchanged"
             self._drop(outcome)
             return
         if outcome.account_id is None and len(outcome.counts.account_ids) == 1:
             (outcome.account_id,) = outcome.counts.account_ids
         if kept.path != self._place(outcome):
             keep(self.lake, kept, self._place(outcome))
+
+    def _left_encrypted(self, outcome: Outcome, former: Known | None) -> int | None:
+        """How many values of a file are worth another try to decrypt; None if it is to be read in any case."""
+        if former is None:
+            return None
+        if outcome.staged.sha256 == former.landed_sha256:  # what an erasure left of it
+            outcome.landed_sha256 = former.landed_sha256
+            outcome.staged = replace(outcome.staged, bytes=former.bytes, sha256=former.sha256)
+        if not exists(self.lake.files, self._place(outcome)):
+            return None
+        return former.encrypted if former.encrypted and read_keyring() else 0
 
     def _stage(self, url: str) -> Staged:
         files, path = files_at(url)
@@ -148,15 +177,19 @@ class _Worker:
         if outcome.staged.path != self._place(outcome):
             drop(self.lake, outcome.staged)
 
-    def _read(self, outcome: Outcome) -> Staged:
-        """Collect the rows of one file; gives what is to be kept of it, which is the file unless erased people are in it."""
+    def _read(self, outcome: Outcome, *, left: int | None) -> Staged | None:
+        """Collect the rows of one file; gives what is to be kept of it, which is the file unless erased people are in it.
+
+        None: as many values of it are encrypted as were `left` before, so that nothing changes.
+        """
         source = Source(
             outcome.name, outcome.account_id, None if outcome.scope_start is None else microseconds(outcome.scope_start)
         )
         is_new = outcome.staged.path != self._place(outcome)  # what the lake has is not given up for a cap of today
-        outcome.counts = self._collect(source, outcome.staged.path, self.tombstones, self.caps if is_new else NO_CAPS)
+        caps = self.caps if is_new else NO_CAPS
+        outcome.counts = self._collect(source, outcome.staged.path, self.tombstones, left=left, caps=caps)
         if self.tombstones is None or not outcome.counts.watched:
-            return outcome.staged
+            return outcome.staged if _is_less(outcome.counts.encrypted, left) else None
         redaction = redact(self.lake, outcome.staged.path, source, self.tombstones, outcome.counts.watched)
         kept = redaction.staged or outcome.staged
         outcome.counts = self._collect(source, kept.path, None)
@@ -166,17 +199,22 @@ class _Worker:
             outcome.erased = {one for one in redaction.conversations if self.tombstones.find("conversation", one) is None}
         return kept
 
-    def _collect(self, source: Source, path: str, tombstones: Tombstones | None, caps: Caps = NO_CAPS) -> Counts:
-        """Hold the rows of a file; if it proves broken, or erased people are in it, nothing of it stays."""
+    def _collect(
+        self, source: Source, path: str, tombstones: Tombstones | None, *, left: int | None = None, caps: Caps = NO_CAPS
+    ) -> Counts:
+        """Hold the rows of a file; if it proves broken or unchanged, or erased people are in it, nothing of it stays."""
         parts: list[tuple[str, DataFile]] = []  # of this file alone, written before its end was seen
         visitors: set[str] = set()
-        self.collector.begin(source, tombstones.watch if tombstones else None, caps)
+
+        def look(text: bytes) -> None:
+            if tombstones:
+                visitors.update(tombstones.visitors(text))
+
+        self.collector.begin(source, tombstones.watch if tombstones else None, look=look, caps=caps)
         try:
             with self.lake.files.open(path, "rb") as stored:
                 for text in texts(unpacked(cast("BinaryIO", stored), caps), padding=PADDING, caps=caps):
                     self.collector.feed(text)
-                    if tombstones:
-                        visitors |= tombstones.visitors(text)
                     if self.collector.text_bytes > self.buffer_bytes:
                         parts += self._write()
             counts = self.collector.finish()
@@ -184,7 +222,7 @@ class _Worker:
             self._abandon(parts)
             raise
         counts.watched |= visitors
-        if counts.watched:
+        if counts.watched or not _is_less(counts.encrypted, left):
             self._abandon(parts)
             return counts
         self.collector.hold()

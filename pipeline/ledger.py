@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from pipeline import schema
 from pipeline.collect import Counts
 from pipeline.deliveries import Replaced
-from pipeline.ingest import Incoming, Outcome
+from pipeline.ingest import Incoming, Known, Outcome
 from pipeline.lake import LEDGER, Change, Lake, Snapshot, rows_of
 from pipeline.landing import Staged, landed_path
 
@@ -46,13 +46,16 @@ class Ledger:
         """All rows that the lake has."""
         return read_ledger(self.lake, self.snapshot)
 
-    def known(self, name: str, account_id: str | None) -> frozenset[str]:
-        """Digests of the loaded files of that name, of that account where it is known."""
-        return frozenset(
-            row["sha256"]
-            for row in self._by_name[name]
-            if row["status"] == "loaded" and (account_id is None or row["account_id"] in (account_id, None))
-        )
+    def known(self, name: str, account_id: str | None) -> dict[str, Known]:
+        """The loaded files of that name, of that account where it is known, by their digests as served and as landed."""
+        rows = (row for row in self._by_name[name] if row["status"] == "loaded")
+        return {
+            digest: Known(row["bytes"], row["sha256"], row["landed_sha256"], row["encrypted"])
+            for row in rows
+            if account_id is None or row["account_id"] in (account_id, None)
+            for digest in (row["landed_sha256"], row["sha256"])
+            if digest is not None
+        }
 
     def enter(self, outcome: Outcome, downloaded_at: datetime, loaded_at: datetime) -> Replaced | None:
         """Put a file's row in place of the one of the same account and name; says which rows of the tables that replaces.
@@ -92,7 +95,19 @@ class Ledger:
     def lose(self, row: Row, counts: Counts, landed_sha256: str) -> None:
         """Count anew what is left in a file that somebody was erased from."""
         self.obsolete.append(row)
-        self.added.append(row | _counted(counts) | {"landed_sha256": landed_sha256})
+        # its rows stay as they are, with whichever key they were loaded
+        encrypted = min(row["encrypted"], counts.encrypted + counts.decrypted)
+        self.added.append(row | _counted(counts) | {"landed_sha256": landed_sha256, "encrypted": encrypted})
+
+    def recount(self, outcomes: Iterable[Outcome]) -> None:
+        """Tell how many values stayed encrypted in landed files whose rows were read once more."""
+        again = {outcome.name: outcome.counts.encrypted for outcome in outcomes}
+        self.ask(again.keys() - self._by_name.keys())
+        for name, encrypted in again.items():
+            for row in self._by_name[name]:
+                if row["status"] == "loaded" and row["encrypted"] != encrypted:
+                    self.obsolete.append(row)
+                    self.added.append(row | {"encrypted": encrypted})
 
     def loaded(self) -> list[Row]:
         """The rows of those of the names asked for that are loaded."""
@@ -126,6 +141,12 @@ def read_ledger(lake: Lake, snapshot: Snapshot, columns: list[str] | None = None
         with lake.files.open(lake.path(LEDGER, file.path), "rb") as stored:
             parts.append(pq.read_table(stored, columns=columns).select(parts[0].column_names).cast(parts[0].schema))
     return pa.concat_tables(parts)
+
+
+def encrypted_values(lake: Lake) -> tuple[int, int]:
+    """How many values are still encrypted, and of how many source files."""
+    counts = read_ledger(lake, lake.snapshot(), ["encrypted"])["encrypted"]
+    return pc.sum(counts, min_count=0).as_py(), pc.sum(pc.greater(counts, 0), min_count=0).as_py()
 
 
 def loaded_files(lake: Lake, account_id: str) -> dict[str, set[str]]:
@@ -163,6 +184,7 @@ def _counted(counts: Counts) -> Row:
         "messages": counts.messages,
         "transfers": counts.transfers,
         "rejects": counts.rejects,
+        "encrypted": counts.encrypted,
         "schema_versions": sorted(counts.schema_versions),
         "unknown_fields": sorted(counts.unknown_fields),
     }

@@ -48,6 +48,7 @@ class Report:
     messages: int = 0
     transfers: int = 0
     rejects: int = 0
+    encrypted: int = 0
     superseded: int = 0
     unknown_fields: set[str] = field(default_factory=set)
     erased: set[str] = field(default_factory=set, repr=False)
@@ -70,6 +71,7 @@ class Report:
             self.messages += outcome.counts.messages
             self.transfers += outcome.counts.transfers
             self.rejects += outcome.counts.rejects
+            self.encrypted += outcome.counts.encrypted
             self.unknown_fields |= outcome.counts.unknown_fields
             self.erased |= outcome.erased
 
@@ -276,7 +278,9 @@ def _commit(
     deliveries = Deliveries(lake, snapshot, ledger.scopes())
     withdrawn = deliveries.withdrawn_files(changes["conversations"].add, replaced)
     if withdrawn:
-        for name, files in _run_again(lake, ledger.landed(withdrawn), tombstones, workers).written.items():
+        again = _run_again(lake, ledger.landed(withdrawn), tombstones, workers)
+        ledger.recount(again.outcomes)
+        for name, files in again.written.items():
             changes[name].add += files
         replaced += [Replaced(name, None, whatever_account=True) for name in withdrawn]
     superseded = deliveries.settle(changes, replaced)

@@ -125,6 +125,8 @@ def summary(report: Report) -> Iterator[str]:
         yield f"{report.superseded:,} deliveries of a conversation superseded by another"
     if report.unknown_fields:
         yield f"fields without a column, kept in extra: {', '.join(sorted(report.unknown_fields))}"
+    if report.encrypted:
+        yield f"{_many(report.encrypted, 'value')} left encrypted, since there is no key for them: see lakehouse status"
     if report.rejects:
         yield f"{_many(report.rejects, 'document')} set aside: see the table rejects"
     yield from _named("file", "rejected as a whole", report.rejected)
@@ -171,5 +173,10 @@ def erasure(done: Erased, kind: str) -> Iterator[str]:
     )
     for path in done.unreadable:
         yield f"not searched, since it is broken: {path}; restore it and erase again, or delete it"
+    if done.encrypted:
+        yield (
+            f"not searched in full, since ids in them are encrypted: {_many(len(done.encrypted), 'landed file')}, the first "
+            f"{done.encrypted[0]}; set LP_PGP_KEY to the key of their account and erase again"
+        )
     yield "a tombstone without the id keeps out what had ended by now, when a file is fetched or loaded again"
     yield "out of reach: backups, exports, reports written elsewhere; the source keeps its files for 30 days"

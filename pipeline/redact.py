@@ -11,11 +11,12 @@ from typing import Any, BinaryIO, Final, cast
 
 from isal import igzip
 
-from pipeline.decode import Document, Splitter, texts, unescaped, unpacked
+from pipeline.decode import Document, Splitter, parse, texts, unescaped, unpacked
 from pipeline.fields import json_text, untag
-from pipeline.flatten import Row, Source, flatten
+from pipeline.flatten import Row, Rows, Source, flatten
 from pipeline.lake import Lake
 from pipeline.landing import Staged, digest, staging
+from pipeline.pgp import MARKER, opened
 from pipeline.scan import PADDING, new_scanner
 from pipeline.tombstones import Tombstones, json_spelling
 
@@ -111,7 +112,7 @@ class _Redactor:
         return before + (piece if kept is None else kept)
 
     def _has_needle(self, text: bytes) -> bool:
-        simple = unescaped(text)
+        simple = unescaped(opened(text).text)
         return any(needle in simple for needle in self._needles)
 
 
@@ -129,10 +130,12 @@ class _Cutter:
         self._source = source
         self._tombstones = tombstones
         self._done = done
+        self._is_armoured = False
 
     def cut(self, document: Document) -> bytes | None:
         """The text of a document without what is erased: None if it stays as it is, nothing if it goes."""
         before = self._done.deliveries
+        self._is_armoured = MARKER in document.raw
         try:
             stays = self._cut_value(document.value) if document.value is not None else not self._names_erased(_text(document))
         except RecursionError:
@@ -146,11 +149,17 @@ class _Cutter:
         """Cut a document; says whether anything of it stays. One that gives no row can only be judged by its text."""
         if not self._cut_records(document):
             return False
-        rows = flatten(Document(1, b"", value=document), self._source)
+        rows = self._rows(document)
         return not rows.rejects or bool(rows.conversations) or not self._names_erased(json_text(document))
 
+    def _rows(self, document: Row) -> Rows:
+        """The rows of a document as a load reads it, decrypted; the document itself stays as it was served."""
+        text = json_text(document).encode() if self._is_armoured else b""
+        return flatten(Document(1, b"", value=parse(opened(text).text) if self._is_armoured else document), self._source)
+
     def _names_erased(self, text: str) -> bool:
-        return self._tombstones.covers_text(text, self._source.scope_start)
+        plain = opened(text.encode()).text.decode() if self._is_armoured else text
+        return self._tombstones.covers_text(plain, self._source.scope_start)
 
     def _cut_records(self, document: Row) -> bool:
         """Cut a document's records; says whether anything of it is left."""
@@ -184,7 +193,7 @@ class _Cutter:
 
     def _is_erased(self, document: Row) -> bool:
         """Whether the only conversation of a document is."""
-        rows = flatten(Document(1, b"", value=document), self._source)
+        rows = self._rows(document)
         if not rows.conversations:
             return self._names_erased(json_text(_inside(document, "recordCollection")))
         conversation = rows.conversations[0]

@@ -184,6 +184,12 @@ FILES = Table(
         Column("downloaded_at", TIME, "It came into the landing zone."),
         Column("loaded_at", TIME, "Its load finished."),
         Column(
+            "encrypted",
+            BIGINT,
+            "Values that are still armoured PGP messages in the tables: there was no key that decrypts them.",
+            is_hidden=True,
+        ),
+        Column(
             "landed_sha256",
             TEXT,
             "Digest of the landed file where it is no longer as served, since somebody was erased from it; else NULL.",

@@ -69,6 +69,8 @@ class Settings(BaseModel):
     """The most text that may be packed in one source file."""
     lp_max_document_bytes: _Size = ByteSize(512 << 20)
     """The longest document, which has to be held in memory whole."""
+    lp_pgp_key: _Text = ""
+    lp_pgp_passphrase: _Secret = SecretStr("")
 
     def credentials(self) -> Credentials:
         """Give what the API client signs with.

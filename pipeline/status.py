@@ -69,13 +69,19 @@ def _fetch(relation: duckdb.DuckDBPyRelation) -> list[tuple[Any, ...]]:
     return list(zip(*(column.to_pylist() for column in table.columns), strict=True))
 
 
-def print_status(connection: duckdb.DuckDBPyConnection, form: str, now: datetime, out: IO[str]) -> bool:
-    """Print the hours and what was set aside, as JSON or, day by day, as a table; tells whether anything is expiring."""
+def print_status(
+    connection: duckdb.DuckDBPyConnection, form: str, now: datetime, out: IO[str], *, encrypted: tuple[int, int] = (0, 0)
+) -> bool:
+    """Print the hours and what was set aside, as JSON or, day by day, as a table; tells whether anything is expiring.
+
+    `encrypted` are numbers of values and of their files.
+    """
     listed = hours(connection, now)
     aside = _fetch(connection.sql(_SET_ASIDE))
     if form == "json":
+        left = dict(zip(("values", "files"), encrypted, strict=True))
         set_aside = [dict(zip(("account_id", "file", "reason"), row, strict=True)) for row in aside]
-        out.write(json.dumps({"hours": listed, "set_aside": set_aside}, default=_text, indent=1) + "\n")
+        out.write(json.dumps({"hours": listed, "set_aside": set_aside, "encrypted": left}, default=_text, indent=1) + "\n")
     else:
         console = Console(file=out)
         console.print(_by_day(listed))
@@ -84,6 +90,12 @@ def print_status(connection: duckdb.DuckDBPyConnection, form: str, now: datetime
             _line(console, f"{name} (account {account_id or 'unknown'}): {reason}")
         if not aside:
             _line(console, "Nothing is set aside.")
+        if encrypted[0]:
+            _line(
+                console,
+                f"{encrypted[0]:,} values of {encrypted[1]:,} files are encrypted: set LP_PGP_KEY to the private key of their "
+                "account and load the files again, from the lake's folder landing",
+            )
         for line in _lacking(listed, now):
             _line(console, line)
     return any(row["is_expiring"] for row in listed)

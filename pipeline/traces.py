@@ -6,7 +6,7 @@ Superseded deliveries, former contents of a name and files that no row of the le
 import functools
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from multiprocessing import get_context
@@ -14,7 +14,7 @@ from typing import BinaryIO, Final, cast
 
 import pyarrow as pa
 
-from pipeline.collect import Collector, Counts, Watch
+from pipeline.collect import Collector, Counts, Look, Watch
 from pipeline.decode import texts, unescaped, unpacked
 from pipeline.errors import CorruptFileError
 from pipeline.flatten import Source
@@ -41,10 +41,11 @@ class Landed:
 
 @dataclass
 class Found:
-    """What was taken out of landed files, whose rest is staged, and those that are broken and could not be searched."""
+    """What was taken out of landed files, whose rest is staged, and those that could not be searched: broken, ids encrypted."""
 
     cut: list[tuple[Landed, Redaction, Staged]] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
+    encrypted: list[str] = field(default_factory=list)
 
     @property
     def conversations(self) -> set[str]:
@@ -75,19 +76,30 @@ def _landed(path: str, size: int, rows: tuple[Row, ...]) -> Landed:
 def find(lake: Lake, landed: list[Landed], tombstones: Tombstones, person: str | None) -> Found:
     """Search landed files for what tombstones cover; `person` is an id known in plain text, which is looked for everywhere."""
     found = Found()
-    for file, idents in _searched(lake, landed, tombstones, person):
-        if idents is None:
+    for file, traces in _searched(lake, landed, tombstones, person):
+        if traces is None:
             found.unreadable.append(file.path)
-        elif idents:
-            redaction = redact(lake, file.path, file.source, tombstones, idents)
+            continue
+        if traces.has_encrypted_ids:
+            found.encrypted.append(file.path)
+        if traces.idents:
+            redaction = redact(lake, file.path, file.source, tombstones, traces.idents)
             if redaction.staged is not None:
                 found.cut.append((file, redaction, redaction.staged))
     return found
 
 
+@dataclass(frozen=True)
+class _Traces:
+    """The erased ids that a landed file names in clear text or decrypted, and whether it has ids that nobody can decrypt."""
+
+    idents: set[str]
+    has_encrypted_ids: bool
+
+
 def _searched(
     lake: Lake, landed: list[Landed], tombstones: Tombstones, person: str | None
-) -> Iterator[tuple[Landed, set[str] | None]]:
+) -> Iterator[tuple[Landed, _Traces | None]]:
     """Landed files, each with the erased ids in it; None for a broken one."""
     files = [(file.path, file.source) for file in landed]
     search = functools.partial(_search, lake_uri=lake.uri, tombstones=tombstones, person=person)
@@ -98,7 +110,7 @@ def _searched(
         yield from zip(landed, pool.map(search, files, chunksize=8), strict=True)
 
 
-def _search(file: tuple[str, Source], *, lake_uri: str, tombstones: Tombstones, person: str | None) -> set[str] | None:
+def _search(file: tuple[str, Source], *, lake_uri: str, tombstones: Tombstones, person: str | None) -> _Traces | None:
     """The erased ids in a landed file; None if it is broken."""
     found: set[str] = set()
     quoted = [] if person is None else [b'"' + json_spelling(person) + b'"', *([person.encode()] if person.isdigit() else [])]
@@ -110,8 +122,9 @@ def _search(file: tuple[str, Source], *, lake_uri: str, tombstones: Tombstones, 
 
     path, source = file
     try:
-        collector, _ = _fed(Lake(lake_uri), path, source, watch=tombstones.watch, look=look)
-        return found | collector.finish().watched
+        collector, _ = _fed(Lake(lake_uri), path, source, watch=tombstones.watch, look=look, ids_only=True)
+        counts = collector.finish()
+        return _Traces(found | counts.watched, has_encrypted_ids=counts.encrypted > 0)
     except CorruptFileError:
         return None
 
@@ -129,16 +142,14 @@ def read_landed(lake: Lake, path: str, source: Source) -> tuple[Counts, pa.Table
 
 
 def _fed(
-    lake: Lake, path: str, source: Source, *, watch: Watch | None = None, look: Callable[[bytes], None] | None = None
+    lake: Lake, path: str, source: Source, *, watch: Watch | None = None, look: Look | None = None, ids_only: bool = False
 ) -> tuple[Collector, list[pa.Table]]:
     """A collector that has read all of a file but its end, and the rejects that it had to hand out on its way."""
     collector = Collector()
-    collector.begin(source, watch)
+    collector.begin(source, watch, look=look, ids_only=ids_only)
     rejects = []
     with lake.files.open(path, "rb") as stored:
         for text in texts(unpacked(cast("BinaryIO", stored)), padding=PADDING):
-            if look:
-                look(text)
             collector.feed(text)
             if collector.text_bytes > BUFFER_BYTES:
                 rejects.append(collector.take()[1]["rejects"])

@@ -1,0 +1,298 @@
+"""Armoured PGP messages among the strings of a JSON text, decrypted before anything else reads the text.
+
+A string that is one whole message is replaced by what the message says, so all that follows reads it as if it had been served
+in plain. What no key opens stays as it is, and is counted.
+
+A message is opened in a process of its own with little memory and time, forked from one that holds the keys: one that unpacks
+without end costs nobody else anything, and its text is then one more that stays as it is.
+"""
+
+import contextlib
+import functools
+import json
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import Connection
+from pathlib import Path
+from queue import LifoQueue
+from typing import TYPE_CHECKING, Final, NoReturn
+
+from pipeline.errors import LakeError, SettingsError
+
+if TYPE_CHECKING:
+    from pysequoia import PyDecryptor
+    from pysequoia.packet import Packet
+
+MARKER: Final = b"-----BEGIN PGP MESSAGE-----"
+"""How an armoured message begins."""
+
+_BLOCK: Final = re.compile(rb"-----BEGIN PGP PRIVATE KEY BLOCK-----.*?-----END PGP PRIVATE KEY BLOCK-----[^\n]*\n?", re.DOTALL)
+_END: Final = "-----END PGP MESSAGE-----"
+# Between its quotes; outside of strings no quote has a backslash before it, inside every one has.
+_MESSAGE: Final = rb'"(?P<message>(?:\\[nrt]| )*' + MARKER + rb'[^"\\\n]*(?:\\.[^"\\\n]*)*)"'
+_ANY: Final = re.compile(rb"(?P<before>)(?<!\\)" + _MESSAGE)
+_ID: Final = re.compile(
+    rb'(?P<before>"[A-Za-z]*(?i:conversationId|consumerId|visitorId)"\s*:\s*(?:\{\s*"[\w.]+"\s*:\s*)?)' + _MESSAGE
+)
+
+_LONGEST: Final = 4 << 20  # bytes of a message that is tried at all
+_MOST_BYTES: Final = 1 << 20  # of what it says; nobody writes as much into a field
+_MEMORY_BYTES: Final = 256 << 20  # for opening one
+_SECONDS: Final = 10  # likewise; a usual one takes some hundredths
+_REMEMBERED: Final = 256  # messages, since erasing reads a document several times
+_REFUSED: Final = b"-"
+_OPENED: Final = b"+"
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A text whose messages are replaced by what they say, where there is a key for them; how many were, and how many not."""
+
+    text: bytes
+    decrypted: int = 0
+    encrypted: int = 0
+
+
+def opened(text: bytes, *, ids_only: bool = False) -> Opened:
+    """Decrypt the strings of a JSON text that are armoured messages; `ids_only` those by which erased people are found alone.
+
+    Raises:
+        SettingsError: the key can't be used.
+        LakeError: the process that holds it has died.
+    """
+    if MARKER not in text:
+        return Opened(text)
+    pattern = _ID if ids_only else _ANY
+    keyring = read_keyring()
+    said = keyring.open({found["message"] for found in pattern.finditer(text)}) if keyring else {}
+    encrypted = 0
+
+    def plain(found: re.Match[bytes]) -> bytes:
+        nonlocal encrypted
+        spelled = said.get(found["message"])
+        if spelled is None:
+            encrypted += 1
+            return found[0]
+        return found["before"] + spelled
+
+    replaced, met = pattern.subn(plain, text)
+    return Opened(replaced, met - encrypted, encrypted)
+
+
+@functools.cache
+def read_keyring() -> "Keyring | None":
+    """The keys that LP_PGP_KEY names; None where it names none.
+
+    Raises:
+        SettingsError: the file can't be read.
+    """
+    from pipeline.settings import read_settings  # noqa: PLC0415  # what only opens messages needs none
+
+    settings = read_settings()
+    if not settings.lp_pgp_key:
+        return None
+    path = Path(settings.lp_pgp_key).expanduser()
+    try:
+        keys = path.read_bytes()
+        is_open = bool(path.stat().st_mode & 0o077)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "it is no path"
+        raise SettingsError(f"LP_PGP_KEY: {path} can't be read ({reason}); name the file of the private key") from None
+    return Keyring(keys, settings.lp_pgp_passphrase.get_secret_value(), path=path, is_open=is_open)
+
+
+class Keyring:
+    """Private keys, and the processes that open messages with them; they start when they are needed."""
+
+    def __init__(self, keys: bytes, passphrase: str, *, path: Path, is_open: bool) -> None:
+        self._keys = keys
+        self._passphrase = passphrase
+        self._path = path
+        self.warning = (
+            f"WARNING: LP_PGP_KEY: others can read {path}; make it yours alone: chmod 600 {path}" if is_open else None
+        )
+        # a load's helpers are as many as there are cores already
+        count = (os.cpu_count() or 1) if parent_process() is None else 1
+        self._threads = ThreadPoolExecutor(count)
+        self._idle: LifoQueue[Connection | None] = LifoQueue()
+        for _ in range(count):
+            self._idle.put(None)
+        self._said = functools.lru_cache(_REMEMBERED)(self._spelled)
+
+    def check(self) -> None:
+        """Unlock the keys.
+
+        Raises:
+            SettingsError: the file holds no private key that decrypts, or the passphrase is not its.
+        """
+        try:
+            decryptors(self._keys, self._passphrase)
+        except ImportError:
+            raise SettingsError("LP_PGP_KEY: needs the extra pgp: pip install 'engagement-lakehouse[pgp]'") from None
+        except ValueError as error:
+            raise SettingsError(f"LP_PGP_KEY: {self._path} {error}; nothing was done") from None
+
+    def open(self, messages: Iterable[bytes]) -> dict[bytes, bytes | None]:
+        """What messages say, as JSON strings, by their spelling between quotes; None for those that none of the keys opens."""
+        listed = [message for message in messages if len(message) <= _LONGEST]
+        return dict(zip(listed, self._threads.map(self._said, listed), strict=True))
+
+    def _spelled(self, spelling: bytes) -> bytes | None:
+        message = _armoured(spelling)
+        said = None if message is None else self._ask(message)
+        if said is None:
+            return None
+        try:
+            return json.dumps(said.decode(), ensure_ascii=False).encode()
+        except UnicodeDecodeError:
+            return None
+
+    def _ask(self, message: bytes) -> bytes | None:
+        opener = self._idle.get() or self._start()
+        try:
+            opener.send_bytes(message)
+            answer = opener.recv_bytes()
+        except (EOFError, OSError) as error:
+            self._idle.put(None)
+            raise LakeError(
+                "a process that decrypts PGP messages has died, most likely for want of memory; "
+                "all finished loads are as they were: leave it more memory and run the command again"
+            ) from error
+        self._idle.put(opener)
+        return answer[1:] if answer.startswith(_OPENED) else None
+
+    def _start(self) -> Connection:
+        ours, theirs = get_context("spawn").Pipe()
+        get_context("spawn").Process(target=_serve, args=(theirs,), daemon=True).start()
+        theirs.close()  # so that the end of either process is the end of the other's reading
+        ours.send_bytes(self._keys)
+        ours.send_bytes(self._passphrase.encode("utf-8", "surrogateescape"))
+        return ours
+
+
+def check_key(warn: Callable[[str], None]) -> None:
+    """Make sure, before anything is done, that the key can be used if there is one; `warn` is told if others can read it.
+
+    Raises:
+        SettingsError: it can't.
+    """
+    keyring = read_keyring()
+    if keyring is not None:
+        keyring.check()
+        if keyring.warning:
+            warn(keyring.warning)
+
+
+def _armoured(spelling: bytes) -> bytes | None:
+    """The message of a JSON string; None if it is not one message alone, since nothing beside it may get lost."""
+    try:
+        text = str(json.loads(b'"%b"' % spelling)).strip()
+        message = text.encode("ascii")
+    except ValueError:
+        return None
+    return message if text.endswith(_END) and text.count(_END) == message.count(MARKER) == 1 else None
+
+
+def decryptors(keys: bytes, passphrase: str) -> "list[PyDecryptor]":
+    """What opens messages with each of the private keys, subkeys included, that a file holds.
+
+    Raises:
+        ImportError: the extra is not installed.
+        ValueError: there is none; the text goes on from the file's name.
+    """
+    from pysequoia import Tsk  # noqa: PLC0415
+
+    found, problems = [], []
+    for packets in _single_keys(keys):
+        try:
+            tsk = Tsk.from_packets(packets)
+        except RuntimeError:
+            continue
+        for password in (None, passphrase):
+            try:
+                found.append(tsk.decryptor(password))
+                break
+            except RuntimeError as error:
+                problems.append(str(error).partition("\n")[0])
+    if found:
+        return found
+    if not problems or all(problem.startswith("No suitable") for problem in problems):
+        raise ValueError(
+            "holds no private key that decrypts and is neither expired nor revoked: export the account's, or extend it"
+        )
+    if not passphrase:
+        raise ValueError("is locked: put its passphrase into LP_PGP_PASSPHRASE")
+    raise ValueError("is not unlocked by LP_PGP_PASSPHRASE: correct it")
+
+
+def _single_keys(keys: bytes) -> "Iterator[list[Packet]]":
+    """Each key and subkey with what vouches for it, as a key of its own: the library takes the first that decrypts only."""
+    from pysequoia.packet import PacketPile, Tag  # noqa: PLC0415
+
+    for block in _BLOCK.findall(keys) or [keys]:
+        try:
+            packets = list(PacketPile.from_bytes(block))
+        except RuntimeError:
+            continue
+        primary: list[Packet] = []
+        parts: list[list[Packet]] = []
+        for packet in packets:
+            if packet.tag in (Tag.SecretKey, Tag.PublicKey):
+                primary = [packet]
+                parts.append(primary)
+            elif packet.tag in (Tag.SecretSubkey, Tag.PublicSubkey):
+                parts.append([*primary, packet])
+            elif parts:
+                parts[-1].append(packet)
+        yield from parts
+
+
+def _serve(requests: Connection) -> None:
+    """Open messages until there are no more; the first two requests are the keys and their passphrase."""
+    import resource  # noqa: PLC0415  # POSIX only
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # a message that breaks the library would print a backtrace
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with contextlib.suppress(EOFError):
+        found = decryptors(requests.recv_bytes(), requests.recv_bytes().decode("utf-8", "surrogateescape"))
+        while True:
+            message = requests.recv_bytes()
+            child = os.fork()
+            if not child:
+                _answer(requests, found, message)
+            if os.waitpid(child, 0)[1]:
+                requests.send_bytes(_REFUSED)
+
+
+def _answer(requests: Connection, found: "list[PyDecryptor]", message: bytes) -> NoReturn:
+    """Say what a message says, and end this process; where that fails, say nothing, and end it with an error."""
+    try:
+        _limit_this_process()
+        said = _decrypted(found, message)
+        if said is not None and len(said) <= _MOST_BYTES:
+            requests.send_bytes(_OPENED + said)
+            os._exit(0)
+    finally:
+        os._exit(1)
+
+
+def _limit_this_process() -> None:
+    import resource  # noqa: PLC0415  # POSIX only
+
+    resource.setrlimit(resource.RLIMIT_CPU, (_SECONDS, _SECONDS))
+    with contextlib.suppress(OSError):  # not on macOS, where the time must do
+        taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (taken + _MEMORY_BYTES, taken + _MEMORY_BYTES))
+
+
+def _decrypted(found: "list[PyDecryptor]", message: bytes) -> bytes | None:
+    from pysequoia import decrypt  # noqa: PLC0415
+
+    for decryptor in found:
+        with contextlib.suppress(RuntimeError):  # another key's, tampered with, or no message at all
+            return decrypt(message, decryptor).bytes
+    return None

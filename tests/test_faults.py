@@ -22,8 +22,8 @@ from deltalake.exceptions import DeltaError
 from documents import DAY_MS, START, conversation, document, gz, message, name_at, put
 from fsspec.implementations.local import LocalFileOpener, LocalFileSystem
 from lakes import seen, take
-from pydantic import SecretStr
 from requests.adapters import HTTPAdapter
+from sandboxes import keys_of
 
 import pipeline
 from pipeline.api import DataAccessClient
@@ -33,7 +33,6 @@ from pipeline.errors import LakeError, PipelineError
 from pipeline.lake import LEDGER, Lake
 from pipeline.load import writing
 from pipeline.sandbox import Account, Sandbox
-from pipeline.settings import Credentials
 from pipeline.sync import sync
 from pipeline.transport import Limits
 
@@ -198,13 +197,10 @@ def commands(tmp_path: Path) -> Iterator[dict[str, Callable[[Lake], object]]]:
             erase(lake, "conversation", "c2")
 
     with Sandbox([Account("4711", conversations_per_day=40)], now=NOON) as sandbox:
-        keys = sandbox.credentials("4711")
-        secrets = (keys.app_key, keys.app_secret, keys.access_token, keys.access_token_secret)
-        credentials = Credentials("4711", *map(SecretStr, secrets))
 
         def synced(lake: Lake) -> None:
             limits = Limits(attempts=1)
-            with DataAccessClient(credentials, sandbox.base_url, limits=limits) as client, writing(lake):
+            with DataAccessClient(keys_of(sandbox, "4711"), sandbox.base_url, limits=limits) as client, writing(lake):
                 sync(lake, client, since=NOON - timedelta(hours=1), until=NOON, now=lambda: NOON)
 
         yield {"load": lambda lake: take(lake, tmp_path / "in"), "sync": synced, "compact": compacted, "erase": erased}

@@ -65,7 +65,7 @@ def about_pgp_key(path: str) -> Iterator[Finding]:
     if not path:
         return
     try:
-        mode = Path(path).stat().st_mode
+        mode = Path(path).expanduser().stat().st_mode
     except OSError as error:
         yield Finding("PGP key", FAIL, f"{path}: {error.strerror}", "correct LP_PGP_KEY, or leave it out", is_setting=True)
         return

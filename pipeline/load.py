@@ -121,10 +121,21 @@ def writing(lake: Lake, on_wait: Callable[[str], None] | None = None) -> Iterato
         LakeError: the block, or the lock, met a disk that is full, read-only or broken, or a lack of rights or memory.
         SettingsError: the lake's settings file can't be used; nothing was changed.
     """
-    with _in_one_sentence(lake), reaching(lake.uri), _locked(lake, on_wait) if lake.is_local else nullcontext():
+    lock = _locked(lake, on_wait) if lake.is_local else nullcontext()
+    with _for_its_owner(), _in_one_sentence(lake), reaching(lake.uri), lock:
         clear_staging(lake)
         read_settings(lake)  # else it's known too late: when the tables are in and the views are to be made
         yield
+
+
+@contextmanager
+def _for_its_owner() -> Iterator[None]:
+    """Make what the block makes for this user alone, in the processes that it starts, too: customers wrote it."""
+    former = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(former)
 
 
 @contextmanager

@@ -178,6 +178,17 @@ def test_nothing_that_a_command_makes_is_for_others(api: ScriptedApi, here: Path
     assert {path.stat().st_mode & 0o777 for path in made if path.is_file()} == {0o600}
 
 
+def test_a_lake_made_from_python_is_for_its_owner(here: Path) -> None:
+    """Without the command, too; the umask of the process is then as it was."""
+    former = os.umask(0o022)
+    try:
+        take(Lake("lake"), put(here / "in", gz(document(conversation("c1")))))
+    finally:
+        found = os.umask(former)
+    assert found == 0o022
+    assert [path for path in (here / "lake", *(here / "lake").rglob("*")) if path.stat().st_mode & 0o077] == []
+
+
 def test_a_bomb_is_refused_and_memory_stays_bounded(tmp_path: Path) -> None:
     """Small files that unpack to more than is allowed are rejected with the setting to raise; what fits beside them loads."""
     member = gzip.compress(bytes(16 << 20))

@@ -15,13 +15,21 @@ with waits as (
 ),
 
 changes as (
-    select account_id, null::bigint as interval_minutes, epoch_ms(entered_time) as at_milliseconds, 1 as change
+    select account_id, epoch_ms(entered_time) as at_milliseconds, 1 as change, null as interval_begun
     from waits
     union all
-    select account_id, null as interval_minutes, epoch_ms(left_time) as at_milliseconds, -1 as change
+    select account_id, epoch_ms(left_time) as at_milliseconds, -1 as change, null as interval_begun
     from waits
     union all
-    select account_id, interval_minutes, start_seconds * 1000 as at_milliseconds, 0 as change
+    select
+        account_id,
+        start_seconds * 1000 as at_milliseconds,
+        0 as change,
+        {
+            'interval_start': interval_start,
+            'local_start_time': local_start_time,
+            'until_milliseconds': (start_seconds + interval_minutes * 60) * 1000
+        } as interval_begun
     from queue_intervals
 ),
 
@@ -29,27 +37,19 @@ moments as (
     select
         account_id,
         at_milliseconds,
-        -- The beginning of an interval is one of the moments, so none lasts beyond its interval.
-        max(interval_minutes) as interval_minutes,
-        sum(change) as change
+        sum(change) as change,
+        any_value(interval_begun) as interval_begun
     from changes
     group by account_id, at_milliseconds
 ),
 
-steps as (
+placed as (
     select
         account_id,
         at_milliseconds,
-        last_value(interval_minutes ignore nulls) over so_far * 60_000 as interval_milliseconds,
-        at_milliseconds // interval_milliseconds * interval_milliseconds as interval_start_milliseconds,
+        last_value(interval_begun ignore nulls) over so_far as here,
         sum(change) over so_far as waiting_count,
-        least(
-            coalesce(
-                lead(at_milliseconds) over (partition by account_id order by at_milliseconds),
-                interval_start_milliseconds + interval_milliseconds
-            ),
-            interval_start_milliseconds + interval_milliseconds
-        ) as until_milliseconds
+        lead(at_milliseconds) over (partition by account_id order by at_milliseconds) as next_milliseconds
     from moments
     window so_far as (
         partition by account_id order by at_milliseconds
@@ -57,28 +57,24 @@ steps as (
     )
 ),
 
-lengths as (
+-- The beginning of an interval is one of the moments, so no step but that before a day without anybody goes beyond it.
+steps as (
     select
         account_id,
-        interval_start_milliseconds // 1000 as start_seconds,
-        any_value(interval_milliseconds) / 1000 as interval_seconds,
-        sum(waiting_count * (until_milliseconds - at_milliseconds)) / 1000 as waiting_seconds,
-        min(waiting_count)::bigint as waiting_min,
-        max(waiting_count)::bigint as waiting_max
-    from steps
-    group by account_id, interval_start_milliseconds
+        here,
+        waiting_count,
+        least(next_milliseconds, here.until_milliseconds) - at_milliseconds as milliseconds
+    from placed
 )
 
 select
-    lengths.account_id,
-    intervals.interval_start,
-    intervals.local_start_time,
-    lengths.interval_seconds,
-    lengths.waiting_seconds,
-    lengths.waiting_seconds / lengths.interval_seconds as waiting_avg,
-    lengths.waiting_min,
-    lengths.waiting_max
-from lengths
-join queue_intervals as intervals
-    on lengths.account_id is not distinct from intervals.account_id
-    and lengths.start_seconds = intervals.start_seconds
+    account_id,
+    here.interval_start as interval_start,
+    here.local_start_time as local_start_time,
+    sum(milliseconds) / 1000 as interval_seconds,
+    sum(waiting_count * milliseconds) / 1000 as waiting_seconds,
+    waiting_seconds / interval_seconds as waiting_avg,
+    min(waiting_count)::bigint as waiting_min,
+    max(waiting_count)::bigint as waiting_max
+from steps
+group by account_id, here.interval_start, here.local_start_time

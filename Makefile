@@ -10,10 +10,10 @@ RUN := $(VENV)/.run
 DEV := $(VENV)/.dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo sql notebook report test test-long bench lint lock clean
+.PHONY: help demo sql notebook report test test-long bench bench-query lint lock clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 ##@ Use
 demo: $(RUN) ## the main job end to end: sandbox -> sync -> lake -> queue time, MCS, report
@@ -38,6 +38,10 @@ test-long: $(DEV) ## the tests that take longer
 bench: $(RUN) ## loading compared with other tools, side by side (some 20 minutes)
 	@$(PIP) install -r benchmarks/requirements.txt
 	@$(BIN)/python benchmarks/load.py
+
+bench-query: $(RUN) ## views over a lake of a year beside hand-sorted files (makes the lake first: some 20 minutes, 2.5 GB)
+	@$(PIP) install -r benchmarks/requirements.txt
+	@$(BIN)/python benchmarks/queries.py
 
 lint: $(DEV) ## ruff and mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

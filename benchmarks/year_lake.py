@@ -1,6 +1,7 @@
 """The lake that queries are timed on: a year of two made-up accounts, and beside it one hand-sorted Parquet file a table.
 
-Made once and kept in a folder. Source files of a month are made, loaded and deleted again; the lake's landing zone keeps them.
+Made once and kept in a folder; what was interrupted is taken up again. The source files of a month are made, loaded and
+deleted; the lake's landing zone keeps its copies.
 """
 
 import json
@@ -13,12 +14,14 @@ from pathlib import Path
 from shutil import rmtree
 from tempfile import TemporaryDirectory
 
+import duckdb
 from approaches import lakehouse_command
 from made_files import write_day
 
-from pipeline.lake import Lake
+import pipeline
 from pipeline.sandbox import Account
-from pipeline.warehouse import connect
+from pipeline.schema import TABLES
+from pipeline.views import create_views
 
 FIRST_DAY = datetime(2025, 11, 1, tzinfo=UTC)
 YEAR_DAYS = 365
@@ -26,46 +29,63 @@ ACCOUNTS = (
     Account("75555851", conversations_per_day=1_890, time_zone="America/New_York", tagged=False),
     Account("20348697", conversations_per_day=890, time_zone="Europe/London", messaging_share=0.55, tagged=True),
 )
-SORTED_BY = {
+_SORTED_BY = {
     "conversations": "date, account_id, conversation_start_time, conversation_id",
     "messages": "date, account_id, conversation_id, position",
     "transfers": "date, account_id, conversation_id, position",
+    "files": "account_id, name",
+    "rejects": "account_id, source_file, document",
 }
 _DAYS_A_LOAD = 30
 
 
 @dataclass(frozen=True)
 class YearLake:
-    """A lake and the folder with its three tables as one Parquet file each."""
+    """A lake, compacted, and beside it the same rows as one Parquet file a table; the number of rows of each table."""
 
-    lake: Path
-    sorted: Path
-    facts: dict[str, int]
+    folder: Path
+    rows: dict[str, int]
+
+    def open_lake(self) -> duckdb.DuckDBPyConnection:
+        """The lake as its users open it."""
+        return pipeline.open(str(self.folder / "lake"))
+
+    def open_sorted(self) -> duckdb.DuckDBPyConnection:
+        """The same views over the hand-sorted files."""
+        connection = duckdb.connect()
+        connection.execute("set TimeZone = 'UTC'")
+        for table in TABLES:
+            connection.execute(f"create view {table} as from read_parquet('{self.folder}/sorted/{table}.parquet')")
+        create_views(connection)
+        return connection
 
 
 def year_lake(data: Path, *, days: int = YEAR_DAYS) -> YearLake:
     """The lake of so many days, made if it is not there yet."""
-    lake, by_hand = data / f"queries-{days}-lake", data / f"queries-{days}-sorted"
-    if not (lake / "lakehouse.duckdb").exists():
-        _make_lake(lake, days)
-    if not by_hand.exists():
-        _sort_by_hand(lake, by_hand)
-    facts = json.loads((by_hand / "facts.json").read_text())
-    return YearLake(lake, by_hand, facts)
+    folder = data / f"queries-{days}"
+    facts = folder / "rows.json"
+    if not facts.exists():
+        (folder / "lake").mkdir(parents=True, exist_ok=True)
+        _load_days(folder, days)
+        _lakehouse("compact", "--lake", str(folder / "lake"))
+        facts.write_text(json.dumps(_sort_by_hand(folder)))
+    return YearLake(folder, json.loads(facts.read_text()))
 
 
-def _make_lake(lake: Path, days: int) -> None:
-    made = lake.with_suffix(".partial")
-    rmtree(made, ignore_errors=True)
-    for first in range(0, days, _DAYS_A_LOAD):
+def _load_days(folder: Path, days: int) -> None:
+    progress = folder / "days-loaded"
+    done = int(progress.read_text()) if progress.exists() else 0
+    for first in range(done, days, _DAYS_A_LOAD):
         chosen = [FIRST_DAY + timedelta(days=number) for number in range(first, min(days, first + _DAYS_A_LOAD))]
-        with TemporaryDirectory(dir=lake.parent) as folder:
-            _write_days(Path(folder), chosen)
-            words = (*lakehouse_command(), "load", folder, "--lake", str(made))
-            subprocess.run(words, check=True, capture_output=True)  # noqa: S603 - our own command
+        with TemporaryDirectory(dir=folder) as made:
+            _write_days(Path(made), chosen)
+            _lakehouse("load", made, "--lake", str(folder / "lake"))
+        progress.write_text(str(first + len(chosen)))
         print(f"{first + len(chosen)} of {days} days made and loaded", file=sys.stderr, flush=True)
-    made.rename(lake)
-    connect(Lake(str(lake))).close()  # the DuckDB file names the Parquet files where they are now
+
+
+def _lakehouse(*words: str) -> None:
+    subprocess.run((*lakehouse_command(), *words), check=True, capture_output=True)  # noqa: S603 - our own command
 
 
 def _write_days(folder: Path, days: list[datetime]) -> None:
@@ -77,16 +97,16 @@ def _write_days(folder: Path, days: list[datetime]) -> None:
             pass
 
 
-def _sort_by_hand(lake: Path, folder: Path) -> None:
-    """Each table as somebody would who writes it out once for such queries: sorted, with Parquet's and DuckDB's usual sizes."""
-    made = folder.with_suffix(".partial")
+def _sort_by_hand(folder: Path) -> dict[str, int]:
+    """Write each table as somebody would for such queries: sorted, in DuckDB's own row groups. Returns the rows of each."""
+    made = folder / "sorted"
     rmtree(made, ignore_errors=True)
     made.mkdir()
-    facts = {}
-    with connect(Lake(str(lake))) as connection:
-        for table, order in SORTED_BY.items():
-            target = made / f"{table}.parquet"
-            connection.execute(f"copy (from {table} order by {order}) to '{target}' (format parquet, compression zstd)")
-            facts[table] = connection.execute(f"select count(*) from {table}").fetchall()[0][0]
-    (made / "facts.json").write_text(json.dumps(facts))
-    made.rename(folder)
+    rows = {}
+    with pipeline.open(str(folder / "lake")) as connection:
+        for table, order in _SORTED_BY.items():
+            copied = connection.execute(
+                f"copy (from {table} order by {order}) to '{made}/{table}.parquet' (format parquet, compression zstd)"
+            )
+            rows[table] = copied.fetchall()[0][0]
+    return rows

@@ -7,10 +7,15 @@ from typing import Any
 
 import duckdb
 import nbformat
+import pyarrow.compute as pc
 import pytest
 from made_lake import make_lake
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
+
+from pipeline.lake import Change, Lake
+from pipeline.schema import TABLES
+from pipeline.warehouse import publish
 
 NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
 
@@ -30,12 +35,28 @@ def shown(output: dict[str, Any]) -> str:
 
 @pytest.fixture(scope="module")
 def first_look(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, str], Path]:
-    """What `01_first_look` puts out, and the DuckDB file that it read."""
+    """What `01_first_look` puts out, and the DuckDB file of the lake that it read."""
     folder = tmp_path_factory.mktemp("first_look")
-    database = make_lake(folder)
+    lake = Lake(str(folder / "lake"))
+    commit_rows(lake, make_lake(folder))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LAKE_URI", str(folder))
-        return run(notebook_named("01_first_look"), folder), database
+        patch.setenv("LAKE_URI", lake.uri)
+        return run(notebook_named("01_first_look"), folder), folder / "lake" / "lakehouse.duckdb"
+
+
+def commit_rows(lake: Lake, made: Path) -> None:
+    """Bring the rows of a made DuckDB file into a lake."""
+    lake.create()
+    changes: dict[str, Change] = {}
+    with duckdb.connect(str(made), read_only=True) as connection:
+        for table in TABLES.values():
+            rows = connection.sql(f"from {table.name}").to_arrow_table().cast(table.arrow_schema)
+            dates = pc.unique(rows["date"]).to_pylist() if table.partitioned else [None]
+            for date in dates:
+                chosen = rows if date is None else rows.filter(pc.equal(rows["date"], date)).select(table.file_schema.names)
+                change = changes.setdefault(table.name, Change())
+                change.add.append(lake.write(table.name, chosen, date=date and date.isoformat()))
+    publish(lake, lake.commit(changes, lake.snapshot()))
 
 
 def notebook_named(name: str) -> Path:
@@ -87,8 +108,8 @@ def test_first_look_draws(first_look: tuple[dict[str, str], Path], cell: str, ti
 
 
 def test_first_look_without_a_lake_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where there is no lake yet, the notebook stops with the command that makes one."""
+    """Where there is no lake yet, the notebook stops with the commands that make one."""
     monkeypatch.setenv("LAKE_URI", str(tmp_path / "nowhere"))
 
-    with pytest.raises(CellExecutionError, match="Run `make demo`"):
+    with pytest.raises(CellExecutionError, match="there is no lake; load something first, with lakehouse demo"):
         run(notebook_named("01_first_look"), tmp_path)

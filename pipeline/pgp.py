@@ -3,15 +3,17 @@
 A string that is one whole message is replaced by what the message says, so all that follows reads it as if it had been served
 in plain. What no key opens stays as it is, and is counted.
 
-A message is opened in a process of its own with little memory and time, forked from one that holds the keys: one that unpacks
-without end costs nobody else anything, and its text is then one more that stays as it is.
+Messages are opened by a process with little memory and time, forked from one that holds the keys: a message that unpacks
+without end ends that process alone, its string is one more that stays as it is, and another process is forked for the next.
 """
 
 import contextlib
 import functools
+import itertools
 import json
 import os
 import re
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -42,10 +44,11 @@ _ID: Final = re.compile(
 _LONGEST: Final = 4 << 20  # bytes of a message that is tried at all
 _MOST_BYTES: Final = 1 << 20  # of what it says; nobody writes as much into a field
 _MEMORY_BYTES: Final = 256 << 20  # for opening one
-_SECONDS: Final = 10  # likewise; a usual one takes some hundredths
+_SECONDS: Final = 10  # likewise, of a core; a usual one takes some hundredths
 _REMEMBERED: Final = 256  # messages, since erasing reads a document several times
 _REFUSED: Final = b"-"
 _OPENED: Final = b"+"
+_NUMBER_BYTES: Final = 8  # of a request, which its answer repeats
 
 
 @dataclass(frozen=True)
@@ -118,6 +121,7 @@ class Keyring:
         # a load's helpers are as many as there are cores already
         count = (os.cpu_count() or 1) if parent_process() is None else 1
         self._threads = ThreadPoolExecutor(count)
+        self._numbers = itertools.count()
         self._idle: LifoQueue[Connection | None] = LifoQueue()
         for _ in range(count):
             self._idle.put(None)
@@ -154,8 +158,10 @@ class Keyring:
     def _ask(self, message: bytes) -> bytes | None:
         opener = self._idle.get() or self._start()
         try:
-            opener.send_bytes(message)
-            answer = opener.recv_bytes()
+            number = next(self._numbers).to_bytes(_NUMBER_BYTES)
+            opener.send_bytes(number + message)
+            while (answer := opener.recv_bytes()) != _REFUSED and not answer.startswith(number):
+                pass  # of a child that was killed while it had nothing to do, another's answer may be left
         except (EOFError, OSError) as error:
             self._idle.put(None)
             raise LakeError(
@@ -163,7 +169,7 @@ class Keyring:
                 "all finished loads are as they were: leave it more memory and run the command again"
             ) from error
         self._idle.put(opener)
-        return answer[1:] if answer.startswith(_OPENED) else None
+        return answer[_NUMBER_BYTES + 1 :] if answer[_NUMBER_BYTES:].startswith(_OPENED) else None
 
     def _start(self) -> Connection:
         ours, theirs = get_context("spawn").Pipe()
@@ -252,41 +258,50 @@ def _single_keys(keys: bytes) -> "Iterator[list[Packet]]":
 
 
 def _serve(requests: Connection) -> None:
-    """Open messages until there are no more; the first two requests are the keys and their passphrase."""
+    """Let children open messages until there are no more; the first two requests are the keys and their passphrase."""
     import resource  # noqa: PLC0415  # POSIX only
 
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # a message that breaks the library would print a backtrace
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    with contextlib.suppress(EOFError):
-        found = decryptors(requests.recv_bytes(), requests.recv_bytes().decode("utf-8", "surrogateescape"))
-        while True:
-            message = requests.recv_bytes()
-            child = os.fork()
-            if not child:
-                _answer(requests, found, message)
-            if os.waitpid(child, 0)[1]:
-                requests.send_bytes(_REFUSED)
+    found = decryptors(requests.recv_bytes(), requests.recv_bytes().decode("utf-8", "surrogateescape"))
+    while True:
+        child = os.fork()
+        if not child:
+            _answer(requests, found)
+        if not os.waitpid(child, 0)[1]:
+            return
+        requests.send_bytes(_REFUSED)  # to what it died of
 
 
-def _answer(requests: Connection, found: "list[PyDecryptor]", message: bytes) -> NoReturn:
-    """Say what a message says, and end this process; where that fails, say nothing, and end it with an error."""
+def _answer(requests: Connection, found: "list[PyDecryptor]") -> NoReturn:
+    """Open message after message, and end this process when there are no more, or with an error where one breaks it."""
     try:
-        _limit_this_process()
-        said = _decrypted(found, message)
-        if said is not None and len(said) <= _MOST_BYTES:
-            requests.send_bytes(_OPENED + said)
-            os._exit(0)
+        _limit_memory()
+        with contextlib.suppress(EOFError):
+            while True:
+                request = requests.recv_bytes()
+                _limit_time()
+                said = _decrypted(found, request[_NUMBER_BYTES:])
+                _limit_time()  # no answer ends halfway
+                answer = b"" if said is None or len(said) > _MOST_BYTES else _OPENED + said
+                requests.send_bytes(request[:_NUMBER_BYTES] + answer)
+        os._exit(0)
     finally:
         os._exit(1)
 
 
-def _limit_this_process() -> None:
+def _limit_memory() -> None:
     import resource  # noqa: PLC0415  # POSIX only
 
-    resource.setrlimit(resource.RLIMIT_CPU, (_SECONDS, _SECONDS))
     with contextlib.suppress(OSError):  # not on macOS, where the time must do
         taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (taken + _MEMORY_BYTES, taken + _MEMORY_BYTES))
+
+
+def _limit_time() -> None:
+    import resource  # noqa: PLC0415  # POSIX only
+
+    resource.setrlimit(resource.RLIMIT_CPU, (int(time.process_time()) + _SECONDS, resource.getrlimit(resource.RLIMIT_CPU)[1]))
 
 
 def _decrypted(found: "list[PyDecryptor]", message: bytes) -> bytes | None:

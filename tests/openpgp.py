@@ -55,7 +55,7 @@ def literal(data: bytes) -> bytes:
 
 def compressed(packets: bytes) -> bytes:
     """The packet of compressed packets."""
-    deflate = zlib.compressobj(9, zlib.DEFLATED, -15)
+    deflate = zlib.compressobj(1, zlib.DEFLATED, -15)
     return packet(8, b"\x01" + deflate.compress(packets) + deflate.flush())
 
 

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 from pipeline.errors import LakeError, SettingsError
 
 if TYPE_CHECKING:
+    from pydantic import SecretStr
     from pysequoia import PyDecryptor
     from pysequoia.packet import Packet
 
@@ -105,13 +106,13 @@ def read_keyring() -> "Keyring | None":
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "it is no path"
         raise SettingsError(f"LP_PGP_KEY: {path} can't be read ({reason}); name the file of the private key") from None
-    return Keyring(keys, settings.lp_pgp_passphrase.get_secret_value(), path=path, is_open=is_open)
+    return Keyring(keys, settings.lp_pgp_passphrase, path=path, is_open=is_open)
 
 
 class Keyring:
     """Private keys, and the processes that open messages with them; they start when they are needed."""
 
-    def __init__(self, keys: bytes, passphrase: str, *, path: Path, is_open: bool) -> None:
+    def __init__(self, keys: bytes, passphrase: "SecretStr", *, path: Path, is_open: bool) -> None:
         self._keys = keys
         self._passphrase = passphrase
         self._path = path
@@ -134,7 +135,7 @@ class Keyring:
             SettingsError: the file holds no private key that decrypts, or the passphrase is not its.
         """
         try:
-            decryptors(self._keys, self._passphrase)
+            decryptors(self._keys, self._passphrase.get_secret_value())
         except ImportError:
             raise SettingsError("LP_PGP_KEY: needs the extra pgp: pip install 'engagement-lakehouse[pgp]'") from None
         except ValueError as error:
@@ -176,7 +177,7 @@ class Keyring:
         get_context("spawn").Process(target=_serve, args=(theirs,), daemon=True).start()
         theirs.close()  # so that the end of either process is the end of the other's reading
         ours.send_bytes(self._keys)
-        ours.send_bytes(self._passphrase.encode("utf-8", "surrogateescape"))
+        ours.send_bytes(self._passphrase.get_secret_value().encode("utf-8", "surrogateescape"))
         return ours
 
 

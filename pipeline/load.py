@@ -161,7 +161,7 @@ def _in_one_sentence(lake: Lake) -> Iterator[None]:
         yield
     except BrokenPipeError:
         raise
-    except (OSError, duckdb.IOException, duckdb.OutOfMemoryException, MemoryError) as error:
+    except (OSError, duckdb.IOException, duckdb.TransactionException, duckdb.OutOfMemoryException, MemoryError) as error:
         where = getattr(error, "filename", None) or lake.uri
         reason = getattr(error, "strerror", None) or " ".join(str(error).split()) or "out of memory"
         remedy = _REMEDIES.get(getattr(error, "errno", None) or 0, "see to it")

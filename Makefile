@@ -10,7 +10,7 @@ RUN := $(VENV)/.run
 DEV := $(VENV)/.dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo sql notebook report test test-long bench bench-query lint lock clean
+.PHONY: help demo sql notebook report test test-long bench bench-query lint docs lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ bench-query: $(RUN) ## views over a lake of a year beside hand-sorted files (mak
 
 lint: $(DEV) ## ruff and mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+docs: $(RUN) ## make docs/metrics.md anew from the headers of sql/
+	@$(BIN)/python -m pipeline.catalogue > docs/metrics.new && mv docs/metrics.new docs/metrics.md
 
 lock: ## resolve the dependencies anew into requirements*.txt (needs uv)
 	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --group build -o requirements.txt

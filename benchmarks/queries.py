@@ -24,6 +24,7 @@ from pipeline.views import ordered_views
 
 _MOST = 2.0
 _BATCH_ROWS = 100_000
+_PARTS = ("seconds", "cpu_seconds")
 _DAY_QUERIES = {
     "all days": "from conversation_metrics",
     "one day": "from conversation_metrics where date = '{}'",
@@ -119,9 +120,6 @@ def _line(view: str, rounds: Rounds) -> str:
     wall, cpu = ([median(getattr(run, part) for run in rounds[side]) for side in ("lake", "sorted")] for part in _PARTS)
     ratio = f"{median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
     return f"| `{view}` | {rounds['lake'][0].rows:,} | {wall[0]:.3f} | {wall[1]:.3f} | {ratio} | {cpu[0]:.3f} | {cpu[1]:.3f} |"
-
-
-_PARTS = ("seconds", "cpu_seconds")
 
 
 def _print_day(lake: duckdb.DuckDBPyConnection) -> None:

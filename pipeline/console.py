@@ -61,6 +61,9 @@ def run_query(
     Raises:
         QueryError: DuckDB's own words.
     """
+    connection.execute(
+        "set python_enable_replacements = false"
+    )  # else a name in the query can mean a variable of this function
     try:
         relation = connection.sql(query)
         if relation is None:

@@ -25,6 +25,7 @@ from lakes import ask, everything, take
 from pydantic import SecretStr
 from test_erase import Marked, found
 
+import pipeline
 import pipeline.store as store_module
 from pipeline import schema
 from pipeline.api import DataAccessClient
@@ -118,6 +119,8 @@ def test_a_bucket_holds_what_a_folder_holds(lake: Lake, tmp_path: Path) -> None:
     assert landed == sorted(str(path).removeprefix(folder.root) for path in (tmp_path / "folder" / "landing").rglob("*.gz"))
     ((digest,),) = ask(lake, f"select sha256 from files where name = '{name_at(0)}'")
     assert lake.files.cat_file(landed_path(lake, name_at(0), digest)) == first.read_bytes()
+    with pipeline.open(lake.uri) as connection:
+        assert connection.sql("select count(*) as n from conversations").pl()["n"][0] > 0
 
 
 def test_processes_write_straight_to_the_store(lake: Lake, tmp_path: Path) -> None:

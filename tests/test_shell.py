@@ -87,6 +87,7 @@ def test_duckdb_s_errors_are_its_words_alone(opened: Terminal) -> None:
     """A wrong statement says what is wrong with it, without a traceback."""
     shown = do(opened, f"select nonsense from messages;{ENTER}", "Binder Error", "Candidate bindings")
     assert "Traceback" not in shown
+    do(opened, f"from query;{ENTER}", "Catalog Error: Table with name query does not exist")
 
 
 def test_more_rows_than_fit_come_with_their_number(opened: Terminal) -> None:

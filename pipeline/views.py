@@ -104,19 +104,18 @@ def create_views(
     connection: duckdb.DuckDBPyConnection,
     folder: Path | None = None,
     *,
-    views: list[View] | None = None,
     settings: list[SettingRow] | None = None,
 ) -> None:
     """Create or replace the code tables, the settings and every view in the connection's current schema.
 
     Lists and settings become tables with rows, so a database file stays whole without files beside it. Each view has its
-    header's opening as its comment. The tables that the views read must exist. `views` are those of `folder`, if they are read
-    already; `settings` are the defaults if there are no others.
+    header's opening as its comment. The tables that the views read must exist. `settings` are the defaults if
+    there are no others.
     """
     for name, (columns, rows) in code_lists(folder).items():
         _create_table(connection, name, {column: CODE_TYPES.get((name, column), "VARCHAR") for column in columns}, rows)
     create_settings(connection, defaults() if settings is None else settings)
-    for view in ordered_views(folder) if views is None else views:
+    for view in ordered_views(folder):
         connection.execute(f"create or replace view {view.name} as\n{view.sql}")
         quoted = view.about.replace("'", "''")
         connection.execute(f"comment on view {view.name} is '{quoted}'")

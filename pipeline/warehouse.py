@@ -23,11 +23,12 @@ from pipeline.landing import PUBLISHING
 from pipeline.store import reaching
 from pipeline.view_settings import FILE_NAME as SETTINGS_NAME
 from pipeline.view_settings import SettingRow, default_text, defaults, parse_settings
-from pipeline.views import create_views, ordered_views
+from pipeline.views import create_views
 
 FILE_NAME: Final = "lakehouse.duckdb"
 _LOCATION: Final = re.compile(r"'([^']*\.parquet)'")
 _STORAGE_VERSION: Final = "v1.2.0"  # clients from 1.4 on open it; the default of DuckDB 2.0 they refuse
+_made: Final[dict[tuple[SettingRow, ...], bytes]] = {}  # by this process: to make the views takes longer than all else
 _SQL_TYPES: Final = {
     schema.TEXT: "VARCHAR",
     schema.BIGINT: "BIGINT",
@@ -71,24 +72,31 @@ def read_settings(lake: Lake, *, or_write: bool = False) -> list[SettingRow]:
     with contextlib.suppress(FileNotFoundError):
         return parse_settings(lake.files.cat_file(path), f"{lake.uri}/{SETTINGS_NAME}")
     if or_write:
-        lake.files.pipe_file(path, default_text().encode())
+        beside = lake.path(f"{PUBLISHING}{SETTINGS_NAME}") if lake.is_local else path  # in a bucket it appears whole
+        lake.files.pipe_file(beside, default_text().encode())
+        lake.persist([beside])
+        if lake.is_local:
+            lake.files.mv(beside, path)
     return defaults()
 
 
 def _make(path: Path, lake: Lake, snapshot: Snapshot, settings: list[SettingRow]) -> None:
+    former = _made.get(tuple(settings))
+    if former:
+        path.write_bytes(former)
     with _opened(":memory:", lake) as connection:
-        views = ordered_views()
         connection.execute(f"attach '{_quoted(str(path))}' as lakehouse (storage_version '{_STORAGE_VERSION}')")
         connection.execute("use lakehouse")
         connection.begin()  # one write to the disk, not one a statement
-        _create_tables(connection, lake, Snapshot({}, defaultdict(list)))
-        create_views(
-            connection, views=views, settings=settings
-        )  # on empty tables: else every view opens their files to learn their columns
+        if not former:  # on empty tables: else every view opens their files to learn their columns
+            _create_tables(connection, lake, Snapshot({}, defaultdict(list)))
+            create_views(connection, settings=settings)
         _create_tables(connection, lake, snapshot)
         _comment_tables(connection)
         connection.commit()
         connection.execute("checkpoint lakehouse")  # when it closes, it would do so too, but say nothing of a full disk
+    if not former:
+        _made[tuple(settings)] = path.read_bytes()
 
 
 def _create_tables(connection: duckdb.DuckDBPyConnection, lake: Lake, snapshot: Snapshot) -> None:

@@ -79,7 +79,7 @@ class Life:
         landed = {path for path in paths_below(self.undisturbed) if path.startswith("landing/")}
         named = {f"{table}/{file.path}" for table, files in Lake(str(lake)).snapshot().files.items() for file in files}
         below = {path for path in paths_below(lake) if not DELTA_LOG.fullmatch(path)}
-        assert below == {".lock", "lakehouse.duckdb", "erasure.key"} | landed | named
+        assert below == {".lock", "lakehouse.duckdb", "settings.csv", "erasure.key"} | landed | named
         assert not list(lake.glob(".publish-*"))
 
 

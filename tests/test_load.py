@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lakes import ask, everything, seen, take
 
+import pipeline.warehouse as warehouse_module
 from pipeline.deliveries import connected
 from pipeline.errors import LakeError, SettingsError
 from pipeline.ingest import ingest
@@ -27,14 +28,20 @@ def lake(tmp_path: Path) -> Lake:
     return Lake(str(tmp_path / "lake"))
 
 
-def test_every_column_of_every_table_is_there(lake: Lake, tmp_path: Path) -> None:
-    """The DuckDB file shows the declared columns, with the types that they declare, in an empty lake and in a filled one."""
+def test_every_column_of_every_table_is_there(lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The DuckDB file shows the declared columns, as they are declared, in an empty lake and in a filled one.
+
+    The first is made from nothing, the second from the first.
+    """
+    monkeypatch.setattr(warehouse_module, "_made", {})
+    columns = "select table_name, column_name, data_type, comment from duckdb_columns() order by all"
     lake.create()
     take(lake)
-    empty = ask(lake, "select table_name, column_name, data_type from duckdb_columns() order by all")
+    empty, views = ask(lake, columns), ask(lake, "select view_name, comment from duckdb_views() order by all")
     take(lake, put(tmp_path, gz(document(conversation(transfers=[TRANSFER])), "garbage")))
-    assert ask(lake, "select table_name, column_name, data_type from duckdb_columns() order by all") == empty
-    shown = {(table, column) for table, column, _ in empty if table in TABLES}
+    assert ask(lake, columns) == empty
+    assert ask(lake, "select view_name, comment from duckdb_views() order by all") == views
+    shown = {(table, column) for table, column, _, comment in empty if table in TABLES and comment}
     assert shown == {(table.name, column.name) for table in TABLES.values() for column in table.shown}
 
 

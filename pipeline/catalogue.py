@@ -24,7 +24,7 @@ THEMES: Final = {
         "mcs_daily mcs_distribution mcs_band_daily mcs_by_agent mcs_by_skill mcs_movement mcs_movement_daily"
     ),
     "Repeat contact": "repeat_contact repeat_contact_daily",
-    "Sources": "source_freshness source_gaps source_lateness_daily source_daily null_share_daily unknown_fields",
+    "Sources": "source_freshness source_hours source_gaps source_lateness_daily source_daily null_share_daily unknown_fields",
     "Steps that the others stand on": (
         "conversation_times conversation_rules dialogue_lines turns agent_responses conversation_interactivity "
         "transfer_times segments queue_entries queue_intervals scored_conversations local_days"

@@ -197,7 +197,12 @@ def test_a_file_may_come_in_parts(tmp_path: Path) -> None:
         lake = Lake(str(tmp_path / f"lake {folder.name}"))
         take(lake, folder)
         with connect(lake) as connection:
-            of_files = {"source_daily", "source_freshness", "source_lateness_daily"}  # counts of files, times of loads
+            of_files = {
+                "source_daily",
+                "source_freshness",
+                "source_hours",
+                "source_lateness_daily",
+            }  # counts of files, times of loads
             found.append({name: rows_of(view(connection, name)) for name in NAMES if name not in of_files})
 
     for name, rows in found[0].items():

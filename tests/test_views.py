@@ -21,7 +21,7 @@ from pipeline.view_settings import SettingRow
 Row = dict[str, Any]
 
 CASES = sorted((Path(__file__).parent / "sql").glob("*/*.toml"))
-LAKE_TABLES = ("conversations", "messages", "transfers", "files", "rejects")
+LAKE_TABLES = tuple(TABLES)
 ALL_DATES = ("repeat_contact",)  # the next conversation may be of any date
 TIME_ZONES = ("UTC", "Asia/Kolkata", "America/New_York")
 

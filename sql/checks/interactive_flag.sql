@@ -1,6 +1,6 @@
--- The source's flag and the transcripts disagree on whether the visitor took part, in more than flag_tolerance_percent of
--- an account's connected conversations. Measures by the flag (handling_daily) are in doubt: compare interactive_count
--- with interactive_recomputed_count there.
+-- The source's flag and the transcripts disagree on whether the visitor took part, in more than flag_tolerance_percent
+-- of an account's connected conversations. Measures by the flag (handling_daily) are in doubt: compare
+-- interactive_count with interactive_recomputed_count there.
 -- Returns: one row per account and type of conversation, with how many disagree.
 
 select

@@ -1,9 +1,9 @@
 -- What the lake has of each hour of the source: loaded, rejected, missing, or nothing because there is nothing.
 -- Grain:   one row per account_id and hour (UTC, start), from an account's first to its last hour that is known of.
 -- Counts:  files by the start of their scope; a file without one is in no hour.
--- Units:   file_count, conversation_count, reject_count as the table files has them; listed_count as the API listed last.
---          state: loaded; rejected = a file of the hour is broken; missing = a file was listed and could not be had, or nobody
---          asked; empty = the API said that there is none. missing: the names of such files. listed_at: NULL = never asked.
+-- Units:   state: loaded; rejected = a file of the hour is broken; missing = a file was listed and could not be had, or
+--          nobody asked; empty = the API said that there is none. missing: the names of such files. listed_count: as
+--          the API listed last; listed_at: when; both NULL if it was never asked.
 -- Source:  ours.
 
 with brought as (

@@ -49,7 +49,7 @@ def named(lake: Lake, table: str) -> set[str]:
 
 def test_hourly_loads_stay_few_files_without_a_command(lake: Lake, tmp_path: Path) -> None:
     """However many loads, a partition keeps few files, an old one fewer, and no row is lost or doubled."""
-    hours = [*range(30), *range(30, 80, 8)]
+    hours = [*range(20), *range(20, 80, 8)]
     for hour in hours:
         take_hour(lake, tmp_path, hour)
     files = lake.snapshot().files

@@ -188,6 +188,7 @@ def test_what_no_key_opens_stays_as_it_was_sent(tmp_path: Path) -> None:
     assert [row["text"] for row in told] == ["good", *odd.values(), "good"]
 
 
+@pytest.mark.long
 def test_workers_have_the_key_too(tmp_path: Path) -> None:
     """Settings of a .env file reach every process of a load, which several files of some size are spread over."""
     filler = os.urandom(5 << 19).hex()

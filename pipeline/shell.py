@@ -74,6 +74,8 @@ class _Session:
     def entries(self) -> Iterator[str]:
         """What is typed: a dot command or a whole statement at a time, stripped."""
         is_dumb = os.environ.get("TERM", "dumb") == "dumb" or not sys.stdout.isatty()
+        if not is_dumb:
+            self.connection.execute("set enable_progress_bar = true")
         read = _read_lines if is_dumb else Editor(self.connection, self.history, list(COMMANDS)).read
         while True:
             try:

@@ -151,9 +151,8 @@ def connect(lake: Lake) -> duckdb.DuckDBPyConnection:
         with reaching(lake.uri):
             connection = _connect_store(lake)
     connection.execute("set TimeZone = 'UTC'")
-    connection.execute(
-        "set parquet_metadata_cache = true"
-    )  # a lake has a file a day: their footers are read once, not each time
+    connection.execute("set enable_progress_bar = false")  # it is drawn on standard output, where results go, in a pipe too
+    connection.execute("set parquet_metadata_cache = true")  # of a file a day and table, each footer is read once
     return connection
 
 

@@ -67,6 +67,12 @@ def test_the_lake_is_that_of_the_command(lake: Lake, monkeypatch: pytest.MonkeyP
         assert connection.sql("select count(*) from conversations").fetchall() == [(DAYS,)]
 
 
+def test_a_slow_query_draws_nothing_among_the_results(lake: Lake) -> None:
+    """DuckDB's progress bar, which it draws on standard output even in a pipe, is off."""
+    with pipeline.open(lake.uri) as connection:
+        assert connection.sql("select current_setting('enable_progress_bar')").fetchall() == [(False,)]
+
+
 def test_importing_the_package_costs_nothing() -> None:
     """`import pipeline` loads no library, so that it can stand at the top of any script."""
     program = "import sys, pipeline; print([m for m in ('duckdb', 'pyarrow', 'pydantic', 'deltalake') if m in sys.modules])"

@@ -222,10 +222,10 @@ def _is_at_home(connection: duckdb.DuckDBPyConnection, lake: Lake) -> bool:
     return any(f"'{_quoted(lake.table_uri('files'))}/" in sql or "read_parquet" not in sql for (sql,) in named)
 
 
-def _has_settings(connection: duckdb.DuckDBPyConnection, settings: list[SettingRow]) -> bool:
+def _has_settings(connection: duckdb.DuckDBPyConnection, wanted: list[SettingRow]) -> bool:
     """Whether the file was made with these settings; one that an older version made has none."""
     try:
         rows = connection.execute("select setting, account_id, value from settings").fetchall()
     except duckdb.CatalogException:
         return False
-    return set(rows) == set(settings)
+    return set(rows) == set(wanted)

@@ -24,7 +24,7 @@ from pipeline.landing import clear_staging, file_name, landed_path, scope_of
 from pipeline.ledger import Ledger
 from pipeline.store import files_at, found_below, modified, reaching
 from pipeline.tombstones import Tombstones, bury, read_tombstones
-from pipeline.warehouse import publish, read_settings
+from pipeline.warehouse import prepare, publish, read_settings
 from pipeline.workers import Progress, spread, units_of
 
 Also = Callable[[Snapshot], dict[str, Change]]
@@ -234,6 +234,7 @@ def _load_wave(
     tombstones = read_tombstones(lake, snapshot)
     units = _unless_known(units_of(wave), ledger)
     ingested = spread(lake, units, tombstones, workers=workers, progress=progress)
+    prepare(lake)
     for outcome in ingested.outcomes:
         report.count(outcome)
     for attempt in until_undisturbed():

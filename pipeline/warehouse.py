@@ -7,7 +7,8 @@ its place and moved there whole, so nobody ever waits for it, and a reader of th
 import contextlib
 import re
 import tempfile
-from collections import defaultdict
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -28,7 +29,8 @@ from pipeline.views import create_views
 FILE_NAME: Final = "lakehouse.duckdb"
 _LOCATION: Final = re.compile(r"'([^']*\.parquet)'")
 _STORAGE_VERSION: Final = "v1.2.0"  # clients from 1.4 on open it; the default of DuckDB 2.0 they refuse
-_made: Final[dict[tuple[SettingRow, ...], bytes]] = {}  # by this process: to make the views takes longer than all else
+_maker: Final = ThreadPoolExecutor(1)
+_made: Final[dict[tuple[SettingRow, ...], Future[bytes]]] = {}
 _SQL_TYPES: Final = {
     schema.TEXT: "VARCHAR",
     schema.BIGINT: "BIGINT",
@@ -80,29 +82,52 @@ def read_settings(lake: Lake, *, or_write: bool = False) -> list[SettingRow]:
     return defaults()
 
 
+def prepare(lake: Lake) -> None:
+    """Begin to make what `publish` needs whatever the lake holds, beside other work."""
+    _views_file(read_settings(lake))
+
+
+def _views_file(settings: list[SettingRow]) -> Future[bytes]:
+    """A DuckDB file with every view over empty tables: made once by a process, since that takes longer than all else."""
+    key = tuple(settings)
+    made = _made.get(key)
+    if made is None or (made.done() and made.exception()):
+        made = _made[key] = _maker.submit(_make_views, settings)
+    return made
+
+
+def _make_views(settings: list[SettingRow]) -> bytes:
+    with tempfile.TemporaryDirectory(prefix=PUBLISHING) as folder:
+        path = Path(folder) / FILE_NAME
+        with _attached(duckdb.connect(), path) as connection:
+            _create_tables(connection, None, Snapshot({}, {}))  # else every view opens the tables' files
+            create_views(connection, settings=settings)
+        return path.read_bytes()
+
+
 def _make(path: Path, lake: Lake, snapshot: Snapshot, settings: list[SettingRow]) -> None:
-    former = _made.get(tuple(settings))
-    if former:
-        path.write_bytes(former)
-    with _opened(":memory:", lake) as connection:
+    path.write_bytes(_views_file(settings).result())
+    with _attached(_opened(":memory:", lake), path) as connection:
+        _create_tables(connection, lake, snapshot)
+        _comment_tables(connection)
+
+
+@contextlib.contextmanager
+def _attached(connection: duckdb.DuckDBPyConnection, path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A database file to write, as one transaction."""
+    with connection:
         connection.execute(f"attach '{_quoted(str(path))}' as lakehouse (storage_version '{_STORAGE_VERSION}')")
         connection.execute("use lakehouse")
         connection.begin()  # one write to the disk, not one a statement
-        if not former:  # on empty tables: else every view opens their files to learn their columns
-            _create_tables(connection, lake, Snapshot({}, defaultdict(list)))
-            create_views(connection, settings=settings)
-        _create_tables(connection, lake, snapshot)
-        _comment_tables(connection)
+        yield connection
         connection.commit()
         connection.execute("checkpoint lakehouse")  # when it closes, it would do so too, but say nothing of a full disk
-    if not former:
-        _made[tuple(settings)] = path.read_bytes()
 
 
-def _create_tables(connection: duckdb.DuckDBPyConnection, lake: Lake, snapshot: Snapshot) -> None:
-    """Create a view for each table of the lake."""
+def _create_tables(connection: duckdb.DuckDBPyConnection, lake: Lake | None, snapshot: Snapshot) -> None:
+    """Create a view for each table of the lake; without one they are empty."""
     for table in schema.TABLES.values():
-        locations = lake.locations(table.name, snapshot.files[table.name])
+        locations = lake.locations(table.name, snapshot.files[table.name]) if lake else []
         connection.execute(f"create or replace view {table.name} as {_select(table, locations)}")
 
 

@@ -176,7 +176,8 @@ def connect(lake: Lake) -> duckdb.DuckDBPyConnection:
         with reaching(lake.uri):
             connection = _connect_store(lake)
     connection.execute("set TimeZone = 'UTC'")
-    connection.execute("set enable_progress_bar = false")  # it is drawn on standard output, where results go, in a pipe too
+    with contextlib.suppress(duckdb.InvalidInputException):  # in Jupyter it takes a package, and there is none without it
+        connection.execute("set enable_progress_bar = false")  # it is drawn on standard output, where results go
     connection.execute("set parquet_metadata_cache = true")  # of a file a day and table, each footer is read once
     return connection
 

@@ -3,6 +3,7 @@
 import gzip
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 from pipeline.sandbox import changes
@@ -81,7 +82,7 @@ _FAULTS = (
         "packed",
         "the body is packed once more, with Content-Encoding: gzip",
         KINDS,
-        changes.body(gzip.compress, Content_Encoding="gzip"),
+        changes.body(partial(gzip.compress, mtime=0), Content_Encoding="gzip"),
     ),
     # answers instead
     _constant("vanished", "404 for a file that was listed", _DOWNLOAD, _nothing(404)),

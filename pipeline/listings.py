@@ -3,21 +3,23 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline import schema
-from pipeline.api import ListedDay
 from pipeline.lake import Change, Lake, Snapshot, rows_of
+
+if TYPE_CHECKING:
+    from pipeline.api import ListedDay
 
 HOUR: Final = timedelta(hours=1)
 
 
 def remember(
-    lake: Lake, snapshot: Snapshot, account_id: str, days: Iterable[ListedDay], *, failed: Iterable[str], at: datetime
+    lake: Lake, snapshot: Snapshot, account_id: str, days: "Iterable[ListedDay]", *, failed: Iterable[str], at: datetime
 ) -> dict[str, Change]:
     """Put what was listed of an account into the table `listings`, in place of what was listed of the same hours before.
 
@@ -39,7 +41,7 @@ def remember(
     return {table.name: Change(add=[lake.write(table.name, now)], remove=list(files))}
 
 
-def _hours(days: Iterable[ListedDay], failed: set[str], at: datetime) -> Iterator[dict[str, Any]]:
+def _hours(days: "Iterable[ListedDay]", failed: set[str], at: datetime) -> Iterator[dict[str, Any]]:
     """Every hour that was over when it was listed; a file of no known hour counts in the first one of its day."""
     for day in days:
         if day.error is not None:

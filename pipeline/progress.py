@@ -2,19 +2,20 @@
 
 from collections.abc import Iterator
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import click
 from rich import filesize
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from pipeline.api import ListedFile
 from pipeline.collect import Counts
 from pipeline.erase import Erased
 from pipeline.ingest import Outcome
 from pipeline.load import Report
-from pipeline.sync import SyncReport
+
+if TYPE_CHECKING:
+    from pipeline.api import ListedFile
 
 _SHOWN = 20  # set-aside files that a summary names; `lakehouse status` names all
 
@@ -105,7 +106,7 @@ class SyncProgress(LoadProgress):
         self._bars.update(self._downloading, total=wanted)
         self._bars.update(self._loading, total=wanted, visible=True)
 
-    def _downloaded(self, file: ListedFile, size: int, error: str | None) -> None:
+    def _downloaded(self, file: "ListedFile", size: int, error: str | None) -> None:
         self._bytes += size
         self._bars.update(self._downloading, advance=1, note=filesize.decimal(self._bytes))
         if error is not None:
@@ -115,9 +116,10 @@ class SyncProgress(LoadProgress):
 
 def summary(report: Report) -> Iterator[str]:
     """What a run did, in lines whose counts add up, with every kind of thing that needs a look."""
-    if isinstance(report, SyncReport):
-        known = f", {report.known:,} of them in the lake already" if report.known else ""
-        yield f"{_many(report.listed, 'file')} listed{known}"
+    told = vars(report)  # a sync's tells more; its class is not imported, since it brings all that speaks HTTP
+    if "listed" in told:
+        known = f", {told['known']:,} of them in the lake already" if told["known"] else ""
+        yield f"{_many(told['listed'], 'file')} listed{known}"
     yield f"{_many(report.loaded, 'file')} loaded: {_rows(report)}"
     if report.unchanged:
         yield f"{_many(report.unchanged, 'file')} unchanged"
@@ -130,9 +132,8 @@ def summary(report: Report) -> Iterator[str]:
     if report.rejects:
         yield f"{_many(report.rejects, 'document')} set aside: see the table rejects"
     yield from _named("file", "rejected as a whole", report.rejected)
-    if isinstance(report, SyncReport):
-        yield from _named("file", "could not be had", report.failed)
-        yield from _named("day", "could not be listed", report.unlisted)
+    yield from _named("file", "could not be had", told.get("failed", {}))
+    yield from _named("day", "could not be listed", told.get("unlisted", {}))
 
 
 def _many(count: int, what: str) -> str:

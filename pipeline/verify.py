@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline import schema
-from pipeline.deliveries import KEY
+from pipeline.deliveries import KEY, spill_folder
 from pipeline.errors import LakeError
 from pipeline.lake import LEDGER, DataFile, Lake, Snapshot
 from pipeline.landing import digest, landed_files, landed_path
@@ -252,7 +252,7 @@ _ROWS: Final = {
 
 def _check_rows(lake: Lake, snapshot: Snapshot, ledger: pa.Table, done: Verified) -> None:
     """The ledger's counts against the tables, and the tables against each other."""
-    with duckdb.connect(config={"threads": 2}) as connection:
+    with duckdb.connect(config={"threads": 2, "temp_directory": spill_folder()}) as connection:
         connection.execute("set TimeZone = 'UTC'")
         if not lake.is_local:
             connection.register_filesystem(lake.files)

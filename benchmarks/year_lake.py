@@ -35,6 +35,7 @@ _SORTED_BY = {
     "transfers": "date, account_id, conversation_id, position",
     "files": "account_id, name",
     "rejects": "account_id, source_file, document",
+    "listings": "account_id, hour",
 }
 _DAYS_A_LOAD = 30
 

@@ -58,8 +58,10 @@ parts as (
             when is_last then first_value(last_agent_id) over conversation
             else lead(left_agent_id) over conversation
         end as agent_id,
-        case when is_last then first_value(last_skill_id) over conversation else lead(left_skill_id) over conversation end
-            as skill_id,
+        case
+            when is_last then first_value(last_skill_id) over conversation
+            else lead(left_skill_id) over conversation
+        end as skill_id,
         case
             when is_last then first_value(conversation_end_time) over conversation
             else lead(segment_start_time) over conversation

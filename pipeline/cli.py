@@ -69,6 +69,11 @@ def _command(function: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
+_ENGINE = click.option(
+    "--engine", metavar="ADDRESS", help="A Dask cluster that reads the files: dask://host:8786. [default: this machine]"
+)
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="engagement-lakehouse")
 def main() -> None:
@@ -84,13 +89,15 @@ def main() -> None:
 )
 @click.option("--until", type=_Moment(), metavar="T", help="Before this time. [default: now]")
 @click.option("--dry-run", is_flag=True, help="List what would be fetched, and fetch nothing.")
+@_ENGINE
 @_command
-def sync(lake_uri: str | None, since: datetime | None, until: datetime | None, *, dry_run: bool) -> None:
+def sync(lake_uri: str | None, since: datetime | None, until: datetime | None, engine: str | None, *, dry_run: bool) -> None:
     """List, download and load what the lake does not have yet.
 
     Example: lakehouse sync --since 2026-11-01
     """
     from pipeline.api import DataAccessClient, Limits  # noqa: PLC0415
+    from pipeline.engines import engine_of  # noqa: PLC0415
     from pipeline.load import writing  # noqa: PLC0415
     from pipeline.pgp import check_key  # noqa: PLC0415
     from pipeline.progress import SyncProgress  # noqa: PLC0415
@@ -107,6 +114,7 @@ def sync(lake_uri: str | None, since: datetime | None, until: datetime | None, *
     if since and until and since >= until:
         raise SettingsError(f"--since {since:%Y-%m-%dT%H:%M} is not before --until {until:%Y-%m-%dT%H:%M}; swap them")
     check_key(_say)
+    readers = engine_of(engine)
     report = SyncReport()
     try:
         with (
@@ -114,7 +122,7 @@ def sync(lake_uri: str | None, since: datetime | None, until: datetime | None, *
             SyncProgress() as progress,
             reaching(lake.uri) if dry_run else writing(lake, _say),
         ):
-            run_sync(lake, client, since=since, until=until, dry_run=dry_run, report=report, **progress.hooks)
+            run_sync(lake, client, since=since, until=until, dry_run=dry_run, report=report, engine=readers, **progress.hooks)
     except SourceError:
         _sum_up(report)
         raise
@@ -130,22 +138,25 @@ def sync(lake_uri: str | None, since: datetime | None, until: datetime | None, *
 
 @main.command()
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@_ENGINE
 @_command
-def load(lake_uri: str | None, paths: tuple[str, ...]) -> None:
+def load(lake_uri: str | None, paths: tuple[str, ...], engine: str | None) -> None:
     """Load source files at hand: files, folders, patterns, any URL that fsspec knows.
 
     Example: lakehouse load downloads/ 's3://bucket/2026/*.gz'
     """
+    from pipeline.engines import engine_of  # noqa: PLC0415
     from pipeline.load import find_files, incoming_from, writing  # noqa: PLC0415
     from pipeline.load import load as run_load  # noqa: PLC0415
     from pipeline.pgp import check_key  # noqa: PLC0415
     from pipeline.progress import LoadProgress  # noqa: PLC0415
 
     lake = _lake(lake_uri)
+    readers = engine_of(engine)
     incoming = incoming_from(find_files(paths))
     check_key(_say)
     with LoadProgress(len(incoming)) as progress, writing(lake, _say):
-        report = run_load(lake, incoming, progress=progress.loaded)
+        report = run_load(lake, incoming, engine=readers, progress=progress.loaded)
     _sum_up(report)
     if not report.is_complete:
         raise SystemExit(SET_ASIDE)

@@ -1,6 +1,7 @@
 """What a worker does: source files in, Parquet files of their rows and a count of everything out.
 
-The files that it writes belong to nothing until the load's commit names them; so a worker that dies leaves nothing but litter.
+The files that it writes belong to nothing until the load's commit names them, and what it was given is still there when it is
+done, staged or in its place in the landing zone: a worker that dies leaves nothing but litter, and another one can do it again.
 """
 
 import os
@@ -9,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from multiprocessing import parent_process
+from pathlib import Path
 from threading import Thread
 from typing import BinaryIO, cast
 
@@ -44,7 +46,7 @@ class Known:
 
 @dataclass(frozen=True)
 class Incoming:
-    """A source file to be read: a URL that fsspec knows, or a file that is staged already.
+    """A source file to be read: a URL that fsspec knows, of so many bytes, or a file that is staged already.
 
     `account_id` and the scope are what a listing says of it, None where there was no listing. `known` are, by their digests,
     the files of this name that the lake has loaded: such a file is not read again, unless its landed file is lost or values of
@@ -53,6 +55,7 @@ class Incoming:
 
     name: str
     url: str | None = None
+    bytes: int = 0
     staged: Staged | None = None
     account_id: str | None = None
     scope_start: datetime | None = None
@@ -134,7 +137,7 @@ class _Worker:
 
     def take(self, item: Incoming) -> None:
         """Read one file, from its bytes to its rows."""
-        staged = item.staged or self._stage(item.url or "")
+        staged = self._at_hand(item.name, item.staged) if item.staged else self._stage(item.url or "")
         start, end = scope_of(item.name)
         outcome = Outcome(item.name, item.account_id, start or item.scope_start, end or item.scope_end, staged)
         self.ingested.outcomes.append(outcome)
@@ -143,16 +146,16 @@ class _Worker:
             kept = None if left == 0 else self._read(outcome, left=left)
         except CorruptFileError as error:
             outcome.status, outcome.reason = "rejected", str(error)
-            self._drop(outcome)
             return
         if kept is None:
             outcome.status = "unchanged"
-            self._drop(outcome)
             return
         if outcome.account_id is None and len(outcome.counts.account_ids) == 1:
             (outcome.account_id,) = outcome.counts.account_ids
         if kept.path != self._place(outcome):
             keep(self.lake, kept, self._place(outcome))
+        if kept is not outcome.staged:
+            drop(self.lake, [kept])
 
     def _left_encrypted(self, outcome: Outcome, former: Known | None) -> int | None:
         """How many values of a file are worth another try to decrypt; None if it is to be read in any case."""
@@ -170,12 +173,14 @@ class _Worker:
         with reaching(url), cast("BinaryIO", files.open(path, "rb")) as source:
             return stage(self.lake, source)
 
+    def _at_hand(self, name: str, staged: Staged) -> Staged:
+        """The staged file; in a folder, a worker that died may have given it its place already."""
+        place = landed_path(self.lake, name, staged.sha256)
+        is_placed = self.lake.is_local and not Path(staged.path).exists() and Path(place).exists()
+        return replace(staged, path=place) if is_placed else staged
+
     def _place(self, outcome: Outcome) -> str:
         return landed_path(self.lake, outcome.name, outcome.staged.sha256)
-
-    def _drop(self, outcome: Outcome) -> None:
-        if outcome.staged.path != self._place(outcome):
-            drop(self.lake, outcome.staged)
 
     def _read(self, outcome: Outcome, *, left: int | None) -> Staged | None:
         """Collect the rows of one file; gives what is to be kept of it, which is the file unless erased people are in it.
@@ -194,7 +199,6 @@ class _Worker:
         kept = redaction.staged or outcome.staged
         outcome.counts = self._collect(source, kept.path, None)
         if redaction.staged is not None:
-            self._drop(outcome)
             outcome.landed_sha256 = kept.sha256
             outcome.erased = {one for one in redaction.conversations if self.tombstones.find("conversation", one) is None}
         return kept

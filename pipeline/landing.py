@@ -8,7 +8,7 @@ import hashlib
 import os
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -128,13 +128,12 @@ def digest(lake: Lake, path: str) -> Staged:
 
 
 def keep(lake: Lake, staged: Staged, target: str) -> None:
-    """Give a staged file its place, whole or not at all; a file that is there is replaced."""
+    """Give a staged file its place, whole or not at all; a file that is there is replaced. In a store a copy stays staged."""
     if lake.is_local:
         lake.make_folder(target.rpartition("/")[0])
         lake.files.mv(staged.path, target)
-    else:  # a copy appears whole; if deleting the other one fails, `clear_staging` does it some day
+    else:  # a copy appears whole
         lake.files.cp_file(staged.path, target)
-        lake.files.rm_file(staged.path)
 
 
 def put_back(lake: Lake, staged: Staged, target: str) -> None:
@@ -143,8 +142,15 @@ def put_back(lake: Lake, staged: Staged, target: str) -> None:
         former = Path(target).stat()
         os.utime(staged.path, ns=(former.st_atime_ns, former.st_mtime_ns))
     keep(lake, staged, target)
+    drop(lake, [staged])
 
 
-def drop(lake: Lake, staged: Staged) -> None:
-    """Delete a staged file that is not to be kept."""
-    lake.files.rm_file(staged.path)
+def drop(lake: Lake, staged: Iterable[Staged]) -> None:
+    """Delete what is still staged of these files; one that has its place is left there."""
+    incoming = lake.path("landing", ".incoming/")
+    paths = [file.path for file in staged if file.path.startswith(incoming)]
+    if lake.is_local:
+        for path in paths:
+            Path(path).unlink(missing_ok=True)
+    elif paths:
+        lake.files.rm(paths)

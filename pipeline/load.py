@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 from pipeline import schema
 from pipeline.compact import RETENTION_HOURS, merge_as_it_goes, sweep
 from pipeline.deliveries import Deliveries, Replaced
+from pipeline.engines import Engine, Processes
 from pipeline.erase import purge
 from pipeline.errors import LakeError
 from pipeline.ingest import Incoming, Ingested, Outcome
@@ -76,8 +77,8 @@ class Report:
             self.erased |= outcome.erased
 
 
-def find_files(paths: Iterable[str]) -> list[str]:
-    """The source files that paths, folders, globs and URLs name, in the order given.
+def find_files(paths: Iterable[str]) -> dict[str, int]:
+    """The source files that paths, folders, globs and URLs name, in the order given, each with its size in bytes.
 
     Of a folder, whatever depth, those count whose name ends as a source file's does, or begins with `Engagement.`; they come in
     the order in which they were written, so that of two contents under one name, as a landing zone may hold, the newer stands.
@@ -85,20 +86,23 @@ def find_files(paths: Iterable[str]) -> list[str]:
     Raises:
         LakeError: a path leads to nothing.
     """
-    found: dict[str, None] = {}
+    found: dict[str, int] = {}
     for path in paths:
         files, root = files_at(path)
         with reaching(path):
             if any(sign in root for sign in "*?[") and not files.exists(root):
-                names = sorted(name for name in files.glob(root) if files.isfile(name))
+                entries = {name: info for name, info in sorted(files.glob(root, detail=True).items()) if info["type"] == "file"}
             elif files.isdir(root):
-                names = sorted(filter(_is_source, below := found_below(files, root)), key=lambda name: _written(below[name]))
+                below = found_below(files, root)
+                sources = [entry for entry in below.items() if _is_source(entry[0])]
+                entries = dict(sorted(sources, key=lambda entry: _written(entry[1])))
             else:
-                names = [root] if files.exists(root) else []
-        if not names:
+                entries = {root: files.info(root)} if files.exists(root) else {}
+        if not entries:
             raise LakeError(f"{path}: there is no source file; expected a file, a folder or a pattern that matches some")
-        found.update(dict.fromkeys(files.unstrip_protocol(name) for name in names))
-    return list(found)
+        for name, info in entries.items():
+            found.setdefault(files.unstrip_protocol(name), info["size"] or 0)
+    return found
 
 
 def _written(info: dict[str, Any]) -> datetime:
@@ -174,7 +178,7 @@ def load(
     lake: Lake,
     incoming: Iterable[Incoming],
     *,
-    workers: int | None = None,
+    engine: Engine | None = None,
     report: Report | None = None,
     progress: Progress | None = None,
     also: Also = lambda _: {},
@@ -187,7 +191,7 @@ def load(
     """
     lake.create()
     done = Report() if report is None else report
-    load_wave = partial(_load_wave, lake, done, workers=workers or os.cpu_count() or 1, progress=progress, also=also, now=now)
+    load_wave = partial(_load_wave, lake, done, engine=engine or Processes(), progress=progress, also=also, now=now)
     snapshot = None
     for wave in _waves(incoming):
         snapshot = load_wave(wave)
@@ -222,7 +226,7 @@ def _load_wave(
     report: Report,
     wave: Iterable[Incoming],
     *,
-    workers: int,
+    engine: Engine,
     progress: Progress | None,
     also: Also,
     now: Callable[[], datetime],
@@ -233,7 +237,7 @@ def _load_wave(
     downloaded_at = now()
     tombstones = read_tombstones(lake, snapshot)
     units = _unless_known(units_of(wave), ledger)
-    ingested = spread(lake, units, tombstones, workers=workers, progress=progress)
+    ingested = spread(lake, units, tombstones, engine=engine, progress=progress)
     prepare(lake)
     for outcome in ingested.outcomes:
         report.count(outcome)
@@ -251,7 +255,7 @@ def _load_wave(
                 ingested,
                 report,
                 tombstones=tombstones,
-                workers=workers,
+                engine=engine,
                 also=also,
                 downloaded_at=downloaded_at,
                 now=now,
@@ -275,7 +279,7 @@ def _commit(
     report: Report,
     *,
     tombstones: Tombstones | None,
-    workers: int,
+    engine: Engine,
     also: Also,
     downloaded_at: datetime,
     now: Callable[[], datetime],
@@ -290,7 +294,7 @@ def _commit(
     deliveries = Deliveries(lake, snapshot, ledger.scopes())
     withdrawn = deliveries.withdrawn_files(changes["conversations"].add, replaced)
     if withdrawn:
-        again = _run_again(lake, ledger.landed(withdrawn), tombstones, workers)
+        again = _run_again(lake, ledger.landed(withdrawn), tombstones, engine)
         ledger.recount(again.outcomes)
         for name, files in again.written.items():
             changes[name].add += files
@@ -304,13 +308,13 @@ def _commit(
     return superseded, lake.commit(changes, snapshot, landed=landed)
 
 
-def _run_again(lake: Lake, landed: list[Incoming], tombstones: Tombstones | None, workers: int) -> Ingested:
+def _run_again(lake: Lake, landed: list[Incoming], tombstones: Tombstones | None, engine: Engine) -> Ingested:
     """Read landed files once more.
 
     Raises:
         LakeError: one of them is broken by now; its rows are not to be given up for that.
     """
-    again = spread(lake, units_of(landed), tombstones, workers=workers)
+    again = spread(lake, units_of(landed), tombstones, engine=engine)
     for outcome in again.outcomes:
         if outcome.status == "rejected":
             raise LakeError(
@@ -320,9 +324,9 @@ def _run_again(lake: Lake, landed: list[Incoming], tombstones: Tombstones | None
     return again
 
 
-def incoming_from(urls: Iterable[str]) -> list[Incoming]:
-    """Files at hand as a load takes them: in time order, those of one name in the order given."""
-    return sorted((Incoming(name=file_name(url), url=url) for url in urls), key=_in_time)
+def incoming_from(files: Mapping[str, int]) -> list[Incoming]:
+    """Files at hand, as `find_files` gives them, as a load takes them: in time order, those of one name in the order given."""
+    return sorted((Incoming(name=file_name(url), url=url, bytes=size) for url, size in files.items()), key=_in_time)
 
 
 def _in_time(item: Incoming) -> tuple[datetime, str]:

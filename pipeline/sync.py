@@ -12,6 +12,7 @@ from threading import Thread
 from typing import BinaryIO, Final, cast
 
 from pipeline.api import DataAccessClient, ListedDay, ListedFile
+from pipeline.engines import Engine
 from pipeline.errors import AccessRefusedError, SourceError, SourceUnreachableError
 from pipeline.ingest import Incoming
 from pipeline.lake import Change, Lake, Snapshot
@@ -63,6 +64,7 @@ def sync(
     until: datetime | None = None,
     dry_run: bool = False,
     report: SyncReport | None = None,
+    engine: Engine | None = None,
     on_listed: OnListed | None = None,
     on_downloaded: OnDownloaded | None = None,
     progress: Progress | None = None,
@@ -98,7 +100,7 @@ def sync(
 
     with coming.listed(*window):
         while not coming.is_over:
-            load(lake, coming.some(), report=done, progress=progress, also=listings, now=now)
+            load(lake, coming.some(), engine=engine, report=done, progress=progress, also=listings, now=now)
     coming.raise_for_listing()
     return done
 

@@ -54,8 +54,7 @@ class Found:
 
     def drop(self, lake: Lake) -> None:
         """Delete what is staged."""
-        for _, _, staged in self.cut:
-            drop(lake, staged)
+        drop(lake, [staged for _, _, staged in self.cut])
 
 
 def list_landed(lake: Lake, loaded: list[Row]) -> list[Landed]:

@@ -1,16 +1,14 @@
-"""A load's files spread over worker processes: units in, their outcomes and Parquet files out."""
+"""A load's files spread over an engine's workers: units in, their outcomes and Parquet files out."""
 
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from functools import partial
 from itertools import chain, islice
-from multiprocessing import get_context
 
-from pipeline.errors import LakeError, SettingsError
-from pipeline.ingest import Incoming, Ingested, Outcome, end_with_parent, ingest
+from pipeline.engines import Engine, Submit, Work
+from pipeline.ingest import Incoming, Ingested, Outcome, ingest
 from pipeline.lake import Lake
-from pipeline.store import files_at
+from pipeline.landing import drop
 from pipeline.tombstones import Tombstones
 
 Progress = Callable[[Outcome], None]
@@ -23,7 +21,7 @@ def units_of(incoming: Iterable[Incoming]) -> Iterator[list[Incoming]]:
     unit: list[Incoming] = []
     held = 0
     for item in incoming:
-        size = _size(item)
+        size = item.staged.bytes if item.staged else item.bytes
         if unit and held + size > _UNIT_BYTES:
             yield unit
             unit, held = [], 0
@@ -33,84 +31,66 @@ def units_of(incoming: Iterable[Incoming]) -> Iterator[list[Incoming]]:
         yield unit
 
 
-def _size(item: Incoming) -> int:
-    if item.staged is not None:
-        return item.staged.bytes
-    if item.url is None:
-        raise SettingsError(f"{item.name}: nowhere to read it from")
-    files, path = files_at(item.url)
-    return int(files.size(path) or 0)
-
-
 def spread(
     lake: Lake,
     units: Iterable[list[Incoming]],
     tombstones: Tombstones | None,
     *,
-    workers: int,
+    engine: Engine,
     progress: Progress | None = None,
 ) -> Ingested:
-    """Read units of files, as they come; in this process alone if there is only one.
+    """Read units of files, as they come; in this process alone if it takes part and there is only one.
 
     Raises:
-        LakeError: a worker died.
+        LakeError: a worker died, or the engine can't be had.
     """
-    work = partial(ingest, lake.uri, tombstones=tombstones)
-    done = Ingested()
+    done = _Done(lake, partial(ingest, lake.uri, tombstones=tombstones), progress)
     coming = iter(units)
     first = list(islice(coming, 2))
-    if workers == 1 or len(first) < 2:  # noqa: PLR2004  # the second makes other processes worth their start
+    if not first or (engine.takes_part and (len(first) == 1 or not engine.most_pending)):
         for unit in chain(first, coming):
-            _gather(done, work(unit), progress)
-        return done
-    try:
-        _spread(work, chain(first, coming), workers - 1, done, progress)
-    except BrokenProcessPool as error:
-        raise LakeError(
-            f"{lake.uri}: a process that took part in the load has died, most likely for want of memory; "
-            "all finished loads are as they were: leave it more memory and run the command again"
-        ) from error
-    return done
+            done.take(done.work(unit))
+    else:  # the second unit makes other processes worth their start
+        with engine.started(done.work) as submit:
+            _spread(submit, chain(first, coming), engine, done)
+    return done.ingested
 
 
-def _spread(
-    work: Callable[[list[Incoming]], Ingested],
-    units: Iterable[list[Incoming]],
-    helpers: int,
-    done: Ingested,
-    progress: Progress | None,
-) -> None:
-    """Let other processes work, and this one too, which has nothing to import any more, when they have enough to go on with."""
+class _Done:
+    """What has come back so far."""
+
+    def __init__(self, lake: Lake, work: Work, progress: Progress | None) -> None:
+        self.work = work
+        self.ingested = Ingested()
+        self._lake = lake
+        self._progress = progress
+
+    def take(self, part: Ingested) -> None:
+        """Add what became of a unit; what it leaves staged is needed no more, since nobody has to read it again."""
+        drop(self._lake, [outcome.staged for outcome in part.outcomes])
+        self.ingested.outcomes += part.outcomes
+        for name, files in part.written.items():
+            self.ingested.written[name] += files
+        if self._progress:
+            for outcome in part.outcomes:
+                self._progress(outcome)
+
+
+def _spread(submit: Submit, units: Iterable[list[Incoming]], engine: Engine, done: _Done) -> None:
+    """Keep the workers busy; this process, if it takes part, works too when they have enough to go on with."""
     pending: set[Future[Ingested]] = set()
-    with ProcessPoolExecutor(helpers, mp_context=get_context("spawn"), initializer=end_with_parent) as pool:
-        try:
-            for unit in units:
-                if len(pending) < 2 * helpers:  # one at work, one to go on with
-                    pending.add(pool.submit(work, unit))
-                else:
-                    _gather(done, work(unit), progress)
-                pending = _gathered(done, pending, progress, timeout=0)
-            while pending:
-                pending = _gathered(done, pending, progress, timeout=None)
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
 
+    def take_finished(timeout: float | None) -> None:
+        finished, _ = wait(pending, timeout=timeout, return_when=FIRST_COMPLETED)
+        pending.difference_update(finished)
+        for future in finished:
+            done.take(future.result())
 
-def _gathered(
-    done: Ingested, pending: set[Future[Ingested]], progress: Progress | None, *, timeout: float | None
-) -> set[Future[Ingested]]:
-    """Take in what is finished; gives what is still pending."""
-    finished, unfinished = wait(pending, timeout=timeout, return_when=FIRST_COMPLETED)
-    for future in finished:
-        _gather(done, future.result(), progress)
-    return unfinished
-
-
-def _gather(done: Ingested, part: Ingested, progress: Progress | None) -> None:
-    done.outcomes += part.outcomes
-    for name, files in part.written.items():
-        done.written[name] += files
-    if progress:
-        for outcome in part.outcomes:
-            progress(outcome)
+    for unit in units:
+        if engine.takes_part and len(pending) >= engine.most_pending:
+            done.take(done.work(unit))
+        else:
+            pending.add(submit(unit))
+        take_finished(timeout=None if len(pending) >= engine.most_pending and not engine.takes_part else 0)
+    while pending:
+        take_finished(timeout=None)

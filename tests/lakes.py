@@ -5,6 +5,7 @@ from typing import Any
 
 import duckdb
 
+from pipeline.engines import Processes
 from pipeline.lake import Lake
 from pipeline.load import Report, find_files, incoming_from, load, writing
 from pipeline.schema import TABLES
@@ -14,7 +15,7 @@ from pipeline.warehouse import connect
 def take(lake: Lake, *paths: Path) -> Report:
     """Load files or folders, in this process."""
     with writing(lake):
-        return load(lake, incoming_from(find_files(map(str, paths))), workers=1)
+        return load(lake, incoming_from(find_files(map(str, paths))), engine=Processes(1))
 
 
 def ask(lake: Lake, query: str) -> list[tuple[Any, ...]]:

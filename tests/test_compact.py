@@ -15,6 +15,7 @@ import pipeline.compact as compact_module
 import pipeline.load as load_module
 from pipeline import schema
 from pipeline.compact import compact, sweep
+from pipeline.engines import Processes
 from pipeline.errors import ConflictError
 from pipeline.lake import LEDGER, Change, DataFile, Lake
 from pipeline.load import load, writing
@@ -147,11 +148,11 @@ def test_a_load_that_another_one_overtakes_works_its_change_out_anew(
 
     def overtaken(*args: Any) -> None:
         if overtakers:
-            load(lake, load_module.incoming_from([str(overtakers.pop())]), workers=1)
+            load(lake, load_module.incoming_from(load_module.find_files([str(overtakers.pop())])), engine=Processes(1))
         merge(*args)
 
     monkeypatch.setattr(load_module, "merge_as_it_goes", overtaken)
-    report = load(lake, load_module.incoming_from([str(second)]), workers=1)
+    report = load(lake, load_module.incoming_from(load_module.find_files([str(second)])), engine=Processes(1))
     assert (report.loaded, report.conversations) == (1, 2)
     assert ask(lake, "select conversation_id, source_file from conversations order by all") == [
         ("both", name_at(1)),

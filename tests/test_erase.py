@@ -26,10 +26,11 @@ import pipeline.traces as traces_module
 import pipeline.workers as workers_module
 from pipeline.cli import main
 from pipeline.compact import compact
+from pipeline.engines import Processes
 from pipeline.erase import Erased, erase
 from pipeline.errors import LakeError
 from pipeline.lake import LEDGER, Change, Lake
-from pipeline.load import incoming_from, load, writing
+from pipeline.load import find_files, incoming_from, load, writing
 from pipeline.tombstones import KEY_FILE
 
 CONSUMER, VISITOR = "consumer/ü-41", "visitor 41"
@@ -225,7 +226,11 @@ def owned(conversation_id: str, consumer: str | None, *, end: int = START, text:
 def load_listed(lake: Lake, *paths: Path) -> None:
     """Load files as a listing of the account gives them."""
     with writing(lake):
-        load(lake, [replace(item, account_id="75555851") for item in incoming_from(map(str, paths))], workers=1)
+        load(
+            lake,
+            [replace(item, account_id="75555851") for item in incoming_from(find_files(map(str, paths)))],
+            engine=Processes(1),
+        )
 
 
 def served_apart(lake: Lake) -> dict[str, list[str]]:
@@ -434,7 +439,7 @@ def test_other_processes_find_and_keep_out_the_same(lake: Lake, tmp_path: Path, 
     take(lake, *paths[:2])
     assert run(lake, "consumer", "X").landed_rewritten == 2
     with writing(lake):
-        assert load(lake, incoming_from(map(str, paths)), workers=2).conversations == 2
+        assert load(lake, incoming_from(find_files(map(str, paths))), engine=Processes(2)).conversations == 2
     assert ask(lake, "select conversation_id from conversations order by all") == [(f"y{hour}",) for hour in range(4)]
 
 

@@ -13,6 +13,7 @@ from lakes import ask, everything, seen, take
 
 import pipeline.warehouse as warehouse_module
 from pipeline.deliveries import connected
+from pipeline.engines import Processes
 from pipeline.errors import LakeError, SettingsError
 from pipeline.ingest import ingest
 from pipeline.lake import Lake
@@ -195,7 +196,7 @@ def test_workers_and_small_buffers_give_the_same_rows(lake: Lake, tmp_path: Path
     incoming = incoming_from(find_files([str(tmp_path / "in")]))
     in_parts = Lake(str(tmp_path / "parts"))
     with writing(lake), writing(in_parts):
-        load(lake, incoming, workers=2)
+        load(lake, incoming, engine=Processes(2))
         in_parts.create()
         ingested = ingest(in_parts.uri, incoming, buffer_bytes=1_000_000)
     assert ask(lake, "select count(*), count(distinct text) from messages") == [(160, 160)]

@@ -31,6 +31,7 @@ from pipeline import schema
 from pipeline.api import DataAccessClient
 from pipeline.cli import main
 from pipeline.compact import compact, sweep
+from pipeline.engines import Processes
 from pipeline.erase import erase
 from pipeline.errors import ConflictError, LakeError, SettingsError
 from pipeline.lake import LEDGER, Change, Lake
@@ -131,7 +132,7 @@ def test_processes_write_straight_to_the_store(lake: Lake, tmp_path: Path) -> No
         source.files.pipe_file(source.path("deep", name_at(hour)), gz(document(conversation(f"c{hour}", start_page=noise))))
     assert len(find_files([f"{source.uri}/*/*.gz"])) == 3
     with writing(lake):
-        report = load(lake, incoming_from(find_files([source.uri])), workers=2)
+        report = load(lake, incoming_from(find_files([source.uri])), engine=Processes(2))
     assert (report.loaded, report.is_complete) == (3, True)
     assert ask(lake, "select count(*), count(distinct source_file) from conversations") == [(3, 3)]
     with pytest.raises(LakeError, match="there is no source file"):

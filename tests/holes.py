@@ -27,6 +27,16 @@ MOVED = {
     "messages": "timestamp",
     "transfers": "timestamp queue_start_time queue_end_time",
 }
+# A column that is at times as much later than another, in seconds: exactly as long as a threshold, or not at all.
+TIED = {
+    "conversations": (
+        ("queue_end_time", "queue_start_time", (0, 5, 15, 30)),
+        ("conversation_end_time", "interaction_start_time", (0,)),
+        ("conversation_end_time", "conversation_start_time", (0,)),
+    ),
+    "messages": (),
+    "transfers": (("queue_end_time", "queue_start_time", (0,)), ("timestamp", "queue_end_time", (0,))),
+}
 MISTAKEN: dict[str, dict[str, Any]] = {
     "conversations": {"end_reason_id": 999, "start_reason_id": 1, "mcs": 101.0, "is_interactive": False},
     "messages": {"type": "9"},
@@ -50,6 +60,10 @@ def table_with_holes(table: pl.DataFrame, name: str, random: Random) -> pl.DataF
 
     for column, value in MISTAKEN[name].items():
         table = table.with_columns(pl.when(some()).then(pl.lit(value)).otherwise(pl.col(column)).alias(column))
+    for column, other, later in TIED[name]:
+        for seconds in later:
+            tied = pl.col(other) + pl.duration(seconds=seconds)
+            table = table.with_columns(pl.when(some()).then(tied).otherwise(pl.col(column)).alias(column))
     for column in MOVED[name].split():
         for hours in (-2, 2):
             moved = pl.col(column) + pl.duration(hours=hours)
@@ -60,7 +74,7 @@ def table_with_holes(table: pl.DataFrame, name: str, random: Random) -> pl.DataF
 
 
 def files_with_holes(files: pl.DataFrame, random: Random) -> pl.DataFrame:
-    """Files as if loaded soon after their hour, some of them broken, some without an hour, some with fields of their own."""
+    """Files as if loaded soon after their hour, some broken, some without an hour, and one of an hour four days later."""
     rows = []
     for row in files.iter_rows(named=True):
         changed: dict[str, Any] = {"loaded_at": row["scope_end_time"] + timedelta(minutes=random.randint(-2, 300))}
@@ -71,7 +85,10 @@ def files_with_holes(files: pl.DataFrame, random: Random) -> pl.DataFrame:
         changed["rejects"] = random.choice((0, 0, 1))
         changed["unknown_fields"] = random.choice((["Conversation.mood"], ["Conversation.mood", "Message.tone"], [], None))
         rows.append(row | changed)
-    return pl.DataFrame(rows, schema=files.schema)
+    newest = files.sort("scope_start_time", "name").group_by("account_id", maintain_order=True).last()
+    times = pl.col("scope_start_time", "scope_end_time", "loaded_at") + pl.duration(days=4)
+    later = newest.with_columns(times, name="later-" + pl.col("name"), conversations=pl.lit(0, pl.Int64))
+    return pl.concat([pl.DataFrame(rows, schema=files.schema), later.select(files.columns)])
 
 
 def listings_of(files: pl.DataFrame, listings: pl.DataFrame, random: Random) -> pl.DataFrame:

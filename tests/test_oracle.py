@@ -1,16 +1,18 @@
 """The views agree with a second implementation on made-up accounts, and with themselves when what does not matter changes."""
 
 import math
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import duckdb
 import polars as pl
 import pytest
+from holes import with_holes
 from lakes import take
 from oracle import VIEWS
+from oracle.days import days_of
 
 from pipeline import views
 from pipeline.lake import Lake
@@ -25,13 +27,18 @@ ACCOUNTS = (
     Account("75555851", conversations_per_day=40, time_zone="America/New_York", load=1.1, tagged=False),
     Account("20348697", conversations_per_day=25, time_zone="Europe/London", messaging_share=0.55, tagged=True),
 )
+ZONES = ("America/Havana", "Asia/Beirut", "Australia/Lord_Howe")  # midnight twice, midnight left out, half an hour
 NEW_YORK = filled_up([SettingRow("time_zone", None, "America/New_York")])
+NO_ROWS: dict[str, pl.DataFrame] = {
+    name: pl.DataFrame(pl.from_arrow(table.arrow_schema.empty_table())) for name, table in TABLES.items()
+}
+
 
 Row = dict[str, Any]
 
 
-def made_lake(folder: Path, accounts: tuple[Account, ...], days: int) -> duckdb.DuckDBPyConnection:
-    """The last days before `UNTIL`, loaded, with the views on tables in memory."""
+def made_tables(folder: Path, accounts: tuple[Account, ...], days: int) -> dict[str, pl.DataFrame]:
+    """The tables of a lake with the last days before `UNTIL`, and with the holes that real ones have."""
     source = folder / "source"
     for account in accounts:
         for hours in range(24 * days):
@@ -42,7 +49,7 @@ def made_lake(folder: Path, accounts: tuple[Account, ...], days: int) -> duckdb.
     lake = Lake(str(folder / "lake"))
     take(lake, source)
     with connect(lake) as loaded:
-        return over({name: loaded.sql(f"from {name}").pl() for name in TABLES})
+        return with_holes({name: loaded.sql(f"from {name}").pl() for name in TABLES})
 
 
 def over(tables: dict[str, pl.DataFrame]) -> duckdb.DuckDBPyConnection:
@@ -58,15 +65,9 @@ def over(tables: dict[str, pl.DataFrame]) -> duckdb.DuckDBPyConnection:
 
 
 @pytest.fixture(scope="module")
-def few_days(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
+def few_days(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pl.DataFrame]:
     """Three days of two accounts."""
-    with made_lake(tmp_path_factory.mktemp("days"), ACCOUNTS, 3) as connection:
-        yield connection
-
-
-def tables_of(connection: duckdb.DuckDBPyConnection) -> dict[str, pl.DataFrame]:
-    """The lake's tables."""
-    return {name: connection.sql(f"from {name}").pl() for name in TABLES}
+    return made_tables(tmp_path_factory.mktemp("days"), ACCOUNTS, 3)
 
 
 def rows_of(frame: pl.DataFrame) -> list[Row]:
@@ -100,62 +101,77 @@ def view(connection: duckdb.DuckDBPyConnection, name: str) -> pl.DataFrame:
     return frame
 
 
-@pytest.mark.parametrize("name", VIEWS)
-def test_agrees_with_the_second_implementation(few_days: duckdb.DuckDBPyConnection, name: str) -> None:
-    """The view has rows, and they are those of the second implementation to the microsecond."""
-    found = view(few_days, name)
-
-    assert found.height > 0
-    assert_same(rows_of(found), rows_of(VIEWS[name](tables_of(few_days)).select(found.columns)), name)
-
-
-@pytest.mark.long
-def test_agrees_on_a_month(tmp_path: Path) -> None:
-    """All views that have a second implementation agree with it on a month of two larger accounts."""
-    larger = (
-        Account("75555851", conversations_per_day=500, time_zone="America/New_York", tagged=False),
-        Account("20348697", conversations_per_day=250, time_zone="Europe/London", messaging_share=0.55, tagged=True),
-    )
-    with made_lake(tmp_path, larger, 31) as connection:
-        tables = tables_of(connection)
-        for name, second in VIEWS.items():
-            found = view(connection, name)
-            assert_same(rows_of(found), rows_of(second(tables).select(found.columns)), name)
-
-
 NAMES = [found.name for found in views.ordered_views() if found.name != "local_days"]
 COMPARED = {name: f"select * from {name}" for name in NAMES}
 
 
 def everything(connection: duckdb.DuckDBPyConnection) -> dict[str, list[Row]]:
-    """The rows of every view."""
+    """The rows of every view but the calendar."""
     return {name: rows_of(connection.sql(query).pl()) for name, query in COMPARED.items()}
 
 
 @pytest.fixture(scope="module")
-def answers(few_days: duckdb.DuckDBPyConnection) -> dict[str, list[Row]]:
+def answers(few_days: dict[str, pl.DataFrame]) -> dict[str, list[Row]]:
     """What every view says of the few days."""
-    return everything(few_days)
+    with over(few_days) as connection:
+        return everything(connection)
 
 
-def test_order_of_rows_does_not_matter(few_days: duckdb.DuckDBPyConnection, answers: dict[str, list[Row]]) -> None:
+def test_every_view_has_a_second_implementation() -> None:
+    """No view is without one, and none of them is left over."""
+    assert set(VIEWS) == {view.name for view in views.ordered_views()}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_agrees_with_the_second_implementation(
+    few_days: dict[str, pl.DataFrame], answers: dict[str, list[Row]], name: str
+) -> None:
+    """The view has rows, and they are those of the second implementation to the microsecond."""
+    found = answers[name]
+
+    assert found != []
+    assert_same(found, rows_of(VIEWS[name](few_days).select(list(found[0]))), name)
+
+
+def test_days_are_those_of_the_time_zone_database() -> None:
+    """A day begins when the clocks begin to show it, also where they change at midnight, and ends when the next begins."""
+    zones = [SettingRow("time_zone", f"{number}", zone) for number, zone in enumerate(ZONES)]
+    with over(NO_ROWS) as connection:
+        views.create_settings(connection, filled_up([SettingRow("time_zone", None, ZONES[0]), *zones]))
+        found = view(connection, "local_days").sort("time_zone", "local_date").to_dicts()
+
+    assert found == [day for zone in ZONES for day in days_of(ZoneInfo(zone))]
+
+
+@pytest.mark.long
+def test_agrees_on_a_month(tmp_path: Path) -> None:
+    """All views agree with their second implementation on a month of two larger accounts."""
+    larger = (
+        Account("75555851", conversations_per_day=500, time_zone="America/New_York", tagged=False),
+        Account("20348697", conversations_per_day=250, time_zone="Europe/London", messaging_share=0.55, tagged=True),
+    )
+    tables = made_tables(tmp_path, larger, 31)
+    with over(tables) as connection:
+        for name in NAMES:
+            found = view(connection, name)
+            assert_same(rows_of(found), rows_of(VIEWS[name](tables).select(found.columns)), name)
+
+
+def test_order_of_rows_does_not_matter(few_days: dict[str, pl.DataFrame], answers: dict[str, list[Row]]) -> None:
     """Shuffled tables give the same rows in every view."""
-    with over(
-        {name: table.sample(fraction=1, shuffle=True, seed=7) for name, table in tables_of(few_days).items()}
-    ) as shuffled:
+    with over({name: table.sample(fraction=1, shuffle=True, seed=7) for name, table in few_days.items()}) as shuffled:
         found = everything(shuffled)
 
     for name in NAMES:
         assert_same(found[name], answers[name], name)
 
 
-def test_time_of_year_does_not_matter(few_days: duckdb.DuckDBPyConnection) -> None:
+def test_time_of_year_does_not_matter(few_days: dict[str, pl.DataFrame]) -> None:
     """Seven days later everything is as before, seven days later; both weeks are on one side of the change of clocks."""
     before = filled_up([SettingRow("time_zone", None, "UTC")])
-    tables = tables_of(few_days)
     week = pl.duration(days=7)
-    moved = {name: table.with_columns(pl.selectors.temporal() + week) for name, table in tables.items()}
-    with over(moved) as later, over(tables) as now:
+    moved = {name: table.with_columns(pl.selectors.temporal() + week) for name, table in few_days.items()}
+    with over(moved) as later, over(few_days) as now:
         for connection in (later, now):
             views.create_settings(connection, before)
         for name in NAMES:
@@ -165,10 +181,10 @@ def test_time_of_year_does_not_matter(few_days: duckdb.DuckDBPyConnection) -> No
             assert_same(rows_of(view(later, name)), rows_of(shifted), name)
 
 
-def test_accounts_do_not_meet(few_days: duckdb.DuckDBPyConnection, answers: dict[str, list[Row]]) -> None:
+def test_accounts_do_not_meet(few_days: dict[str, pl.DataFrame], answers: dict[str, list[Row]]) -> None:
     """With every account there twice, under another name, each has the rows that it had alone."""
     again = pl.col("account_id") + "-again"
-    tables = {name: pl.concat([table, table.with_columns(again)]) for name, table in tables_of(few_days).items()}
+    tables = {name: pl.concat([table, table.with_columns(again)]) for name, table in few_days.items()}
     with over(tables) as doubled:
         for name in NAMES:
             rows = answers[name]

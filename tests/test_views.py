@@ -1,4 +1,4 @@
-"""The SQL library: views against hand-computed rows, `conversation_metrics` also against a second implementation."""
+"""What the views say: against hand-computed rows, `conversation_metrics` also against plain loops over any transcript."""
 
 import re
 import tomllib
@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from oracle.conversations import measures
 
 from pipeline import view_settings, views
 from pipeline.schema import TABLES
@@ -182,24 +183,6 @@ def test_no_stray_cases() -> None:
     assert {case.parent.name for case in CASES} <= names
 
 
-@pytest.mark.parametrize("view", views.ordered_views(), ids=lambda view: view.name)
-def test_header(view: views.View) -> None:
-    """Every view says in its header what it is about, its grain, what counts, units and source."""
-    assert view.about.endswith(".")
-    assert list(view.notes) == ["Grain", "Counts", "Units", "Source"]
-    assert all(view.notes.values())
-
-
-@pytest.mark.parametrize("view", views.ordered_views(), ids=lambda view: view.name)
-def test_is_one_select(view: views.View) -> None:
-    """Every view is one select, and reads what DuckDB's own parser says that it reads."""
-    with duckdb.connect() as parser:
-        statements = parser.extract_statements(view.sql)
-
-        assert [statement.type.name for statement in statements] == ["SELECT"]
-        assert parser.get_table_names(view.sql) == view.reads
-
-
 @pytest.mark.parametrize("check", views.checks(), ids=lambda check: check.name)
 def test_check_runs(lake: duckdb.DuckDBPyConnection, check: views.Check) -> None:
     """Every check says what a finding means and finds nothing in an empty lake."""
@@ -207,25 +190,6 @@ def test_check_runs(lake: duckdb.DuckDBPyConnection, check: views.Check) -> None
 
     assert check.meaning.endswith(".")
     assert fetch(lake, check.sql) == []
-
-
-@pytest.mark.parametrize("file", sorted(views.sql_folder().glob("*/*.sql")), ids=lambda file: file.stem)
-def test_sql_style(file: Path) -> None:
-    """No query depends on the clock or the session's time zone, names a step like a table, or outgrows its line."""
-    sql = file.read_text(encoding="utf-8")
-    code = re.sub(r"--.*", "", sql)
-    relations = (
-        {file.stem for file in views.view_files()}
-        | set(TABLES)
-        | set(views.code_lists())
-        | {"settings", "account_rules", "utc_offsets"}
-    )
-
-    assert not re.search(r"\b(current_\w+|now|today|date_trunc|date_diff|extract|date_part|random)\b", code)
-    assert not set(re.findall(r"(?:with|\),)\s+(\w+) as \(", code)) & relations
-    assert max(map(len, sql.splitlines())) <= 120
-    assert sql.endswith("\n")
-    assert not sql.rstrip().endswith(";")
 
 
 def test_code_tables(lake: duckdb.DuckDBPyConnection) -> None:
@@ -262,57 +226,6 @@ def test_file_is_self_contained(tmp_path: Path) -> None:
     with duckdb.connect(file, read_only=True) as connection:
         for path in views.view_files():
             assert (fetch(connection, f"from {path.stem}") == []) == (path.stem != "local_days")
-
-
-def library(folder: Path, **files: str) -> Path:
-    """Write a library of core views."""
-    (folder / "core").mkdir()
-    for name, sql in files.items():
-        (folder / "core" / f"{name}.sql").write_text(sql, encoding="utf-8")
-    return folder
-
-
-def test_order_follows_from_the_sql(tmp_path: Path) -> None:
-    """A view comes after those it reads, in subqueries and joins too; names of its own steps do not count."""
-    folder = library(
-        tmp_path,
-        a="with c as (select 1 as x from b) select x from c where x in (select x from z)",
-        b="select 1 as x from messages",
-        c="select x from a",
-        z="select 2 as x union all select x from b",
-    )
-
-    ordered = views.ordered_views(folder)
-
-    assert [view.name for view in ordered] == ["b", "z", "a", "c"]
-    assert ordered[0].reads == {"messages"}
-
-
-def test_circle(tmp_path: Path) -> None:
-    """Views that read each other are refused, and the message shows the circle."""
-    folder = library(tmp_path, a="select 1 from b", b="select 1 from c", c="select 1 from a")
-
-    with pytest.raises(ValueError, match=r"found a circle: (a -> b -> c -> a|b -> c -> a -> b|c -> a -> b -> c)$"):
-        views.ordered_views(folder)
-
-
-def test_two_files_of_one_name(tmp_path: Path) -> None:
-    """Two views of the same name are refused."""
-    folder = library(tmp_path, a="select 1")
-    (folder / "metrics").mkdir()
-    (folder / "metrics" / "a.sql").write_text("select 2", encoding="utf-8")
-
-    with pytest.raises(ValueError, match=r"expected one file per view, found two named a"):
-        views.view_files(folder)
-
-
-def test_unknown_code_list(tmp_path: Path) -> None:
-    """A code list without a type for its code is refused."""
-    (tmp_path / "codes").mkdir()
-    (tmp_path / "codes" / "colour.csv").write_text("code,label\n1,red\n", encoding="utf-8")
-
-    with pytest.raises(ValueError, match=r"found colour; add the type of its code"):
-        views.code_lists(tmp_path)
 
 
 @pytest.fixture(scope="module")
@@ -354,73 +267,6 @@ def test_accounts_without_an_id_are_one_hash_join(partitioned: duckdb.DuckDBPyCo
     assert kinds == {"hash join"}
     query = "select account_id, sum(transfer_count)::int as n from conversation_metrics group by all"
     assert in_order(fetch(partitioned, query)) == [{"account_id": "a", "n": 3}, {"account_id": None, "n": 3}]
-
-
-# The second implementation: plain loops over one conversation at a time, written from the contract's table alone.
-
-
-def seconds(start: datetime | None, end: datetime | None) -> float | None:
-    """Return the time between, None where an end is missing or it would be negative."""
-    if start is None or end is None or end < start:
-        return None
-    return (end - start) / timedelta(milliseconds=1) / 1000
-
-
-def responses_of(lines: list[Row]) -> list[float | None]:
-    """Walk a transcript and time each answer from the first line that it answers."""
-    waiting_since: list[datetime | None] = []
-    found = []
-    for line in sorted(lines, key=lambda line: line["position"]):
-        if line["type"] == "0":
-            waiting_since.append(line["timestamp"])
-        elif line["type"] in {"1", "3", "4"}:
-            if waiting_since:
-                found.append(seconds(waiting_since[0], line["timestamp"]))
-            waiting_since = []
-    return found
-
-
-def first_reply(lines: list[Row]) -> float | None:
-    """Time the first agent line after the visitor's first one."""
-    transcript = sorted(lines, key=lambda line: line["position"])
-    asked = next((line for line in transcript if line["type"] == "0"), None)
-    if asked is None:
-        return None
-    after = (line for line in transcript if line["position"] > asked["position"] and line["type"] in {"1", "3", "4"})
-    answer = next(after, None)
-    return None if answer is None else seconds(asked["timestamp"], answer["timestamp"])
-
-
-def measure(conversation: Row, lines: list[Row], transfers: list[Row]) -> Row:
-    """Compute the derived columns of `conversation_metrics` for one conversation."""
-    connected_at = conversation["interaction_start_time"]
-    ended_at = conversation["conversation_end_time"]
-    left_queue_at = conversation["queue_end_time"]
-    if connected_at is None and left_queue_at is None:
-        left_queue_at = ended_at
-    queue = seconds(conversation["queue_start_time"], left_queue_at)
-    handovers = sum(seconds(move["queue_start_time"], move["queue_end_time"]) or 0 for move in transfers)
-    agent_lines = [line for line in lines if line["type"] in {"1", "3", "4"}]
-    greetings = [seconds(connected_at, line["timestamp"]) for line in agent_lines]
-    responses = responses_of(lines)
-    timed = [time for time in responses if time is not None]
-    return {
-        "is_connected": connected_at is not None,
-        "is_abandoned": connected_at is None,
-        "queue_seconds": queue,
-        "transfer_count": len(transfers),
-        "transfer_queue_seconds": float(handovers),
-        "total_queue_seconds": None if queue is None else queue + handovers,
-        "duration_seconds": seconds(conversation["conversation_start_time"], ended_at),
-        "chat_seconds": seconds(connected_at, ended_at),
-        "visitor_line_count": sum(line["type"] == "0" for line in lines),
-        "agent_line_count": len(agent_lines),
-        "first_response_seconds": min((time for time in greetings if time is not None), default=None),
-        "first_reply_seconds": first_reply(lines),
-        "response_count": len(responses),
-        "response_avg_seconds": sum(timed) / len(timed) if timed else None,
-        "response_max_seconds": max(timed, default=None),
-    }
 
 
 KEY = ("account_id", "conversation_id", "date")
@@ -474,7 +320,7 @@ def test_conversation_metrics_agrees_with_second_implementation(
         # Latest first: the order in the table is not the order of the transcript.
         rows["messages"].extend(reversed(numbered_lines))
         rows["transfers"].extend(reversed(numbered_transfers))
-        expected.append(key | measure(times, numbered_lines, numbered_transfers))
+        expected.append(key | measures(times, numbered_lines, numbered_transfers))
     fill(lake, rows)
 
     columns = ", ".join(KEY_AND_MEASURES)

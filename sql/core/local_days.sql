@@ -1,7 +1,7 @@
 -- When each day of a time zone begins and ends.
--- Grain:   one row per time_zone of the table settings and local_date, 2015 to 2045.
+-- Grain:   one row per time_zone of the table settings and local_date, from the last day of 2014 to the first of 2046.
 -- Counts:  all days. Where clocks are set back at midnight, a day begins at the first of the two; where midnight is
---          left out, with the change.
+--          left out, with the change. The end of the last day is NULL.
 -- Units:   instants; hour_count is 24, or 23 and 25 where clocks change by an hour.
 -- Source:  ours; the table utc_offsets, which is the time zone database.
 

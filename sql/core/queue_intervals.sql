@@ -1,6 +1,7 @@
 -- The intervals of every day on which somebody queued: what arrivals and queue length are told by.
--- Grain:   one row per account_id and interval of a UTC day in which somebody entered a queue or waited.
--- Counts:  all intervals of such a day, the quiet ones too; days without anybody have none.
+-- Grain:   one row per account_id and interval of a UTC day in which somebody entered a queue, waited or left it.
+-- Counts:  all intervals of such a day, the quiet ones too; days without anybody have none. Of a wait that is not
+--          valid the day of entering counts.
 -- Units:   interval_start is the interval's beginning, local_start_time what the account's clocks show then (NULL
 --          before 2015 and after 2045). Clocks change at the beginning of an interval, never within one.
 -- Source:  ours; queue_entries and the settings interval_minutes and time_zone.

@@ -2,12 +2,12 @@
 -- Grain:   one row per conversation with an end and a person.
 -- Counts:  the person is the consumer_id, where that is missing the visitor_id (person_kind says which); conversations
 --          with neither are left out. The next conversation is the person's first in the account that starts after the
---          end of this one. repeat_band is the number of the band of repeat_bounds_hours, from 1; NULL where the person
---          did not come back in the last one.
+--          end of this one, and after its start. repeat_band is the number of the band of repeat_bounds_hours, from 1;
+--          NULL where the person did not come back in the last one.
 -- Units:   seconds from the end to the next start. observed_seconds: from the end to where the data reaches, the newest
 --          end of a loaded file's hour, else the newest start: a person may come back after that, so look at
 --          conversations only that were observed as long as the time you ask about. is_same_skill: the next one has the
---          same last skill.
+--          same last skill; NULL where one of the two has none.
 -- Source:  repeat contact as in Analytics Builder; consumerId of Conversation, visitorId of VisitorHeader.
 
 with people as (
@@ -30,8 +30,10 @@ moments as (
     select *, conversation_start_time as at_time, false as is_end
     from people
     union all
-    select *, conversation_end_time as at_time, true as is_end
+    -- A conversation whose end was sent as before its start does not follow itself.
+    select *, greatest(conversation_end_time, conversation_start_time) as at_time, true as is_end
     from people
+    where conversation_end_time is not null
 ),
 
 followed as (

@@ -1,7 +1,8 @@
 -- The parts of each conversation: who had it for how long, and how soon the agent wrote.
 -- Grain:   one row per row of segments.
--- Counts:  agent_line_count: agent lines with a time in the segment, its start included, its end only in the last one.
---          bounce_count: earlier segments of the conversation with the same skill.
+-- Counts:  agent_line_count: agent lines with a time from the segment's start on and before its end; of the last one
+--          those after the conversation's end, too. bounce_count: earlier segments of the conversation with the same
+--          skill.
 -- Units:   seconds. segment_seconds: from the connection or the transfer on; engaged_seconds: from the assignment of
 --          the agent on; first_response_seconds: from the start of the segment, so a wait after a transfer counts.
 --          NULL where an end is missing or the time would be negative.

@@ -3,7 +3,7 @@
 -- Counts:  file_count: loaded files, rejected_file_count those set aside. delivered_count: conversations as often as
 --          they were delivered, conversation_count: those that count, superseded_count the difference.
 -- Units:   instants. scope_end_time is where the newest loaded file's hour ends, missing_hour_count the hours without
---          any file between the first and the last; data of the last six hours is provisional.
+--          a loaded file between the first and the last; data of the last six hours is provisional.
 -- Source:  ours; files and conversations. The vendor has 99.5 % of the data there six hours after closing.
 
 with sources as (

@@ -3,7 +3,8 @@
 -- Counts:  conversations with an end whose file's hour is known, timed_count of them. late_count: the hour of the file
 --          ended more than late_hours after the conversation. load columns: from the end of the file's hour to the
 --          load.
--- Units:   hours; percentiles are interpolated (quantile_cont). Shares from 0 to 1, NULL where timed_count is 0.
+-- Units:   hours; a negative time counts as none. Percentiles are interpolated (quantile_cont). Shares from 0 to 1,
+--          NULL where timed_count is 0.
 -- Source:  ours; the vendor promises 99.5 % within six hours. scope_end_time and loaded_at of files.
 
 with delivered as (

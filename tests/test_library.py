@@ -1,0 +1,98 @@
+"""The files of the SQL library: headers, style, the order in which views can be created, what is refused."""
+
+import re
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from pipeline import views
+from pipeline.schema import TABLES
+
+
+@pytest.mark.parametrize("view", views.ordered_views(), ids=lambda view: view.name)
+def test_header(view: views.View) -> None:
+    """Every view says in its header what it is about, its grain, what counts, units and source."""
+    assert view.about.endswith(".")
+    assert list(view.notes) == ["Grain", "Counts", "Units", "Source"]
+    assert all(view.notes.values())
+
+
+@pytest.mark.parametrize("view", views.ordered_views(), ids=lambda view: view.name)
+def test_is_one_select(view: views.View) -> None:
+    """Every view is one select, and reads what DuckDB's own parser says that it reads."""
+    with duckdb.connect() as parser:
+        statements = parser.extract_statements(view.sql)
+
+        assert [statement.type.name for statement in statements] == ["SELECT"]
+        assert parser.get_table_names(view.sql) == view.reads
+
+
+@pytest.mark.parametrize("file", sorted(views.sql_folder().glob("*/*.sql")), ids=lambda file: file.stem)
+def test_sql_style(file: Path) -> None:
+    """No query depends on the clock or the session's time zone, names a step like a table, or outgrows its line."""
+    sql = file.read_text(encoding="utf-8")
+    code = re.sub(r"--.*", "", sql)
+    relations = (
+        {file.stem for file in views.view_files()}
+        | set(TABLES)
+        | set(views.code_lists())
+        | {"settings", "account_rules", "utc_offsets"}
+    )
+
+    assert not re.search(r"\b(current_\w+|now|today|date_trunc|date_diff|extract|date_part|random)\b", code)
+    assert not set(re.findall(r"(?:with|\),)\s+(\w+) as \(", code)) & relations
+    assert max(map(len, sql.splitlines())) <= 120
+    assert sql.endswith("\n")
+    assert not sql.rstrip().endswith(";")
+
+
+def library(folder: Path, **files: str) -> Path:
+    """Write a library of core views."""
+    (folder / "core").mkdir()
+    for name, sql in files.items():
+        (folder / "core" / f"{name}.sql").write_text(sql, encoding="utf-8")
+    return folder
+
+
+def test_order_follows_from_the_sql(tmp_path: Path) -> None:
+    """A view comes after those it reads, in subqueries and joins too; names of its own steps do not count."""
+    folder = library(
+        tmp_path,
+        a="with c as (select 1 as x from b) select x from c where x in (select x from z)",
+        b="select 1 as x from messages",
+        c="select x from a",
+        z="select 2 as x union all select x from b",
+    )
+
+    ordered = views.ordered_views(folder)
+
+    assert [view.name for view in ordered] == ["b", "z", "a", "c"]
+    assert ordered[0].reads == {"messages"}
+
+
+def test_circle(tmp_path: Path) -> None:
+    """Views that read each other are refused, and the message shows the circle."""
+    folder = library(tmp_path, a="select 1 from b", b="select 1 from c", c="select 1 from a")
+
+    with pytest.raises(ValueError, match=r"found a circle: (a -> b -> c -> a|b -> c -> a -> b|c -> a -> b -> c)$"):
+        views.ordered_views(folder)
+
+
+def test_two_files_of_one_name(tmp_path: Path) -> None:
+    """Two views of the same name are refused."""
+    folder = library(tmp_path, a="select 1")
+    (folder / "metrics").mkdir()
+    (folder / "metrics" / "a.sql").write_text("select 2", encoding="utf-8")
+
+    with pytest.raises(ValueError, match=r"expected one file per view, found two named a"):
+        views.view_files(folder)
+
+
+def test_unknown_code_list(tmp_path: Path) -> None:
+    """A code list without a type for its code is refused."""
+    (tmp_path / "codes").mkdir()
+    (tmp_path / "codes" / "colour.csv").write_text("code,label\n1,red\n", encoding="utf-8")
+
+    with pytest.raises(ValueError, match=r"found colour; add the type of its code"):
+        views.code_lists(tmp_path)

@@ -68,7 +68,9 @@ $(RUN): $(VENV)/.made requirements.txt pyproject.toml hatch_build.py pipeline/sc
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(DEV): $(RUN) requirements-dev.txt
+$(DEV): $(RUN) requirements-dev.txt tests/oldest-duckdb.txt
 	@echo "Installing the tools for tests and notebooks ..." >&2
 	@$(PIP) install --require-hashes -r requirements-dev.txt
+	@rm -rf $(VENV)/oldest-duckdb && $(PIP) install --require-hashes --only-binary :all: --target $(VENV)/oldest-duckdb \
+		-r tests/oldest-duckdb.txt || echo "There is no DuckDB 1.4 for this Python: a test will say that it was skipped" >&2
 	@touch $@

@@ -1,6 +1,7 @@
 """A lake from Python, and how little of it a query reads."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -39,6 +40,28 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     lake = Lake(str(folder / "lake"))
     take(lake, put(folder, gz(*map(document, conversations))))
     return lake
+
+
+def test_the_oldest_client_opens_every_view(lake: Lake) -> None:
+    """DuckDB 1.4, in a process that has nothing of ours, reads as many rows of every table and view as today's."""
+    oldest = Path(sys.prefix) / "oldest-duckdb"
+    if not oldest.exists():
+        pytest.skip(f"make test puts DuckDB 1.4 into {oldest}")
+    count = """
+import duckdb, json, sys
+with duckdb.connect(sys.argv[1], read_only=True) as connection:
+    assert len(sys.argv) == 2 or duckdb.__version__ == sys.argv[2]
+    names = connection.execute("select view_name from duckdb_views() where not internal").fetchall()
+    print(json.dumps({name: connection.execute(f"select count(*) from (from {name})").fetchall()[0][0] for (name,) in names}))
+"""
+    rows = []
+    for version, folder in (([], ""), (["1.4.0"], str(oldest))):
+        command = [sys.executable, "-c", count, str(Path(lake.root) / "lakehouse.duckdb"), *version]
+        ran = subprocess.run(command, env=os.environ | {"PYTHONPATH": folder}, check=True, capture_output=True, text=True)
+        rows.append(json.loads(ran.stdout))
+
+    assert rows[0] == rows[1]
+    assert rows[0]["conversation_metrics"] == DAYS
 
 
 @pytest.mark.filterwarnings("ignore:The inplace keyword:DeprecationWarning")  # how DuckDB calls pandas

@@ -54,12 +54,18 @@ parts as (
         row_number() over conversation = count(*) over whole as is_last,
         first_value(segment_place) over conversation = 0 as is_connected,
         case
-            when is_taken
-                then if(is_last, first_value(last_agent_id) over conversation, lead(left_agent_id) over conversation)
+            when not is_taken then null
+            when is_last then first_value(last_agent_id) over conversation
+            else lead(left_agent_id) over conversation
         end as agent_id,
-        if(is_last, first_value(last_skill_id) over conversation, lead(left_skill_id) over conversation) as skill_id,
-        if(is_last, first_value(conversation_end_time) over conversation, lead(segment_start_time) over conversation)
-            as segment_end_time
+        case
+            when is_last then first_value(last_skill_id) over conversation
+            else lead(left_skill_id) over conversation
+        end as skill_id,
+        case
+            when is_last then first_value(conversation_end_time) over conversation
+            else lead(segment_start_time) over conversation
+        end as segment_end_time
     from openings
     window
         conversation as (partition by date, conversation_id, account_id order by segment_place),

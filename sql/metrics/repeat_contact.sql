@@ -16,7 +16,7 @@ with people as (
         conversation_id,
         date,
         coalesce(consumer_id, visitor_id) as person_id,
-        if(consumer_id is null, 'visitor', 'consumer') as person_kind,
+        case when consumer_id is null then 'visitor' else 'consumer' end as person_kind,
         skill_id,
         conversation_start_time,
         conversation_end_time

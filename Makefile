@@ -46,8 +46,8 @@ bench-query: $(RUN) ## views over a lake of a year beside hand-sorted files (mak
 lint: $(DEV) ## ruff and mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
-docs: $(RUN) ## make docs/metrics.md anew from the headers of sql/
-	@$(BIN)/python -m pipeline.catalogue > docs/metrics.new && mv docs/metrics.new docs/metrics.md
+docs: $(RUN) ## make docs/metrics.md, docs/tables.md and the README's list of views anew
+	@$(BIN)/python -m pipeline.catalogue
 
 lock: ## resolve the dependencies anew into requirements*.txt (needs uv)
 	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --group build -o requirements.txt

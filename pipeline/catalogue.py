@@ -1,15 +1,15 @@
-"""The page docs/metrics.md, made of what the SQL library says of itself: `python -m pipeline.catalogue > docs/metrics.md`."""
+"""The pages that say what is in a lake, made of what schema and SQL library say of themselves (`make docs`)."""
 
 import re
-import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 import duckdb
 
-from pipeline.schema import TABLES
+from pipeline.schema import TABLES, Column, Table
 from pipeline.view_settings import SETTINGS
-from pipeline.views import View, checks, create_views, ordered_views
+from pipeline.views import View, checks, code_lists, create_views, ordered_views
 
 THEMES: Final = {
     "Conversations": "conversation_metrics conversation_labels message_labels handling_daily end_reason_daily closed_by_daily",
@@ -32,7 +32,7 @@ THEMES: Final = {
 }
 """Every view once, in the order of the page."""
 
-_INTRODUCTION: Final = """# Metrics
+_METRICS: Final = """# Metrics
 
 Every measure with its definition, made from the headers of the files in `sql/`. A definition holds for the numbers of the
 view beside it, and nothing else counts them otherwise.
@@ -51,6 +51,24 @@ a row with an `account_id` holds for that account, one without for all others; w
 `about` is for you. A change holds from the next command on. In SQL they are the table `settings`, and typed, by account,
 `account_rules`.
 """
+_TABLES: Final = """# Tables
+
+Every column with its type in SQL, its meaning, what NULL means in it, and the API's field that it is taken from; one without a
+field is ours. `.describe conversations` in the shell says the same. Views on these tables: [metrics.md](metrics.md).
+
+What holds everywhere: times are timestamps in UTC. Ids are text, but those of skills and campaigns are BIGINT. What the API
+sends as null or leaves out is NULL (here: not sent), an empty text stays an empty text. A value that does not fit its column is
+NULL there and kept in `extra`, as is what no column is for; `files.unknown_fields` lists the paths of such values. How values
+are read: [readings.md](readings.md).
+"""
+_PARTITIONED: Final = "Partitioned by `date`: a condition on it reads that day's files only."
+_CODES: Final = """
+## Codes
+
+The vendor's codes with their labels, as tables to join; the views `conversation_labels` and `message_labels` have done so.
+"""
+_VIEWS_BEGIN: Final = "<!-- views: make docs -->\n"
+_VIEWS_END: Final = "<!-- end of views -->\n"
 _UNITS: Final = (
     (r".*_milliseconds", "milliseconds"),
     (r".*_seconds", "seconds"),
@@ -68,18 +86,68 @@ _UNITS: Final = (
 )
 
 
-def page() -> str:
-    """The text of docs/metrics.md."""
+def pages(readme: str) -> dict[str, str]:
+    """What `make docs` writes, by file: two pages, and the README with the list of views brought up to date.
+
+    Raises:
+        ValueError: the README lacks the marks between which that list stands.
+
+    """
+    head, begin, rest = readme.partition(_VIEWS_BEGIN)
+    _, end, tail = rest.partition(_VIEWS_END)
+    if not (begin and end):
+        message = f"README.md: expected the views between {_VIEWS_BEGIN.strip()} and {_VIEWS_END.strip()}, found no such marks"
+        raise ValueError(message)
     with duckdb.connect() as connection:
         for table in TABLES.values():
             connection.register("no_rows", table.arrow_schema.empty_table())
             connection.execute(f"create table {table.name} as from no_rows")
         create_views(connection)
-        return "\n".join(_lines(connection)) + "\n"
+        return {
+            "docs/metrics.md": "\n".join(_metrics(connection)) + "\n",
+            "docs/tables.md": "\n".join(_tables(connection)) + "\n",
+            "README.md": head + begin + "\n".join(_listed()) + "\n" + end + tail,
+        }
 
 
-def _lines(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
-    yield _INTRODUCTION
+def _listed() -> Iterator[str]:
+    """Every view with its first sentence, by theme."""
+    abouts = {view.name: view.about for view in ordered_views()}
+    for theme, names in THEMES.items():
+        yield f"\n**{theme}**\n"
+        yield from (f"- [`{name}`](docs/metrics.md#{name}): {abouts[name]}" for name in names.split())
+    yield ""
+
+
+def _tables(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
+    yield _TABLES
+    for table in TABLES.values():
+        grain = f"{table.grain[0].upper()}{table.grain[1:]}."
+        yield f"## {table.name}\n\n{grain} {_PARTITIONED}" if table.partitioned else f"## {table.name}\n\n{grain}"
+        yield from _columns(table, connection)
+    yield _CODES
+    for name, (columns, rows) in code_lists().items():
+        yield f"### {name}\n\n| {' | '.join(columns)} |\n|{' --- |' * len(columns)}"
+        yield from (f"| {' | '.join(row)} |" for row in rows)
+        yield ""
+    yield "## Settings\n\n`settings`, `account_rules` and `utc_offsets`, of `settings.csv`: [metrics.md](metrics.md#settings)."
+
+
+def _columns(table: Table, connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
+    relation = connection.table(table.name)
+    types = dict(zip(relation.columns, relation.types, strict=True))
+    yield "\n| column | type | meaning | NULL | field |\n| --- | --- | --- | --- | --- |"
+    for column in table.shown:
+        yield f"| {column.name} | {types[column.name]} | {column.about} | {column.null} | {_field(column)} |"
+    yield ""
+
+
+def _field(column: Column) -> str:
+    return ".".join(filter(None, (column.container, column.field)))
+
+
+def _metrics(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
+    yield _METRICS
     yield from ("| setting | default | values | about |", "| --- | --- | --- | --- |")
     for setting in SETTINGS:
         yield f"| `{setting.name}` | {setting.default} | {setting.kind.expected} | {setting.about} |"
@@ -107,4 +175,5 @@ def unit_of(column: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(page())
+    for name, text in pages(Path("README.md").read_text(encoding="utf-8")).items():
+        Path(name).write_text(text, encoding="utf-8")

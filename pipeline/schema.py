@@ -19,13 +19,17 @@ BOOLEAN = pa.bool_()
 
 @dataclass(frozen=True)
 class Column:
-    """One column: `field` is the API's name of it, None where we derive the value; `container` is the field it is inside of."""
+    """One column: `field` is the API's name of it, None where we derive the value; `container` is the field it is inside of.
+
+    `null` says what NULL means. What was sent and fits no column of its type is in `extra`, so it is not lost.
+    """
 
     name: str
     type: pa.DataType
     about: str
     field: str | None = None
     container: str | None = None
+    null: str = "not sent"
     is_hidden: bool = False  # kept in the Parquet files for ourselves, not shown by the DuckDB file
 
 
@@ -54,17 +58,28 @@ class Table:
         return pa.schema([field for field in self.arrow_schema if not (self.partitioned and field.name == "date")])
 
 
-ACCOUNT_ID = Column("account_id", TEXT, "The LivePerson account: from the document, else the account the file was listed for.")
-CONVERSATION_ID = Column("conversation_id", TEXT, "Unique conversation identifier; never NULL.", "conversationId")
-DATE = Column("date", pa.date32(), "UTC date of the conversation's start; the partition of all three tables.")
-SOURCE_FILE = Column("source_file", TEXT, "Base name of the source file, as listed.")
+NEVER = "never"
+NOT_TOLD = "neither tells"
+
+ACCOUNT_ID = Column(
+    "account_id", TEXT, "The LivePerson account: from the document, else the account the file was listed for.", null=NOT_TOLD
+)
+CONVERSATION_ID = Column("conversation_id", TEXT, "Unique conversation identifier; never NULL.", "conversationId", null=NEVER)
+DATE = Column("date", pa.date32(), "UTC date of the conversation's start; the partition of all three tables.", null=NEVER)
+SOURCE_FILE = Column("source_file", TEXT, "Base name of the source file, as listed.", null=NEVER)
 DELIVERY = Column(
     "delivery",
     INTEGER,
     "1-based place of the conversation in its source file; with account, conversation and source file it names one delivery.",
+    null=NEVER,
     is_hidden=True,
 )
-EXTRA = Column("extra", TEXT, "JSON object of what fits no column, by the API's field name, tags removed; NULL when empty.")
+EXTRA = Column(
+    "extra",
+    TEXT,
+    "JSON object of what fits no column, by the API's field name, tags removed; NULL when empty.",
+    null="everything fits",
+)
 
 CONVERSATIONS = Table(
     "conversations",
@@ -75,9 +90,21 @@ CONVERSATIONS = Table(
         DATE,
         Column("type", TEXT, "LIVE_CHAT or MESSAGING.", "type"),
         Column("conversation_start_time", TIME, "The visitor entered the queue.", "conversationStartTime"),
-        Column("interaction_start_time", TIME, "Connection to an agent; NULL: never connected.", "interactionStartTime"),
+        Column(
+            "interaction_start_time",
+            TIME,
+            "Connection to an agent; NULL: never connected.",
+            "interactionStartTime",
+            null="never connected",
+        ),
         Column("conversation_end_time", TIME, "The conversation ended.", "conversationEndTime"),
-        Column("consumer_id", TEXT, "Unique consumer identifier; NULL for most chats.", "consumerId"),
+        Column(
+            "consumer_id",
+            TEXT,
+            "Unique consumer identifier; NULL for most chats.",
+            "consumerId",
+            null="unknown, as for most chats",
+        ),
         Column("is_interactive", BOOLEAN, "The visitor wrote a line.", "isInteractive"),
         Column("source_origin", TEXT, "Source of the conversation, such as Web.", "sourceOrigin"),
         Column("source_device", TEXT, "NA, DESKTOP, TABLET or MOBILE.", "sourceDevice"),
@@ -99,11 +126,17 @@ CONVERSATIONS = Table(
         Column("mcs", DOUBLE, "Meaningful Connection Score.", "mcs"),
         Column("queue_start_time", TIME, "The visitor asked for a conversation.", "queueStartTime"),
         Column("queue_end_time", TIME, "The visitor was connected to an agent.", "queueEndTime"),
-        Column("secure_forms", TEXT, "JSON array of the secure forms, tags removed; NULL where there is none.", "secureForms"),
+        Column(
+            "secure_forms",
+            TEXT,
+            "JSON array of the secure forms, tags removed; NULL where there is none.",
+            "secureForms",
+            null="there is none",
+        ),
         Column("visit_id", TEXT, "The visitor's session, from the header.", "visitId", "header"),
         Column("visitor_id", TEXT, "The visitor, from the header.", "visitorId", "header"),
         Column("context_id", TEXT, "Context, from the header.", "contextId", "header"),
-        Column("schema_version", TEXT, "Version of the vendor's schema, from metaData."),
+        Column("schema_version", TEXT, "Version of the vendor's schema, from metaData.", null="metaData has none"),
         SOURCE_FILE,
         EXTRA,
         DELIVERY,
@@ -117,7 +150,7 @@ MESSAGES = Table(
         ACCOUNT_ID,
         CONVERSATION_ID,
         DATE,
-        Column("position", INTEGER, "0-based place in the transcript."),
+        Column("position", INTEGER, "0-based place in the transcript.", null=NEVER),
         Column("timestamp", TIME, "The message was published.", "timestamp"),
         Column("sent_by", TEXT, "Name of the visitor, nickname of the agent, or info for a control line.", "by"),
         Column("type", TEXT, "0 visitor, 1 agent, 2 control, 3 agent URL, 4 agent HTML, 5 agent comment.", "type"),
@@ -146,7 +179,7 @@ TRANSFERS = Table(
         ACCOUNT_ID,
         CONVERSATION_ID,
         DATE,
-        Column("position", INTEGER, "0-based place among the conversation's transfers."),
+        Column("position", INTEGER, "0-based place among the conversation's transfers.", null=NEVER),
         Column("timestamp", TIME, "The transfer took place.", "timestamp"),
         Column("skill_id", BIGINT, "Skill that the conversation left.", "skillId"),
         Column("target_skill_id", BIGINT, "Skill that it went to.", "targetSkillId"),
@@ -166,33 +199,39 @@ FILES = Table(
     "files",
     "one row per source file ever met",
     (
-        Column("account_id", TEXT, "Account that it was listed for, else the one its documents name."),
-        Column("name", TEXT, "Base name, as listed, with .gz."),
-        Column("scope_start_time", TIME, "Start of the hour it covers: from its name, else from the listing."),
-        Column("scope_end_time", TIME, "End of that hour."),
-        Column("status", TEXT, "loaded or rejected."),
-        Column("reason", TEXT, "Why it was rejected; NULL otherwise."),
-        Column("bytes", BIGINT, "Size as served."),
-        Column("sha256", TEXT, "Digest of the file as served, in hexadecimal."),
-        Column("documents", BIGINT, "Documents met in it: those loaded and those rejected."),
-        Column("conversations", BIGINT, "Conversations read from it, superseded ones included."),
-        Column("messages", BIGINT, "Transcript lines of those."),
-        Column("transfers", BIGINT, "Transfers of those."),
-        Column("rejects", BIGINT, "Documents that are in `rejects`."),
-        Column("schema_versions", pa.list_(TEXT), "Versions of the vendor's schema that its documents name, sorted."),
-        Column("unknown_fields", pa.list_(TEXT), "Paths that went to `extra`, sorted, such as Conversation.newField."),
-        Column("downloaded_at", TIME, "It came into the landing zone."),
-        Column("loaded_at", TIME, "Its load finished."),
+        Column("account_id", TEXT, "Account that it was listed for, else the one its documents name.", null=NOT_TOLD),
+        Column("name", TEXT, "Base name, as listed, with .gz.", null=NEVER),
+        Column("scope_start_time", TIME, "Start of the hour it covers: from its name, else from the listing.", null=NOT_TOLD),
+        Column("scope_end_time", TIME, "End of that hour.", null=NOT_TOLD),
+        Column("status", TEXT, "loaded or rejected.", null=NEVER),
+        Column("reason", TEXT, "Why it was rejected; NULL otherwise.", null="loaded"),
+        Column("bytes", BIGINT, "Size as served.", null=NEVER),
+        Column("sha256", TEXT, "Digest of the file as served, in hexadecimal.", null=NEVER),
+        Column("documents", BIGINT, "Documents met in it: those loaded and those rejected.", null=NEVER),
+        Column("conversations", BIGINT, "Conversations read from it, superseded ones included.", null=NEVER),
+        Column("messages", BIGINT, "Transcript lines of those.", null=NEVER),
+        Column("transfers", BIGINT, "Transfers of those.", null=NEVER),
+        Column("rejects", BIGINT, "Documents that are in `rejects`.", null=NEVER),
+        Column(
+            "schema_versions", pa.list_(TEXT), "Versions of the vendor's schema that its documents name, sorted.", null=NEVER
+        ),
+        Column(
+            "unknown_fields", pa.list_(TEXT), "Paths that went to `extra`, sorted, such as Conversation.newField.", null=NEVER
+        ),
+        Column("downloaded_at", TIME, "It came into the landing zone.", null=NEVER),
+        Column("loaded_at", TIME, "Its load finished.", null=NEVER),
         Column(
             "encrypted",
             BIGINT,
             "Values that are still armoured PGP messages in the tables: there was no key that decrypts them.",
+            null=NEVER,
             is_hidden=True,
         ),
         Column(
             "landed_sha256",
             TEXT,
             "Digest of the landed file where it is no longer as served, since somebody was erased from it; else NULL.",
+            null="it is as served",
             is_hidden=True,
         ),
     ),
@@ -205,9 +244,9 @@ REJECTS = Table(
     (
         ACCOUNT_ID,
         SOURCE_FILE,
-        Column("document", BIGINT, "1-based place of the document in its file."),
-        Column("reason", TEXT, "What is wrong with it, in a sentence."),
-        Column("raw", TEXT, "The document's text; bytes that are no UTF-8 are written as \\xNN."),
+        Column("document", BIGINT, "1-based place of the document in its file.", null=NEVER),
+        Column("reason", TEXT, "What is wrong with it, in a sentence.", null=NEVER),
+        Column("raw", TEXT, "The document's text; bytes that are no UTF-8 are written as \\xNN.", null=NEVER),
     ),
     partitioned=False,
 )
@@ -216,11 +255,16 @@ LISTINGS = Table(
     "listings",
     "one row per account and hour that the API was asked about, once the hour was over",
     (
-        Column("account_id", TEXT, "The account whose files were listed."),
-        Column("hour", TIME, "Start of the hour."),
-        Column("listed_at", TIME, "When the API answered last."),
-        Column("files", BIGINT, "How many files it listed for the hour; 0: it said that there are none."),
-        Column("missing", pa.list_(TEXT), "Names of those that could not be had in that run; empty where all are in the lake."),
+        Column("account_id", TEXT, "The account whose files were listed.", null=NEVER),
+        Column("hour", TIME, "Start of the hour.", null=NEVER),
+        Column("listed_at", TIME, "When the API answered last.", null=NEVER),
+        Column("files", BIGINT, "How many files it listed for the hour; 0: it said that there are none.", null=NEVER),
+        Column(
+            "missing",
+            pa.list_(TEXT),
+            "Names of those that could not be had in that run; empty where all are in the lake.",
+            null=NEVER,
+        ),
     ),
     partitioned=False,
 )
@@ -229,7 +273,7 @@ INDEX = Table(
     "conversation_dates",
     "one row per conversation and partition that it was ever put into: where to look for earlier deliveries",
     (
-        Column("key", BIGINT, "63 bits of the conversation id's MD5; not unique."),
+        Column("key", BIGINT, "63 bits of the conversation id's MD5; not unique.", null=NEVER),
         DATE,
     ),
     partitioned=False,
@@ -239,9 +283,11 @@ ERASURES = Table(
     "erasures",
     "one row per request to erase and per conversation erased: what may not come back",
     (
-        Column("kind", TEXT, "conversation, consumer or visitor."),
-        Column("key", TEXT, "HMAC-SHA256 of the id, in hexadecimal, under the secret of the lake's file erasure.key."),
-        Column("requested_at", TIME, "Erased is what had ended before; a conversation's tombstone holds for ever."),
+        Column("kind", TEXT, "conversation, consumer or visitor.", null=NEVER),
+        Column(
+            "key", TEXT, "HMAC-SHA256 of the id, in hexadecimal, under the secret of the lake's file erasure.key.", null=NEVER
+        ),
+        Column("requested_at", TIME, "Erased is what had ended before; a conversation's tombstone holds for ever.", null=NEVER),
     ),
     partitioned=False,
 )

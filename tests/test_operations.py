@@ -7,19 +7,16 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import click
 import pytest
 import yaml
 from documents import conversation, document, gz, put
 from lakes import everything, take
 
-from pipeline.cli import main
 from pipeline.lake import Lake
 from pipeline.load import writing
 from pipeline.settings import Settings
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 OPERATIONS = ROOT / "docs" / "operations.md"
 SCHEDULED = [ROOT / "README.md", OPERATIONS]
 HOME = "/srv/lakehouse"
@@ -101,29 +98,6 @@ def test_the_workflow_is_one(page: Path) -> None:
     for name, value in job["env"].items():
         assert name in ours or name.startswith("AWS_"), name
         assert not re.search("KEY|TOKEN|SECRET", name) or value == f"${{{{ secrets.{name} }}}}"
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_command_and_option_shown_exists(page: Path) -> None:
-    """Whatever a page shows as a call of `lakehouse` is one that the command line takes."""
-    assert isinstance(main, click.Group)
-    calls = re.findall(r"(?:^|[/`]|run: )lakehouse ([a-z]+)([^`#\n]*)", page.read_text(), re.MULTILINE)
-    for name, rest in calls:
-        assert name in main.commands, name
-        options = {option for param in main.commands[name].params for option in param.opts}
-        assert {*re.findall(r"(?<![\w-])--[a-z-]+", rest)} <= options, (name, rest)
-    assert page not in SCHEDULED or len(calls) > 10
-
-
-def test_every_setting_is_documented() -> None:
-    """The table of settings has each of ours, and the default of each that has one."""
-    table = OPERATIONS.read_text().partition("## Settings")[2].partition("## A schedule")[0]
-    for name, field in Settings.model_fields.items():
-        row = re.search(rf"^\|[^|\n]*`{name.upper()}`[^|\n]*\|([^|\n]*)\|", table, re.MULTILINE)
-        assert row, name
-        shown = row[1].strip().strip("`")
-        default = Settings.model_validate({name: shown} if shown else {})
-        assert getattr(default, name) == field.default, name
 
 
 def test_a_copy_under_the_lock_waits_for_a_writer_and_is_whole(tmp_path: Path) -> None:

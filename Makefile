@@ -1,7 +1,5 @@
 # Every target sets up what it needs in .venv, from the locked versions, and does so once.
 PYTHON ?= python3
-LAKE_URI ?= lake
-export LAKE_URI
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -26,7 +24,8 @@ report: $(RUN) ## write the HTML report of the lake
 	@$(BIN)/lakehouse report
 
 notebook: $(DEV) ## JupyterLab on notebooks/
-	@cd notebooks && LAKE_URI=$(abspath $(LAKE_URI)) ../$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root)
+	@LAKE_URI=$$($(BIN)/python -c 'from pipeline.lake import Lake; from pipeline.settings import read_settings; print(Lake(read_settings().lake_uri).uri)') && \
+		export LAKE_URI && cd notebooks && ../$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root)
 
 ##@ Develop
 test: $(DEV) ## the tests, under 5 minutes
@@ -53,8 +52,8 @@ lock: ## resolve the dependencies anew into requirements*.txt (needs uv)
 	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --group build -o requirements.txt
 	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra notebook --group build --group dev -c requirements.txt -o requirements-dev.txt
 
-clean: ## delete .venv and the demo's lake
-	rm -rf $(VENV) lake
+clean: ## delete .venv; a lake stays where it is
+	rm -rf $(VENV)
 
 # Made anew only if the locked versions change; the package itself is linked, not copied.
 $(VENV)/.made:

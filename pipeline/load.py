@@ -7,7 +7,6 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
-from itertools import groupby
 from typing import Any
 
 import duckdb
@@ -192,10 +191,7 @@ def load(
     lake.create()
     done = Report() if report is None else report
     load_wave = partial(_load_wave, lake, done, engine=engine or Processes(), progress=progress, also=also, now=now)
-    snapshot = None
-    for wave in _waves(incoming):
-        snapshot = load_wave(wave)
-    snapshot = snapshot or load_wave(())
+    *_, snapshot = map(load_wave, _waves(incoming))
     if done.erased:  # another file may have brought a delivery of them that does not name the person
         _, snapshot = purge(lake, snapshot, done.erased, at=now())
     else:
@@ -206,19 +202,24 @@ def load(
 
 
 def _waves(incoming: Iterable[Incoming]) -> Iterator[Iterable[Incoming]]:
-    """Split where a name comes a second time; each wave is to be used up before the next one is asked for."""
-    names: set[str] = set()
-    wave = 0
+    """Split so that no wave has a name twice; each is to be used up before the next one is asked for."""
 
-    def wave_of(item: Incoming) -> int:
-        nonlocal wave
-        if item.name in names:
-            names.clear()
-            wave += 1
-        names.add(item.name)
-        return wave
+    def once() -> Iterator[Incoming]:
+        names: set[str] = set()
+        for item in coming:
+            if item.name in names:
+                again.append(item)
+            else:
+                names.add(item.name)
+                yield item
 
-    return (items for _, items in groupby(incoming, key=wave_of))
+    coming: Iterable[Incoming] = incoming
+    while True:
+        again: list[Incoming] = []
+        yield once()
+        if not again:
+            return
+        coming = again
 
 
 def _load_wave(

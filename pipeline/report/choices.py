@@ -110,8 +110,7 @@ def literal(value: str | int) -> str:
     """The value as SQL that can be copied from a page: a letter that does not print is named by its number."""
     if isinstance(value, int):
         return str(value)
-    parts = ["'" + part.replace("'", "''") + "'" for part in _runs(value)]
-    return " || ".join(part if len(part) > 2 and part[1:-1].isprintable() else _by_number(part) for part in parts) or "''"
+    return " || ".join(_quoted(part) if part.isprintable() else f"chr({ord(part)})" for part in _runs(value)) or "''"
 
 
 def _runs(text: str) -> list[str]:
@@ -120,8 +119,8 @@ def _runs(text: str) -> list[str]:
     return [text[found.start() : found.end()] for found in re.finditer("p+|n", printable)]
 
 
-def _by_number(quoted: str) -> str:
-    return f"chr({ord(quoted[1])})"
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _options(values: list[str] | list[int], most: int, kind: str) -> tuple[Option, ...]:

@@ -105,9 +105,9 @@ class Cube:
         return self.query.source
 
     @property
-    def digits(self) -> int:
-        """Decimal places of its numbers: milliseconds where few rows are many conversations, else as the tables show them."""
-        return 1 if self.query.keys else 3
+    def is_large(self) -> bool:
+        """Whether its numbers are kept as the tables show them; those of a few rows as they are, for durations in words."""
+        return bool(self.query.keys)
 
     def _rows(self) -> str:
         source, query = self.source, self.query
@@ -160,7 +160,8 @@ def read_rows(connection: duckdb.DuckDBPyConnection, sql: str) -> list[Row]:
 
 def rounded(value: float, digits: int) -> float:
     """The value with so many decimal places, a half upwards; JavaScript does the same sum."""
-    return math.floor(value * 10**digits + 0.5) / 10**digits
+    scale = float(10**digits)
+    return math.floor(value * scale + 0.5) / scale
 
 
 def _named(expression: str, name: str) -> str:
@@ -200,14 +201,21 @@ def _read(connection: duckdb.DuckDBPyConnection, cube: Cube) -> Columns:
     cursor = connection.execute(cube.sql())
     names = [str(column[0]) for column in cursor.description or ()]
     values = list(zip(*cursor.fetchall(), strict=True)) or [()] * len(names)
-    return {name: [_wired(value, name, cube.digits) for value in column] for name, column in zip(names, values, strict=True)}
+    return {
+        name: [_wired(value, name, is_shown=cube.is_large) for value in column]
+        for name, column in zip(names, values, strict=True)
+    }
 
 
-def _wired(value: object, name: str, digits: int) -> Cell:
+def _wired(value: object, name: str, *, is_shown: bool) -> Cell:
     plain = _plain(value)
     if isinstance(plain, str):
         return readable(plain)
-    return rounded(plain, digits + 2 if name.endswith("_share") else digits) if isinstance(plain, float) else plain
+    if not isinstance(plain, float):
+        return plain
+    if not is_shown:
+        return round(plain, 9)  # the last digits of a sum depend on how threads share the rows
+    return rounded(plain, 3 if name.endswith("_share") else 1)
 
 
 def _plain(value: object) -> Cell:

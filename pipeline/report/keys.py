@@ -70,6 +70,13 @@ KEYS = (
         "share",
         "{abandoned_count} of n = {conversation_count}",
     ),
-    Key("first-reply", "First reply, median", "responses", "first_reply_p50_seconds", "duration", "n = {first_reply_count} answered"),
+    Key(
+        "first-reply",
+        "First reply, median",
+        "responses",
+        "first_reply_p50_seconds",
+        "duration",
+        "n = {first_reply_count} answered",
+    ),
     Key("mcs", "MCS, mean", "conversations", "mcs_avg", "number", "n = {scored_count} scored"),
 )

@@ -104,7 +104,10 @@ HOURS = Source(
     day="date",
     kept="hour, state, make_timestamp(epoch_us(hour))::date as date",
     measures={
-        **{f"{state}_count": f"count(*) filter (where state = '{state}')" for state in ("loaded", "empty", "rejected", "missing")},
+        **{
+            f"{state}_count": f"count(*) filter (where state = '{state}')"
+            for state in ("loaded", "empty", "rejected", "missing")
+        },
         "first_hour": "hour(make_timestamp(epoch_us(min(hour))))",
         "states": "string_agg(state[1], '' order by hour)",
     },

@@ -24,7 +24,7 @@ const rounded = (value, digits) => Math.floor(value * 10 ** digits + 0.5) / 10 *
 const FORMS = {
   count: (value) => plain(value, 0),
   number: (value) => plain(rounded(value, 1), 1),
-  share: (value) => `${plain(rounded(100 * value, 1), 1)} %`,
+  share: (value) => `${plain(100 * rounded(value, 3), 1)} %`,
   duration(value) {
     const all = Math.floor(value + 0.5);
     const two = (number) => String(number).padStart(2, "0");
@@ -120,7 +120,7 @@ function showSql(chart, choice) {
   const { head, condition, tail } = chart.sql;
   const { since, until } = data.periods[choice.period];
   const skill = data.skills[choice.skill - 1]?.condition;
-  const toSkill = skill?.replace("skill_id", "target_skill_id");
+  const toSkill = skill?.replaceAll("skill_id", "target_skill_id");
   const conditions = [
     condition,
     data.accounts[choice.account - 1]?.condition,

@@ -18,7 +18,7 @@ from pipeline.lake import Lake
 from pipeline.report import keys
 from pipeline.report.charts import Chart, charts
 from pipeline.report.choices import Choices, read_choices
-from pipeline.report.cubes import Columns, Query, read_cubes, rows_of_all
+from pipeline.report.cubes import Columns, Query, Row, read_cubes, rows_of_all
 from pipeline.report.figures import FRESHNESS, Figures, read_figures
 from pipeline.report.style import CONFIG, Panel, Spec
 from pipeline.report.text import FILTERS, HEADINGS, TEXTS
@@ -59,11 +59,17 @@ def _page(connection: duckdb.DuckDBPyConnection, figures: Figures) -> str:
         choices=choices,
         sections=_sections(drawn, cubes, choices),
         keys=keys.KEYS,
-        key_rows={name: rows_of_all(query, cubes[query.cube], choices)[0] for name, query in keys.QUERIES.items()},
+        key_rows={
+            name: _key_row(query, rows_of_all(query, cubes[query.cube], choices)) for name, query in keys.QUERIES.items()
+        },
         key_sql={name: _sql(query) for name, query in keys.QUERIES.items()},
         freshness_sql=FRESHNESS,
         data=base64.b64encode(gzip.compress(_json(data), mtime=0)).decode(),
     )
+
+
+def _key_row(query: Query, rows: list[Row]) -> Row:
+    return rows[0] if rows else {column: 0 if column.endswith("_count") else None for column in query.columns}
 
 
 def _sections(drawn: list[Chart], cubes: dict[str, Columns], choices: Choices) -> dict[str, list[dict[str, Any]]]:

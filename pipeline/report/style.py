@@ -116,7 +116,13 @@ def bar_panel(title: str, measure: str, name: str, tips: list[str]) -> Panel:
     spec = {
         "height": {"step": BAR_STEP},
         "encoding": {
-            "y": {"field": name, "type": "nominal", "sort": None, "title": None, "axis": {"ticks": False, "labelLimit": 150}},
+            "y": {
+                "field": name,
+                "type": "nominal",
+                "sort": None,
+                "title": None,
+                "axis": {"ticks": False, "labelPadding": 6, "labelLimit": 150},
+            },
             "x": {
                 "field": "value",
                 "type": "quantitative",

@@ -73,7 +73,7 @@ def format_number(value: Cell) -> str:
 
 def format_share(value: Cell) -> str:
     """0.0731 as 7.3 %."""
-    return MISSING if value is None else f"{rounded(100 * float(value), 1):.1f} %"
+    return MISSING if value is None else f"{100 * rounded(float(value), 3):.1f} %"
 
 
 def format_duration(value: Cell) -> str:

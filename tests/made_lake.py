@@ -105,8 +105,8 @@ def _file(account: str | None, day: datetime, conversations: int) -> Row:
         "documents": conversations,
         "conversations": conversations,
         "rejects": 0,
-        "scope_start_time": day,
-        "scope_end_time": day + timedelta(hours=1),
+        "scope_start_time": day + timedelta(hours=24),
+        "scope_end_time": day + timedelta(hours=25),
         "loaded_at": FIRST_DAY + timedelta(days=20, hours=3),
     }
 

@@ -178,7 +178,7 @@ async function draw(choice, rows) {
       const drawn = rowsFor(panel, chart, rows[chart.name]);
       target.hidden = drawn.every((row) => row.value === null);
       isEmpty &&= target.hidden;
-      if (!target.hidden) await drawPanel(target.querySelector(".chart"), filled(panel, chart, drawn), drawn);
+      if (!target.hidden) await drawPanel(target.querySelector(".chart"), filled(panel, chart, drawn, target.clientWidth), drawn);
     }
     document.querySelector(`#${chart.name} .nothing`).hidden = !isEmpty;
   }
@@ -233,8 +233,8 @@ function runsOfHours(row) {
   });
 }
 
-// The drawing with everything that depends on its rows: unit, ends of scales, colours and legend of accounts.
-function filled(panel, chart, rows) {
+// The drawing with everything that depends on its rows and room: unit, ends of scales, colours and legend of accounts.
+function filled(panel, chart, rows, width) {
   const spec = JSON.parse(JSON.stringify(panel.spec).replaceAll("{unit}", unitOf(panel, rows)[1]));
   const values = rows.map((row) => row.value).filter((value) => value !== null);
   const days = rows.map((row) => Date.parse(row[chart.day]));
@@ -242,6 +242,8 @@ function filled(panel, chart, rows) {
   const set = {
     days: chart.isByDay ? (Math.max(...days) - Math.min(...days)) / DAY + 1 : 1,
     room: Math.max(...values) * 1.3 || 1,
+    label: width * 0.45,
+    entry: 30 + Math.min(width - 60, 8 * Math.max(...data.accounts.map((account) => account.name.length))),
     strongest: strong[Math.floor(strong.length * 0.98)] || 1, // a single odd hour must not make all others pale
   };
   for (const parameter of spec.params) parameter.value = set[parameter.name];
@@ -273,4 +275,8 @@ async function start() {
   addEventListener("hashchange", show);
   show();
 }
-start();
+
+start().catch((error) => {
+  document.getElementById("failed").hidden = false;
+  console.error(error);
+});

@@ -1,9 +1,9 @@
 """How the report draws: Vega-Lite drawings for lines by day, bars and fields, which `page.js` fills with the rows chosen.
 
 Colours are CSS variables of the page, so that one drawing serves light, dark and print. `page.js` puts the unit of its times
-in place of `{unit}` and sets the parameters: `days` is how many days are drawn, `room` and `strongest` are ends of scales. A
-row of it has the table's columns, `value`, which is the panel's measure in that unit, and `said`, each column as the table
-writes it.
+in place of `{unit}` and sets the parameters: `days` is how many days are drawn, `room` and `strongest` are ends of scales,
+`label` and `entry` how wide a label and an entry of the legend may be. A row has the table's columns, `value`, which is the
+panel's measure in that unit, and `said`, each column as the table writes it.
 """
 
 from dataclasses import dataclass
@@ -15,6 +15,8 @@ from pipeline.report.text import HEADINGS
 Spec: TypeAlias = dict[str, Any]
 
 FEW_DAYS = 62
+MANY_DAYS = 180
+"""From here on ticks are months."""
 WEEKDAYS = "['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun']"
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', sans-serif"
 BAR_STEP = 26
@@ -50,11 +52,9 @@ CONFIG: Spec = {
         "labelFontSize": 12,
         "titleFontSize": 12,
         "titleFontWeight": "normal",
-        "labelLimit": 130,
         "symbolType": "square",
         "symbolStrokeWidth": 0,
         "symbolOpacity": 1,
-        "columns": 3,
     },
     "text": {"fill": "currentColor", "fontSize": 12},
 }
@@ -121,7 +121,7 @@ def bar_panel(title: str, measure: str, name: str, tips: list[str]) -> Panel:
                 "type": "nominal",
                 "sort": None,
                 "title": None,
-                "axis": {"ticks": False, "labelPadding": 6, "labelLimit": 150},
+                "axis": {"ticks": False, "labelPadding": 6, "labelLimit": {"expr": "label"}},
             },
             "x": {
                 "field": "value",
@@ -249,7 +249,7 @@ def hours_panel(account: int, title: str | None) -> Panel:
 def by_day(name: str) -> Spec:
     """Days along the bottom, each label once."""
     axis = {
-        "labelExpr": f"utcFormat(datum.value, days > {FEW_DAYS} ? '%b %Y' : '%-d %b')",
+        "labelExpr": f"utcFormat(datum.value, days > {MANY_DAYS} ? '%b %Y' : '%-d %b')",
         "tickCount": {"expr": "max(1, min(days - 1, floor(width / 80)))"},
         "grid": False,
         "labelBound": True,
@@ -259,7 +259,8 @@ def by_day(name: str) -> Spec:
 
 def account_colour() -> Spec:
     """A colour for each account, which `page.js` keeps for it; the legend is left out where only one is drawn."""
-    return {"field": "account_id", "type": "nominal", "scale": {"domain": [], "range": []}, "legend": {"title": None}}
+    legend = {"title": None, "labelLimit": {"expr": "entry - 30"}, "columns": {"expr": "max(1, floor(width / entry))"}}
+    return {"field": "account_id", "type": "nominal", "scale": {"domain": [], "range": []}, "legend": legend}
 
 
 def tooltip(columns: list[str]) -> list[Spec]:
@@ -273,5 +274,5 @@ def _strength(legend: Spec | None) -> Spec:
 
 
 def _framed(spec: Spec) -> Spec:
-    params = [{"name": name, "value": 1} for name in ("days", "room", "strongest")]
+    params = [{"name": name, "value": 1} for name in ("days", "room", "strongest", "label", "entry")]
     return {"width": "container", "autosize": {"type": "fit-x", "contains": "padding"}, "params": params, **spec}

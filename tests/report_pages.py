@@ -91,7 +91,12 @@ def report(database: Path, output: Path | None = None) -> Element:
 
 def data_of(page: Element) -> dict[str, Any]:
     """What the page's script works on."""
-    content: dict[str, Any] = json.loads(gzip.decompress(base64.b64decode(page.by_id("data").text)))
+    return unpacked(page.by_id("data").text)
+
+
+def unpacked(text: str) -> dict[str, Any]:
+    """The numbers that a page carries."""
+    content: dict[str, Any] = json.loads(gzip.decompress(base64.b64decode(text)))
     return content
 
 

@@ -12,9 +12,10 @@ import altair as alt
 import duckdb
 import pytest
 from made_lake import ACCOUNTS, FIRST_DAY, make_lake, write_lake
-from report_pages import HOSTILE, Element, data_of, report, rows_of
+from report_pages import HOSTILE, Element, report, rows_of, unpacked
 
 from pipeline.errors import SettingsError
+from pipeline.report import write_report
 from pipeline.report.charts import charts
 from pipeline.report.choices import NO_ACCOUNT, Choices, Option
 from pipeline.report.style import CONFIG
@@ -185,7 +186,7 @@ insert into conversations by name
 select
     (10000001 + number % 2)::varchar as account_id,
     number::varchar as conversation_id,
-    make_timestamp(1772409600000000 + number * 288_000_000) as conversation_start_time,
+    make_timestamp(1772409600000000 + number * 432_000_000) as conversation_start_time,
     conversation_start_time::date as date,
     100 + hash(number) % 10 as skill_id,
     'agent ' || hash(number + 1) % 30 as agent_id,
@@ -194,7 +195,7 @@ select
     if(hash(number + 3) % 12 > 0, queue_end_time, null) as interaction_start_time,
     queue_end_time + interval 9 minute as conversation_end_time,
     hash(number + 4) % 101 as mcs
-from range(365 * 300) as numbers (number);
+from range(365 * 200) as numbers (number);
 insert into messages by name
 select account_id, conversation_id, date, unnest([0, 1]) as position, position::varchar as type,
     queue_end_time + position * (hash(conversation_id) % 90) * interval 1 second as timestamp
@@ -216,11 +217,11 @@ def test_a_year_stays_small(tmp_path: Path) -> None:
     database = make_lake(tmp_path, days=0)
     with duckdb.connect(str(database)) as connection:
         connection.execute(YEAR)
-    page = report(database)
+        write_report(connection, tmp_path / "report.html")
 
-    data = data_of(page)
+    data = unpacked((tmp_path / "report.html").read_text(encoding="utf-8").partition('id="data">')[2].partition("<")[0])
     assert [len(data[name]) for name in ("accounts", "skills", "periods")] == [2, 10, 16]
-    assert len(data["cubes"]["conversation_rules-weekday-hour"]["hour"]) > 75_000
+    assert len(data["cubes"]["conversation_rules-weekday-hour"]["hour"]) > 70_000
     assert (tmp_path / "report.html").stat().st_size < LIMIT_BYTES
 
 

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from urllib.parse import quote
 
+import duckdb
 from made_lake import ACCOUNTS, make_lake
 from report_pages import HOSTILE, Element, browse, cells, data_of, needs_browser, report, written
 
@@ -69,6 +70,8 @@ def test_choice_in_the_address(tmp_path: Path) -> None:
     """A link with account, skill and period shows their numbers in every table as DuckDB counts them; in a narrow window."""
     hostile = HOSTILE[2]
     database = make_lake(tmp_path, accounts=(ACCOUNTS[0], hostile), days=20, per_day=30)
+    with duckdb.connect(str(database)) as connection:
+        connection.execute("delete from conversations where date = '2026-03-18'")
     report(database)
     shown_name = hostile.replace("\u2028", "\ufffd")
     fragment = f"#account={quote(shown_name)}&skill=27&period=7-days"
@@ -88,8 +91,12 @@ def test_choice_in_the_address(tmp_path: Path) -> None:
         assert table == written(database, page.by_id(f"{name}-sql").text), name
     by_day = "select date, account_id, count(*) filter (where is_connected) as connected_count from conversation_rules"
     expected = written(database, f"{by_day} where {conditions} group by all order by date")
-    assert len(expected) == 7
+    assert len(expected) == 6
     assert [row[:3] for row in cells(page.by_id("queue-by-day-table"))] == expected
+    [line] = [mark for mark in page.by_id("queue-by-day-0").walk() if "mark-line" in (mark.attributes.get("class") or "")]
+    assert (
+        "".join(re.findall("[ML]", line.every("path")[0].attributes["d"] or "")) == "MLLMLL"
+    )  # it ends where a day is missing
     transfers = f"select skill_id, target_skill_id, count(*) as transfer_count from transfers where {conditions}"
     expected = written(
         database, f"{transfers.replace('skill_id = 27', '27 in (skill_id, target_skill_id)')} group by all order by all"

@@ -10,7 +10,7 @@ import pytest
 from made_lake import FIRST_DAY, make_lake, write_lake
 from report_pages import HOSTILE, Element, cells, data_of, report, rows_of, written
 
-from pipeline.report.charts import Chart, charts
+from pipeline.report.charts import MOST_HOUR_DAYS, Chart, charts
 from pipeline.report.choices import (
     ALL,
     MOST_ACCOUNTS,
@@ -225,6 +225,18 @@ def test_hours_of_the_week_are_in_utc(tmp_path: Path) -> None:
     assert selected(week, cubes[week.cube], choices, (0, 0, 0)) == [["Sunday", "23", "2", "15.0", "19.0"]]
     assert selected(hours, cubes[hours.cube], choices, (0, 0, 0)) == [["2026-03-01", "1", "1", "0", "0", "0"]]
     assert cubes[hours.cube]["first_hour"] == [23]
+
+
+def test_a_day_far_away_does_not_bury_the_others(tmp_path: Path) -> None:
+    """Where a file's name claims a day in centuries, the days of which something is known are shown, and few others."""
+    days = [FIRST_DAY, FIRST_DAY + timedelta(days=1), datetime(2200, 1, 1, tzinfo=UTC)]
+    files = [{"account_id": "1", "status": "loaded", "scope_start_time": day} for day in days]
+    conversation = {"account_id": "1", "conversation_id": "a", "date": FIRST_DAY.date()}
+    page = report(write_lake(tmp_path, {"conversations": [conversation], "files": files}))
+
+    shown = rows_of(page.by_id("source-hours-table"))
+    assert len(shown) == MOST_HOUR_DAYS
+    assert [row["Date"] for row in shown if row["Hours loaded"] == "1"] == [str(day.date()) for day in days]
 
 
 def test_others_are_counted_together(tmp_path: Path) -> None:

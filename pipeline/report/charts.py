@@ -18,6 +18,11 @@ from pipeline.report.style import (
 
 SHARE = {"axis": {"format": ".0%"}, "title": None, "scale": {"domainMin": 0, "domainMax": 1}}
 MOST_AGENTS = 20
+MOST_HOUR_DAYS = 1_100
+NEWEST_HOURS = f"""row_number() over (
+    partition by {{account}} order by loaded_count + empty_count + rejected_count = 0, date desc
+) <= {MOST_HOUR_DAYS}"""
+"""A file whose name says a day far away makes all days up to it missing; those of which something is known come first."""
 UTC_DAYS = "Days are those of the conversation's start, in UTC."
 SQUARE_ROOT = "The axis is a square root's: distances shrink towards the top, so that short times stay apart."
 
@@ -39,7 +44,8 @@ def charts(choices: Choices, service_level: str) -> list[Chart]:
     """All charts in the page's order; `service_level` says the thresholds in words."""
     return [
         *_overviews(choices),
-        *_queue(service_level),
+        *_queue(),
+        *_service_level(service_level),
         *_mcs(),
         *_responses(),
         *_transfers(choices),
@@ -81,18 +87,9 @@ def _overviews(choices: Choices) -> list[Chart]:
     return [by_account, by_skill] if len(choices.accounts) > 1 else [by_skill]
 
 
-def _queue(service_level: str) -> list[Chart]:
+def _queue() -> list[Chart]:
     day = ("connected_count", "queue_p50_seconds", "queue_p90_seconds")
     tips = ["date", "account_id", *day]
-    levels = (
-        "connected_count",
-        "within_count",
-        "abandoned_count",
-        "short_abandon_count",
-        "service_level_share",
-        "abandoned_share",
-    )
-    level_tips = ["date", "account_id", *levels]
     return [
         Chart(
             name="queue-by-day",
@@ -115,6 +112,20 @@ def _queue(service_level: str) -> list[Chart]:
             query=Query(CONVERSATIONS, ("weekday", "hour"), None, day, condition="conversation_start_time is not null"),
             panels=(week_panel("queue_p90_seconds", ["weekday", "hour", *day]),),
         ),
+    ]
+
+
+def _service_level(service_level: str) -> list[Chart]:
+    levels = (
+        "connected_count",
+        "within_count",
+        "abandoned_count",
+        "short_abandon_count",
+        "service_level_share",
+        "abandoned_share",
+    )
+    level_tips = ["date", "account_id", *levels]
+    return [
         Chart(
             name="service-level-by-day",
             section="Queue",
@@ -244,8 +255,9 @@ def _hours(choices: Choices) -> list[Chart]:
             title="Hours of the source",
             definition="What the lake has of each hour of the source, by UTC day. Empty: the API said that there is no file. "
             "Rejected: a file of the hour is broken. Missing: a file is listed and not in the lake, or nobody asked for the "
-            "hour; the source deletes files after 30 days, so fetch them with lakehouse sync, and see lakehouse status.",
-            query=Query(HOURS, ("date",), "account", columns, hidden=("first_hour", "states")),
+            "hour; the source deletes files after 30 days, so fetch them with lakehouse sync, and see lakehouse status. At "
+            f"most {MOST_HOUR_DAYS:,} days of an account are shown.",
+            query=Query(HOURS, ("date",), "account", columns, hidden=("first_hour", "states"), qualify=NEWEST_HOURS),
             panels=panels,
             unsplit="Not split by skill: a file holds the conversations of all skills.",
         ),

@@ -34,7 +34,8 @@ class Query:
     """Measures of a view, in rows by its keys and by what it `spreads`: accounts, skills, flows between skills, agents.
 
     What it does not spread is one row of all, or of the account and skill chosen. `hidden` measures are drawn, but neither
-    in the table nor in the SQL. `most` is how many rows there are at most, those with the highest first measure.
+    in the table nor in the SQL. `most` is how many rows there are at most, those with the highest first measure;
+    `qualify` is a condition on the rows, with `{account}` for the column of the account.
     """
 
     source: Source
@@ -44,6 +45,7 @@ class Query:
     hidden: tuple[str, ...] = ()
     condition: str | None = None
     most: int | None = None
+    qualify: str | None = None
 
     @property
     def columns(self) -> list[str]:
@@ -68,7 +70,8 @@ class Query:
         selected += [_named(self.source.measures[name], name) for name in self.measures]
         head = "select\n    " + ",\n    ".join(selected) + f"\nfrom {self.source.view}"
         order = ", ".join(names if self.most is None else [f"{self.measures[0]} desc", *names])
-        tail = f"group by all\norder by {order}" if names else ""
+        qualify = "\nqualify " + self.qualify.format(account="account_id") if self.qualify else ""
+        tail = f"group by {', '.join(names)}{qualify}\norder by {order}" if names else ""
         return head, tail + (f"\nlimit {self.most}" if self.most else "")
 
 
@@ -118,6 +121,8 @@ class Cube:
         return rows + (f" where {query.condition}" if query.condition else "")
 
     def _highest(self) -> str:
+        if self.query.qualify:
+            return f"qualify {self.query.qualify.format(account='account')}\n"
         if self.query.most is None:
             return ""
         order = f"{self.measures[0]} desc, agent_id"
@@ -134,18 +139,21 @@ def read_cubes(connection: duckdb.DuckDBPyConnection, queries: Iterable[Query], 
 
 def rows_of_all(query: Query, cube: Columns, choices: Choices) -> list[Row]:
     """The rows of a query with nothing chosen, accounts and skills by name; `page.js` does the same for what is chosen."""
+    spread = {"account": query.spread in {"account", "agent"}, "skill": query.spread == "skill", "period": False}
+    if query.spread == "flow":
+        del spread["skill"]
+    wanted = [(cube[name], is_spread) for name, is_spread in spread.items() if name in cube]
+    length = len(cube["account"])
+    places = [place for place in range(length) if all((column[place] != ALL) == is_spread for column, is_spread in wanted)]
     accounts = ["", *(option.name for option in choices.accounts)]
     skills = ["", *(option.name for option in choices.skills)]
-    rows = []
-    for values in zip(*cube.values(), strict=True):
-        row = dict(zip(cube, values, strict=True))
-        if (row["account"] == ALL) == (query.spread in {"account", "agent"}) or row.get("period", ALL) != ALL:
-            continue
-        if query.spread != "flow" and "skill" in row and (row["skill"] == ALL) == (query.spread == "skill"):
-            continue
-        row |= {"account_id": accounts[row["account"]], "skill_id": skills[row.get("skill", ALL)]}
-        row["target_skill_id"] = skills[row.get("target_skill", ALL)]
-        rows.append({name: row[name] for name in (*query.columns, *query.hidden)})
+    named = {"account_id": ("account", accounts), "skill_id": ("skill", skills), "target_skill_id": ("target_skill", skills)}
+    rows: list[Row] = [{} for _ in places]
+    for column in query.columns:
+        source, names = named.get(column, (column, None))
+        for row, place in zip(rows, places, strict=True):
+            value = cube[source][place]
+            row[column] = names[value] if names else value
     if query.most is None:
         return rows
     return sorted(rows, key=lambda row: -float(row[query.measures[0]] or 0))[: query.most]
@@ -200,22 +208,24 @@ def _prepare(connection: duckdb.DuckDBPyConnection, sources: Iterable[Source], c
 def _read(connection: duckdb.DuckDBPyConnection, cube: Cube) -> Columns:
     cursor = connection.execute(cube.sql())
     names = [str(column[0]) for column in cursor.description or ()]
-    values = list(zip(*cursor.fetchall(), strict=True)) or [()] * len(names)
-    return {
-        name: [_wired(value, name, is_shown=cube.is_large) for value in column]
-        for name, column in zip(names, values, strict=True)
-    }
+    columns = list(zip(*cursor.fetchall(), strict=True)) or [()] * len(names)
+    return {name: _wired(values, name, is_shown=cube.is_large) for name, values in zip(names, columns, strict=True)}
 
 
-def _wired(value: object, name: str, *, is_shown: bool) -> Cell:
-    plain = _plain(value)
-    if isinstance(plain, str):
-        return readable(plain)
-    if not isinstance(plain, float):
-        return plain
-    if not is_shown:
-        return round(plain, 9)  # the last digits of a sum depend on how threads share the rows
-    return rounded(plain, 3 if name.endswith("_share") else 1)
+def _wired(values: Sequence[Any], name: str, *, is_shown: bool) -> list[Any]:
+    """A column as the page carries it; all its values are of one type."""
+    match next((value for value in values if value is not None), None):
+        case float():
+            digits = 3 if name.endswith("_share") else 1
+            # The last digits of a sum depend on how threads share the rows.
+            shown = (lambda value: rounded(value, digits)) if is_shown else (lambda value: round(value, 9))
+            return [None if value is None or not math.isfinite(value) else shown(value) for value in values]
+        case str():
+            return [None if value is None else readable(value) for value in values]
+        case date():
+            return [None if value is None else value.isoformat() for value in values]
+        case _:
+            return list(values)
 
 
 def _plain(value: object) -> Cell:

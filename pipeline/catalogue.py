@@ -26,8 +26,8 @@ THEMES: Final = {
     "Repeat contact": "repeat_contact repeat_contact_daily",
     "Sources": "source_freshness source_hours source_gaps source_lateness_daily source_daily null_share_daily unknown_fields",
     "Steps that the others stand on": (
-        "conversation_times conversation_rules dialogue_lines turns agent_responses conversation_interactivity "
-        "transfer_times segments queue_entries queue_intervals scored_conversations local_days"
+        "conversation_times conversation_rules dialogue_lines turns agent_responses skill_responses "
+        "conversation_interactivity transfer_times segments queue_entries queue_intervals scored_conversations local_days"
     ),
 }
 """Every view once, in the order of the page."""

@@ -24,7 +24,7 @@ from pipeline.landing import PUBLISHING
 from pipeline.store import reaching
 from pipeline.view_settings import FILE_NAME as SETTINGS_NAME
 from pipeline.view_settings import SettingRow, default_text, defaults, parse_settings
-from pipeline.views import create_views
+from pipeline.views import create_views, view_files
 
 FILE_NAME: Final = "lakehouse.duckdb"
 _LOCATION: Final = re.compile(r"'([^']*\.parquet)'")
@@ -164,7 +164,8 @@ def connect(lake: Lake) -> duckdb.DuckDBPyConnection:
     """Open the lake's DuckDB file read-only, with times shown in UTC; that of an object store is fetched first.
 
     A lake that was moved gets a new file first, since the views name the Parquet files by their full paths; so does one whose
-    settings file says something new. Where that can't be written, the connection has one for itself.
+    settings file says something new, and one that an older version made, without a view of this one. Where that can't be
+    written, the connection has one for itself.
 
     Raises:
         LakeError: nothing was ever loaded here.
@@ -188,7 +189,7 @@ def _connect_folder(lake: Lake) -> duckdb.DuckDBPyConnection:
         raise _no_lake(lake)
     settings = read_settings(lake)
     connection = _opened(path, lake)
-    if _is_at_home(connection, lake) and _has_settings(connection, settings):
+    if _is_at_home(connection, lake) and _has_settings(connection, settings) and _has_views(connection):
         return connection
     connection.close()
     try:
@@ -214,7 +215,7 @@ def _connect_store(lake: Lake) -> duckdb.DuckDBPyConnection:
         if lake.files.exists(lake.path(FILE_NAME)):
             lake.files.get_file(lake.path(FILE_NAME), str(path))
             connection = _opened(path, lake)
-            if _is_at_home(connection, lake) and _has_settings(connection, settings):
+            if _is_at_home(connection, lake) and _has_settings(connection, settings) and _has_views(connection):
                 return connection
             connection.close()
     if not lake.exists:
@@ -255,3 +256,9 @@ def _has_settings(connection: duckdb.DuckDBPyConnection, wanted: list[SettingRow
     except duckdb.CatalogException:
         return False
     return set(rows) == set(wanted)
+
+
+def _has_views(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether the file has every view of the library, by name; a changed one it gets with the next load."""
+    made = {name for (name,) in connection.execute("select view_name from duckdb_views() where not internal").fetchall()}
+    return made >= {file.stem for file in view_files()}

@@ -31,6 +31,7 @@ def make_lake(folder: Path, *, accounts: Sequence[str | None] = ACCOUNTS, days: 
             for number in range(busy):
                 _add_conversation(rows, random, account, start, number)
             rows["files"].append(_file(account, start, busy))
+            rows["listings"] += [_listing(account, start, hour) for hour in range(1, 23)]  # the last hour nobody asked for
     return write_lake(folder, rows)
 
 
@@ -77,6 +78,19 @@ def _add_conversation(
             "queue_end_time": queue_end,
         },
     )
+    if connected and number % 5 == 0:
+        rows["transfers"].append(
+            {
+                **origin,
+                "position": 0,
+                "timestamp": queue_end,
+                "skill_id": SKILLS[number % 3],
+                "target_skill_id": SKILLS[number // 5 % 3],
+                "agent_id": f"agent-{number % 4}",
+                "queue_start_time": queue_end,
+                "queue_end_time": queue_end + timedelta(seconds=number % 7),
+            },
+        )
     for position, (text, time) in enumerate(zip(lines, times, strict=True)):
         is_agent = position % 2
         line = {"position": position, "timestamp": time, "type": str(is_agent), "text": text}
@@ -91,8 +105,15 @@ def _file(account: str | None, day: datetime, conversations: int) -> Row:
         "documents": conversations,
         "conversations": conversations,
         "rejects": 0,
+        "scope_start_time": day + timedelta(hours=24),
+        "scope_end_time": day + timedelta(hours=25),
         "loaded_at": FIRST_DAY + timedelta(days=20, hours=3),
     }
+
+
+def _listing(account: str | None, day: datetime, hour: int) -> Row:
+    asked = FIRST_DAY + timedelta(days=20)
+    return {"account_id": account, "hour": day + timedelta(hours=hour), "listed_at": asked, "files": 0, "missing": []}
 
 
 def _file_name(day: datetime) -> str:

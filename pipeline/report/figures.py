@@ -1,41 +1,18 @@
-"""What the report reads from the lake: each query is shown on the page beside the numbers it brought.
+"""The head of the report and what it says of the source: numbers of the whole lake, whatever is chosen."""
 
-Percentiles over many days are taken from the conversations, never averaged from daily ones; `conversation_times` has
-what `conversation_metrics` has of them and does not read the messages.
-"""
-
-import math
-from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from typing import TypeAlias
 
 import duckdb
 
-Cell: TypeAlias = str | int | float | bool | None
-Row: TypeAlias = dict[str, Cell]
+from pipeline.report.choices import NO_ACCOUNT, UNDATED, readable
+from pipeline.report.cubes import Row, read_rows
 
-NO_ACCOUNT = "(no account)"
-UNDATED = "1970-01-01"
-
-KEY_FIGURES = """\
+SPAN = f"""\
 select
-    account_id,
-    grouping(account_id) = 1 as is_total,
     count(*) as conversation_count,
-    count(*) filter (where is_connected) as connected_count,
-    count(*) filter (where is_abandoned) as abandoned_count,
-    avg(is_abandoned::integer) as abandoned_share,
-    count(connected_queue_milliseconds) as queue_count,
-    quantile_cont(connected_queue_milliseconds, 0.5) / 1000 as queue_p50_seconds,
-    quantile_cont(connected_queue_milliseconds, 0.9) / 1000 as queue_p90_seconds,
-    count(mcs) as scored_count,
-    avg(mcs) as mcs_avg,
-    min(date) filter (where date > date '1970-01-01') as first_date,
+    min(date) filter (where date > date '{UNDATED}') as first_date,
     max(date) as last_date
-from conversation_times
-group by grouping sets ((account_id), ())
-order by is_total desc, account_id"""
+from conversations"""
 
 SOURCES = """\
 select
@@ -46,125 +23,66 @@ select
     make_timestamp(epoch_us(max(loaded_at))) as loaded_at
 from files"""
 
-QUEUE_DAILY = """\
+FRESHNESS = """\
 select
     account_id,
-    date,
-    connected_count,
-    abandoned_count,
-    abandoned_share,
-    queue_p50_seconds,
-    queue_p90_seconds
-from queue_time_daily
-order by date, account_id"""
+    make_timestamp(epoch_us(scope_end_time)) as scope_end_time,
+    make_timestamp(epoch_us(newest_end_time)) as newest_end_time,
+    make_timestamp(epoch_us(loaded_at)) as loaded_at,
+    file_count,
+    rejected_file_count,
+    rejected_document_count,
+    superseded_count
+from source_freshness
+order by account_id
+limit 100"""
 
-QUEUE_HOUR_OF_WEEK = """\
-select
-    account_id,
-    isodow(make_timestamp(epoch_us(conversation_start_time))) as weekday,
-    hour(make_timestamp(epoch_us(conversation_start_time))) as hour,
-    count(*) filter (where is_connected) as connected_count,
-    count(*) filter (where is_abandoned) as abandoned_count,
-    quantile_cont(connected_queue_milliseconds, 0.5) / 1000 as queue_p50_seconds,
-    quantile_cont(connected_queue_milliseconds, 0.9) / 1000 as queue_p90_seconds
-from conversation_times
-where conversation_start_time is not null
-group by all
-order by account_id, weekday, hour"""
-
-MCS_DISTRIBUTION = """\
-select
-    account_id,
-    bucket,
-    sum(conversation_count)::bigint as conversation_count
-from mcs_distribution
-group by all
-order by account_id, bucket"""
-
-MCS_DAILY = """\
-select
-    account_id,
-    date,
-    scored_count,
-    mcs_avg,
-    mcs_p10,
-    mcs_p50,
-    mcs_p90
-from mcs_daily
-order by date, account_id"""
+THRESHOLDS = """\
+select account_id, service_level_seconds, short_abandon_seconds
+from account_rules
+order by account_id nulls first"""
 
 HAS_VIEW = "select count(*) > 0 from information_schema.tables where table_name = 'conversation_times'"
 
 
 @dataclass(frozen=True)
 class Figures:
-    """The head of the report: all accounts together, each of them, and where the rows came from."""
+    """The lake's span, where its rows came from, how fresh each account is, and what counts as in time, in words."""
 
-    total: Row
-    accounts: list[Row]
+    span: Row
     sources: Row
-
-    @property
-    def account_names(self) -> list[str]:
-        """Each account once, as the page names it."""
-        return [str(row["account_id"]) for row in self.accounts]
+    freshness: list[Row]
+    service_level: str
 
 
 def read_figures(connection: duckdb.DuckDBPyConnection) -> Figures | None:
     """The head of the report; None where the lake has no conversation yet."""
-    if not _has_view(connection):
+    if connection.execute(HAS_VIEW).fetchall() != [(True,)]:
         return None
-    total, *accounts = read_rows(connection, KEY_FIGURES)
-    if not total["conversation_count"]:
+    [span] = read_rows(connection, SPAN)
+    if not span["conversation_count"]:
         return None
-    return Figures(total, accounts, read_rows(connection, SOURCES)[0])
+    freshness = read_rows(connection, FRESHNESS)
+    for row in freshness:
+        row["account_id"] = NO_ACCOUNT if row["account_id"] is None else readable(str(row["account_id"]))
+    [sources] = read_rows(connection, SOURCES)
+    return Figures(span, sources, freshness, _service_level(read_rows(connection, THRESHOLDS)))
 
 
-def read_rows(connection: duckdb.DuckDBPyConnection, sql: str) -> list[Row]:
-    """The query's rows by column name, in values that JSON has; an account is named as the page shows it."""
-    cursor = connection.execute(sql)
-    names = [str(column[0]) for column in cursor.description or ()]
-    rows = [dict(zip(names, map(_plain, values), strict=True)) for values in cursor.fetchall()]
-    for row in rows:
-        if "account_id" in row:
-            row["account_id"] = readable(str(row["account_id"] or NO_ACCOUNT))
-    return rows
+def _service_level(rules: list[Row]) -> str:
+    """What is in time and what does not count, and for which accounts otherwise."""
+    general, *own = rules
+    said = _thresholds(general)
+    differing = [row for row in own if _thresholds(row) != said]
+    for row in differing[:5]:
+        said += f"; {readable(str(row['account_id']))}: {_thresholds(row)}"
+    if len(differing) > 5:  # noqa: PLR2004 - more would not be read
+        said += f"; {len(differing) - 5} more accounts have their own"
+    return (
+        "Service level: of the visitors, the share that was connected in time; who gave up soon is left out. In time and "
+        f"soon are set in the lake's settings.csv: {said}."
+    )
 
 
-def readable(name: str) -> str:
-    """The name with a mark in place of what does not print: Vega's expressions, for one, break at U+2028."""
-    return "".join(letter if letter.isprintable() else "\ufffd" for letter in name)
-
-
-def with_date(rows: Iterable[Row]) -> list[Row]:
-    """The rows of a known day; the lake files what has no time at all under the first day of 1970."""
-    return [row for row in rows if row["date"] and str(row["date"]) > UNDATED]
-
-
-def break_at_gaps(rows: Iterable[Row]) -> list[Row]:
-    """The dated rows by account, with an empty row after each run of days so that a line ends there."""
-    dated = sorted(with_date(rows), key=lambda row: (str(row["account_id"]), str(row["date"])))
-    broken: list[Row] = []
-    for row in dated:
-        if broken and broken[-1]["account_id"] == row["account_id"]:
-            following = str(date.fromisoformat(str(broken[-1]["date"])) + timedelta(days=1))
-            if following != row["date"]:
-                broken.append({**dict.fromkeys(row), "account_id": row["account_id"], "date": following})
-        broken.append(row)
-    return broken
-
-
-def _has_view(connection: duckdb.DuckDBPyConnection) -> bool:
-    return connection.execute(HAS_VIEW).fetchall() == [(True,)]
-
-
-def _plain(value: object) -> Cell:
-    match value:
-        case float() if not math.isfinite(value):
-            return None
-        case str() | bool() | int() | float() | None:
-            return value
-        case datetime():
-            return value.isoformat(sep=" ", timespec="minutes")
-        case _:
-            return str(value)
+def _thresholds(rule: Row) -> str:
+    return f"within {rule['service_level_seconds']:g} s, sooner than {rule['short_abandon_seconds']:g} s"

@@ -1,20 +1,282 @@
 "use strict";
-const page = JSON.parse(document.getElementById("drawings").textContent);
-for (const { target, spec } of page.charts) {
-  const place = document.getElementById(target);
-  vegaEmbed(place, spec, {
-    mode: "vega-lite",
-    config: page.config,
-    renderer: "svg",
-    actions: false,
-    ast: true,
-    defaultStyle: false,
-    tooltip: { disableDefaultStyle: true },
-  }).then(
-    () => place.setAttribute("data-drawn", "yes"),
-    (error) => {
-      place.textContent = "This browser could not draw the chart; its numbers are in the table below.";
-      console.error(target, error);
-    },
-  );
+// Shows what is chosen: key figures, tables, SQL and charts, from the numbers in the page. Rows and text as in cubes.py and text.py.
+
+const ALL = 0;
+const WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+const STATES = { l: "loaded", e: "empty", r: "rejected", m: "missing" };
+const UNDATED = "1970-01-01";
+const DAY = 86400000;
+const form = document.getElementById("choice");
+const views = [];
+let data;
+let drawing = Promise.resolve();
+
+async function unpacked(text) {
+  const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).json();
 }
+
+// Text
+
+const plain = (value, digits) =>
+  value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+const rounded = (value, digits) => Math.floor(value * 10 ** digits + 0.5) / 10 ** digits;
+const FORMS = {
+  count: (value) => plain(value, 0),
+  number: (value) => plain(rounded(value, 1), 1),
+  share: (value) => `${plain(100 * rounded(value, 3), 1)} %`,
+  duration(value) {
+    const all = Math.floor(value + 0.5);
+    const two = (number) => String(number).padStart(2, "0");
+    if (all >= 3600) return `${plain(Math.floor(all / 3600), 0)} h ${two(Math.floor(all / 60) % 60)} min`;
+    if (all >= 60) return `${Math.floor(all / 60)} min ${two(all % 60)} s`;
+    return all >= 10 ? `${all} s` : `${plain(rounded(value, 1), 1)} s`;
+  },
+};
+const said = (form, value) => (value === null || value === undefined ? "–" : FORMS[form](value));
+
+function cell(value, column) {
+  if (value === null || value === undefined) return "–";
+  if (column === "weekday") return WEEKDAYS[value - 1];
+  if (column.endsWith("_share")) return said("share", value);
+  if (column.endsWith("_count")) return said("count", value);
+  if (/_seconds$|_hours$|^mcs_|^concurrency$/.test(column)) return said("number", value);
+  return String(value);
+}
+
+// Choice: the address after # is the only place that keeps it.
+
+const CHOICES = [
+  ["account", () => ["", ...data.accounts.map((option) => option.name)]],
+  ["skill", () => ["", ...data.skills.map((option) => option.name)]],
+  ["period", () => data.periods.map((period) => period.key)],
+];
+
+function chosen() {
+  const named = new URLSearchParams(location.hash.slice(1));
+  const places = CHOICES.map(([name, names]) => [name, Math.max(ALL, names().indexOf(named.get(name) ?? ""))]);
+  return Object.fromEntries(places);
+}
+
+function choose() {
+  const named = new URLSearchParams();
+  for (const [name, names] of CHOICES) {
+    const place = Number(form.elements[name].value);
+    if (place !== ALL) named.set(name, names()[place]);
+  }
+  location.hash = named.size ? named.toString() : "all";
+}
+
+// Rows
+
+function rowsOf(chart, choice) {
+  const cube = data.cubes[chart.cube];
+  const { since, until } = data.periods[choice.period];
+  const columns = Object.keys(cube);
+  const fits = {
+    account: (place) => (chart.spreads("account") && choice.account === ALL ? place !== ALL : place === choice.account),
+    skill: (place) => (chart.spread === "skill" && choice.skill === ALL ? place !== ALL : place === choice.skill),
+    period: (place) => place === choice.period,
+    [chart.day]: (day) => since === null || (since <= day && day <= until),
+  };
+  if (chart.spread === "flow") fits.skill = () => true;
+  const tests = columns.filter((name) => fits[name]).map((name) => [cube[name], fits[name]]);
+  const rows = [];
+  for (let place = 0; place < cube[columns[0]].length; place++) {
+    if (!tests.every(([column, test]) => test(column[place]))) continue;
+    const row = Object.fromEntries(columns.map((name) => [name, cube[name][place]]));
+    if (chart.spread === "flow" && choice.skill !== ALL && ![row.skill, row.target_skill].includes(choice.skill)) continue;
+    row.account_id = data.accounts[row.account - 1]?.name;
+    row.skill_id = data.skills[row.skill - 1]?.name;
+    row.target_skill_id = data.skills[row.target_skill - 1]?.name;
+    row.said = Object.fromEntries(chart.columns.map((name) => [name, cell(row[name], name)]));
+    rows.push(row);
+  }
+  if (!chart.most) return rows;
+  const highest = chart.columns.find((name) => name.endsWith("_hours"));
+  return rows.sort((one, other) => other[highest] - one[highest]).slice(0, chart.most);
+}
+
+// Page
+
+function showTable(chart, rows) {
+  const body = document.querySelector(`#${chart.name}-table tbody`);
+  if (!body) return;
+  const lines = rows.map((row) => {
+    const line = document.createElement("tr");
+    chart.columns.forEach((name, place) => {
+      const field = document.createElement(place ? "td" : "th");
+      if (!place) field.scope = "row";
+      else if (data.texts.includes(name)) field.className = "text";
+      field.textContent = row.said[name];
+      line.append(field);
+    });
+    return line;
+  });
+  body.replaceChildren(...lines);
+}
+
+function showSql(chart, choice) {
+  const { head, condition, tail } = chart.sql;
+  const { since, until } = data.periods[choice.period];
+  const skill = data.skills[choice.skill - 1]?.condition;
+  const toSkill = skill?.replaceAll("skill_id", "target_skill_id");
+  const conditions = [
+    condition,
+    data.accounts[choice.account - 1]?.condition,
+    chart.hasSkill && (skill && chart.spread === "flow" ? `(${skill} or ${toSkill})` : skill),
+    since && `${chart.day} between '${since}' and '${until}'`,
+  ].filter(Boolean);
+  const where = conditions.length ? `\nwhere ${conditions.join("\n    and ")}` : "";
+  document.getElementById(`${chart.name}-sql`).textContent = `${head}${where}\n${tail}`.trimEnd();
+}
+
+function showKeys(rows) {
+  for (const key of data.keys) {
+    const row = rows[`key-${key.query}`][0] ?? {};
+    const count = (_, name) => said("count", row[name] ?? 0);
+    document.getElementById(`key-${key.name}`).textContent = said(key.form, row[key.measure]);
+    document.getElementById(`key-${key.name}-basis`).textContent = key.basis.replace(/{(\w+)}/g, count);
+  }
+}
+
+function showChosen(choice, count) {
+  const { name, since, until } = data.periods[choice.period];
+  const parts = [
+    choice.account === ALL ? "All accounts" : `Account ${data.accounts[choice.account - 1].name}`,
+    choice.skill === ALL ? "all skills" : `skill ${data.skills[choice.skill - 1].name}`,
+    since === null ? name : `${name} (${since} to ${until})`,
+  ];
+  document.getElementById("chosen").textContent = `${parts.join(", ")}: ${said("count", count)} conversations.`;
+}
+
+function show() {
+  const choice = chosen();
+  const rows = {};
+  for (const [name] of CHOICES) form.elements[name].value = choice[name];
+  for (const chart of data.charts) {
+    rows[chart.name] = rowsOf(chart, choice);
+    showTable(chart, rows[chart.name]);
+    showSql(chart, choice);
+    const unsplit = document.querySelector(`#${chart.name} .unsplit`);
+    if (unsplit) unsplit.hidden = choice.skill === ALL;
+  }
+  showKeys(rows);
+  showChosen(choice, rows["key-conversations"][0]?.conversation_count ?? 0);
+  drawing = drawing.then(() => draw(choice, rows));
+}
+
+// Charts
+
+async function draw(choice, rows) {
+  document.body.removeAttribute("data-drawn");
+  views.splice(0).forEach((view) => view.finalize());
+  for (const chart of data.charts.filter(({ panels }) => panels.length)) {
+    let isEmpty = true;
+    for (const [place, panel] of chart.panels.entries()) {
+      const target = document.getElementById(`${chart.name}-${place}`);
+      const drawn = rowsFor(panel, chart, rows[chart.name]);
+      target.hidden = drawn.every((row) => row.value === null);
+      isEmpty &&= target.hidden;
+      if (!target.hidden) await drawPanel(target.querySelector(".chart"), filled(panel, chart, drawn, target.clientWidth), drawn);
+    }
+    document.querySelector(`#${chart.name} .nothing`).hidden = !isEmpty;
+  }
+  document.body.setAttribute("data-drawn", "yes");
+}
+
+async function drawPanel(place, spec, rows) {
+  const options = { mode: "vega-lite", config: data.config, renderer: "svg", actions: false, ast: true };
+  const looks = { defaultStyle: false, tooltip: { disableDefaultStyle: true } };
+  try {
+    views.push(await vegaEmbed(place, { ...spec, data: { values: rows } }, { ...options, ...looks }));
+  } catch (error) {
+    place.textContent = "This browser could not draw the chart; its numbers are in the table below.";
+    console.error(place.parentElement.id, error);
+  }
+}
+
+function rowsFor(panel, chart, rows) {
+  const dated = rows.filter((row) => row[chart.day] !== UNDATED);
+  const own = panel.account === ALL ? dated : dated.filter((row) => row.account === panel.account);
+  const divisor = unitOf(panel, own)[0];
+  const valued = own.map((row) => ({ ...row, value: row[panel.measure] === null ? null : row[panel.measure] / divisor }));
+  if (chart.hidden.includes("states")) return valued.flatMap(runsOfHours);
+  if (chart.isByDay) return brokenAtGaps(valued, chart.day);
+  const isOne = new Set(valued.map((row) => row.account)).size <= 1;
+  return valued.map((row) => ({ ...row, agent: isOne ? row.agent_id : `${row.agent_id} · ${row.account_id}` }));
+}
+
+function unitOf(panel, rows) {
+  if (!panel.isDuration) return [1, ""];
+  const longest = Math.max(0, ...rows.map((row) => row[panel.measure]));
+  return [[1, "seconds"], [60, "minutes"], [3600, "hours"]].find(([seconds, unit]) => longest <= 300 * seconds || unit === "hours");
+}
+
+// A line ends where days are missing: after each run of days comes a day without values.
+function brokenAtGaps(rows, day) {
+  const next = (row) => new Date(Date.parse(row[day]) + DAY).toISOString().slice(0, 10);
+  const days = rows.sort((one, other) => one.account - other.account || (one[day] < other[day] ? -1 : 1));
+  return days.flatMap((row, place) => {
+    const following = days[place + 1];
+    const isGap = following && following.account === row.account && following[day] !== next(row);
+    return isGap ? [row, { account: row.account, account_id: row.account_id, [day]: next(row), value: null, said: {} }] : [row];
+  });
+}
+
+function runsOfHours(row) {
+  return [...row.states.matchAll(/(.)\1*/g)].map((run) => {
+    const from = row.first_hour + run.index;
+    const to = from + run[0].length;
+    const clock = (hour) => `${String(hour).padStart(2, "0")}:00`;
+    return { ...row, from_hour: from, to_hour: to, hours: `${clock(from)} to ${clock(to)}`, state: STATES[run[1]] };
+  });
+}
+
+// The drawing with everything that depends on its rows and room: unit, ends of scales, colours and legend of accounts.
+function filled(panel, chart, rows, width) {
+  const spec = JSON.parse(JSON.stringify(panel.spec).replaceAll("{unit}", unitOf(panel, rows)[1]));
+  const values = rows.map((row) => row.value).filter((value) => value !== null);
+  const days = rows.map((row) => Date.parse(row[chart.day]));
+  const strong = [...values].sort((one, other) => one - other);
+  const set = {
+    days: chart.isByDay ? (Math.max(...days) - Math.min(...days)) / DAY + 1 : 1,
+    room: Math.max(...values) * 1.3 || 1,
+    label: width * 0.45,
+    entry: 30 + Math.min(width - 60, 8 * Math.max(...data.accounts.map((account) => account.name.length))),
+    strongest: strong[Math.floor(strong.length * 0.98)] || 1, // a single odd hour must not make all others pale
+  };
+  for (const parameter of spec.params) parameter.value = set[parameter.name];
+  const { step } = spec.height; // a height by step, as Vega-Lite knows it, does not go with a width that fits the page
+  if (step) spec.height = step * new Set(rows.map((row) => row[spec.encoding.y.field])).size;
+  const colour = spec.encoding.color;
+  if (colour?.field !== "account_id") return spec;
+  const accounts = [...new Set(rows.map((row) => row.account))].sort();
+  colour.scale.domain = accounts.map((place) => data.accounts[place - 1].name);
+  colour.scale.range = accounts.map((place) => `var(--series-${place})`);
+  if (accounts.length === 1) colour.legend = null;
+  return spec;
+}
+
+// Start
+
+async function start() {
+  data = await unpacked(document.getElementById("data").textContent);
+  for (const chart of data.charts) {
+    chart.spreads = (what) => chart.spread === what || (what === "account" && chart.spread === "agent");
+  }
+  form.hidden = false;
+  form.addEventListener("change", choose);
+  form.addEventListener("reset", (event) => {
+    event.preventDefault();
+    location.hash = "all";
+  });
+  form.addEventListener("submit", (event) => event.preventDefault());
+  addEventListener("hashchange", show);
+  show();
+}
+
+start().catch((error) => {
+  document.getElementById("failed").hidden = false;
+  console.error(error);
+});

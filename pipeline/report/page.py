@@ -1,11 +1,11 @@
 """Writes the report: figures and charts put into one page that loads nothing and runs no script but its own two."""
 
 import base64
+import gzip
 import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Callable
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -15,38 +15,13 @@ import duckdb
 
 from pipeline.errors import SettingsError
 from pipeline.lake import Lake
-from pipeline.report.charts import CHARTS, CONFIG, Chart, Panel, Spec
-from pipeline.report.figures import Cell, Figures, Row, read_figures, read_rows
-
-HEADINGS = {
-    "account_id": "Account",
-    "date": "Date",
-    "weekday": "Weekday",
-    "hour": "Hour (UTC)",
-    "bucket": "MCS from",
-    "conversation_count": "Conversations",
-    "connected_count": "Connected",
-    "abandoned_count": "Abandoned",
-    "abandoned_share": "Abandoned share",
-    "queue_p50_seconds": "Queue median (s)",
-    "queue_p90_seconds": "Queue p90 (s)",
-    "scored_count": "Scored",
-    "mcs_avg": "MCS mean",
-    "mcs_p10": "MCS p10",
-    "mcs_p50": "MCS median",
-    "mcs_p90": "MCS p90",
-}
-WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-MISSING = "\N{EN DASH}"
-ACCOUNT_COLUMNS = (
-    "account_id",
-    "conversation_count",
-    "queue_p50_seconds",
-    "queue_p90_seconds",
-    "abandoned_share",
-    "scored_count",
-    "mcs_avg",
-)
+from pipeline.report import keys
+from pipeline.report.charts import Chart, charts
+from pipeline.report.choices import Choices, read_choices
+from pipeline.report.cubes import Columns, Query, Row, read_cubes, rows_of_all
+from pipeline.report.figures import FRESHNESS, Figures, read_figures
+from pipeline.report.style import CONFIG, Panel, Spec
+from pipeline.report.text import FILTERS, HEADINGS, TEXTS
 
 
 def report_path(lake: Lake) -> Path:
@@ -65,8 +40,7 @@ def write_report(connection: duckdb.DuckDBPyConnection, output: Path) -> None:
 
     """
     figures = read_figures(connection)
-    sections = [] if figures is None else [_section(connection, chart, figures) for chart in CHARTS]
-    page = _render(figures, sections)
+    page = _render(figures=None, scripts=[]) if figures is None else _page(connection, figures)
     try:
         _replace(output, page.encode())
     except OSError as error:
@@ -74,39 +48,99 @@ def write_report(connection: duckdb.DuckDBPyConnection, output: Path) -> None:
         raise SettingsError(message) from error
 
 
-def _section(connection: duckdb.DuckDBPyConnection, chart: Chart, figures: Figures) -> dict[str, Any]:
-    rows = read_rows(connection, chart.query)
-    panels = chart.panels(rows, figures.account_names)
-    return {"chart": chart, "rows": rows, "columns": list(rows[0]) if rows else [], "panels": panels}
+def _page(connection: duckdb.DuckDBPyConnection, figures: Figures) -> str:
+    choices = read_choices(connection)
+    drawn = charts(choices, figures.service_level)
+    cubes = read_cubes(connection, [*keys.QUERIES.values(), *(chart.query for chart in drawn)], choices)
+    data = _data(choices, drawn, cubes)
+    return _render(
+        figures=figures,
+        scripts=[_script_safe(_charting_library()), _asset("page.js")],
+        choices=choices,
+        sections=_sections(drawn, cubes, choices),
+        keys=keys.KEYS,
+        key_rows={
+            name: _key_row(query, rows_of_all(query, cubes[query.cube], choices)) for name, query in keys.QUERIES.items()
+        },
+        key_sql={name: _sql(query) for name, query in keys.QUERIES.items()},
+        freshness_sql=FRESHNESS,
+        data=base64.b64encode(gzip.compress(_json(data), mtime=0)).decode(),
+    )
 
 
-def _render(figures: Figures | None, sections: list[dict[str, Any]]) -> str:
+def _key_row(query: Query, rows: list[Row]) -> Row:
+    return rows[0] if rows else {column: 0 if column.endswith("_count") else None for column in query.columns}
+
+
+def _sections(drawn: list[Chart], cubes: dict[str, Columns], choices: Choices) -> dict[str, list[dict[str, Any]]]:
+    sections: dict[str, list[dict[str, Any]]] = {}
+    for chart in drawn:
+        rows = rows_of_all(chart.query, cubes[chart.query.cube], choices)
+        sections.setdefault(chart.section, []).append({"chart": chart, "rows": rows, "sql": _sql(chart.query)})
+    return sections
+
+
+def _sql(query: Query) -> str:
+    """The query as it is shown with nothing chosen; `page.js` puts conditions at the same place."""
+    head, tail = query.sql()
+    condition = f"\nwhere {query.condition}" if query.condition else ""
+    return f"{head}{condition}\n{tail}".rstrip()
+
+
+def _data(choices: Choices, drawn: list[Chart], cubes: dict[str, Columns]) -> dict[str, Any]:
+    """What the page's script works on."""
+    return {
+        "config": CONFIG,
+        "headings": HEADINGS,
+        "texts": TEXTS,
+        "accounts": [option._asdict() for option in choices.accounts],
+        "skills": [option._asdict() for option in choices.skills],
+        "periods": [period._asdict() for period in choices.periods],
+        "cubes": cubes,
+        "keys": [vars(key) for key in keys.KEYS],
+        "charts": [
+            *({"name": f"key-{name}", **_wired(query), "panels": []} for name, query in keys.QUERIES.items()),
+            *(
+                {"name": chart.name, **_wired(chart.query), "panels": [_panel(panel) for panel in chart.panels]}
+                for chart in drawn
+            ),
+        ],
+    }
+
+
+def _wired(query: Query) -> dict[str, Any]:
+    head, tail = query.sql()
+    return {
+        "cube": query.cube,
+        "spread": query.spread,
+        "columns": query.columns,
+        "hidden": query.hidden,
+        "day": query.source.day,
+        "isByDay": query.is_by_day,
+        "hasSkill": query.source.has_skill,
+        "most": query.most,
+        "sql": {"head": head, "condition": query.condition, "tail": tail},
+    }
+
+
+def _panel(panel: Panel) -> Spec:
+    return {"measure": panel.measure, "isDuration": panel.is_duration, "account": panel.account, "spec": panel.spec}
+
+
+def _render(**context: Any) -> str:
     from jinja2 import Environment, StrictUndefined  # noqa: PLC0415 - only a report needs it
     from markupsafe import Markup  # noqa: PLC0415
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters.update(FILTERS)
-    environment.tests["number_column"] = is_number
-    drawings = _drawings(sections)
-    scripts = [_script_safe(_charting_library()), _asset("page.js")] if drawings["charts"] else []
+    environment.tests["text_column"] = lambda column: column in TEXTS
+    scripts = context.pop("scripts")
     return environment.from_string(_asset("page.html.jinja")).render(
-        figures=figures,
-        sections=sections,
-        account_columns=ACCOUNT_COLUMNS,
+        context,
         style=Markup(_asset("page.css")),  # noqa: S704 - our own file
-        drawings=Markup(_json_in_html(drawings)),  # noqa: S704 - every < > & in it is written as \uNNNN
         scripts=[Markup(script) for script in scripts],  # noqa: S704 - our own file and the library's
         policy=_policy(scripts),
     )
-
-
-def _drawings(sections: list[dict[str, Any]]) -> Spec:
-    charts = []
-    for section in sections:
-        panels: list[Panel] = section["panels"]
-        name = section["chart"].name
-        charts += [{"target": f"{name}-{place}", "spec": panel.spec} for place, panel in enumerate(panels)]
-    return {"config": CONFIG, "charts": charts}
 
 
 @cache
@@ -122,9 +156,8 @@ def _asset(name: str) -> str:
     return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
-def _json_in_html(value: Spec) -> str:
-    text = json.dumps(value, allow_nan=False, separators=(",", ":"))
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+def _json(value: Any) -> bytes:
+    return json.dumps(value, allow_nan=False, separators=(",", ":")).encode()
 
 
 def _script_safe(script: str) -> str:
@@ -152,60 +185,3 @@ def _replace(output: Path, content: bytes) -> None:
         partial.replace(output)
     finally:
         partial.unlink(missing_ok=True)
-
-
-def format_count(value: Cell) -> str:
-    """12345 as 12,345."""
-    return MISSING if value is None else f"{int(value):,}"
-
-
-def format_number(value: Cell) -> str:
-    """One decimal place."""
-    return MISSING if value is None else f"{float(value):,.1f}"
-
-
-def format_share(value: Cell) -> str:
-    """0.0731 as 7.3 %."""
-    return MISSING if value is None else f"{100 * float(value):.1f} %"
-
-
-def format_duration(value: Cell) -> str:
-    """Seconds as a person says them: 42 s, 1 min 23 s, 2 h 05 min."""
-    if value is None:
-        return MISSING
-    minutes, seconds = divmod(round(float(value)), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours:,} h {minutes:02d} min"
-    if minutes:
-        return f"{minutes} min {seconds:02d} s"
-    return f"{seconds} s" if seconds // 10 else f"{float(value):.1f} s"
-
-
-def format_cell(row: Row, column: str) -> str:
-    """A table's cell: the column's name says what it holds."""
-    value = row[column]
-    if column == "weekday" and value is not None:
-        return WEEKDAYS[int(value) - 1]
-    if column.endswith("_share"):
-        return format_share(value)
-    if column.endswith("_count"):
-        return format_count(value)
-    if column.endswith("_seconds") or column.startswith("mcs_"):
-        return format_number(value)
-    return MISSING if value is None else str(value)
-
-
-def is_number(column: str) -> bool:
-    """Whether the column is set to the right."""
-    return column not in {"account_id", "date", "weekday"}
-
-
-FILTERS: dict[str, Callable[..., Any]] = {
-    "count": format_count,
-    "number": format_number,
-    "share": format_share,
-    "duration": format_duration,
-    "cell": format_cell,
-    "heading": lambda column: HEADINGS.get(column, column),
-}

@@ -1,0 +1,82 @@
+"""The key figures at the top of the report, each with what it is counted over."""
+
+import re
+from dataclasses import dataclass
+
+from pipeline.report.cubes import Query, Row
+from pipeline.report.measures import CONVERSATIONS, RESPONSES
+from pipeline.report.text import FILTERS, format_count
+
+CONVERSATION_FIGURES = Query(
+    CONVERSATIONS,
+    (),
+    None,
+    (
+        "conversation_count",
+        "connected_count",
+        "queue_count",
+        "queue_p50_seconds",
+        "queue_p90_seconds",
+        "within_count",
+        "service_level_count",
+        "service_level_share",
+        "abandoned_count",
+        "abandoned_share",
+        "scored_count",
+        "mcs_avg",
+    ),
+)
+RESPONSE_FIGURES = Query(RESPONSES, (), None, ("first_reply_count", "first_reply_p50_seconds"))
+QUERIES = {"conversations": CONVERSATION_FIGURES, "responses": RESPONSE_FIGURES}
+
+
+@dataclass(frozen=True)
+class Key:
+    """A figure: `measure` of a query in `QUERIES`, in the form of a filter of `text`; `basis` names counts in braces."""
+
+    name: str
+    title: str
+    query: str
+    measure: str
+    form: str
+    basis: str
+
+    def value(self, row: Row) -> str:
+        """The figure as the page writes it."""
+        said: str = FILTERS[self.form](row[self.measure])
+        return said
+
+    def counted(self, row: Row) -> str:
+        """What it is counted over."""
+        return re.sub(r"{(\w+)}", lambda found: format_count(row[found[1]]), self.basis)
+
+
+KEYS = (
+    Key("p50", "Queue time, median", "conversations", "queue_p50_seconds", "duration", "n = {queue_count} connected"),
+    Key("p90", "Queue time, 90th percentile", "conversations", "queue_p90_seconds", "duration", "n = {queue_count} connected"),
+    Key(
+        "service-level",
+        "Service level",
+        "conversations",
+        "service_level_share",
+        "share",
+        "{within_count} in time of n = {service_level_count}",
+    ),
+    Key(
+        "abandoned",
+        "Abandoned",
+        "conversations",
+        "abandoned_share",
+        "share",
+        "{abandoned_count} of n = {conversation_count}",
+    ),
+    Key(
+        "first-reply",
+        "First reply, median",
+        "responses",
+        "first_reply_p50_seconds",
+        "duration",
+        "n = {first_reply_count} answered",
+    ),
+    Key("mcs", "MCS, mean", "conversations", "mcs_avg", "number", "n = {scored_count} scored"),
+)

@@ -1,0 +1,278 @@
+"""How the report draws: Vega-Lite drawings for lines by day, bars and fields, which `page.js` fills with the rows chosen.
+
+Colours are CSS variables of the page, so that one drawing serves light, dark and print. `page.js` puts the unit of its times
+in place of `{unit}` and sets the parameters: `days` is how many days are drawn, `room` and `strongest` are ends of scales,
+`label` and `entry` how wide a label and an entry of the legend may be. A row has the table's columns, `value`, which is the
+panel's measure in that unit, and `said`, each column as the table writes it.
+"""
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from pipeline.report.choices import ALL
+from pipeline.report.text import HEADINGS
+
+Spec: TypeAlias = dict[str, Any]
+
+FEW_DAYS = 62
+MANY_DAYS = 180
+"""From here on ticks are months."""
+WEEKDAYS = "['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun']"
+FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', sans-serif"
+BAR_STEP = 26
+
+TIME: Spec = {"title": "{unit}", "scale": {"type": "sqrt", "domainMin": 0}, "axis": {"tickCount": 10}}
+"""The axis of times: by its square root, since a few long waits would else press all others onto the zero line."""
+
+CONFIG: Spec = {
+    "background": "transparent",
+    "font": FONT,
+    "aria": False,
+    "view": {"stroke": None},
+    "axis": {
+        "labelColor": "currentColor",
+        "titleColor": "currentColor",
+        "labelFontSize": 12,
+        "titleFontSize": 12,
+        "titleFontWeight": "normal",
+        "titlePadding": 8,
+        "gridColor": "currentColor",
+        "gridOpacity": 0.14,
+        "domainColor": "currentColor",
+        "domainOpacity": 0.4,
+        "tickColor": "currentColor",
+        "tickOpacity": 0.4,
+        "labelOverlap": "greedy",
+        "labelSeparation": 6,
+    },
+    "legend": {
+        "orient": "top",
+        "labelColor": "currentColor",
+        "titleColor": "currentColor",
+        "labelFontSize": 12,
+        "titleFontSize": 12,
+        "titleFontWeight": "normal",
+        "symbolType": "square",
+        "symbolStrokeWidth": 0,
+        "symbolOpacity": 1,
+    },
+    "text": {"fill": "currentColor", "fontSize": 12},
+}
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One drawing of a chart, of one `measure`; it is left out where no row has a value.
+
+    An `account` is the place of the only one that it draws.
+    """
+
+    title: str | None
+    measure: str
+    spec: Spec
+    account: int = ALL
+
+    @property
+    def is_duration(self) -> bool:
+        """Whether its values are seconds, which are drawn in the unit that suits them."""
+        return self.measure.endswith("_seconds")
+
+
+def line_panel(title: str, measure: str, tips: list[str], axis: Spec | None = None) -> Panel:
+    """A measure by day, a colour for each account."""
+    spec = {
+        "height": 170,
+        "mark": {
+            "type": "line",
+            "point": {"filled": True, "size": {"expr": f"days > {FEW_DAYS} ? 5 : 30"}},
+            "strokeWidth": {"expr": f"days > {FEW_DAYS} ? 1.25 : 2"},
+        },
+        "encoding": {
+            "x": by_day(tips[0]),
+            "y": {"field": "value", "type": "quantitative", **(axis or TIME)},
+            "color": account_colour(),
+            "tooltip": tooltip(tips),
+        },
+    }
+    return Panel(title, measure, _framed(spec))
+
+
+def band_panel(title: str | None, measure: str, ends: tuple[str, str], tips: list[str], axis: Spec) -> Panel:
+    """As `line_panel`, in a pale band between two other measures."""
+    line = line_panel("", measure, tips, axis).spec
+    value = line["encoding"].pop("y")
+    colour, day = line["encoding"].pop("color"), line["encoding"].pop("x")
+    band = {
+        "mark": {"type": "area", "opacity": 0.14},
+        "encoding": {"y": {**value, "field": ends[0]}, "y2": {"field": ends[1]}},
+    }
+    points = {"mark": line["mark"], "encoding": {"y": value, **line["encoding"]}}
+    spec = {"height": 230, "encoding": {"x": day, "color": colour}, "layer": [band, points]}
+    return Panel(title, measure, _framed(spec))
+
+
+def bar_panel(title: str, measure: str, name: str, tips: list[str]) -> Panel:
+    """A measure as one bar a row, in the rows' order, its number beside it."""
+    spec = {
+        "height": {"step": BAR_STEP},
+        "encoding": {
+            "y": {
+                "field": name,
+                "type": "nominal",
+                "sort": None,
+                "title": None,
+                "axis": {"ticks": False, "labelPadding": 6, "labelLimit": {"expr": "label"}},
+            },
+            "x": {
+                "field": "value",
+                "type": "quantitative",
+                "axis": None,
+                "scale": {"domainMin": 0, "domainMax": {"expr": "room"}, "nice": False},
+            },
+            "tooltip": tooltip(tips),
+        },
+        "layer": [
+            {"mark": {"type": "bar", "color": "var(--series-1)", "height": {"band": 0.7}}},
+            {
+                "mark": {"type": "text", "align": "left", "dx": 5},
+                "encoding": {"text": {"field": f"said.{measure}", "type": "nominal"}},
+            },
+        ],
+    }
+    return Panel(title, measure, _framed(spec))
+
+
+def column_panel(measure: str, name: str, title: str, tips: list[str]) -> Panel:
+    """A measure as one column for each of the rows' `name`."""
+    spec = {
+        "height": 230,
+        "mark": {"type": "bar", "color": "var(--series-1)"},
+        "encoding": {
+            "x": {
+                "field": name,
+                "type": "ordinal",
+                "title": title,
+                "scale": {"domain": list(range(0, 100, 10)), "paddingInner": 0.12},
+                "axis": {"labelAngle": 0},
+            },
+            "y": {"field": "value", "type": "quantitative", "title": HEADINGS[measure], "axis": {"tickMinStep": 1}},
+            "tooltip": tooltip(tips),
+        },
+    }
+    return Panel(None, measure, _framed(spec))
+
+
+def week_panel(measure: str, tips: list[str]) -> Panel:
+    """A week of hours, the higher the measure the stronger the colour."""
+    legend = {"title": f"{HEADINGS[measure].split(' (')[0]} ({{unit}})", "tickCount": 4, "columns": 6}
+    legend["symbolFillColor"] = "var(--series-1)"
+    spec = {
+        "height": 196,
+        "mark": {"type": "rect", "cornerRadius": 2, "fill": "var(--series-1)"},
+        "encoding": {
+            "x": {
+                "field": "hour",
+                "type": "ordinal",
+                "title": "Hour of day (UTC)",
+                "scale": {"domain": list(range(24)), "paddingInner": 0.06},
+                "axis": {"labelAngle": 0, "domain": False, "ticks": False},
+            },
+            "y": {
+                "field": "weekday",
+                "type": "ordinal",
+                "title": None,
+                "scale": {"domain": list(range(1, 8)), "paddingInner": 0.06},
+                "axis": {"labelExpr": f"{WEEKDAYS}[datum.value - 1]", "domain": False, "ticks": False},
+            },
+            "opacity": _strength(legend),
+            "tooltip": tooltip(tips),
+        },
+    }
+    return Panel(None, measure, _framed(spec))
+
+
+def matrix_panel(measure: str, names: list[str], tips: list[str]) -> Panel:
+    """A field for each pair of skills, its number in it."""
+    axis: Spec = {"domain": False, "ticks": False, "labelLimit": 110}
+    nominal: Spec = {"type": "nominal", "sort": names, "scale": {"paddingInner": 0.04}}
+    spec = {
+        "height": {"step": 34},
+        "encoding": {
+            "x": {
+                "field": "target_skill_id",
+                **nominal,
+                "title": "to skill",
+                "axis": {**axis, "orient": "top", "labelAngle": {"expr": "width < 400 ? -90 : 0"}},
+            },
+            "y": {"field": "skill_id", **nominal, "title": "from skill", "axis": axis},
+            "tooltip": tooltip(tips),
+        },
+        "layer": [
+            {
+                "mark": {"type": "rect", "cornerRadius": 2, "fill": "var(--series-1)"},
+                "encoding": {"opacity": {**_strength(None), "scale": {**_strength(None)["scale"], "range": [0.06, 0.55]}}},
+            },
+            {"mark": {"type": "text"}, "encoding": {"text": {"field": f"said.{measure}", "type": "nominal"}}},
+        ],
+    }
+    return Panel(None, measure, _framed(spec))
+
+
+def hours_panel(account: int, title: str | None) -> Panel:
+    """The hours of each day by their state; rows are runs of hours of one state, from `from_hour` to `to_hour`."""
+    states = {"loaded": "--loaded", "empty": "--empty", "rejected": "--rejected", "missing": "--missing"}
+    colours = {"domain": list(states), "range": [f"var({name})" for name in states.values()]}
+    spec = {
+        "height": 150,
+        "mark": {"type": "rect"},
+        "encoding": {
+            "x": {**by_day("date"), "timeUnit": "utcyearmonthdate"},
+            "y": {
+                "field": "from_hour",
+                "type": "quantitative",
+                "title": "Hour (UTC)",
+                "scale": {"domain": [24, 0], "nice": False},
+                "axis": {"values": [0, 6, 12, 18, 24], "grid": False},
+            },
+            "y2": {"field": "to_hour"},
+            "color": {"field": "state", "type": "nominal", "scale": colours, "legend": {"title": None, "columns": 4}},
+            "tooltip": [
+                {"field": "said.date", "type": "nominal", "title": "Day"},
+                {"field": "hours", "type": "nominal", "title": "Hours (UTC)"},
+                {"field": "state", "type": "nominal", "title": "State"},
+            ],
+        },
+    }
+    return Panel(title, "loaded_count", _framed(spec), account)
+
+
+def by_day(name: str) -> Spec:
+    """Days along the bottom, each label once."""
+    axis = {
+        "labelExpr": f"utcFormat(datum.value, days > {MANY_DAYS} ? '%b %Y' : '%-d %b')",
+        "tickCount": {"expr": "max(1, min(days - 1, floor(width / 80)))"},
+        "grid": False,
+        "labelBound": True,
+    }
+    return {"field": name, "type": "temporal", "title": None, "scale": {"type": "utc"}, "axis": axis}
+
+
+def account_colour() -> Spec:
+    """A colour for each account, which `page.js` keeps for it; the legend is left out where only one is drawn."""
+    legend = {"title": None, "labelLimit": {"expr": "entry - 30"}, "columns": {"expr": "max(1, floor(width / entry))"}}
+    return {"field": "account_id", "type": "nominal", "scale": {"domain": [], "range": []}, "legend": legend}
+
+
+def tooltip(columns: list[str]) -> list[Spec]:
+    """The columns of a row as the table says them."""
+    return [{"field": f"said.{name}", "type": "nominal", "title": HEADINGS[name]} for name in columns]
+
+
+def _strength(legend: Spec | None) -> Spec:
+    scale = {"domainMin": 0, "domainMax": {"expr": "strongest"}, "range": [0.12, 1], "nice": False, "clamp": True}
+    return {"field": "value", "type": "quantitative", "scale": scale, "legend": legend}
+
+
+def _framed(spec: Spec) -> Spec:
+    params = [{"name": name, "value": 1} for name in ("days", "room", "strongest", "label", "entry")]
+    return {"width": "container", "autosize": {"type": "fit-x", "contains": "padding"}, "params": params, **spec}

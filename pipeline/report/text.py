@@ -1,0 +1,113 @@
+"""How the report writes numbers: the same here, for the page as it is served, and in `page.js`, for what is chosen."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from pipeline.report.cubes import Cell, Row, rounded
+
+HEADINGS = {
+    "account_id": "Account",
+    "skill_id": "Skill",
+    "target_skill_id": "To skill",
+    "agent_id": "Agent",
+    "date": "Date",
+    "local_date": "Local date",
+    "weekday": "Weekday",
+    "hour": "Hour (UTC)",
+    "bucket": "MCS from",
+    "conversation_count": "Conversations",
+    "connected_count": "Connected",
+    "abandoned_count": "Abandoned",
+    "abandoned_share": "Abandoned share",
+    "short_abandon_count": "Left soon",
+    "within_count": "In time",
+    "service_level_share": "Service level",
+    "queue_p50_seconds": "Queue median (s)",
+    "queue_p90_seconds": "Queue p90 (s)",
+    "scored_count": "Scored",
+    "mcs_avg": "MCS mean",
+    "mcs_p10": "MCS p10",
+    "mcs_p50": "MCS median",
+    "mcs_p90": "MCS p90",
+    "transfer_count": "Transfers",
+    "queued_count": "Queued again",
+    "first_reply_count": "First replies",
+    "first_reply_p50_seconds": "First reply median (s)",
+    "first_reply_p90_seconds": "First reply p90 (s)",
+    "timed_count": "Responses",
+    "response_p50_seconds": "Response median (s)",
+    "response_p90_seconds": "Response p90 (s)",
+    "agent_count": "Agents",
+    "segment_count": "Segments",
+    "engaged_hours": "Engaged (h)",
+    "concurrency": "Concurrency",
+    "peak_count": "Most at a time",
+    "loaded_count": "Hours loaded",
+    "empty_count": "Hours empty",
+    "rejected_count": "Hours rejected",
+    "missing_count": "Hours missing",
+    "scope_end_time": "Files reach to (UTC)",
+    "newest_end_time": "Newest conversation's end (UTC)",
+    "loaded_at": "Newest load (UTC)",
+    "file_count": "Files loaded",
+    "rejected_file_count": "Files rejected",
+    "rejected_document_count": "Documents rejected",
+    "superseded_count": "Superseded deliveries",
+}
+TEXTS = ("account_id", "skill_id", "target_skill_id", "agent_id", "date", "local_date", "weekday")
+"""Columns that are set to the left."""
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+MISSING = "\N{EN DASH}"
+
+
+def format_count(value: Cell) -> str:
+    """12345 as 12,345."""
+    return MISSING if value is None else f"{int(value):,}"
+
+
+def format_number(value: Cell) -> str:
+    """One decimal place."""
+    return MISSING if value is None else f"{rounded(float(value), 1):,.1f}"
+
+
+def format_share(value: Cell) -> str:
+    """0.0731 as 7.3 %."""
+    return MISSING if value is None else f"{100 * rounded(float(value), 3):.1f} %"
+
+
+def format_duration(value: Cell) -> str:
+    """Seconds as a person says them: 42 s, 1 min 23 s, 2 h 05 min."""
+    if value is None:
+        return MISSING
+    minutes, seconds = divmod(math.floor(float(value) + 0.5), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours:,} h {minutes:02d} min"
+    if minutes:
+        return f"{minutes} min {seconds:02d} s"
+    return f"{seconds} s" if seconds // 10 else f"{rounded(float(value), 1):.1f} s"
+
+
+def format_cell(row: Row, column: str) -> str:
+    """A table's cell: the column's name says what it holds."""
+    value = row[column]
+    if column == "weekday" and value is not None:
+        return WEEKDAYS[int(value) - 1]
+    if column.endswith("_share"):
+        return format_share(value)
+    if column.endswith("_count"):
+        return format_count(value)
+    if column.endswith(("_seconds", "_hours")) or column.startswith("mcs_") or column == "concurrency":
+        return format_number(value)
+    return MISSING if value is None else str(value)
+
+
+FILTERS: dict[str, Callable[..., Any]] = {
+    "count": format_count,
+    "number": format_number,
+    "share": format_share,
+    "duration": format_duration,
+    "cell": format_cell,
+    "heading": HEADINGS.__getitem__,
+}

@@ -1,0 +1,127 @@
+"""The report in a real browser: charts, choices, and nothing on the console. Without chromium on PATH these are skipped."""
+
+import base64
+import hashlib
+import re
+from pathlib import Path
+from urllib.parse import quote
+
+import duckdb
+from made_lake import ACCOUNTS, make_lake
+from report_pages import HOSTILE, Element, browse, cells, data_of, needs_browser, report, written
+
+from pipeline.report.choices import literal
+
+pytestmark = needs_browser
+
+ACT = """
+const choice = document.getElementById("choice");
+const before = document.createElement("p");
+before.id = "before";
+const wait = setInterval(() => {
+  if (document.body.dataset.drawn !== "yes") return;
+  clearInterval(wait);
+  before.textContent = document.getElementById("chosen").textContent;
+  document.body.append(before);
+  choice.elements.skill.value = "2";
+  choice.elements.skill.dispatchEvent(new Event("change", { bubbles: true }));
+}, 50);
+"""
+
+
+def figures(page: Element) -> list[str]:
+    """The names of all charts of the page."""
+    return [str(figure.attributes["id"]) for figure in page.every("figure") if figure.attributes["id"] != "freshness"]
+
+
+def assert_drawn(page: Element, width: int) -> None:
+    """Every drawing that is shown has marks and fits the window; every chart with rows has one."""
+    assert page.every("body")[0].attributes["data-drawn"] == "yes"
+    for figure in page.every("figure"):
+        panels = [panel for panel in figure.walk() if panel.attributes.get("class") == "panel"]
+        shown = [panel for panel in panels if "hidden" not in panel.attributes]
+        assert bool(shown) == bool(panels and cells(figure.every("table")[0])), figure.attributes["id"]
+        for panel in shown:
+            [drawing] = panel.every("svg")
+            marks = [
+                mark for mark in drawing.walk() if re.match(r"mark-(rect|line|symbol|area)", mark.attributes.get("class") or "")
+            ]
+            assert any(mark.every("path") for mark in marks), panel.attributes["id"]
+            assert 200 < float(drawing.attributes["width"] or 0) < width, panel.attributes["id"]
+
+
+def test_everything_is_drawn_as_written(tmp_path: Path) -> None:
+    """A wide window draws every chart of hostile names without a word on the console, and makes the very tables of the file."""
+    served = report(make_lake(tmp_path, accounts=HOSTILE, days=3, per_day=20))
+    page, messages = browse(tmp_path / "report.html", tmp_path / "profile", 1200)
+
+    assert messages == []
+    assert_drawn(page, 1200)
+    assert page.every("img") == []
+    for name in figures(served):
+        assert cells(page.by_id(f"{name}-table")) == cells(served.by_id(f"{name}-table")), name
+        assert page.by_id(f"{name}-sql").text == served.by_id(f"{name}-sql").text, name
+    for key in data_of(served)["keys"]:
+        assert page.by_id(f"key-{key['name']}").text == served.by_id(f"key-{key['name']}").text
+        assert page.by_id(f"key-{key['name']}-basis").text == served.by_id(f"key-{key['name']}-basis").text
+
+
+def test_choice_in_the_address(tmp_path: Path) -> None:
+    """A link with account, skill and period shows their numbers in every table as DuckDB counts them; in a narrow window."""
+    hostile = HOSTILE[2]
+    database = make_lake(tmp_path, accounts=(ACCOUNTS[0], hostile), days=20, per_day=30)
+    with duckdb.connect(str(database)) as connection:
+        connection.execute("delete from conversations where date = '2026-03-18'")
+    report(database)
+    shown_name = hostile.replace("\u2028", "\ufffd")
+    fragment = f"#account={quote(shown_name)}&skill=27&period=7-days"
+    page, messages = browse(tmp_path / "report.html", tmp_path / "profile", 500, fragment)
+
+    assert messages == []
+    assert_drawn(page, 500)
+    since = "2026-03-15"
+    conditions = f"account_id = {literal(hostile)} and skill_id = 27 and date >= date '{since}'"
+    [[count]] = written(database, f"select count(*) as conversation_count from conversations where {conditions}")
+    assert page.by_id("chosen").text == (
+        f"Account {shown_name}, skill 27, Last 7 days ({since} to 2026-03-21): {count} conversations."
+    )
+    assert page.by_id("key-abandoned-basis").text.endswith(f"n = {count}")
+    for name in figures(page):
+        table = cells(page.by_id(f"{name}-table"))
+        assert table == written(database, page.by_id(f"{name}-sql").text), name
+    by_day = "select date, account_id, count(*) filter (where is_connected) as connected_count from conversation_rules"
+    expected = written(database, f"{by_day} where {conditions} group by all order by date")
+    assert len(expected) == 6
+    assert [row[:3] for row in cells(page.by_id("queue-by-day-table"))] == expected
+    [line] = [mark for mark in page.by_id("queue-by-day-0").walk() if "mark-line" in (mark.attributes.get("class") or "")]
+    assert (
+        "".join(re.findall("[ML]", line.every("path")[0].attributes["d"] or "")) == "MLLMLL"
+    )  # it ends where a day is missing
+    transfers = f"select skill_id, target_skill_id, count(*) as transfer_count from transfers where {conditions}"
+    expected = written(
+        database, f"{transfers.replace('skill_id = 27', '27 in (skill_id, target_skill_id)')} group by all order by all"
+    )
+    assert [row[:3] for row in cells(page.by_id("transfers-table"))] == expected
+    unsplit = [part for part in page.by_id("agents").every("p") if part.attributes.get("class") == "unsplit"]
+    assert "hidden" not in unsplit[0].attributes
+
+
+def test_choice_by_hand(tmp_path: Path) -> None:
+    """An address that names nothing of the lake chooses everything; a select that is changed shows its choice."""
+    database = make_lake(tmp_path, days=3, per_day=20)
+    report(database)
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(ACT.encode()).digest()).decode()
+    text = text.replace("script-src ", f"script-src 'sha256-{digest}' ", 1)
+    (tmp_path / "acting.html").write_text(f"{text}<script>{ACT}</script>", encoding="utf-8")
+    fragment = "#account=%3Cimg%20src%3Dx%3E&skill=__proto__&period=constructor&%ff=%"
+    page, messages = browse(tmp_path / "acting.html", tmp_path / "profile", 800, fragment)
+
+    assert messages == []
+    assert page.every("img") == []
+    [[every]] = written(database, "select count(*) as conversation_count from conversations")
+    [[some]] = written(database, "select count(*) as conversation_count from conversations where skill_id = 27")
+    assert page.by_id("before").text == f"All accounts, all skills, Everything: {every} conversations."
+    assert page.by_id("chosen").text == f"All accounts, skill 27, Everything: {some} conversations."
+    assert [row[0] for row in cells(page.by_id("by-skill-table"))] == ["27"]
+    assert_drawn(page, 800)

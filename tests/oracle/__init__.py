@@ -47,6 +47,7 @@ VIEWS: dict[str, Second] = {
     "dialogue_lines": responses.dialogue_lines,
     "turns": responses.turns,
     "agent_responses": responses.agent_responses,
+    "skill_responses": responses.skill_responses,
     "response_time_daily": responses.response_time_daily,
     "consumer_response_daily": responses.consumer_response_daily,
     "response_sla_daily": responses.response_sla_daily,

@@ -102,6 +102,13 @@ def agent_responses(tables: Tables) -> pl.DataFrame:
     return frame_of(responses(tables, by_agent=True))
 
 
+def skill_responses(tables: Tables) -> pl.DataFrame:
+    """They and the skill that each conversation had last."""
+    skills = {tuple(row[name] for name in KEY): row["skill_id"] for row in tables["conversations"].iter_rows(named=True)}
+    found = responses(tables, by_agent=True)
+    return frame_of(row | {"skill_id": skills[key]} for row in found if (key := tuple(row[name] for name in KEY)) in skills)
+
+
 def times_daily(rows: list[Row]) -> list[Row]:
     """Answers by day."""
     found = []

@@ -9,16 +9,18 @@ import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from importlib import import_module
 from importlib.metadata import version
 from multiprocessing import get_context
-from typing import Final
+from typing import Any, Final
 
-from pipeline.errors import LakeError, SettingsError
+from pipeline.errors import LakeError, PipelineError, SettingsError
 from pipeline.ingest import Incoming, Ingested, end_with_parent
 
 _MOST_PENDING: Final = 1_000  # tasks a scheduler knows of at a time: enough to grow a cluster on, whatever the load's size
-_PATIENCE_SECONDS: Final = 30
+PATIENCE_SECONDS: Final = 30
+"""How long to wait for a scheduler, for a worker, or for a unit before the cluster is looked at."""
 _WHAT_HOLDS: Final = "all finished loads are as they were"
 
 Work = Callable[[list[Incoming]], Ingested]
@@ -54,6 +56,9 @@ class Processes:
                 "leave it more memory and run the command again"
             ) from error
 
+    def require_workers(self) -> None:
+        """A helper that dies says so by itself."""
+
 
 class Cluster:
     """The workers of a Dask cluster that runs already, with this package and the lake's settings in their environment.
@@ -66,6 +71,7 @@ class Cluster:
 
     def __init__(self, address: str) -> None:
         self.address = address
+        self._has_workers: Callable[[], bool] = lambda: False
 
     @contextmanager
     def started(self, work: Work) -> Iterator[Submit]:
@@ -76,39 +82,58 @@ class Cluster:
             LakeError: the scheduler can't be reached or was lost, it has no worker, or workers died on the same files.
         """
         try:
-            from distributed import Client  # noqa: PLC0415  # an extra
+            distributed: Any = import_module("distributed")  # an extra
         except ImportError as error:
             raise SettingsError(f"{self.address}: it takes a library; pip install 'engagement-lakehouse[dask]'") from error
-        with self._in_one_sentence(), Client(_for_dask(self.address), timeout=_PATIENCE_SECONDS) as client:
-            client.wait_for_workers(1, timeout=_PATIENCE_SECONDS)
+        with self._connected(distributed.Client) as client:
             executor = client.get_executor(pure=False)
+            self._has_workers = lambda: bool(client.nthreads())
             try:
                 yield lambda unit: executor.submit(as_here, _this_package(), work, unit)
-            except BaseException:
+            except BaseException as error:
                 executor.shutdown(wait=False)
+                if sentence := self._in_one_sentence(error, distributed.KilledWorker):
+                    raise sentence from error
                 raise
 
     @contextmanager
-    def _in_one_sentence(self) -> Iterator[None]:
-        from distributed import KilledWorker  # noqa: PLC0415
-        from distributed.comm.core import CommClosedError  # noqa: PLC0415
+    def _connected(self, connect: Callable[..., Any]) -> Iterator[Any]:
+        address = self.address.replace("dask+tls://", "tls://").replace("dask://", "tcp://")
+        with ExitStack() as stack:
+            try:
+                client = stack.enter_context(connect(address, timeout=PATIENCE_SECONDS))
+                client.wait_for_workers(1, timeout=PATIENCE_SECONDS)
+            except OSError as error:
+                raise self._lost() from error
+            yield client
 
-        try:
-            yield
-        except KilledWorker as error:
-            raise LakeError(
+    def require_workers(self) -> None:
+        """Nothing has come back for `PATIENCE_SECONDS`: see whether anything can.
+
+        Raises:
+            LakeError: there is no worker any more.
+        """
+        if not self._has_workers():
+            raise self._lost()
+
+    def _in_one_sentence(self, error: BaseException, killed: type[Exception]) -> PipelineError | None:
+        """What became of the units, if the cluster is why."""
+        if isinstance(error, killed):
+            return LakeError(
                 f"{self.address}: several workers died one after the other on the same files, most likely for want of memory; "
                 f"{_WHAT_HOLDS}: leave them more memory and run the command again"
-            ) from error
-        except ImportError as error:
-            raise SettingsError(
+            )
+        if isinstance(error, ImportError):
+            return SettingsError(
                 f"{self.address}: a worker can't run this package ({error}); install {_this_package()} and its extras there"
-            ) from error
-        except (CommClosedError, CancelledError, TimeoutError, ConnectionError) as error:
-            raise LakeError(
-                f"{self.address}: the scheduler can't be reached, was lost or has no worker; {_WHAT_HOLDS}: "
-                "see to the cluster, or leave out --engine, and run the command again"
-            ) from error
+            )
+        return self._lost() if isinstance(error, CancelledError) else None
+
+    def _lost(self) -> LakeError:
+        return LakeError(
+            f"{self.address}: the scheduler can't be reached, was lost or has no worker; {_WHAT_HOLDS}: "
+            "see to the cluster, or leave out --engine, and run the command again"
+        )
 
 
 Engine = Processes | Cluster
@@ -125,11 +150,6 @@ def engine_of(address: str | None) -> Engine:
     if not re.fullmatch(r"dask(\+tls)?://[^/@\s]+", address):
         raise SettingsError(f"--engine: expected an address such as dask://scheduler:8786, found {address!r}")
     return Cluster(address)
-
-
-def _for_dask(address: str) -> str:
-    """The address as Dask writes it; certificates are its own settings."""
-    return address.replace("dask+tls://", "tls://").replace("dask://", "tcp://")
 
 
 def as_here(expected: str, work: Work, unit: list[Incoming]) -> Ingested:

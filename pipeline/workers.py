@@ -5,7 +5,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from functools import partial
 from itertools import chain, islice
 
-from pipeline.engines import Engine, Submit, Work
+from pipeline.engines import PATIENCE_SECONDS, Engine, Submit, Work
 from pipeline.ingest import Incoming, Ingested, Outcome, ingest
 from pipeline.lake import Lake
 from pipeline.landing import drop
@@ -80,17 +80,19 @@ def _spread(submit: Submit, units: Iterable[list[Incoming]], engine: Engine, don
     """Keep the workers busy; this process, if it takes part, works too when they have enough to go on with."""
     pending: set[Future[Ingested]] = set()
 
-    def take_finished(timeout: float | None) -> None:
-        finished, _ = wait(pending, timeout=timeout, return_when=FIRST_COMPLETED)
+    def take_finished(*, or_wait: bool) -> None:
+        finished, _ = wait(pending, timeout=PATIENCE_SECONDS if or_wait else 0, return_when=FIRST_COMPLETED)
         pending.difference_update(finished)
         for future in finished:
             done.take(future.result())
+        if or_wait and not finished:
+            engine.require_workers()
 
     for unit in units:
         if engine.takes_part and len(pending) >= engine.most_pending:
             done.take(done.work(unit))
         else:
             pending.add(submit(unit))
-        take_finished(timeout=None if len(pending) >= engine.most_pending and not engine.takes_part else 0)
+        take_finished(or_wait=not engine.takes_part and len(pending) >= engine.most_pending)
     while pending:
-        take_finished(timeout=None)
+        take_finished(or_wait=True)

@@ -15,7 +15,6 @@ from pathlib import Path
 import duckdb
 import polars as pl
 import pytest
-import requests
 import s3fs
 from click.testing import CliRunner
 from deltalake.exceptions import CommitFailedError
@@ -23,6 +22,7 @@ from deltalake.transaction import CommitProperties
 from documents import conversation, document, gz, message, name_at, put
 from lakes import ask, everything, take
 from pydantic import SecretStr
+from stores import SECRET, serving, variables
 from test_erase import Marked, found
 
 import pipeline
@@ -42,22 +42,14 @@ from pipeline.settings import Credentials
 from pipeline.sync import sync
 from pipeline.warehouse import publish
 
-CANARY = "canary-Zx81-secret"
 ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture(scope="session")
 def address() -> Iterator[str]:
     """Where the store answers."""
-    command = [sys.executable, str(ROOT / "tests" / "s3_server.py")]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdin
-        assert server.stdout
-        found = server.stdout.readline().strip()
-        for bucket in ("lakes", "forgetful", "careless"):
-            requests.put(f"{found}/{bucket}", timeout=30).raise_for_status()
+    with serving("lakes", "forgetful", "careless") as found:
         yield found
-        server.stdin.close()
 
 
 @pytest.fixture(autouse=True)
@@ -65,11 +57,8 @@ def _surroundings(address: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     """Each test has the store's settings, an empty working folder, and no connection of an earlier one."""
     for name in [name for name in os.environ if name.startswith(("AWS_", "LAKE_", "LP_"))]:
         monkeypatch.delenv(name)
-    settings = {"ACCESS_KEY_ID": "canary-Zx81-id", "SECRET_ACCESS_KEY": CANARY, "ENDPOINT_URL": address, "REGION": "eu-west-1"}
-    for name, value in settings.items():
-        monkeypatch.setenv(f"AWS_{name}", value)
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name, value in variables(address).items():
+        monkeypatch.setenv(name, value)
     monkeypatch.chdir(tmp_path)
     s3fs.S3FileSystem.clear_instance_cache()
 
@@ -195,7 +184,7 @@ def test_the_commands_work_with_a_bucket_and_show_no_secret(
         monkeypatch.delenv(name)
     put(tmp_path / "in", gz(document(conversation())))
     Path(".env").write_text(
-        f"AWS_ACCESS_KEY_ID=canary-Zx81-id\nAWS_SECRET_ACCESS_KEY={CANARY}\nAWS_ENDPOINT_URL={address}\n"
+        f"AWS_ACCESS_KEY_ID=canary-Zx81-id\nAWS_SECRET_ACCESS_KEY={SECRET}\nAWS_ENDPOINT_URL={address}\n"
         f"AWS_REGION=eu-west-1\nLAKE_URI={lake.uri}\n"
     )
     calls = [
@@ -377,7 +366,7 @@ def test_a_store_that_fails_is_one_sentence(
 
 def test_no_secret_survives_in_what_a_library_says() -> None:
     """Values of the store's secrets, signatures in URLs and colours are taken out of an error's text."""
-    error = OSError(f"\x1b[31mGET https://x/y?sig=abc failed\n ↳ with {CANARY}.")
+    error = OSError(f"\x1b[31mGET https://x/y?sig=abc failed\n ↳ with {SECRET}.")
     assert store_module.tidied(error) == "GET https://x/y?... failed with ***"
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import date, timedelta
 from functools import lru_cache
-from math import exp, sqrt
+from math import exp, fsum, sqrt
 from random import Random
 
 from pipeline.sandbox.account import HOUR_MS, Account
@@ -18,7 +18,7 @@ _CLOSED_SHARE = 0.035
 def expected_per_hour(account: Account, weekday: int) -> tuple[float, ...]:
     """Mean arrivals in each local hour, 0 to 23, of a weekday (0 is Monday)."""
     weights = [_hour_weight(account, hour) for hour in range(24)]
-    per_weight = account.conversations_per_day * _WEEK[weekday] / sum(weights)
+    per_weight = account.conversations_per_day * _WEEK[weekday] / fsum(weights)
     return tuple(weight * per_weight for weight in weights)
 
 

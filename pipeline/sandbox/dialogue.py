@@ -2,6 +2,7 @@
 
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator
+from math import fsum
 from random import Random
 from typing import NamedTuple
 
@@ -191,7 +192,7 @@ class _Writer:
             # Hours of messaging are mostly silence, in one or two places.
             gaps[-1 - int(draw() * (len(gaps) - 2))] *= 60.0
             gaps[-1 - int(draw() * (len(gaps) - 2))] *= 40.0
-        scale = (ends - starts) / (sum(gaps) + 8.0 + 20.0 * draw())
+        scale = (ends - starts) / (fsum(gaps) + 8.0 + 20.0 * draw())
         moment = float(starts)
         voice = _Voice(encode.quoted(agent.name), encode.string(agent.agent_id))
         for line, gap in zip(lines, gaps, strict=True):
@@ -228,7 +229,7 @@ class _Writer:
         if len(self.scores) < 3:
             return None
         tail = self.scores[len(self.scores) * 2 // 3 :]
-        return round((sum(self.scores) + sum(tail)) / (len(self.scores) + len(tail)))
+        return round((fsum(self.scores) + fsum(tail)) / (len(self.scores) + len(tail)))
 
 
 def _message_ids(rng: Random) -> Iterator[str]:

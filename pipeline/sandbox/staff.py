@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
+from math import fsum
 
 from pipeline.sandbox.account import ASSISTANT, DAY_STARTS_AT, HOUR_MS, HUMAN_SKILLS, Account
 from pipeline.sandbox.demand import expected_per_hour
@@ -97,7 +98,7 @@ def _planned_starts(account: Account, weekday: int) -> tuple[int, ...]:
 
 
 def _gain(missing: list[float], start: int) -> float:
-    return sum(min(max(places, 0.0), _MEAN_PLACES) for places in missing[start : start + SHIFT_HOURS])
+    return fsum(min(max(places, 0.0), _MEAN_PLACES) for places in missing[start : start + SHIFT_HOURS])
 
 
 def _take(missing: list[float], start: int) -> None:

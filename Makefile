@@ -11,19 +11,22 @@ DEV := $(VENV)/.dev
 .PHONY: help demo sql notebook report test test-long bench bench-query lint docs lock clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^##@ / { print "\n" substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo 'Each sets up what it needs in $(VENV) by itself. The lake is ./lake, or what LAKE_URI in .env names.'
+	@echo 'Your own account: make demo has made the command $(BIN)/lakehouse; $(BIN)/lakehouse --help says how to go on.'
 
 ##@ Use
-demo: $(RUN) ## the main job end to end: sandbox -> sync -> lake -> queue time, MCS, report
+demo: $(RUN) ## start here: made-up conversations through the whole pipeline, to queue time, MCS and a report
 	@$(BIN)/lakehouse demo
 
-sql: $(RUN) ## a SQL shell on the lake
+sql: $(RUN) ## ask the lake in SQL: a shell
 	@$(BIN)/lakehouse sql
 
-report: $(RUN) ## write the HTML report of the lake
+report: $(RUN) ## write the HTML report of the lake anew
 	@$(BIN)/lakehouse report
 
-notebook: $(DEV) ## JupyterLab on notebooks/
+notebook: $(DEV) ## open five notebooks with pictures in JupyterLab
 	@LAKE_URI=$$($(BIN)/python -c 'from pipeline.lake import Lake; from pipeline.settings import read_settings; print(Lake(read_settings().lake_uri).uri)') && \
 		export LAKE_URI && cd notebooks && ../$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root)
 
@@ -34,21 +37,21 @@ test: $(DEV) ## the tests, under 5 minutes
 test-long: $(DEV) ## the tests that take longer
 	@$(BIN)/python -m pytest -q -m long
 
-bench: $(RUN) ## loading compared with other tools, side by side (some 20 minutes)
+bench: $(RUN) ## loading compared with other tools, some 20 minutes
 	@$(PIP) install -r benchmarks/requirements.txt
 	@$(BIN)/python benchmarks/load.py
 
-bench-query: $(RUN) ## views over a lake of a year beside hand-sorted files (makes the lake first: some 20 minutes, 2.5 GB)
+bench-query: $(RUN) ## queries over a lake of a year, some 20 minutes and 2.5 GB to make it
 	@$(PIP) install -r benchmarks/requirements.txt
 	@$(BIN)/python benchmarks/queries.py
 
 lint: $(DEV) ## ruff and mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
-docs: $(RUN) ## make docs/metrics.md, docs/tables.md and the README's list of views anew
+docs: $(RUN) ## write docs/metrics.md, docs/tables.md and the README's list of views anew
 	@$(BIN)/python -m pipeline.catalogue
 
-lock: ## resolve the dependencies anew into requirements*.txt (needs uv)
+lock: ## for maintainers, needs uv: resolve the dependencies anew into requirements*.txt
 	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --group build -o requirements.txt
 	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra notebook --group build --group dev -c requirements.txt -o requirements-dev.txt
 

@@ -17,6 +17,7 @@ import duckdb
 
 from pipeline.errors import PipelineError
 from pipeline.views import checks
+from pipeline.wording import many
 
 _BATCH_ROWS = 10_000
 _FRAME_LINES = 9  # of a table on the screen that are no rows: head, foot and the next prompt
@@ -64,6 +65,11 @@ def run_query(
     connection.execute(
         "set python_enable_replacements = false"
     )  # else a name in the query can mean a variable of this function
+    if query.lstrip().startswith("."):
+        told = f"{query.split(maxsplit=1)[0]}: expected SQL, found a dot command, which only the shell has"
+        raise QueryError(
+            f'{told}: lakehouse sql on a terminal; in SQL, "show tables" lists what there is, "describe NAME" columns'
+        )
     try:
         relation = connection.sql(query)
         if relation is None:
@@ -174,8 +180,9 @@ def run_checks(connection: duckdb.DuckDBPyConnection, out: IO[str]) -> int:
         out.write(f"{'ok  ' if count == 0 else 'FIND'}  {check.name}\n")
         if count:
             findings += 1
-            rows = "1 row" if count == 1 else f"{count:,} rows"
-            for line in textwrap.wrap(f"{rows}: {check.meaning}", _CHECK_WIDTH, break_long_words=False, break_on_hyphens=False):
+            for line in textwrap.wrap(
+                f"{many(count, 'row')}: {check.meaning}", _CHECK_WIDTH, break_long_words=False, break_on_hyphens=False
+            ):
                 out.write(f"      {line}\n")
             out.write(f"      see {'it' if count == 1 else 'them'}: lakehouse sql < {shlex.quote(str(check.file))}\n")
     return findings

@@ -98,7 +98,10 @@ def find_files(paths: Iterable[str]) -> dict[str, int]:
             else:
                 entries = {root: files.info(root)} if files.exists(root) else {}
         if not entries:
-            raise LakeError(f"{path}: there is no source file; expected a file, a folder or a pattern that matches some")
+            expected = (
+                f"a file, a folder with files that end with {', '.join(_SOURCE_SUFFIXES)}, or a pattern that matches some"
+            )
+            raise LakeError(f"{path}: there is no source file; expected {expected}; nothing was loaded")
         for name, info in entries.items():
             found.setdefault(files.unstrip_protocol(name), info["size"] or 0)
     return found

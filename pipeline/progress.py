@@ -1,8 +1,9 @@
 """What a run says while it works and when it is done, for standard error: bars on a terminal only, the summary always."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import click
 from rich import filesize
@@ -10,22 +11,32 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from pipeline.collect import Counts
+from pipeline.compact import Compacted
 from pipeline.erase import Erased
 from pipeline.ingest import Outcome
 from pipeline.load import Report
+from pipeline.verify import Verified
+from pipeline.wording import many
 
 if TYPE_CHECKING:
     from pipeline.api import ListedFile
 
-_SHOWN = 20  # set-aside files that a summary names; `lakehouse status` names all
+_SHOWN: Final = 20  # set-aside files that a summary names; `lakehouse status` names all
+_LOG_SECONDS: Final = 30.0
 
 
 class _Bars:
-    """Bars on standard error that are gone when the work is done; where that is no terminal, a line a file."""
+    """Bars on standard error that are gone when the work is done.
 
-    def __init__(self, *, is_quiet: bool = False) -> None:
+    Where that is no terminal, what they show is a line every `log_seconds`, so that the mail of a run is short; what fails is a
+    line at once.
+    """
+
+    def __init__(self, *, is_quiet: bool = False, log_seconds: float = _LOG_SECONDS) -> None:
         console = Console(stderr=True)
         self._is_log = not console.is_terminal and not is_quiet
+        self._log_seconds = log_seconds
+        self._logged_at = time.monotonic()
         self._bars = Progress(
             TextColumn("{task.description:<11}"),
             BarColumn(),
@@ -45,9 +56,19 @@ class _Bars:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._bars.stop()
 
-    def _log(self, name: str, what: str) -> None:
+    def _log(self, line: str) -> None:
         if self._is_log:
-            click.echo(f"{name}: {what}", err=True)
+            click.echo(line, err=True)
+
+    def _advance(self) -> None:
+        """Say how far the bars are, if that was not said for a while."""
+        if time.monotonic() - self._logged_at >= self._log_seconds:
+            self._logged_at = time.monotonic()
+            tasks = [task for task in self._bars.tasks if task.total is not None]
+            told = (
+                f"{task.description} {task.completed:,.0f} of {task.total:,.0f} files, {task.fields['note']}" for task in tasks
+            )
+            self._log("; ".join(told))
 
 
 class Stages:
@@ -75,25 +96,25 @@ class Stages:
 class LoadProgress(_Bars):
     """A bar of files loaded, with the rows so far."""
 
-    def __init__(self, total: int | None = None, *, is_quiet: bool = False) -> None:
-        super().__init__(is_quiet=is_quiet)
+    def __init__(self, total: int | None = None, **how: Any) -> None:
+        super().__init__(**how)
         self._rows = 0
-        self._loading = self._bars.add_task("loading", total=total, note="", visible=total is not None)
+        self._loading = self._bars.add_task("loading", total=total, note="0 rows", visible=total is not None)
 
     def loaded(self, outcome: Outcome) -> None:
         """One more file is through."""
         self._rows += outcome.counts.conversations + outcome.counts.messages + outcome.counts.transfers
         self._bars.update(self._loading, advance=1, note=f"{self._rows:,} rows")
-        rows = f", {_rows(outcome.counts)}" if outcome.status == "loaded" else ""
-        aside = f", {outcome.counts.rejects:,} documents set aside" if outcome.counts.rejects else ""
-        self._log(outcome.name, outcome.status + rows + aside + (f": {outcome.reason}" if outcome.reason else ""))
+        if outcome.status == "rejected":
+            self._log(f"{outcome.name}: rejected: {outcome.reason}")
+        self._advance()
 
 
 class SyncProgress(LoadProgress):
     """A bar of files downloaded above the one of files loaded."""
 
-    def __init__(self, *, is_quiet: bool = False) -> None:
-        super().__init__(is_quiet=is_quiet)
+    def __init__(self, **how: Any) -> None:
+        super().__init__(**how)
         self._bytes = 0
         self._downloading = self._bars.add_task("downloading", total=None, note="")
 
@@ -111,7 +132,16 @@ class SyncProgress(LoadProgress):
         self._bars.update(self._downloading, advance=1, note=filesize.decimal(self._bytes))
         if error is not None:
             self._bars.update(self._loading, advance=1)
-            self._log(file.name, f"could not be had: {error}")
+            self._log(f"{file.name}: could not be had: {error}")
+        self._advance()
+
+
+def sum_up(report: Report, say: Callable[[str], None]) -> None:
+    """Say what a run did, and what can be done with that where it may be new to people."""
+    for line in summary(report):
+        say(line)
+    if report.loaded and not vars(report).get("known"):  # the first sync, or files loaded by hand
+        say("next: lakehouse sql for a question, lakehouse report for pictures, lakehouse status for what is in")
 
 
 def summary(report: Report) -> Iterator[str]:
@@ -119,35 +149,31 @@ def summary(report: Report) -> Iterator[str]:
     told = vars(report)  # a sync's tells more; its class is not imported, since it brings all that speaks HTTP
     if "listed" in told:
         known = f", {told['known']:,} of them in the lake already" if told["known"] else ""
-        yield f"{_many(told['listed'], 'file')} listed{known}"
-    yield f"{_many(report.loaded, 'file')} loaded: {_rows(report)}"
+        yield f"{many(told['listed'], 'file')} listed{known}"
+    yield f"{many(report.loaded, 'file')} loaded: {_rows(report)}"
     if report.unchanged:
-        yield f"{_many(report.unchanged, 'file')} unchanged"
+        yield f"{many(report.unchanged, 'file')} unchanged"
     if report.superseded:
-        yield f"{report.superseded:,} deliveries of a conversation superseded by another"
+        yield f"{many(report.superseded, 'delivery', 'deliveries')} of a conversation superseded by another"
     if report.unknown_fields:
         yield f"fields without a column, kept in extra: {', '.join(sorted(report.unknown_fields))}"
     if report.encrypted:
-        yield f"{_many(report.encrypted, 'value')} left encrypted, since there is no key for them: see lakehouse status"
+        yield f"{many(report.encrypted, 'value')} left encrypted, since there is no key for them: see lakehouse status"
     if report.rejects:
-        yield f"{_many(report.rejects, 'document')} set aside: see the table rejects"
+        yield f"{many(report.rejects, 'document')} set aside: see the table rejects"
     yield from _named("file", "rejected as a whole", report.rejected)
     yield from _named("file", "could not be had", told.get("failed", {}))
     yield from _named("day", "could not be listed", told.get("unlisted", {}))
 
 
-def _many(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
-
-
 def _rows(counts: Counts | Report) -> str:
     kinds = ("conversation", "message", "transfer")
-    return ", ".join(_many(getattr(counts, f"{kind}s"), kind) for kind in kinds)
+    return ", ".join(many(getattr(counts, f"{kind}s"), kind) for kind in kinds)
 
 
 def _named(kind: str, what: str, of: dict[str, str]) -> Iterator[str]:
     if of:
-        yield f"{_many(len(of), kind)} {what}; the next sync tries again:"
+        yield f"{many(len(of), kind)} {what}; the next sync tries again:"
     for name, reason in list(of.items())[:_SHOWN]:
         yield f"  {name}: {reason}"
     if len(of) > _SHOWN:
@@ -156,28 +182,52 @@ def _named(kind: str, what: str, of: dict[str, str]) -> Iterator[str]:
 
 def erasure(done: Erased, kind: str) -> Iterator[str]:
     """What an erase removed, where it looked, and what it can't reach; the id itself is not said."""
-    rows = ", ".join(_many(count, table.removesuffix("s")) for table, count in done.rows.items())
+    rows = ", ".join(many(count, table.removesuffix("s")) for table, count in done.rows.items())
     if done.anything:
         yield f"removed from the tables: {rows}"
         yield (
-            f"removed from the landing zone: {done.deliveries:,} deliveries of a conversation, {done.documents:,} documents "
-            f"with nothing else; {done.landed_rewritten:,} files written anew"
+            f"removed from the landing zone: {many(done.deliveries, 'delivery', 'deliveries')} of a conversation, "
+            f"{many(done.documents, 'document')} with nothing else; {many(done.landed_rewritten, 'file')} written anew"
         )
     else:
-        yield f"nothing of this {kind} was found"
-    yield f"deleted with the tables' old versions: {done.deleted:,} files, {done.deleted_bytes:,} bytes"
+        yield f"nothing of this {kind} was found; a tombstone is kept all the same"
+    yield f"deleted with the tables' old versions: {many(done.deleted, 'file')}, {many(done.deleted_bytes, 'byte')}"
     if done.report_deleted:
         yield "deleted the lake's report.html; lakehouse report writes it anew"
     yield (
-        f"searched: {done.landed:,} landed files ({done.landed_bytes:,} bytes), {done.parquet:,} Parquet files of all tables; "
-        "the tables' logs name no ids; lakehouse.duckdb was made anew"
+        f"searched: {many(done.landed, 'landed file')} ({many(done.landed_bytes, 'byte')}), "
+        f"{many(done.parquet, 'Parquet file')} of all tables; the tables' logs name no ids; lakehouse.duckdb was made anew"
     )
     for path in done.unreadable:
         yield f"not searched, since it is broken: {path}; restore it and erase again, or delete it"
     if done.encrypted:
         yield (
-            f"not searched in full, since ids in them are encrypted: {_many(len(done.encrypted), 'landed file')}, the first "
+            f"not searched in full, since ids in them are encrypted: {many(len(done.encrypted), 'landed file')}, the first "
             f"{done.encrypted[0]}; set LP_PGP_KEY to the key of their account and erase again"
         )
-    yield "a tombstone without the id keeps out what had ended by now, when a file is fetched or loaded again"
+    yield "the tombstone, which does not hold the id, keeps out what had ended by now, when a file is fetched or loaded again"
     yield "out of reach: backups, exports, reports written elsewhere; the source keeps its files for 30 days"
+
+
+def compaction(done: Compacted, kept_hours: int) -> Iterator[str]:
+    """What a compaction merged and deleted, and what stays until when."""
+    if done.merged:
+        yield f"{many(done.merged, 'Parquet file')} merged into {done.made:,}"
+    else:
+        yield "nothing to merge"
+    if done.deleted:
+        yield f"{many(done.deleted, 'file')} deleted, {done.deleted_bytes / 1e6:,.1f} MB"
+    else:
+        yield "nothing to delete"
+    if kept_hours:
+        yield f"what is no longer used stays for {many(kept_hours, 'hour')}, for queries that began before"
+    else:
+        yield "nothing is kept that is no longer used: a query that began before may fail, and has to be asked again"
+
+
+def verification(done: Verified) -> str:
+    """How much was looked at, and whether anything was found."""
+    kinds = ((done.landed_files, "landed file"), (done.parquet_files, "Parquet file"), (done.rows, "row"))
+    looked = ", ".join(many(*kind) for kind in kinds)
+    found = f"{many(len(done.findings), 'finding')}, each with what to do" if done.findings else "all as they should be"
+    return f"{looked}: {found}"

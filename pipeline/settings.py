@@ -79,7 +79,10 @@ class Settings(BaseModel):
             SettingsError: settings are missing (all of them are named), or the account or the base URL cannot be one.
         """
         if missing := self.missing():
-            message = f"{', '.join(missing)} not set: put them into the environment or into .env in the working folder"
+            message = (
+                f"{', '.join(missing)} not set: put NAME=value into .env in the working folder, or into the environment; "
+                "lakehouse doctor then tells whether that is good"
+            )
             raise SettingsError(message)
         # The values stay wrapped: a traceback that shows local variables shows these, too.
         if garbled := [name for name, value in self._needed().items() if not value.get_secret_value().isprintable()]:
@@ -93,6 +96,11 @@ class Settings(BaseModel):
             access_token=self.lp_access_token,
             access_token_secret=self.lp_access_token_secret,
         )
+
+    @property
+    def has_no_account(self) -> bool:
+        """Whether nothing is set of what the Data Access API needs."""
+        return len(self.missing()) == len(self._needed())
 
     def missing(self) -> list[str]:
         """The variables that the Data Access API needs and that are not set."""

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pipeline.sync import RETENTION
+from pipeline.wording import many, span
 
 WARNING: Final = timedelta(days=7)
 """So long before the source deletes what the lake lacks, `status` warns."""
@@ -93,8 +94,8 @@ def print_status(
         if encrypted[0]:
             _line(
                 console,
-                f"{encrypted[0]:,} values of {encrypted[1]:,} files are encrypted: set LP_PGP_KEY to the private key of their "
-                "account and load the files again, from the lake's folder landing",
+                f"{many(encrypted[0], 'value')} of {many(encrypted[1], 'file')} left encrypted: set LP_PGP_KEY to the private "
+                "key of their account and load the files again, from the lake's folder landing",
             )
         for line in _lacking(listed, now):
             _line(console, line)
@@ -118,9 +119,9 @@ def _lacking(listed: list[dict[str, Any]], now: datetime) -> Iterator[str]:
         left = first["deleted_at_source"] - now
         soon = f", {expiring:,} of them within {WARNING.days} days" if expiring else ""
         yield (
-            f"{'WARNING: ' if expiring else ''}account {account_id or 'unknown'} lacks files of {len(of_account):,} hours, "
-            f"the first at {first['hour']:%Y-%m-%d %H:%M} UTC, which the source deletes in {left.days} days and "
-            f"{left.seconds // 3600} hours{soon}: run lakehouse sync"
+            f"{'WARNING: ' if expiring else ''}account {account_id or 'unknown'} lacks files of "
+            f"{many(len(of_account), 'hour')}, the first at {first['hour']:%Y-%m-%d %H:%M} UTC, which the source deletes in "
+            f"{span(left)}{soon}: run lakehouse sync"
         )
 
 

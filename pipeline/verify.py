@@ -22,7 +22,7 @@ from pipeline.errors import LakeError
 from pipeline.lake import LEDGER, DataFile, Lake, Snapshot
 from pipeline.landing import digest, landed_files, landed_path
 from pipeline.ledger import read_ledger
-from pipeline.warehouse import named_files
+from pipeline.warehouse import named_files, no_lake
 
 _THREADS: Final = 4
 _PUT_BACK: Final = (
@@ -55,7 +55,7 @@ def verify(lake: Lake, *, read_data: bool = False, progress: Callable[[str], Non
         LakeError: nothing was ever loaded here.
     """
     if not lake.files.exists(lake.path(LEDGER)):
-        raise LakeError(f"{lake.uri}: there is no lake; load something first, with lakehouse demo, sync or load")
+        raise no_lake(lake)
     done = Verified()
     tell = progress or (lambda _: None)
     tell("logs")

@@ -186,7 +186,7 @@ def connect(lake: Lake) -> duckdb.DuckDBPyConnection:
 def _connect_folder(lake: Lake) -> duckdb.DuckDBPyConnection:
     path = Path(lake.root) / FILE_NAME
     if not path.exists():
-        raise _no_lake(lake)
+        raise no_lake(lake)
     settings = read_settings(lake)
     connection = _opened(path, lake)
     if _is_at_home(connection, lake) and _has_settings(connection, settings) and _has_views(connection):
@@ -219,7 +219,7 @@ def _connect_store(lake: Lake) -> duckdb.DuckDBPyConnection:
                 return connection
             connection.close()
     if not lake.exists:
-        raise _no_lake(lake)
+        raise no_lake(lake)
     return _opened_alone(lake, settings)
 
 
@@ -240,8 +240,10 @@ def _opened(path: Path | str, lake: Lake) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def _no_lake(lake: Lake) -> LakeError:
-    return LakeError(f"{lake.uri}: there is no lake; load something first, with lakehouse demo, sync or load")
+def no_lake(lake: Lake) -> LakeError:
+    """Say that nothing was ever loaded here, and what to do."""
+    message = "there is no lake; load something first, with lakehouse demo, sync or load, or name another by --lake or LAKE_URI"
+    return LakeError(f"{lake.uri}: {message}")
 
 
 def _is_at_home(connection: duckdb.DuckDBPyConnection, lake: Lake) -> bool:

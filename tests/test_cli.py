@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -7,36 +8,27 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner
+from commands import lakehouse, process
 from documents import VENDOR_EXAMPLE, conversation, document, gz, name_at, put
 
 from pipeline.cli import main
 from pipeline.sandbox import Account, Sandbox
 
+ROOT = Path(__file__).parent.parent
 CANARY = "canary-of-a-secret"
-
-
-def lakehouse(*arguments: str, cwd: Path, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run the command in a process of its own, without the surrounding settings."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("LP_", "LAKE_"))}
-    return subprocess.run(
-        [sys.executable, "-W", "error", "-m", "pipeline.cli", *arguments],
-        cwd=cwd,
-        input=stdin,
-        env=kept | {"PYTHONPATH": str(Path(__file__).parent.parent)} | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 @pytest.fixture(scope="module")
 def loaded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder whose ./lake holds the vendor's example."""
+    """A folder whose ./lake holds the vendor's example, loaded by a process of its own."""
     folder = tmp_path_factory.mktemp("loaded")
     put(folder / "in", VENDOR_EXAMPLE.read_bytes())
-    done = lakehouse("load", "in", cwd=folder)
+    done = process("load", "in", cwd=folder)
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
-    assert "1 file loaded: 1 conversation, 1 message, 0 transfers" in done.stderr
+    assert done.stderr.splitlines() == [
+        "1 file loaded: 1 conversation, 1 message, 0 transfers",
+        "next: lakehouse sql for a question, lakehouse report for pictures, lakehouse status for what is in",
+    ]
     return folder
 
 
@@ -61,8 +53,8 @@ def test_json_is_one_array_of_objects(loaded: Path) -> None:
 
 def test_a_query_comes_from_standard_input_too(loaded: Path) -> None:
     """Without QUERY the text is read from standard input; CSV has a header and plain values."""
-    done = lakehouse("sql", "--format", "csv", cwd=loaded, stdin="select 1 as a, 'x,y' as b, null as c, true as d")
-    assert done.stdout == 'a,b,c,d\n1,"x,y",,true\n'
+    done = process("sql", "--format", "csv", cwd=loaded, stdin="select 1 as a, 'x,y' as b, null as c, true as d")
+    assert (done.returncode, done.stdout, done.stderr) == (0, 'a,b,c,d\n1,"x,y",,true\n', "")
 
 
 def test_a_table_is_printed_for_people(loaded: Path) -> None:
@@ -78,7 +70,18 @@ def test_a_wrong_query_is_one_message_and_exit_code_1(loaded: Path) -> None:
     assert (done.returncode, done.stdout) == (1, "")
     assert "nonsense" in done.stderr
     assert "Traceback" not in done.stderr
-    assert "Traceback" in lakehouse("sql", "select nonsense from conversations", "--debug", cwd=loaded).stderr
+    assert "Traceback" in process("sql", "select nonsense from conversations", "--debug", cwd=loaded).stderr
+
+
+@pytest.mark.parametrize("asked", [".tables", " .help\n"])
+def test_a_dot_command_outside_the_shell_is_told_from_sql(loaded: Path, asked: str) -> None:
+    """One sentence says where dot commands work, and what to write in SQL instead; that works."""
+    done = lakehouse("sql", cwd=loaded, stdin=asked)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert done.stderr.startswith(f"lakehouse: {asked.strip()}: expected SQL, found a dot command")
+    assert {"show tables", "describe NAME"} == set(re.findall(r'"([^"]+)"', done.stderr))
+    assert "conversation_metrics" in lakehouse("sql", "show tables", "--format", "csv", cwd=loaded).stdout
+    assert "conversation_id" in lakehouse("sql", "describe conversations", "--format", "csv", cwd=loaded).stdout
 
 
 def test_the_shell_answers_and_leaves(loaded: Path) -> None:
@@ -88,7 +91,7 @@ def test_the_shell_answers_and_leaves(loaded: Path) -> None:
         [sys.executable, "-c", script],
         cwd=loaded,
         input=".tables\nselect nonsense;\nselect 40\n+ 2 as sum;\n.quit\n",
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent), "LAKE_URI": "lake", "TERM": "dumb"},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "LAKE_URI": "lake", "TERM": "dumb"},
         capture_output=True,
         text=True,
         check=False,
@@ -108,47 +111,45 @@ def test_exit_codes_tell_what_happened(tmp_path: Path) -> None:
     assert lakehouse("load", str(good), cwd=tmp_path).returncode == 0
     assert lakehouse("load", str(odd), cwd=tmp_path).returncode == 3
     assert lakehouse("load", str(odd), cwd=tmp_path).returncode == 0
-    broken = lakehouse("load", str(cut), cwd=tmp_path)
+    broken = process("load", str(cut), cwd=tmp_path)
     assert (broken.returncode, f"{name_at(2)}: its archive is cut short" in broken.stderr) == (3, True)
     nowhere = lakehouse("load", "nowhere.gz", cwd=tmp_path)
-    assert (nowhere.returncode, nowhere.stderr.count("\n")) == (1, 1)
+    assert (nowhere.returncode, nowhere.stderr.count("\n"), "nothing was loaded" in nowhere.stderr) == (1, 1, True)
     assert lakehouse("load", cwd=tmp_path).returncode == 2
     assert lakehouse("sync", "--since", "soon", cwd=tmp_path).returncode == 2
     assert lakehouse("dance", cwd=tmp_path).returncode == 2
 
 
-def test_a_lake_that_is_not_there_is_said_in_one_sentence(tmp_path: Path) -> None:
-    """A query of nothing fails with what to do, and makes no folder."""
-    done = lakehouse("sql", "select 1", "--lake", "elsewhere", cwd=tmp_path)
-    assert done.returncode == 1
+@pytest.mark.parametrize("command", [("sql", "select 1"), ("report",), ("status",), ("check",), ("verify",), ("compact",)])
+def test_a_lake_that_is_not_there_is_said_in_one_sentence(tmp_path: Path, command: tuple[str, ...]) -> None:
+    """Whatever is asked of nothing fails with what to do, and makes no folder."""
+    done = lakehouse(*command, "--lake", "elsewhere", cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
     assert "there is no lake; load something first" in done.stderr
+    assert "--lake or LAKE_URI" in done.stderr
     assert not (tmp_path / "elsewhere").exists()
 
 
 def test_missing_settings_are_all_named(tmp_path: Path) -> None:
-    """Sync without credentials names each missing variable and ends with 2."""
+    """Sync without credentials names each missing variable, where to put it and what to run then, and ends with 2."""
     done = lakehouse("sync", cwd=tmp_path, LP_APP_KEY=CANARY)
     assert done.returncode == 2
-    for name in ("LP_ACCOUNT_ID", "LP_APP_SECRET", "LP_ACCESS_TOKEN", "LP_ACCESS_TOKEN_SECRET"):
+    for name in ("LP_ACCOUNT_ID", "LP_APP_SECRET", "LP_ACCESS_TOKEN", "LP_ACCESS_TOKEN_SECRET", ".env", "lakehouse doctor"):
         assert name in done.stderr
     assert CANARY not in done.stderr
 
 
 def test_sync_brings_everything_once(tmp_path: Path) -> None:
     """Over real HTTP: a dry run lists, a run loads, a second run finds nothing new; settings come from .env."""
-    account = Account("4711", conversations_per_day=6)
-    with Sandbox([account]) as sandbox:
+    with Sandbox([Account("4711", conversations_per_day=2)]) as sandbox:
         keys = sandbox.credentials("4711")
-        (tmp_path / ".env").write_text(
-            f"LP_BASE_URL={sandbox.base_url}\nLP_ACCOUNT_ID=4711\nLP_APP_KEY={keys.app_key}\nLP_APP_SECRET={keys.app_secret}\n"
-            f"LP_ACCESS_TOKEN={keys.access_token}\nLP_ACCESS_TOKEN_SECRET={keys.access_token_secret}\nLAKE_URI=mine\n"
-        )
+        (tmp_path / ".env").write_text(f"{sandbox.settings_of('4711')}LAKE_URI=mine\n")
         dry = lakehouse("sync", "--dry-run", cwd=tmp_path)
         assert (dry.returncode, (tmp_path / "mine" / "lakehouse.duckdb").exists()) == (0, False)
         names = dry.stdout.split()
-        assert len(names) > 50
+        assert len(names) > 20
         assert sandbox.count("download") == 0
-        first = lakehouse("sync", cwd=tmp_path)
+        first = process("sync", cwd=tmp_path)
         assert (first.returncode, sandbox.count("download")) == (0, len(names)), first.stderr
         second = lakehouse("sync", cwd=tmp_path)
         assert (second.returncode, sandbox.count("download")) == (0, len(names))
@@ -163,20 +164,14 @@ def test_sync_brings_everything_once(tmp_path: Path) -> None:
 
 
 def test_refused_credentials_and_a_server_that_is_not_there_fail(tmp_path: Path) -> None:
-    """A wrong secret ends with 1 and one sentence without the secret."""
+    """A wrong secret ends with 1 and, without --debug, one sentence without the secret."""
     with Sandbox([Account("4711")]) as sandbox:
-        keys = sandbox.credentials("4711")
-        settings = {
-            "LP_BASE_URL": sandbox.base_url,
-            "LP_ACCOUNT_ID": "4711",
-            "LP_APP_KEY": keys.app_key,
-            "LP_APP_SECRET": CANARY,
-            "LP_ACCESS_TOKEN": keys.access_token,
-            "LP_ACCESS_TOKEN_SECRET": keys.access_token_secret,
-        }
-        done = lakehouse("sync", "--debug", cwd=tmp_path, **settings)
-        assert done.returncode == 1
-        assert CANARY not in done.stderr + done.stdout
+        (tmp_path / ".env").write_text(sandbox.settings_of("4711"))
+        for options in ((), ("--debug",)):
+            done = (process if options else lakehouse)("sync", *options, cwd=tmp_path, LP_APP_SECRET=CANARY)
+            assert done.returncode == 1
+            assert CANARY not in done.stderr + done.stdout
+            assert ("Traceback" in done.stderr) == bool(options)
 
 
 def test_the_lake_opens_without_our_code(loaded: Path) -> None:
@@ -187,12 +182,55 @@ def test_the_lake_opens_without_our_code(loaded: Path) -> None:
     assert done.stdout == "[(1,)]\n", done.stderr
 
 
+def test_a_compaction_says_what_it_did(tmp_path: Path) -> None:
+    """How many files became how many, or that there was nothing to merge; and what is kept for whom."""
+    for hour in range(3):
+        assert (
+            lakehouse(
+                "load", str(put(tmp_path, gz(document(conversation(f"c{hour}"))), name_at(hour))), cwd=tmp_path
+            ).returncode
+            == 0
+        )
+    first = lakehouse("compact", cwd=tmp_path)
+    assert re.fullmatch(r"\d+ Parquet files merged into \d+\nnothing to delete\nwhat .* stays for 24 hours, .*\n", first.stderr)
+    again = lakehouse("compact", "--retain-hours", "0", cwd=tmp_path)
+    assert re.fullmatch(r"nothing to merge\n\d+ files deleted, .* MB\nnothing is kept .* may fail.*\n", again.stderr)
+
+
 def test_every_command_has_help_with_an_example() -> None:
     """Help names each command of the contract, and each command shows an example."""
     assert isinstance(main, click.Group)
     contract = {"sync", "load", "sql", "report", "status", "check", "doctor", "verify", "compact", "erase", "sandbox", "demo"}
     assert contract <= main.commands.keys()
-    overview = CliRunner().invoke(main, ["--help"]).stdout
     for command in main.commands:
-        assert command in overview
         assert f"Example: lakehouse {command}" in CliRunner().invoke(main, [command, "--help"]).stdout
+
+
+def test_the_overview_has_each_command_once_and_whole() -> None:
+    """On 80 columns each command has its line in a section, with a sentence that comes to its end."""
+    assert isinstance(main, click.Group)
+    overview = CliRunner().invoke(main, ["--help"]).stdout
+    lines = re.findall(r"^  ([a-z]+) {2,}(.+)$", overview, re.MULTILINE)
+    assert sorted(name for name, _ in lines) == sorted(main.commands)
+    assert all(told.endswith(".") and not told.endswith("..") for _, told in lines), lines
+    assert all(len(line) <= 80 for line in overview.splitlines())
+
+
+def test_help_is_enough_to_bring_an_account_in() -> None:
+    """The overview leads to sync's help, and that names every setting that sync needs, .env, and each exit code."""
+    overview, sync = (CliRunner().invoke(main, [*command, "--help"]).stdout for command in ((), ("sync",)))
+    assert "lakehouse sync\n  --help" in overview
+    for name in ("LP_ACCOUNT_ID", "LP_APP_KEY", "LP_APP_SECRET", "LP_ACCESS_TOKEN", "LP_ACCESS_TOKEN_SECRET", "LP_BASE_URL"):
+        assert name in sync
+    assert {".env", "lakehouse doctor"} <= set(re.findall(r"\.env|lakehouse doctor", sync.replace("\n ", "")))
+    assert re.findall(r"with (\d)", " ".join(sync.split())) == ["0", "1", "2", "3"]
+
+
+def test_make_help_lists_every_target_in_a_section() -> None:
+    """`make help` shows the sections of the Makefile and each target that has a text."""
+    told = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    makefile = (ROOT / "Makefile").read_text()
+    headings = re.findall(r"^##@ (.+)$", makefile, re.MULTILINE)
+    assert headings == [line for line in told.splitlines() if line in headings]
+    assert len(headings) > 1
+    assert re.findall(r"^  make ([a-z-]+) ", told, re.MULTILINE) == re.findall(r"^([a-z-]+):.*## ", makefile, re.MULTILINE)

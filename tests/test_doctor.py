@@ -117,18 +117,17 @@ def test_all_is_well(sandbox: Sandbox, here: Path) -> None:
 
 
 def test_nothing_is_there() -> None:
-    """Without settings, lake and network it says what is missing, goes on with the rest, and ends with 2 in little time."""
-    started = time.monotonic()
+    """Without settings and lake it says what is missing, goes on with the rest, and ends with 2; no server is asked."""
     code, found = doctor({"LP_BASE_URL": NOWHERE})
     assert code == 2
     assert found["settings"][0].startswith(
         "FAIL LP_ACCOUNT_ID, LP_APP_KEY, LP_APP_SECRET, LP_ACCESS_TOKEN, LP_ACCESS_TOKEN_SECRET not"
     )
-    assert found["server"][0].startswith("FAIL /data_access_le: no answer from 127.0.0.1 ")
+    assert found["server"] == ["warn not asked, since no account is set; "]
+    assert "credentials" not in found
     assert found["lake"][0].startswith("ok none at ")
     assert {"disk", "rights", "temp", "speed", "versions"} <= found.keys()
     assert not Path("lake").exists()
-    assert time.monotonic() - started < 15
 
 
 @pytest.mark.parametrize(
@@ -136,7 +135,7 @@ def test_nothing_is_there() -> None:
     [
         ({"LP_APP_SECRET": "wrong"}, "credentials", r"FAIL .*refuses the credentials \(HTTP 401, internalCode 10", 1),
         ({"LP_ACCOUNT_ID": "4712"}, "credentials", r"FAIL .*refuses the credentials \(HTTP 403", 1),
-        ({"LP_BASE_URL": NOWHERE}, "server", r"FAIL .*no answer from 127\.0\.0\.1 .*refused", 1),
+        ({"LP_BASE_URL": NOWHERE}, "server", r"FAIL the listing service: no answer from 127\.0\.0\.1 .*refused", 1),
         ({"LP_BASE_URL": "https://nowhere.invalid"}, "server", r"warn nowhere\.invalid is no host of the vendor's", 1),
         ({"LP_BASE_URL": "https://va.da.liveperson.net/x"}, "settings", "FAIL LP_BASE_URL: expected https", 2),
         ({"LP_ACCOUNT_ID": ""}, "settings", r"FAIL LP_ACCOUNT_ID not set", 2),
@@ -222,7 +221,7 @@ def test_a_server_without_tls_is_told() -> None:
     """TLS to what speaks none is a failure of the server, not of the keys."""
     with ScriptedApi() as api:
         _, found = doctor(settings_of(api.base_url.replace("http:", "https:")))
-    assert re.match(r"FAIL /data_access_le: .*(SSL|certificate)", found["server"][0])
+    assert re.match(r"FAIL the listing service: .*(SSL|certificate)", found["server"][0])
     assert "credentials" not in found
 
 
@@ -243,14 +242,12 @@ def test_a_lake_that_is_not_fed_is_a_warning(sandbox: Sandbox, here: Path) -> No
     with writing(lake):
         load(lake, incoming_from(find_files(map(str, paths))), now=lambda: datetime.now(UTC) - timedelta(days=5))
     code, found = doctor(well(sandbox))
-    assert re.match(
-        r"warn .*/lake: 3 files loaded, 0 rejected, 0 documents set aside, none since 5 days; sync", found["lake"][0]
-    )
+    assert re.match(r"warn .*/lake: 3 files loaded, 0 rejected, 0 documents set aside, none for 5 days; sync", found["lake"][0])
     assert re.match(r"(ok|warn) .* free for the lake, which grows by 0.0 MB a day: for years", found["disk"][0])
     take(lake, put(here.parent, gz("garbage"), name_at(49)))
     assert code == 0
     assert re.match(
-        r"ok .*/lake: 4 files loaded, 0 rejected, 1 documents set aside, the newest at ", doctor(well(sandbox))[1]["lake"][0]
+        r"ok .*/lake: 4 files loaded, 0 rejected, 1 document set aside, the newest at ", doctor(well(sandbox))[1]["lake"][0]
     )
 
 

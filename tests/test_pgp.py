@@ -12,45 +12,14 @@ from typing import Any
 
 import openpgp
 import pytest
-from click.testing import CliRunner
+from commands import lakehouse, process
 from documents import START, conversation, document, gz, message, name_at, put
 from lakes import seen
-
-from pipeline.cli import main
-from pipeline.pgp import read_keyring
 
 TAG = "com.liveperson.dataaccess."
 ARMOUR = "-----BEGIN PGP MESSAGE-----"
 WITH_KEY = {"LP_PGP_KEY": str(openpgp.KEY), "LP_PGP_PASSPHRASE": openpgp.PASSPHRASE}
 TRANSFER = {"timestamp": {"string": str(START)}, "skillId": {"long": 1}, "agentId": {"string": "agent 7"}}
-
-
-def lakehouse(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run the command in this process, without the surrounding settings."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(cwd)
-        for name in [name for name in os.environ if name.startswith(("LP_", "LAKE_"))]:
-            patch.delenv(name)
-        for name, value in environment.items():
-            patch.setenv(name, value)
-        read_keyring.cache_clear()
-        done = CliRunner().invoke(main, arguments)
-        read_keyring.cache_clear()
-    return subprocess.CompletedProcess(arguments, done.exit_code, done.stdout, done.stderr)
-
-
-def process(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run the command in a process of its own, without the surrounding settings."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("LP_", "LAKE_"))}
-    path = os.pathsep.join([str(Path(__file__).parent.parent), *filter(None, [kept.get("PYTHONPATH")])])
-    return subprocess.run(
-        [sys.executable, "-W", "error", "-m", "pipeline.cli", *arguments],
-        cwd=cwd,
-        env=kept | {"PYTHONPATH": path} | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 def documents(seal: Callable[[str], Any]) -> list[dict[str, Any]]:
@@ -132,7 +101,7 @@ def test_without_a_key_messages_stay_and_are_counted_until_there_is_one(
     assert done.returncode == 0, done.stderr
     assert "36 values left encrypted" in done.stderr
     assert status(tmp_path) == {"values": 36, "files": 1}
-    assert "36 values of 1 files are encrypted: set LP_PGP_KEY" in lakehouse("status", cwd=tmp_path).stdout
+    assert "36 values of 1 file left encrypted: set LP_PGP_KEY" in lakehouse("status", cwd=tmp_path).stdout
     assert ARMOUR in "".join(rows(tmp_path)["messages"])
     assert "1 file unchanged" in lakehouse("load", "lake/landing", cwd=tmp_path).stderr
     assert "1 file loaded" in lakehouse("load", "lake/landing", cwd=tmp_path, **WITH_KEY).stderr

@@ -7,7 +7,7 @@ is deleted again. What may hang is asked in a thread of its own, which nobody wa
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import IO
 
 from rich.console import Console
@@ -22,7 +22,7 @@ from pipeline.errors import PipelineError, SettingsError
 from pipeline.lake import Lake
 from pipeline.settings import Settings, read_settings
 
-__all__ = ["FAIL", "OK", "WARN", "Finding", "examine", "exit_code", "print_findings"]
+__all__ = ["FAIL", "OK", "WARN", "Finding", "examine", "exit_code", "print_findings", "verdict"]
 
 _STYLES = {OK: "green", WARN: "yellow", FAIL: "bold red"}
 
@@ -60,6 +60,16 @@ def exit_code(findings: Iterable[Finding]) -> int:
     """2 if a setting is missing or wrong, else 1 if something fails, else 0: warnings stop no run."""
     failures = [finding for finding in findings if finding.level == FAIL]
     return 2 if any(finding.is_setting for finding in failures) else 1 if failures else 0
+
+
+def verdict(findings: Collection[Finding]) -> str:
+    """All findings in a sentence, with what comes next."""
+    failed, warned = (sum(finding.level == level for finding in findings) for level in (FAIL, WARN))
+    if failed:
+        return f"{failed} of {len(findings)} checks failed, {warned} warn: do what their lines say, then ask doctor again"
+    if warned:
+        return f"none of {len(findings)} checks failed, {warned} warn: lakehouse sync can be run"
+    return f"{len(findings)} checks, all well: lakehouse sync can be run"
 
 
 def _plain(finding: Finding) -> dict[str, str]:

@@ -76,7 +76,13 @@ def _odd_secrets(settings: Settings) -> Iterator[Finding]:
 
 
 def about_api(settings: Settings) -> Iterator[Finding]:
-    """The server, its clock and whether it takes the credentials; each only if the one before is well."""
+    """The server, its clock and whether it takes the credentials; each only if the one before is well.
+
+    Without any setting of an account nobody is asked: a lake of files at hand needs no server.
+    """
+    if settings.has_no_account:
+        yield Finding("server", WARN, "not asked, since no account is set")
+        return
     try:
         base_url = checked_base_url(settings.lp_base_url)
     except SettingsError:
@@ -106,7 +112,7 @@ def _knock(base_url: str) -> tuple[float, float | None]:
     """Send a request without a signature; gives how long the answer took, and this clock's lead on the server's, in seconds."""
     transport = Transport(None, base_url, _LIMITS)
     sent, started = datetime.now(UTC), time.monotonic()
-    with closing(transport), closing(transport.send(f"{base_url}/data_access_le", "/data_access_le")) as response:
+    with closing(transport), closing(transport.send(f"{base_url}/data_access_le", "the listing service")) as response:
         seconds = time.monotonic() - started
         theirs = utc_from_http_date(response.headers.get("Date"))
     # Their date is cut to seconds, and was written between request and answer.

@@ -22,6 +22,7 @@ from pipeline.errors import PipelineError, SettingsError
 from pipeline.lake import Lake, Snapshot
 from pipeline.ledger import read_ledger
 from pipeline.store import reaching, table_options, tidied
+from pipeline.wording import many
 
 _LEAST_BYTES: Final = {FAIL: 100 << 20, WARN: 1 << 30}
 _LEAST_DAYS: Final = {FAIL: 2, WARN: 30}
@@ -53,12 +54,12 @@ def about_lake(lake: Lake) -> Iterator[Finding]:
 def _newest_load(lake: Lake, snapshot: Snapshot, ledger: pa.Table) -> Finding:
     loaded = pc.sum(pc.equal(ledger["status"], "loaded")).as_py() or 0
     newest = pc.max(ledger["loaded_at"]).as_py()
-    aside = f", {ledger.num_rows - loaded:,} rejected, {snapshot.rows.get(schema.REJECTS.name, 0):,} documents set aside"
-    found = f"{lake.uri}: {loaded:,} files loaded{aside}"
+    documents = many(snapshot.rows.get(schema.REJECTS.name, 0), "document")
+    found = f"{lake.uri}: {many(loaded, 'file')} loaded, {ledger.num_rows - loaded:,} rejected, {documents} set aside"
     if newest is None or datetime.now(UTC) - newest < _LATE:
         return Finding("lake", OK, found + (f", the newest at {newest:%Y-%m-%d %H:%M} UTC" if newest else ""))
     days = (datetime.now(UTC) - newest).days
-    return Finding("lake", WARN, f"{found}, none since {days} days", "sync every hour: the source deletes files after 30 days")
+    return Finding("lake", WARN, f"{found}, none for {days} days", "sync every hour: the source deletes files after 30 days")
 
 
 def _growth_a_day(snapshot: Snapshot, ledger: pa.Table) -> float | None:
@@ -89,7 +90,7 @@ def _room(folder: Path, growth: float | None) -> Finding:
 
 
 def _span(days: float) -> str:
-    return "years" if days > _YEARS else f"{days:,.0f} days"
+    return "years" if days > _YEARS else many(round(days), "day")
 
 
 def about_temporary_folder() -> Iterator[Finding]:

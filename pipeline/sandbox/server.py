@@ -76,6 +76,15 @@ class Sandbox:
         """The four secrets of an account that is served here."""
         return credentials_for(self.accounts[account_id].account_id)
 
+    def settings_of(self, account_id: str) -> str:
+        """The lines of a `.env` that syncs an account from here."""
+        keys = self.credentials(account_id)
+        return (
+            f"LP_BASE_URL={self.base_url}\nLP_ACCOUNT_ID={account_id}\n"
+            f"LP_APP_KEY={keys.app_key}\nLP_APP_SECRET={keys.app_secret}\n"
+            f"LP_ACCESS_TOKEN={keys.access_token}\nLP_ACCESS_TOKEN_SECRET={keys.access_token_secret}\n"
+        )
+
     def now(self) -> datetime:
         """The sandbox's time."""
         if self._now is None:

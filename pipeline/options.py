@@ -1,0 +1,122 @@
+"""What the commands have in common: options, errors in one sentence, exit codes, the overview of all of them."""
+
+import functools
+import os
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from pipeline.errors import PipelineError, SettingsError
+
+if TYPE_CHECKING:
+    from pipeline.lake import Lake
+
+FAILED: Final = 1
+WRONG_USAGE: Final = 2
+SET_ASIDE: Final = 3
+
+_SECTIONS: Final = {
+    "Try it, without an account": ("demo", "sandbox"),
+    "Bring data in": ("doctor", "sync", "load", "status"),
+    "Ask": ("sql", "report"),
+    "Look after the lake": ("check", "verify", "compact", "erase"),
+}
+
+
+class Overview(click.Group):
+    """The commands in the order in which people need them."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # click's
+        """Write each section with the first sentence of its commands' help."""
+        for heading, names in _SECTIONS.items():
+            with formatter.section(heading):
+                formatter.write_dl([(f"{name:<7}", self.commands[name].get_short_help_str(formatter.width)) for name in names])
+
+
+class Moment(click.ParamType[datetime]):
+    """A day or a time in ISO 8601; without an offset it is UTC."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """What was typed as an aware time."""
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"expected a time such as 2026-11-02 or 2026-11-02T14:00Z, found {value!r}", param, ctx)
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def say(message: str) -> None:
+    """Tell people something: results alone go to standard output."""
+    click.echo(message, err=True)
+
+
+def command(function: Callable[..., None]) -> Callable[..., None]:
+    """Add `--debug`, and let no traceback out without it."""
+
+    @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+    @functools.wraps(function)
+    def run(*args: Any, debug: bool, **options: Any) -> None:
+        os.umask(0o077)  # what customers wrote is for the owner's eyes only
+        try:
+            function(*args, **options)
+        except BrokenPipeError:
+            sys.stderr.close()
+            raise SystemExit(FAILED) from None
+        except (PipelineError, OSError) as error:
+            if debug:
+                raise
+            say(f"lakehouse: {error}")
+            raise SystemExit(WRONG_USAGE if isinstance(error, SettingsError) else FAILED) from None
+        except Exception as error:  # the last resort, so that nobody who is woken at night has to read a traceback
+            if debug:
+                raise
+            say(f"lakehouse: {type(error).__name__}: {error}; this is a bug: run it again with --debug and report what it says")
+            raise SystemExit(FAILED) from None
+
+    return run
+
+
+def on_lake(function: Callable[..., None]) -> Callable[..., None]:
+    """Make a command of a lake: with `--lake` and `--debug`."""
+    lake = click.option(
+        "--lake", "lake_uri", metavar="URI", help="The lake: a folder or a bucket. [default: LAKE_URI, else ./lake]"
+    )
+    return lake(command(function))
+
+
+def lake_of(lake_uri: str | None) -> "Lake":
+    """The lake that the option names, else the settings."""
+    from pipeline.lake import Lake  # noqa: PLC0415
+    from pipeline.settings import read_settings  # noqa: PLC0415
+
+    return Lake(lake_uri or read_settings().lake_uri)
+
+
+def existing_lake(lake_uri: str | None) -> "Lake":
+    """The same, if something was ever loaded there.
+
+    Raises:
+        LakeError: nothing was.
+    """
+    from pipeline.warehouse import no_lake  # noqa: PLC0415
+
+    lake = lake_of(lake_uri)
+    if not lake.exists:
+        raise no_lake(lake)
+    return lake
+
+
+def in_format(*forms: str) -> Callable[..., Any]:
+    """Make the option `--format`; the first one is its default."""
+    told = f"How to print it. [default: {forms[0]}]"
+    return click.option("--format", "form", type=click.Choice(forms), default=forms[0], help=told)
+
+
+on_engine: Final = click.option(
+    "--engine", metavar="ADDRESS", help="A Dask cluster that reads the files: dask://host:8786. [default: this machine]"
+)

@@ -1,0 +1,64 @@
+"""What a run says on its way where there is no terminal: short, and no failure left out."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from documents import conversation, document, gz, name_at, put
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.engines import Processes
+from pipeline.lake import Lake
+from pipeline.load import find_files, incoming_from, load, writing
+from pipeline.progress import LoadProgress
+from pipeline.wording import many, span
+
+
+def said(folder: Path, capsys: pytest.CaptureFixture[str], **how: float) -> list[str]:
+    """The lines of a load of three files, the last one of which is cut short."""
+    whole = [put(folder, gz(document(conversation(f"c{hour}"))), name_at(hour)) for hour in range(2)]
+    cut = put(folder, gz(document())[:-3], name_at(2))
+    incoming = incoming_from(find_files(map(str, [*whole, cut])))
+    lake = Lake(str(folder / "lake"))
+    with LoadProgress(len(incoming), **how) as progress, writing(lake):
+        load(lake, incoming, engine=Processes(1), progress=progress.loaded)
+    return capsys.readouterr().err.splitlines()
+
+
+def test_a_quick_run_names_failures_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Files that are in are no lines, so that the mail of a run is short."""
+    (line,) = said(tmp_path, capsys)
+    assert line.startswith(f"{name_at(2)}: rejected: its archive is cut short")
+
+
+def test_a_long_run_says_how_far_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Once in a while, here always, a line says how many files of how many are through."""
+    lines = [line for line in said(tmp_path, capsys, log_seconds=0) if not line.startswith("Engagement")]
+    assert lines == ["loading 1 of 3 files, 2 rows", "loading 2 of 3 files, 4 rows", "loading 3 of 3 files, 4 rows"]
+
+
+@given(st.integers(min_value=0))
+def test_one_is_no_plural(count: int) -> None:
+    """Only one of a thing is without an s; thousands are grouped."""
+    number, noun = many(count, "file").split()
+    assert int(number.replace(",", "")) == count
+    assert (noun == "file") == (count == 1)
+    assert many(count, "delivery", "deliveries").endswith("delivery" if count == 1 else "deliveries")
+
+
+@pytest.mark.parametrize(
+    ("minutes", "told"),
+    [
+        (7 * 60 + 5, "7 hours"),
+        (60, "1 hour"),
+        (24 * 60 + 59, "1 day"),
+        (50 * 60, "2 days and 2 hours"),
+        (59, "59 minutes"),
+        (1, "1 minute"),
+        (0, "0 minutes"),
+    ],
+)
+def test_a_span_leaves_out_what_is_zero(minutes: int, told: str) -> None:
+    """Days and hours, neither of them if there are none; minutes where that leaves nothing."""
+    assert span(timedelta(minutes=minutes)) == told

@@ -4,15 +4,37 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final, Protocol
 
 from distributed import Client
 
 ROOT = Path(__file__).parent.parent
 _PATIENCE_SECONDS = 60
+
+
+class Place(Protocol):
+    """Where a worker runs: its address, and what goes before its command."""
+
+    @property
+    def address(self) -> str:
+        """Where others reach it."""
+
+    @property
+    def prefix(self) -> tuple[str, ...]:
+        """What starts a command there."""
+
+
+@dataclass(frozen=True)
+class _Here:
+    address: str = "127.0.0.1"
+    prefix: tuple[str, ...] = ()
+
+
+LOOPBACK: Final = _Here()
 
 
 @dataclass(frozen=True)
@@ -27,23 +49,23 @@ class Workers:
         """The address as `--engine` takes it."""
         return self.address.replace("tcp://", "dask://")
 
-    def kill_one_at_work(self) -> str:
-        """Kill a worker that has something to do, as a machine dies that loses power; gives its name."""
+    def one_at_work(self) -> str:
+        """The name of a worker that has something to do."""
         with Client(self.address) as client:
             at_work = [worker for worker, tasks in client.processing().items() if tasks]
             names = {address: worker["name"] for address, worker in client.scheduler_info(n_workers=-1)["workers"].items()}
-        victim = str(names[at_work[0]])
-        self.processes[victim].kill()
-        return victim
+        return str(names[at_work[0]])
 
 
 @contextmanager
-def running(folder: Path, environment: dict[str, str], *, workers: int = 3) -> Iterator[Workers]:
-    """A cluster whose processes have this environment, one thread a worker, and no nanny to bring a dead one back."""
+def running(
+    folder: Path, environment: dict[str, str], *, host: str = "127.0.0.1", places: Sequence[Place] = 3 * (LOOPBACK,)
+) -> Iterator[Workers]:
+    """A cluster with a worker in each place, of one thread, with this environment, and no nanny to bring a dead one back."""
     file = folder / "scheduler.json"
 
-    def started(part: str, *arguments: str) -> "subprocess.Popen[bytes]":
-        command = [sys.executable, "-m", f"distributed.cli.dask_{part}", *arguments, "--no-dashboard"]
+    def started(part: str, *arguments: str, prefix: tuple[str, ...] = ()) -> "subprocess.Popen[bytes]":
+        command = [*prefix, sys.executable, "-m", f"distributed.cli.dask_{part}", *arguments, "--no-dashboard"]
         with (folder / f"{part}.log").open("ab") as log:
             process = subprocess.Popen(command, cwd=folder, env=environment | {"PYTHONPATH": str(ROOT)}, stdout=log, stderr=log)
         stack.callback(process.wait)
@@ -51,15 +73,19 @@ def running(folder: Path, environment: dict[str, str], *, workers: int = 3) -> I
         return process
 
     with ExitStack() as stack:
-        started("scheduler", "--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(file))
+        started("scheduler", "--host", host, "--port", "0", "--scheduler-file", str(file))
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while not file.exists():
             assert time.monotonic() < deadline, (folder / "scheduler.log").read_text()
             time.sleep(0.05)
         address = json.loads(file.read_text())["address"]
-        options = ("--no-nanny", "--nthreads", "1", "--memory-limit", "0", "--host", "127.0.0.1")
-        names = [f"worker-{number}" for number in range(workers)]
-        processes = {name: started("worker", address, "--name", name, *options) for name in names}
+        options = ("--no-nanny", "--nthreads", "1", "--memory-limit", "0")
+        processes = {
+            f"worker-{number}": started(
+                "worker", address, "--name", f"worker-{number}", "--host", place.address, *options, prefix=place.prefix
+            )
+            for number, place in enumerate(places)
+        }
         with Client(address) as client:
-            client.wait_for_workers(workers, timeout=_PATIENCE_SECONDS)
+            client.wait_for_workers(len(places), timeout=_PATIENCE_SECONDS)
         yield Workers(address, processes)

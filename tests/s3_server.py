@@ -1,4 +1,4 @@
-"""An S3 API on loopback, in a process of its own: prints its address, and serves until its standard input ends.
+"""An S3 API on an address of this machine, in a process of its own: prints its URL, and serves until its standard input ends.
 
 Moto answers; what S3 promises and moto does not is added here: a conditional put is one step. Some buckets misbehave:
 `forgetful` makes each commit of the ledger and answers with a failure once, `forbidden` knows nobody's key, `careless` writes
@@ -51,7 +51,8 @@ class Store:
 
 if __name__ == "__main__":
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = make_server("127.0.0.1", 0, Store(), threaded=True)
+    host = sys.argv[1]
+    server = make_server(host, 0, Store(), threaded=True)
     Thread(target=server.serve_forever, daemon=True).start()
-    print(f"http://127.0.0.1:{server.server_port}", flush=True)  # noqa: T201
+    print(f"http://{host}:{server.server_port}", flush=True)  # noqa: T201
     sys.stdin.read()

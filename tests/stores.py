@@ -13,9 +13,9 @@ SECRET = "canary-Zx81-secret"
 
 
 @contextmanager
-def serving(*buckets: str) -> Iterator[str]:
+def serving(*buckets: str, host: str = "127.0.0.1") -> Iterator[str]:
     """Where the store answers while the block runs."""
-    command = [sys.executable, str(Path(__file__).parent / "s3_server.py")]
+    command = [sys.executable, str(Path(__file__).parent / "s3_server.py"), host]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdin
         assert server.stdout

@@ -2,10 +2,12 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import dask
+import hosts
 import pytest
 import s3fs
 from click.testing import CliRunner
@@ -36,17 +38,36 @@ HOURS = 24
 def environment() -> Iterator[dict[str, str]]:
     """What the cluster's processes and this one have in common: a bucket."""
     with serving("lakes") as address:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "LAKE_", "LP_"))}
-        yield kept | variables(address)
+        yield surroundings() | variables(address)
+
+
+def surroundings() -> dict[str, str]:
+    """The environment without any settings of ours."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "LAKE_", "LP_"))}
 
 
 @pytest.fixture
-def cluster(environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workers]:
-    """Three workers, which take a few files at a time."""
-    for name, value in variables(environment["AWS_ENDPOINT_URL"]).items():
+def few_files_a_unit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that there is always one to lose."""
+    monkeypatch.setattr(workers_module, "_UNIT_BYTES", 8_000)
+
+
+def use_store(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    """Have the store's settings in this process, too."""
+    for name, value in variables(address).items():
         monkeypatch.setenv(name, value)
     s3fs.S3FileSystem.clear_instance_cache()
-    monkeypatch.setattr(workers_module, "_UNIT_BYTES", 8_000)
+
+
+@pytest.fixture
+def cluster(
+    environment: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    few_files_a_unit: None,  # noqa: ARG001
+) -> Iterator[Workers]:
+    """Three workers."""
+    use_store(monkeypatch, environment["AWS_ENDPOINT_URL"])
     with running(tmp_path, environment) as workers:
         yield workers
 
@@ -62,18 +83,20 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Killer:
-    """Kills a worker once a few files have been read."""
+    """Has a worker lost that is at work, once a few files have been read."""
 
-    def __init__(self, workers: Workers) -> None:
+    def __init__(self, workers: Workers, lose: Callable[[str], None] | None = None) -> None:
         self.victim = ""
         self._workers = workers
+        self._lose = lose or (lambda name: workers.processes[name].kill())
         self._outcomes = 0
 
     def __call__(self, _: Outcome) -> None:
         """Count a file."""
         self._outcomes += 1
         if self._outcomes == HOURS // 4:
-            self.victim = self._workers.kill_one_at_work()
+            self.victim = self._workers.one_at_work()
+            self._lose(self.victim)
 
 
 def staged_files(lake: Lake) -> list[str]:
@@ -115,6 +138,32 @@ def test_a_sync_survives_a_worker(cluster: Workers, tmp_path: Path) -> None:
     assert everything(lake) == everything(alone)
     assert staged_files(lake) == []
     assert {path.stat().st_mode & 0o077 for path in Path(lake.root).rglob("*.parquet")} == {0}
+
+
+@pytest.mark.long
+@pytest.mark.skipif(not hosts.can_be_made(), reason="this machine does not let us make network namespaces")
+def test_a_load_survives_a_host_that_is_cut_off(
+    source: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    few_files_a_unit: None,  # noqa: ARG001
+) -> None:
+    """Three hosts, one of which nobody reaches any more while it goes on working: the rows are those of one process."""
+    alone = Lake(str(tmp_path / "alone"))
+    take(alone, source)
+    soon = dask.config.set({f"distributed.comm.timeouts.{name}": "11s" for name in ("tcp", "connect")})
+    with soon, hosts.connected(3) as places, serving("lakes", host=hosts.MIDDLE) as address:
+        use_store(monkeypatch, address)
+        patience = {f"DASK_DISTRIBUTED__COMM__TIMEOUTS__{name}": "11s" for name in ("TCP", "CONNECT")}
+        everywhere = surroundings() | variables(address) | patience
+        with running(tmp_path, everywhere, host=hosts.MIDDLE, places=places) as workers:
+            lake = Lake(f"s3://lakes/{tmp_path.name}")
+            killer = Killer(workers, lambda name: places[int(name.removeprefix("worker-"))].cut_off())
+            with writing(lake):
+                report = load(lake, incoming_from(find_files([str(source)])), engine=Cluster(workers.engine), progress=killer)
+        assert killer.victim
+        assert report.loaded == len(list(source.iterdir()))
+        assert everything(lake) == everything(alone)
 
 
 def test_a_unit_can_be_read_twice(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ help: ## show this list
 	@awk -F ':.*## ' '/^##@ / { print "\n" substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo 'Each sets up what it needs in $(VENV) by itself. The lake is ./lake, or what LAKE_URI in .env names.'
-	@echo 'Your own account: make demo has made the command $(BIN)/lakehouse; $(BIN)/lakehouse --help says how to go on.'
+	@echo 'The command lakehouse is $(BIN)/lakehouse then: its --help says how to go on with your own account.'
 
 ##@ Use
 demo: $(RUN) ## start here: made-up conversations through the whole pipeline, to queue time, MCS and a report
@@ -65,7 +65,7 @@ $(VENV)/.made:
 	@touch $@
 
 $(RUN): $(VENV)/.made requirements.txt pyproject.toml hatch_build.py pipeline/scan.c
-	@echo "Installing into $(VENV) ..." >&2
+	@echo "Installing into $(VENV), once, which takes a minute or two ..." >&2
 	@$(PIP) install --require-hashes -r requirements.txt
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@

@@ -121,12 +121,12 @@ class DataAccessClient:
     def _find_engagement(self) -> str:
         if self._engagement_url is not None:
             return self._engagement_url
-        path = f"/data_access_le/account/{self.account_id}/le"
-        link = engagement_link(self._ask(self.base_url + path, path))
+        url, what = f"{self.base_url}/data_access_le/account/{self.account_id}/le", f"account {self.account_id}"
+        link = engagement_link(self._ask(url, what))
         if link is None:
-            message = f"{path}: expected a link to engagement, found none; ask LivePerson to open it"
+            message = f"{what}: expected a link to engagement, found none; ask LivePerson to open Data Access to it"
             raise UnexpectedAnswerError(message)
-        self._engagement_url = joined(self.base_url + path, link, path)
+        self._engagement_url = joined(url, link, what)
         return self._engagement_url
 
     def _ask(self, url: str, what: str, params: dict[str, int] | None = None) -> list[object]:

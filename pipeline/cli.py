@@ -83,7 +83,8 @@ def sync(lake_uri: str | None, since: datetime | None, until: datetime | None, e
         ):
             run_sync(lake, client, since=since, until=until, dry_run=dry_run, report=report, engine=readers, **progress.hooks)
     except SourceError:
-        sum_up(report, say)
+        if report.listed:
+            sum_up(report, say)
         raise
     if dry_run:
         for name in report.wanted:
@@ -226,7 +227,6 @@ def doctor(lake_uri: str | None, form: str) -> None:
     """Test settings, keys, clock, disk and versions before a sync.
 
     Prints a line for each: ok, warn or FAIL, what was found, and what to do. Changes nothing.
-
     Ends with 0 if nothing fails, whatever it warns of; with 2 if a setting is missing or wrong; with 1 if something else fails.
 
     Example: lakehouse doctor

@@ -6,6 +6,7 @@ from typing import Final
 
 from pydantic import SecretStr
 from rich.console import Console
+from rich.markup import escape
 
 from pipeline.api import DataAccessClient
 from pipeline.lake import Lake
@@ -21,6 +22,10 @@ from pipeline.warehouse import connect
 UNTIL: Final = datetime(2026, 11, 16, tzinfo=UTC)
 """The demo's days are always the same, so that everybody sees the same numbers and a second run finds nothing new."""
 SINCE: Final = UNTIL - timedelta(days=14)
+NEXT: Final = """
+Report: [bold]{}[/]
+Open it in a browser, it needs no network. Ask your own question: [bold]make sql[/] or [bold]lakehouse sql[/].
+Your own account: [bold]lakehouse --help[/]"""
 
 
 def run_demo(lake: Lake, say: Callable[[str], None]) -> Report:
@@ -43,7 +48,7 @@ def run_demo(lake: Lake, say: Callable[[str], None]) -> Report:
     with connect(lake) as connection:
         print_summary(connection, Console())
         write_report(connection, target)
-    Console().print(f"\nReport: [bold]{target}[/]\nAsk your own question: [bold]make sql[/] or [bold]lakehouse sql[/]")
+    Console().print(NEXT.format(escape(str(target))), soft_wrap=True)
     return total
 
 

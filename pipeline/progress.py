@@ -150,7 +150,7 @@ def summary(report: Report) -> Iterator[str]:
     if "listed" in told:
         known = f", {told['known']:,} of them in the lake already" if told["known"] else ""
         yield f"{many(told['listed'], 'file')} listed{known}"
-    yield f"{many(report.loaded, 'file')} loaded: {_rows(report)}"
+    yield f"{many(report.loaded, 'file')} loaded" + (f": {_rows(report)}" if report.loaded else "")
     if report.unchanged:
         yield f"{many(report.unchanged, 'file')} unchanged"
     if report.superseded:
@@ -160,7 +160,7 @@ def summary(report: Report) -> Iterator[str]:
     if report.encrypted:
         yield f"{many(report.encrypted, 'value')} left encrypted, since there is no key for them: see lakehouse status"
     if report.rejects:
-        yield f"{many(report.rejects, 'document')} set aside: see the table rejects"
+        yield f"{many(report.rejects, 'document')} set aside: lakehouse status says why, the table rejects has their text"
     yield from _named("file", "rejected as a whole", report.rejected)
     yield from _named("file", "could not be had", told.get("failed", {}))
     yield from _named("day", "could not be listed", told.get("unlisted", {}))

@@ -146,8 +146,10 @@ class _Session:
                 self.timed = state == "on"
             case ".history", "" | "clear" as wish:
                 self._tell_history(clear=wish == "clear")
-            case _:
+            case ".help", "":
                 self.say(_HELP)
+            case _:
+                self.say(f"{line}: no such command, or not in that form.\n{_HELP}")
 
     def _describe(self, name: str) -> None:
         query = _COLUMNS.format(name.strip('";').replace("'", "''"))

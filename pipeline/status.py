@@ -22,10 +22,10 @@ _HOURS = """
         reject_count as rejected_documents, missing, listed_at
     from source_hours order by account_id nulls first, hour"""
 _SET_ASIDE = """
-    select account_id, name, reason from files where status = 'rejected'
+    select account_id, name, reason, 0 as document from files where status = 'rejected'
     union all
-    select account_id, source_file, document || '. document: ' || reason from rejects
-    order by all"""
+    select account_id, source_file, document || '. document: ' || reason, document from rejects
+    order by account_id, name, document, reason"""
 
 
 def hours(connection: duckdb.DuckDBPyConnection, now: datetime) -> list[dict[str, Any]]:
@@ -81,13 +81,13 @@ def print_status(
     aside = _fetch(connection.sql(_SET_ASIDE))
     if form == "json":
         left = dict(zip(("values", "files"), encrypted, strict=True))
-        set_aside = [dict(zip(("account_id", "file", "reason"), row, strict=True)) for row in aside]
+        set_aside = [dict(zip(("account_id", "file", "reason"), row[:3], strict=True)) for row in aside]
         out.write(json.dumps({"hours": listed, "set_aside": set_aside, "encrypted": left}, default=_text, indent=1) + "\n")
     else:
         console = Console(file=out)
         console.print(_by_day(listed))
         _line(console, " # loaded   · empty at the source   ? missing   ! a file of that hour is broken")
-        for account_id, name, reason in aside:
+        for account_id, name, reason, _ in aside:
             _line(console, f"{name} (account {account_id or 'unknown'}): {reason}")
         if not aside:
             _line(console, "Nothing is set aside.")
@@ -97,7 +97,7 @@ def print_status(
                 f"{many(encrypted[0], 'value')} of {many(encrypted[1], 'file')} left encrypted: set LP_PGP_KEY to the private "
                 "key of their account and load the files again, from the lake's folder landing",
             )
-        for line in _lacking(listed, now):
+        for line in _lacking(listed, now) or ["Nothing is missing that the source still has."]:
             _line(console, line)
     return any(row["is_expiring"] for row in listed)
 
@@ -110,19 +110,21 @@ def _line(console: Console, text: str) -> None:
     console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def _lacking(listed: list[dict[str, Any]], now: datetime) -> Iterator[str]:
+def _lacking(listed: list[dict[str, Any]], now: datetime) -> list[str]:
     """A sentence for each account that lacks hours which the source still has."""
+    told = []
     lacking = [row for row in listed if row["deleted_at_source"] is not None]
     for account_id, rows in groupby(lacking, lambda row: row["account_id"]):
         of_account = list(rows)
         first, expiring = of_account[0], sum(row["is_expiring"] for row in of_account)
         left = first["deleted_at_source"] - now
         soon = f", {expiring:,} of them within {WARNING.days} days" if expiring else ""
-        yield (
+        told.append(
             f"{'WARNING: ' if expiring else ''}account {account_id or 'unknown'} lacks files of "
             f"{many(len(of_account), 'hour')}, the first at {first['hour']:%Y-%m-%d %H:%M} UTC, which the source deletes in "
             f"{span(left)}{soon}: run lakehouse sync"
         )
+    return told
 
 
 _STATES: Final = {"loaded": "#", "empty": "·", "missing": "?", "rejected": "!"}

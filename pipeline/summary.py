@@ -62,7 +62,12 @@ def _queue_table(days: Sequence[tuple[object, ...]], encoding: str) -> Table:
 
 def _mcs_table(buckets: dict[int, int], *, ascii_only: bool) -> Table:
     total = sum(buckets.values())
-    table = Table(title=f"MCS of {total:,} scored conversations", title_justify="left", box=None, show_header=False)
+    table = Table(
+        title=f"Meaningful Connection Score (MCS) of {total:,} scored conversations",
+        title_justify="left",
+        box=None,
+        show_header=False,
+    )
     table.add_column(justify="right")
     table.add_column(width=BAR_WIDTH, no_wrap=True, style="cyan")
     table.add_column(justify="right")

@@ -202,7 +202,7 @@ def test_another_answer_is_an_error_at_once(api: ScriptedApi, client: DataAccess
 def test_a_base_resource_without_engagement_says_so(api: ScriptedApi, client: DataAccessClient) -> None:
     """An account may have other data opened than engagements."""
     api.script[BASE_PATH] = [as_json({"link": api.link("survey", "/survey")})]
-    with pytest.raises(UnexpectedAnswerError, match=f"{BASE_PATH}: expected a link to engagement, found none"):
+    with pytest.raises(UnexpectedAnswerError, match=f"account {ACCOUNT}: expected a link to engagement, found none"):
         names(client)
 
 

@@ -160,6 +160,7 @@ def test_sync_brings_everything_once(tmp_path: Path) -> None:
     assert [row["name"] for row in rows] == sorted(names)
     state = json.loads(lakehouse("status", "--format", "json", cwd=tmp_path).stdout)
     assert {hour["state"] for hour in state["hours"]} <= {"loaded", "empty"}
+    assert "Nothing is missing that the source still has." in lakehouse("status", cwd=tmp_path).stdout
     assert lakehouse("check", cwd=tmp_path).returncode in (0, 3)
 
 
@@ -172,6 +173,7 @@ def test_refused_credentials_and_a_server_that_is_not_there_fail(tmp_path: Path)
             assert done.returncode == 1
             assert CANARY not in done.stderr + done.stdout
             assert ("Traceback" in done.stderr) == bool(options)
+            assert options or done.stderr.count("\n") == 1
 
 
 def test_the_lake_opens_without_our_code(loaded: Path) -> None:

@@ -63,6 +63,12 @@ def test_a_statement_goes_over_several_lines(opened: Terminal) -> None:
     assert "a;b" in do(opened, f"40 + 2 as sum;{ENTER}", "42 │")
 
 
+def test_a_dot_command_that_is_none_is_said(opened: Terminal) -> None:
+    """A name that is not known, or a word that a command does not take: that, and the list of what there is."""
+    for wrong in (".foo", ".mode xml"):
+        do(opened, f"{wrong}{ENTER}", f"{wrong}: no such command, or not in that form", ".describe NAME")
+
+
 def test_tab_completes_tables_columns_and_commands(opened: Terminal) -> None:
     """A table after from, a column of an alias's table, a function, a dot command: Tab writes the rest."""
     opened.press(f"from queue_time_b{TAB}")

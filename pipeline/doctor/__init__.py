@@ -88,6 +88,7 @@ def print_findings(findings: Iterable[Finding], form: str, out: IO[str]) -> list
         told.append(finding)
         if not console.is_terminal:
             out.write(f"{finding.level:<4}  {finding.subject:<11}  {finding}\n")
+            out.flush()  # before the verdict, which goes elsewhere
             continue
         line = Table.grid(padding=(0, 2), expand=True)
         line.add_column(width=4)

@@ -18,6 +18,7 @@ from pipeline.doctor.finding import FAIL, OK, WARN, Finding
 from pipeline.errors import SettingsError, SourceError
 from pipeline.settings import ENV_FILE, LOOPBACK_HOSTS, Settings, checked_base_url, env_file_names, env_file_warning
 from pipeline.transport import MAX_CLOCK_SKEW_SECONDS, Limits, Transport, told_skew
+from pipeline.wording import many
 
 _REGIONS: Final = tuple(f"{name}.da.liveperson.net" for name in ("va", "lo", "sy"))
 _SECRETS: Final = ("lp_app_key", "lp_app_secret", "lp_access_token", "lp_access_token_secret")
@@ -142,4 +143,5 @@ def _access(client: DataAccessClient) -> Finding:
         others = [name for name in _REGIONS if name != urlsplit(client.base_url).hostname]
         advice = f"an account of another region is at {' or '.join(others)}" if len(others) < len(_REGIONS) else ""
         return Finding("credentials", FAIL, str(error), advice)
-    return Finding("credentials", OK, f"taken for account {client.account_id}, whose last two hours have {files} files so far")
+    found = f"taken for account {client.account_id}, whose last two hours have {many(files, 'file')} so far"
+    return Finding("credentials", OK, found)

@@ -279,14 +279,13 @@ def compact(lake_uri: str | None, retain_hours: int) -> None:
     Example: lakehouse compact
     """
     from pipeline.compact import compact as run_compact  # noqa: PLC0415
-    from pipeline.compact import kept_hours  # noqa: PLC0415
     from pipeline.load import writing  # noqa: PLC0415
     from pipeline.progress import compaction  # noqa: PLC0415
 
     lake = existing_lake(lake_uri)
     with writing(lake, say):
         done = run_compact(lake, retention_hours=retain_hours)
-    for line in compaction(done, kept_hours(lake, retain_hours)):
+    for line in compaction(done):
         say(line)
 
 
@@ -371,8 +370,8 @@ def sandbox(port: int, faults: tuple[str, ...], seed: int, latency_ms: int, *, l
     except OSError as error:
         message = f"port {port} of 127.0.0.1 can't be had ({error.strerror}); choose another with --port, or 0 for any"
         raise PipelineError(message) from error
-    click.echo(f"# {served.base_url} serves the made-up accounts {' and '.join(served.accounts)}; stop it with Ctrl-C.")
-    click.echo("# To sync from it, put the lines of one account into .env in another folder, and run lakehouse sync there.")
+    accounts = " and ".join(served.accounts)
+    click.echo(f"# {served.base_url} serves the made-up accounts {accounts}: one's lines go into .env; Ctrl-C stops it.")
     for account_id in served.accounts:
         click.echo(f"\n# account {account_id}\n{served.settings_of(account_id)}", nl=False)
     sys.stdout.flush()

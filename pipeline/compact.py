@@ -41,12 +41,16 @@ _MEMORY_LIMIT: Final = "300MB"
 
 @dataclass(frozen=True)
 class Compacted:
-    """What `compact` did: Parquet files merged, files made of them, files deleted, and the bytes that those had."""
+    """What `compact` did: Parquet files merged, files made of them, files deleted, and the bytes that those had.
+
+    `kept_hours` is for how long files stay that are no longer used.
+    """
 
     merged: int
     made: int
     deleted: int
     deleted_bytes: int
+    kept_hours: int
 
 
 def merge_as_it_goes(lake: Lake, snapshot: Snapshot, changes: dict[str, Change]) -> None:
@@ -85,7 +89,8 @@ def compact(lake: Lake, *, retention_hours: int = RETENTION_HOURS, progress: Cal
     snapshot = lake.snapshot()
     publish(lake, snapshot)
     deleted = sweep(lake, snapshot, retention_hours=retention_hours)
-    return Compacted(merged, made, len(deleted), sum(file.bytes for file in deleted))
+    deleted_bytes = sum(file.bytes for file in deleted)
+    return Compacted(merged, made, len(deleted), deleted_bytes, _kept_hours(lake, retention_hours))
 
 
 def _merged(lake: Lake, snapshot: Snapshot, name: str, progress: Callable[[str], None] | None) -> tuple[Change, Snapshot]:
@@ -165,7 +170,7 @@ def _merge(lake: Lake, table: str, day: str | None, files: list[DataFile], chang
     change.add.append(merged)
 
 
-def kept_hours(lake: Lake, retention_hours: int) -> int:
+def _kept_hours(lake: Lake, retention_hours: int) -> int:
     """For how long files stay: no less than `RETENTION_HOURS` where another run may be at work, on files yet without a name."""
     return retention_hours if lake.is_local else max(retention_hours, RETENTION_HOURS)
 
@@ -173,7 +178,7 @@ def kept_hours(lake: Lake, retention_hours: int) -> int:
 def sweep(lake: Lake, snapshot: Snapshot, *, retention_hours: int) -> list[DataFile]:
     """Delete the Parquet files that no finished load has named for so long, and those that a dead run left."""
     deleted = []
-    hours = kept_hours(lake, retention_hours)
+    hours = _kept_hours(lake, retention_hours)
     for name in _ORDERS:
         unneeded = lake.unneeded(name, snapshot, retention_hours=hours)
         lake.discard(name, unneeded)

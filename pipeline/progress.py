@@ -209,7 +209,7 @@ def erasure(done: Erased, kind: str) -> Iterator[str]:
     yield "out of reach: backups, exports, reports written elsewhere; the source keeps its files for 30 days"
 
 
-def compaction(done: Compacted, kept_hours: int) -> Iterator[str]:
+def compaction(done: Compacted) -> Iterator[str]:
     """What a compaction merged and deleted, and what stays until when."""
     if done.merged:
         yield f"{many(done.merged, 'Parquet file')} merged into {done.made:,}"
@@ -219,8 +219,8 @@ def compaction(done: Compacted, kept_hours: int) -> Iterator[str]:
         yield f"{many(done.deleted, 'file')} deleted, {done.deleted_bytes / 1e6:,.1f} MB"
     else:
         yield "nothing to delete"
-    if kept_hours:
-        yield f"what is no longer used stays for {many(kept_hours, 'hour')}, for queries that began before"
+    if done.kept_hours:
+        yield f"what is no longer used stays for {many(done.kept_hours, 'hour')}, for queries that began before"
     else:
         yield "nothing is kept that is no longer used: a query that began before may fail, and has to be asked again"
 

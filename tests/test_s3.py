@@ -384,7 +384,7 @@ def test_doctor_tries_a_bucket_and_leaves_nothing(lake: Lake, tmp_path: Path, ad
     take(lake, put(tmp_path, gz(document(conversation("c1")))))
     before = lake.files.find(root)
     found = findings(lake.uri)
-    assert found["lake"].startswith(f"ok {lake.uri}: 1 files loaded")
+    assert found["lake"].startswith(f"ok {lake.uri}: 1 file loaded")
     assert found["bucket"].startswith("ok ")
     assert lake.files.find(root) == before
     assert address

@@ -174,7 +174,7 @@ def sweep(lake: Lake, snapshot: Snapshot, *, retention_hours: int) -> list[DataF
     """Delete the Parquet files that no finished load has named for so long, and those that a dead run left."""
     deleted = []
     hours = kept_hours(lake, retention_hours)
-    for name in _ORDERS:
+    for name in schema.STORED:
         unneeded = lake.unneeded(name, snapshot, retention_hours=hours)
         lake.discard(name, unneeded)
         deleted += unneeded

@@ -217,14 +217,14 @@ class Lake:
         """Files of a table as DuckDB and Arrow take them."""
         return [f"{self.table_uri(table)}/{file.path}" for file in files]
 
-    def new_path(self, date: str | None) -> str:
-        """A path for a new Parquet file, below a table's folder; `date` is its partition."""
-        name = f"part-{uuid.uuid4().hex}.parquet"
+    def new_path(self, date: str | None, label: str = "part") -> str:
+        """A path for a new Parquet file, below a table's folder; `date` is its partition, its name begins with `label`."""
+        name = f"{label}-{uuid.uuid4().hex}.parquet"
         return name if date is None else f"date={date}/{name}"
 
-    def write(self, table: str, rows: pa.Table, *, date: str | None = None) -> DataFile:
+    def write(self, table: str, rows: pa.Table, *, date: str | None = None, label: str = "part") -> DataFile:
         """Write one Parquet file below a table's folder; no reader sees it before `commit` names it."""
-        path = self.new_path(date)
+        path = self.new_path(date, label)
         location = self.path(table, path)
         self.make_folder(location.rpartition("/")[0])
         with self.files.open(location, "wb") as out:

@@ -7,6 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
 from typing import BinaryIO, Final, cast
@@ -153,7 +154,11 @@ class _Coming:
     def _is_known(self, file: ListedFile) -> bool:
         """Whether the lake has loaded it, and still has it as it was served."""
         places = (landed_path(self._lake, file.name, digest) for digest in self._digests.get(file.name, ()))
-        return any(place in self._landed(place.rsplit("/", 2)[0]) for place in places)
+        return any(map(self._is_landed, places))
+
+    def _is_landed(self, place: str) -> bool:
+        """Whether there is such a file; a store is asked once for all of a day, since each question to it takes its time."""
+        return Path(place).exists() if self._lake.is_local else place in self._landed(place.rsplit("/", 2)[0])
 
     @contextmanager
     def listed(self, since: datetime, until: datetime) -> Iterator[None]:

@@ -93,7 +93,7 @@ def _simulate(folder: Path, data: Path, *, quick: bool) -> None:
 
 def _own(*arguments: str | Path) -> Any:
     """What this program tells in a process of its own, so that its memory is its own, too."""
-    done = subprocess.run((sys.executable, _RUNS, *map(str, arguments)), check=True, capture_output=True, text=True)  # noqa: S603
+    done = subprocess.run((sys.executable, _RUNS, *map(str, arguments)), check=True, stdout=subprocess.PIPE, text=True)  # noqa: S603
     return json.loads(done.stdout.splitlines()[-1])
 
 

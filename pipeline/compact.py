@@ -36,6 +36,7 @@ _ORDERS: Final = {
     "erasures": "kind, key, requested_at",
     LEDGER: "scope_start_time, name",
 }
+"""Of the tables that are merged; `listings` has few files by itself."""
 _ROW_GROUP_ROWS: Final = 122_880
 _MEMORY_LIMIT: Final = "300MB"
 
@@ -54,8 +55,8 @@ def merge_as_it_goes(lake: Lake, snapshot: Snapshot, changes: dict[str, Change])
     """Add merges of the partitions that need it most to the changes of a load."""
     added = sum(len(change.add) for change in changes.values())
     crowded = []
-    for name, change in changes.items():
-        partitions = _partitions(snapshot.after(name, change))
+    for name in [name for name in changes if name in _ORDERS]:
+        partitions = _partitions(snapshot.after(name, changes[name]))
         newest = max((day for day in partitions if day), default=None)
         for day, files in partitions.items():
             is_cold = day is not None and newest is not None and date.fromisoformat(newest) - date.fromisoformat(day) > _HOT

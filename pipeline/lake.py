@@ -38,7 +38,10 @@ _PINS: Final = "lakehouse.pins"
 _ROWS: Final = "lakehouse.rows"
 _COMMIT: Final = "lakehouse.commit"
 _ATTEMPTS: Final = 20  # to commit, where no lock keeps other writers away
-_CONFIGURATION: Final = {"delta.dataSkippingNumIndexedCols": "0"}  # statistics would keep erased values in the log
+_CONFIGURATION: Final = {
+    "delta.dataSkippingNumIndexedCols": "0",  # statistics would keep erased values in the log
+    "delta.checkpointInterval": "10",  # whoever opens a table reads one by one all entries since the last checkpoint
+}
 _UNUSABLE: Final = re.compile(r"[?#]|%[0-9a-fA-F]{2}")
 _PLAIN_TEXT_COLUMNS: Final = ("conversation_id", "text", "message_id", "raw", "sha256")  # too various for a dictionary
 

@@ -14,7 +14,7 @@ from pipeline.compact import compact, sweep
 from pipeline.lake import LEDGER, Change, Lake, rows_of
 from pipeline.ledger import Ledger, read_ledger
 from pipeline.listings import HOUR, remember
-from pipeline.load import writing
+from pipeline.load import find_files, incoming_from, load, writing
 from pipeline.warehouse import publish
 
 DAY = timedelta(days=1)
@@ -62,6 +62,18 @@ def test_a_listing_leaves_the_files_of_other_months_alone(lake: Lake) -> None:
     listed(lake, "a", MIDSUMMER + 58 * DAY, 4, MIDSUMMER + 62 * DAY)
     after = {file.path for file in lake.snapshot().files["listings"]}
     assert {path[:7] for path in before & after} == {"2016-06", "2016-07"}
+
+
+def test_a_load_does_not_merge_the_months_of_listings(lake: Lake, tmp_path: Path) -> None:
+    """However many there are: they would be one file again, which each sync writes anew."""
+    listed(lake, "a", MIDSUMMER, 366, MIDSUMMER + 400 * DAY)
+    before = lake.snapshot().files["listings"]
+    window = [ListedDay(MIDSUMMER, MIDSUMMER + DAY)]
+    incoming = incoming_from(find_files([str(put(tmp_path, gz(document(conversation()))))]))
+    with writing(lake):
+        load(lake, incoming, also=lambda snapshot: remember(lake, snapshot, "a", window, failed=(), at=MIDSUMMER + 500 * DAY))
+    assert len(before) == 13
+    assert len(set(before) & set(lake.snapshot().files["listings"])) == 12
 
 
 def test_former_files_of_listings_are_deleted_like_all_others(lake: Lake) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
 
+import duckdb
 import pyarrow.parquet as pq
 
 from pipeline import schema
@@ -35,6 +36,7 @@ _ORDERS: Final = {
     "erasures": "kind, key, requested_at",
     LEDGER: "scope_start_time, name",
 }
+"""Of the tables that are merged; `listings` has few files by itself."""
 _ROW_GROUP_ROWS: Final = 122_880
 _MEMORY_LIMIT: Final = "300MB"
 
@@ -57,8 +59,8 @@ def merge_as_it_goes(lake: Lake, snapshot: Snapshot, changes: dict[str, Change])
     """Add merges of the partitions that need it most to the changes of a load."""
     added = sum(len(change.add) for change in changes.values())
     crowded = []
-    for name, change in changes.items():
-        partitions = _partitions(snapshot.after(name, change))
+    for name in [name for name in changes if name in _ORDERS]:
+        partitions = _partitions(snapshot.after(name, changes[name]))
         newest = max((day for day in partitions if day), default=None)
         for day, files in partitions.items():
             is_cold = day is not None and newest is not None and date.fromisoformat(newest) - date.fromisoformat(day) > _HOT
@@ -121,53 +123,58 @@ def _partitions(files: Iterable[DataFile]) -> dict[str | None, list[DataFile]]:
 
 def _index_anew(lake: Lake, snapshot: Snapshot, change: Change) -> None:
     """Make the index of what the tables hold, unless it is that: without what was withdrawn, with what it may have lost."""
+    name = schema.INDEX.name
+    former = snapshot.files[name]
     conversations = lake.locations("conversations", snapshot.files["conversations"])
-    index = lake.locations(schema.INDEX.name, snapshot.files[schema.INDEX.name])
-    with connected(lake, memory_limit=_MEMORY_LIMIT) as connection:
-        hive = "hive_partitioning = true, hive_types = {'date': date}"
-        source = (
-            f"(select distinct {KEY} as key, date from read_parquet($conversations, {hive}))"
-            if conversations
-            else "(select 0 as key, null::date as date where false)"
-        )
-        rows = connection.sql(
-            f"from {source} order by key", params={"conversations": conversations} if conversations else {}
-        ).to_arrow_table()
-        rows = rows.cast(schema.INDEX.file_schema)
-        connection.register("made", rows)
-        other = connection.execute(
-            "select count(*) from (from read_parquet($index) except from made)", {"index": index}
-        ).fetchall()[0][0]
-    if len(index) == 1 and not other and rows.num_rows == snapshot.files[schema.INDEX.name][0].rows:
+    if not conversations:
+        change.remove += former
         return
-    change.remove += snapshot.files[schema.INDEX.name]
-    if rows.num_rows:
-        change.add.append(lake.write(schema.INDEX.name, rows))
+    hive = "hive_partitioning = true, hive_types = {'date': date}"
+    source = f"(select distinct {KEY} as key, date from read_parquet(?, {hive}))"
+    with connected(lake, memory_limit=_MEMORY_LIMIT) as connection:
+        made = _copied(lake, connection, name, None, source, conversations)
+        index, new = lake.locations(name, former), lake.locations(name, [made])
+        (others,) = connection.execute(
+            "select count(*) from (from read_parquet($index) except from read_parquet($new))", {"index": index, "new": new}
+        ).fetchall()[0]
+    if len(former) == 1 and not others and made.rows == former[0].rows:
+        lake.discard(name, [made])
+    else:
+        change.remove += former
+        change.add.append(made)
 
 
 def _merge(lake: Lake, table: str, day: str | None, files: list[DataFile], change: Change) -> None:
-    """Put one file in the place of several, its rows in the order of `_ORDERS`; sorted in DuckDB, which spills to disk."""
+    """Put one file in the place of several, its rows in the order of `_ORDERS`."""
+    source = "read_parquet(?, hive_partitioning = false)"
+    with connected(lake, memory_limit=_MEMORY_LIMIT) as connection:
+        merged = _copied(lake, connection, table, day, source, lake.locations(table, files))
+    rows = sum(file.rows for file in files)
+    if merged.rows != rows:
+        raise AssertionError(f"{lake.path(table, merged.path)}: {rows} rows merged, {merged.rows} written")
+    for file in files:
+        change.swap(file, None)
+    change.add.append(merged)
+
+
+def _copied(  # noqa: PLR0917  # a sentence: in this lake, for this table and day, what is selected from those files
+    lake: Lake, connection: duckdb.DuckDBPyConnection, table: str, day: str | None, source: str, locations: list[str]
+) -> DataFile:
+    """Write a Parquet file of rows in the order of `_ORDERS`; sorted in DuckDB, which spills to disk."""
     path = lake.new_path(day)
     target = lake.path(table, path)
     lake.make_folder(target.rpartition("/")[0])
     columns = ", ".join(schema.STORED[table].file_schema.names)
-    with connected(lake, memory_limit=_MEMORY_LIMIT) as connection:
-        connection.execute(
-            f"""copy (
-                select {columns} from read_parquet(?, hive_partitioning = false) order by {_ORDERS[table]}
-            ) to '{lake.locations(table, [DataFile(path, day, 0, 0)])[0].replace("'", "''")}'
-            (format parquet, compression zstd, row_group_size {_ROW_GROUP_ROWS})""",
-            [lake.locations(table, files)],
-        )
-    rows = sum(file.rows for file in files)
+    connection.execute(
+        f"""copy (
+            select {columns} from {source} order by {_ORDERS[table]}
+        ) to '{lake.locations(table, [DataFile(path, day, 0, 0)])[0].replace("'", "''")}'
+        (format parquet, compression zstd, row_group_size {_ROW_GROUP_ROWS})""",
+        [locations],
+    )
     with lake.files.open(target, "rb") as written:
-        found = pq.read_metadata(written).num_rows
-    if found != rows:
-        raise AssertionError(f"{target}: {rows} rows merged, {found} written")
-    merged = DataFile(path, day, rows, lake.files.size(target))
-    for file in files:
-        change.swap(file, None)
-    change.add.append(merged)
+        rows = pq.read_metadata(written).num_rows
+    return DataFile(path, day, rows, lake.files.size(target))
 
 
 def _kept_hours(lake: Lake, retention_hours: int) -> int:
@@ -179,7 +186,7 @@ def sweep(lake: Lake, snapshot: Snapshot, *, retention_hours: int) -> list[DataF
     """Delete the Parquet files that no finished load has named for so long, and those that a dead run left."""
     deleted = []
     hours = _kept_hours(lake, retention_hours)
-    for name in _ORDERS:
+    for name in schema.STORED:
         unneeded = lake.unneeded(name, snapshot, retention_hours=hours)
         lake.discard(name, unneeded)
         deleted += unneeded

@@ -7,7 +7,7 @@ the partitions that it names, and into no others.
 
 import tempfile
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import duckdb
@@ -37,12 +37,12 @@ class Replaced:
 class Deliveries:
     """The deliveries that a load brings beside those that stand in the lake, worked out in DuckDB."""
 
-    def __init__(self, lake: Lake, snapshot: Snapshot, scopes: pa.Table) -> None:
-        """`scopes`: `name` and `scope_start_time` of every source file, known or new."""
+    def __init__(self, lake: Lake, snapshot: Snapshot, scopes: Callable[[Iterable[str]], pa.Table]) -> None:
+        """`scopes` gives `name` and `scope_start_time` of the source files of some names, known or new."""
         self.lake = lake
         self.snapshot = snapshot
+        self.scopes = scopes
         self.connection = connected(lake)
-        self.connection.register("scopes", scopes)
 
     def withdrawn_files(self, added: Iterable[DataFile], replaced: list[Replaced]) -> list[str]:
         """Names of files that hold an older delivery of something, if a replaced file takes back a conversation.
@@ -74,6 +74,8 @@ class Deliveries:
         and replaced by files without them. The index learns where the incoming conversations are.
         """
         self._take(changes["conversations"].add, replaced)
+        names = self.connection.execute("select source_file from incoming union select source_file from standing").fetchall()
+        self.connection.register("scopes", self.scopes([name for (name,) in names]))
         self.connection.execute("""
             create or replace temp table losers as
             with ranked as (
@@ -83,8 +85,7 @@ class Deliveries:
                 ) as place
                 from (from incoming union all from standing)
                 left join (
-                    select name as source_file, max(scope_start_time) as scope_start from scopes
-                    where name in (select source_file from incoming union select source_file from standing) group by name
+                    select name as source_file, max(scope_start_time) as scope_start from scopes group by name
                 ) using (source_file)
             )
             select account_id, conversation_id, date, source_file, delivery, is_new from ranked where place > 1
@@ -113,6 +114,7 @@ class Deliveries:
         columns = "account_id, conversation_id, date, source_file, delivery"
         incoming = self._locations("conversations", added)
         self._create("incoming", f"select {columns}, true as is_new from {_scan('files')}", incoming)
+        self._create_known()
         self._create(
             "met",
             f"""
@@ -126,24 +128,25 @@ class Deliveries:
             create or replace temp table standing as select * exclude is_gone from met
             where not is_gone and conversation_id in (select conversation_id from incoming)""")
 
+    def _create_known(self) -> None:
+        """What the index says of the incoming conversations; it is read once, since it holds every conversation there is."""
+        self.connection.execute("create or replace temp table known (key bigint, date date)")
+        if index := self._locations(schema.INDEX.name, self.snapshot.files[schema.INDEX.name]):
+            query = f"insert into known from read_parquet($files) where key in (select {KEY} from incoming)"
+            self.connection.execute(query, {"files": index})
+
     def _standing(self, *, anywhere: bool) -> list[DataFile]:
         """The lake's files of conversations that may hold what comes in; all of them, if a file's rows have to be found."""
         standing, index = self.snapshot.files["conversations"], self.snapshot.files[schema.INDEX.name]
         if anywhere or not standing or not index:
             return standing
-        query = f"""
-            select distinct date::varchar from read_parquet($files)
-            where key in (select {KEY} from incoming)"""
-        locations = {"files": self._locations(schema.INDEX.name, index)}
-        dates = {date for (date,) in self.connection.execute(query, locations).fetchall()}
+        dates = {date for (date,) in self.connection.execute("select distinct date::varchar from known").fetchall()}
         return [file for file in standing if file.date in dates]
 
     def _enter_dates(self, change: Change) -> None:
         """Add to the index what it does not have yet."""
-        known = self._locations(schema.INDEX.name, self.snapshot.files[schema.INDEX.name])
-        former = "anti join read_parquet($files) as known using (key, date)" if known else ""
-        query = f"from (select distinct {KEY} as key, date from incoming) as new {former} order by key"
-        rows = self._arrow(schema.INDEX.name, query, {"files": known} if known else {})
+        query = f"from (select distinct {KEY} as key, date from incoming) as new anti join known using (key, date) order by key"
+        rows = self._arrow(schema.INDEX.name, query, {})
         if rows.num_rows:
             change.add.append(self.lake.write(schema.INDEX.name, rows))
 

@@ -38,7 +38,10 @@ _PINS: Final = "lakehouse.pins"
 _ROWS: Final = "lakehouse.rows"
 _COMMIT: Final = "lakehouse.commit"
 _ATTEMPTS: Final = 20  # to commit, where no lock keeps other writers away
-_CONFIGURATION: Final = {"delta.dataSkippingNumIndexedCols": "0"}  # statistics would keep erased values in the log
+_CONFIGURATION: Final = {
+    "delta.dataSkippingNumIndexedCols": "0",  # statistics would keep erased values in the log
+    "delta.checkpointInterval": "10",  # whoever opens a table reads one by one all entries since the last checkpoint
+}
 _UNUSABLE: Final = re.compile(r"[?#]|%[0-9a-fA-F]{2}")
 _PLAIN_TEXT_COLUMNS: Final = ("conversation_id", "text", "message_id", "raw", "sha256")  # too various for a dictionary
 
@@ -217,14 +220,14 @@ class Lake:
         """Files of a table as DuckDB and Arrow take them."""
         return [f"{self.table_uri(table)}/{file.path}" for file in files]
 
-    def new_path(self, date: str | None) -> str:
-        """A path for a new Parquet file, below a table's folder; `date` is its partition."""
-        name = f"part-{uuid.uuid4().hex}.parquet"
+    def new_path(self, date: str | None, label: str = "part") -> str:
+        """A path for a new Parquet file, below a table's folder; `date` is its partition, its name begins with `label`."""
+        name = f"{label}-{uuid.uuid4().hex}.parquet"
         return name if date is None else f"date={date}/{name}"
 
-    def write(self, table: str, rows: pa.Table, *, date: str | None = None) -> DataFile:
+    def write(self, table: str, rows: pa.Table, *, date: str | None = None, label: str = "part") -> DataFile:
         """Write one Parquet file below a table's folder; no reader sees it before `commit` names it."""
-        path = self.new_path(date)
+        path = self.new_path(date, label)
         location = self.path(table, path)
         self.make_folder(location.rpartition("/")[0])
         with self.files.open(location, "wb") as out:

@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
-from functools import cached_property
 from typing import Any, Final
 
 import pyarrow as pa
@@ -12,39 +11,35 @@ import pyarrow.parquet as pq
 
 from pipeline import schema
 from pipeline.collect import Counts
-from pipeline.deliveries import Replaced
+from pipeline.deliveries import Replaced, connected, keep_rows
 from pipeline.ingest import Incoming, Known, Outcome
-from pipeline.lake import LEDGER, Change, Lake, Snapshot, rows_of
+from pipeline.lake import LEDGER, Change, DataFile, Lake, Snapshot, rows_of
 from pipeline.landing import Staged, landed_path
 
 Row = dict[str, Any]
 
-_MOST_FILES: Final = 24  # so many Parquet files of the ledger are merged into one
+_SAME: Final = "former.name = t.name and former.account_id is not distinct from t.account_id"
 
 
 class Ledger:
-    """Rows of some names as dictionaries; all others are read only if they must be, so that a load costs what it brings."""
+    """Rows of some names as dictionaries; no others are read, so that a load costs what it brings."""
 
     def __init__(self, lake: Lake, snapshot: Snapshot, names: Iterable[str] = ()) -> None:
         self.lake = lake
         self.snapshot = snapshot
-        self._scopes = read_ledger(lake, snapshot, ["name", "scope_start_time"])
         self._by_name: dict[str, list[Row]] = defaultdict(list)
+        self._file_of: dict[tuple[str, str | None], DataFile] = {}
         self.added: list[Row] = []
         self.obsolete: list[Row] = []
         self.ask(names)
 
     def ask(self, names: Iterable[str]) -> None:
         """Read the rows of names that were not asked for before."""
-        asked = pc.is_in(self._scopes["name"], pa.array(list(names), schema.TEXT))
-        if pc.any(asked).as_py():
-            for row in self.table.append_column("at", pa.array(range(self.table.num_rows))).filter(asked).to_pylist():
+        asked = list(names)
+        for file in self.snapshot.files[LEDGER]:
+            for row in _read(self.lake, file, None, _of(asked)).to_pylist():
                 self._by_name[row["name"]].append(row)
-
-    @cached_property
-    def table(self) -> pa.Table:
-        """All rows that the lake has."""
-        return read_ledger(self.lake, self.snapshot)
+                self._file_of[row["name"], row["account_id"]] = file
 
     def known(self, name: str, account_id: str | None) -> dict[str, Known]:
         """The loaded files of that name, of that account where it is known, by their digests as served and as landed."""
@@ -74,13 +69,16 @@ class Ledger:
             return None
         return Replaced(outcome.name, former["account_id"], whatever_account=len(same_name) == 1)
 
-    def scopes(self) -> pa.Table:
-        """Name and scope start of every source file."""
-        return pa.concat_tables([self._scopes, rows_of(self.added, schema.FILES).select(self._scopes.column_names)])
+    def scopes(self, names: Iterable[str]) -> pa.Table:
+        """Name and scope start of source files, known or new."""
+        asked = set(names)
+        known = read_ledger(self.lake, self.snapshot, ["name", "scope_start_time"], _of(asked))
+        added = rows_of([row for row in self.added if row["name"] in asked], schema.FILES)
+        return pa.concat_tables([known, added.select(known.column_names)])
 
     def landed(self, names: list[str]) -> list[Incoming]:
         """Loaded files, to be read once more from the landing zone."""
-        asked = pc.and_(pc.is_in(self.table["name"], pa.array(names, schema.TEXT)), pc.equal(self.table["status"], "loaded"))
+        rows = read_ledger(self.lake, self.snapshot, where=_of(names) & (pc.field("status") == "loaded"))
         return [
             Incoming(
                 name=row["name"],
@@ -89,7 +87,7 @@ class Ledger:
                 scope_start=row["scope_start_time"],
                 scope_end=row["scope_end_time"],
             )
-            for row in self.table.filter(asked).to_pylist()
+            for row in rows.to_pylist()
         ]
 
     def lose(self, row: Row, counts: Counts, landed_sha256: str) -> None:
@@ -124,23 +122,41 @@ class Ledger:
         return account_id in accounts or (bool(accounts) and len(self._by_name[name]) == 1)
 
     def change(self) -> Change:
-        """Append the new rows; write the ledger anew if rows of it go or its files have become many."""
-        added = rows_of(self.added, schema.FILES)
-        files = self.snapshot.files[LEDGER]
-        if not self.obsolete and len(files) < _MOST_FILES:
-            return Change(add=[self.lake.write(LEDGER, added)])
-        gone = pa.array([row["at"] for row in self.obsolete], pa.int64())
-        kept = self.table.filter(pc.invert(pc.is_in(pa.array(range(self.table.num_rows), pa.int64()), gone)))
-        return Change(add=[self.lake.write(LEDGER, pa.concat_tables([kept, added]))], remove=list(files))
+        """Append the new rows; write those files of the ledger anew that rows go from."""
+        change = Change(add=[self.lake.write(LEDGER, rows_of(self.added, schema.FILES))])
+        if self.obsolete:
+            former = rows_of(self.obsolete, schema.FILES).select(["name", "account_id"])
+            touched = {self._file_of[row["name"], row["account_id"]] for row in self.obsolete}
+            with connected(self.lake) as connection:
+                connection.register("former", former)
+                for file in touched:
+                    keep_rows(self.lake, connection, LEDGER, change, file, f"not exists (from former where {_SAME})")
+        return change
 
 
-def read_ledger(lake: Lake, snapshot: Snapshot, columns: list[str] | None = None) -> pa.Table:
-    """The rows of the table `files`, one per source file."""
-    parts = [schema.FILES.file_schema.empty_table().select(columns or schema.FILES.file_schema.names)]
-    for file in snapshot.files[LEDGER]:
-        with lake.files.open(lake.path(LEDGER, file.path), "rb") as stored:
-            parts.append(pq.read_table(stored, columns=columns).select(parts[0].column_names).cast(parts[0].schema))
-    return pa.concat_tables(parts)
+def read_ledger(
+    lake: Lake, snapshot: Snapshot, columns: list[str] | None = None, where: pc.Expression | None = None
+) -> pa.Table:
+    """The rows of the table `files`, one per source file: all, or those `where` it holds, which passes by others unread."""
+    empty = schema.FILES.file_schema.empty_table().select(columns or schema.FILES.file_schema.names)
+    return pa.concat_tables([empty, *(_read(lake, file, columns, where) for file in snapshot.files[LEDGER])])
+
+
+def _read(lake: Lake, file: DataFile, columns: list[str] | None, where: pc.Expression | None) -> pa.Table:
+    expected = schema.FILES.file_schema
+    with lake.files.open(lake.path(LEDGER, file.path), "rb") as stored:
+        rows = pq.read_table(stored, columns=columns, filters=where)
+    names = columns or expected.names
+    return rows.select(names).cast(pa.schema([expected.field(name) for name in names]))
+
+
+def _of(names: Iterable[str]) -> pc.Expression:
+    """Rows of these names: where their range is not in a part of a file, that part is not read."""
+    asked = sorted(names)
+    if not asked:
+        return pc.scalar(False)  # noqa: FBT003  # an expression that nothing fulfils
+    name = pc.field("name")
+    return (name >= asked[0]) & (name <= asked[-1]) & name.isin(pa.array(asked, schema.TEXT))
 
 
 def encrypted_values(lake: Lake) -> tuple[int, int]:
@@ -149,11 +165,20 @@ def encrypted_values(lake: Lake) -> tuple[int, int]:
     return pc.sum(counts, min_count=0).as_py(), pc.sum(pc.greater(counts, 0), min_count=0).as_py()
 
 
-def loaded_files(lake: Lake, account_id: str) -> dict[str, set[str]]:
-    """Digests of the loaded files of that account by their names; one whose account is not known counts for every account."""
-    files = read_ledger(lake, lake.snapshot(), ["account_id", "name", "status", "sha256"])
-    is_of_account = pc.fill_null(pc.equal(files["account_id"], account_id), fill_value=True)
-    loaded = files.filter(pc.and_(pc.equal(files["status"], "loaded"), is_of_account))
+def loaded_files(
+    lake: Lake, account_id: str, *, since: datetime | None = None, names: Iterable[str] | None = None
+) -> dict[str, set[str]]:
+    """Digests of the loaded files of that account by their names: of those from a moment on, or of some names.
+
+    One whose account is not known counts for every account, one whose hour is not known for every moment.
+    """
+    account, start = pc.field("account_id"), pc.field("scope_start_time")
+    where = (pc.field("status") == "loaded") & ((account == account_id) | account.is_null())
+    if since is not None:
+        where &= (start >= since) | start.is_null()
+    if names is not None:
+        where &= _of(names)
+    loaded = read_ledger(lake, lake.snapshot(), ["name", "sha256"], where)
     digests: dict[str, set[str]] = defaultdict(set)
     for name, digest in zip(loaded["name"].to_pylist(), loaded["sha256"].to_pylist(), strict=True):
         digests[name].add(digest)

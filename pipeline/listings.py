@@ -1,5 +1,6 @@
 """What the API has said of each hour, and what of it could not be had: so that an empty hour is told from a missing one."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from pipeline.api import ListedDay
 
 HOUR: Final = timedelta(hours=1)
+_IS_OF_MONTH: Final = re.compile(r"\d{4}-\d\d-")  # the name of a file; others hold whatever came before there were such names
+_MONTH: Final = len("2026-11")
 
 
 def remember(
@@ -23,22 +26,33 @@ def remember(
 ) -> dict[str, Change]:
     """Put what was listed of an account into the table `listings`, in place of what was listed of the same hours before.
 
-    `failed` are names of files that could not be had; `at` is when the listing began.
+    Each month has a Parquet file, and only those of the months that were listed are written anew. `failed` are names of files
+    that could not be had; `at` is when the listing began.
     """
     rows = [{"account_id": account_id, "listed_at": at, **row} for row in _hours(days, set(failed), at)]
     if not rows:
         return {}
     table = schema.LISTINGS
     added = rows_of(rows, table)
-    files = snapshot.files[table.name]
+    months = set(_months(added).to_pylist())
+    touched = [file for file in snapshot.files[table.name] if file.path[:_MONTH] in months or not _IS_OF_MONTH.match(file.path)]
     parts = [table.file_schema.empty_table()]
-    for file in files:
+    for file in touched:
         with lake.files.open(lake.path(table.name, file.path), "rb") as stored:
             parts.append(pq.read_table(stored).select(table.file_schema.names).cast(table.file_schema))
     former = pa.concat_tables(parts)
     is_again = pc.and_(pc.equal(former["account_id"], account_id), pc.is_in(former["hour"], added["hour"]))
     now = pa.concat_tables([former.filter(pc.invert(is_again)), added])
-    return {table.name: Change(add=[lake.write(table.name, now)], remove=list(files))}
+    of_months = _months(now)
+    written = [
+        lake.write(table.name, now.filter(pc.equal(of_months, month)), label=month)
+        for month in pc.unique(of_months).to_pylist()
+    ]
+    return {table.name: Change(add=written, remove=touched)}
+
+
+def _months(rows: pa.Table) -> pa.ChunkedArray:
+    return pc.strftime(rows["hour"], "%Y-%m")
 
 
 def _hours(days: "Iterable[ListedDay]", failed: set[str], at: datetime) -> Iterator[dict[str, Any]]:

@@ -295,7 +295,7 @@ def _commit(
     if not ledger.added:
         return 0, lake.commit(more, snapshot) if more else snapshot
     changes = {name: Change(add=list(ingested.written[name])) for name in schema.STORED if name != LEDGER} | more
-    deliveries = Deliveries(lake, snapshot, ledger.scopes())
+    deliveries = Deliveries(lake, snapshot, ledger.scopes)
     withdrawn = deliveries.withdrawn_files(changes["conversations"].add, replaced)
     if withdrawn:
         again = _run_again(lake, ledger.landed(withdrawn), tombstones, engine)
@@ -304,10 +304,10 @@ def _commit(
             changes[name].add += files
         replaced += [Replaced(name, None, whatever_account=True) for name in withdrawn]
     superseded = deliveries.settle(changes, replaced)
+    changes[LEDGER] = ledger.change()
     merge_as_it_goes(lake, snapshot, changes)
     if tombstones:  # an erased person's conversation that was not known by now: no other file may bring it either
         changes[schema.ERASURES.name] = bury(lake, tombstones, "conversation", report.erased, now())
-    changes[LEDGER] = ledger.change()
     landed = [landed_path(lake, outcome.name, outcome.staged.sha256) for outcome in fresh if outcome.status == "loaded"]
     return superseded, lake.commit(changes, snapshot, landed=landed)
 

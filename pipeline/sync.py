@@ -7,6 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
 from typing import BinaryIO, Final, cast
@@ -33,6 +34,7 @@ DOWNLOADS: Final = 4
 """At the same time."""
 
 _IN_MEMORY_BYTES = 8 << 20
+_CLOCKS_APART = timedelta(days=1)  # at most: the hour of a file by its listing, and by its name, which the ledger goes by
 _COMMIT_BYTES = 256 << 20  # of downloads: a run that dies has to fetch no more than that again
 
 
@@ -85,8 +87,8 @@ def sync(
     """
     done = SyncReport() if report is None else report
     at = now()
-    coming = _Coming(lake, client, done, on_listed, on_downloaded)
     window = (since or at - RETENTION, until or at)
+    coming = _Coming(lake, client, done, window[0], on_listed=on_listed, on_downloaded=on_downloaded)
     if dry_run:
         for day in client.list_days(*window):
             coming.count(day)
@@ -113,6 +115,8 @@ class _Coming:
         lake: Lake,
         client: DataAccessClient,
         report: SyncReport,
+        since: datetime,
+        *,
         on_listed: OnListed | None,
         on_downloaded: OnDownloaded | None,
     ) -> None:
@@ -124,7 +128,8 @@ class _Coming:
         self._on_listed = on_listed or (lambda _listed, _wanted: None)
         self._on_downloaded = on_downloaded or (lambda _file, _bytes, _error: None)
         self._error: SourceError | None = None
-        self._digests = loaded_files(lake, client.account_id)
+        self._since = since
+        self._digests = loaded_files(lake, client.account_id, since=since - _CLOCKS_APART)
         self._landed = functools.cache(lambda folder: frozenset(sizes_below(lake.files, folder)))
         self._queue: SimpleQueue[tuple[ListedFile, Future[Staged]] | BaseException | None] = SimpleQueue()
         self._staged = self._in_order()
@@ -132,6 +137,9 @@ class _Coming:
     def count(self, day: ListedDay) -> list[ListedFile]:
         """Add a day to the report; gives what of it is to be fetched."""
         self.days.append(day)
+        earlier = [file.name for file in day.files if file.scope_start_time and file.scope_start_time < self._since]
+        if earlier:  # than what was asked for
+            self._digests |= loaded_files(self._lake, self._client.account_id, names=earlier)
         wanted = [file for file in day.files if not self._is_known(file)]
         report = self._report
         report.listed += len(day.files) + len(day.refused)
@@ -146,7 +154,11 @@ class _Coming:
     def _is_known(self, file: ListedFile) -> bool:
         """Whether the lake has loaded it, and still has it as it was served."""
         places = (landed_path(self._lake, file.name, digest) for digest in self._digests.get(file.name, ()))
-        return any(place in self._landed(place.rsplit("/", 2)[0]) for place in places)
+        return any(map(self._is_landed, places))
+
+    def _is_landed(self, place: str) -> bool:
+        """Whether there is such a file; a store is asked once for all of a day, since each question to it takes its time."""
+        return Path(place).exists() if self._lake.is_local else place in self._landed(place.rsplit("/", 2)[0])
 
     @contextmanager
     def listed(self, since: datetime, until: datetime) -> Iterator[None]:

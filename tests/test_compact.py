@@ -76,8 +76,10 @@ def test_compact_leaves_a_file_a_partition_and_every_row(lake: Lake, tmp_path: P
     for table in ("conversations", "messages"):
         assert set(Counter(file.date for file in lake.snapshot().files[table]).values()) == {1}
     assert len(lake.snapshot().files[LEDGER]) == 1
+    before_again = {table: on_disk(lake, table) for table in schema.STORED}
     with writing(lake):
         assert compact(lake).merged == 0
+    assert {table: on_disk(lake, table) for table in schema.STORED} == before_again
 
 
 def test_readers_of_an_older_copy_go_on_until_its_files_are_past_retention(lake: Lake, tmp_path: Path) -> None:

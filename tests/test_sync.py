@@ -159,6 +159,15 @@ def test_what_is_listed_again_replaces_what_was_listed_before(lake: Lake, source
     assert sorted(rows) == expected
 
 
+def test_a_file_that_is_listed_though_it_is_from_before_the_window_is_known_all_the_same(lake: Lake, source: Source) -> None:
+    """A server that lists all it has, whatever it is asked for, makes nobody fetch anything again."""
+    source.has(0, 1)
+    run(lake, source)
+    source.downloads()
+    report = run(lake, source, NOW + timedelta(days=40), since=NOW + timedelta(days=39))
+    assert (report.known, report.loaded, source.downloads()) == (2, 0, [])
+
+
 def test_a_day_that_cannot_be_listed_is_told_and_costs_no_other(lake: Lake, source: Source) -> None:
     """Its hours keep what was known of them, and the files of the other days are in."""
     source.has(0)

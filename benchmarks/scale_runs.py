@@ -1,0 +1,132 @@
+"""What `scale.py` times in processes of their own, so that their memory is their own, too.
+
+`python scale_runs.py RUN ARGUMENTS` prints what it found as JSON.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from grown_lakes import ACCOUNT_ID, END, last_days
+from measure import MB
+
+from pipeline import schema
+from pipeline.engines import Processes
+from pipeline.lake import Change, Lake, Snapshot, until_undisturbed
+from pipeline.ledger import loaded_files
+from pipeline.listings import remember
+from pipeline.load import find_files, incoming_from, load, writing
+from pipeline.warehouse import FILE_NAME, publish
+
+KEPT_DAYS: Final = 30
+WORK_SECONDS: Final = 0.5
+"""That a writer works on a change, where no lock keeps others away."""
+
+
+def load_once(source: str, target: str) -> dict[str, Any]:
+    """Load a folder into a new lake, with all cores; tells seconds in all, and those after the last file was read."""
+    lake, moments = Lake(target), list[float]()
+
+    def now() -> datetime:
+        moments.append(time.perf_counter())
+        return datetime.now(UTC)
+
+    began = time.perf_counter()
+    with writing(lake):
+        load(lake, incoming_from(find_files([source])), now=now)
+    ended = time.perf_counter()
+    snapshot = lake.snapshot()
+    entries = [path for path in Path(target).glob("*/_delta_log/*.json") if not path.name.startswith("0" * 20)]
+    return {
+        "seconds": ended - began,
+        "commit": ended - moments[1],  # the second moment is that of the first row of the ledger
+        "publish": _seconds(lambda: publish(lake, snapshot)),
+        "parquet": sum(map(len, snapshot.files.values())),
+        "log": sum(path.stat().st_size for path in entries),
+        "memory": _peak_mb(),
+    }
+
+
+def probe(root: str, source: str) -> dict[str, float]:
+    """Take the steps of an hourly sync of one account: seconds of each, and the peak of memory in MB."""
+    lake, moments = Lake(root), list[float]()
+
+    def now() -> datetime:
+        moments.append(time.perf_counter())
+        return END + timedelta(hours=1)
+
+    listed: list[float] = []
+
+    def listings(snapshot: Snapshot) -> dict[str, Change]:
+        began = time.perf_counter()
+        change = remember(lake, snapshot, ACCOUNT_ID, last_days(KEPT_DAYS), failed=(), at=END)
+        listed.append(time.perf_counter() - began)
+        return change
+
+    publish(lake, lake.snapshot())  # else the first one waits for the views
+    taken = {"snapshot": _seconds(lake.snapshot)}
+    taken["known"] = _seconds(lambda: loaded_files(lake, ACCOUNT_ID, since=END - timedelta(days=KEPT_DAYS)))
+    with writing(lake):
+        load(lake, incoming_from(find_files([source])), engine=Processes(1), also=listings, now=now)
+    ended = time.perf_counter()
+    snapshot = lake.snapshot()
+    taken["publish"] = _seconds(lambda: publish(lake, snapshot))
+    taken["listings"] = listed[0]
+    taken["commit"] = ended - moments[1] - listed[0] - taken["publish"]
+    return taken | {"memory": _peak_mb(), "duckdb": Path(root, FILE_NAME).stat().st_size / MB}
+
+
+def commit_often(lake: Lake, commits: int) -> list[float]:
+    """Commit a file to each table so many times; gives the seconds of each time."""
+    snapshot, taken = lake.snapshot(), []
+    for _ in range(commits):
+        began = time.perf_counter()
+        snapshot = lake.commit(_small_change(lake), snapshot)
+        taken.append(time.perf_counter() - began)
+    return taken
+
+
+def _small_change(lake: Lake) -> dict[str, Change]:
+    tables = schema.STORED.values()
+    dates = {table.name: f"{END:%Y-%m-%d}" if table.partitioned else None for table in tables}
+    return {
+        table.name: Change(add=[lake.write(table.name, table.file_schema.empty_table(), date=dates[table.name])])
+        for table in tables
+    }
+
+
+def write_on(root: str, seconds: str) -> dict[str, float]:
+    """Commit change after change for so long, each worked out from the newest snapshot, as a load does in a bucket."""
+    lake, commits, attempts = Lake(root), 0, 0
+    began = time.perf_counter()
+    while time.perf_counter() - began < float(seconds):
+        for attempt in until_undisturbed():
+            with attempt:
+                attempts += 1
+                snapshot = lake.snapshot()
+                time.sleep(WORK_SECONDS)
+                lake.commit(_small_change(lake), snapshot)
+        commits += 1
+    return {"commits": commits, "attempts": attempts, "seconds": time.perf_counter() - began}
+
+
+def _seconds(step: Callable[[], Any]) -> float:
+    began = time.perf_counter()
+    step()
+    return time.perf_counter() - began
+
+
+def _peak_mb() -> float:
+    """The most memory that this process has had; `ru_maxrss` would count that of its parent."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM")) / MB
+
+
+_RUNS: Final = {"load": load_once, "probe": probe, "write": write_on}
+
+if __name__ == "__main__":
+    print(json.dumps(_RUNS[sys.argv[1]](*sys.argv[2:])))

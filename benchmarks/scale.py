@@ -169,6 +169,11 @@ def _probed(folder: Path, **size: int) -> dict[str, float]:
     return {step: median(run[step] for run in runs) for step in (*_STEPS, *_SIZES)}
 
 
+def _line(found: dict[int, float]) -> Line:
+    each, at_none = linear_regression(list(found), list(found.values()))
+    return Line(at_none, each)
+
+
 def _print_growth(folder: Path, *, quick: bool) -> dict[str, dict[str, Line]]:
     """Print a table for everything that grows; gives a line for each of it and each step."""
     kinds = {
@@ -186,10 +191,7 @@ def _print_growth(folder: Path, *, quick: bool) -> dict[str, dict[str, Line]]:
             taken[size] = _probed(folder, **grown_by)
             steps = " | ".join(f"{taken[size][step]:.3f}" for step in _STEPS)
             print(f"| {kind} | {size:,} | {steps} | {taken[size]['memory']:,.0f} |", flush=True)
-        lines[kind] = {
-            step: Line(*reversed(linear_regression(list(taken), [one[step] for one in taken.values()])))
-            for step in (*_STEPS, *_SIZES)
-        }
+        lines[kind] = {step: _line({size: one[step] for size, one in taken.items()}) for step in (*_STEPS, *_SIZES)}
     print("\n| by the fit, for each further | unit | " + " | ".join(f"{step}, ms" for step in _STEPS) + " | MB |")
     print(f"| --- | --- | {'--- | ' * len(_STEPS)}--- |")
     for kind, unit in _UNITS.items():
@@ -283,16 +285,16 @@ def _print_check(folder: Path, lines: dict[str, dict[str, Line]], volume: Volume
 
 
 def _print_lakes(lines: dict[str, dict[str, Line]], volume: Volume) -> None:
-    print(f"| accounts a lake, after 3 years | {' | '.join(f'{step}, s' for step in _STEPS)} | MB ", end="")
+    print(f"| accounts a lake, after 3 years | {' | '.join(f'{step}, s' for step in _STEPS)} ", end="")
     print("| s an hour for all accounts | Parquet files | DuckDB file, MB | ledger, MB | index, MB |")
-    print(f"| --- | {'--- | ' * len(_STEPS)}--- | --- | --- | --- | --- | --- |")
-    for accounts in (1, 3, 10, 30, 100, 1_000):
+    print(f"| --- | {'--- | ' * len(_STEPS)}--- | --- | --- | --- | --- |")
+    for accounts in (1, 3, 10, 20, 30, 100, 1_000):
         told = _told(lines, volume, accounts, HOURS)
         steps = " | ".join(f"{told[step]:,.1f}" for step in _STEPS)
         work = accounts * sum(told[step] for step in _STEPS)
         ledger, index = (accounts * FILES * volume.parquet[table] / MB for table in (LEDGER, schema.INDEX.name))
-        print(f"| {accounts:,} | {steps} | {told['memory']:,.0f} | {work:,.0f} ", end="")
-        print(f"| {_parquet_files(volume, accounts, HOURS):,} | {told['duckdb']:,.1f} | {ledger:,.0f} | {index:,.0f} |")
+        print(f"| {accounts:,} | {steps} | {work:,.0f} | {_parquet_files(volume, accounts, HOURS):,} ", end="")
+        print(f"| {told['duckdb']:,.1f} | {ledger:,.0f} | {index:,.0f} |")
 
 
 if __name__ == "__main__":

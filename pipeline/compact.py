@@ -165,11 +165,12 @@ def _copied(  # noqa: PLR0917  # a sentence: in this lake, for this table and da
     target = lake.path(table, path)
     lake.make_folder(target.rpartition("/")[0])
     columns = ", ".join(schema.STORED[table].file_schema.names)
+    compression = "zstd" if schema.STORED[table].is_compressed else "uncompressed"
     connection.execute(
         f"""copy (
             select {columns} from {source} order by {_ORDERS[table]}
         ) to '{lake.locations(table, [DataFile(path, day, 0, 0)])[0].replace("'", "''")}'
-        (format parquet, compression zstd, row_group_size {_ROW_GROUP_ROWS})""",
+        (format parquet, compression {compression}, row_group_size {_ROW_GROUP_ROWS})""",
         [locations],
     )
     with lake.files.open(target, "rb") as written:

@@ -231,7 +231,9 @@ class Lake:
         location = self.path(table, path)
         self.make_folder(location.rpartition("/")[0])
         with self.files.open(location, "wb") as out:
-            pq.write_table(rows, out, compression="zstd", use_dictionary=_dictionary_columns(rows.schema), store_schema=False)
+            compression = "zstd" if schema.STORED[table].is_compressed else "none"
+            use_dictionary = _dictionary_columns(rows.schema)
+            pq.write_table(rows, out, compression=compression, use_dictionary=use_dictionary, store_schema=False)
             size = out.tell()
         return DataFile(path, date, rows.num_rows, size)
 
@@ -372,7 +374,9 @@ def _dictionary_columns(columns: pa.Schema) -> list[str]:
     return [
         item.name
         for item in columns
-        if pa.types.is_dictionary(item.type) or (pa.types.is_string(item.type) and item.name not in _PLAIN_TEXT_COLUMNS)
+        if pa.types.is_dictionary(item.type)
+        or pa.types.is_date(item.type)
+        or (pa.types.is_string(item.type) and item.name not in _PLAIN_TEXT_COLUMNS)
     ]
 
 

@@ -41,6 +41,7 @@ class Table:
     grain: str
     columns: tuple[Column, ...]
     partitioned: bool = True
+    is_compressed: bool = True  # hashes get no smaller, and take twice as long to read
 
     @cached_property
     def arrow_schema(self) -> pa.Schema:
@@ -277,6 +278,7 @@ INDEX = Table(
         DATE,
     ),
     partitioned=False,
+    is_compressed=False,
 )
 
 ERASURES = Table(

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 
+import pyarrow.parquet as pq
 import pytest
 from documents import conversation, document, gz, name_at, put
 from lakes import ask, take
@@ -123,3 +124,17 @@ def test_a_replaced_file_rewrites_only_the_part_of_the_ledger_that_it_is_in(lake
     files = ask(lake, "select account_id, name from files order by all")
     assert files == [("1", name_at(0)), ("1", name_at(1)), ("2", name_at(0))]
     assert ask(lake, "select conversation_id from conversations order by all") == [("again",), ("c11",), ("c20",)]
+
+
+def test_the_index_is_not_compressed_whoever_writes_it(lake: Lake, tmp_path: Path) -> None:
+    """Hashes get no smaller, and a load that has to unpack all of them takes twice as long."""
+    take(lake, put(tmp_path, gz(document(conversation()))))
+    for _ in range(2):
+        for table in ("conversations", schema.INDEX.name):
+            (file,) = lake.snapshot().files[table]
+            group = pq.read_metadata(lake.path(table, file.path)).row_group(0)
+            found = {group.column(place).compression for place in range(group.num_columns)}
+            assert found == {"UNCOMPRESSED" if table == schema.INDEX.name else "ZSTD"}
+        take(lake, put(tmp_path, gz(document(conversation("other"))), name_at(5)))
+        with writing(lake):
+            compact(lake)

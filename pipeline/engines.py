@@ -1,7 +1,8 @@
 """Where source files are read: in processes of this machine, or by the workers of a Dask cluster.
 
 Either is an executor of `concurrent.futures`. A worker gets the names of files and writes Parquet files straight to the lake's
-store; what comes back are names and counts, so that nothing of a file's size passes through the process that commits.
+store; what comes back are names and counts, so that nothing of a file passes through the process that commits, except what
+a sync downloads.
 """
 
 import os
@@ -43,18 +44,17 @@ class Processes:
         Raises:
             LakeError: one of them died during the block.
         """
-        try:
-            with ProcessPoolExecutor(self.helpers, mp_context=get_context("spawn"), initializer=end_with_parent) as pool:
-                try:
-                    yield lambda unit: pool.submit(work, unit)
-                except BaseException:
-                    pool.shutdown(cancel_futures=True)
-                    raise
-        except BrokenProcessPool as error:
-            raise LakeError(
-                f"a process that took part in the load has died, most likely for want of memory; {_WHAT_HOLDS}: "
-                "leave it more memory and run the command again"
-            ) from error
+        with ProcessPoolExecutor(self.helpers, mp_context=get_context("spawn"), initializer=end_with_parent) as pool:
+            try:
+                yield lambda unit: pool.submit(work, unit)
+            except BrokenProcessPool as error:
+                raise LakeError(
+                    f"a process that took part in the load has died, most likely for want of memory; {_WHAT_HOLDS}: "
+                    "leave it more memory and run the command again"
+                ) from error
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
 
     def require_workers(self) -> None:
         """A helper that dies says so by itself."""

@@ -116,7 +116,7 @@ def _links(lake: Lake, table: str, count: int) -> Iterator[DataFile]:
         path = lake.new_path(day)
         Path(lake.path(table, path)).parent.mkdir(exist_ok=True)
         os.link(one, lake.path(table, path))
-        yield DataFile(path, day, 0, _MERGED_BYTES)
+        yield DataFile(path, 0, _MERGED_BYTES)
 
 
 def tiny_files(folder: Path, count: int, *, first: datetime = END) -> list[Path]:

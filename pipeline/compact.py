@@ -8,13 +8,14 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import chain
 from typing import Final
 
 import duckdb
 import pyarrow.parquet as pq
 
 from pipeline import schema
-from pipeline.deliveries import KEY, connected
+from pipeline.deliveries import KEY, SHARE, connected
 from pipeline.lake import LEDGER, Change, DataFile, Lake, Snapshot, until_undisturbed
 from pipeline.warehouse import publish
 
@@ -39,6 +40,7 @@ _ORDERS: Final = {
 """Of the tables that are merged; `listings` has few files by itself."""
 _ROW_GROUP_ROWS: Final = 122_880
 _MEMORY_LIMIT: Final = "300MB"
+_HIVE: Final = "hive_partitioning = true, hive_types = {'date': date}"
 
 
 @dataclass(frozen=True)
@@ -61,14 +63,14 @@ def merge_as_it_goes(lake: Lake, snapshot: Snapshot, changes: dict[str, Change])
     crowded = []
     for name in [name for name in changes if name in _ORDERS]:
         partitions = _partitions(snapshot.after(name, changes[name]))
-        newest = max((day for day in partitions if day), default=None)
-        for day, files in partitions.items():
+        newest = max((day for day, _ in partitions if day), default=None)
+        for (day, _), files in partitions.items():
             is_cold = day is not None and newest is not None and date.fromisoformat(newest) - date.fromisoformat(day) > _HOT
             if len(files) >= (_COLD_FILES if is_cold else _HOT_FILES):
-                crowded.append((len(files), name, day, files))
+                crowded.append((len(files), name, files))
     crowded.sort(key=lambda one: one[0], reverse=True)
-    for _, name, day, files in crowded[: -(-added // _FILES_A_MERGE)]:
-        _merge(lake, name, day, files, changes[name])
+    for _, name, files in crowded[: -(-added // _FILES_A_MERGE)]:
+        _merge(lake, name, files, changes[name])
 
 
 def compact(lake: Lake, *, retention_hours: int = RETENTION_HOURS, progress: Callable[[str], None] | None = None) -> Compacted:
@@ -98,57 +100,80 @@ def compact(lake: Lake, *, retention_hours: int = RETENTION_HOURS, progress: Cal
 def _merged(lake: Lake, snapshot: Snapshot, name: str, progress: Callable[[str], None] | None) -> tuple[Change, Snapshot]:
     """Merge the small files of one table, and commit that; gives what the lake then has, too."""
     change = Change()
-    for day, files in _partitions(snapshot.files[name]).items():
-        if name == schema.INDEX.name:
-            _index_anew(lake, snapshot, change)
-        elif len(files) > 1:
-            _merge(lake, name, day, files, change)
-            if progress:
-                progress(f"{name} {day or ''}: {len(files)} files merged")
+    if name == schema.INDEX.name:
+        _index_anew(lake, snapshot, change)
+    else:
+        for (day, _), files in _partitions(snapshot.files[name]).items():
+            if len(files) > 1:
+                _merge(lake, name, files, change)
+                if progress:
+                    progress(f"{name} {day or ''}: {len(files)} files merged")
     if change or lake.is_ahead(name, snapshot):
         snapshot = lake.commit({name: change}, snapshot)
     return change, snapshot
 
 
-def _partitions(files: Iterable[DataFile]) -> dict[str | None, list[DataFile]]:
-    """The small files of each partition, in the order of dates, no more of one than are worth to be merged at a time."""
-    found: dict[str | None, list[DataFile]] = defaultdict(list)
-    held: dict[str | None, int] = defaultdict(int)
+def _partitions(files: Iterable[DataFile]) -> dict[tuple[str | None, str], list[DataFile]]:
+    """The small files by date and label, in the order of dates, no more of one than are worth to be merged at a time."""
+    found: dict[tuple[str | None, str], list[DataFile]] = defaultdict(list)
+    held: dict[tuple[str | None, str], int] = defaultdict(int)
     for file in sorted(files, key=lambda file: (file.date or "", file.bytes)):
-        if file.bytes < _SMALL_BYTES and held[file.date] + file.bytes <= _MERGE_BYTES:
-            found[file.date].append(file)
-            held[file.date] += file.bytes
+        place = file.date, file.label
+        if file.bytes < _SMALL_BYTES and held[place] + file.bytes <= _MERGE_BYTES:
+            found[place].append(file)
+            held[place] += file.bytes
     return found
 
 
 def _index_anew(lake: Lake, snapshot: Snapshot, change: Change) -> None:
     """Make the index of what the tables hold, unless it is that: without what was withdrawn, with what it may have lost."""
     name = schema.INDEX.name
-    former = snapshot.files[name]
+    former: dict[str, list[DataFile]] = defaultdict(list)
+    for file in snapshot.files[name]:
+        former[file.label].append(file)
     conversations = lake.locations("conversations", snapshot.files["conversations"])
-    if not conversations:
-        change.remove += former
-        return
-    hive = "hive_partitioning = true, hive_types = {'date': date}"
-    source = f"(select distinct {KEY} as key, date from read_parquet(?, {hive}))"
     with connected(lake, memory_limit=_MEMORY_LIMIT) as connection:
-        made = _copied(lake, connection, name, None, source, conversations)
-        index, new = lake.locations(name, former), lake.locations(name, [made])
-        (others,) = connection.execute(
-            "select count(*) from (from read_parquet($index) except from read_parquet($new))", {"index": index, "new": new}
-        ).fetchall()[0]
-    if len(former) == 1 and not others and made.rows == former[0].rows:
-        lake.discard(name, [made])
-    else:
-        change.remove += former
-        change.add.append(made)
+        for share, condition in _shares(connection, conversations).items():
+            source = f"(select distinct {KEY} as key, date from read_parquet(?, {_HIVE}) where {condition})"
+            made = _copied(lake, connection, name, lake.new_path(None, share), source, conversations)
+            standing = former.pop(share, [])
+            if _are_same(lake, connection, standing, made):
+                lake.discard(name, [made])
+            else:
+                change.remove += standing
+                change.add.append(made)
+    change.remove += chain(*former.values())
 
 
-def _merge(lake: Lake, table: str, day: str | None, files: list[DataFile], change: Change) -> None:
-    """Put one file in the place of several, its rows in the order of `_ORDERS`."""
+def _shares(connection: duckdb.DuckDBPyConnection, conversations: list[str]) -> dict[str, str]:
+    """The shares of the index, each with the condition of its rows: by account, so that those of others are passed by."""
+    found: dict[str, str] = {}
+    if conversations:
+        query = f"select distinct {SHARE} as share, account_id from read_parquet($files, {_HIVE}) order by all"
+        for share, account_id in connection.execute(query, {"files": conversations}).fetchall():
+            condition = "account_id is null" if account_id is None else f"account_id = {_quoted(account_id)}"
+            found[share] = f"{found[share]} or {condition}" if share in found else condition
+    return found
+
+
+def _are_same(lake: Lake, connection: duckdb.DuckDBPyConnection, standing: list[DataFile], made: DataFile) -> bool:
+    """Whether one file of the index stands already, and has the rows of the one made; not, if it can't be read."""
+    if [file.rows for file in standing] != [made.rows]:
+        return False
+    former, new = (lake.locations(schema.INDEX.name, files) for files in (standing, [made]))
+    query = "select count(*) from (from read_parquet($former) except from read_parquet($new))"
+    try:
+        return connection.execute(query, {"former": former, "new": new}).fetchall() == [(0,)]
+    except duckdb.Error:
+        return False
+
+
+def _merge(lake: Lake, table: str, files: list[DataFile], change: Change) -> None:
+    """Put one file in the place of several of one date and label, its rows in the order of `_ORDERS`."""
     source = "read_parquet(?, hive_partitioning = false)"
     with connected(lake, memory_limit=_MEMORY_LIMIT) as connection:
-        merged = _copied(lake, connection, table, day, source, lake.locations(table, files))
+        path = lake.new_path(files[0].date, files[0].label)
+        merged = _copied(lake, connection, table, path, source, lake.locations(table, files))
     rows = sum(file.rows for file in files)
     if merged.rows != rows:
         raise AssertionError(f"{lake.path(table, merged.path)}: {rows} rows merged, {merged.rows} written")
@@ -157,11 +182,10 @@ def _merge(lake: Lake, table: str, day: str | None, files: list[DataFile], chang
     change.add.append(merged)
 
 
-def _copied(  # noqa: PLR0917  # a sentence: in this lake, for this table and day, what is selected from those files
-    lake: Lake, connection: duckdb.DuckDBPyConnection, table: str, day: str | None, source: str, locations: list[str]
+def _copied(  # noqa: PLR0917  # a sentence: in this lake, for this table, to that path, what is selected from those files
+    lake: Lake, connection: duckdb.DuckDBPyConnection, table: str, path: str, source: str, locations: list[str]
 ) -> DataFile:
     """Write a Parquet file of rows in the order of `_ORDERS`; sorted in DuckDB, which spills to disk."""
-    path = lake.new_path(day)
     target = lake.path(table, path)
     lake.make_folder(target.rpartition("/")[0])
     columns = ", ".join(schema.STORED[table].file_schema.names)
@@ -169,13 +193,17 @@ def _copied(  # noqa: PLR0917  # a sentence: in this lake, for this table and da
     connection.execute(
         f"""copy (
             select {columns} from {source} order by {_ORDERS[table]}
-        ) to '{lake.locations(table, [DataFile(path, day, 0, 0)])[0].replace("'", "''")}'
+        ) to {_quoted(f"{lake.table_uri(table)}/{path}")}
         (format parquet, compression {compression}, row_group_size {_ROW_GROUP_ROWS})""",
         [locations],
     )
     with lake.files.open(target, "rb") as written:
         rows = pq.read_metadata(written).num_rows
-    return DataFile(path, day, rows, lake.files.size(target))
+    return DataFile(path, rows, lake.files.size(target))
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _kept_hours(lake: Lake, retention_hours: int) -> int:

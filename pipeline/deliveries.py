@@ -7,22 +7,26 @@ the partitions that it names, and into no others.
 
 import tempfile
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import duckdb
 import pyarrow as pa
 
 from pipeline import schema
-from pipeline.lake import Change, DataFile, Lake, Snapshot
+from pipeline.lake import WHOLE, Change, DataFile, Lake, Snapshot
 from pipeline.landing import PUBLISHING
 
 DELIVERED = ("conversations", "messages", "transfers")
 """The tables whose rows belong to a delivery."""
 
+Parameters = Mapping[str, str | list[str]]
+
 _IS_REPLACED = "name = source_file and (whatever or replaced.account_id is not distinct from t.account_id)"
 KEY = "(md5_number_lower(conversation_id) >> 1)::bigint"
 """What the index knows a conversation by."""
+SHARE = "left(md5(coalesce(account_id, '')), 4)"
+"""Which share of the index it is in: that of its account, and of what few others have the same hash."""
 
 
 @dataclass(frozen=True)
@@ -129,11 +133,19 @@ class Deliveries:
             where not is_gone and conversation_id in (select conversation_id from incoming)""")
 
     def _create_known(self) -> None:
-        """What the index says of the incoming conversations; it is read once, since it holds every conversation there is."""
-        self.connection.execute("create or replace temp table known (key bigint, date date)")
-        if index := self._locations(schema.INDEX.name, self.snapshot.files[schema.INDEX.name]):
-            query = f"insert into known from read_parquet($files) where key in (select {KEY} from incoming)"
-            self.connection.execute(query, {"files": index})
+        """What the index says of the incoming conversations; of their accounts it is read, once, and of no others."""
+        self.connection.execute("create or replace temp table known (share varchar, key bigint, date date)")
+        for share in self._shares():
+            files = [file for file in self.snapshot.files[schema.INDEX.name] if file.label in {share, WHOLE}]
+            if files:
+                query = f"""
+                    insert into known select $share, key, date from read_parquet($files)
+                    where key in (select {KEY} from incoming where {SHARE} = $share)"""
+                self.connection.execute(query, {"files": self._locations(schema.INDEX.name, files), "share": share})
+
+    def _shares(self) -> list[str]:
+        """The shares of the index that the incoming conversations belong to."""
+        return [share for (share,) in self.connection.execute(f"select distinct {SHARE} from incoming order by all").fetchall()]
 
     def _standing(self, *, anywhere: bool) -> list[DataFile]:
         """The lake's files of conversations that may hold what comes in; all of them, if a file's rows have to be found."""
@@ -145,10 +157,13 @@ class Deliveries:
 
     def _enter_dates(self, change: Change) -> None:
         """Add to the index what it does not have yet."""
-        query = f"from (select distinct {KEY} as key, date from incoming) as new anti join known using (key, date) order by key"
-        rows = self._arrow(schema.INDEX.name, query, {})
-        if rows.num_rows:
-            change.add.append(self.lake.write(schema.INDEX.name, rows))
+        query = f"""
+            select key, date from (select distinct {SHARE} as share, {KEY} as key, date from incoming) as new
+            anti join known using (share, key, date) where share = $share order by key"""
+        for share in self._shares():
+            rows = self._arrow(schema.INDEX.name, query, {"share": share})
+            if rows.num_rows:
+                change.add.append(self.lake.write(schema.INDEX.name, rows, label=share))
 
     def _create(self, name: str, query: str, locations: list[str]) -> None:
         if locations:
@@ -177,10 +192,10 @@ class Deliveries:
     def _locations(self, table: str, files: Iterable[DataFile]) -> list[str]:
         return self.lake.locations(table, files)
 
-    def _one(self, query: str, parameters: dict[str, list[str]] | None = None) -> int:
+    def _one(self, query: str, parameters: Parameters | None = None) -> int:
         return _one(self.connection, query, parameters or {})
 
-    def _arrow(self, table: str, query: str, parameters: dict[str, list[str]]) -> pa.Table:
+    def _arrow(self, table: str, query: str, parameters: Parameters) -> pa.Table:
         return _arrow(self.connection, table, query, parameters)
 
 
@@ -216,16 +231,16 @@ def keep_rows(  # noqa: PLR0917  # a sentence: in this lake, of this table, by t
     gone = file.rows - _one(connection, f"select count(*) from {source} as t where {condition}", parameters)
     if gone:
         kept = _arrow(connection, table, f"select t.* from {source} as t where {condition}", parameters)
-        change.swap(file, lake.write(table, kept, date=file.date) if kept.num_rows else None)
+        change.swap(file, lake.write(table, kept, date=file.date, label=file.label) if kept.num_rows else None)
     return gone
 
 
-def _one(connection: duckdb.DuckDBPyConnection, query: str, parameters: dict[str, list[str]]) -> int:
+def _one(connection: duckdb.DuckDBPyConnection, query: str, parameters: Parameters) -> int:
     value: int = connection.execute(query, parameters).fetchall()[0][0]
     return value
 
 
-def _arrow(connection: duckdb.DuckDBPyConnection, table: str, query: str, parameters: dict[str, list[str]]) -> pa.Table:
+def _arrow(connection: duckdb.DuckDBPyConnection, table: str, query: str, parameters: Parameters) -> pa.Table:
     return connection.sql(query, params=parameters).to_arrow_table().cast(schema.STORED[table].file_schema)
 
 

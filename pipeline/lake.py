@@ -34,6 +34,9 @@ from pipeline.store import files_at, kind_of, persist, sizes_below, store_error,
 
 LEDGER: Final = "files"
 REPORT_NAME: Final = "report.html"
+WHOLE: Final = "part"
+"""The label of files that may have any row of their table and partition."""
+
 _PINS: Final = "lakehouse.pins"
 _ROWS: Final = "lakehouse.rows"
 _COMMIT: Final = "lakehouse.commit"
@@ -48,12 +51,21 @@ _PLAIN_TEXT_COLUMNS: Final = ("conversation_id", "text", "message_id", "raw", "s
 
 @dataclass(frozen=True)
 class DataFile:
-    """One Parquet file of a table: its path below the table's folder, its partition (None: not partitioned), rows and bytes."""
+    """One Parquet file of a table: its path below the table's folder, rows and bytes."""
 
     path: str
-    date: str | None
     rows: int
     bytes: int
+
+    @property
+    def date(self) -> str | None:
+        """Its partition; None where the table has none."""
+        return self.path.rpartition("/")[0].removeprefix("date=") or None
+
+    @property
+    def label(self) -> str:
+        """How its name begins: what it has rows of, where a table has files of their own for that."""
+        return self.path.rpartition("/")[2].rpartition("-")[0]
 
 
 @dataclass
@@ -213,19 +225,18 @@ class Lake:
         with _legible(self.table_uri(name)):
             added = pa.table(table.get_add_actions(flatten=True))
         paths, sizes, rows = (added[column].to_pylist() for column in ("path", "size_bytes", "num_records"))
-        dates = [path.rpartition("/")[0].removeprefix("date=") or None for path in paths]
-        return sorted(map(DataFile, paths, dates, rows, sizes), key=lambda file: file.path)
+        return sorted(map(DataFile, paths, rows, sizes), key=lambda file: file.path)
 
     def locations(self, table: str, files: Iterable[DataFile]) -> list[str]:
         """Files of a table as DuckDB and Arrow take them."""
         return [f"{self.table_uri(table)}/{file.path}" for file in files]
 
-    def new_path(self, date: str | None, label: str = "part") -> str:
+    def new_path(self, date: str | None, label: str = WHOLE) -> str:
         """A path for a new Parquet file, below a table's folder; `date` is its partition, its name begins with `label`."""
         name = f"{label}-{uuid.uuid4().hex}.parquet"
         return name if date is None else f"date={date}/{name}"
 
-    def write(self, table: str, rows: pa.Table, *, date: str | None = None, label: str = "part") -> DataFile:
+    def write(self, table: str, rows: pa.Table, *, date: str | None = None, label: str = WHOLE) -> DataFile:
         """Write one Parquet file below a table's folder; no reader sees it before `commit` names it."""
         path = self.new_path(date, label)
         location = self.path(table, path)
@@ -235,7 +246,7 @@ class Lake:
             use_dictionary = _dictionary_columns(rows.schema)
             pq.write_table(rows, out, compression=compression, use_dictionary=use_dictionary, store_schema=False)
             size = out.tell()
-        return DataFile(path, date, rows.num_rows, size)
+        return DataFile(path, rows.num_rows, size)
 
     def discard(self, table: str, files: Iterable[DataFile]) -> None:
         """Delete files of a table that no commit names, or no longer."""
@@ -250,7 +261,7 @@ class Lake:
         log = self.sizes_below(table, "_delta_log") if self.is_local else ()
         half_written = [path.removeprefix(f"{self.path(table)}/") for path in log if "#" in path]  # by a writer that was killed
         present = [path for path in sorted({*found, *half_written} - named) if self.files.exists(self.path(table, path))]
-        return [DataFile(path, None, 0, self.files.size(self.path(table, path))) for path in present]
+        return [DataFile(path, 0, self.files.size(self.path(table, path))) for path in present]
 
     def is_ahead(self, table: str, snapshot: Snapshot) -> bool:
         """Whether a load that died has committed to a table what no finished load names; the next `commit` takes it back."""

@@ -17,9 +17,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline import schema
-from pipeline.deliveries import KEY, spill_folder
+from pipeline.deliveries import KEY, SHARE, spill_folder
 from pipeline.errors import LakeError
-from pipeline.lake import LEDGER, DataFile, Lake, Snapshot
+from pipeline.lake import LEDGER, WHOLE, DataFile, Lake, Snapshot
 from pipeline.landing import digest, landed_files, landed_path
 from pipeline.ledger import read_ledger
 from pipeline.warehouse import named_files, no_lake
@@ -139,7 +139,7 @@ def _check_parquet_files(lake: Lake, snapshot: Snapshot, done: Verified, *, read
             named, pool.map(lambda one: _problem(lake, *one, read_data=read_data), named), strict=True
         ):
             if found:
-                done.find(f"{lake.table_uri(table)}/{file.path}", f"the Parquet file {found}", _RESTORE)
+                done.find(f"{lake.table_uri(table)}/{file.path}", f"the Parquet file {found}", _remedy(table))
     done.parquet_files = len(named)
     for table, files in snapshot.files.items():
         rows = sum(file.rows for file in files)
@@ -242,8 +242,9 @@ _ROWS: Final = {
     "transfers": ((_STRAY.format(table="transfers"), "rows belong to no conversation"),),
     schema.INDEX.name: (
         (
-            f"""select count(*) from (select {KEY} as key, date from conversations)
-            anti join conversation_dates using (key, date)""",
+            f"""select count(*) from (select {SHARE} as share, {KEY} as key, date from conversations) as whole
+            anti join (select *, regexp_extract(filename, '([^/]*)-[^/]*$', 1) as label from conversation_dates) as entry
+            on whole.key = entry.key and whole.date = entry.date and entry.label in (whole.share, '{WHOLE}')""",
             "conversations are not in it, so that another delivery of them would be taken for a new one",
         ),
     ),
@@ -271,18 +272,22 @@ def _check_rows(lake: Lake, snapshot: Snapshot, ledger: pa.Table, done: Verified
             for query, what in queries:
                 count = connection.execute(query).fetchall()[0][0]
                 if count:
-                    remedy = "run lakehouse compact, which makes it anew" if name == schema.INDEX.name else _RESTORE
-                    done.find(lake.table_uri(name), f"{count} {what}", remedy)
+                    done.find(lake.table_uri(name), f"{count} {what}", _remedy(name))
+
+
+def _remedy(table: str) -> str:
+    return "run lakehouse compact, which makes it anew" if table == schema.INDEX.name else _RESTORE
 
 
 def _select(table: schema.Table, locations: Iterable[str]) -> str:
     files = ", ".join("'" + location.replace("'", "''") + "'" for location in locations)
     hive = "hive_partitioning = true, hive_types = {'date': date}" if table.partitioned else "hive_partitioning = false"
-    return f"from read_parquet([{files}], {hive})" if files else f"from {_empty(table)}"
+    return f"from read_parquet([{files}], {hive}, filename = true)" if files else f"from {_empty(table)}"
 
 
 def _empty(table: schema.Table) -> str:
     columns = ", ".join(f"null::{_EMPTY_TYPES.get(column.name, 'varchar')} as {column.name}" for column in table.columns)
+    columns += ", null::varchar as filename"
     return f"(select {columns} where false)"
 
 

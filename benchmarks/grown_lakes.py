@@ -15,8 +15,8 @@ import duckdb
 
 from pipeline import schema
 from pipeline.api import ListedDay
-from pipeline.deliveries import DELIVERED, connected
-from pipeline.lake import LEDGER, Change, DataFile, Lake
+from pipeline.deliveries import DELIVERED, SHARE, connected
+from pipeline.lake import LEDGER, WHOLE, Change, DataFile, Lake
 
 PARTS = 50
 """Source files an account and hour."""
@@ -55,10 +55,20 @@ _LISTINGS_SQL = """
     order by all"""
 
 
-def grown(folder: Path, *, accounts: int = 1, hours: int = 0, listed_hours: int = 0, parquet: int = 0, index: int = 0) -> Lake:
+def grown(  # all that grows
+    folder: Path,
+    *,
+    accounts: int = 1,
+    hours: int = 0,
+    listed_hours: int = 0,
+    parquet: int = 0,
+    index: int = 0,
+    others: int = 0,
+) -> Lake:
     """A lake of so many accounts and, in three years, so many Parquet files of data.
 
-    Its ledger has the rows of so many hours, `listings` so many hours of each account, the index so many conversations.
+    Its ledger has the rows of so many hours, `listings` so many hours of each account, the index so many conversations of the
+    account `ACCOUNT_ID`, and of others.
     """
     lake = Lake(str(folder))
     lake.create()
@@ -66,7 +76,7 @@ def grown(folder: Path, *, accounts: int = 1, hours: int = 0, listed_hours: int 
         changes = {
             LEDGER: Change(add=list(_ledger(lake, connection, accounts, hours))),
             schema.LISTINGS.name: Change(add=list(_listings(lake, connection, accounts, listed_hours))),
-            schema.INDEX.name: Change(add=list(_index(lake, connection, index))),
+            schema.INDEX.name: Change(add=[*_index(lake, connection, 0, index), *_index(lake, connection, 1, others)]),
             **{table: Change(add=list(_links(lake, table, parquet // len(DELIVERED)))) for table in DELIVERED},
         }
     lake.commit(changes, lake.snapshot())
@@ -95,13 +105,15 @@ def _listings(lake: Lake, connection: duckdb.DuckDBPyConnection, accounts: int, 
         first = last
 
 
-def _index(lake: Lake, connection: duckdb.DuckDBPyConnection, rows: int) -> Iterator[DataFile]:
+def _index(lake: Lake, connection: duckdb.DuckDBPyConnection, account: int, rows: int) -> Iterator[DataFile]:
+    account_id = str(int(ACCOUNT_ID) + account)
+    ((share,),) = connection.execute(f"select {SHARE} from (select ? as account_id)", [account_id]).fetchall()
     for first in range(0, rows, _INDEX_ROWS):
         query = _INDEX_SQL.format(end=END, days=DAYS, first=first, last=min(first + _INDEX_ROWS, rows))
-        yield _written(lake, connection, schema.INDEX.name, query)
+        yield _written(lake, connection, schema.INDEX.name, query, label=share)
 
 
-def _written(lake: Lake, connection: duckdb.DuckDBPyConnection, table: str, query: str, *, label: str = "part") -> DataFile:
+def _written(lake: Lake, connection: duckdb.DuckDBPyConnection, table: str, query: str, *, label: str = WHOLE) -> DataFile:
     columns = schema.STORED[table].file_schema
     rows = connection.sql(f"select {', '.join(columns.names)} from ({query})").to_arrow_table()
     return lake.write(table, rows.cast(columns), label=label)

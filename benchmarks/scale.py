@@ -39,8 +39,9 @@ _YEARS = "hours in the ledger of an account"
 _RECENT = "accounts in 31 days of the ledger"
 _LISTINGS = "accounts in 3 years of listings"
 _PARQUET = "Parquet files of data"
-_INDEX = "conversations in the index"
-_UNITS = {_YEARS: 1_000, _RECENT: 1, _LISTINGS: 1, _PARQUET: 1_000, _INDEX: 1_000_000}
+_INDEX = "conversations of the account in the index"
+_OTHERS = "conversations of others in the index"
+_UNITS = {_YEARS: 1_000, _RECENT: 1, _LISTINGS: 1, _PARQUET: 1_000, _INDEX: 1_000_000, _OTHERS: 1_000_000}
 _RUNS = Path(__file__).with_name("scale_runs.py")
 
 
@@ -176,12 +177,14 @@ def _line(found: dict[int, float]) -> Line:
 
 def _print_growth(folder: Path, *, quick: bool) -> dict[str, dict[str, Line]]:
     """Print a table for everything that grows; gives a line for each of it and each step."""
+    conversations = (10**6, 10**7, 3 * 10**7) if quick else (10**6, 10**7, 10**8)
     kinds = {
         _YEARS: {n: {"hours": n} for n in (800, 4_000, 20_000)},
         _RECENT: {n: {"hours": 744, "accounts": n} for n in ((1, 10, 30) if quick else (1, 10, 100))},
         _LISTINGS: {n: {"listed_hours": HOURS, "accounts": n} for n in (1, 10, 100)},
         _PARQUET: {n: {"parquet": n} for n in (300, 3_000, 30_000)},
-        _INDEX: {n: {"index": n} for n in ((10**6, 10**7, 3 * 10**7) if quick else (10**6, 10**7, 10**8))},
+        _INDEX: {n: {"index": n} for n in conversations},
+        _OTHERS: {n: {"others": n} for n in conversations},
     }
     print(f"| | | {' | '.join(f'{step}, s' for step in _STEPS)} | MB |\n| --- | --- | {'--- | ' * len(_STEPS)}--- |")
     lines = {}
@@ -263,7 +266,8 @@ def _told(lines: dict[str, dict[str, Line]], volume: Volume, accounts: int, hour
         _RECENT: accounts,
         _LISTINGS: accounts,
         _PARQUET: _parquet_files(volume, accounts, hours),
-        _INDEX: accounts * hours * PARTS * volume.conversations,
+        _INDEX: hours * PARTS * volume.conversations,
+        _OTHERS: (accounts - 1) * hours * PARTS * volume.conversations,
     }
     least = {step: min(lines[kind][step].at(0) for kind in lines) for step in (*_STEPS, *_SIZES)}
     return {
@@ -275,9 +279,10 @@ def _told(lines: dict[str, dict[str, Line]], volume: Volume, accounts: int, hour
 def _print_check(folder: Path, lines: dict[str, dict[str, Line]], volume: Volume, *, hours: int) -> None:
     """Hold the lines against a lake that has grown in everything at once."""
     parquet, index = _parquet_files(volume, 1, hours), round(hours * PARTS * volume.conversations)
-    taken = _probed(folder, hours=hours, listed_hours=hours, parquet=parquet, index=index)
+    taken = _probed(folder, hours=hours, listed_hours=hours, parquet=parquet, index=index, others=index)
     told = _told(lines, volume, 1, hours)
-    print(f"An account after {hours:,} hours: {hours * PARTS:,} files, {parquet:,} Parquet files, {index:,} conversations.\n")
+    print(f"An account after {hours:,} hours: {hours * PARTS:,} files, {parquet:,} Parquet files, {index:,} conversations, ")
+    print("beside another one whose conversations are as many.\n")
     print(f"| | {' | '.join(f'{step}, s' for step in _STEPS)} | MB |\n| --- | {'--- | ' * len(_STEPS)}--- |")
     for name, row in (("measured", taken), ("by the fit", told)):
         print(f"| {name} | {' | '.join(f'{row[step]:.2f}' for step in _STEPS)} | {row['memory']:,.0f} |", flush=True)

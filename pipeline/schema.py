@@ -280,6 +280,7 @@ INDEX = Table(
     partitioned=False,
     is_compressed=False,
 )
+"""Each of its Parquet files is of one account, or of the few that share a hash: its label tells which."""
 
 ERASURES = Table(
     "erasures",

@@ -9,6 +9,8 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
+from io import BytesIO
 from multiprocessing import parent_process
 from pathlib import Path
 from threading import Thread
@@ -32,6 +34,8 @@ from pipeline.tombstones import Tombstones, microseconds
 
 BUFFER_BYTES = 64 << 20
 """Text of documents whose rows a worker holds before it writes them."""
+
+_FETCHED_BYTES = 4 << 20  # of a compressed source file in a store, which is then read at once and not piece by piece
 
 
 @dataclass(frozen=True)
@@ -101,11 +105,28 @@ def ingest(
     """
     settings = read_settings()
     caps = Caps(unpacked=settings.lp_max_unpacked_bytes, document=settings.lp_max_document_bytes)
-    worker = _Worker(Lake(lake_uri), tombstones, buffer_bytes, caps)
-    for item in incoming:
-        worker.take(item)
+    lake = Lake(lake_uri)
+    worker = _Worker(lake, tombstones, buffer_bytes, caps)
+    for item, (staged, contents) in zip(incoming, lake.each(partial(_at_hand, lake), incoming), strict=True):
+        worker.take(item, staged, contents)
     worker.finish()
     return worker.ingested
+
+
+def _at_hand(lake: Lake, item: Incoming) -> tuple[Staged, bytes | None]:
+    """The file staged; where it lies in a store and is small, with its contents."""
+    staged = item.staged or _staged(lake, item.url or "")
+    place = landed_path(lake, item.name, staged.sha256)
+    if lake.is_local and not Path(staged.path).exists() and Path(place).exists():  # a worker that died has given it that
+        staged = replace(staged, path=place)
+    is_fetched = not lake.is_local and staged.bytes <= _FETCHED_BYTES
+    return staged, lake.files.cat_file(staged.path) if is_fetched else None
+
+
+def _staged(lake: Lake, url: str) -> Staged:
+    files, path = files_at(url)
+    with reaching(url), cast("BinaryIO", files.open(path, "rb")) as source:
+        return stage(lake, source)
 
 
 def end_with_parent() -> None:
@@ -134,16 +155,16 @@ class _Worker:
         self.caps = caps
         self.collector = Collector()
         self.ingested = Ingested()
+        self.places: list[tuple[Staged, str]] = []
 
-    def take(self, item: Incoming) -> None:
-        """Read one file, from its bytes to its rows."""
-        staged = self._at_hand(item.name, item.staged) if item.staged else self._stage(item.url or "")
+    def take(self, item: Incoming, staged: Staged, contents: bytes | None) -> None:
+        """Read one file, from its bytes to its rows; `contents`, where they are known, are those of the staged file."""
         start, end = scope_of(item.name)
         outcome = Outcome(item.name, item.account_id, start or item.scope_start, end or item.scope_end, staged)
         self.ingested.outcomes.append(outcome)
         left = self._left_encrypted(outcome, item.known.get(staged.sha256))
         try:
-            kept = None if left == 0 else self._read(outcome, left=left)
+            kept = None if left == 0 else self._read(outcome, contents, left=left)
         except CorruptFileError as error:
             outcome.status, outcome.reason = "rejected", str(error)
             return
@@ -153,9 +174,7 @@ class _Worker:
         if outcome.account_id is None and len(outcome.counts.account_ids) == 1:
             (outcome.account_id,) = outcome.counts.account_ids
         if kept.path != self._place(outcome):
-            keep(self.lake, kept, self._place(outcome))
-        if kept is not outcome.staged:
-            drop(self.lake, [kept])
+            self.places.append((kept, self._place(outcome)))
 
     def _left_encrypted(self, outcome: Outcome, former: Known | None) -> int | None:
         """How many values of a file are worth another try to decrypt; None if it is to be read in any case."""
@@ -168,21 +187,10 @@ class _Worker:
             return None
         return former.encrypted if former.encrypted and read_keyring() else 0
 
-    def _stage(self, url: str) -> Staged:
-        files, path = files_at(url)
-        with reaching(url), cast("BinaryIO", files.open(path, "rb")) as source:
-            return stage(self.lake, source)
-
-    def _at_hand(self, name: str, staged: Staged) -> Staged:
-        """The staged file; in a folder, a worker that died may have given it its place already."""
-        place = landed_path(self.lake, name, staged.sha256)
-        is_placed = self.lake.is_local and not Path(staged.path).exists() and Path(place).exists()
-        return replace(staged, path=place) if is_placed else staged
-
     def _place(self, outcome: Outcome) -> str:
         return landed_path(self.lake, outcome.name, outcome.staged.sha256)
 
-    def _read(self, outcome: Outcome, *, left: int | None) -> Staged | None:
+    def _read(self, outcome: Outcome, contents: bytes | None, *, left: int | None) -> Staged | None:
         """Collect the rows of one file; gives what is to be kept of it, which is the file unless erased people are in it.
 
         None: as many values of it are encrypted as were `left` before, so that nothing changes.
@@ -192,7 +200,7 @@ class _Worker:
         )
         is_new = outcome.staged.path != self._place(outcome)  # what the lake has is not given up for a cap of today
         caps = self.caps if is_new else NO_CAPS
-        outcome.counts = self._collect(source, outcome.staged.path, self.tombstones, left=left, caps=caps)
+        outcome.counts = self._collect(source, outcome.staged.path, self.tombstones, contents, left=left, caps=caps)
         if self.tombstones is None or not outcome.counts.watched:
             return outcome.staged if _is_less(outcome.counts.encrypted, left) else None
         redaction = redact(self.lake, outcome.staged.path, source, self.tombstones, outcome.counts.watched)
@@ -204,7 +212,14 @@ class _Worker:
         return kept
 
     def _collect(
-        self, source: Source, path: str, tombstones: Tombstones | None, *, left: int | None = None, caps: Caps = NO_CAPS
+        self,
+        source: Source,
+        path: str,
+        tombstones: Tombstones | None,
+        contents: bytes | None = None,
+        *,
+        left: int | None = None,
+        caps: Caps = NO_CAPS,
     ) -> Counts:
         """Hold the rows of a file; if it proves broken or unchanged, or erased people are in it, nothing of it stays."""
         parts: list[tuple[str, DataFile]] = []  # of this file alone, written before its end was seen
@@ -216,7 +231,7 @@ class _Worker:
 
         self.collector.begin(source, tombstones.watch if tombstones else None, look=look, caps=caps)
         try:
-            with self.lake.files.open(path, "rb") as stored:
+            with self.lake.files.open(path, "rb") if contents is None else BytesIO(contents) as stored:
                 for text in texts(unpacked(cast("BinaryIO", stored), caps), padding=PADDING, caps=caps):
                     self.collector.feed(text)
                     if self.collector.text_bytes > self.buffer_bytes:
@@ -240,8 +255,11 @@ class _Worker:
             self.lake.discard(table, [file])
 
     def finish(self) -> None:
-        """Write what is still held."""
+        """Write what is still held, and give the files their places."""
         self._record(self._write())
+        self.lake.each(lambda one: keep(self.lake, *one), self.places)
+        outcomes = {outcome.staged.path for outcome in self.ingested.outcomes}
+        drop(self.lake, [staged for staged, _ in self.places if staged.path not in outcomes])
 
     def _write(self) -> list[tuple[str, DataFile]]:
         """Write the rows held; gives the files with rows of the source file that is being read."""

@@ -13,13 +13,14 @@ import json
 import re
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -40,6 +41,7 @@ WHOLE: Final = "part"
 _PINS: Final = "lakehouse.pins"
 _ROWS: Final = "lakehouse.rows"
 _COMMIT: Final = "lakehouse.commit"
+_AT_ONCE: Final = 8  # requests to a store
 _ATTEMPTS: Final = 20  # to commit, where no lock keeps other writers away
 _CONFIGURATION: Final = {
     "delta.dataSkippingNumIndexedCols": "0",  # statistics would keep erased values in the log
@@ -47,6 +49,10 @@ _CONFIGURATION: Final = {
 }
 _UNUSABLE: Final = re.compile(r"[?#]|%[0-9a-fA-F]{2}")
 _PLAIN_TEXT_COLUMNS: Final = ("conversation_id", "text", "message_id", "raw", "sha256")  # too various for a dictionary
+
+
+Item = TypeVar("Item")
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -199,11 +205,19 @@ class Lake:
             raise LakeError(f"{self.table_uri(table)}: the table is gone; run lakehouse verify")
         return found
 
-    def snapshot(self) -> Snapshot:
-        """The newest finished load; of a lake without one, empty tables at version 0."""
+    def each(self, work: Callable[[Item], Made], items: Iterable[Item]) -> list[Made]:
+        """Do something for every item: at once in a store, where it means to wait for answers, else one after another."""
+        if self.is_local:
+            return list(map(work, items))
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            return list(pool.map(work, items))
+
+    def snapshot(self, only: Iterable[str] = schema.STORED) -> Snapshot:
+        """The newest finished load, or `only` some tables of it; of a lake without one, empty tables at version 0."""
+        names = list(only)
         ledger = self._open(LEDGER)
         if ledger is None:  # the ledger is made last, so no other table has rows
-            return Snapshot({}, {name: [] for name in schema.STORED})
+            return Snapshot({}, {name: [] for name in names})
         with _legible(self.table_uri(LEDGER)):
             history = ledger.history(1) if ledger.version() else [{_PINS: "{}", _ROWS: "{}"}]  # created, nothing loaded yet
         newest = history[0] if history else {}
@@ -213,13 +227,23 @@ class Lake:
                 "loads before it are in lakehouse.duckdb; run lakehouse verify"
             )
         pins, rows = json.loads(newest[_PINS]), json.loads(newest[_ROWS])
-        versions = {name: pins.get(name, 0) for name in schema.STORED} | {LEDGER: ledger.version()}
-        tables = {name: ledger if name == LEDGER else self.opened(name) for name in schema.STORED}
-        files = {}
-        for name, table in tables.items():
+        versions = {name: pins.get(name, 0) for name in names} | {LEDGER: ledger.version()}
+
+        def read(name: str) -> tuple[DeltaTable, list[DataFile]]:
+            table = ledger if name == LEDGER else self.opened(name)
             is_pinned = table.version() == versions[name]
-            files[name] = self._data_files(name, table if is_pinned else self.opened(name, versions[name]))
-        return Snapshot(versions, files, rows, tables)
+            return table, self._data_files(name, table if is_pinned else self.opened(name, versions[name]))
+
+        found = dict(zip(names, self.each(read, names), strict=True))
+        files = {name: listed for name, (_, listed) in found.items()}
+        return Snapshot(versions, files, rows, {name: table for name, (table, _) in found.items()})
+
+    def is_newest(self, snapshot: Snapshot) -> bool:
+        """Whether no load has finished since."""
+        ledger = snapshot.tables[LEDGER]
+        with _legible(self.table_uri(LEDGER)):
+            ledger.update_incremental()
+        return ledger.version() == snapshot.versions[LEDGER]
 
     def _data_files(self, name: str, table: DeltaTable) -> list[DataFile]:
         with _legible(self.table_uri(name)):
@@ -279,9 +303,9 @@ class Lake:
         _require_whole(self, snapshot)
         versions = dict(snapshot.versions)
         self._require_newest(snapshot)  # before anything is written that the loser would have to take back
-        for name, change in changes.items():
-            if name != LEDGER and (change or self.is_ahead(name, snapshot)):
-                versions[name] = self._commit_table(name, change, snapshot, {})
+        changed = [name for name in changes if name != LEDGER and (changes[name] or self.is_ahead(name, snapshot))]
+        committed = self.each(lambda name: self._commit_table(name, changes[name], snapshot, {}), changed)
+        versions |= zip(changed, committed, strict=True)
         pins = {name: version for name, version in versions.items() if name != LEDGER}
         change = changes.setdefault(LEDGER, Change())
         files = {name: snapshot.after(name, changes.get(name, Change())) for name in schema.STORED}
@@ -296,10 +320,7 @@ class Lake:
         return Snapshot(versions, files, rows, snapshot.tables)
 
     def _require_newest(self, snapshot: Snapshot) -> None:
-        ledger = snapshot.tables[LEDGER]
-        with _legible(self.table_uri(LEDGER)):
-            ledger.update_incremental()
-        if ledger.version() > snapshot.versions[LEDGER]:
+        if not self.is_newest(snapshot):
             raise ConflictError(f"{self.uri}: another run has changed the lake meanwhile; run the command again")
 
     def _commit_ledger(self, change: Change, snapshot: Snapshot, metadata: dict[str, str]) -> int:

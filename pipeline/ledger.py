@@ -36,8 +36,9 @@ class Ledger:
     def ask(self, names: Iterable[str]) -> None:
         """Read the rows of names that were not asked for before."""
         asked = list(names)
-        for file in self.snapshot.files[LEDGER]:
-            for row in _read(self.lake, file, None, _of(asked)).to_pylist():
+        files = self.snapshot.files[LEDGER]
+        for file, rows in zip(files, _read(self.lake, files, None, _of(asked)), strict=True):
+            for row in rows.to_pylist():
                 self._by_name[row["name"]].append(row)
                 self._file_of[row["name"], row["account_id"]] = file
 
@@ -139,15 +140,19 @@ def read_ledger(
 ) -> pa.Table:
     """The rows of the table `files`, one per source file: all, or those `where` it holds, which passes by others unread."""
     empty = schema.FILES.file_schema.empty_table().select(columns or schema.FILES.file_schema.names)
-    return pa.concat_tables([empty, *(_read(lake, file, columns, where) for file in snapshot.files[LEDGER])])
+    return pa.concat_tables([empty, *_read(lake, snapshot.files[LEDGER], columns, where)])
 
 
-def _read(lake: Lake, file: DataFile, columns: list[str] | None, where: pc.Expression | None) -> pa.Table:
+def _read(lake: Lake, files: list[DataFile], columns: list[str] | None, where: pc.Expression | None) -> list[pa.Table]:
     expected = schema.FILES.file_schema
-    with lake.files.open(lake.path(LEDGER, file.path), "rb") as stored:
-        rows = pq.read_table(stored, columns=columns, filters=where)
     names = columns or expected.names
-    return rows.select(names).cast(pa.schema([expected.field(name) for name in names]))
+
+    def read(file: DataFile) -> pa.Table:
+        with lake.files.open(lake.path(LEDGER, file.path), "rb") as stored:
+            rows = pq.read_table(stored, columns=columns, filters=where)
+        return rows.select(names).cast(pa.schema([expected.field(name) for name in names]))
+
+    return lake.each(read, files)
 
 
 def _of(names: Iterable[str]) -> pc.Expression:
@@ -161,7 +166,7 @@ def _of(names: Iterable[str]) -> pc.Expression:
 
 def encrypted_values(lake: Lake) -> tuple[int, int]:
     """How many values are still encrypted, and of how many source files."""
-    counts = read_ledger(lake, lake.snapshot(), ["encrypted"])["encrypted"]
+    counts = read_ledger(lake, lake.snapshot(only=[LEDGER]), ["encrypted"])["encrypted"]
     return pc.sum(counts, min_count=0).as_py(), pc.sum(pc.greater(counts, 0), min_count=0).as_py()
 
 
@@ -178,7 +183,7 @@ def loaded_files(
         where &= (start >= since) | start.is_null()
     if names is not None:
         where &= _of(names)
-    loaded = read_ledger(lake, lake.snapshot(), ["name", "sha256"], where)
+    loaded = read_ledger(lake, lake.snapshot(only=[LEDGER]), ["name", "sha256"], where)
     digests: dict[str, set[str]] = defaultdict(set)
     for name, digest in zip(loaded["name"].to_pylist(), loaded["sha256"].to_pylist(), strict=True):
         digests[name].add(digest)

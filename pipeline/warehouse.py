@@ -59,9 +59,8 @@ def publish(lake: Lake, snapshot: Snapshot) -> None:
             lake.persist([lake.path(FILE_NAME)])
             return
         lake.files.put_file(str(made), lake.path(FILE_NAME))
-    newest = lake.snapshot()
-    if newest.versions != snapshot.versions:
-        publish(lake, newest)
+    if not lake.is_newest(snapshot):
+        publish(lake, lake.snapshot())
 
 
 def read_settings(lake: Lake, *, or_write: bool = False) -> list[SettingRow]:

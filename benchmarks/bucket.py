@@ -28,10 +28,11 @@ from scale_runs import KEPT_DAYS
 from werkzeug.serving import make_server
 
 from pipeline.engines import Processes
-from pipeline.lake import LEDGER, Lake, Snapshot
+from pipeline.lake import Lake
 from pipeline.ledger import loaded_files
 from pipeline.listings import remember
 from pipeline.load import find_files, incoming_from, load, writing
+from pipeline.snapshot import LEDGER, Snapshot
 
 _YOUNG_HOURS = 10  # a lake's first checkpoint comes after them
 _STEPS = ("snapshot", "known", "read", "commit", "publish")

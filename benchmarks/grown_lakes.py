@@ -16,7 +16,8 @@ import duckdb
 from pipeline import schema
 from pipeline.api import ListedDay
 from pipeline.deliveries import DELIVERED, SHARE, connected
-from pipeline.lake import LEDGER, WHOLE, Change, DataFile, Lake
+from pipeline.lake import Lake
+from pipeline.snapshot import LEDGER, WHOLE, Change, DataFile
 
 PARTS = 50
 """Source files an account and hour."""

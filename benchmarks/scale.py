@@ -26,7 +26,8 @@ from scale_runs import KEPT_DAYS, WORK_SECONDS, commit_often
 
 from pipeline import schema
 from pipeline.deliveries import DELIVERED
-from pipeline.lake import LEDGER, Lake
+from pipeline.lake import Lake
+from pipeline.snapshot import LEDGER
 
 ACCOUNTS = 1_000
 HOURS = 24 * DAYS

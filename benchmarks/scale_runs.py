@@ -16,10 +16,11 @@ from measure import MB
 
 from pipeline import schema
 from pipeline.engines import Processes
-from pipeline.lake import Change, Lake, Snapshot, until_undisturbed
+from pipeline.lake import Lake, until_undisturbed
 from pipeline.ledger import loaded_files
 from pipeline.listings import remember
 from pipeline.load import find_files, incoming_from, load, writing
+from pipeline.snapshot import Change, Snapshot
 from pipeline.warehouse import FILE_NAME, publish
 
 KEPT_DAYS: Final = 30

@@ -16,7 +16,8 @@ import pyarrow.parquet as pq
 
 from pipeline import schema
 from pipeline.deliveries import KEY, SHARE, connected
-from pipeline.lake import LEDGER, Change, DataFile, Lake, Snapshot, until_undisturbed
+from pipeline.lake import Lake, until_undisturbed
+from pipeline.snapshot import LEDGER, Change, DataFile, Snapshot
 from pipeline.warehouse import publish
 
 RETENTION_HOURS: Final = 24

@@ -14,8 +14,9 @@ import duckdb
 import pyarrow as pa
 
 from pipeline import schema
-from pipeline.lake import WHOLE, Change, DataFile, Lake, Snapshot
+from pipeline.lake import Lake
 from pipeline.landing import PUBLISHING
+from pipeline.snapshot import WHOLE, Change, DataFile, Snapshot
 
 DELIVERED = ("conversations", "messages", "transfers")
 """The tables whose rows belong to a delivery."""

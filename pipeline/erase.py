@@ -18,10 +18,11 @@ import pyarrow.parquet as pq
 from pipeline import schema
 from pipeline.deliveries import DELIVERED, KEY, connected, keep_rows
 from pipeline.errors import SettingsError
-from pipeline.lake import LEDGER, REPORT_NAME, Change, DataFile, Lake, Snapshot, until_undisturbed
+from pipeline.lake import REPORT_NAME, Lake, until_undisturbed
 from pipeline.landing import clear_staging, landed_files, put_back, scope_of
 from pipeline.ledger import Ledger
 from pipeline.pgp import MARKER, opened
+from pipeline.snapshot import LEDGER, Change, DataFile, Snapshot
 from pipeline.store import exists
 from pipeline.tombstones import (
     Tombstones,

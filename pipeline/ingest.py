@@ -23,12 +23,13 @@ from pipeline.collect import Collector, Counts, Tables
 from pipeline.decode import NO_CAPS, Caps, texts, unpacked
 from pipeline.errors import CorruptFileError
 from pipeline.flatten import Source
-from pipeline.lake import DataFile, Lake
+from pipeline.lake import Lake
 from pipeline.landing import Staged, drop, keep, landed_path, scope_of, stage
 from pipeline.pgp import read_keyring
 from pipeline.redact import redact
 from pipeline.scan import PADDING
 from pipeline.settings import read_settings
+from pipeline.snapshot import DataFile
 from pipeline.store import exists, files_at, reaching
 from pipeline.tombstones import Tombstones, microseconds
 

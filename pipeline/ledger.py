@@ -13,8 +13,9 @@ from pipeline import schema
 from pipeline.collect import Counts
 from pipeline.deliveries import Replaced, connected, keep_rows
 from pipeline.ingest import Incoming, Known, Outcome
-from pipeline.lake import LEDGER, Change, DataFile, Lake, Snapshot, rows_of
+from pipeline.lake import Lake, rows_of
 from pipeline.landing import Staged, landed_path
+from pipeline.snapshot import LEDGER, Change, DataFile, Snapshot
 
 Row = dict[str, Any]
 

@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline import schema
-from pipeline.lake import Change, Lake, Snapshot, rows_of
+from pipeline.lake import Lake, rows_of
+from pipeline.snapshot import Change, Snapshot
 
 if TYPE_CHECKING:
     from pipeline.api import ListedDay

@@ -19,9 +19,10 @@ from pipeline.engines import Engine, Processes
 from pipeline.erase import purge
 from pipeline.errors import LakeError
 from pipeline.ingest import Incoming, Ingested, Outcome
-from pipeline.lake import LEDGER, Change, Lake, Snapshot, until_undisturbed
+from pipeline.lake import Lake, until_undisturbed
 from pipeline.landing import clear_staging, file_name, landed_path, scope_of
 from pipeline.ledger import Ledger
+from pipeline.snapshot import LEDGER, Change, Snapshot
 from pipeline.store import files_at, found_below, modified, reaching
 from pipeline.tombstones import Tombstones, bury, read_tombstones
 from pipeline.warehouse import prepare, publish, read_settings

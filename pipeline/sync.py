@@ -16,11 +16,12 @@ from pipeline.api import DataAccessClient, ListedDay, ListedFile
 from pipeline.engines import Engine
 from pipeline.errors import AccessRefusedError, SourceError, SourceUnreachableError
 from pipeline.ingest import Incoming
-from pipeline.lake import Change, Lake, Snapshot
+from pipeline.lake import Lake
 from pipeline.landing import Staged, landed_path, stage
 from pipeline.ledger import loaded_files
 from pipeline.listings import remember
 from pipeline.load import Report, load
+from pipeline.snapshot import Change, Snapshot
 from pipeline.store import sizes_below
 from pipeline.workers import Progress
 

@@ -20,7 +20,8 @@ import pyarrow.parquet as pq
 from pipeline import schema
 from pipeline.decode import unescaped
 from pipeline.errors import LakeError
-from pipeline.lake import Change, Lake, Snapshot, rows_of
+from pipeline.lake import Lake, rows_of
+from pipeline.snapshot import Change, Snapshot
 from pipeline.store import exists
 
 KEY_FILE: Final = "erasure.key"

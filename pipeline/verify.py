@@ -19,9 +19,10 @@ import pyarrow.parquet as pq
 from pipeline import schema
 from pipeline.deliveries import KEY, SHARE, spill_folder
 from pipeline.errors import LakeError
-from pipeline.lake import LEDGER, WHOLE, DataFile, Lake, Snapshot
+from pipeline.lake import Lake
 from pipeline.landing import digest, landed_files, landed_path
 from pipeline.ledger import read_ledger
+from pipeline.snapshot import LEDGER, WHOLE, DataFile, Snapshot
 from pipeline.warehouse import named_files, no_lake
 
 _THREADS: Final = 4

@@ -19,8 +19,9 @@ from filelock import FileLock
 from pipeline import schema
 from pipeline.deliveries import spill_folder
 from pipeline.errors import LakeError
-from pipeline.lake import Lake, Snapshot
+from pipeline.lake import Lake
 from pipeline.landing import PUBLISHING
+from pipeline.snapshot import Snapshot
 from pipeline.store import reaching
 from pipeline.view_settings import FILE_NAME as SETTINGS_NAME
 from pipeline.view_settings import SettingRow, default_text, defaults, parse_settings

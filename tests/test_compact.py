@@ -17,8 +17,9 @@ from pipeline import schema
 from pipeline.compact import compact, sweep
 from pipeline.engines import Processes
 from pipeline.errors import ConflictError
-from pipeline.lake import LEDGER, Change, DataFile, Lake
+from pipeline.lake import Lake
 from pipeline.load import load, writing
+from pipeline.snapshot import LEDGER, Change, DataFile
 
 TRANSFER = {"timestamp": {"string": "1469469300000"}, "skillId": {"long": 1}, "targetSkillId": {"long": 2}}
 DAY_MS = 86_400_000

@@ -29,8 +29,9 @@ from pipeline.compact import compact
 from pipeline.engines import Processes
 from pipeline.erase import Erased, erase
 from pipeline.errors import LakeError
-from pipeline.lake import LEDGER, Change, Lake
+from pipeline.lake import Lake
 from pipeline.load import find_files, incoming_from, load, writing
+from pipeline.snapshot import LEDGER, Change
 from pipeline.tombstones import KEY_FILE
 
 CONSUMER, VISITOR = "consumer/ü-41", "visitor 41"

@@ -30,9 +30,10 @@ from pipeline.api import DataAccessClient
 from pipeline.compact import compact
 from pipeline.erase import erase
 from pipeline.errors import LakeError, PipelineError
-from pipeline.lake import LEDGER, Lake
+from pipeline.lake import Lake
 from pipeline.load import writing
 from pipeline.sandbox import Account, Sandbox
+from pipeline.snapshot import LEDGER
 from pipeline.sync import sync
 from pipeline.transport import Limits
 

@@ -12,10 +12,11 @@ from lakes import ask, take
 from pipeline import schema
 from pipeline.api import ListedDay
 from pipeline.compact import compact, sweep
-from pipeline.lake import LEDGER, Change, Lake, rows_of
+from pipeline.lake import Lake, rows_of
 from pipeline.ledger import Ledger, read_ledger
 from pipeline.listings import HOUR, remember
 from pipeline.load import find_files, incoming_from, load, writing
+from pipeline.snapshot import LEDGER, Change
 from pipeline.warehouse import publish
 
 DAY = timedelta(days=1)

@@ -14,8 +14,9 @@ from lakes import ask, everything, take
 from pipeline import schema
 from pipeline.compact import compact
 from pipeline.errors import LakeError
-from pipeline.lake import WHOLE, Change, DataFile, Lake
+from pipeline.lake import Lake
 from pipeline.load import writing
+from pipeline.snapshot import WHOLE, Change, DataFile
 from pipeline.verify import verify
 
 INDEX = schema.INDEX.name

@@ -13,8 +13,9 @@ from documents import DAY_MS, START, conversation, document, gz, name_at, put
 from lakes import everything, take
 
 from pipeline.erase import erase
-from pipeline.lake import LEDGER, Lake
+from pipeline.lake import Lake
 from pipeline.load import writing
+from pipeline.snapshot import LEDGER
 from pipeline.verify import verify
 
 Cut = Callable[[], AbstractContextManager[Lake]]

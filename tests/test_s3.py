@@ -34,11 +34,12 @@ from pipeline.compact import compact, sweep
 from pipeline.engines import Processes
 from pipeline.erase import erase
 from pipeline.errors import ConflictError, LakeError, SettingsError
-from pipeline.lake import LEDGER, Change, Lake
+from pipeline.lake import Lake
 from pipeline.landing import landed_path, stage
 from pipeline.load import find_files, incoming_from, load, writing
 from pipeline.sandbox import Account, Sandbox
 from pipeline.settings import Credentials
+from pipeline.snapshot import LEDGER, Change
 from pipeline.sync import sync
 from pipeline.warehouse import publish
 

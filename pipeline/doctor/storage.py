@@ -19,8 +19,9 @@ from filelock import FileLock, Timeout
 from pipeline import schema
 from pipeline.doctor.finding import FAIL, OK, WARN, Finding
 from pipeline.errors import PipelineError, SettingsError
-from pipeline.lake import Lake, Snapshot
+from pipeline.lake import Lake
 from pipeline.ledger import read_ledger
+from pipeline.snapshot import Snapshot
 from pipeline.store import reaching, table_options, tidied
 from pipeline.wording import many
 

@@ -23,7 +23,7 @@ DELIVERED = ("conversations", "messages", "transfers")
 
 Parameters = Mapping[str, str | list[str]]
 
-_IS_REPLACED = "name = source_file and (whatever or replaced.account_id is not distinct from t.account_id)"
+_IS_REPLACED = "name = source_file and not list_contains(others, coalesce(t.account_id, ''))"
 KEY = "(md5_number_lower(conversation_id) >> 1)::bigint"
 """What the index knows a conversation by."""
 SHARE = "left(md5(coalesce(account_id, '')), 4)"
@@ -32,11 +32,10 @@ SHARE = "left(md5(coalesce(account_id, '')), 4)"
 
 @dataclass(frozen=True)
 class Replaced:
-    """A source file whose rows go: all rows of that name, or those of one account if others have a file of that name."""
+    """A source file whose rows go: all of that name but those of other accounts that have a file so called, "" for none."""
 
     name: str
-    account_id: str | None
-    whatever_account: bool
+    others: tuple[str, ...] = ()
 
 
 class Deliveries:
@@ -58,7 +57,10 @@ class Deliveries:
         if not replaced or not standing:
             return []
         self._take(added, replaced)
-        withdrawn = self._one("select count(*) from gone anti join incoming using (conversation_id)")
+        withdrawn = self._one("""
+            select count(*) from gone where not exists (
+                from incoming where incoming.account_id is not distinct from gone.account_id
+                and incoming.conversation_id = gone.conversation_id and incoming.source_file = gone.source_file)""")
         if not withdrawn:
             return []
         query = f"""
@@ -112,10 +114,10 @@ class Deliveries:
 
     def _take(self, added: Iterable[DataFile], replaced: list[Replaced]) -> None:
         """The deliveries that come, those in the lake that they meet, and those of replaced files."""
-        rows = [(item.name, item.account_id, item.whatever_account) for item in replaced]
-        self.connection.execute("create or replace temp table replaced (name varchar, account_id varchar, whatever boolean)")
+        rows = [(item.name, list(item.others)) for item in replaced]
+        self.connection.execute("create or replace temp table replaced (name varchar, others varchar[])")
         if rows:
-            self.connection.executemany("insert into replaced values (?, ?, ?)", rows)
+            self.connection.executemany("insert into replaced values (?, ?)", rows)
         columns = "account_id, conversation_id, date, source_file, delivery"
         incoming = self._locations("conversations", added)
         self._create("incoming", f"select {columns}, true as is_new from {_scan('files')}", incoming)

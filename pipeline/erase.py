@@ -6,18 +6,21 @@ whatever no finished load names. Delta's log holds no ids: its actions name file
 """
 
 import json
+import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
 
+import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline import schema
 from pipeline.deliveries import DELIVERED, KEY, connected, keep_rows
-from pipeline.errors import SettingsError
+from pipeline.errors import ConflictError, SettingsError
 from pipeline.lake import REPORT_NAME, Lake, until_undisturbed
 from pipeline.landing import clear_staging, landed_files, put_back, scope_of
 from pipeline.ledger import Ledger
@@ -38,6 +41,7 @@ from pipeline.warehouse import publish
 _NO_MESSAGES: Final = """(
     select null::varchar as account_id, null::varchar as conversation_id, 1 as delivery, null::timestamptz as timestamp
     where false)"""
+_MARK: Final = ".erasing-"
 _MINE: Final = """
     with mine as (select * from read_parquet($conversations, hive_partitioning = false) where {column} = $ident),
     said as (
@@ -105,6 +109,47 @@ def erase(lake: Lake, kind: str, ident: str, *, now: Callable[[], datetime] = la
     return done
 
 
+def mark(lake: Lake, idents: set[str]) -> None:
+    """Note that these conversations are to be purged, before a load says that it has read the files which tell so."""
+    path = lake.path(f"{_MARK}{uuid.uuid4().hex}")
+    lake.files.pipe_file(path, json.dumps(sorted(idents)).encode())
+    lake.persist([path])
+
+
+def finish_purges(lake: Lake, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Snapshot | None:
+    """Purge what is noted to be, by this run or by one that died; gives what the lake then has, None if nothing was noted."""
+    marks, idents = [], set[str]()
+    for path in _marks(lake):
+        with suppress(FileNotFoundError):  # whose run has finished meanwhile
+            idents.update(json.loads(lake.files.cat_file(path)))
+            marks.append(path)
+    if not marks:
+        return None
+    for attempt in until_undisturbed():
+        with attempt:
+            after = _purged(lake, idents, now())
+    for path in marks:
+        with suppress(FileNotFoundError):
+            lake.files.rm_file(path)
+    return after
+
+
+def _marks(lake: Lake) -> list[str]:
+    with suppress(FileNotFoundError):
+        return [path for path in lake.files.ls(lake.root, detail=False) if path.rpartition("/")[2].startswith(_MARK)]
+    return []
+
+
+def _purged(lake: Lake, idents: set[str], at: datetime) -> Snapshot:
+    snapshot = lake.snapshot()
+    try:
+        return purge(lake, snapshot, idents, at=at)[1]
+    except (OSError, duckdb.IOException) as error:
+        if lake.is_newest(snapshot):
+            raise
+        raise ConflictError(f"{lake.uri}: another run has erased somebody meanwhile; run the command again") from error
+
+
 def _is_text(ident: str) -> bool:
     try:
         ident.encode()
@@ -156,6 +201,7 @@ def purge(
         changes["rejects"].add.append(lake.write("rejects", rejects))
     if ledger.added:
         changes[LEDGER] = ledger.change()
+    present = {name: lake.sizes_below(name) for name in schema.STORED}
     after = lake.commit(changes, snapshot, landed=[staged.path for *_, staged in found.cut])
     for file, redaction, staged in found.cut:
         put_back(lake, staged, file.path)
@@ -164,7 +210,7 @@ def purge(
         done.documents += redaction.documents
     lake.persist(file.path for file, *_ in found.cut)
     publish(lake, after)
-    _delete_rest(lake, after, done)
+    _delete_rest(lake, after if lake.is_local else lake.snapshot(), present, done)
     return done, after
 
 
@@ -254,15 +300,19 @@ def _cut_rejects(
     return gone
 
 
-def _delete_rest(lake: Lake, snapshot: Snapshot, done: Erased) -> None:
-    """Delete every file below the tables' folders that the newest commit does not name, and the report."""
-    for name in schema.STORED:
+def _delete_rest(lake: Lake, snapshot: Snapshot, present: dict[str, dict[str, int]], done: Erased) -> None:
+    """Delete what was `present` below the tables' folders and the newest commit does not name, and the report.
+
+    What has come since is of a writer that no lock keeps away, and that began after the erasure.
+    """
+    for name, sizes in present.items():
         kept = {lake.path(name, file.path) for file in snapshot.files[name]}
-        for path, size in lake.sizes_below(name).items():
+        for path, size in sizes.items():
             if path not in kept and not path.startswith(lake.path(name, "_delta_log/")):
-                lake.files.rm_file(path)
-                done.deleted += 1
-                done.deleted_bytes += size
+                with suppress(FileNotFoundError):
+                    lake.files.rm_file(path)
+                    done.deleted += 1
+                    done.deleted_bytes += size
     report = lake.path(REPORT_NAME)
     done.report_deleted = exists(lake.files, report)
     if done.report_deleted:

@@ -158,13 +158,13 @@ class Lake:
             return Snapshot({}, {name: [] for name in names})
         with _legible(self.table_uri(LEDGER)):
             history = ledger.history(1) if ledger.version() else [{_PINS: "{}", _ROWS: "{}"}]  # created, nothing loaded yet
-        newest = history[0] if history else {}
-        if _PINS not in newest or _ROWS not in newest:
+        opened = history[-1] if history else {}  # what was committed since it was opened comes before
+        if _PINS not in opened or _ROWS not in opened:
             raise LakeError(
                 f"{self.table_uri(LEDGER)}: version {ledger.version()} was not written by a load, or is damaged; the finished "
                 "loads before it are in lakehouse.duckdb; run lakehouse verify"
             )
-        pins, rows = json.loads(newest[_PINS]), json.loads(newest[_ROWS])
+        pins, rows = json.loads(opened[_PINS]), json.loads(opened[_ROWS])
         versions = {name: pins.get(name, 0) for name in names} | {LEDGER: ledger.version()}
 
         def read(name: str) -> tuple[DeltaTable, list[DataFile]]:

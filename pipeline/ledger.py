@@ -57,10 +57,17 @@ class Ledger:
     def enter(self, outcome: Outcome, downloaded_at: datetime, loaded_at: datetime) -> Replaced | None:
         """Put a file's row in place of the one of the same account and name; says which rows of the tables that replaces.
 
-        A broken file never replaces a good one. Files without a known account are taken for the only one of their name.
+        A broken file never replaces a good one. Files without a known account are taken for the only one of their name, but
+        for those without conversations, as any account has of its quiet hours, where the lake has several accounts.
         """
         same_name = self._by_name[outcome.name]
-        same = [row for row in same_name if outcome.account_id in (None, row["account_id"]) or row["account_id"] is None]
+        is_anyones = outcome.account_id is None and outcome.status == "loaded" and not outcome.counts.conversations
+        is_apart = is_anyones and bool(same_name) and len(self._accounts()) > 1
+        same = [
+            row
+            for row in same_name
+            if row["account_id"] in (outcome.account_id, None) or (outcome.account_id is None and not is_apart)
+        ]
         former = same[0] if len(same) == 1 else next((row for row in same if row["account_id"] == outcome.account_id), None)
         if outcome.status == "rejected" and former is not None and former["status"] == "loaded":
             return None
@@ -69,7 +76,11 @@ class Ledger:
         self.added.append(_row(outcome, downloaded_at, loaded_at))
         if former is None or former["status"] != "loaded":
             return None
-        return Replaced(outcome.name, former["account_id"], whatever_account=len(same_name) == 1)
+        return Replaced(outcome.name, tuple(row["account_id"] or "" for row in same_name if row is not former))
+
+    def _accounts(self) -> set[str]:
+        known = pc.unique(read_ledger(self.lake, self.snapshot, ["account_id"])["account_id"]).to_pylist()
+        return {account_id for account_id in (*known, *(row["account_id"] for row in self.added)) if account_id is not None}
 
     def scopes(self, names: Iterable[str]) -> pa.Table:
         """Name and scope start of source files, known or new."""
@@ -101,10 +112,12 @@ class Ledger:
 
     def recount(self, outcomes: Iterable[Outcome]) -> None:
         """Tell how many values stayed encrypted in landed files whose rows were read once more."""
-        again = {outcome.name: outcome.counts.encrypted for outcome in outcomes}
-        self.ask(again.keys() - self._by_name.keys())
-        for name, encrypted in again.items():
+        again = {(outcome.name, outcome.account_id): outcome.counts.encrypted for outcome in outcomes}
+        names = {name for name, _ in again}
+        self.ask(names - self._by_name.keys())
+        for name in names:
             for row in self._by_name[name]:
+                encrypted = again.get((name, row["account_id"]), row["encrypted"])
                 if row["status"] == "loaded" and row["encrypted"] != encrypted:
                     self.obsolete.append(row)
                     self.added.append(row | {"encrypted": encrypted})
@@ -176,10 +189,12 @@ def loaded_files(
 ) -> dict[str, set[str]]:
     """Digests of the loaded files of that account by their names: of those from a moment on, or of some names.
 
-    One whose account is not known counts for every account, one whose hour is not known for every moment.
+    One whose account is not known counts for every account, if it has conversations, one whose hour is not known for every
+    moment.
     """
     account, start = pc.field("account_id"), pc.field("scope_start_time")
-    where = (pc.field("status") == "loaded") & ((account == account_id) | account.is_null())
+    is_anyones = account.is_null() & (pc.field("conversations") > 0)
+    where = (pc.field("status") == "loaded") & ((account == account_id) | is_anyones)
     if since is not None:
         where &= (start >= since) | start.is_null()
     if names is not None:

@@ -16,14 +16,14 @@ from pipeline import schema
 from pipeline.compact import RETENTION_HOURS, merge_as_it_goes, sweep
 from pipeline.deliveries import Deliveries, Replaced
 from pipeline.engines import Engine, Processes
-from pipeline.erase import purge
+from pipeline.erase import finish_purges, mark
 from pipeline.errors import LakeError
 from pipeline.ingest import Incoming, Ingested, Outcome
 from pipeline.lake import Lake, until_undisturbed
 from pipeline.landing import clear_staging, file_name, landed_path, scope_of
 from pipeline.ledger import Ledger
 from pipeline.snapshot import LEDGER, Change, Snapshot
-from pipeline.store import files_at, found_below, modified, reaching
+from pipeline.store import exists, files_at, found_below, modified, reaching
 from pipeline.tombstones import Tombstones, bury, read_tombstones
 from pipeline.warehouse import prepare, publish, read_settings
 from pipeline.workers import Progress, spread, units_of
@@ -132,6 +132,7 @@ def writing(lake: Lake, on_wait: Callable[[str], None] | None = None) -> Iterato
     with _for_its_owner(), _in_one_sentence(lake), reaching(lake.uri), lock:
         clear_staging(lake)
         read_settings(lake)  # else it's known too late: when the tables are in and the views are to be made
+        finish_purges(lake)
         yield
 
 
@@ -195,13 +196,12 @@ def load(
     lake.create()
     done = Report() if report is None else report
     load_wave = partial(_load_wave, lake, done, engine=engine or Processes(), progress=progress, also=also, now=now)
-    *_, snapshot = map(load_wave, _waves(incoming))
-    if done.erased:  # another file may have brought a delivery of them that does not name the person
-        _, snapshot = purge(lake, snapshot, done.erased, at=now())
-    else:
+    *former, snapshot = map(load_wave, _waves(incoming))
+    purged = finish_purges(lake, now=now) if done.erased else None
+    if purged is None:
         publish(lake, snapshot)
-    if snapshot.versions[LEDGER] % _LOADS_A_SWEEP == 0:
-        sweep(lake, snapshot, retention_hours=RETENTION_HOURS)
+    if any(one.versions[LEDGER] % _LOADS_A_SWEEP == 0 for one in (*former, snapshot, purged or snapshot)):
+        sweep(lake, purged or snapshot, retention_hours=RETENTION_HOURS)
     return done
 
 
@@ -251,8 +251,7 @@ def _load_wave(
             if attempt.retry_state.attempt_number > 1:
                 snapshot = lake.snapshot()
                 ledger = Ledger(lake, snapshot, [outcome.name for outcome in ingested.outcomes])
-                if read_tombstones(lake, snapshot) != tombstones:
-                    raise LakeError(f"{lake.uri}: somebody was erased while files were read; nothing was loaded, run it again")
+                _require_undisturbed(lake, ingested, ledger, is_same=read_tombstones(lake, snapshot) == tombstones)
             superseded, snapshot = _commit(
                 lake,
                 snapshot,
@@ -267,6 +266,19 @@ def _load_wave(
             )
     report.superseded += superseded
     return snapshot
+
+
+def _require_undisturbed(lake: Lake, ingested: Ingested, ledger: Ledger, *, is_same: bool) -> None:
+    """Give up what an erasure has overtaken: it has searched without these files, or deleted what was written of them."""
+    written = [lake.path(name, file.path) for name, files in ingested.written.items() for file in files]
+    if is_same and all(lake.each(partial(exists, lake.files), written)):
+        return
+    for outcome in ingested.outcomes:
+        path = landed_path(lake, outcome.name, outcome.staged.sha256)
+        is_known = outcome.staged.sha256 in ledger.known(outcome.name, outcome.account_id)
+        if outcome.status == "loaded" and not is_known and exists(lake.files, path):
+            lake.files.rm_file(path)
+    raise LakeError(f"{lake.uri}: somebody was erased while files were read; none of these was loaded, run it again")
 
 
 def _unless_known(units: Iterable[list[Incoming]], ledger: Ledger) -> Iterator[list[Incoming]]:
@@ -303,12 +315,14 @@ def _commit(
         ledger.recount(again.outcomes)
         for name, files in again.written.items():
             changes[name].add += files
-        replaced += [Replaced(name, None, whatever_account=True) for name in withdrawn]
+        replaced += [Replaced(name) for name in withdrawn]
     superseded = deliveries.settle(changes, replaced)
     changes[LEDGER] = ledger.change()
-    merge_as_it_goes(lake, snapshot, changes)
     if tombstones:  # an erased person's conversation that was not known by now: no other file may bring it either
-        changes[schema.ERASURES.name] = bury(lake, tombstones, "conversation", report.erased, now())
+        if report.erased:
+            mark(lake, report.erased)
+        changes[schema.ERASURES.name].add += bury(lake, tombstones, "conversation", report.erased, now()).add
+    merge_as_it_goes(lake, snapshot, changes)
     landed = [landed_path(lake, outcome.name, outcome.staged.sha256) for outcome in fresh if outcome.status == "loaded"]
     return superseded, lake.commit(changes, snapshot, landed=landed)
 

@@ -68,11 +68,12 @@ def verify(lake: Lake, *, read_data: bool = False, progress: Callable[[str], Non
             done.find(lake.uri, str(error), _RESTORE)
         return done
     _check_logs(lake, done, snapshot.versions)
-    ledger = read_ledger(lake, snapshot) if not done.findings else None
+    is_logged = not done.findings
     tell("Parquet files")
     readable = _check_parquet_files(lake, snapshot, done, read_data=read_data)
-    if ledger is None or not readable:
+    if not is_logged or not readable:
         return done
+    ledger = read_ledger(lake, snapshot)
     tell("landed files")
     _check_landing(lake, ledger, done)
     tell("counts")

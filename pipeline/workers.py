@@ -21,7 +21,7 @@ def units_of(incoming: Iterable[Incoming]) -> Iterator[list[Incoming]]:
     unit: list[Incoming] = []
     held = 0
     for item in incoming:
-        size = item.staged.bytes if item.staged else item.bytes
+        size = (item.staged.bytes if item.staged else item.bytes) or _UNIT_BYTES  # a URL may not tell
         if unit and held + size > _UNIT_BYTES:
             yield unit
             unit, held = [], 0

@@ -1,0 +1,159 @@
+"""An erasure that something comes in between: it is finished, or nothing of it is seen; and nobody else loses anything."""
+
+import gzip
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from documents import conversation, document, gz, message, name_at, put
+from lakes import ask, take
+from stores import serving, variables
+
+from pipeline.erase import erase
+from pipeline.errors import LakeError
+from pipeline.lake import Lake
+from pipeline.load import writing
+from pipeline.schema import ERASURES
+from pipeline.snapshot import LEDGER
+from pipeline.verify import verify
+from pipeline.warehouse import publish
+from pipeline.workers import spread
+
+
+@pytest.fixture(scope="module")
+def store() -> Iterator[dict[str, str]]:
+    with serving("overtaken") as address:
+        yield variables(address)
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def lake(request: pytest.FixtureRequest, tmp_path: Path) -> Lake:
+    if request.param == "folder":
+        return Lake(str(tmp_path / "lake"))
+    return bucket(request, tmp_path)
+
+
+@pytest.fixture
+def in_bucket(request: pytest.FixtureRequest, tmp_path: Path) -> Lake:
+    return bucket(request, tmp_path)
+
+
+def bucket(request: pytest.FixtureRequest, tmp_path: Path) -> Lake:
+    monkeypatch: pytest.MonkeyPatch = request.getfixturevalue("monkeypatch")
+    for name, value in request.getfixturevalue("store").items():
+        monkeypatch.setenv(name, value)
+    return Lake(f"s3://overtaken/{tmp_path.name}")
+
+
+def file(folder: Path, hour: int, ident: str, *, consumer_id: str | None = None) -> Path:
+    """A file of one conversation, of whose consumer it may tell."""
+    told: dict[str, Any] = {} if consumer_id is None else {"consumerId": {"string": consumer_id}}
+    made = conversation(ident, messages=[message(f"said in {ident}, hour {hour}")], **told)
+    return put(folder, gz(document(made)), name_at(hour))
+
+
+def conversations(lake: Lake) -> list[str]:
+    return [ident for (ident,) in ask(lake, "select conversation_id from conversations order by all")]
+
+
+def with_tombstone(lake: Lake, tmp_path: Path) -> Path:
+    """Load a conversation that does not say whose it is, erase a consumer; the file that tells it is theirs comes next."""
+    take(lake, file(tmp_path, 1, "theirs"))
+    with writing(lake):
+        erase(lake, "consumer", "x")
+    return file(tmp_path, 2, "theirs", consumer_id="x")
+
+
+def test_a_load_that_dies_before_it_has_purged_is_finished_by_the_next(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its file is in by then, and would not be read again."""
+    telling = with_tombstone(lake, tmp_path)
+
+    def die(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("pipeline.erase.purge", die)
+        with pytest.raises(KeyboardInterrupt):
+            take(lake, telling)
+    assert take(lake, telling).unchanged == 1
+    assert conversations(lake) == []
+    assert not verify(lake).findings
+    assert not [path for path in lake.files.find(lake.root) if b"said in" in lake.files.cat_file(path)]
+    assert not [path for path in lake.files.ls(lake.root, detail=False) if ".erasing" in path]
+
+
+def test_an_erasure_deletes_nothing_that_another_writer_has_brought_meanwhile(
+    in_bucket: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No lock keeps it away, and between the erasure's commit and its deleting there is time for a whole load."""
+    take(in_bucket, file(tmp_path, 1, "theirs", consumer_id="x"))
+
+    def load_first(*arguments: Any) -> None:
+        monkeypatch.setattr("pipeline.erase.publish", publish)
+        take(Lake(in_bucket.uri), file(tmp_path, 3, "others"))
+        publish(*arguments)
+
+    monkeypatch.setattr("pipeline.erase.publish", load_first)
+    with writing(in_bucket):
+        erase(in_bucket, "consumer", "x")
+    assert conversations(in_bucket) == ["others"]
+    assert not verify(in_bucket).findings
+
+
+def test_a_load_that_an_erasure_overtakes_leaves_nothing_of_the_person(
+    in_bucket: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has landed its file after the erasure has searched; said is that nothing was loaded."""
+    take(in_bucket, file(tmp_path, 1, "others"))
+
+    def erase_first(*arguments: Any, **options: Any) -> Any:
+        monkeypatch.setattr("pipeline.load.spread", spread)
+        with writing(other := Lake(in_bucket.uri)):
+            erase(other, "consumer", "x")
+        return spread(*arguments, **options)
+
+    monkeypatch.setattr("pipeline.load.spread", erase_first)
+    with pytest.raises(LakeError, match="somebody was erased while files were read; none of these was loaded"):
+        take(in_bucket, file(tmp_path, 2, "theirs", consumer_id="x"))
+    landed = [gzip.decompress(in_bucket.files.cat_file(path)) for path in in_bucket.files.find(in_bucket.path("landing"))]
+    assert ["others" in json.dumps(text.decode()) for text in landed] == [True]
+    assert not verify(in_bucket).findings
+
+
+def test_tombstones_of_loads_are_merged_as_they_go(tmp_path: Path) -> None:
+    """A load that adds one keeps what it has merged of the others."""
+    lake = Lake(str(tmp_path / "lake"))
+    take(lake, file(tmp_path, 0, "others"))
+    with writing(lake):
+        erase(lake, "consumer", "x")
+    for hour in range(1, 13):
+        take(lake, file(tmp_path, hour, f"theirs {hour}", consumer_id="x"))
+    files = lake.snapshot().files[ERASURES.name]
+    assert len(files) < 8
+    assert sum(one.rows for one in files) == 13
+
+
+def test_a_snapshot_is_of_the_load_that_was_opened_though_another_one_finishes_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What that one pins has rows of its own, and must not be held against this one's files."""
+    lake = Lake(str(tmp_path / "lake"))
+    take(lake, file(tmp_path, 1, "a"))
+    opened = lake._open(LEDGER)
+    take(lake, file(tmp_path, 2, "b"))
+    monkeypatch.setattr(lake, "_open", lambda *_: opened)
+    snapshot = lake.snapshot([LEDGER])
+    assert snapshot.rows == {**snapshot.rows, LEDGER: 1}
+
+
+def test_verify_tells_of_a_lost_file_of_the_ledger(tmp_path: Path) -> None:
+    """It is a finding like others, though nothing can be counted then."""
+    lake = Lake(str(tmp_path / "lake"))
+    take(lake, file(tmp_path, 1, "a"))
+    Path(lake.path(LEDGER, lake.snapshot().files[LEDGER][0].path)).unlink()
+    (finding,) = verify(lake).findings
+    assert "the Parquet file is gone" in finding

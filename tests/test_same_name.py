@@ -1,0 +1,75 @@
+"""Files of one name, of several accounts or one after another: whose rows go, whose stay and which come back."""
+
+import os
+from pathlib import Path
+
+import pytest
+from documents import conversation, document, gz, message, name_at, put
+from lakes import ask, take
+
+from pipeline.lake import Lake
+from pipeline.ledger import loaded_files
+from pipeline.snapshot import LEDGER
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(str(tmp_path / "lake"))
+
+
+def test_an_hour_without_conversations_takes_no_other_accounts_place(lake: Lake, tmp_path: Path) -> None:
+    """Two have files of one name, and an empty one does not say whose it is; where there is one account, it is that one's."""
+    mine = put(tmp_path / "1", gz(document(conversation("mine"), account_id="1")), name_at(1))
+    theirs = put(tmp_path / "2", gz(document(conversation("theirs"), account_id="2")), name_at(2))
+    quiet = put(tmp_path / "3", gz(document(account_id=None)), name_at(1))
+    take(lake, mine)
+    take(lake, theirs)
+    take(lake, quiet)
+    assert ask(lake, "select conversation_id from conversations order by all") == [("mine",), ("theirs",)]
+    assert loaded_files(lake, "3") == {}
+    alone = Lake(str(tmp_path / "alone"))
+    take(alone, mine)
+    take(alone, quiet)
+    assert ask(alone, "select * from conversations") == []
+
+
+def test_a_replaced_file_takes_its_rows_with_it_whatever_account_they_name(lake: Lake, tmp_path: Path) -> None:
+    """Rejects of a file that came by hand are of no account, though another account has a file of that name."""
+    for number, text in enumerate(("before", "after")):
+        put(tmp_path / f"{number}", gz(document(conversation("a"), account_id="1"), text), name_at(1))
+    other = put(tmp_path / "2", gz(document(conversation("b"), account_id="2")), name_at(1))
+    take(lake, tmp_path / "0", other)
+    take(lake, tmp_path / "1")
+    assert ask(lake, "select raw from rejects") == [("after",)]
+    assert ask(lake, "select conversation_id from conversations order by all") == [("a",), ("b",)]
+
+
+@pytest.mark.parametrize("other", [("1", 0), ("2", 4)])
+def test_a_withdrawn_conversation_comes_back_though_its_id_comes_from_elsewhere(
+    lake: Lake, tmp_path: Path, other: tuple[str, int]
+) -> None:
+    """From an hour before in the same load, or from another account; the delivery of hour 2 is the newest that is left."""
+    for hour in (1, 2, 3):
+        told = document(conversation("c", messages=[message(f"hour {hour}")]), account_id="1")
+        take(lake, put(tmp_path / str(hour), gz(told), name_at(hour)))
+    account_id, hour = other
+    elsewhere = document(conversation("c", messages=[message("elsewhere")]), account_id=account_id)
+    both = put(tmp_path / "both", gz(document(conversation("d"), account_id="1")), name_at(3)).parent
+    put(both, gz(elsewhere), name_at(hour))
+    take(lake, both)
+    query = "select text from messages where account_id = '1' and conversation_id = 'c'"
+    assert ask(lake, query) == [("hour 2",)]
+
+
+def test_every_24th_commit_sweeps_however_many_a_load_makes(lake: Lake, tmp_path: Path) -> None:
+    """Two accounts' files of one name are two commits: the last one may never be the 24th."""
+    take(lake, put(tmp_path / "0", gz(document(conversation())), name_at(0)))
+    litter = Path(lake.root, "messages", "part-litter.parquet")
+    litter.write_bytes(b"")
+    os.utime(litter, (1, 1))
+    for hour in range(1, 13):
+        for account_id in "12":
+            put(tmp_path / f"{hour}" / account_id, gz(document(conversation(f"{hour}"), account_id=account_id)), name_at(hour))
+        take(lake, tmp_path / f"{hour}")
+    assert lake.snapshot().versions[LEDGER] == 25
+    assert not litter.exists()

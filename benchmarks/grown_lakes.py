@@ -15,8 +15,9 @@ import duckdb
 
 from pipeline import schema
 from pipeline.api import ListedDay
-from pipeline.deliveries import DELIVERED, SHARE, connected
+from pipeline.deliveries import DELIVERED, SHARE
 from pipeline.lake import Lake
+from pipeline.parquet import connected
 from pipeline.snapshot import LEDGER, WHOLE, Change, DataFile
 
 PARTS = 50

@@ -12,11 +12,11 @@ from itertools import chain
 from typing import Final
 
 import duckdb
-import pyarrow.parquet as pq
 
 from pipeline import schema
-from pipeline.deliveries import KEY, SHARE, connected
+from pipeline.deliveries import KEY, SHARE
 from pipeline.lake import Lake, until_undisturbed
+from pipeline.parquet import connected, copied, quoted
 from pipeline.snapshot import LEDGER, Change, DataFile, Snapshot
 from pipeline.warehouse import publish
 
@@ -39,7 +39,6 @@ _ORDERS: Final = {
     LEDGER: "scope_start_time, name",
 }
 """Of the tables that are merged; `listings` has few files by itself."""
-_ROW_GROUP_ROWS: Final = 122_880
 _MEMORY_LIMIT: Final = "300MB"
 _HIVE: Final = "hive_partitioning = true, hive_types = {'date': date}"
 
@@ -135,8 +134,10 @@ def _index_anew(lake: Lake, snapshot: Snapshot, change: Change) -> None:
     conversations = lake.locations("conversations", snapshot.files["conversations"])
     with connected(lake, memory_limit=_MEMORY_LIMIT) as connection:
         for share, condition in _shares(connection, conversations).items():
-            source = f"(select distinct {KEY} as key, date from read_parquet(?, {_HIVE}) where {condition})"
-            made = _copied(lake, connection, name, lake.new_path(None, share), source, conversations)
+            source = (
+                f"(select distinct {KEY} as key, date from read_parquet(?, {_HIVE}) where {condition}) order by {_ORDERS[name]}"
+            )
+            made = copied(lake, connection, name, lake.new_path(None, share), source, conversations)
             standing = former.pop(share, [])
             if _are_same(lake, connection, standing, made):
                 lake.discard(name, [made])
@@ -152,7 +153,7 @@ def _shares(connection: duckdb.DuckDBPyConnection, conversations: list[str]) -> 
     if conversations:
         query = f"select distinct {SHARE} as share, account_id from read_parquet($files, {_HIVE}) order by all"
         for share, account_id in connection.execute(query, {"files": conversations}).fetchall():
-            condition = "account_id is null" if account_id is None else f"account_id = {_quoted(account_id)}"
+            condition = "account_id is null" if account_id is None else f"account_id = {quoted(account_id)}"
             found[share] = f"{found[share]} or {condition}" if share in found else condition
     return found
 
@@ -171,40 +172,16 @@ def _are_same(lake: Lake, connection: duckdb.DuckDBPyConnection, standing: list[
 
 def _merge(lake: Lake, table: str, files: list[DataFile], change: Change) -> None:
     """Put one file in the place of several of one date and label, its rows in the order of `_ORDERS`."""
-    source = "read_parquet(?, hive_partitioning = false)"
+    source = f"read_parquet(?, hive_partitioning = false) order by {_ORDERS[table]}"
     with connected(lake, memory_limit=_MEMORY_LIMIT) as connection:
         path = lake.new_path(files[0].date, files[0].label)
-        merged = _copied(lake, connection, table, path, source, lake.locations(table, files))
+        merged = copied(lake, connection, table, path, source, lake.locations(table, files))
     rows = sum(file.rows for file in files)
     if merged.rows != rows:
         raise AssertionError(f"{lake.path(table, merged.path)}: {rows} rows merged, {merged.rows} written")
     for file in files:
         change.swap(file, None)
     change.add.append(merged)
-
-
-def _copied(  # noqa: PLR0917  # a sentence: in this lake, for this table, to that path, what is selected from those files
-    lake: Lake, connection: duckdb.DuckDBPyConnection, table: str, path: str, source: str, locations: list[str]
-) -> DataFile:
-    """Write a Parquet file of rows in the order of `_ORDERS`; sorted in DuckDB, which spills to disk."""
-    target = lake.path(table, path)
-    lake.make_folder(target.rpartition("/")[0])
-    columns = ", ".join(schema.STORED[table].file_schema.names)
-    compression = "zstd" if schema.STORED[table].is_compressed else "uncompressed"
-    connection.execute(
-        f"""copy (
-            select {columns} from {source} order by {_ORDERS[table]}
-        ) to {_quoted(f"{lake.table_uri(table)}/{path}")}
-        (format parquet, compression {compression}, row_group_size {_ROW_GROUP_ROWS})""",
-        [locations],
-    )
-    with lake.files.open(target, "rb") as written:
-        rows = pq.read_metadata(written).num_rows
-    return DataFile(path, rows, lake.files.size(target))
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 def _kept_hours(lake: Lake, retention_hours: int) -> int:

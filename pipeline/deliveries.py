@@ -5,23 +5,18 @@ so the tables are the same in whichever order files come. Where earlier deliveri
 the partitions that it names, and into no others.
 """
 
-import tempfile
-import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-import duckdb
 import pyarrow as pa
 
 from pipeline import schema
 from pipeline.lake import Lake
-from pipeline.landing import PUBLISHING
+from pipeline.parquet import connected, keep_rows, one
 from pipeline.snapshot import WHOLE, Change, DataFile, Snapshot
 
 DELIVERED = ("conversations", "messages", "transfers")
 """The tables whose rows belong to a delivery."""
-
-Parameters = Mapping[str, str | list[str]]
 
 _IS_REPLACED = "name = source_file and not list_contains(others, coalesce(t.account_id, ''))"
 KEY = "(md5_number_lower(conversation_id) >> 1)::bigint"
@@ -164,7 +159,7 @@ class Deliveries:
             select key, date from (select distinct {SHARE} as share, {KEY} as key, date from incoming) as new
             anti join known using (share, key, date) where share = $share order by key"""
         for share in self._shares():
-            rows = self._arrow(schema.INDEX.name, query, {"share": share})
+            rows = self.connection.sql(query, params={"share": share}).to_arrow_table().cast(schema.INDEX.file_schema)
             if rows.num_rows:
                 change.add.append(self.lake.write(schema.INDEX.name, rows, label=share))
 
@@ -195,56 +190,8 @@ class Deliveries:
     def _locations(self, table: str, files: Iterable[DataFile]) -> list[str]:
         return self.lake.locations(table, files)
 
-    def _one(self, query: str, parameters: Parameters | None = None) -> int:
-        return _one(self.connection, query, parameters or {})
-
-    def _arrow(self, table: str, query: str, parameters: Parameters) -> pa.Table:
-        return _arrow(self.connection, table, query, parameters)
-
-
-def connected(lake: Lake, *, memory_limit: str | None = None) -> duckdb.DuckDBPyConnection:
-    """DuckDB over the Parquet files of a lake for who writes it, rows in their order and times in UTC.
-
-    What finds no room in memory goes to a folder of the lake: whoever writes next deletes what a run that died left there.
-    """
-    spill = spill_folder(lake.root if lake.is_local else None)
-    connection = duckdb.connect(config={"threads": 2, "temp_directory": spill})
-    connection.execute("set preserve_insertion_order = true; set TimeZone = 'UTC'")
-    if memory_limit:
-        connection.execute(f"set memory_limit = '{memory_limit}'")
-    if not lake.is_local:
-        connection.register_filesystem(lake.files)
-    return connection
-
-
-def spill_folder(parent: str | None = None) -> str:
-    """A path for what finds no room in memory, below a folder or the system's for temporary files.
-
-    DuckDB makes it when it needs it, and deletes it when it is closed.
-    """
-    return f"{parent or tempfile.gettempdir()}/{PUBLISHING}{uuid.uuid4().hex}"
-
-
-def keep_rows(  # noqa: PLR0917  # a sentence: in this lake, of this table, by this change, of this file those rows
-    lake: Lake, connection: duckdb.DuckDBPyConnection, table: str, change: Change, file: DataFile, condition: str
-) -> int:
-    """Write a file anew without the rows `t` that fail a condition, if it has any; says how many went."""
-    source = "read_parquet($files, hive_partitioning = false)"
-    parameters = {"files": lake.locations(table, [file])}
-    gone = file.rows - _one(connection, f"select count(*) from {source} as t where {condition}", parameters)
-    if gone:
-        kept = _arrow(connection, table, f"select t.* from {source} as t where {condition}", parameters)
-        change.swap(file, lake.write(table, kept, date=file.date, label=file.label) if kept.num_rows else None)
-    return gone
-
-
-def _one(connection: duckdb.DuckDBPyConnection, query: str, parameters: Parameters) -> int:
-    value: int = connection.execute(query, parameters).fetchall()[0][0]
-    return value
-
-
-def _arrow(connection: duckdb.DuckDBPyConnection, table: str, query: str, parameters: Parameters) -> pa.Table:
-    return connection.sql(query, params=parameters).to_arrow_table().cast(schema.STORED[table].file_schema)
+    def _one(self, query: str) -> int:
+        return one(self.connection, query)
 
 
 def _scan(parameter: str) -> str:

@@ -19,11 +19,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline import schema
-from pipeline.deliveries import DELIVERED, KEY, connected, keep_rows
+from pipeline.deliveries import DELIVERED, KEY
 from pipeline.errors import ConflictError, SettingsError
 from pipeline.lake import REPORT_NAME, Lake, until_undisturbed
 from pipeline.landing import clear_staging, landed_files, put_back, scope_of
 from pipeline.ledger import Ledger
+from pipeline.parquet import connected, keep_rows
 from pipeline.pgp import MARKER, opened
 from pipeline.snapshot import LEDGER, Change, DataFile, Snapshot
 from pipeline.store import exists

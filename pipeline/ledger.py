@@ -11,10 +11,11 @@ import pyarrow.parquet as pq
 
 from pipeline import schema
 from pipeline.collect import Counts
-from pipeline.deliveries import Replaced, connected, keep_rows
+from pipeline.deliveries import Replaced
 from pipeline.ingest import Incoming, Known, Outcome
 from pipeline.lake import Lake, rows_of
 from pipeline.landing import Staged, landed_path
+from pipeline.parquet import connected, keep_rows
 from pipeline.snapshot import LEDGER, Change, DataFile, Snapshot
 
 Row = dict[str, Any]

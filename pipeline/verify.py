@@ -17,11 +17,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline import schema
-from pipeline.deliveries import KEY, SHARE, spill_folder
+from pipeline.deliveries import KEY, SHARE
 from pipeline.errors import LakeError
 from pipeline.lake import Lake
 from pipeline.landing import digest, landed_files, landed_path
 from pipeline.ledger import read_ledger
+from pipeline.parquet import spill_folder
 from pipeline.snapshot import LEDGER, WHOLE, DataFile, Snapshot
 from pipeline.warehouse import named_files, no_lake
 

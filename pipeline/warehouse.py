@@ -17,10 +17,10 @@ import duckdb
 from filelock import FileLock
 
 from pipeline import schema
-from pipeline.deliveries import spill_folder
 from pipeline.errors import LakeError
 from pipeline.lake import Lake
 from pipeline.landing import PUBLISHING
+from pipeline.parquet import spill_folder
 from pipeline.snapshot import Snapshot
 from pipeline.store import reaching
 from pipeline.view_settings import FILE_NAME as SETTINGS_NAME

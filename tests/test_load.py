@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from lakes import ask, everything, seen, take
 
 import pipeline.warehouse as warehouse_module
-from pipeline.deliveries import connected
 from pipeline.engines import Processes
 from pipeline.errors import LakeError, SettingsError
 from pipeline.ingest import ingest
 from pipeline.lake import Lake
 from pipeline.load import find_files, incoming_from, load, writing
+from pipeline.parquet import connected
 from pipeline.schema import TABLES
 from pipeline.warehouse import connect
 

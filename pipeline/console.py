@@ -11,6 +11,7 @@ import textwrap
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from itertools import chain, count
 from typing import IO, Any, Protocol
 
 import duckdb
@@ -113,7 +114,7 @@ def _rows(relation: duckdb.DuckDBPyRelation) -> Iterator[tuple[Any, ...]]:
             return
         except (OSError, ValueError) as error:  # what Arrow makes of an error of DuckDB's
             raise QueryError(str(error)) from error
-        yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
+        yield from zip(*(column.to_pylist(maps_as_pydicts="lossy") for column in batch.columns), strict=True)
 
 
 def _write_lines(relation: duckdb.DuckDBPyRelation, out: _Out) -> None:
@@ -144,15 +145,25 @@ def _csv_value(value: Any) -> Any:
 
 def _write_json(relation: duckdb.DuckDBPyRelation, out: _Out) -> None:
     """One array of objects, written as the rows come."""
+    names = _told_apart(relation.columns)
     separator = "[\n"
     for row in _rows(relation):
-        out.write(separator + json.dumps(dict(zip(relation.columns, map(_plain, row), strict=True)), ensure_ascii=False))
+        out.write(separator + json.dumps(dict(zip(names, map(_plain, row), strict=True)), ensure_ascii=False))
         separator = ",\n"
     out.write("[]\n" if separator == "[\n" else "\n]\n")
 
 
+def _told_apart(columns: list[str]) -> list[str]:
+    """The names of columns with a number behind those that come again, as in DuckDB's own data frames: a, a_1, a_2."""
+    names: dict[str, None] = {}
+    for column in columns:
+        spellings = chain([column], (f"{column}_{number}" for number in count(1)))
+        names[next(name for name in spellings if name not in names)] = None
+    return list(names)
+
+
 def _plain(value: Any) -> Any:
-    """A value as JSON has it: times in ISO 8601, numbers as numbers, what JSON lacks as text or null."""
+    """A value as JSON has it: times in ISO 8601, numbers as numbers, bytes in hexadecimal, what JSON lacks as text or null."""
     match value:
         case datetime() | date() | time():
             return value.isoformat()
@@ -162,6 +173,8 @@ def _plain(value: Any) -> Any:
             return int(value) if value == value.to_integral_value() else float(value)
         case float() if not math.isfinite(value):
             return None
+        case bytes():
+            return value.hex()
         case dict():
             return {str(name): _plain(inner) for name, inner in value.items()}
         case list() | tuple():

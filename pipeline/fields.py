@@ -200,15 +200,20 @@ def fit(value: Any, kind: pa.DataType) -> Any:
 def score(value: Any) -> tuple[Any, dict[str, Any]]:
     """A Meaningful Connection Score and what its container holds beside it.
 
-    The vendor does not document the container: a number, or a record's field `mcs` or `score`, or its only numeric field.
+    The vendor does not document the container: a number, or the first that can be read of a record's fields `mcs` and `score`
+    and its only numeric field. A null under one of the two names is nothing that is held.
     `MISFIT`: no score can be told from it.
     """
     bare = untag(value)
     if not isinstance(bare, dict):
         return (None if bare is None else double(bare)), {}
     named = [name for wanted in ("mcs", "score") for name in bare if name.lower() == wanted]
-    chosen = named or [name for name, inner in bare.items() if is_number(untag(inner))]
-    if not named and len(chosen) != 1:
+    numeric = [name for name, inner in bare.items() if is_number(untag(inner))]
+    scores = {name: fit(bare[name], schema.DOUBLE) for name in named + (numeric if len(numeric) == 1 else [])}
+    if not scores:
         return (MISFIT if bare else None), {}
-    rest = {name: inner for name, inner in bare.items() if name != chosen[0]}
-    return fit(bare[chosen[0]], schema.DOUBLE), rest
+    chosen = next((name for name, found in scores.items() if found is not None and found is not MISFIT), None)
+    if chosen is None and MISFIT in scores.values():
+        return MISFIT, {}
+    nulls = [name for name in named if scores[name] is None]
+    return scores.get(chosen), {name: inner for name, inner in bare.items() if name != chosen and name not in nulls}

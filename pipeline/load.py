@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -23,7 +24,7 @@ from pipeline.lake import Lake, until_undisturbed
 from pipeline.landing import clear_staging, file_name, landed_path, scope_of
 from pipeline.ledger import Ledger
 from pipeline.snapshot import LEDGER, Change, Snapshot
-from pipeline.store import exists, files_at, found_below, modified, reaching
+from pipeline.store import exists, files_at, found_below, modified, reaching, url_of
 from pipeline.tombstones import Tombstones, bury, read_tombstones
 from pipeline.warehouse import prepare, publish, read_settings
 from pipeline.workers import Progress, spread, units_of
@@ -32,6 +33,7 @@ Also = Callable[[Snapshot], dict[str, Change]]
 """What a commit is to hold besides the rows of files, worked out from what the lake has by then."""
 
 _SOURCE_SUFFIXES = (".gz", ".zip", ".json", ".jsonl", ".ndjson")
+_OF_A_LAKE = re.compile(r"/(_delta_log|landing/\.incoming)/|\.parquet$")
 _LOADS_A_SWEEP = 24
 _REMEDIES = dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "make room") | dict.fromkeys(
     (errno.EACCES, errno.EPERM, errno.EROFS), "give this user the right to it"
@@ -82,6 +84,7 @@ def find_files(paths: Iterable[str]) -> dict[str, int]:
 
     Of a folder, whatever depth, those count whose name ends as a source file's does, or begins with `Engagement.`; they come in
     the order in which they were written, so that of two contents under one name, as a landing zone may hold, the newer stands.
+    A folder that a glob matches counts as if it were named. Neither takes what belongs to the tables of a lake.
 
     Raises:
         LakeError: a path leads to nothing.
@@ -90,22 +93,34 @@ def find_files(paths: Iterable[str]) -> dict[str, int]:
     for path in paths:
         files, root = files_at(path)
         with reaching(path):
-            if any(sign in root for sign in "*?[") and not files.exists(root):
-                entries = {name: info for name, info in sorted(files.glob(root, detail=True).items()) if info["type"] == "file"}
-            elif files.isdir(root):
-                below = found_below(files, root)
-                sources = [entry for entry in below.items() if _is_source(entry[0])]
-                entries = dict(sorted(sources, key=lambda entry: _written(entry[1])))
-            else:
-                entries = {root: files.info(root)} if files.exists(root) else {}
+            entries = _entries_at(files, root)
         if not entries:
             expected = (
                 f"a file, a folder with files that end with {', '.join(_SOURCE_SUFFIXES)}, or a pattern that matches some"
             )
             raise LakeError(f"{path}: there is no source file; expected {expected}; nothing was loaded")
         for name, info in entries.items():
-            found.setdefault(files.unstrip_protocol(name), info["size"] or 0)
+            found.setdefault(url_of(files, name, path), info["size"] or 0)
     return found
+
+
+def _entries_at(files: Any, root: str) -> dict[str, dict[str, Any]]:
+    if not any(sign in root for sign in "*?[") or files.exists(root):
+        if files.isdir(root):
+            return _sources_below(files, root)
+        return {root: files.info(root)} if files.exists(root) else {}
+    entries: dict[str, dict[str, Any]] = {}
+    for name, info in sorted(files.glob(root, detail=True).items()):
+        if files.isdir(name):
+            entries |= _sources_below(files, name)
+        elif not _OF_A_LAKE.search(name):
+            entries[name] = info
+    return entries
+
+
+def _sources_below(files: Any, folder: str) -> dict[str, dict[str, Any]]:
+    sources = [entry for entry in found_below(files, folder, follow_links=True).items() if _is_source(entry[0])]
+    return dict(sorted(sources, key=lambda entry: _written(entry[1])))
 
 
 def _written(info: dict[str, Any]) -> datetime:
@@ -114,7 +129,7 @@ def _written(info: dict[str, Any]) -> datetime:
 
 def _is_source(path: str) -> bool:
     name = path.rpartition("/")[2]
-    return name.endswith(_SOURCE_SUFFIXES) or name.startswith("Engagement.")
+    return (name.lower().endswith(_SOURCE_SUFFIXES) or name.startswith("Engagement.")) and not _OF_A_LAKE.search(path)
 
 
 @contextmanager
@@ -345,7 +360,8 @@ def _run_again(lake: Lake, landed: list[Incoming], tombstones: Tombstones | None
 
 def incoming_from(files: Mapping[str, int]) -> list[Incoming]:
     """Files at hand, as `find_files` gives them, as a load takes them: in time order, those of one name in the order given."""
-    return sorted((Incoming(name=file_name(url), url=url, bytes=size) for url, size in files.items()), key=_in_time)
+    incoming = (Incoming(name=file_name(url.partition("::")[0]), url=url, bytes=size) for url, size in files.items())
+    return sorted(incoming, key=_in_time)
 
 
 def _in_time(item: Incoming) -> tuple[datetime, str]:

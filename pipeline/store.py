@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -54,13 +55,15 @@ def files_at(uri: str) -> tuple[Any, str]:
     Raises:
         SettingsError: the URL holds credentials, or the extra that knows this kind of store is not installed.
     """
-    if re.match(r"\w+://[^/@]*:[^/@]*@", uri):
+    if re.search(r"(?:^|::)\w+://[^/@]*:[^/@]*@", uri):
         raise SettingsError("LAKE_URI or PATH: holds credentials; leave them out and set the store's own variables")
     kind = kind_of(uri)
     options: dict[str, Any] = {}
     if kind is not None:
         export_store_settings()
         options = {"use_listings_cache": False} | ({"config_kwargs": _S3_CONFIG} if kind == "s3" else {})
+        if "::" in uri:  # then they are the store's, not those of the archive in it
+            options = {uri.rpartition("::")[2].partition("://")[0]: options}
     try:
         files, path = fsspec.core.url_to_fs(uri, **options)
     except ImportError as error:
@@ -71,8 +74,20 @@ def files_at(uri: str) -> tuple[Any, str]:
     return files, path
 
 
-def found_below(files: Any, folder: str) -> dict[str, dict[str, Any]]:
+def url_of(files: Any, path: str, uri: str) -> str:
+    """The URL of a path in the file system of `uri`, through the archive if it is one's member, for any working folder."""
+    chain = re.search(r"://.*?::(.*)", uri)  # a part without "://", such as a cache, is no place of its own
+    if chain is None:
+        return str(files.unstrip_protocol(path))
+    *through, outermost = chain[1].split("::")
+    store, place = files_at(outermost)
+    return "::".join([files.unstrip_protocol(path), *through, store.unstrip_protocol(place)])
+
+
+def found_below(files: Any, folder: str, *, follow_links: bool = False) -> dict[str, dict[str, Any]]:
     """Every file below a folder by its path, sorted, as fsspec tells of it; none if there is no such folder.
+
+    Of symbolic links that are followed, those that lead to nothing count as files, and no folder is walked twice.
 
     Raises:
         OSError: a folder below it can't be listed; fsspec by itself would leave it out without a word.
@@ -80,7 +95,8 @@ def found_below(files: Any, folder: str) -> dict[str, dict[str, Any]]:
     if not exists(files, folder):
         return {}
     is_local = "file" in (files.protocol if isinstance(files.protocol, tuple) else (files.protocol,))
-    found = _below(files, folder) if is_local else files.find(folder, detail=True).values()  # a store lists all at once
+    walk = partial(_followed, seen=set()) if follow_links else _below
+    found = walk(files, folder) if is_local else files.find(folder, detail=True).values()  # a store lists all at once
     return dict(sorted((entry["name"], entry) for entry in found))
 
 
@@ -90,6 +106,21 @@ def _below(files: Any, folder: str) -> Iterator[dict[str, Any]]:
             yield from _below(files, entry["name"])
         else:
             yield entry
+
+
+def _followed(files: Any, folder: str, seen: set[str]) -> Iterator[dict[str, Any]]:
+    place = os.path.realpath(folder)
+    if place in seen:
+        return
+    seen.add(place)
+    for entry in files.ls(folder, detail=True):
+        name = entry["name"]
+        is_link = entry["islink"] and files.exists(name)
+        info = files.info(os.path.realpath(name)) if is_link else entry
+        if info["type"] == "directory":
+            yield from _followed(files, name, seen)
+        else:
+            yield info | {"name": name}
 
 
 def sizes_below(files: Any, folder: str) -> dict[str, int]:
@@ -139,8 +170,9 @@ def exists(files: Any, path: str) -> bool:
 
 
 def kind_of(uri: str) -> str | None:
-    """The extra that a URL needs: s3, gs or azure; None for paths and whatever else fsspec knows."""
-    return _EXTRAS.get(uri.partition("://")[0]) if "://" in uri else None
+    """The extra that a URL, or the last of a chain, needs: s3, gs or azure; None for paths and whatever else fsspec knows."""
+    scheme, separator, _ = uri.rpartition("::")[2].partition("://")
+    return _EXTRAS.get(scheme) if separator else None
 
 
 def table_options(uri: str) -> dict[str, str]:

@@ -344,7 +344,8 @@ def odd_score(rng: random.Random, document: Value) -> None:
     other = odd_value(rng, 1)
     shape = rng.choice((
         number, {"mcs": number}, {"Score": number}, {"value": number}, {"mcs": number, "score": other},
-        {"MCS": number, "mcs": other},
+        {"MCS": number, "mcs": other}, {"mcs": None, "score": number},
+        {"mcs": {"null": None}, "value": number}, {"mcs": "", "b": 5},
         {"value": number, "reason": other}, {"a": number, "b": number}, {"reason": "tone"}, {}, [number], "high", True, other,
         {"score": number, "trend": {"string": "up"}, "inner": {"mcs": 5}},
     ))  # fmt: skip

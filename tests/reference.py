@@ -275,14 +275,14 @@ def score_and_rest(value: Any) -> tuple[Any, Row]:
         return as_double(bare), {}
     named = [name for name in bare if name.lower() == "mcs"] + [name for name in bare if name.lower() == "score"]
     numeric = [name for name in bare if isinstance(untagged(bare[name]), Number)]
-    if not named and len(numeric) != 1:
-        return MISFIT, {}
-    chosen = (named or numeric)[0]
-    inner = untagged(bare[chosen])
-    score = None if inner is None else as_double(inner)
-    if score is MISFIT:
-        return MISFIT, {}
-    return score, {name: plain(other) for name, other in bare.items() if name != chosen}
+    rest = {name: plain(inner) for name, inner in bare.items() if name not in named or untagged(inner) is not None}
+    sent = [name for name in named if name in rest]
+    for name in sent + (numeric if len(numeric) == 1 else []):
+        score = as_double(untagged(bare[name]))
+        if score is not MISFIT:
+            del rest[name]
+            return score, rest
+    return (MISFIT, {}) if sent or not named else (None, rest)
 
 
 # ---- records ----

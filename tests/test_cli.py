@@ -51,6 +51,14 @@ def test_json_is_one_array_of_objects(loaded: Path) -> None:
     assert json.loads(none.stdout) == []
 
 
+def test_json_has_every_column_and_value(loaded: Path) -> None:
+    """Columns of one name are told apart; bytes are hexadecimal, a map is an object."""
+    query = r"select 1 a, 2 a, 3 a_1, 4 a, '\xAA\x0B'::blob b, {'c': '\x01'::blob} s, map{'x': 1, 'y': null} m, map{7: [1]} n"
+    done = lakehouse("sql", query, "--format", "json", cwd=loaded)
+    rest = {"b": "aa0b", "s": {"c": "01"}, "m": {"x": 1, "y": None}, "n": {"7": [1]}}
+    assert json.loads(done.stdout) == [{"a": 1, "a_1": 2, "a_1_1": 3, "a_2": 4} | rest]
+
+
 def test_a_query_comes_from_standard_input_too(loaded: Path) -> None:
     """Without QUERY the text is read from standard input; CSV has a header and plain values."""
     done = process("sql", "--format", "csv", cwd=loaded, stdin="select 1 as a, 'x,y' as b, null as c, true as d")

@@ -165,6 +165,28 @@ def test_a_score_container_keeps_what_else_it_holds() -> None:
     assert (row["mcs"], extra_of(row), rows.unknown_fields) == (57.0, {"mcs": {"reason": "tone"}}, {"MCS.reason"})
 
 
+@pytest.mark.parametrize(
+    ("container", "score", "rest"),
+    [
+        ({"mcs": None, "score": 50}, 50.0, {}),
+        ({"score": {"string": "50"}, "MCS": {"null": None}}, 50.0, {}),
+        ({"mcs": None, "value": 50}, 50.0, {}),
+        ({"mcs": None, "score": None, "value": {"int": 50}, "label": "ok"}, 50.0, {"label": "ok"}),
+        ({"mcs": "high", "score": 50}, 50.0, {"mcs": "high"}),
+        ({"mcs": "high", "value": 50}, 50.0, {"mcs": "high"}),
+        ({"mcs": 50, "score": 60}, 50.0, {"score": 60}),
+        ({"mcs": None, "a": 1, "b": 2}, None, {"a": 1, "b": 2}),
+        ({"mcs": "high", "a": 1, "b": 2}, None, {"mcs": "high", "a": 1, "b": 2}),
+        ({"mcs": None}, None, {}),
+    ],
+)
+def test_the_first_score_that_can_be_read_counts(container: dict[str, Any], score: float | None, rest: dict[str, Any]) -> None:
+    """It is that of `mcs`, of `score`, or of the only numeric field; a null under one of the two names hides no other."""
+    row = only(rows_of(document(conversation(mcs=container))).conversations)
+    assert row.get("mcs") == score
+    assert (extra_of(row) or {}) == ({"mcs": rest} if rest else {})
+
+
 def test_unknown_fields_of_every_level_are_kept() -> None:
     """A field without a column is in the extra of its row; above the conversation, of each conversation below."""
     campaign = {f"{TAG}CampaignData": {"campaignId": {"long": 5}, "lob": {"string": "x"}}}

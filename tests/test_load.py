@@ -1,6 +1,7 @@
 import gzip
 import json
 import random
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -232,6 +233,77 @@ def test_folders_are_searched_and_patterns_matched(tmp_path: Path) -> None:
     assert [Path(url.removeprefix("file://")) for url in find_files([str(tmp_path / "x" / "*.gz")])] == [b]
     with pytest.raises(LakeError, match="there is no source file"):
         find_files([str(tmp_path / "nowhere")])
+
+
+def test_a_folder_that_holds_the_lake_loads_again_without_a_change(lake: Lake, tmp_path: Path) -> None:
+    """The lake's own tables are no source files, by folder or by pattern; its landing zone is, also by the lake's folder."""
+    put(tmp_path, gz(document(conversation())))
+    assert take(lake, tmp_path).is_complete
+    (Path(lake.root) / "landing" / ".incoming" / "half.gz").touch()
+    before = everything(lake)
+    for path in (
+        tmp_path,
+        tmp_path / "*",
+        tmp_path / "**",
+        Path(lake.root),
+        Path(lake.root, "landing"),
+        Path(lake.root, "land*"),
+    ):
+        report = take(lake, path) if path.name != "**" else None
+        assert report is None or (report.is_complete and report.loaded == 0)
+        of_tables = [url for url in find_files([str(path)]) if "_delta_log" in url or ".incoming" in url or "parquet" in url]
+        assert of_tables == []
+    assert everything(lake) == before
+
+
+def test_a_pattern_takes_folders_and_links_as_the_shell_would(tmp_path: Path) -> None:
+    """Folders that it matches give their source files; a link is what it leads to, in a folder as well, and a loop ends."""
+    one, two, three = (put(tmp_path / "x" / f"2026-0{day}", b"1", name_at(day)) for day in (1, 2, 3))
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links" / "one.gz").symlink_to(one)
+    (tmp_path / "links" / "folder").symlink_to(two.parent)
+    (tmp_path / "links" / "loop").symlink_to(tmp_path / "links")
+    put(three.parent, b"", "README.txt")
+
+    def found(path: str) -> set[str]:
+        return {url.removeprefix(f"file://{tmp_path}/") for url in find_files([str(tmp_path / path)])}
+
+    assert found("x/2026-0[23]") == {f"x/2026-02/{name_at(2)}", f"x/2026-03/{name_at(3)}"}
+    assert found("links/*.gz") == {"links/one.gz"}
+    assert found("links") == {"links/one.gz", f"links/folder/{name_at(2)}"}
+    assert found("links/fold*") == {f"links/folder/{name_at(2)}"}
+
+
+def test_a_link_that_leads_to_nothing_is_not_passed_over(lake: Lake, tmp_path: Path) -> None:
+    """It fails the load as a file does that can't be read."""
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "lost.gz").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(LakeError, match=r"lost\.gz: No such file"):
+        take(lake, tmp_path / "in")
+
+
+def test_a_suffix_counts_in_upper_case_too(tmp_path: Path) -> None:
+    """`B.GZ` in a folder is as good as `a.gz`."""
+    paths = {put(tmp_path, b"", name) for name in ("a.gz", "B.GZ", "c.Json")}
+    assert {Path(url.removeprefix("file://")) for url in find_files([str(tmp_path)])} == paths
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar"])
+def test_a_member_of_an_archive_loads_by_its_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    """A chained URL leads to the file from any working folder, and gives the name that the file has in the archive."""
+    put(tmp_path / "in" / "x", gz(document(conversation())))
+    archive = shutil.make_archive(str(tmp_path / "archive"), kind, tmp_path / "in", "x")
+    monkeypatch.chdir(tmp_path)
+    found = find_files([f"{kind}://x/{name_at(0)}::archive.{kind}"])
+    for member in ("x/*.gz", "x", "", "*"):
+        for place in (f"archive.{kind}", archive, f"file://{archive}"):
+            assert find_files([f"{kind}://{member}::{place}"]) == found, (member, place)
+    monkeypatch.chdir("/")
+    lake = Lake(str(tmp_path / "lake"))
+    for loaded in (1, 0):
+        with writing(lake):
+            assert load(lake, incoming_from(found), engine=Processes(1)).loaded == loaded
+    assert ask(lake, "select source_file, name from conversations, files") == [(name_at(0), name_at(0))]
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import re
 import socket
 import subprocess
 import sys
+import tarfile
 import time
 import traceback
 from collections.abc import Iterator
@@ -121,6 +122,9 @@ def test_processes_write_straight_to_the_store(lake: Lake, tmp_path: Path) -> No
         noise = os.urandom(300_000).hex()
         source.files.pipe_file(source.path("deep", name_at(hour)), gz(document(conversation(f"c{hour}", start_page=noise))))
     assert len(find_files([f"{source.uri}/*/*.gz"])) == 3
+    with source.files.open(source.path("a.tar"), "wb") as out, tarfile.open(fileobj=out, mode="w") as archive:
+        archive.add(put(tmp_path, b"x"), "x.gz")
+    assert list(find_files([f"tar://x.gz::{source.uri}/a.tar"])) == [f"tar://x.gz::{source.uri}/a.tar"]
     with writing(lake):
         report = load(lake, incoming_from(find_files([source.uri])), engine=Processes(2))
     assert (report.loaded, report.is_complete) == (3, True)

@@ -329,6 +329,42 @@ def test_conversation_metrics_agrees_with_second_implementation(
     assert in_order(found) == in_order([{name: plain(row[name]) for name in KEY_AND_MEASURES} for row in expected])
 
 
+def test_hours_and_intervals_begin_before_1970_as_after_it(lake: duckdb.DuckDBPyConnection) -> None:
+    """Every time stands in the hour, interval and day of UTC that begins at it or before it, by `date_trunc`."""
+    moments = [
+        datetime(year, month, 28, hour, minute, second, 999_000, tzinfo=UTC)
+        for year, month in ((1, 1), (1969, 12), (1970, 1), (2024, 3), (9999, 11))
+        for hour, minute, second in ((0, 0, 0), (7, 59, 59), (23, 30, 0))
+    ]
+    moments += [moment.replace(minute=0, second=0, microsecond=0) for moment in moments]
+    rows = [
+        {"conversation_id": str(number), "date": moment.date(), "conversation_start_time": moment, "queue_start_time": moment}
+        | {"queue_end_time": moment + timedelta(hours=20), "is_interactive": True}
+        for number, moment in enumerate(moments)
+    ]
+    fill(lake, {"conversations": rows})
+
+    def told(query: str) -> list[Any]:
+        return lake.sql(query).fetchall()
+
+    lake.execute("set TimeZone = 'UTC'")
+    utc = "select epoch_ms({}) as at, count(*) from conversations group by 1 order by 1"
+    hour, quarter = "date_trunc('hour', {0})", "time_bucket(interval 15 minutes, {0}, timestamp '2000-01-01')"
+    start = "make_timestamp(epoch_ms(conversation_start_time) * 1000)"
+    hours = "select epoch_ms(hour), conversation_count from queue_time_hourly order by 1"
+    assert told(hours) == told(utc.format(hour.format(start)))
+    entries = (
+        "select epoch_ms(interval_start), conversation_count from arrivals_by_interval where conversation_count > 0 order by 1"
+    )
+    assert told(entries) == told(utc.format(quarter.format(start)))
+    days = (
+        f"select distinct epoch_ms(date_trunc('day', {start} + interval 1 hour * n)) "
+        "from conversations, range(21) as t(n) order by 1"
+    )
+    at = "make_timestamp(epoch_ms(interval_start) * 1000)"
+    assert told(f"select distinct epoch_ms(date_trunc('day', {at})) from queue_intervals order by 1") == told(days)
+
+
 def test_order_of_rows_does_not_matter(lake: duckdb.DuckDBPyConnection) -> None:
     """The same rows in another order give the same answers to the last digit."""
     day = datetime(2024, 3, 1, tzinfo=UTC)

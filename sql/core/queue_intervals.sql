@@ -13,8 +13,8 @@ with days as (
         time_zone,
         unnest(
             range(
-                epoch_ms(entered_time) // 86_400_000,
-                case when is_valid then epoch_ms(left_time) else epoch_ms(entered_time) end // 86_400_000 + 1
+                floor(epoch_ms(entered_time) / 86_400_000)::bigint,
+                floor(epoch_ms(case when is_valid then left_time else entered_time end) / 86_400_000)::bigint + 1
             )
         ) as day_number
     from queue_entries

@@ -10,7 +10,7 @@ with entries as (
     select
         account_id,
         interval_minutes,
-        epoch_ms(entered_time) // 60_000 // interval_minutes * interval_minutes * 60 as start_seconds,
+        floor(epoch_ms(entered_time) / (60_000 * interval_minutes))::bigint * interval_minutes * 60 as start_seconds,
         count(*) filter (where not is_transfer) as conversation_count,
         count(*) filter (where is_connected) as connected_count,
         count(*) filter (where is_transfer) as transfer_count

@@ -9,7 +9,7 @@
 
 select
     account_id,
-    to_timestamp(epoch_ms(conversation_start_time) // 3_600_000 * 3600) as hour,
+    to_timestamp(floor(epoch_ms(conversation_start_time) / 3_600_000) * 3600) as hour,
     count(*) as conversation_count,
     count(*) filter (where is_connected) as connected_count,
     count(*) filter (where is_abandoned) as abandoned_count,

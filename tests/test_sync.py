@@ -1,5 +1,6 @@
 """`sync` misses nothing, fetches nothing twice, and remembers what the source has said of each hour; `status` tells."""
 
+import io
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -18,7 +19,7 @@ from pipeline.cli import main
 from pipeline.errors import AccessRefusedError, LakeError, UnexpectedAnswerError
 from pipeline.lake import Lake
 from pipeline.load import writing
-from pipeline.status import hours
+from pipeline.status import hours, print_status
 from pipeline.sync import SyncReport, sync
 from pipeline.verify import verify
 from pipeline.warehouse import connect
@@ -72,6 +73,13 @@ def states(lake: Lake, now: datetime = NOW) -> str:
     """A letter for the state of each hour from `FIRST` on: loaded, empty, missing, rejected."""
     with connect(lake) as connection:
         return "".join(row["state"][0] for row in hours(connection, now))
+
+
+def status(lake: Lake) -> str:
+    """What the command shows as a table."""
+    with connect(lake) as connection:
+        print_status(connection, "table", NOW, out := io.StringIO())
+    return out.getvalue()
 
 
 def test_every_run_lists_the_whole_window_and_fetches_what_is_new(lake: Lake, source: Source) -> None:
@@ -169,12 +177,63 @@ def test_a_file_that_is_listed_though_it_is_from_before_the_window_is_known_all_
 
 
 def test_a_day_that_cannot_be_listed_is_told_and_costs_no_other(lake: Lake, source: Source) -> None:
-    """Its hours keep what was known of them, and the files of the other days are in."""
+    """`status` names it, and its hours are missing until it can be listed; the files of the other days are in."""
     source.has(0)
     source.api.script[LISTING_PATH] = [*[Reply(status=503)] * 3, *source.api.script[LISTING_PATH]]
     report = run(lake, source, since=FIRST - timedelta(days=1))
     assert (list(report.unlisted), report.loaded, report.is_complete) == (["2016-07-24"], 1, False)
-    assert ask(lake, "select min(hour) from listings") == [(datetime(2016, 7, 25, tzinfo=UTC),)]
+    assert states(lake) == "m" * 6 + "e" * 18 + "leeee"
+    assert "account 75555851: 1 day could not be listed when last asked for: 2016-07-24; run lakehouse sync" in status(lake)
+    assert "Nothing is set aside" not in status(lake)
+    source.has(0)
+    assert run(lake, source, since=FIRST - timedelta(days=1)).is_complete
+    assert (states(lake), "could not be listed" in status(lake)) == ("e" * 24 + "leeee", False)
+
+
+def test_a_known_day_that_cannot_be_listed_again_keeps_its_hours_and_is_told(lake: Lake, source: Source) -> None:
+    """What was known of them stands; `status` says that the API did not answer when it was asked last."""
+    source.has(0, 1)
+    yesterday = FIRST - timedelta(days=1)
+    run(lake, source, since=yesterday)
+    listings = source.api.script[LISTING_PATH]
+    source.api.script[LISTING_PATH] = [*listings, *[Reply(status=503)] * 3]
+    assert list(run(lake, source, NOW + HOUR / 2, since=yesterday).unlisted) == ["2016-07-25"]
+    assert states(lake, NOW + 4 * HOUR) == "e" * 24 + "lleeemmmm"
+    with connect(lake) as connection:
+        print_status(connection, "json", NOW, out := io.StringIO())
+    assert json.loads(out.getvalue())["unlisted"] == [{"account_id": ACCOUNT, "day": "2016-07-25"}]
+
+
+def test_a_day_of_which_no_hour_is_over_is_told_too(lake: Lake, source: Source) -> None:
+    """Just after midnight, when the API does not answer for the new day."""
+    source.has(0)
+    midnight = datetime(2016, 7, 26, tzinfo=UTC)
+    source.api.script[LISTING_PATH] = [*source.api.script[LISTING_PATH], Reply(status=503)]
+    run(lake, source, midnight + timedelta(minutes=20))
+    assert "last asked for: 2016-07-26;" in status(lake)
+
+
+def test_status_names_files_that_could_not_be_had(lake: Lake, source: Source) -> None:
+    """The first ten of them, and how many more; all of them as JSON."""
+    source.api.script[LISTING_PATH] = [source.api.listing(*(source.api.entry(name_at(1, part)) for part in range(12)))]
+    run(lake, source)
+    told = status(lake)
+    assert [name_at(1, part) in told for part in range(12)] == [True] * 10 + [False] * 2
+    assert "and 2 more (lakehouse status --format json names all) that could not be had" in told
+
+
+@pytest.mark.parametrize("until", [None, FIRST + timedelta(minutes=50)])
+def test_a_file_from_before_the_first_full_hour_that_fails_is_recorded(
+    lake: Lake, source: Source, until: datetime | None
+) -> None:
+    """Its hour was not listed as a whole, and lacks it all the same, until it is here."""
+    source.has(0, but={0: Reply(status=404)})
+    run(lake, source, since=FIRST + timedelta(minutes=30), until=until)
+    assert states(lake)[:1] == "m"
+    assert name_at(0) in status(lake)
+    source.has(0)
+    run(lake, source, since=FIRST + timedelta(minutes=30), until=until)
+    assert (states(lake)[:1], name_at(0) in status(lake)) == ("l", False)
 
 
 def test_an_unreadable_listing_is_a_failure_after_all_else_is_in(lake: Lake, source: Source) -> None:

@@ -245,12 +245,26 @@ def test_an_unreadable_listing_is_a_failure_after_all_else_is_in(lake: Lake, sou
     assert ask(lake, "select name from files") == [(name_at(0),)]
 
 
-def test_a_login_that_is_refused_on_the_way_loses_nothing_that_came(lake: Lake, source: Source) -> None:
-    """What was downloaded is in; the run fails."""
-    source.has(0, 1, 2, but={1: says("Unauthorized request", code=10, status=401)})
+def test_a_file_that_is_refused_is_set_aside_while_others_are_had(lake: Lake, source: Source) -> None:
+    """A 401 or 403 for some downloads is no refused login: the others are in, and the refused ones are told."""
+    unauthorized = says("Unauthorized request", code=10, status=401)
+    source.has(0, 1, 2, 3, but={1: unauthorized, 2: Reply(status=403)})
+    report = run(lake, source)
+    assert (list(report.failed), report.loaded, report.is_complete) == ([name_at(1), name_at(2)], 2, False)
+    assert states(lake) == "lmmle"
+    source.has(0, 1, 2, 3, 4, but={1: unauthorized})
+    assert (list(run(lake, source).failed), states(lake)) == ([name_at(1)], "lmlll")
+
+
+def test_a_login_that_is_refused_for_every_download_is_a_failure(lake: Lake, source: Source) -> None:
+    """Though the listing came; what the lake has stays in it, and the hours are missing."""
+    source.has(0)
+    run(lake, source)
+    refused = Reply(status=403)
+    source.has(0, 1, 2, but={1: refused, 2: refused})
     with pytest.raises(AccessRefusedError, match=name_at(1)):
         run(lake, source)
-    assert states(lake) == "lmlee"
+    assert states(lake) == "lmmee"
 
 
 def test_a_large_sync_is_committed_in_parts(lake: Lake, source: Source, monkeypatch: pytest.MonkeyPatch) -> None:

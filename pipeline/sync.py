@@ -84,8 +84,8 @@ def sync(
     `on_downloaded` of each file how many bytes came, or why none did.
 
     Raises:
-        SourceError: the credentials are refused, for the listing or for every download; no day can be listed; or an answer is no
-            listing. What could be had is in.
+        SourceError: the credentials are refused, for the listing or for every download; no day can be listed; or an answer is
+            no listing. What could be had is in.
     """
     done = SyncReport() if report is None else report
     at = now()

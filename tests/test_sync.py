@@ -2,10 +2,13 @@
 
 import io
 import json
+import re
+import traceback
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from click.testing import CliRunner
@@ -24,6 +27,7 @@ from pipeline.sync import SyncReport, sync
 from pipeline.verify import verify
 from pipeline.warehouse import connect
 
+KEYS = ("LP_APP_KEY", "LP_APP_SECRET", "LP_ACCESS_TOKEN", "LP_ACCESS_TOKEN_SECRET")
 HOUR = timedelta(hours=1)
 FIRST = datetime(2016, 7, 25, 18, tzinfo=UTC)
 """The hour of `name_at(0)`."""
@@ -298,8 +302,7 @@ def test_a_lake_that_can_not_be_written_ends_the_run_at_once(
 def test_the_command_says_what_happened(lake: Lake, source: Source) -> None:
     """A line for each file that fails, a summary that adds up, what comes next; names on standard output for a dry run."""
     source.has(0, 1, 2, but={1: Reply(status=404), 2: Reply(b"")})
-    names = ("LP_APP_KEY", "LP_APP_SECRET", "LP_ACCESS_TOKEN", "LP_ACCESS_TOKEN_SECRET")
-    keys = dict(zip(names, CANARIES, strict=True)) | {"LP_ACCOUNT_ID": ACCOUNT, "LP_BASE_URL": source.api.base_url}
+    keys = dict(zip(KEYS, CANARIES, strict=True)) | {"LP_ACCOUNT_ID": ACCOUNT, "LP_BASE_URL": source.api.base_url}
 
     def call(*arguments: str) -> tuple[int, list[str], list[str]]:
         window = ("--since", f"{FIRST:%Y-%m-%dT%H:%M}", "--until", f"{NOW:%Y-%m-%dT%H:%M}", "--lake", lake.root)
@@ -324,6 +327,42 @@ def test_the_command_says_what_happened(lake: Lake, source: Source) -> None:
     assert [hour["state"] for hour in told["hours"]] == ["loaded", "missing", "rejected", *["empty"] * 3]
     assert told["hours"][1]["missing"] == [name_at(1)]
     assert code == 0  # of 2016: the source has deleted them long ago
+
+
+ECHO = " ".join(CANARIES)
+NEAR_THE_CUT = "x" * 100 + CANARIES[1]
+
+
+@pytest.mark.parametrize(
+    ("reply", "code"),
+    [
+        (says(ECHO, code=ECHO, status=400), 1),  # type: ignore[arg-type]
+        (says("no", code=NEAR_THE_CUT, status=401), 1),  # type: ignore[arg-type]
+        (Reply(status=302, headers={"Location": f"https://evil.example/a b?{CANARIES[1]}"}), 1),
+        (Reply(status=302, headers={"Location": f"https://{CANARIES[2].replace(' ', '%20')}.example/"}), 1),
+        (as_json({"echo": CANARIES, "link": NEAR_THE_CUT}), 1),
+        (as_json({"dataAccessFiles": {"file": [{"@name": f"{canary}.gz", "@href": "/x"} for canary in CANARIES]}}), 3),
+        (as_json({"dataAccessFiles": {"file": [{"@name": canary, "@href": 1} for canary in CANARIES]}}), 3),
+        (as_json({"dataAccessFiles": {"file": {"@name": name_at(0), "@href": f"/{quote(CANARIES[1])}"}}}), 3),
+    ],
+    ids=["message", "code", "redirect", "host", "listing", "names", "entries", "links"],
+)
+def test_a_secret_that_the_server_repeats_is_neither_shown_nor_stored(
+    lake: Lake, source: Source, reply: Reply, code: int
+) -> None:
+    """Wherever in its answers it stands; with a traceback, in `status` and in the lake's files, too."""
+    source.api.script[LISTING_PATH] = [reply]
+    window = ("--since", f"{FIRST:%Y-%m-%dT%H:%M}", "--until", f"{NOW:%Y-%m-%dT%H:%M}", "--lake", lake.root)
+    keys = dict(zip(KEYS, CANARIES, strict=True)) | {"LP_ACCOUNT_ID": ACCOUNT, "LP_BASE_URL": source.api.base_url}
+    done = CliRunner(env=keys).invoke(main, ["sync", *window, "--debug"])
+    assert done.exit_code == code
+    raised = "".join(traceback.format_exception(done.exception)) if code == 1 and done.exception else ""
+    shown = (done.output + raised + (status(lake) if code == 3 else "")).lower()
+    stored = b"".join(path.read_bytes() for path in Path(lake.root).rglob("*") if path.is_file())
+    forms = {form for canary in CANARIES for form in (canary, quote(canary), quote(canary, safe=""), json.dumps(canary)[1:-1])}
+    assert "***" in shown or "repeats a key" in shown
+    assert [form for form in forms if form.lower() in shown or form.encode() in stored] == []
+    assert not re.search("canary(&|%20)", shown)
 
 
 @pytest.mark.parametrize(("days", "is_expiring"), [(22, False), (24, True), (31, False)])

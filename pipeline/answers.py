@@ -1,4 +1,4 @@
-"""What the answers of the Data Access API say: links, listed files, errors. Pure: no request, no clock.
+"""What the answers of the Data Access API say: links, listed files, errors. No request, no clock.
 
 Lenient in shape, where the vendor's page and its accounts differ (spec/engagement.md shows two JSON documents one after
 another, users met single objects instead of lists and XML errors), and strict about names, which become file names.
@@ -7,11 +7,13 @@ another, users met single objects instead of lists and XML errors), and strict a
 import json
 import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import partial
 from unicodedata import category
+from urllib.parse import quote, quote_plus, unquote
 
 from pipeline.errors import UnexpectedAnswerError
 
@@ -22,6 +24,9 @@ MAX_NAME_BYTES = 255
 _BLANKS = re.compile(r"\s*")
 _ERROR_BYTES = 1 << 16
 _FILE_TIMES = re.compile(r"\.(\d{1,14})\.(\d{1,14})\.part-")
+_SHORTEST_SECRET = 6
+"""A shorter one says nothing of a name that happens to hold it."""
+_secrets: set[str] = set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +58,30 @@ class ServerError:
         return f"{code}{shortened(self.message) or 'no message'}"
 
 
+def keep_secret(secrets: Iterable[str]) -> None:
+    """Show asterisks instead of these, from now on, wherever a text from outside is shown."""
+    _secrets.update(filter(None, secrets))
+
+
+def repeats_a_secret(text: str) -> bool:
+    """Whether a name or link from outside holds one of our secrets, in any spelling."""
+    secrets = [secret for secret in _secrets if len(secret) >= _SHORTEST_SECRET]
+    return any(_masked(spelled, secrets) != spelled for spelled in (text, unquote(text)))
+
+
+def _masked(text: str, secrets: Iterable[str]) -> str:
+    """Hide secrets where a server repeats them: as they are, as in a URL or as in JSON, in capitals or not."""
+    spellings = (str, quote, partial(quote, safe=""), quote_plus, lambda secret: json.dumps(secret)[1:-1])
+    spelled = sorted({spell(secret) for secret in secrets for spell in spellings}, key=len, reverse=True)
+    return re.sub("|".join(map(re.escape, spelled)), "***", text, flags=re.IGNORECASE) if spelled else text
+
+
 def shortened(text: str, limit: int = 120) -> str:
-    """Put a text from outside on one printable line of at most `limit` characters."""
-    line = "".join(char if char.isprintable() else " " for char in text[: limit * 10])
-    line = " ".join(line.split())
+    """Put a text from outside on one printable line of at most `limit` characters, without the secrets it may repeat."""
+    secrets = list(_secrets)
+    masked = _masked(text, secrets)  # before it is cut, since a part of a secret is one
+    line = "".join(char if char.isprintable() else " " for char in masked[: limit * 10])
+    line = _masked(" ".join(line.split()), secrets)
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 
@@ -165,6 +190,9 @@ def _listed_file(entry: object, account_id: str) -> ListedFile:
     name, href = _field(entry, "name"), _field(entry, "href")
     if not isinstance(name, str) or not _is_bare_name(name):
         message = "expected a bare file name as @name in the listing; not fetched"
+        raise UnexpectedAnswerError(message)
+    if repeats_a_secret(name):
+        message = "expected a file name as @name in the listing, found one that repeats a key; not fetched"
         raise UnexpectedAnswerError(message)
     if not isinstance(href, str):
         message = f"expected a link as @href in the listing, found {_shown(href)}; not fetched"

@@ -68,6 +68,8 @@ class DataAccessClient:
         self.base_url = checked_base_url(base_url)
         self.limits = limits or Limits()
         self._transport = Transport(credentials, self.base_url, self.limits)
+        self._base_resource = f"{self.base_url}/data_access_le/account/{self.account_id}/le"
+        self._documented = f"{self._base_resource}/engagement"
         self._engagement_url: str | None = None
 
     def __enter__(self) -> Self:
@@ -119,18 +121,14 @@ class DataAccessClient:
         day.files, day.refused = listed_files(documents, self.account_id, what)
 
     def _find_engagement(self) -> str:
-        if self._engagement_url is not None:
-            return self._engagement_url
-        url, what = f"{self.base_url}/data_access_le/account/{self.account_id}/le", f"account {self.account_id}"
-        link = engagement_link(self._ask(url, what))
-        if link is None:
-            message = f"{what}: expected a link to engagement, found none; ask LivePerson to open Data Access to it"
-            raise UnexpectedAnswerError(message)
-        self._engagement_url = joined(url, link, what)
+        """Take the address of the listings from the base resource, or the documented one where that has none."""
+        if self._engagement_url is None:
+            link = engagement_link(self._ask(self._base_resource, f"account {self.account_id}"))
+            self._engagement_url = joined(self._base_resource, link or self._documented, f"account {self.account_id}")
         return self._engagement_url
 
     def _ask(self, url: str, what: str, params: dict[str, int] | None = None) -> list[object]:
-        """Return the JSON documents of an answer, none where the API says that there are no files."""
+        """Return the JSON documents of an answer, none where the API says that there are no files, or no base resource."""
 
         def attempt() -> list[object]:
             with closing(self._transport.send(url, what, params)) as response:
@@ -146,7 +144,14 @@ class DataAccessClient:
                 error = error_in(_plain(body))
                 if error and error.means_no_files:
                     return []
-                raise self._transport.refusal(response, error, what)
+                refusal = self._transport.refusal(response, error, what)
+                if (
+                    url == self._base_resource
+                    and response.status_code in HTTP_GONE
+                    and not isinstance(refusal, AccessRefusedError)
+                ):
+                    return []
+                raise refusal
 
         return self._transport.persistently(attempt)
 
@@ -187,7 +192,7 @@ class DataAccessClient:
 
     def _served(self, file: ListedFile) -> Generator[bytes, None, None]:
         """Yield the bytes of one attempt at a file."""
-        url = joined(self.base_url, file.href, file.name)
+        url = joined(self._engagement_url or self._documented, file.href, file.name)
         with closing(self._transport.send(url, file.name)) as response:
             if response.status_code != HTTP_OK:
                 error = error_in(_plain(self._transport.error_body(response, file.name)))

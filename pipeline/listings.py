@@ -27,23 +27,32 @@ def remember(
 ) -> dict[str, Change]:
     """Put what was listed of an account into the table `listings`, in place of what was listed of the same hours before.
 
-    Each month has a Parquet file, and only those of the months that were listed are written anew. `failed` are names of files
-    that could not be had; `at` is when the listing began.
+    Hours of days that could not be listed keep what was known of them, and lose their number of files. Each month has a
+    Parquet file, and only those of the months that were asked for are written anew. `failed` are names of files that could
+    not be had; `at` is when the listing began.
     """
-    rows = [{"account_id": account_id, "listed_at": at, **row} for row in _hours(days, set(failed), at)]
-    if not rows:
+    asked = list(days)
+    listed = {row["hour"]: row for row in _listed(asked, set(failed), at)}
+    unlisted = {hour for day in asked if day.error is not None for hour in _asked(day, at)} - listed.keys()
+    elsewhere = {hour: names for hour, names in _missing(asked, set(failed)).items() if hour not in listed}
+    hours = [*listed, *sorted(unlisted | elsewhere.keys())]
+    if not hours:
         return {}
     table = schema.LISTINGS
-    added = rows_of(rows, table)
-    months = set(_months(added).to_pylist())
+    months = {f"{hour:%Y-%m}" for hour in hours}
     touched = [file for file in snapshot.files[table.name] if file.path[:_MONTH] in months or not _IS_OF_MONTH.match(file.path)]
     parts = [table.file_schema.empty_table()]
     for file in touched:
         with lake.files.open(lake.path(table.name, file.path), "rb") as stored:
             parts.append(pq.read_table(stored).select(table.file_schema.names).cast(table.file_schema))
     former = pa.concat_tables(parts)
-    is_again = pc.and_(pc.equal(former["account_id"], account_id), pc.is_in(former["hour"], added["hour"]))
-    now = pa.concat_tables([former.filter(pc.invert(is_again)), added])
+    is_again = pc.and_(pc.equal(former["account_id"], account_id), pc.is_in(former["hour"], pa.array(hours, schema.TIME)))
+    known = {row["hour"]: row for row in former.filter(is_again).to_pylist()}
+    kept = [
+        _kept(hour, known.get(hour), elsewhere.get(hour, []), is_unlisted=hour in unlisted) for hour in hours[len(listed) :]
+    ]
+    rows = [{"account_id": account_id, **row} for row in [*listed.values(), *kept]]
+    now = pa.concat_tables([former.filter(pc.invert(is_again)), rows_of(rows, table)])
     of_months = _months(now)
     written = [
         lake.write(table.name, now.filter(pc.equal(of_months, month)), label=month)
@@ -56,21 +65,59 @@ def _months(rows: pa.Table) -> pa.ChunkedArray:
     return pc.strftime(rows["hour"], "%Y-%m")
 
 
-def _hours(days: "Iterable[ListedDay]", failed: set[str], at: datetime) -> Iterator[dict[str, Any]]:
-    """Every hour that was over when it was listed; a file of no known hour counts in the first one of its day."""
+def _listed(days: "Iterable[ListedDay]", failed: set[str], at: datetime) -> Iterator[dict[str, Any]]:
+    """Every hour of a listed day that was over when it was listed, or that has files."""
     for day in days:
         if day.error is not None:
             continue
-        first = _floor(day.since) + (HOUR if day.since != _floor(day.since) else timedelta(0))
-        names: dict[datetime, list[str]] = defaultdict(list)
-        for file in day.files:
-            names[first if file.scope_start_time is None else _floor(file.scope_start_time)].append(file.name)
-        names[first] += day.refused
-        hour = first
+        names = _names(day)
+        hour = day.since if day.since == _floor(day.since) else _floor(day.since) + HOUR
         while hour < day.until and (hour + HOUR <= at or names[hour]):
             missing = sorted(failed.intersection(names[hour]))
-            yield {"hour": hour, "files": len(names[hour]), "missing": missing}
+            yield {"hour": hour, "listed_at": at, "files": len(names[hour]), "missing": missing}
             hour += HOUR
+
+
+def _missing(days: "Iterable[ListedDay]", failed: set[str]) -> dict[datetime, list[str]]:
+    """What could not be had, by hour: in the window or not, since a server may list more than it was asked for."""
+    missing: dict[datetime, list[str]] = defaultdict(list)
+    for day in days:
+        for hour, names in _names(day).items():
+            if of_hour := failed.intersection(names):
+                missing[hour] += of_hour
+    return missing
+
+
+def _names(day: "ListedDay") -> dict[datetime, list[str]]:
+    """What a day lists, by hour; what has no known hour counts in the first one of its day."""
+    first = _first(day)
+    names: dict[datetime, list[str]] = defaultdict(list)
+    for file in day.files:
+        names[first if file.scope_start_time is None else _floor(file.scope_start_time)].append(file.name)
+    names[first] += day.refused
+    return names
+
+
+def _kept(hour: datetime, known: dict[str, Any] | None, missing: list[str], *, is_unlisted: bool) -> dict[str, Any]:
+    """An hour that nobody listed as a whole: what was known of it, and what could not be had now."""
+    former = known or {"listed_at": None, "files": 0, "missing": []}
+    files = None if is_unlisted or former["files"] is None else max(former["files"], len(missing))
+    names = sorted({*former["missing"], *missing})
+    return {"hour": hour, "listed_at": former["listed_at"], "files": files, "missing": names}
+
+
+def _asked(day: "ListedDay", at: datetime) -> Iterator[datetime]:
+    """The hours of a day that were over, or else its first one, so that no day is without."""
+    hour = first = _first(day)
+    while hour < day.until and (hour + HOUR <= at or hour == first):
+        yield hour
+        hour += HOUR
+
+
+def _first(day: "ListedDay") -> datetime:
+    """The first full hour of the part of a day that was asked for, or the one that this part is in."""
+    first = _floor(day.since)
+    return first + HOUR if first != day.since and first + HOUR < day.until else first
 
 
 def _floor(moment: datetime) -> datetime:

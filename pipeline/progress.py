@@ -21,7 +21,7 @@ from pipeline.wording import many
 if TYPE_CHECKING:
     from pipeline.api import ListedFile
 
-_SHOWN: Final = 20  # set-aside files that a summary names; `lakehouse status` names all
+_SHOWN: Final = 20  # set-aside files that a summary names; `lakehouse status --format json` names all
 _LOG_SECONDS: Final = 30.0
 
 
@@ -177,7 +177,7 @@ def _named(kind: str, what: str, of: dict[str, str]) -> Iterator[str]:
     for name, reason in list(of.items())[:_SHOWN]:
         yield f"  {name}: {reason}"
     if len(of) > _SHOWN:
-        yield f"  and {len(of) - _SHOWN:,} more; lakehouse status names them"
+        yield f"  and {len(of) - _SHOWN:,} more; lakehouse status --format json names them"
 
 
 def erasure(done: Erased, kind: str) -> Iterator[str]:

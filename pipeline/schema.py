@@ -258,8 +258,13 @@ LISTINGS = Table(
     (
         Column("account_id", TEXT, "The account whose files were listed.", null=NEVER),
         Column("hour", TIME, "Start of the hour.", null=NEVER),
-        Column("listed_at", TIME, "When the API answered last.", null=NEVER),
-        Column("files", BIGINT, "How many files it listed for the hour; 0: it said that there are none.", null=NEVER),
+        Column("listed_at", TIME, "When the API answered last.", null="it never did"),
+        Column(
+            "files",
+            BIGINT,
+            "How many files it listed for the hour; 0: it said that there are none.",
+            null="the day could not be listed when it was asked for last",
+        ),
         Column(
             "missing",
             pa.list_(TEXT),

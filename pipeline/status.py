@@ -26,6 +26,9 @@ _SET_ASIDE = """
     union all
     select account_id, source_file, document || '. document: ' || reason, document from rejects
     order by account_id, name, document, reason"""
+_UNLISTED = """
+    select account_id, hour from listings where files is null order by account_id, hour"""
+_SHOWN: Final = 10  # names and days in a sentence; the JSON form has all
 
 
 def hours(connection: duckdb.DuckDBPyConnection, now: datetime) -> list[dict[str, Any]]:
@@ -37,7 +40,9 @@ def hours(connection: duckdb.DuckDBPyConnection, now: datetime) -> list[dict[str
     """
     relation = connection.sql(_HOURS)
     known = [dict(zip(relation.columns, row, strict=True)) for row in _fetch(relation)]
-    rows = [row for _, of_account in groupby(known, lambda row: row["account_id"]) for row in _until(now, list(of_account))]
+    unlisted = set(_fetch(connection.sql(_UNLISTED)))
+    by_account = groupby(known, lambda row: row["account_id"])
+    rows = [row for _, of_account in by_account for row in _until(now, list(of_account), unlisted)]
     for row in rows:
         deleted = row["hour"] + RETENTION
         is_lacking = row["state"] in {"missing", "rejected"}
@@ -46,11 +51,14 @@ def hours(connection: duckdb.DuckDBPyConnection, now: datetime) -> list[dict[str
     return rows
 
 
-def _until(now: datetime, rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """The hours of an account, with those that went by since it was listed last, if that was up to the time of listing."""
+def _until(now: datetime, rows: list[dict[str, Any]], unlisted: set[tuple[str, datetime]]) -> Iterator[dict[str, Any]]:
+    """The hours of an account, with those that went by since it was asked last, if that was up to the time of asking."""
     yield from rows
-    newest = max((row for row in rows if row["listed_at"] is not None), key=lambda row: row["hour"], default=None)
-    if newest is not None and newest["listed_at"] < newest["hour"] + 2 * _HOUR:
+    answers = [row["listed_at"] for row in rows if row["listed_at"] is not None]
+    listed = [row["hour"] for row in rows if row["listed_at"] is not None]
+    asked = [row["hour"] for row in rows if (row["account_id"], row["hour"]) in unlisted]
+    newest = {max(of_kind) for of_kind in (listed, asked) if of_kind}
+    if any(hour <= answer < hour + 2 * _HOUR for hour in newest for answer in answers):
         hour = rows[-1]["hour"] + _HOUR
         while hour + _HOUR <= now:
             lacks = {
@@ -79,18 +87,25 @@ def print_status(
     """
     listed = hours(connection, now)
     aside = _fetch(connection.sql(_SET_ASIDE))
+    unlisted = _unlisted(connection)
     if form == "json":
         left = dict(zip(("values", "files"), encrypted, strict=True))
-        set_aside = [dict(zip(("account_id", "file", "reason"), row[:3], strict=True)) for row in aside]
-        out.write(json.dumps({"hours": listed, "set_aside": set_aside, "encrypted": left}, default=_text, indent=1) + "\n")
+        told = {
+            "hours": listed,
+            "set_aside": [dict(zip(("account_id", "file", "reason"), row[:3], strict=True)) for row in aside],
+            "unlisted": [{"account_id": account_id, "day": day} for account_id, days in unlisted.items() for day in days],
+            "encrypted": left,
+        }
+        out.write(json.dumps(told, default=_text, indent=1) + "\n")
     else:
         console = Console(file=out)
         console.print(_by_day(listed))
         _line(console, " # loaded   · empty at the source   ? missing   ! a file of that hour is broken")
         for account_id, name, reason, _ in aside:
             _line(console, f"{name} (account {account_id or 'unknown'}): {reason}")
-        if not aside:
-            _line(console, "Nothing is set aside.")
+        missing = [*_not_had(listed), *_told_unlisted(unlisted)]
+        for line in missing or ([] if aside else ["Nothing is set aside."]):
+            _line(console, line)
         if encrypted[0]:
             _line(
                 console,
@@ -108,6 +123,35 @@ def _text(value: object) -> str:
 
 def _line(console: Console, text: str) -> None:
     console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _unlisted(connection: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
+    """By account, the days that could not be listed, in whole or in part, when they were asked for last."""
+    days: dict[str, dict[str, None]] = {}
+    for account_id, hour in _fetch(connection.sql(_UNLISTED)):
+        days.setdefault(account_id, {})[f"{hour:%Y-%m-%d}"] = None
+    return {account_id: list(of_account) for account_id, of_account in days.items()}
+
+
+def _told_unlisted(unlisted: dict[str, list[str]]) -> Iterator[str]:
+    for account_id, days in unlisted.items():
+        yield (
+            f"account {account_id}: {many(len(days), 'day')} could not be listed when last asked for: "
+            f"{', '.join(days[:_SHOWN])}{_others(len(days))}; run lakehouse sync"
+        )
+
+
+def _not_had(listed: list[dict[str, Any]]) -> Iterator[str]:
+    """The first files that could not be had, and how many others."""
+    names = [(row["account_id"], name) for row in listed for name in row["missing"]]
+    for account_id, name in names[:_SHOWN]:
+        yield f"{name} (account {account_id}): listed, but could not be had; run lakehouse sync"
+    if len(names) > _SHOWN:
+        yield f"{_others(len(names)).strip()} that could not be had"
+
+
+def _others(count: int) -> str:
+    return f" and {count - _SHOWN:,} more (lakehouse status --format json names all)" if count > _SHOWN else ""
 
 
 def _lacking(listed: list[dict[str, Any]], now: datetime) -> list[str]:

@@ -84,7 +84,8 @@ def sync(
     `on_downloaded` of each file how many bytes came, or why none did.
 
     Raises:
-        SourceError: the credentials are refused, no day can be listed, or an answer is no listing. What could be had is in.
+        SourceError: the credentials are refused, for the listing or for every download; no day can be listed; or an answer is
+            no listing. What could be had is in.
     """
     done = SyncReport() if report is None else report
     at = now()
@@ -129,6 +130,7 @@ class _Coming:
         self._on_listed = on_listed or (lambda _listed, _wanted: None)
         self._on_downloaded = on_downloaded or (lambda _file, _bytes, _error: None)
         self._error: SourceError | None = None
+        self._refusals: list[AccessRefusedError] = []  # of downloads
         self._since = since
         self._digests = loaded_files(lake, client.account_id, since=since - _CLOCKS_APART)
         self._landed = functools.cache(lambda folder: frozenset(sizes_below(lake.files, folder)))
@@ -226,7 +228,7 @@ class _Coming:
             self._report.failed[file.name] = str(error)
             self._on_downloaded(file, 0, str(error))
             if isinstance(error, AccessRefusedError):
-                self._error = error
+                self._refusals.append(error)
             return None
         self._report.downloaded_bytes += staged.bytes
         self._on_downloaded(file, staged.bytes, None)
@@ -238,5 +240,7 @@ class _Coming:
         unreadable = [error for error in errors if not isinstance(error, SourceUnreachableError)]
         if self._error is not None:
             raise self._error
+        if self._refusals and len(self._refusals) == len(self._report.wanted):  # a refused login, not a refused file
+            raise self._refusals[0]
         if unreadable or len(errors) == len(self.days) > 0:
             raise (unreadable or errors)[0]

@@ -12,20 +12,27 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from random import SystemRandom
 from threading import Event
 from typing import Any, NoReturn, TypeVar
-from urllib.parse import quote, quote_plus, urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import requests
 import tenacity
 import urllib3
 from requests_oauthlib import OAuth1
 
-from pipeline.answers import ServerError, is_cut_short, retry_after_seconds, shortened, utc_from_http_date
+from pipeline.answers import (
+    ServerError,
+    is_cut_short,
+    keep_secret,
+    repeats_a_secret,
+    retry_after_seconds,
+    shortened,
+    utc_from_http_date,
+)
 from pipeline.errors import AccessRefusedError, SourceError, SourceUnreachableError, UnexpectedAnswerError
-from pipeline.settings import Credentials
+from pipeline.settings import LOOPBACK_HOSTS, Credentials
 
 VENDOR_DOMAIN = ".liveperson.net"
 MAX_REDIRECTS = 3
@@ -95,6 +102,9 @@ class Transport:
         self.limits = limits
         self._base_url = base_url
         self._credentials = credentials
+        if keys := credentials:
+            secrets = (keys.app_key, keys.app_secret, keys.access_token, keys.access_token_secret)
+            keep_secret(secret.get_secret_value() for secret in secrets)
         self._closed = Event()
         self._session = requests.Session()
         # A proxy from the environment has no business between us and loopback.
@@ -189,10 +199,15 @@ class Transport:
         )
 
     def _require_allowed(self, url: str, what: str) -> None:
-        """Refuse a link to anywhere but the configured host or, over https, the vendor's domain."""
+        """Refuse a link to anywhere but the configured host or, over https, the vendor's domain.
+
+        The names of loopback are one host: a listing may say localhost where LP_BASE_URL says 127.0.0.1.
+        """
         scheme, host, port = _origin(url) if _LINK.fullmatch(url) else ("", "", 0)
         is_vendor = scheme == "https" and port == _PORTS["https"] and host.endswith(VENDOR_DOMAIN)
-        if is_vendor or (host and (scheme, host, port) == _origin(self._base_url)):
+        our_scheme, our_host, our_port = _origin(self._base_url)
+        is_our_host = host == our_host or {host, our_host} <= LOOPBACK_HOSTS
+        if is_vendor or (host and is_our_host and (scheme, port) == (our_scheme, our_port)):
             return
         found = f"{scheme}://{shortened(host)}:{port}" if host else f"no plain link ({shortened(url)!r})"
         message = f"{what}: expected a link to {self._base_url} or https://*{VENDOR_DOMAIN}, found {found}; not sent"
@@ -243,7 +258,7 @@ class Transport:
     def refusal(self, response: requests.Response, error: ServerError | None, what: str) -> SourceError:
         """Make the error that an answer other than a plain 200 stands for."""
         status, now = response.status_code, datetime.now(UTC)
-        said = f"HTTP {status}, {self._without_secrets(error)}" if error else f"HTTP {status} without a message"
+        said = f"HTTP {status}, {error}" if error else f"HTTP {status} without a message"
         server_time = utc_from_http_date(response.headers.get("Date"))
         if status in _REFUSED or (error and error.internal_code == _REFUSED_CODE):
             advice = _clock_advice(server_time, now) or "check LP_ACCOUNT_ID, the four keys and the region in LP_BASE_URL"
@@ -256,14 +271,6 @@ class Transport:
         message = f"{what}: expected an answer as documented, found {said}; check LP_ACCOUNT_ID and LP_BASE_URL"
         return UnexpectedAnswerError(message)
 
-    def _without_secrets(self, error: ServerError) -> ServerError:
-        """Hide the keys where a server repeats them, before anything cuts its words short."""
-        keys, message = self._credentials, error.message
-        for secret in (keys.app_key, keys.app_secret, keys.access_token, keys.access_token_secret) if keys else ():
-            for spell in (str, partial(quote, safe=""), quote, quote_plus):
-                message = message.replace(spell(secret.get_secret_value()), "***")
-        return ServerError(message, error.internal_code)
-
 
 def _means_later(status: int) -> bool:
     return status in _LATER or status >= requests.codes.server_error
@@ -275,7 +282,14 @@ def _tells_all(status: int) -> bool:
 
 
 def joined(base: str, link: str, what: str) -> str:
-    """Resolve a link as found on the page `base`."""
+    """Resolve a link as found on the page `base`.
+
+    Raises:
+        UnexpectedAnswerError: it is none, or one that repeats a key, which would show wherever a library shows the link.
+    """
+    if repeats_a_secret(link):
+        message = f"{what}: expected a link, found one that repeats a key; not followed"
+        raise UnexpectedAnswerError(message)
     try:
         return urljoin(base, link)
     except ValueError as error:

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from scripted_api import ACCOUNT, BASE_PATH, CREDENTIALS, LISTING_PATH, QUICK, Reply, ScriptedApi, as_json, listed, says
 
 from pipeline.api import DataAccessClient, Limits, ListedFile, _days
-from pipeline.errors import SettingsError, SourceUnreachableError, UnexpectedAnswerError
+from pipeline.errors import AccessRefusedError, SettingsError, SourceUnreachableError, UnexpectedAnswerError
 from pipeline.sandbox import Account, Sandbox, file_bytes, hour_file_names
 from pipeline.settings import Credentials
 
@@ -199,11 +199,56 @@ def test_another_answer_is_an_error_at_once(api: ScriptedApi, client: DataAccess
     assert api.paths().count(LISTING_PATH) == 1
 
 
-def test_a_base_resource_without_engagement_says_so(api: ScriptedApi, client: DataAccessClient) -> None:
-    """An account may have other data opened than engagements."""
-    api.script[BASE_PATH] = [as_json({"link": api.link("survey", "/survey")})]
-    with pytest.raises(UnexpectedAnswerError, match=f"account {ACCOUNT}: expected a link to engagement, found none"):
+@pytest.mark.parametrize("status", [200, 404, 410])
+def test_without_an_engagement_link_the_documented_path_is_asked(
+    api: ScriptedApi, client: DataAccessClient, status: int
+) -> None:
+    """The vendor's page gives the path itself, so no base resource, or one without the link, is no failure."""
+    unknown = says("This request is not supported", code=5, status=status)
+    api.script[BASE_PATH] = [as_json({"link": api.link("survey", "/survey")}) if status == 200 else unknown]
+    api.script[LISTING_PATH] = [api.listing(api.entry(name_at(DAY)))]
+    assert names(client) == [name_at(DAY)]
+    assert api.paths() == [BASE_PATH, LISTING_PATH]
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_a_refused_login_is_one_at_the_base_resource_too(api: ScriptedApi, client: DataAccessClient, status: int) -> None:
+    """By its status or by its code; nothing else is asked then."""
+    api.script[BASE_PATH] = [says("Unauthorized request", code=10, status=status)]
+    with pytest.raises(AccessRefusedError, match="refuses the credentials"):
         names(client)
+    assert api.paths() == [BASE_PATH]
+
+
+@pytest.mark.parametrize(
+    ("href", "path"),
+    [
+        (f"engagement/{name_at(DAY)}", f"{LISTING_PATH}/{name_at(DAY)}"),
+        ("x.gz", f"{BASE_PATH}/x.gz"),
+        ("./y/../x.gz", f"{BASE_PATH}/x.gz"),
+        ("/abs/x.gz", "/abs/x.gz"),
+    ],
+)
+def test_a_relative_link_is_resolved_against_the_listing(
+    api: ScriptedApi, client: DataAccessClient, href: str, path: str
+) -> None:
+    """As RFC 3986 has it: a path without a slash begins where the listing is, one with a slash at the host."""
+    api.script[LISTING_PATH] = [api.listing({"@name": name_at(DAY), "@href": href})]
+    api.script[path] = [Reply(ARCHIVE)]
+    [file] = listed(client, DAY, DAY + ONE_DAY)
+    client.download(file, to := io.BytesIO())
+    assert (to.getvalue(), api.paths()[-1]) == (ARCHIVE, path)
+
+
+def test_a_link_without_a_scheme_names_its_host(api: ScriptedApi, client: DataAccessClient) -> None:
+    """`//host/path` has the scheme of the listing."""
+    api.script[LISTING_PATH] = [
+        api.listing({"@name": name_at(DAY), "@href": f"{api.base_url.removeprefix('http:')}{FILE_PATH}"})
+    ]
+    api.script[FILE_PATH] = [Reply(ARCHIVE)]
+    [file] = listed(client, DAY, DAY + ONE_DAY)
+    client.download(file, to := io.BytesIO())
+    assert to.getvalue() == ARCHIVE
 
 
 def test_the_engagement_link_is_taken_from_the_base_resource(api: ScriptedApi, client: DataAccessClient) -> None:

@@ -214,7 +214,7 @@ def test_an_account_without_engagement_data_is_told() -> None:
         assert re.match(r"FAIL .*/engagement for .* refuses", doctor(settings)[1]["credentials"][0])
         api.script[BASE_PATH] = [Reply(b'{"link": []}')]
         assert "FAIL" in doctor(settings)[1]["credentials"][0]
-        assert "expected a link to engagement, found none" in doctor(settings)[1]["credentials"][0]
+        assert "the server refuses the credentials (HTTP 403" in doctor(settings)[1]["credentials"][0]
 
 
 def test_a_server_without_tls_is_told() -> None:

@@ -1,10 +1,14 @@
 """`sync` misses nothing, fetches nothing twice, and remembers what the source has said of each hour; `status` tells."""
 
+import io
 import json
+import re
+import traceback
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from click.testing import CliRunner
@@ -18,11 +22,12 @@ from pipeline.cli import main
 from pipeline.errors import AccessRefusedError, LakeError, UnexpectedAnswerError
 from pipeline.lake import Lake
 from pipeline.load import writing
-from pipeline.status import hours
+from pipeline.status import hours, print_status
 from pipeline.sync import SyncReport, sync
 from pipeline.verify import verify
 from pipeline.warehouse import connect
 
+KEYS = ("LP_APP_KEY", "LP_APP_SECRET", "LP_ACCESS_TOKEN", "LP_ACCESS_TOKEN_SECRET")
 HOUR = timedelta(hours=1)
 FIRST = datetime(2016, 7, 25, 18, tzinfo=UTC)
 """The hour of `name_at(0)`."""
@@ -72,6 +77,13 @@ def states(lake: Lake, now: datetime = NOW) -> str:
     """A letter for the state of each hour from `FIRST` on: loaded, empty, missing, rejected."""
     with connect(lake) as connection:
         return "".join(row["state"][0] for row in hours(connection, now))
+
+
+def status(lake: Lake) -> str:
+    """What the command shows as a table."""
+    with connect(lake) as connection:
+        print_status(connection, "table", NOW, out := io.StringIO())
+    return out.getvalue()
 
 
 def test_every_run_lists_the_whole_window_and_fetches_what_is_new(lake: Lake, source: Source) -> None:
@@ -169,12 +181,63 @@ def test_a_file_that_is_listed_though_it_is_from_before_the_window_is_known_all_
 
 
 def test_a_day_that_cannot_be_listed_is_told_and_costs_no_other(lake: Lake, source: Source) -> None:
-    """Its hours keep what was known of them, and the files of the other days are in."""
+    """`status` names it, and its hours are missing until it can be listed; the files of the other days are in."""
     source.has(0)
     source.api.script[LISTING_PATH] = [*[Reply(status=503)] * 3, *source.api.script[LISTING_PATH]]
     report = run(lake, source, since=FIRST - timedelta(days=1))
     assert (list(report.unlisted), report.loaded, report.is_complete) == (["2016-07-24"], 1, False)
-    assert ask(lake, "select min(hour) from listings") == [(datetime(2016, 7, 25, tzinfo=UTC),)]
+    assert states(lake) == "m" * 6 + "e" * 18 + "leeee"
+    assert "account 75555851: 1 day could not be listed when last asked for: 2016-07-24; run lakehouse sync" in status(lake)
+    assert "Nothing is set aside" not in status(lake)
+    source.has(0)
+    assert run(lake, source, since=FIRST - timedelta(days=1)).is_complete
+    assert (states(lake), "could not be listed" in status(lake)) == ("e" * 24 + "leeee", False)
+
+
+def test_a_known_day_that_cannot_be_listed_again_keeps_its_hours_and_is_told(lake: Lake, source: Source) -> None:
+    """What was known of them stands; `status` says that the API did not answer when it was asked last."""
+    source.has(0, 1)
+    yesterday = FIRST - timedelta(days=1)
+    run(lake, source, since=yesterday)
+    listings = source.api.script[LISTING_PATH]
+    source.api.script[LISTING_PATH] = [*listings, *[Reply(status=503)] * 3]
+    assert list(run(lake, source, NOW + HOUR / 2, since=yesterday).unlisted) == ["2016-07-25"]
+    assert states(lake, NOW + 4 * HOUR) == "e" * 24 + "lleeemmmm"
+    with connect(lake) as connection:
+        print_status(connection, "json", NOW, out := io.StringIO())
+    assert json.loads(out.getvalue())["unlisted"] == [{"account_id": ACCOUNT, "day": "2016-07-25"}]
+
+
+def test_a_day_of_which_no_hour_is_over_is_told_too(lake: Lake, source: Source) -> None:
+    """Just after midnight, when the API does not answer for the new day."""
+    source.has(0)
+    midnight = datetime(2016, 7, 26, tzinfo=UTC)
+    source.api.script[LISTING_PATH] = [*source.api.script[LISTING_PATH], Reply(status=503)]
+    run(lake, source, midnight + timedelta(minutes=20))
+    assert "last asked for: 2016-07-26;" in status(lake)
+
+
+def test_status_names_files_that_could_not_be_had(lake: Lake, source: Source) -> None:
+    """The first ten of them, and how many more; all of them as JSON."""
+    source.api.script[LISTING_PATH] = [source.api.listing(*(source.api.entry(name_at(1, part)) for part in range(12)))]
+    run(lake, source)
+    told = status(lake)
+    assert [name_at(1, part) in told for part in range(12)] == [True] * 10 + [False] * 2
+    assert "and 2 more (lakehouse status --format json names all) that could not be had" in told
+
+
+@pytest.mark.parametrize("until", [None, FIRST + timedelta(minutes=50)])
+def test_a_file_from_before_the_first_full_hour_that_fails_is_recorded(
+    lake: Lake, source: Source, until: datetime | None
+) -> None:
+    """Its hour was not listed as a whole, and lacks it all the same, until it is here."""
+    source.has(0, but={0: Reply(status=404)})
+    run(lake, source, since=FIRST + timedelta(minutes=30), until=until)
+    assert states(lake)[:1] == "m"
+    assert name_at(0) in status(lake)
+    source.has(0)
+    run(lake, source, since=FIRST + timedelta(minutes=30), until=until)
+    assert (states(lake)[:1], name_at(0) in status(lake)) == ("l", False)
 
 
 def test_an_unreadable_listing_is_a_failure_after_all_else_is_in(lake: Lake, source: Source) -> None:
@@ -186,12 +249,26 @@ def test_an_unreadable_listing_is_a_failure_after_all_else_is_in(lake: Lake, sou
     assert ask(lake, "select name from files") == [(name_at(0),)]
 
 
-def test_a_login_that_is_refused_on_the_way_loses_nothing_that_came(lake: Lake, source: Source) -> None:
-    """What was downloaded is in; the run fails."""
-    source.has(0, 1, 2, but={1: says("Unauthorized request", code=10, status=401)})
+def test_a_file_that_is_refused_is_set_aside_while_others_are_had(lake: Lake, source: Source) -> None:
+    """A 401 or 403 for some downloads is no refused login: the others are in, and the refused ones are told."""
+    unauthorized = says("Unauthorized request", code=10, status=401)
+    source.has(0, 1, 2, 3, but={1: unauthorized, 2: Reply(status=403)})
+    report = run(lake, source)
+    assert (list(report.failed), report.loaded, report.is_complete) == ([name_at(1), name_at(2)], 2, False)
+    assert states(lake) == "lmmle"
+    source.has(0, 1, 2, 3, 4, but={1: unauthorized})
+    assert (list(run(lake, source).failed), states(lake)) == ([name_at(1)], "lmlll")
+
+
+def test_a_login_that_is_refused_for_every_download_is_a_failure(lake: Lake, source: Source) -> None:
+    """Though the listing came; what the lake has stays in it, and the hours are missing."""
+    source.has(0)
+    run(lake, source)
+    refused = Reply(status=403)
+    source.has(0, 1, 2, but={1: refused, 2: refused})
     with pytest.raises(AccessRefusedError, match=name_at(1)):
         run(lake, source)
-    assert states(lake) == "lmlee"
+    assert states(lake) == "lmmee"
 
 
 def test_a_large_sync_is_committed_in_parts(lake: Lake, source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -225,8 +302,7 @@ def test_a_lake_that_can_not_be_written_ends_the_run_at_once(
 def test_the_command_says_what_happened(lake: Lake, source: Source) -> None:
     """A line for each file that fails, a summary that adds up, what comes next; names on standard output for a dry run."""
     source.has(0, 1, 2, but={1: Reply(status=404), 2: Reply(b"")})
-    names = ("LP_APP_KEY", "LP_APP_SECRET", "LP_ACCESS_TOKEN", "LP_ACCESS_TOKEN_SECRET")
-    keys = dict(zip(names, CANARIES, strict=True)) | {"LP_ACCOUNT_ID": ACCOUNT, "LP_BASE_URL": source.api.base_url}
+    keys = dict(zip(KEYS, CANARIES, strict=True)) | {"LP_ACCOUNT_ID": ACCOUNT, "LP_BASE_URL": source.api.base_url}
 
     def call(*arguments: str) -> tuple[int, list[str], list[str]]:
         window = ("--since", f"{FIRST:%Y-%m-%dT%H:%M}", "--until", f"{NOW:%Y-%m-%dT%H:%M}", "--lake", lake.root)
@@ -251,6 +327,42 @@ def test_the_command_says_what_happened(lake: Lake, source: Source) -> None:
     assert [hour["state"] for hour in told["hours"]] == ["loaded", "missing", "rejected", *["empty"] * 3]
     assert told["hours"][1]["missing"] == [name_at(1)]
     assert code == 0  # of 2016: the source has deleted them long ago
+
+
+ECHO = " ".join(CANARIES)
+NEAR_THE_CUT = "x" * 100 + CANARIES[1]
+
+
+@pytest.mark.parametrize(
+    ("reply", "code"),
+    [
+        (says(ECHO, code=ECHO, status=400), 1),  # type: ignore[arg-type]
+        (says("no", code=NEAR_THE_CUT, status=401), 1),  # type: ignore[arg-type]
+        (Reply(status=302, headers={"Location": f"https://evil.example/a b?{CANARIES[1]}"}), 1),
+        (Reply(status=302, headers={"Location": f"https://{CANARIES[2].replace(' ', '%20')}.example/"}), 1),
+        (as_json({"echo": CANARIES, "link": NEAR_THE_CUT}), 1),
+        (as_json({"dataAccessFiles": {"file": [{"@name": f"{canary}.gz", "@href": "/x"} for canary in CANARIES]}}), 3),
+        (as_json({"dataAccessFiles": {"file": [{"@name": canary, "@href": 1} for canary in CANARIES]}}), 3),
+        (as_json({"dataAccessFiles": {"file": {"@name": name_at(0), "@href": f"/{quote(CANARIES[1])}"}}}), 3),
+    ],
+    ids=["message", "code", "redirect", "host", "listing", "names", "entries", "links"],
+)
+def test_a_secret_that_the_server_repeats_is_neither_shown_nor_stored(
+    lake: Lake, source: Source, reply: Reply, code: int
+) -> None:
+    """Wherever in its answers it stands; with a traceback, in `status` and in the lake's files, too."""
+    source.api.script[LISTING_PATH] = [reply]
+    window = ("--since", f"{FIRST:%Y-%m-%dT%H:%M}", "--until", f"{NOW:%Y-%m-%dT%H:%M}", "--lake", lake.root)
+    keys = dict(zip(KEYS, CANARIES, strict=True)) | {"LP_ACCOUNT_ID": ACCOUNT, "LP_BASE_URL": source.api.base_url}
+    done = CliRunner(env=keys).invoke(main, ["sync", *window, "--debug"])
+    assert done.exit_code == code
+    raised = "".join(traceback.format_exception(done.exception)) if code == 1 and done.exception else ""
+    shown = (done.output + raised + (status(lake) if code == 3 else "")).lower()
+    stored = b"".join(path.read_bytes() for path in Path(lake.root).rglob("*") if path.is_file())
+    forms = {form for canary in CANARIES for form in (canary, quote(canary), quote(canary, safe=""), json.dumps(canary)[1:-1])}
+    assert "***" in shown or "repeats a key" in shown
+    assert [form for form in forms if form.lower() in shown or form.encode() in stored] == []
+    assert not re.search("canary(&|%20)", shown)
 
 
 @pytest.mark.parametrize(("days", "is_expiring"), [(22, False), (24, True), (31, False)])

@@ -224,6 +224,23 @@ def test_the_vendors_hosts_are_allowed_over_https(client: DataAccessClient) -> N
     allowed("HTTPS://sy.da.liveperson.net/x.gz", "file")
 
 
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
+def test_the_names_of_loopback_are_one_host(api: ScriptedApi, host: str) -> None:
+    """A link may say localhost where the setting says 127.0.0.1, or the other way round; the port has to be the same."""
+    port = api.base_url.rpartition(":")[2]
+    other = {"localhost": "127.0.0.1", "127.0.0.1": "localhost"}[host]
+    api.script[FILE_PATH] = [Reply(b"served")]
+    with DataAccessClient(CREDENTIALS, f"http://{host}:{port}", limits=QUICK) as client:
+        assert fetch(client, f"http://{other}:{port}{FILE_PATH}") == b"served"
+        assert oauth_of(api.seen[-1])["oauth_signature"] == signature_by_rfc5849(api.seen[-1])
+        client._transport._require_allowed(f"http://[::1]:{port}/", "file")
+        for link in (f"http://{other}:9/x", f"https://{other}:{port}/x"):
+            with pytest.raises(UnexpectedAnswerError, match="expected a link"):
+                fetch(client, link)
+    with DataAccessClient(CREDENTIALS, limits=QUICK) as client, pytest.raises(UnexpectedAnswerError, match="expected a link"):
+        fetch(client, "https://localhost/x")
+
+
 def test_redirects_on_the_same_host_are_followed_and_signed_anew(api: ScriptedApi, client: DataAccessClient) -> None:
     """Three steps are followed by hand, each with a signature of its own; the fourth is one too many."""
     api.script["/1"] = [Reply(status=302, headers={"Location": "/2?a=1"})]

@@ -13,6 +13,7 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, BinaryIO, Final, Self
 
 from isal import igzip, isal_zlib
@@ -236,12 +237,30 @@ def _integer(literal: str) -> int | Decimal64:
 _DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_float=Decimal64, parse_int=_integer, parse_constant=_refused)
 
 # What the structure of a text hangs on: strings as a whole, then brackets, then a quote that nothing closes in its line.
-_TOKEN = re.compile(rb'"(?:[^"\\\n]|\\.)*"|[{}\[\]]|"')
+_TOKEN = re.compile(rb'"[^"\\\n]*(?:\\.[^"\\\n]*)*"|[{}\[\]]|"')
 _EVIDENT_START = re.compile(rb'\{[ \t\r\n]*"dataType"')
 _GOES_ON = re.compile(rb'[ \t\r\n{}\[\]",:\-\d]|true\b|false\b|null\b')
 
 
 _LINE_BYTES: Final = 48  # that a line of its own takes in memory
+_BETWEEN = re.compile(rb"(?:[ \t\r\n]|\xef\xbb\xbf)*")  # documents: blank space and byte order marks
+
+
+@dataclass
+class _Rest:
+    """What is still to be read of a line: from `place` on."""
+
+    line: bytes
+    place: int = 0
+
+    @cached_property
+    def characters(self) -> str:
+        """One for each byte of the line, so that places are the same in both; those of JSON's grammar are ASCII."""
+        return self.line.decode("latin-1")
+
+
+_Todo = list[_Rest | None]
+"""What is to be read, the next one last; None ends the document that is open then."""
 
 
 class Splitter:
@@ -261,104 +280,109 @@ class Splitter:
 
     def feed(self, line: bytes) -> Iterator[bytes]:
         """The text of each document that the next line completes, blank space around it off."""
-        return self._go_on(line) if self.pending else self._begin(line)
+        return self._read([_Rest(line)])
 
     def finish(self) -> Iterator[bytes]:
         """What is still open when the text ends."""
-        return self._flush()
+        return self._read([None])
 
     def document(self, number: int, piece: bytes) -> Document:
         """The document of a piece."""
         return _document(number, piece, self.parsed.pop(piece, None))
 
-    def _flush(self) -> Iterator[bytes]:
+    def _read(self, todo: _Todo) -> Iterator[bytes]:
+        while todo:
+            rest = todo.pop()
+            if rest is None:
+                yield from self._flush(todo)
+            elif self.pending:
+                self._go_on(rest, todo)
+            else:
+                yield from self._begin(rest, todo)
+
+    def _flush(self, todo: _Todo) -> Iterator[bytes]:
         """Close the open document; if it is none, because it was cut, one that begins inside it is saved."""
         piece = b"".join(self.pending).strip(_BLANK)
         self.pending, self.depth, self._held = [], 0, 0
-        end = len(piece) if _value_of(piece) is not None else _next_start(piece, 1)
+        value = _value_of(piece)
+        if value is not None:
+            self.parsed = {piece: value}
+        end = len(piece) if value is not None else _next_start(_Rest(piece, 1))
         if piece:
             yield piece[:end].rstrip(_BLANK)
-        for line in piece[end:].splitlines(keepends=True):
-            yield from self.feed(line)
-        if self.pending:
-            yield from self._flush()
+        if saved := [_Rest(line) for line in piece[end:].splitlines(keepends=True)]:
+            todo += [None, *reversed(saved)]
 
-    def _begin(self, line: bytes) -> Iterator[bytes]:
-        line = line.lstrip(_BLANK)
-        while line.startswith(codecs.BOM_UTF8):
-            line = line.removeprefix(codecs.BOM_UTF8).lstrip(_BLANK)
-        if not line:
+    def _begin(self, rest: _Rest, todo: _Todo) -> Iterator[bytes]:
+        is_whole = rest.place == 0
+        if between := _BETWEEN.match(rest.line, rest.place):
+            rest.place = between.end()
+        if rest.place == len(rest.line):
             return
-        if not line.startswith((b"{", b"[")):
-            yield from self._reject_until_start(line)
-        elif line.startswith(b'{"') and line.rstrip(_BLANK).endswith(b"}") and (value := _value_of(line)) is not None:
-            piece = line.rstrip(_BLANK)  # the usual case, decided without the slower scan
-            self.parsed = {piece: value}
+        if not rest.line.startswith((b"{", b"["), rest.place):
+            start = _next_start(rest)
+            yield rest.line[rest.place : start].rstrip(_BLANK)
+            rest.place = start
+            todo.append(rest)
+        elif is_whole and self._is_document(piece := rest.line[rest.place :].rstrip(_BLANK)):
             yield piece
         else:
-            yield from self._scan(line)
+            self._scan(rest, todo)
 
-    def _reject_until_start(self, line: bytes) -> Iterator[bytes]:
-        start = _next_start(line, 0)
-        yield line[:start].rstrip(_BLANK)
-        yield from self._begin(line[start:])
+    def _is_document(self, line: bytes) -> bool:
+        """Whether a line is one document: the usual case, decided without the slower scan."""
+        value = _value_of(line) if line.startswith(b'{"') and line.endswith(b"}") else None
+        if value is not None:
+            self.parsed = {line: value}
+        return value is not None
 
-    def _go_on(self, line: bytes) -> Iterator[bytes]:
+    def _go_on(self, rest: _Rest, todo: _Todo) -> None:
+        line = rest.line
         starts_here = line.startswith(b"{") and (b'"dataType"' in line or b'"recordCollection"' in line)
         if starts_here or not _GOES_ON.match(line):
-            yield from self._flush()
-            yield from self._begin(line)
+            todo += [rest, None]
         elif line.lstrip(_BLANK).startswith(b'"dataType"') and len(self.pending) > 1 and _opens(self.pending[-1]):
             opening = self.pending.pop()  # a pretty-printed document begins inside an open one: the open one was cut
-            yield from self._flush()
-            yield from self._begin(opening)
-            yield from self._scan(line)
+            todo += [rest, _Rest(opening), None]
         else:
-            yield from self._scan(line)
+            self._scan(rest, todo)
 
-    def _scan(self, line: bytes) -> Iterator[bytes]:
+    def _scan(self, rest: _Rest, todo: _Todo) -> None:
         """Follow the brackets of a line from where the open document stands."""
-        for token in _TOKEN.finditer(line):
+        for token in _TOKEN.finditer(rest.line, rest.place):
             match token[0]:
                 case b"{" | b"[":
                     self.depth += 1
                 case b"}" | b"]":
                     self.depth -= 1
                     if self.depth <= 0:
-                        yield from self._close(line, token.end())
+                        self.pending.append(rest.line[rest.place : token.end()])
+                        rest.place = token.end()
+                        todo += [rest, None]
                         return
                 case b'"':  # a string may not run over the end of its line: this document is broken
-                    yield from self._break(line)
-                    return
-        self.pending.append(line)
-        self._held += len(line) + _LINE_BYTES
+                    todo.append(None)
+                    break
+        self.pending.append(rest.line[rest.place :])
+        self._held += len(self.pending[-1]) + _LINE_BYTES
         if self._held > self._most:
             raise _too_long(self._most)
-
-    def _close(self, line: bytes, end: int) -> Iterator[bytes]:
-        self.pending.append(line[:end])
-        yield from self._flush()
-        yield from self._begin(line[end:])
-
-    def _break(self, line: bytes) -> Iterator[bytes]:
-        self.pending.append(line)
-        yield from self._flush()
 
 
 def _opens(line: bytes) -> bool:
     return line.startswith(b"{") and not line[1:].strip(_BLANK)
 
 
-def _next_start(text: bytes, start: int) -> int:
-    """Where behind `start` a whole Engagement document begins in a text that is none itself; its end if nowhere."""
-    for found in _EVIDENT_START.finditer(text, start):
+def _next_start(rest: _Rest) -> int:
+    """Where a whole Engagement document begins in the rest of a line that is none itself; the line's end if nowhere."""
+    for found in _EVIDENT_START.finditer(rest.line, rest.place):
         try:
-            value, _ = _DECODER.raw_decode(text[found.start() :].decode("utf-8", errors="replace"))
+            value, _ = _DECODER.raw_decode(rest.characters, found.start())
         except _NOT_JSON:
             continue
         if any(name.lower() == "recordcollection" for name in value):
             return found.start()
-    return len(text)
+    return len(rest.line)
 
 
 def _value_of(text: bytes) -> Any:

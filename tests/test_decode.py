@@ -71,6 +71,14 @@ def test_a_broken_document_takes_no_other_along(text: str, readable: list[bool])
     assert [is_read for _, is_read in read(text)] == readable
 
 
+@pytest.mark.parametrize("junk", ["", " ", "x", "}"], ids=["nothing", "a blank", "junk", "a bracket"])
+def test_any_number_of_documents_may_stand_on_one_line(junk: str) -> None:
+    """Thousands of documents without a line break between them are those that they are with line breaks."""
+    documents = [f'{{"dataType": "Engagement", "recordCollection": [], "number": {number}}}' for number in range(5000)]
+    in_lines = "".join(f"{junk}\n{text}\n" for text in documents)
+    assert read("".join(f"{junk}{text}" for text in documents)) == read(in_lines)
+
+
 def test_invalid_utf8_spoils_its_own_document_only() -> None:
     """A byte that is no UTF-8 makes one document unreadable."""
     bad = COMPACT.encode().replace(b"Welcome", b"Wel\xffcome")

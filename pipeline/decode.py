@@ -26,7 +26,11 @@ _GZIP = b"\x1f\x8b"
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 # The other methods of a zip unpack gigabytes from a few kilobytes in one step, into memory.
 _BOUNDED: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-_PAGE = re.compile(rb"\s*<(?:!doctype|\?xml|html|head|body|error)\b", re.IGNORECASE)
+# A line that begins as JSON does, or is a word of it
+_JSON_LINE = re.compile(
+    rb'(?m)^[ \t\r\xef\xbb\xbf]*(?:\{[ \t\r]*(?:["}]|$)|\[[ \t\r]*(?:[]\[{"\d-]|$)'
+    rb'|(?:-?\d[\d.eE+-]*|"[^"\n]*"|true|false|null)[ \t\r]*$)|\{[ \t\r]*"dataType"'
+)
 _BLANK = b" \t\r\n"
 # RuntimeError and NotImplementedError: a zip with a password or a method that nobody uses
 _DAMAGED: Final[tuple[type[Exception], ...]] = (
@@ -120,23 +124,35 @@ def _unzipped(stream: BinaryIO) -> Iterator[bytes]:
     with zipfile.ZipFile(stream) as archive:
         for member in archive.infolist():
             if member.compress_type not in _BOUNDED:
-                raise CorruptFileError(
-                    "its archive is packed in an unusual way, expected deflate; unpack it and load what is in it"
-                )
+                raise CorruptFileError("its archive is packed in an unusual way, not by deflate; unpack it and load that")
             with archive.open(member) as text:
                 yield from iter(lambda text=text: text.read(CHUNK_BYTES), b"")  # type: ignore[misc]
             yield b"\n"  # two members never share a line
 
 
 def _checked(chunks: Iterator[bytes], *, is_archive: bool = True) -> Iterator[bytes]:
-    """Refuse a page or a picture before anything of it is taken for documents."""
-    first = next(chunks, b"")
-    if _PAGE.match(first.removeprefix(codecs.BOM_UTF8)):
+    """Refuse a page or a picture before anything of it is taken for documents, and what is served in the file's stead.
+
+    A sound archive vouches that its text is the source's; text without one has to hold JSON somewhere.
+    """
+    start, is_json = b"", is_archive
+    for chunk in chunks:
+        if not start:
+            start = chunk.removeprefix(codecs.BOM_UTF8).lstrip(_BLANK)
+            _require_text(start, is_archive=is_archive)
+        is_json = is_json or _JSON_LINE.search(chunk) is not None
+        yield chunk
+    if start and not is_json:
+        raise CorruptFileError(f"it is neither an archive nor JSON: it begins with {start[:60].decode(errors='replace')!r}")
+
+
+def _require_text(start: bytes, *, is_archive: bool) -> None:
+    if start.startswith(b"<"):
         raise CorruptFileError("it is an HTML or XML page, no engagement data")
-    if not is_archive and not first.lstrip(_BLANK).startswith((b"{", b"[", codecs.BOM_UTF8)) and b"\0" in first:
-        raise CorruptFileError("it is neither an archive nor text")
-    yield first
-    yield from chunks
+    if start.startswith((_GZIP, *_ZIP)):
+        raise CorruptFileError("it is an archive within an archive; unpack the outer one and load what is in it")
+    if b"\0" in (start[:4] if is_archive or start.startswith((b"{", b"[")) else start):
+        raise CorruptFileError("it is neither an archive nor text in UTF-8")
 
 
 def texts(chunks: Iterable[bytes], *, padding: bytes = b"", caps: Caps = NO_CAPS) -> Iterator[bytes]:
@@ -259,8 +275,7 @@ class _Rest:
         return self.line.decode("latin-1")
 
 
-_Todo = list[_Rest | None]
-"""What is to be read, the next one last; None ends the document that is open then."""
+_Todo = list[_Rest | None]  # what is to be read, the next one last; None ends the document that is open then
 
 
 class Splitter:
@@ -274,9 +289,7 @@ class Splitter:
         self.depth = 0
         self._most = caps.document
         self._held = 0  # memory that they take, about
-        self.parsed: dict[
-            bytes, Any
-        ] = {}  # the value of the piece that is handed out, where it had to be parsed to find its end
+        self.parsed: dict[bytes, Any] = {}  # the value of the piece that is handed out, where it is known by then
 
     def feed(self, line: bytes) -> Iterator[bytes]:
         """The text of each document that the next line completes, blank space around it off."""
@@ -304,10 +317,7 @@ class Splitter:
         """Close the open document; if it is none, because it was cut, one that begins inside it is saved."""
         piece = b"".join(self.pending).strip(_BLANK)
         self.pending, self.depth, self._held = [], 0, 0
-        value = _value_of(piece)
-        if value is not None:
-            self.parsed = {piece: value}
-        end = len(piece) if value is not None else _next_start(_Rest(piece, 1))
+        end = len(piece) if self._is_document(piece) else _next_start(_Rest(piece, 1))
         if piece:
             yield piece[:end].rstrip(_BLANK)
         if saved := [_Rest(line) for line in piece[end:].splitlines(keepends=True)]:
@@ -324,17 +334,14 @@ class Splitter:
             yield rest.line[rest.place : start].rstrip(_BLANK)
             rest.place = start
             todo.append(rest)
-        elif is_whole and self._is_document(piece := rest.line[rest.place :].rstrip(_BLANK)):
-            yield piece
+        elif is_whole and (piece := rest.line[rest.place :].rstrip(_BLANK)).endswith(b"}") and self._is_document(piece):
+            yield piece  # the usual case, decided without the slower scan
         else:
             self._scan(rest, todo)
 
-    def _is_document(self, line: bytes) -> bool:
-        """Whether a line is one document: the usual case, decided without the slower scan."""
-        value = _value_of(line) if line.startswith(b'{"') and line.endswith(b"}") else None
-        if value is not None:
-            self.parsed = {line: value}
-        return value is not None
+    def _is_document(self, text: bytes) -> bool:
+        self.parsed = {text: _value_of(text)}
+        return self.parsed[text] is not None
 
     def _go_on(self, rest: _Rest, todo: _Todo) -> None:
         line = rest.line

@@ -35,6 +35,7 @@ DAY_MS = 86_400_000
 HTTP_OK = 200
 HTTP_GONE = frozenset({404, 410})
 GZIP_MAGIC = b"\x1f\x8b\x08"
+ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
 _GZIP_WINDOW = 31
 """For zlib: a gzip header and trailer, checksum included."""
 _PROBE_BYTES = 1 << 16
@@ -265,8 +266,8 @@ def _plain(body: bytes) -> bytes:
 def _without_transfer_gzip(chunks: Iterator[bytes], what: str) -> Iterator[bytes]:
     """Yield the file in a body labelled `Content-Encoding: gzip`.
 
-    Some servers label a `.gz` that they send as it is, others wrap it once more. Where a gzip stream is left after one
-    layer is taken off, that one is the file; else the body is.
+    Some servers label a `.gz` that they send as it is, others wrap it once more. Where a gzip stream or a zip is left after
+    one layer is taken off, that one is the file; else the body is.
     """
     head = b""
     for chunk in chunks:
@@ -275,7 +276,7 @@ def _without_transfer_gzip(chunks: Iterator[bytes], what: str) -> Iterator[bytes
             break
     whole = chain([head] if head else [], chunks)
     try:
-        is_wrapped = zlib.decompressobj(_GZIP_WINDOW).decompress(head, len(GZIP_MAGIC)) == GZIP_MAGIC
+        is_wrapped = zlib.decompressobj(_GZIP_WINDOW).decompress(head, 4).startswith((GZIP_MAGIC, *ZIP_MAGIC))
     except zlib.error:
         is_wrapped = False
     return _gunzipped(whole, what) if is_wrapped else whole

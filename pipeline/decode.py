@@ -13,6 +13,7 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, BinaryIO, Final, Self
 
 from isal import igzip, isal_zlib
@@ -25,7 +26,11 @@ _GZIP = b"\x1f\x8b"
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 # The other methods of a zip unpack gigabytes from a few kilobytes in one step, into memory.
 _BOUNDED: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-_PAGE = re.compile(rb"\s*<(?:!doctype|\?xml|html|head|body|error)\b", re.IGNORECASE)
+# A line that begins as JSON does, or is a word of it
+_JSON_LINE = re.compile(
+    rb'(?m)^[ \t\r\xef\xbb\xbf]*(?:\{[ \t\r]*(?:["}]|$)|\[[ \t\r]*(?:[]\[{"\d-]|$)'
+    rb'|(?:-?\d[\d.eE+-]*|"[^"\n]*"|true|false|null)[ \t\r]*$)|\{[ \t\r]*"dataType"'
+)
 _BLANK = b" \t\r\n"
 # RuntimeError and NotImplementedError: a zip with a password or a method that nobody uses
 _DAMAGED: Final[tuple[type[Exception], ...]] = (
@@ -119,23 +124,35 @@ def _unzipped(stream: BinaryIO) -> Iterator[bytes]:
     with zipfile.ZipFile(stream) as archive:
         for member in archive.infolist():
             if member.compress_type not in _BOUNDED:
-                raise CorruptFileError(
-                    "its archive is packed in an unusual way, expected deflate; unpack it and load what is in it"
-                )
+                raise CorruptFileError("its archive is packed in an unusual way, not by deflate; unpack it and load that")
             with archive.open(member) as text:
                 yield from iter(lambda text=text: text.read(CHUNK_BYTES), b"")  # type: ignore[misc]
             yield b"\n"  # two members never share a line
 
 
 def _checked(chunks: Iterator[bytes], *, is_archive: bool = True) -> Iterator[bytes]:
-    """Refuse a page or a picture before anything of it is taken for documents."""
-    first = next(chunks, b"")
-    if _PAGE.match(first.removeprefix(codecs.BOM_UTF8)):
+    """Refuse a page or a picture before anything of it is taken for documents, and what is served in the file's stead.
+
+    A sound archive vouches that its text is the source's; text without one has to hold JSON somewhere.
+    """
+    start, is_json = b"", is_archive
+    for chunk in chunks:
+        if not start:
+            start = chunk.removeprefix(codecs.BOM_UTF8).lstrip(_BLANK)
+            _require_text(start, is_archive=is_archive)
+        is_json = is_json or _JSON_LINE.search(chunk) is not None
+        yield chunk
+    if start and not is_json:
+        raise CorruptFileError(f"it is neither an archive nor JSON: it begins with {start[:60].decode(errors='replace')!r}")
+
+
+def _require_text(start: bytes, *, is_archive: bool) -> None:
+    if start.startswith(b"<"):
         raise CorruptFileError("it is an HTML or XML page, no engagement data")
-    if not is_archive and not first.lstrip(_BLANK).startswith((b"{", b"[", codecs.BOM_UTF8)) and b"\0" in first:
-        raise CorruptFileError("it is neither an archive nor text")
-    yield first
-    yield from chunks
+    if start.startswith((_GZIP, *_ZIP)):
+        raise CorruptFileError("it is an archive within an archive; unpack the outer one and load what is in it")
+    if b"\0" in (start[:4] if is_archive or start.startswith((b"{", b"[")) else start):
+        raise CorruptFileError("it is neither an archive nor text in UTF-8")
 
 
 def texts(chunks: Iterable[bytes], *, padding: bytes = b"", caps: Caps = NO_CAPS) -> Iterator[bytes]:
@@ -236,12 +253,29 @@ def _integer(literal: str) -> int | Decimal64:
 _DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_float=Decimal64, parse_int=_integer, parse_constant=_refused)
 
 # What the structure of a text hangs on: strings as a whole, then brackets, then a quote that nothing closes in its line.
-_TOKEN = re.compile(rb'"(?:[^"\\\n]|\\.)*"|[{}\[\]]|"')
+_TOKEN = re.compile(rb'"[^"\\\n]*(?:\\.[^"\\\n]*)*"|[{}\[\]]|"')
 _EVIDENT_START = re.compile(rb'\{[ \t\r\n]*"dataType"')
 _GOES_ON = re.compile(rb'[ \t\r\n{}\[\]",:\-\d]|true\b|false\b|null\b')
 
 
 _LINE_BYTES: Final = 48  # that a line of its own takes in memory
+_BETWEEN = re.compile(rb"(?:[ \t\r\n]|\xef\xbb\xbf)*")  # documents: blank space and byte order marks
+
+
+@dataclass
+class _Rest:
+    """What is still to be read of a line: from `place` on."""
+
+    line: bytes
+    place: int = 0
+
+    @cached_property
+    def characters(self) -> str:
+        """One for each byte of the line, so that places are the same in both; those of JSON's grammar are ASCII."""
+        return self.line.decode("latin-1")
+
+
+_Todo = list[_Rest | None]  # what is to be read, the next one last; None ends the document that is open then
 
 
 class Splitter:
@@ -255,110 +289,107 @@ class Splitter:
         self.depth = 0
         self._most = caps.document
         self._held = 0  # memory that they take, about
-        self.parsed: dict[
-            bytes, Any
-        ] = {}  # the value of the piece that is handed out, where it had to be parsed to find its end
+        self.parsed: dict[bytes, Any] = {}  # the value of the piece that is handed out, where it is known by then
 
     def feed(self, line: bytes) -> Iterator[bytes]:
         """The text of each document that the next line completes, blank space around it off."""
-        return self._go_on(line) if self.pending else self._begin(line)
+        return self._read([_Rest(line)])
 
     def finish(self) -> Iterator[bytes]:
         """What is still open when the text ends."""
-        return self._flush()
+        return self._read([None])
 
     def document(self, number: int, piece: bytes) -> Document:
         """The document of a piece."""
         return _document(number, piece, self.parsed.pop(piece, None))
 
-    def _flush(self) -> Iterator[bytes]:
+    def _read(self, todo: _Todo) -> Iterator[bytes]:
+        while todo:
+            rest = todo.pop()
+            if rest is None:
+                yield from self._flush(todo)
+            elif self.pending:
+                self._go_on(rest, todo)
+            else:
+                yield from self._begin(rest, todo)
+
+    def _flush(self, todo: _Todo) -> Iterator[bytes]:
         """Close the open document; if it is none, because it was cut, one that begins inside it is saved."""
         piece = b"".join(self.pending).strip(_BLANK)
         self.pending, self.depth, self._held = [], 0, 0
-        end = len(piece) if _value_of(piece) is not None else _next_start(piece, 1)
+        end = len(piece) if self._is_document(piece) else _next_start(_Rest(piece, 1))
         if piece:
             yield piece[:end].rstrip(_BLANK)
-        for line in piece[end:].splitlines(keepends=True):
-            yield from self.feed(line)
-        if self.pending:
-            yield from self._flush()
+        if saved := [_Rest(line) for line in piece[end:].splitlines(keepends=True)]:
+            todo += [None, *reversed(saved)]
 
-    def _begin(self, line: bytes) -> Iterator[bytes]:
-        line = line.lstrip(_BLANK)
-        while line.startswith(codecs.BOM_UTF8):
-            line = line.removeprefix(codecs.BOM_UTF8).lstrip(_BLANK)
-        if not line:
+    def _begin(self, rest: _Rest, todo: _Todo) -> Iterator[bytes]:
+        is_whole = rest.place == 0
+        if between := _BETWEEN.match(rest.line, rest.place):
+            rest.place = between.end()
+        if rest.place == len(rest.line):
             return
-        if not line.startswith((b"{", b"[")):
-            yield from self._reject_until_start(line)
-        elif line.startswith(b'{"') and line.rstrip(_BLANK).endswith(b"}") and (value := _value_of(line)) is not None:
-            piece = line.rstrip(_BLANK)  # the usual case, decided without the slower scan
-            self.parsed = {piece: value}
-            yield piece
+        if not rest.line.startswith((b"{", b"["), rest.place):
+            start = _next_start(rest)
+            yield rest.line[rest.place : start].rstrip(_BLANK)
+            rest.place = start
+            todo.append(rest)
+        elif is_whole and (piece := rest.line[rest.place :].rstrip(_BLANK)).endswith(b"}") and self._is_document(piece):
+            yield piece  # the usual case, decided without the slower scan
         else:
-            yield from self._scan(line)
+            self._scan(rest, todo)
 
-    def _reject_until_start(self, line: bytes) -> Iterator[bytes]:
-        start = _next_start(line, 0)
-        yield line[:start].rstrip(_BLANK)
-        yield from self._begin(line[start:])
+    def _is_document(self, text: bytes) -> bool:
+        self.parsed = {text: _value_of(text)}
+        return self.parsed[text] is not None
 
-    def _go_on(self, line: bytes) -> Iterator[bytes]:
+    def _go_on(self, rest: _Rest, todo: _Todo) -> None:
+        line = rest.line
         starts_here = line.startswith(b"{") and (b'"dataType"' in line or b'"recordCollection"' in line)
         if starts_here or not _GOES_ON.match(line):
-            yield from self._flush()
-            yield from self._begin(line)
+            todo += [rest, None]
         elif line.lstrip(_BLANK).startswith(b'"dataType"') and len(self.pending) > 1 and _opens(self.pending[-1]):
             opening = self.pending.pop()  # a pretty-printed document begins inside an open one: the open one was cut
-            yield from self._flush()
-            yield from self._begin(opening)
-            yield from self._scan(line)
+            todo += [rest, _Rest(opening), None]
         else:
-            yield from self._scan(line)
+            self._scan(rest, todo)
 
-    def _scan(self, line: bytes) -> Iterator[bytes]:
+    def _scan(self, rest: _Rest, todo: _Todo) -> None:
         """Follow the brackets of a line from where the open document stands."""
-        for token in _TOKEN.finditer(line):
+        for token in _TOKEN.finditer(rest.line, rest.place):
             match token[0]:
                 case b"{" | b"[":
                     self.depth += 1
                 case b"}" | b"]":
                     self.depth -= 1
                     if self.depth <= 0:
-                        yield from self._close(line, token.end())
+                        self.pending.append(rest.line[rest.place : token.end()])
+                        rest.place = token.end()
+                        todo += [rest, None]
                         return
                 case b'"':  # a string may not run over the end of its line: this document is broken
-                    yield from self._break(line)
-                    return
-        self.pending.append(line)
-        self._held += len(line) + _LINE_BYTES
+                    todo.append(None)
+                    break
+        self.pending.append(rest.line[rest.place :])
+        self._held += len(self.pending[-1]) + _LINE_BYTES
         if self._held > self._most:
             raise _too_long(self._most)
-
-    def _close(self, line: bytes, end: int) -> Iterator[bytes]:
-        self.pending.append(line[:end])
-        yield from self._flush()
-        yield from self._begin(line[end:])
-
-    def _break(self, line: bytes) -> Iterator[bytes]:
-        self.pending.append(line)
-        yield from self._flush()
 
 
 def _opens(line: bytes) -> bool:
     return line.startswith(b"{") and not line[1:].strip(_BLANK)
 
 
-def _next_start(text: bytes, start: int) -> int:
-    """Where behind `start` a whole Engagement document begins in a text that is none itself; its end if nowhere."""
-    for found in _EVIDENT_START.finditer(text, start):
+def _next_start(rest: _Rest) -> int:
+    """Where a whole Engagement document begins in the rest of a line that is none itself; the line's end if nowhere."""
+    for found in _EVIDENT_START.finditer(rest.line, rest.place):
         try:
-            value, _ = _DECODER.raw_decode(text[found.start() :].decode("utf-8", errors="replace"))
+            value, _ = _DECODER.raw_decode(rest.characters, found.start())
         except _NOT_JSON:
             continue
         if any(name.lower() == "recordcollection" for name in value):
             return found.start()
-    return len(text)
+    return len(rest.line)
 
 
 def _value_of(text: bytes) -> Any:

@@ -60,11 +60,14 @@ def file_name(listed: str) -> str:
 
 
 def scope_of(name: str) -> tuple[datetime | None, datetime | None]:
-    """Start and end of the hour that a name such as `Engagement.<startMs>.<endMs>.part-00000-0.gz` tells, in UTC."""
+    """Start and end of the hour that a name such as `Engagement.<startMs>.<endMs>.part-00000-0.gz` tells in UTC, if any."""
     found = _SCOPE.search(name)
     if found is None:
         return None, None
-    start, end = (_EPOCH + timedelta(milliseconds=int(part)) for part in found.groups())
+    try:
+        start, end = (_EPOCH + timedelta(milliseconds=int(part)) for part in found.groups())
+    except OverflowError:  # behind the year 9999
+        return None, None
     return start, end
 
 

@@ -25,6 +25,7 @@ DAY = datetime(2016, 7, 25, tzinfo=UTC)
 ONE_DAY = timedelta(days=1)
 FILE_PATH = f"{LISTING_PATH}/x.gz"
 ARCHIVE = gzip.compress(b'{"dataType": "x"}\n' * 500)
+ZIP = b"PK\x05\x06" + bytes(18)  # an archive of nothing
 NO_FILES = "No Available Files"
 
 
@@ -279,14 +280,16 @@ def test_listings_and_files_have_a_limit(api: ScriptedApi) -> None:
 
 @pytest.mark.parametrize("framing", ["length", "chunked", "close"])
 @pytest.mark.parametrize("label", ["gzip", "x-gzip", "GZIP", "identity", None])
-@pytest.mark.parametrize("content", [ARCHIVE, ARCHIVE + ARCHIVE, b'{"already": "unpacked"}'], ids=["gz", "members", "json"])
+@pytest.mark.parametrize(
+    "content", [ARCHIVE, ARCHIVE + ARCHIVE, ZIP, b'{"already": "unpacked"}'], ids=["gz", "members", "zip", "json"]
+)
 def test_a_download_gives_the_file_before_any_transfer_encoding(
     api: ScriptedApi, client: DataAccessClient, content: bytes, label: str | None, framing: str
 ) -> None:
     """Labelled or not, chunked or not, with or without length, wrapped once more or not: the bytes are the file's."""
     headers = {"Content-Encoding": label} if label else {}
     # Without a label, and around what is no archive, a layer of gzip is the file's own.
-    is_wrappable = headers and label != "identity" and content.startswith(b"\x1f\x8b")
+    is_wrappable = headers and label != "identity" and content.startswith((b"\x1f\x8b", b"PK"))
     for body in [content, gzip.compress(content)] if is_wrappable else [content]:
         announced = None if framing == "close" else "right"
         reply = Reply(body, headers=headers, announced=announced, is_chunked=framing == "chunked")

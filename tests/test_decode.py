@@ -71,6 +71,14 @@ def test_a_broken_document_takes_no_other_along(text: str, readable: list[bool])
     assert [is_read for _, is_read in read(text)] == readable
 
 
+@pytest.mark.parametrize("junk", ["", " ", "x", "}"], ids=["nothing", "a blank", "junk", "a bracket"])
+def test_any_number_of_documents_may_stand_on_one_line(junk: str) -> None:
+    """Thousands of documents without a line break between them are those that they are with line breaks."""
+    documents = [f'{{"dataType": "Engagement", "recordCollection": [], "number": {number}}}' for number in range(5000)]
+    in_lines = "".join(f"{junk}\n{text}\n" for text in documents)
+    assert read("".join(f"{junk}{text}" for text in documents)) == read(in_lines)
+
+
 def test_invalid_utf8_spoils_its_own_document_only() -> None:
     """A byte that is no UTF-8 makes one document unreadable."""
     bad = COMPACT.encode().replace(b"Welcome", b"Wel\xffcome")
@@ -113,7 +121,7 @@ def test_numbers_keep_their_spelling() -> None:
     )
 
 
-def zipped(*texts: str, method: int = zipfile.ZIP_DEFLATED) -> bytes:
+def zipped(*texts: str | bytes, method: int = zipfile.ZIP_DEFLATED) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", method) as archive:
         for number, text in enumerate(texts):
@@ -156,6 +164,16 @@ GZ = gzip.compress(json.dumps(document()).encode() * 50)
         pytest.param(b"<!DOCTYPE html><html>503</html>", "HTML", id="an HTML page"),
         pytest.param(gzip.compress(b"\n<html>"), "HTML", id="an HTML page in gzip"),
         pytest.param(b'<?xml version="1.0"?><error/>', "XML", id="an XML error"),
+        pytest.param(b"<response><message>Service unavailable</message></response>", "XML", id="any XML"),
+        pytest.param(gzip.compress(b"\xef\xbb\xbf\n<!-- x --><html>"), "HTML", id="a page that begins with a comment, in gzip"),
+        pytest.param(zipped("<response/>"), "XML", id="XML in zip"),
+        pytest.param(b"upstream connect error or reset before headers", "nor JSON.*'upstream", id="an error in plain words"),
+        pytest.param(b"[Errno 104] reset {by peer}\n503 busy\n", "nor JSON", id="an error with brackets"),
+        pytest.param(gzip.compress(GZ), "archive within an archive", id="gzip in gzip"),
+        pytest.param(zipped(GZ), "archive within an archive", id="gzip in zip"),
+        pytest.param(gzip.compress(zipped("{}")), "archive within an archive", id="zip in gzip"),
+        pytest.param(gzip.compress('{"a": 1}'.encode("utf-16")), "UTF-8", id="UTF-16 in gzip"),
+        pytest.param('{"a": 1}'.encode("utf-16-be"), "UTF-8", id="UTF-16 without a mark"),
         pytest.param(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "neither an archive nor text", id="a picture"),
     ],
 )
@@ -165,7 +183,27 @@ def test_a_broken_file_is_refused_as_a_whole(contents: bytes, reason: str) -> No
         unpack(contents)
 
 
-@pytest.mark.parametrize("text", [b"{}\n" * 3000, b"x" * 9000, b"\n" * 9000], ids=["documents", "one line", "blank lines"])
+@pytest.mark.parametrize(
+    "contents",
+    [
+        b"busy\n" + COMPACT.encode(),
+        b"busy " + COMPACT.encode(),
+        PRETTY.encode(),
+        b"7\n",
+        b'{\n"cut',
+        b"\n\n",
+        gzip.compress(b"busy"),
+    ],
+    ids=["a line before", "words before", "pretty-printed", "a number", "cut", "nothing", "words in an archive"],
+)
+def test_what_holds_json_or_is_a_sound_archive_is_read(contents: bytes) -> None:
+    """A bad line refuses no file that has a document, and a document that can't be read is still one."""
+    assert unpack(contents)
+
+
+@pytest.mark.parametrize(
+    "text", [b"{}\n" * 3000, b'{"' + b"x" * 9000, b"\n" * 9000], ids=["documents", "one line", "blank lines"]
+)
 def test_a_cap_lets_through_what_is_just_as_large(text: bytes) -> None:
     """Text of the capped size is read in whatever container; one byte more is refused before it is handed on."""
     for contents in (gzip.compress(text), zipped(text[:-1].decode()), text):

@@ -402,3 +402,10 @@ def test_what_a_dead_run_left_is_gone_before_anything_comes_in(lake: Lake, tmp_p
     put(Path(lake.root, ".publish-dead"), b"half", "lakehouse.duckdb")
     with writing(lake):
         assert {path for path in Path(lake.root).rglob("*") if path.is_file()} == before
+
+
+def test_a_name_that_tells_an_impossible_time_tells_none(tmp_path: Path, lake: Lake) -> None:
+    """A file named for an hour behind the year 9999 loads like one without an hour in its name."""
+    name = "Engagement.999999999999999.999999999999999.part-00000-0.gz"
+    take(lake, put(tmp_path, gz(document(conversation())), name))
+    assert ask(lake, "select name, scope_start_time, scope_end_time, status from files") == [(name, None, None, "loaded")]

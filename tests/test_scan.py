@@ -75,6 +75,16 @@ def is_plain(value: Any) -> bool:
     return scanner.scan(text, 0) == len(text) - len(PADDING)
 
 
+def test_documents_on_one_line_give_the_rows_of_documents_on_many() -> None:
+    """By either path, junk between or not: the fast one leaves such a line to the careful one, and goes on behind it."""
+    lines = [json.dumps(document(conversation(f"c{number}"))).encode() for number in range(1000)]
+    parts = [part for number, line in enumerate(lines) for part in ([b"junk", line] if number % 4 == 0 else [line])]
+    expected = collected(b"\n".join([*parts, *PLAIN]), careful=True)
+    on_one_line = b"".join(parts) + b"\n" + b"\n".join(PLAIN)
+    assert collected(on_one_line, careful=False) == expected
+    assert collected(on_one_line, careful=True) == expected
+
+
 def test_what_the_sandbox_sends_is_read_by_the_fast_path_alone() -> None:
     """No line of usual data is odd: tagged and bare metaData, escapes, forms, links, files, transfers."""
     assert len(PLAIN) > 30

@@ -409,3 +409,13 @@ def test_a_name_that_tells_an_impossible_time_tells_none(tmp_path: Path, lake: L
     name = "Engagement.999999999999999.999999999999999.part-00000-0.gz"
     take(lake, put(tmp_path, gz(document(conversation())), name))
     assert ask(lake, "select name, scope_start_time, scope_end_time, status from files") == [(name, None, None, "loaded")]
+
+
+@pytest.mark.parametrize("instead", [b"<response>busy</response>", b"upstream connect error\n"])
+def test_an_error_served_under_a_good_files_name_replaces_nothing(tmp_path: Path, lake: Lake, instead: bytes) -> None:
+    """Whatever stands in a file's stead is refused as a whole, and the rows stay."""
+    take(lake, put(tmp_path / "good", gz(document(conversation()))))
+    report = take(lake, put(tmp_path / "bad", instead))
+    assert not report.is_complete
+    assert ask(lake, "select status, conversations, rejects from files") == [("loaded", 1, 0)]
+    assert ask(lake, "select count(*) from conversations") == [(1,)]

@@ -210,7 +210,9 @@ class DataAccessClient:
 
 
 def _days(since: datetime, until: datetime) -> Iterator[tuple[int, int]]:
-    """Cut [since, until) at UTC midnights, in epoch milliseconds."""
+    """Cut [since, until) at UTC midnights, in epoch milliseconds; an instant within one takes all of it."""
+    if since >= until:
+        return
     start, stop = (since - EPOCH) // MILLISECOND, -((EPOCH - until) // MILLISECOND)
     while start < stop:
         end = min((start // DAY_MS + 1) * DAY_MS, stop)

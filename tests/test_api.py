@@ -11,7 +11,7 @@ from itertools import pairwise
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 from scripted_api import ACCOUNT, BASE_PATH, CREDENTIALS, LISTING_PATH, QUICK, Reply, ScriptedApi, as_json, listed, says
@@ -76,6 +76,8 @@ def test_a_window_is_asked_for_day_by_day_in_time_order(api: ScriptedApi, client
 
 
 @given(st.datetimes(datetime(2000, 1, 1), datetime(2040, 1, 1)), st.timedeltas(timedelta(-3), timedelta(40)))  # noqa: DTZ001
+@example(datetime(2000, 1, 1, 0, 0, 0, 1), timedelta())  # noqa: DTZ001
+@example(datetime(2000, 1, 1, 0, 0, 0, 2), timedelta(microseconds=-1))  # noqa: DTZ001
 def test_days_cover_a_window_without_gap_or_overlap(naive: datetime, length: timedelta) -> None:
     """Whatever the window, each instant of it is in one day's request, and no request is longer than a day."""
     since = naive.replace(tzinfo=UTC)

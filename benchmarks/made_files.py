@@ -94,6 +94,17 @@ def odd_set(data: Path) -> FileSet:
     return _kept(data, "odd", write)
 
 
+def grown_set(data: Path) -> FileSet:
+    """The clean set as it is once the vendor has added a field to each conversation and line, and spells another its other way."""
+    clean = clean_set(data)
+
+    def write(folder: Path) -> None:
+        for path in clean.paths:
+            _pack(folder / path.name, [_grown(line) for line in _lines(path)])
+
+    return _kept(data, "grown", write)
+
+
 def big_set(data: Path, *, bad_line: bool, raw_bytes: int = BIG_BYTES) -> FileSet:
     """One file of 2 GB of JSON, with or without one bad line in its middle."""
     clean = clean_set(data)
@@ -212,6 +223,13 @@ def _odd(line: bytes, *, kind: int) -> bytes:
             return before + b'"conversationId":"' + number + rest
         case _:
             return _garbage(line)
+
+
+def _grown(line: bytes) -> bytes:
+    record = b'{"com.liveperson.dataaccess.Conversation":{'
+    line = line.replace(record, record + b'"sentiment":{"string":"calm"},')
+    line = line.replace(b'{"text":', b'{"language":{"string":"en"},"text":')
+    return line.replace(b'"skillId":', b'"skillID":')
 
 
 def _garbage(line: bytes) -> bytes:

@@ -1,6 +1,6 @@
 """What odd files cost `lakehouse load`, in time and in memory: `python benchmarks/oddities.py`.
 
-Time: a set with 1 % odd documents beside the clean one, and one file of 2 GB of JSON with one bad line beside a clean one; the
+Time: a set with 1 % odd documents beside the clean one, one with fields in every document that the schema lacks, and one file of 2 GB of JSON with one bad line beside a clean one; the
 two alternate, and the ratio is taken within a round. Memory: that 2 GB file, and 10,000 small files; untimed.
 """
 
@@ -15,7 +15,7 @@ from statistics import median
 from typing import Any
 
 from approaches import OURS
-from made_files import DEFAULT_FOLDER, FileSet, big_set, clean_set, odd_set, small_set
+from made_files import DEFAULT_FOLDER, FileSet, big_set, clean_set, grown_set, odd_set, small_set
 from measure import MB, Run, fresh_output, machine, peak_memory, run
 
 _LOADED = frozenset({0, 3})  # 3: loaded, but something was set aside
@@ -34,6 +34,7 @@ class Pair:
 
 PAIRS = {
     "odd": Pair("1 % odd documents", clean_set, odd_set, 1.2),
+    "grown": Pair("a new field in each conversation and line, and another spelling", clean_set, grown_set, 1.2),
     "big": Pair("one 2 GB file, one bad line", partial(big_set, bad_line=False), partial(big_set, bad_line=True), 1.05),
 }
 MEMORY: dict[str, tuple[str, Callable[[Path], FileSet]]] = {

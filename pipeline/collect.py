@@ -133,7 +133,7 @@ class Collector:
         counts.rejects += len(rows.rejects)
         counts.account_ids |= rows.account_ids | self._scanner.distinct("account_id", self._start[0])
         counts.schema_versions |= rows.schema_versions | self._scanner.distinct("schema_version", self._start[0])
-        counts.unknown_fields |= rows.unknown_fields
+        counts.unknown_fields |= rows.unknown_fields | self._scanner.unknown_fields()
         if self._watch is not None:
             ids = {
                 name: self._scanner.distinct(name, self._start[0]) | {row[name] for row in rows.conversations if row.get(name)}
@@ -172,7 +172,7 @@ class Collector:
 
 
 def _with_source_file(rows: pa.Table, table: schema.Table, ends: list[tuple[str, int]]) -> pa.Table:
-    """Add what a plain document's rows have beside what is scanned: the file, and an empty `extra`."""
+    """Add the file, which a plain document's rows have beside what is scanned."""
     runs = [pa.array([], pa.int32())]
     start = 0
     for place, (_, end) in enumerate(ends):
@@ -180,8 +180,7 @@ def _with_source_file(rows: pa.Table, table: schema.Table, ends: list[tuple[str,
         start = end
     names = pa.array([name for name, _ in ends], schema.TEXT)
     source_file = pa.DictionaryArray.from_arrays(pa.concat_arrays(runs), names)
-    extra = pa.nulls(rows.num_rows, schema.TEXT)
-    whole = rows.append_column("source_file", source_file).append_column("extra", extra)
+    whole = rows.append_column("source_file", source_file)
     return whole.select([column.name for column in table.columns])
 
 

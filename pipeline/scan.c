@@ -3,12 +3,16 @@
  * It reads a line only if every byte of it is what is expected: any other line, broken or merely unusual, is left alone, its
  * rows taken back, and reported as odd; the caller reads that one with the careful path. So nothing here decides what odd
  * input means. The text must end with a line break, which no token matches: that is what bounds every read.
+ *
+ * Fields that the schema lacks are expected too, since the vendor adds some: each is learned when it is first met in a file, and
+ * kept in `extra` under the careful path's rules, tags off, in the order that it gives them; where that would be another order
+ * or another name, the line is odd.
  */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum kind { TEXT, BIGINT, INTEGER, TIME, BOOLEAN, DOUBLE, BIGINTS, FORMS, SCORE, RECORD, RECORDS, ENGAGEMENT, CHECK_TIME, META_TIME, ACCOUNT, VERSION, HEADER };
+enum kind { TEXT, BIGINT, INTEGER, TIME, BOOLEAN, DOUBLE, BIGINTS, FORMS, SCORE, RECORD, RECORDS, ENGAGEMENT, CHECK_TIME, META_TIME, ACCOUNT, VERSION, HEADER, EXTRA };
 
 typedef struct {
     int32_t kind;
@@ -46,28 +50,37 @@ typedef struct {
     int32_t next;      /* the field that followed it last time */
     int32_t table, column;  /* where its value goes */
     int32_t record;         /* RECORD, RECORDS: the type of what is inside */
+    int32_t usual;          /* the place of the field of which this is another spelling; its own otherwise */
+    int32_t is_met, is_met_here; /* EXTRA: in the lines read of this file; in this line */
 } field;
 
+enum { FIELDS = 60, RECORDS_MOST = 16 }; /* a bit for each field has to fit 64 */
+
 typedef struct {
-    field fields[40];
+    field fields[FIELDS];
     int32_t count, first;
+    int32_t declared; /* so many fields are the schema's; those behind were learned in this file */
     int32_t row_of;   /* the table of which each record is a row; -1: none */
     int32_t in_order; /* later fields build on earlier ones */
+    int32_t extra_of; /* the table whose row keeps what the schema lacks; -1: all conversations below */
+    char within[32];  /* and the name, with its quotes, under which `extra` keeps it; empty: directly */
+    int32_t is_open;  /* whether `extra` has begun that object */
+    int64_t before;   /* rows of conversations when the record began */
 } record;
 
 enum { CONVERSATIONS, MESSAGES, TRANSFERS, TABLES };
-enum { NO_ROW = -1, RESETS_HEADER = -2 };
+enum { NO_ROW = -1, RESETS_HEADER = -2, ALL_BELOW = -1 };
 
 typedef struct {
     table tables[TABLES];
-    record records[16];
+    record records[RECORDS_MOST];
     int64_t documents, deliveries;
     int64_t marks[TABLES];
     int32_t conversation_id, start_time;      /* columns of conversations */
     /* columns that the rows below a conversation take from it: account_id, conversation_id, date, delivery */
     int32_t inherited[TABLES][4];
     uint64_t is_inherited[TABLES];            /* the same, a bit a column */
-    int32_t position[TABLES];
+    int32_t position[TABLES], extra[TABLES];
     int32_t version_column;
     int32_t header[3];                        /* columns of conversations */
     int64_t scope_start;                       /* microseconds; INT64_MIN: unknown */
@@ -78,6 +91,10 @@ typedef struct {
     uint8_t *account, *version;
     int64_t account_length, version_length, account_room, version_room;
     column header_values[3];
+    column above;         /* what the schema lacks on the levels above conversations, as members of a JSON object */
+    int32_t above_type;   /* the type of the record that brought the last of it */
+    int32_t has_extra[TABLES]; /* whether the row has a field of its own in `extra`, not only a container's */
+    int32_t is_news;      /* some field was met for the first time */
     int32_t is_engagement, out_of_memory;
 } scanner;
 
@@ -142,10 +159,15 @@ static inline void put_number(column *c, int64_t row, int64_t value) {
     c->n = row + 1;
 }
 
-static int put_text(scanner *s, column *c, int64_t row, const uint8_t *text, int64_t length) {
+static int add_bytes(scanner *s, column *c, const void *bytes, int64_t length) {
     if (!room_for_bytes(s, c, length)) return 0;
-    if (length) memcpy(c->bytes + c->size, text, (size_t)length); /* an empty text may have no memory */
+    if (length) memcpy(c->bytes + c->size, bytes, (size_t)length); /* nothing may have no memory */
     c->size += length;
+    return 1;
+}
+
+static int put_text(scanner *s, column *c, int64_t row, const uint8_t *text, int64_t length) {
+    if (!add_bytes(s, c, text, length)) return 0;
     set_bit(c->valid, row, 1);
     c->offsets[row + 1] = (int32_t)c->size;
     c->n = row + 1;
@@ -348,6 +370,26 @@ static const uint8_t *decimal(const uint8_t *p, double *value) {
     return p;
 }
 
+/* A number of any size, spelled as JSON spells them. */
+static const uint8_t *number(const uint8_t *p) {
+    p += *p == '-';
+    const uint8_t *start = p;
+    while (*p >= '0' && *p <= '9') p++;
+    if (p == start || (*start == '0' && p - start > 1)) return NULL;
+    if (*p == '.') {
+        const uint8_t *point = p++;
+        while (*p >= '0' && *p <= '9') p++;
+        if (p - point == 1) return NULL;
+    }
+    if (*p == 'e' || *p == 'E') {
+        p += p[1] == '+' || p[1] == '-' ? 2 : 1;
+        const uint8_t *exponent = p;
+        while (*p >= '0' && *p <= '9') p++;
+        if (p == exponent) return NULL;
+    }
+    return p;
+}
+
 static inline int is_null(const uint8_t *p) { return memcmp(p, "null", 4) == 0; }
 
 /* Behind `{`: the tag of a union up to its value, or NULL if the name is no tag. */
@@ -380,15 +422,24 @@ static int is_name(const uint8_t *quote, const uint8_t *stop, const char *name) 
     return (size_t)(stop - quote - 1) == strlen(name) && memcmp(quote + 1, name, strlen(name)) == 0;
 }
 
-/* The JSON of a list with the tags off: the text of secure forms. Strings with escapes are left to the careful path. */
+/* A string whose plainest spelling is the one it has, from its opening quote to behind the closing one. */
+static const uint8_t *plain_string(const uint8_t *p, const uint8_t *end) {
+    const uint8_t *start = p++;
+    int high = 0;
+    for (;; p += 2) {
+        p = plain_run(p, end, &high);
+        if (*p != '\\') break;
+        if (!p[1] || !strchr("\"\\bfnrt", p[1])) return NULL; /* such as \u: the careful path writes the character itself */
+    }
+    return *p != '"' || (high && !utf8(start + 1, p)) ? NULL : p + 1;
+}
+
+/* The JSON of a value with the tags off: the text of secure forms, and of what the schema lacks. */
 static const uint8_t *untagged(scanner *s, const uint8_t *p, const uint8_t *end, column *c, int depth) {
     const uint8_t *start = p, *inside;
     if (depth > 20 || !room_for_bytes(s, c, 16)) return NULL;
     if (*p == '"') {
-        int high = 0;
-        p = plain_run(p + 1, end, &high);
-        if (*p != '"' || (high && !utf8(start + 1, p))) return NULL;
-        p++;
+        if (!(p = plain_string(p, end))) return NULL;
     } else if (*p == '{' || *p == '[') {
         uint8_t close = *p == '{' ? '}' : ']';
         if (*p == '{' && (inside = tag(blank(p + 1), end))) {
@@ -427,11 +478,8 @@ static const uint8_t *untagged(scanner *s, const uint8_t *p, const uint8_t *end,
         return blank(p + 1);
     } else if (end - p > 5 && (is_null(p) || memcmp(p, "true", 4) == 0)) p += 4;
     else if (end - p > 5 && memcmp(p, "false", 5) == 0) p += 5;
-    else { int64_t number; if (!(p = whole(p, &number)) || (!number && *start == '-')) return NULL; }
-    if (!room_for_bytes(s, c, p - start)) return NULL;
-    memcpy(c->bytes + c->size, start, (size_t)(p - start));
-    c->size += p - start;
-    return blank(p);
+    else if (!(p = number(p))) return NULL;
+    return add_bytes(s, c, start, p - start) ? blank(p) : NULL;
 }
 
 static const uint8_t *read_meta_text(scanner *s, const uint8_t *p, const uint8_t *end, uint8_t **to, int64_t *length, int64_t *room) {
@@ -569,6 +617,117 @@ static const uint8_t *read_value(scanner *s, const uint8_t *name, const uint8_t 
     return !p ? NULL : inside ? expect(blank(p), '}') : blank(p);
 }
 
+/* ---- fields that the schema lacks ---- */
+
+static column *extra_of(scanner *s, int32_t which) { return &s->tables[which].columns[s->extra[which]]; }
+
+static int is_taken(const scanner *s, const record *r, const field *wanted) {
+    const int is_here = r->row_of == CONVERSATIONS || r->extra_of == ALL_BELOW;
+    for (int i = 0; is_here && i < RECORDS_MOST; i++) {
+        const record *q = &s->records[i];
+        if (q == r || (q->row_of != CONVERSATIONS && q->extra_of != ALL_BELOW)) continue;
+        for (int32_t k = 0; k < q->count; k++) {
+            const field *f = &q->fields[k];
+            if ((f->kind == EXTRA || q->row_of == CONVERSATIONS) && f->length == wanted->length && !memcmp(f->name, wanted->name, (size_t)f->length)) return 1;
+        }
+    }
+    return 0;
+}
+
+static void name_field(field *f, const void *name, int32_t length) {
+    memcpy(f->name, name, (size_t)length);
+    f->name[length] = 0;
+    f->length = length;
+    char null[sizeof f->name + 8];
+    memcpy(null, name, (size_t)length);
+    memcpy(null + length, ":null", 5);
+    make_literal(&f->null, null, length + 5);
+    f->before.length = f->next = 0;
+}
+
+static int is_other_case(const field *f, const uint8_t *name, int32_t length) {
+    if (f->length != length) return 0;
+    for (int32_t i = 0; i < length; i++) {
+        uint8_t a = (uint8_t)f->name[i], b = name[i];
+        if (a != b && ((a | 32) != (b | 32) || (a | 32) < 'a' || (a | 32) > 'z')) return 0;
+    }
+    return 1;
+}
+
+/* The field whose name stands at p as one more of the record's: another spelling, or one for `extra`. NULL: the careful path knows. */
+static field *learn(scanner *s, record *r, const uint8_t *p, const uint8_t *end) {
+    static const char *const tags[] = {"null", "string", "long", "int", "double", "float", "boolean", "bytes", "array", "map"};
+    int high = 0;
+    if (*p != '"' || r->count == FIELDS) return NULL;
+    const uint8_t *stop = plain_run(p + 1, end, &high);
+    field *f = &r->fields[r->count];
+    if (*stop != '"' || high || stop + 2 - p > (int64_t)sizeof f->name) return NULL;
+    const int32_t length = (int32_t)(stop + 1 - p);
+    if (memchr(p, '.', (size_t)length)) return NULL; /* a tag, perhaps */
+    for (size_t i = 0; i < sizeof tags / sizeof *tags; i++)
+        if (is_name(p, stop, tags[i])) return NULL;
+    int32_t usual = 0;
+    while (usual < r->declared && !is_other_case(&r->fields[usual], p, length)) usual++;
+    if (usual < r->declared) {
+        if (r->fields[usual].kind == RECORD) return NULL; /* of two spellings the usual one comes first in `extra` */
+        *f = r->fields[usual];
+        name_field(f, p, length);
+    } else {
+        memset(f, 0, sizeof *f);
+        name_field(f, p, length);
+        if (is_taken(s, r, f)) return NULL;
+        make_literal(&f->null, "\n", 1); /* which no name begins with: a null has to be kept, too */
+        f->kind = EXTRA;
+        f->table = f->column = f->record = -1;
+    }
+    f->usual = usual < r->declared ? usual : r->count;
+    r->count++;
+    return f;
+}
+
+/* A member of the JSON object in `extra`: of the row that the record is of, or of each conversation below. */
+static const uint8_t *read_extra(scanner *s, const uint8_t *p, const uint8_t *end, record *r, field *f) {
+    const int32_t type = (int32_t)(r - s->records), which = r->extra_of;
+    column *c = which == ALL_BELOW ? &s->above : extra_of(s, which);
+    if (which == ALL_BELOW) {
+        if (s->tables[CONVERSATIONS].rows > r->before || type < s->above_type) return NULL;
+        s->above_type = type;
+        if (c->size && !add_bytes(s, c, ",", 1)) return NULL;
+    } else {
+        if (*r->within && s->has_extra[which]) return NULL;
+        s->has_extra[which] = !*r->within;
+        const char *comma = r->is_open || c->size > c->offsets[s->tables[which].rows] ? "," : "{";
+        if (!add_bytes(s, c, comma, 1)) return NULL;
+        if (*r->within && !r->is_open) {
+            if (!add_bytes(s, c, r->within, (int64_t)strlen(r->within)) || !add_bytes(s, c, ":{", 2)) return NULL;
+            r->is_open = 1;
+        }
+    }
+    if (!f->is_met) f->is_met_here = s->is_news = 1;
+    return add_bytes(s, c, f->name, f->length) && add_bytes(s, c, ":", 1) ? untagged(s, p, end, c, 0) : NULL;
+}
+
+static int close_extra(scanner *s, int32_t which) {
+    table *t = &s->tables[which];
+    column *c = extra_of(s, which);
+    const int64_t start = c->offsets[t->rows];
+    if (which == CONVERSATIONS && s->above.size) {
+        if (!add_bytes(s, c, c->size > start ? "," : "{", 1) || !add_bytes(s, c, s->above.bytes, s->above.size)) return 0;
+    }
+    return c->size == start || (add_bytes(s, c, "}", 1) && put_text(s, c, t->rows, NULL, 0));
+}
+
+/* Whether the fields met in a line count as met in the file. */
+static void settle(scanner *s, int is_read) {
+    for (int i = 0; s->is_news && i < RECORDS_MOST; i++)
+        for (int32_t k = s->records[i].declared; k < s->records[i].count; k++) {
+            field *f = &s->records[i].fields[k];
+            f->is_met |= f->is_met_here & is_read;
+            f->is_met_here = 0;
+        }
+    s->is_news = 0;
+}
+
 /* ---- records ---- */
 
 /* The field whose name stands at p; NULL if the record has none such. */
@@ -583,6 +742,7 @@ static field *named(record *r, const uint8_t *p, const uint8_t *end) {
 /* The fields of a record up to its closing brace. Order and tags are expected to be those of the record before. */
 static const uint8_t *read_fields(scanner *s, const uint8_t *p, const uint8_t *end, record *r) {
     uint64_t seen = 0;
+    const uint64_t declared = (1ULL << r->declared) - 1;
     int32_t *expected = &r->first;
     p = blank(p + 1);
     for (int first = 1; *p != '}'; first = 0) {
@@ -593,14 +753,17 @@ static const uint8_t *read_fields(scanner *s, const uint8_t *p, const uint8_t *e
         int is_same_again = comparable && !is_null_again && f->before.length && starts_with(p, &f->before);
         if (is_same_again && !f->is_tagged && p[f->before.length] == '{') is_same_again = 0; /* perhaps a tag, this time */
         if (!is_null_again && !is_same_again) {
-            if (!(f = named(r, p, end))) return NULL;
+            if (!(f = named(r, p, end)) && !(f = learn(s, r, p, end))) return NULL;
             *expected = (int32_t)(f - r->fields);
         }
-        const int32_t place = *expected;
+        const int32_t place = f->usual;
         expected = &f->next;
-        if (seen >> place & 1 || (r->in_order && seen >> place)) return NULL;
+        if (seen >> place & 1 || (r->in_order && f->kind != EXTRA && (seen & declared) >> place)) return NULL;
         seen |= 1ULL << place;
-        if (is_null_again) p = blank(p + f->null.length);
+        if (f->kind == EXTRA) {
+            if (!is_same_again) make_literal(&f->before, p, f->length);
+            if (!(p = expect(blank(p + f->length), ':')) || !(p = read_extra(s, p, end, r, f))) return NULL;
+        } else if (is_null_again) p = blank(p + f->null.length);
         else if (is_same_again) {
             const int is_tagged = f->is_tagged;
             if (!(p = read_tagged(s, p + f->before.length, end, f))) return NULL;
@@ -640,15 +803,29 @@ static inline void fill_nulls(table *t, uint64_t except) {
 static const uint8_t *read_record(scanner *s, const uint8_t *p, const uint8_t *end, int32_t type) {
     record *r = &s->records[type];
     if (*p != '{') return NULL;
-    if (r->row_of == RESETS_HEADER)
+    r->before = s->tables[CONVERSATIONS].rows;
+    r->is_open = 0;
+    if (r->row_of == RESETS_HEADER) {
         for (int k = 0; k < 3; k++) s->header_values[k].n = 0;
-    if (r->row_of < 0) return read_fields(s, p, end, r);
+        const int64_t above = s->above.size;
+        const int32_t above_type = s->above_type;
+        p = read_fields(s, p, end, r);
+        if (s->above.size > above && s->tables[CONVERSATIONS].rows == r->before) return NULL; /* nowhere to keep it */
+        s->above.size = above;
+        s->above_type = above_type;
+        return p;
+    }
+    if (r->row_of < 0) {
+        p = read_fields(s, p, end, r);
+        return p && r->is_open && !add_bytes(s, extra_of(s, r->extra_of), "}", 1) ? NULL : p;
+    }
     table *t = &s->tables[r->row_of];
     if (!room_for_row(s, t)) return NULL;
+    s->has_extra[r->row_of] = 0;
     int64_t messages = s->tables[MESSAGES].rows, transfers = s->tables[TRANSFERS].rows;
     if (r->row_of != CONVERSATIONS) {
         put_number(&t->columns[s->position[r->row_of]], t->rows, t->rows - s->marks[r->row_of]);
-        if (!(p = read_fields(s, p, end, r))) return NULL;
+        if (!(p = read_fields(s, p, end, r)) || !close_extra(s, r->row_of)) return NULL;
         fill_nulls(t, s->is_inherited[r->row_of]);
         t->rows++;
         return p;
@@ -670,6 +847,7 @@ static const uint8_t *read_record(scanner *s, const uint8_t *p, const uint8_t *e
         const column *h = &s->header_values[k];
         if (h->n && !put_text(s, &t->columns[s->header[k]], t->rows, h->bytes, h->size)) return NULL;
     }
+    if (!close_extra(s, CONVERSATIONS)) return NULL;
     fill_nulls(t, 0);
     t->rows++;
     return p;
@@ -691,9 +869,12 @@ int64_t scanner_scan(scanner *s, const uint8_t *text, int64_t from, int64_t unti
             s->account_length = s->version_length = -1;
             s->is_engagement = 0;
             for (int k = 0; k < 3; k++) s->header_values[k].n = 0;
+            s->above.size = s->above_type = 0;
             p = *p == '{' ? read_record(s, p, end, 0) : NULL;
             if (s->out_of_memory) return -1;
-            if (p != end || !s->is_engagement || s->tables[CONVERSATIONS].rows == rows[CONVERSATIONS]) {
+            const int is_read = p == end && s->is_engagement && s->tables[CONVERSATIONS].rows > rows[CONVERSATIONS];
+            settle(s, is_read);
+            if (!is_read) {
                 for (int i = 0; i < TABLES; i++) cut_back(&s->tables[i], rows[i]);
                 s->deliveries = deliveries;
                 return from;
@@ -716,29 +897,30 @@ void scanner_column(scanner *s, int32_t which, int32_t kind) {
     t->columns[t->count++].kind = kind;
 }
 
-void scanner_record(scanner *s, int32_t type, int32_t row_of, int32_t in_order) {
-    s->records[type].row_of = row_of;
-    s->records[type].in_order = in_order;
+void scanner_record(scanner *s, int32_t type, int32_t row_of, int32_t in_order, int32_t extra, const char *within) {
+    record *r = &s->records[type];
+    r->row_of = row_of;
+    r->in_order = in_order;
+    r->extra_of = extra;
+    memcpy(r->within, within, strlen(within) + 1);
 }
 
 void scanner_field(scanner *s, int32_t type, const char *name, int32_t kind, int32_t which, int32_t column_index, int32_t inside) {
     record *r = &s->records[type];
-    field *f = &r->fields[r->count++];
-    f->length = (int32_t)strlen(name);
-    memcpy(f->name, name, (size_t)f->length + 1);
+    field *f = &r->fields[r->count];
+    name_field(f, name, (int32_t)strlen(name));
     f->kind = kind; f->table = which; f->column = column_index; f->record = inside;
-    char null[sizeof f->name + 8];
-    memcpy(null, name, (size_t)f->length);
-    memcpy(null + f->length, ":null", 5);
-    make_literal(&f->null, null, f->length + 5);
+    f->usual = r->count++;
+    r->declared = r->count;
 }
 
-void scanner_inherits(scanner *s, int32_t which, int32_t account, int32_t id, int32_t date, int32_t delivery, int32_t position) {
+void scanner_inherits(scanner *s, int32_t which, int32_t account, int32_t id, int32_t date, int32_t delivery, int32_t position, int32_t extra) {
     s->inherited[which][0] = account; s->inherited[which][1] = id;
     s->inherited[which][2] = date; s->inherited[which][3] = delivery;
     for (int k = 0; k < 4; k++)
         if (s->inherited[which][k] >= 0) s->is_inherited[which] |= 1ULL << s->inherited[which][k];
     s->position[which] = position;
+    s->extra[which] = extra;
 }
 
 void scanner_conversation(scanner *s, int32_t id, int32_t start, int32_t version, int32_t visit, int32_t visitor, int32_t context) {
@@ -746,12 +928,25 @@ void scanner_conversation(scanner *s, int32_t id, int32_t start, int32_t version
     s->header[0] = visit; s->header[1] = visitor; s->header[2] = context;
 }
 
-/* A new source file: its deliveries and documents are counted from 0. */
+/* A new source file: its deliveries and documents are counted from 0, and what was learned in another one is forgotten. */
 void scanner_file(scanner *s, const uint8_t *account, int64_t account_length, int64_t scope_start) {
     s->listed_account_length = account_length;
     if (account_length > 0 && grow(s, (void **)&s->listed_account, account_length)) memcpy(s->listed_account, account, (size_t)account_length);
     s->scope_start = scope_start;
     s->documents = s->deliveries = 0;
+    for (int i = 0; i < RECORDS_MOST; i++) {
+        record *r = &s->records[i];
+        r->count = r->declared;
+        if (r->first >= r->declared) r->first = 0;
+        for (int32_t k = 0; k < r->declared; k++)
+            if (r->fields[k].next >= r->declared) r->fields[k].next = 0;
+    }
+}
+
+/* The name, quotes included, of a field that the schema lacks and that lines of this file had; NULL if the place has none. */
+const char *scanner_unknown(scanner *s, int32_t type, int32_t place) {
+    const field *f = &s->records[type].fields[place];
+    return place < s->records[type].count && f->kind == EXTRA && f->is_met ? f->name : NULL;
 }
 
 int64_t scanner_documents(scanner *s) { return s->documents; }
@@ -782,5 +977,5 @@ void scanner_free(scanner *s) {
         free(s->tables[i].columns);
     }
     for (int k = 0; k < 3; k++) free(s->header_values[k].bytes);
-    free(s->listed_account); free(s->account); free(s->version); free(s);
+    free(s->above.bytes); free(s->listed_account); free(s->account); free(s->version); free(s);
 }

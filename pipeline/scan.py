@@ -1,8 +1,8 @@
 """Plain documents straight into columns, at the speed of memory.
 
 `scan.c` reads lines that are built exactly as Avro's encoder builds them, and stops at any other: that one is for the careful
-path of `flatten`. It is compiled when the package is installed where there is a C compiler; without one every line counts as
-odd, and the rows are the same, later.
+path of `flatten`. Fields that the schema lacks are no reason to stop, since the vendor adds some. It is compiled when the
+package is installed where there is a C compiler; without one every line counts as odd, and the rows are the same, later.
 """
 
 import ctypes
@@ -20,10 +20,10 @@ PADDING: Final = b"\0" * 32
 """What has to follow a text that is scanned."""
 
 TABLES: Final = (schema.CONVERSATIONS, schema.MESSAGES, schema.TRANSFERS)
-_ADDED: Final = ("source_file", "extra")  # what a row of a plain document has beside what is scanned
+_ADDED: Final = "source_file"  # what a row of a plain document has beside what is scanned
 _KINDS: Final = (
     *("TEXT", "BIGINT", "INTEGER", "TIME", "BOOLEAN", "DOUBLE", "BIGINTS", "FORMS", "SCORE", "RECORD", "RECORDS"),
-    *("ENGAGEMENT", "CHECK_TIME", "META_TIME", "ACCOUNT", "VERSION", "HEADER"),
+    *("ENGAGEMENT", "CHECK_TIME", "META_TIME", "ACCOUNT", "VERSION", "HEADER"),  # and EXTRA, which scan.c learns
 )
 """As `enum kind` of scan.c has them."""
 
@@ -41,9 +41,9 @@ _POINTER, _I32, _I64, _BYTES = ctypes.c_void_p, ctypes.c_int32, ctypes.c_int64, 
 _FUNCTIONS: Final[dict[str, tuple[Any, list[Any]]]] = {
     "new": (_POINTER, []),
     "column": (None, [_POINTER, _I32, _I32]),
-    "record": (None, [_POINTER, _I32, _I32, _I32]),
+    "record": (None, [_POINTER, _I32, _I32, _I32, _I32, _BYTES]),
     "field": (None, [_POINTER, _I32, _BYTES, _I32, _I32, _I32, _I32]),
-    "inherits": (None, [_POINTER, _I32, _I32, _I32, _I32, _I32, _I32]),
+    "inherits": (None, [_POINTER, _I32, _I32, _I32, _I32, _I32, _I32, _I32]),
     "conversation": (None, [_POINTER, _I32, _I32, _I32, _I32, _I32, _I32]),
     "file": (None, [_POINTER, _BYTES, _I64, _I64]),
     "scan": (_I64, [_POINTER, _BYTES, _I64, _I64]),
@@ -52,6 +52,7 @@ _FUNCTIONS: Final[dict[str, tuple[Any, list[Any]]]] = {
     "count_on": (None, [_POINTER, _I64, _I64]),
     "rows": (_I64, [_POINTER, _I32]),
     "cut_back": (None, [_POINTER, _I32, _I64]),
+    "unknown": (_BYTES, [_POINTER, _I32, _I32]),
     "memory": (_POINTER, [_POINTER, _I32, _I32, _I32]),
     "size": (_I64, [_POINTER, _I32, _I32]),
     "free": (None, [_POINTER]),
@@ -76,7 +77,8 @@ def _library() -> dict[str, Callable[..., Any]] | None:
 
 
 # The record types of the vendor's schema: name -> (table of which each is a row, whether later fields build on earlier ones).
-_NO_ROW, _RESETS_HEADER = -1, -2
+_NO_ROW, _RESETS_HEADER, _ALL_BELOW = -1, -2, -1
+_MOST_FIELDS: Final = 60
 _RECORDS: Final = {
     "Document": (_NO_ROW, 1),
     "MetaData": (_NO_ROW, 0),
@@ -150,10 +152,14 @@ class NoScanner:
 
     def table(self, which: int) -> pa.Table:
         """No rows."""
-        return pa.schema([field for field in TABLES[which].arrow_schema if field.name not in _ADDED]).empty_table()
+        return pa.schema([field for field in TABLES[which].arrow_schema if field.name != _ADDED]).empty_table()
 
     def distinct(self, name: str, start: int) -> set[str]:  # noqa: ARG002  # as Scanner
         """Nothing."""
+        return set()
+
+    def unknown_fields(self) -> set[str]:
+        """None."""
         return set()
 
 
@@ -173,7 +179,7 @@ class Scanner:
         assert functions is not None
         self._call = functions
         self._handle = functions["new"]()
-        self.columns = [[column for column in table.columns if column.name not in _ADDED] for table in TABLES]
+        self.columns = [[column for column in table.columns if column.name != _ADDED] for table in TABLES]
         self._describe()
 
     def __del__(self) -> None:
@@ -185,12 +191,14 @@ class Scanner:
         for which, columns in enumerate(self.columns):
             for column in columns:
                 self._call["column"](self._handle, which, _KINDS.index(_kind(column)))
-            names = ("account_id", "conversation_id", "date", "delivery", "position")
+            names = ("account_id", "conversation_id", "date", "delivery", "position", "extra")
             self._call["inherits"](self._handle, which, *(index[which].get(name, -1) for name in names))
         wanted = ("conversation_id", "conversation_start_time", "schema_version", "visit_id", "visitor_id", "context_id")
         self._call["conversation"](self._handle, *(index[0][name] for name in wanted))
-        for place, (row_of, in_order) in enumerate(_RECORDS.values()):
-            self._call["record"](self._handle, place, row_of, in_order)
+        keeps_extra = {record: (which, f'"{container}"' if container else "") for record, which, container in _LOWER}
+        for place, (record, (row_of, in_order)) in enumerate(_RECORDS.items()):
+            which, within = keeps_extra.get(record, (_ALL_BELOW, ""))
+            self._call["record"](self._handle, place, row_of, in_order, which, within.encode())
         for record, which, container in _LOWER:
             for column in self.columns[which]:
                 if column.field and column.container == container:
@@ -254,6 +262,15 @@ class Scanner:
         """The values of a text column of conversations from row `start` on, nulls aside."""
         place = next(place for place, column in enumerate(self.columns[0]) if column.name == name)
         return set(pc.unique(self._array(0, place, self.rows()[0]).slice(start)).to_pylist()) - {None}
+
+    def unknown_fields(self) -> set[str]:
+        """The paths of the fields that the schema lacks, of the current file so far."""
+        found = (
+            (record, self._call["unknown"](self._handle, type_, place))
+            for type_, record in enumerate(_RECORDS)
+            for place in range(_MOST_FIELDS)
+        )
+        return {f"{record}.{name[1:-1].decode()}" for record, name in found if name}
 
     def _array(self, which: int, place: int, rows: int) -> pa.Array:
         column = self.columns[which][place]

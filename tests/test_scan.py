@@ -2,6 +2,7 @@
 
 import json
 import random
+from copy import deepcopy
 from datetime import UTC, datetime
 from typing import Any
 
@@ -114,6 +115,11 @@ def test_usual_data_gives_the_same_rows() -> None:
         pytest.param({"campaignData": {f"{TAG}CampaignData": {"campaignId": {"long": 5}}}}, id="campaign"),
         pytest.param({"skills": [1, 2, 3]}, id="skills"),
         pytest.param({"transcripts": None, "skills": None}, id="null lists"),
+        pytest.param({"skillID": {"long": 1}, "StartReasonId": None}, id="another spelling"),
+        pytest.param({"secureForms": [{"a": 'x"y\n\\', "b": [1.5, -0.0, 1e300]}]}, id="simple escapes and numbers in a form"),
+        pytest.param({"newField": None, "language": {"string": "de"}}, id="new fields"),
+        pytest.param({"newField": {f"{TAG}New": {"a": {"array": [{"b": {"double": 1.1}}, {}, []]}}}}, id="a new record"),
+        pytest.param({"campaignData": {"lob": {"string": "x"}, "lobId": 5}, "newField": 1}, id="new in a container, too"),
     ],
 )
 def test_usual_variety_is_plain(fields: dict[str, Any]) -> None:
@@ -126,8 +132,12 @@ def test_usual_variety_is_plain(fields: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     "fields",
     [
-        pytest.param({"newField": None}, id="unknown field"),
-        pytest.param({"skillID": {"long": 1}}, id="another spelling"),
+        pytest.param({"skillID": {"long": 1}, "skillId": {"long": 1}}, id="two spellings"),
+        pytest.param({"CampaignData": {"campaignId": {"long": 1}}}, id="another spelling of a container"),
+        pytest.param({"new.field": 1}, id="a new field that looks like a tag"),
+        pytest.param({"neues Feld für alle": 1}, id="a new field whose name is not ASCII"),
+        pytest.param({"newField": "\u00fc/"}, id="an escape of a character in a new field"),
+        pytest.param({"newField": {"map": {"a": 1}}}, id="another tag in a new field"),
         pytest.param({"skillId": {"string": "007"}}, id="no JSON number"),
         pytest.param({"skillId": 12.0}, id="12.0"),
         pytest.param({"skillId": 2**63 - 1}, id="64 bits"),
@@ -142,7 +152,7 @@ def test_usual_variety_is_plain(fields: dict[str, Any]) -> None:
         pytest.param({"skills": [1, None]}, id="a null in a list"),
         pytest.param({"transcripts": [None, message()]}, id="a null line"),
         pytest.param({"secureForms": [{"bytes": "x"}]}, id="another tag in a form"),
-        pytest.param({"secureForms": [{"a": 'x"y'}]}, id="an escape in a form"),
+        pytest.param({"secureForms": [{"a": "\u00fc"}]}, id="an escape of a character in a form"),
         pytest.param({"conversationId": {"string": ""}}, id="no id"),
     ],
 )
@@ -151,6 +161,102 @@ def test_what_is_odd_is_left_to_the_careful_path(fields: dict[str, Any]) -> None
     odd = document(conversation(**fields), conversation("c2", messages=[message("a"), message("b")]))
     assert not is_plain(odd)
     assert_same(b"\n".join([PLAIN[0], json.dumps(odd).encode(), PLAIN[1], json.dumps(odd, indent=1).encode(), PLAIN[2]]))
+
+
+def grown(rng: random.Random) -> bytes:
+    """A few usual lines with fields on any level that the schema lacks, or spells otherwise; some more than once."""
+    names = rng.choices(
+        ["newField", "lob", "language", "skillID", "agentID", "Type", "type", "campaignData", "FileData", "x" * 60], k=3
+    )
+    names += rng.choices(
+        ["startTime", "visitorid", "string", "a.b.C", "", "\u00fc", 'a"b', "Transcripts", "body", "new Field"], k=1
+    )
+    values = [
+        None,
+        True,
+        7,
+        -0.0,
+        1.50,
+        10**30,
+        "text",
+        'q"\n',
+        "\u00fc",
+        {"string": "x"},
+        {"long": 5},
+        {"bytes": "x"},
+        [],
+        {},
+        "1",
+    ]
+    values += [
+        {f"{TAG}New": {"a": {"long": 1}, "b": [{"double": 0.10}]}},
+        {"com.liveperson.x.Y": {"c": 1}},
+        {"null": None},
+        [[1, {"int": 2}]],
+    ]
+    lines = []
+    for line in rng.sample(PLAIN, 4):
+        changed = json.loads(line)
+        for _ in range(rng.choice([0, 1, 1, 2, 4])):
+            inside = rng.choice(_records(changed))
+            members = list(inside.items())
+            if len(members) > 1 or rng.random() < 0.2:
+                members.insert(
+                    rng.choice([len(members), rng.randint(0, len(members))]), (rng.choice(names), deepcopy(rng.choice(values)))
+                )
+            inside.clear()
+            inside.update(members)
+        lines.append(
+            json.dumps(changed, ensure_ascii=rng.random() < 0.5, separators=rng.choice([(",", ":"), (", ", ": ")])).encode()
+        )
+    spelled = rng.choice([b"-0", b"1.50", b"1E400", b"-12.0e-03", b"01", b"1.", b"1e", b"12345678901234567890"])
+    return b"\n".join(lines).replace(b"1" + b"0" * 30, spelled)
+
+
+def _records(value: Any) -> list[dict[str, Any]]:
+    """Each JSON object inside a document, itself included, equally often on any level."""
+    levels: list[list[dict[str, Any]]] = []
+    inside = [value]
+    while inside:
+        levels.append([item for item in inside if isinstance(item, dict)])
+        inside = [
+            inner
+            for item in inside
+            if isinstance(item, dict | list)
+            for inner in (item.values() if isinstance(item, dict) else item)
+        ]
+    return [level[number % len(level)] for level in levels if level for number in range(20)]
+
+
+@settings(max_examples=300, deadline=None)
+@given(seed=st.integers(0, 2**32))
+def test_new_fields_give_the_same_rows(seed: int) -> None:
+    """Wherever a field is new, spelled otherwise, or named as another one is, the two paths agree."""
+    assert_same(grown(random.Random(seed)))
+
+
+@pytest.mark.parametrize(
+    ("level", "before"),
+    [
+        ("Document", "metaData"),
+        ("MetaData", "accountId"),
+        ("Record", "body"),
+        ("EngagementData", "engagements"),
+        ("VisitorHeader", "visitId"),
+        ("Conversation", "type"),
+        ("CampaignData", "campaignId"),
+    ],
+)
+def test_a_field_that_the_vendor_adds_slows_nothing(level: str, before: str) -> None:
+    """A new field in each document, on any level, keeps all of them on the fast path, and is told of."""
+    plain = json.dumps(document(conversation(campaignData={"campaignId": {"long": 5}})))
+    text = plain.replace(f'"{before}"', f'"newField": {{"string": "x"}}, "{before}"', 1).encode()
+    assert is_plain(text)
+    assert_same(b"\n".join([text, PLAIN[0], text]))
+    rows, counts = collected(text, careful=False)
+    assert counts.unknown_fields == {f"{level}.newField"}
+    expected = {"campaignData": {"newField": "x"}} if level == "CampaignData" else {"newField": "x"}
+    assert json.loads(rows["conversations"][0]["extra"]) == expected
 
 
 @pytest.mark.parametrize(
@@ -250,6 +356,8 @@ def test_mutated_data_gives_the_same_rows(seed: int) -> None:
 
 @pytest.mark.long
 def test_much_mutated_data_gives_the_same_rows() -> None:
-    """As above, 200,000 times."""
+    """As above, 200,000 times, and with new fields in it 100,000 times more."""
     for seed in range(200_000):
         assert_same(mutated(random.Random(seed)))
+    for seed in range(100_000):
+        assert_same(grown(random.Random(seed)))

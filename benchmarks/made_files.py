@@ -95,7 +95,7 @@ def odd_set(data: Path) -> FileSet:
 
 
 def grown_set(data: Path) -> FileSet:
-    """The clean set as it is once the vendor has added a field to each conversation and line, and spells another its other way."""
+    """The clean set with a new field in each conversation and line, and one spelled the vendor's other way."""
     clean = clean_set(data)
 
     def write(folder: Path) -> None:

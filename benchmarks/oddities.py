@@ -1,7 +1,8 @@
 """What odd files cost `lakehouse load`, in time and in memory: `python benchmarks/oddities.py`.
 
-Time: a set with 1 % odd documents beside the clean one, one with fields in every document that the schema lacks, and one file of 2 GB of JSON with one bad line beside a clean one; the
-two alternate, and the ratio is taken within a round. Memory: that 2 GB file, and 10,000 small files; untimed.
+Time: a set with 1 % odd documents beside the clean one, one with fields in every document that the schema lacks, and one file
+of 2 GB of JSON with one bad line beside a clean one; two alternate, and the ratio is taken within a round. Memory: that 2 GB
+file, and 10,000 small files; untimed.
 """
 
 import argparse

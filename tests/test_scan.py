@@ -171,7 +171,7 @@ def grown(rng: random.Random) -> bytes:
     names += rng.choices(
         ["startTime", "visitorid", "string", "a.b.C", "", "\u00fc", 'a"b', "Transcripts", "body", "new Field"], k=1
     )
-    values = [
+    values: list[Any] = [
         None,
         True,
         7,

@@ -45,6 +45,7 @@ from pipeline.sync import sync
 from pipeline.warehouse import publish
 
 ROOT = Path(__file__).parent.parent
+_ADLFS = "ignore:Sending a large body:ResourceWarning"  # by aiohttp, of how it is called
 
 
 @pytest.fixture(scope="session")
@@ -73,7 +74,7 @@ def lake(tmp_path: Path) -> Lake:
 def lakehouse(*arguments: str, cwd: Path) -> "subprocess.Popen[str]":
     """Start the command in a process of its own."""
     return subprocess.Popen(
-        [sys.executable, "-W", "error", "-m", "pipeline.cli", *arguments],
+        [sys.executable, "-W", "error", "-W", _ADLFS, "-m", "pipeline.cli", *arguments],
         cwd=cwd,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,

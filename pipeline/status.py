@@ -42,12 +42,15 @@ def hours(connection: duckdb.DuckDBPyConnection, now: datetime) -> list[dict[str
     known = [dict(zip(relation.columns, row, strict=True)) for row in _fetch(relation)]
     unlisted = set(_fetch(connection.sql(_UNLISTED)))
     by_account = groupby(known, lambda row: row["account_id"])
-    rows = [row for _, of_account in by_account for row in _until(now, list(of_account), unlisted)]
+    rows = [
+        row
+        for _, of_account in by_account
+        for row in sorted(_until(now, list(of_account), unlisted), key=lambda row: row["hour"])
+    ]
     for row in rows:
-        deleted = row["hour"] + RETENTION
-        is_lacking = row["state"] in {"missing", "rejected"}
-        row["deleted_at_source"] = deleted if is_lacking and deleted > now else None
-        row["is_expiring"] = is_lacking and now < deleted < now + WARNING
+        is_lacking = row["state"] in {"missing", "rejected"} and now - RETENTION < row["hour"] <= now
+        row["deleted_at_source"] = row["hour"] + RETENTION if is_lacking else None
+        row["is_expiring"] = is_lacking and row["hour"] + RETENTION < now + WARNING
     return rows
 
 
@@ -59,7 +62,8 @@ def _until(now: datetime, rows: list[dict[str, Any]], unlisted: set[tuple[str, d
     asked = [row["hour"] for row in rows if (row["account_id"], row["hour"]) in unlisted]
     newest = {max(of_kind) for of_kind in (listed, asked) if of_kind}
     if any(hour <= answer < hour + 2 * _HOUR for hour in newest for answer in answers):
-        hour = rows[-1]["hour"] + _HOUR
+        past = (row["hour"] for row in rows if row["hour"] <= now)  # a wrong name may claim a later one
+        hour = max(past, default=rows[-1]["hour"]) + _HOUR
         while hour + _HOUR <= now:
             lacks = {
                 "state": "missing",

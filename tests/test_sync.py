@@ -375,3 +375,17 @@ def test_status_warns_before_something_is_lost(lake: Lake, source: Source, days:
     assert [row["is_expiring"] for row in listed[:3]] == [False, is_expiring, False]
     deleted = listed[1]["deleted_at_source"]
     assert deleted == (None if days > 30 else FIRST + HOUR + timedelta(days=30))
+
+
+def test_a_name_that_claims_an_hour_far_away_costs_an_hour(lake: Lake, source: Source, tmp_path: Path) -> None:
+    """Its own hour is told, the thousands of years between are not, and what is missing up to now is told all the same."""
+    source.has(0, but={})
+    run(lake, source)
+    far = "Engagement.253402290000000.253402293600000.part-00000-0.gz"
+    take(lake, put(tmp_path / "in", gz(document(conversation("far"), account_id=ACCOUNT)), far))
+    assert ask(lake, "select max(hour)::varchar, count(*) < 100 from source_hours") == [("9999-12-31 21:00:00+00", True)]
+    assert "9999-12-31" in status(lake)
+    with connect(lake) as connection:
+        listed = hours(connection, NOW + 3 * HOUR)
+    assert [row["state"] for row in listed if NOW <= row["hour"] < NOW + 3 * HOUR] == ["missing"] * 2
+    assert (listed[-1]["hour"].year, listed[-1]["deleted_at_source"]) == (9999, None)

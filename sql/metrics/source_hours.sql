@@ -1,5 +1,6 @@
 -- What the lake has of each hour of the source: loaded, rejected, missing, or nothing because there is nothing.
--- Grain:   one row per account_id and hour (UTC, start), from an account's first to its last hour that is known of.
+-- Grain:   one row per account_id and hour (UTC, start), from an account's first to its last hour that is known of;
+--          more than 400 days in a row of which nothing is known have none: a wrong file name costs an hour.
 -- Counts:  files by the start of their scope; a file without one is in no hour.
 -- Units:   state: loaded; rejected = a file of the hour is broken; missing = a file was listed and could not be had, or
 --          nobody asked; empty = the API said that there is none. missing: the names of such files. listed_count: as
@@ -30,12 +31,28 @@ lacking as (
     group by all
 ),
 
+known as (
+    select
+        account_id,
+        hour,
+        lead(hour) over (partition by account_id order by hour) as next_hour
+    from (select account_id, hour from brought union select account_id, hour from listings)
+),
+
 span as (
     select
         account_id,
-        unnest(generate_series(min(hour), max(hour), interval '1 hour')) as hour
-    from (select account_id, hour from brought union all select account_id, hour from listings)
-    group by account_id
+        unnest(
+            generate_series(
+                hour,
+                case
+                    when next_hour <= hour + interval '400 days' then next_hour - interval '1 hour'
+                    else hour
+                end,
+                interval '1 hour'
+            )
+        ) as hour
+    from known
 )
 
 select

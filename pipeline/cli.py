@@ -103,8 +103,8 @@ def sync(lake_uri: str | None, since: datetime | None, until: datetime | None, e
 def load(lake_uri: str | None, paths: tuple[str, ...], engine: str | None) -> None:
     """Load source files at hand; no account needed.
 
-    PATH is a file, a folder with all below it, a pattern (in quotes, so that the shell leaves it alone), or a URL that fsspec
-    knows. Each file is copied into the lake's folder landing/ as it is; the one at PATH stays. Loading a file
+    PATH is a file, a folder with all source files below it, a pattern (in quotes, so that the shell leaves it alone), or a URL
+    that fsspec knows. Each file is copied into the lake's folder landing/ as it is; the one at PATH stays. Loading a file
     again changes nothing.
 
     Ends with 3 if the rest is in, but a file or a document was set aside: lakehouse status says which.
@@ -119,7 +119,7 @@ def load(lake_uri: str | None, paths: tuple[str, ...], engine: str | None) -> No
 
     lake = lake_of(lake_uri)
     readers = engine_of(engine)
-    incoming = incoming_from(find_files(paths))
+    incoming = incoming_from(find_files(paths, say))
     check_key(say)
     with LoadProgress(len(incoming)) as progress, writing(lake, say):
         report = run_load(lake, incoming, engine=readers, progress=progress.loaded)

@@ -23,9 +23,12 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder whose ./lake holds the vendor's example, loaded by a process of its own."""
     folder = tmp_path_factory.mktemp("loaded")
     put(folder / "in", VENDOR_EXAMPLE.read_bytes())
+    put(folder / "in", b"", "README.txt")
     done = process("load", "in", cwd=folder)
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
-    assert done.stderr.splitlines() == [
+    passed, *rest = done.stderr.splitlines()
+    assert passed.startswith(f"1 file passed over, such as {folder}/in/README.txt: ")
+    assert rest == [
         "1 file loaded: 1 conversation, 1 message, 0 transfers",
         "next: lakehouse sql for a question, lakehouse report for pictures, lakehouse status for what is in",
     ]

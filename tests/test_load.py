@@ -235,6 +235,25 @@ def test_folders_are_searched_and_patterns_matched(tmp_path: Path) -> None:
         find_files([str(tmp_path / "nowhere")])
 
 
+def test_files_that_a_folder_passes_over_are_told(tmp_path: Path) -> None:
+    """One line has their number and a name; hidden ones, a lake's own and those that are named as well are not among them."""
+    folder = tmp_path / "in"
+    take(Lake(str(folder / "lake")), put(folder / "x", gz(document(conversation())), name_at(0)))
+    named = put(folder, gz(document(conversation("c2"))), "named.txt")
+    put(folder / ".git", b"", "config")
+    put(folder, b"", ".DS_Store")
+    said: list[str] = []
+    assert len(find_files([str(folder), str(named)], said.append)) == 3
+    assert said == []
+    others = [put(folder / "x", b"", name) for name in ("a\x1b[2J.csv", "notes.txt")]
+    find_files([str(folder), str(tmp_path / "i*"), str(named)], said.append)
+    [line] = said
+    assert line.startswith(f"2 files passed over, such as {str(others[0]).replace(chr(27), ' ')}: ")
+    assert line.isprintable()
+    assert len(find_files([str(folder / "x" / "*")], said.append)) == 3
+    assert len(said) == 1
+
+
 def test_a_folder_that_holds_the_lake_loads_again_without_a_change(lake: Lake, tmp_path: Path) -> None:
     """The lake's own tables are no source files, by folder or by pattern; its landing zone is, also by the lake's folder."""
     put(tmp_path, gz(document(conversation())))

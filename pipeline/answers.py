@@ -31,7 +31,7 @@ _secrets: set[str] = set()
 
 @dataclass(frozen=True, slots=True)
 class ListedFile:
-    """A source file as listed: `name` is a bare file name with `.gz`; its scope is in UTC, None where unreadable."""
+    """A source file as listed: `name` is a bare file name with `.gz`, or `.GZ`; its scope is in UTC, None where unreadable."""
 
     account_id: str
     name: str
@@ -209,8 +209,8 @@ def _listed_file(entry: object, account_id: str) -> ListedFile:
 
 
 def with_gz(name: str) -> str:
-    """Return `name` with `.gz`, which listings leave out at times."""
-    return name if name.endswith(".gz") else f"{name}.gz"
+    """Return `name` with `.gz`, which listings leave out at times; `.GZ` is as good."""
+    return name if name.lower().endswith(".gz") else f"{name}.gz"
 
 
 def _is_bare_name(name: str) -> bool:

@@ -112,8 +112,8 @@ def find_files(paths: Iterable[str], say: Callable[[str], None] = lambda _: None
     if left := [name for url, name in passed.items() if url not in found]:
         example, suffixes = shortened(left[0], _SHOWN_CHARACTERS), ", ".join(_SOURCE_SUFFIXES)
         say(
-            f"{many(len(left), 'file')} passed over, such as {example}: of a folder those are taken that end with {suffixes} or "
-            "begin with Engagement.; name others themselves, or by a pattern"
+            f"{many(len(left), 'file')} passed over, such as {example}: of folders those are taken that end with {suffixes} "
+            "or begin with Engagement.; name others themselves, or by a pattern"
         )
     return found
 

@@ -11,6 +11,7 @@ from documents import conversation, document, gz, message, name_at, put
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lakes import ask, everything, seen, take
+from scripted_api import Reply, ScriptedApi
 
 import pipeline.warehouse as warehouse_module
 from pipeline.engines import Processes
@@ -223,6 +224,24 @@ def test_a_name_without_gz_gets_one(lake: Lake, tmp_path: Path) -> None:
     """Listings sometimes lack the ending; tables always have it."""
     take(lake, put(tmp_path, gz(document(conversation())), name_at(0).removesuffix(".gz")))
     assert ask(lake, "select source_file, name from conversations, files") == [(name_at(0), name_at(0))]
+
+
+@pytest.mark.parametrize("name", ["B.GZ", "c.Gz", "a?b#c.gz"])
+def test_a_name_is_the_one_that_the_file_has(lake: Lake, tmp_path: Path, name: str) -> None:
+    """A suffix in another case is that suffix, and what would be a query in a web address is a part of a local file's name."""
+    take(lake, put(tmp_path, gz(document(conversation())), name))
+    assert ask(lake, "select source_file, name from conversations, files") == [(name, name)]
+
+
+@pytest.mark.parametrize("through", ["", "simplecache::"])
+def test_a_query_is_no_part_of_a_name(lake: Lake, through: str) -> None:
+    """A file at a signed address has the base name of its path; the signature goes into no table."""
+    with ScriptedApi() as api, writing(lake):
+        api.script["/x/Engagement.gz"] = [Reply(gz(document(conversation())))]
+        found = find_files([f"{through}{api.base_url}/x/Engagement.gz?path=a/b.gz&signature=canary#c/d"])
+        load(lake, incoming_from(found), engine=Processes(1))
+    assert ask(lake, "select source_file, name from conversations, files") == [("Engagement.gz", "Engagement.gz")]
+    assert "canary" not in str(everything(lake))
 
 
 def test_folders_are_searched_and_patterns_matched(tmp_path: Path) -> None:

@@ -383,8 +383,8 @@ def sandbox(port: int, faults: tuple[str, ...], seed: int, latency_ms: int, *, l
 def demo(lake_uri: str | None) -> None:
     """Do the main job end to end with made-up conversations.
 
-    Two weeks of two accounts, from the sandbox to queue time, MCS and the report. They are put into the lake that is named, and
-    can't be told apart there but by their account: keep them out of a lake of your own by --lake.
+    Two weeks of two accounts, from the sandbox to queue time, MCS and the report. A lake that has other accounts is refused:
+    name another one by --lake or LAKE_URI.
 
     Example: lakehouse demo, then lakehouse sql
     """

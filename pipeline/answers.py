@@ -171,7 +171,7 @@ def listed_files(documents: list[object], account_id: str, what: str) -> tuple[l
     for document in documents:
         listing = document.get("dataAccessFiles") if isinstance(document, dict) else None
         if not isinstance(listing, dict):
-            if _is_empty_answer(document):
+            if _says_no_files(document):
                 continue
             message = f"{what}: expected a JSON object with dataAccessFiles, found {_shown(document)}"
             raise UnexpectedAnswerError(message)
@@ -271,9 +271,12 @@ def _as_list(value: object) -> list[object]:
     return value if isinstance(value, list) else [value]
 
 
-def _is_empty_answer(document: object) -> bool:
+def _says_no_files(document: object) -> bool:
+    """Whether this is the API's error for an empty range, or a listing that is null and no error."""
     error = _error_in_documents([document])
-    return error is not None and error.means_no_files
+    if error is None:
+        return isinstance(document, dict) and document.get("dataAccessFiles", document) is None
+    return error.means_no_files
 
 
 def _shown(value: object) -> str:

@@ -33,6 +33,7 @@ __all__ = ["DataAccessClient", "Limits", "ListedDay", "ListedFile"]
 
 DAY_MS = 86_400_000
 HTTP_OK = 200
+HTTP_NO_CONTENT = 204
 HTTP_GONE = frozenset({404, 410})
 GZIP_MAGIC = b"\x1f\x8b\x08"
 ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
@@ -86,7 +87,7 @@ class DataAccessClient:
         self._transport.close()
 
     def list_days(self, since: datetime, until: datetime) -> Iterator[ListedDay]:
-        """Yield the files whose scope starts in [since, until), asking a UTC day at a time, in time order.
+        """Yield each UTC day, or part of one, of [since, until) with its files, in time order, a request for each.
 
         Each name comes once. Where a name is listed with two links, the first one holds. Two days share the instant of
         their seam, because the vendor does not say whether `endTime` is part of the range. A file that the server lists
@@ -143,7 +144,8 @@ class DataAccessClient:
                 else:
                     body = self._transport.error_body(response, what)
                 error = error_in(_plain(body))
-                if error and error.means_no_files:
+                is_nothing = response.status_code == HTTP_NO_CONTENT and not body
+                if is_nothing or (error and error.means_no_files):
                     return []
                 refusal = self._transport.refusal(response, error, what)
                 if (

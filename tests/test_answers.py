@@ -58,9 +58,11 @@ def test_a_listing_is_read_whatever_its_shape(body: str | bytes) -> None:
     assert names_in(body) == [NAME]
 
 
-@pytest.mark.parametrize("body", [listing(), '{"dataAccessFiles": {}}', '{"dataAccessFiles": {"file": null}}'])
+@pytest.mark.parametrize(
+    "body", [listing(), '{"dataAccessFiles": {}}', '{"dataAccessFiles": {"file": null}}', '{"dataAccessFiles": null}']
+)
 def test_a_listing_without_files_is_empty(body: str) -> None:
-    """`file` may be absent, null or an empty list."""
+    """`file` may be absent, null or an empty list, and so may the listing be null."""
     assert names_in(body) == []
 
 
@@ -130,7 +132,8 @@ def test_a_name_that_is_accepted_is_one_path_component(name: str) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        *("[]", "5", '{"x": 1}', '{"dataAccessFiles": null}', listing(ENTRY) + " [1]"),
+        *("[]", "5", '{"x": 1}', '{"dataAccessFiles": []}', '{"file": []}', listing(ENTRY) + " [1]"),
+        '{"dataAccessFiles": null, "message": "This request is not supported", "internalCode": 5}',
     ],
 )
 def test_another_shape_is_an_error_that_shows_it(body: str) -> None:

@@ -73,6 +73,7 @@ class DataAccessClient:
         self._base_resource = f"{self.base_url}/data_access_le/account/{self.account_id}/le"
         self._documented = f"{self._base_resource}/engagement"
         self._engagement_url: str | None = None
+        self._is_linked = False
 
     def __enter__(self) -> Self:
         """Use the client until the end of the block."""
@@ -95,8 +96,8 @@ class DataAccessClient:
         three in a row no other day is asked for.
 
         Raises:
-            SourceUnreachableError: the server does not say where the files are listed, within the limits.
-            AccessRefusedError: it refuses the credentials.
+            SourceUnreachableError: the base resource does not answer within the limits.
+            AccessRefusedError: it, or a listing, refuses the credentials.
             UnexpectedAnswerError: its answer is none that the API documents.
         """
         url = self._find_engagement()
@@ -119,13 +120,21 @@ class DataAccessClient:
     def _list_window(self, url: str, start: int, end: int, day: ListedDay) -> None:
         """Ask for one window, in epoch milliseconds."""
         what = f"{shortened(urlsplit(url).path)} for {day.since.date()}"
-        documents = self._ask(url, what, {"startTime": start, "endTime": end})
+        try:
+            documents = self._ask(url, what, {"startTime": start, "endTime": end})
+        except (AccessRefusedError, UnexpectedAnswerError) as error:
+            if self._is_linked:
+                raise
+            found = f"{self._base_resource} names no link to engagement data"
+            message = f"{error}; {found}: ask LivePerson to open Data Access to the account"
+            raise type(error)(message) from error
         day.files, day.refused = listed_files(documents, self.account_id, what)
 
     def _find_engagement(self) -> str:
         """Take the address of the listings from the base resource, or the documented one where that has none."""
         if self._engagement_url is None:
             link = engagement_link(self._ask(self._base_resource, f"account {self.account_id}"))
+            self._is_linked = link is not None
             self._engagement_url = joined(self._base_resource, link or self._documented, f"account {self.account_id}")
         return self._engagement_url
 

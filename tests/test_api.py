@@ -223,6 +223,21 @@ def test_without_an_engagement_link_the_documented_path_is_asked(
     assert api.paths() == [BASE_PATH, LISTING_PATH]
 
 
+@pytest.mark.parametrize("status", [403, 404])
+def test_an_account_without_engagement_data_is_told_whom_to_ask(
+    api: ScriptedApi, client: DataAccessClient, status: int
+) -> None:
+    """Where neither a link nor the documented path leads to listings; not where there is a link."""
+    api.script[LISTING_PATH] = [says("This request is not supported", code=5, status=status)]
+    hint = "names no link to engagement data: ask LivePerson to open Data Access to the account"
+    with pytest.raises((AccessRefusedError, UnexpectedAnswerError)) as linked:
+        names(client)
+    api.script[BASE_PATH] = [as_json({"link": api.link("survey", "/survey")})]
+    with DataAccessClient(CREDENTIALS, api.base_url, limits=QUICK) as other, pytest.raises(type(linked.value), match=hint):
+        names(other)
+    assert hint not in str(linked.value)
+
+
 @pytest.mark.parametrize("status", [401, 403, 404])
 def test_a_refused_login_is_one_at_the_base_resource_too(api: ScriptedApi, client: DataAccessClient, status: int) -> None:
     """By its status or by its code; nothing else is asked then."""

@@ -248,6 +248,13 @@ def test_status_is_as_short_where_there_is_much(lake: Lake, tmp_path: Path) -> N
     assert (len(told["set_aside"]), len(told["hours"])) == (100 + 5050, 2 * (99 * 24 + 1))
 
 
+def test_a_file_that_is_listed_with_another_day_is_missing_in_its_own_hour(lake: Lake, source: Source) -> None:
+    """A server may list more than it was asked for: what can't be had leaves no hour that counts as empty."""
+    source.has(0, 24, 25, but={25: Reply(status=404)})
+    run(lake, source, FIRST + timedelta(hours=27, minutes=5))
+    assert states(lake, FIRST + timedelta(hours=27)) == "l" + "e" * 23 + "lme"
+
+
 def test_status_has_first_what_the_source_deletes_next(lake: Lake, source: Source) -> None:
     """Of files that could not be had: those that are gone come last, and no sync is advised for them."""
     day = timedelta(days=1)

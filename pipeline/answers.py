@@ -31,7 +31,7 @@ _secrets: set[str] = set()
 
 @dataclass(frozen=True, slots=True)
 class ListedFile:
-    """A source file as listed: `name` is a bare file name with `.gz`; its scope is in UTC, None where unreadable."""
+    """A source file as listed: `name` is a bare file name with `.gz`, or `.GZ`; its scope is in UTC, None where unreadable."""
 
     account_id: str
     name: str
@@ -171,7 +171,7 @@ def listed_files(documents: list[object], account_id: str, what: str) -> tuple[l
     for document in documents:
         listing = document.get("dataAccessFiles") if isinstance(document, dict) else None
         if not isinstance(listing, dict):
-            if _is_empty_answer(document):
+            if _says_no_files(document):
                 continue
             message = f"{what}: expected a JSON object with dataAccessFiles, found {_shown(document)}"
             raise UnexpectedAnswerError(message)
@@ -209,8 +209,8 @@ def _listed_file(entry: object, account_id: str) -> ListedFile:
 
 
 def with_gz(name: str) -> str:
-    """Return `name` with `.gz`, which listings leave out at times."""
-    return name if name.endswith(".gz") else f"{name}.gz"
+    """Return `name` with `.gz`, which listings leave out at times; `.GZ` is as good."""
+    return name if name.lower().endswith(".gz") else f"{name}.gz"
 
 
 def _is_bare_name(name: str) -> bool:
@@ -271,9 +271,12 @@ def _as_list(value: object) -> list[object]:
     return value if isinstance(value, list) else [value]
 
 
-def _is_empty_answer(document: object) -> bool:
+def _says_no_files(document: object) -> bool:
+    """Whether this is the API's error for an empty range, or a listing that is null and no error."""
     error = _error_in_documents([document])
-    return error is not None and error.means_no_files
+    if error is None:
+        return isinstance(document, dict) and document.get("dataAccessFiles", document) is None
+    return error.means_no_files
 
 
 def _shown(value: object) -> str:

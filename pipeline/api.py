@@ -33,6 +33,7 @@ __all__ = ["DataAccessClient", "Limits", "ListedDay", "ListedFile"]
 
 DAY_MS = 86_400_000
 HTTP_OK = 200
+HTTP_NO_CONTENT = 204
 HTTP_GONE = frozenset({404, 410})
 GZIP_MAGIC = b"\x1f\x8b\x08"
 ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
@@ -72,6 +73,7 @@ class DataAccessClient:
         self._base_resource = f"{self.base_url}/data_access_le/account/{self.account_id}/le"
         self._documented = f"{self._base_resource}/engagement"
         self._engagement_url: str | None = None
+        self._is_linked = False
 
     def __enter__(self) -> Self:
         """Use the client until the end of the block."""
@@ -86,7 +88,7 @@ class DataAccessClient:
         self._transport.close()
 
     def list_days(self, since: datetime, until: datetime) -> Iterator[ListedDay]:
-        """Yield the files whose scope starts in [since, until), asking a UTC day at a time, in time order.
+        """Yield each UTC day, or part of one, of [since, until) with its files, in time order, a request for each.
 
         Each name comes once. Where a name is listed with two links, the first one holds. Two days share the instant of
         their seam, because the vendor does not say whether `endTime` is part of the range. A file that the server lists
@@ -94,8 +96,8 @@ class DataAccessClient:
         three in a row no other day is asked for.
 
         Raises:
-            SourceUnreachableError: the server does not say where the files are listed, within the limits.
-            AccessRefusedError: it refuses the credentials.
+            SourceUnreachableError: the base resource does not answer within the limits.
+            AccessRefusedError: it, or a listing, refuses the credentials.
             UnexpectedAnswerError: its answer is none that the API documents.
         """
         url = self._find_engagement()
@@ -118,13 +120,21 @@ class DataAccessClient:
     def _list_window(self, url: str, start: int, end: int, day: ListedDay) -> None:
         """Ask for one window, in epoch milliseconds."""
         what = f"{shortened(urlsplit(url).path)} for {day.since.date()}"
-        documents = self._ask(url, what, {"startTime": start, "endTime": end})
+        try:
+            documents = self._ask(url, what, {"startTime": start, "endTime": end})
+        except (AccessRefusedError, UnexpectedAnswerError) as error:
+            if self._is_linked:
+                raise
+            found = f"{self._base_resource} names no link to engagement data"
+            message = f"{error}; {found}: ask LivePerson to open Data Access to the account"
+            raise type(error)(message) from error
         day.files, day.refused = listed_files(documents, self.account_id, what)
 
     def _find_engagement(self) -> str:
         """Take the address of the listings from the base resource, or the documented one where that has none."""
         if self._engagement_url is None:
             link = engagement_link(self._ask(self._base_resource, f"account {self.account_id}"))
+            self._is_linked = link is not None
             self._engagement_url = joined(self._base_resource, link or self._documented, f"account {self.account_id}")
         return self._engagement_url
 
@@ -143,7 +153,8 @@ class DataAccessClient:
                 else:
                     body = self._transport.error_body(response, what)
                 error = error_in(_plain(body))
-                if error and error.means_no_files:
+                is_nothing = response.status_code == HTTP_NO_CONTENT and not body
+                if is_nothing or (error and error.means_no_files):
                     return []
                 refusal = self._transport.refusal(response, error, what)
                 if (

@@ -103,8 +103,8 @@ def sync(lake_uri: str | None, since: datetime | None, until: datetime | None, e
 def load(lake_uri: str | None, paths: tuple[str, ...], engine: str | None) -> None:
     """Load source files at hand; no account needed.
 
-    PATH is a file, a folder with all below it, a pattern (in quotes, so that the shell leaves it alone), or a URL that fsspec
-    knows. Each file is copied into the lake's folder landing/ as it is; the one at PATH stays. Loading a file
+    PATH is a file, a folder with all source files below it, a pattern (in quotes, so that the shell leaves it alone), or a URL
+    that fsspec knows. Each file is copied into the lake's folder landing/ as it is; the one at PATH stays. Loading a file
     again changes nothing.
 
     Ends with 3 if the rest is in, but a file or a document was set aside: lakehouse status says which.
@@ -119,7 +119,7 @@ def load(lake_uri: str | None, paths: tuple[str, ...], engine: str | None) -> No
 
     lake = lake_of(lake_uri)
     readers = engine_of(engine)
-    incoming = incoming_from(find_files(paths))
+    incoming = incoming_from(find_files(paths, say))
     check_key(say)
     with LoadProgress(len(incoming)) as progress, writing(lake, say):
         report = run_load(lake, incoming, engine=readers, progress=progress.loaded)
@@ -135,8 +135,8 @@ def load(lake_uri: str | None, paths: tuple[str, ...], engine: str | None) -> No
 def sql(lake_uri: str | None, query: str | None, form: str) -> None:
     """Ask the tables and views in SQL: one query, or a shell.
 
-    QUERY is DuckDB's SQL; it reads, and can change nothing. Without QUERY it is read from standard input; on a terminal a shell
-    opens, where .tables lists what there is, .describe NAME its columns with their meaning, and .help the rest.
+    QUERY is DuckDB's SQL; it reads, and can change nothing. Without QUERY it is read from standard input; on a terminal a
+    shell opens: .tables lists what there is, .describe NAME its columns with their meaning, .help the rest.
 
     Example: lakehouse sql "from queue_time_daily" --format csv
     """
@@ -383,8 +383,8 @@ def sandbox(port: int, faults: tuple[str, ...], seed: int, latency_ms: int, *, l
 def demo(lake_uri: str | None) -> None:
     """Do the main job end to end with made-up conversations.
 
-    Two weeks of two accounts, from the sandbox to queue time, MCS and the report. They are put into the lake that is named, and
-    can't be told apart there but by their account: keep them out of a lake of your own by --lake.
+    Two weeks of two accounts, from the sandbox to queue time, MCS and the report. A lake that has other accounts is refused:
+    name another one by --lake or LAKE_URI.
 
     Example: lakehouse demo, then lakehouse sql
     """

@@ -61,8 +61,12 @@ def run_query(
     Anywhere else DuckDB chooses the rows of a table; the other forms have all of them.
 
     Raises:
-        QueryError: DuckDB's own words.
+        QueryError: DuckDB's own words, or the query is no text.
     """
+    try:  # what was typed or piped as UTF-8 where the locale knows none
+        query = query.encode(errors="surrogateescape").decode()
+    except UnicodeError as error:
+        raise QueryError("the query: expected text in UTF-8, found other bytes; save it as UTF-8") from error
     connection.execute(
         "set python_enable_replacements = false"
     )  # else a name in the query can mean a variable of this function

@@ -1,6 +1,6 @@
 """The main job end to end, without an account: sandbox -> sync -> lake -> answers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from pipeline.api import DataAccessClient
+from pipeline.errors import SettingsError
 from pipeline.lake import Lake
 from pipeline.load import Report, writing
 from pipeline.progress import SyncProgress, summary
@@ -27,11 +28,22 @@ Report: [bold]{}[/]
 Open it in a browser, it needs no network. Ask your own question: [bold]make sql[/] or [bold]lakehouse sql[/].
 Your own account: [bold]lakehouse --help[/]"""
 
+_ACCOUNTS: Final = """
+    select account_id from conversations
+    union select account_id from files where account_id is not null
+    union select account_id from listings
+    order by account_id nulls last"""
+
 
 def run_demo(lake: Lake, say: Callable[[str], None]) -> Report:
-    """Sync two weeks of two made-up accounts, print queue time and MCS, write the report."""
+    """Sync two weeks of two made-up accounts, print queue time and MCS, write the report.
+
+    Raises:
+        SettingsError: the lake has other accounts, among which made-up ones have no business.
+    """
     total = Report()
     with Sandbox(now=UNTIL) as sandbox:
+        _require_no_others(lake, sandbox.accounts)
         for account_id in sandbox.accounts:
             say(f"Account {account_id} of the sandbox at {sandbox.base_url}, {SINCE:%d %b} to {UNTIL:%d %b %Y}:")
             with (
@@ -50,6 +62,19 @@ def run_demo(lake: Lake, say: Callable[[str], None]) -> Report:
         write_report(connection, target)
     Console().print(NEXT.format(escape(str(target))), soft_wrap=True)
     return total
+
+
+def _require_no_others(lake: Lake, made_up: Collection[str]) -> None:
+    if not lake.exists:
+        return
+    with connect(lake) as connection:
+        found = [account_id for (account_id,) in connection.sql(_ACCOUNTS).fetchall() if account_id not in made_up]
+    if found:
+        others = f" and {len(found) - 1:,} more" if len(found) > 1 else ""
+        raise SettingsError(
+            f"{lake.uri}: expected an empty lake for the demo's made-up accounts, or the demo's own, found account "
+            f"{found[0] or 'unknown'}{others}; nothing was changed, name another lake by --lake or LAKE_URI"
+        )
 
 
 def _credentials(sandbox: Sandbox, account_id: str) -> Credentials:

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
 
+from pipeline.answers import with_gz
 from pipeline.lake import Lake
 from pipeline.store import modified
 
@@ -53,10 +54,13 @@ class _Digesting:
         return self._digest.hexdigest()
 
 
-def file_name(listed: str) -> str:
-    """The name under which tables and landing zone know a file: its base name, with the `.gz` that listings sometimes lack."""
-    name = listed.rstrip("/").rpartition("/")[2]
-    return name if name.endswith(".gz") else f"{name}.gz"
+def file_name(url: str) -> str:
+    """The name under which tables and landing zone know a file at hand: its base name, with `.gz` where it lacks it.
+
+    The query and the fragment of a web address, which may hold a signature, are no part of it.
+    """
+    path = re.split(r"[?#]", url, maxsplit=1)[0] if re.match(r"https?://", url, re.IGNORECASE) else url
+    return with_gz(path.rstrip("/").rpartition("/")[2])
 
 
 def scope_of(name: str) -> tuple[datetime | None, datetime | None]:

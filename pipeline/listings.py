@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -31,10 +31,11 @@ def remember(
     Parquet file, and only those of the months that were asked for are written anew. `failed` are names of files that could
     not be had; `at` is when the listing began.
     """
-    asked = list(days)
-    listed = {row["hour"]: row for row in _listed(asked, set(failed), at)}
+    asked, not_had = list(days), set(failed)
+    names = _names(asked)
+    listed = {row["hour"]: row for row in _listed(asked, names, not_had, at)}
     unlisted = {hour for day in asked if day.error is not None for hour in _asked(day, at)} - listed.keys()
-    elsewhere = {hour: names for hour, names in _missing(asked, set(failed)).items() if hour not in listed}
+    elsewhere = {hour: list(not_had & of_hour) for hour, of_hour in names.items() if hour not in listed and not_had & of_hour}
     hours = [*listed, *sorted(unlisted | elsewhere.keys())]
     if not hours:
         return {}
@@ -65,37 +66,33 @@ def _months(rows: pa.Table) -> pa.ChunkedArray:
     return pc.strftime(rows["hour"], "%Y-%m")
 
 
-def _listed(days: "Iterable[ListedDay]", failed: set[str], at: datetime) -> Iterator[dict[str, Any]]:
+def _listed(
+    days: "Iterable[ListedDay]", names: Mapping[datetime, set[str]], failed: set[str], at: datetime
+) -> Iterator[dict[str, Any]]:
     """Every hour of a listed day that was over when it was listed, or that has files."""
     for day in days:
         if day.error is not None:
             continue
-        names = _names(day)
         hour = day.since if day.since == _floor(day.since) else _floor(day.since) + HOUR
-        while hour < day.until and (hour + HOUR <= at or names[hour]):
-            missing = sorted(failed.intersection(names[hour]))
-            yield {"hour": hour, "listed_at": at, "files": len(names[hour]), "missing": missing}
+        while hour < day.until and (hour + HOUR <= at or hour in names):
+            of_hour = names.get(hour, set())
+            yield {"hour": hour, "listed_at": at, "files": len(of_hour), "missing": sorted(failed & of_hour)}
             hour += HOUR
 
 
-def _missing(days: "Iterable[ListedDay]", failed: set[str]) -> dict[datetime, list[str]]:
-    """What could not be had, by hour: in the window or not, since a server may list more than it was asked for."""
-    missing: dict[datetime, list[str]] = defaultdict(list)
+def _names(days: "Iterable[ListedDay]") -> dict[datetime, set[str]]:
+    """What was listed, by hour: with whichever day, since a server may list more than it was asked for.
+
+    What has no known hour counts in the first one of its day.
+    """
+    names: dict[datetime, set[str]] = defaultdict(set)
     for day in days:
-        for hour, names in _names(day).items():
-            if of_hour := failed.intersection(names):
-                missing[hour] += of_hour
-    return missing
-
-
-def _names(day: "ListedDay") -> dict[datetime, list[str]]:
-    """What a day lists, by hour; what has no known hour counts in the first one of its day."""
-    first = _first(day)
-    names: dict[datetime, list[str]] = defaultdict(list)
-    for file in day.files:
-        names[first if file.scope_start_time is None else _floor(file.scope_start_time)].append(file.name)
-    names[first] += day.refused
-    return names
+        first = _first(day)
+        for file in day.files:
+            names[first if file.scope_start_time is None else _floor(file.scope_start_time)].add(file.name)
+        if day.refused:
+            names[first].update(day.refused)
+    return dict(names)
 
 
 def _kept(hour: datetime, known: dict[str, Any] | None, missing: list[str], *, is_unlisted: bool) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import duckdb
 from filelock import FileLock, Timeout
 
 from pipeline import schema
+from pipeline.answers import shortened
 from pipeline.compact import RETENTION_HOURS, merge_as_it_goes, sweep
 from pipeline.deliveries import Deliveries, Replaced
 from pipeline.engines import Engine, Processes
@@ -27,6 +28,7 @@ from pipeline.snapshot import LEDGER, Change, Snapshot
 from pipeline.store import exists, files_at, found_below, modified, reaching, url_of
 from pipeline.tombstones import Tombstones, bury, read_tombstones
 from pipeline.warehouse import prepare, publish, read_settings
+from pipeline.wording import many
 from pipeline.workers import Progress, spread, units_of
 
 Also = Callable[[Snapshot], dict[str, Change]]
@@ -34,6 +36,8 @@ Also = Callable[[Snapshot], dict[str, Change]]
 
 _SOURCE_SUFFIXES = (".gz", ".zip", ".json", ".jsonl", ".ndjson")
 _OF_A_LAKE = re.compile(r"/(_delta_log|landing/\.incoming)/|\.parquet$")
+_LEDGER_OF_A_LAKE = f"/{LEDGER}/_delta_log/"
+_SHOWN_CHARACTERS = 300  # of a path
 _LOADS_A_SWEEP = 24
 _REMEDIES = dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "make room") | dict.fromkeys(
     (errno.EACCES, errno.EPERM, errno.EROFS), "give this user the right to it"
@@ -79,21 +83,24 @@ class Report:
             self.erased |= outcome.erased
 
 
-def find_files(paths: Iterable[str]) -> dict[str, int]:
+def find_files(paths: Iterable[str], say: Callable[[str], None] = lambda _: None) -> dict[str, int]:
     """The source files that paths, folders, globs and URLs name, in the order given, each with its size in bytes.
 
     Of a folder, whatever depth, those count whose name ends as a source file's does, or begins with `Engagement.`; they come in
     the order in which they were written, so that of two contents under one name, as a landing zone may hold, the newer stands.
-    A folder that a glob matches counts as if it were named. Neither takes what belongs to the tables of a lake.
+    A folder that a glob matches counts as if it were named. Neither takes what belongs to the tables of a lake. Of other files
+    that a folder has, hidden ones aside, one line says how many they are.
 
     Raises:
         LakeError: a path leads to nothing.
     """
     found: dict[str, int] = {}
+    passed: dict[str, str] = {}
     for path in paths:
         files, root = files_at(path)
+        others: list[str] = []
         with reaching(path):
-            entries = _entries_at(files, root)
+            entries = _entries_at(files, root, others)
         if not entries:
             expected = (
                 f"a file, a folder with files that end with {', '.join(_SOURCE_SUFFIXES)}, or a pattern that matches some"
@@ -101,26 +108,40 @@ def find_files(paths: Iterable[str]) -> dict[str, int]:
             raise LakeError(f"{path}: there is no source file; expected {expected}; nothing was loaded")
         for name, info in entries.items():
             found.setdefault(url_of(files, name, path), info["size"] or 0)
+        passed |= {url_of(files, name, path): name for name in others}
+    if left := [name for url, name in passed.items() if url not in found]:
+        example, suffixes = shortened(left[0], _SHOWN_CHARACTERS), ", ".join(_SOURCE_SUFFIXES)
+        say(
+            f"{many(len(left), 'file')} passed over, such as {example}: of folders those are taken that end with {suffixes} "
+            "or begin with Engagement.; name others themselves, or by a pattern"
+        )
     return found
 
 
-def _entries_at(files: Any, root: str) -> dict[str, dict[str, Any]]:
+def _entries_at(files: Any, root: str, others: list[str]) -> dict[str, dict[str, Any]]:
+    """What a path or pattern leads to; what is no source file of its folders is added to `others`."""
     if not any(sign in root for sign in "*?[") or files.exists(root):
         if files.isdir(root):
-            return _sources_below(files, root)
+            return _sources_below(files, root, others)
         return {root: files.info(root)} if files.exists(root) else {}
     entries: dict[str, dict[str, Any]] = {}
     for name, info in sorted(files.glob(root, detail=True).items()):
         if files.isdir(name):
-            entries |= _sources_below(files, name)
+            entries |= _sources_below(files, name, others)
         elif not _OF_A_LAKE.search(name):
             entries[name] = info
     return entries
 
 
-def _sources_below(files: Any, folder: str) -> dict[str, dict[str, Any]]:
-    sources = [entry for entry in found_below(files, folder, follow_links=True).items() if _is_source(entry[0])]
-    return dict(sorted(sources, key=lambda entry: _written(entry[1])))
+def _sources_below(files: Any, folder: str, others: list[str]) -> dict[str, dict[str, Any]]:
+    below = found_below(files, folder, follow_links=True)
+    sources = {path: info for path, info in below.items() if _is_source(path)}
+    lakes = {path.partition(_LEDGER_OF_A_LAKE)[0] for path in below if _LEDGER_OF_A_LAKE in path}
+    for path in below:
+        is_hidden = "/." in f"/{path.removeprefix(folder).lstrip('/')}"
+        if path not in sources and not is_hidden and not _OF_A_LAKE.search(path) and path.rpartition("/")[0] not in lakes:
+            others.append(path)
+    return dict(sorted(sources.items(), key=lambda entry: _written(entry[1])))
 
 
 def _written(info: dict[str, Any]) -> datetime:

@@ -1,6 +1,7 @@
 """What the commands have in common: options, errors in one sentence, exit codes, the overview of all of them."""
 
 import functools
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -62,6 +63,7 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(function)
     def run(*args: Any, debug: bool, **options: Any) -> None:
         os.umask(0o077)  # what customers wrote is for the owner's eyes only
+        _let_streams_hold_everything()
         try:
             function(*args, **options)
         except BrokenPipeError:
@@ -79,6 +81,26 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
             raise SystemExit(FAILED) from None
 
     return run
+
+
+def _let_streams_hold_everything() -> None:
+    """Make results UTF-8 where the surroundings want an encoding that lacks characters.
+
+    A terminal keeps its own, since it could take bytes of UTF-8 for controls, and shows what that lacks escaped.
+    """
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors="surrogateescape")  # `run_query` judges what is no text
+    out = sys.stdout
+    if not isinstance(out, io.TextIOWrapper):
+        return
+    try:
+        "\U0010ffff".encode(out.encoding)
+        out.reconfigure(errors="surrogateescape")  # so that a path that is no text comes out as it is
+    except UnicodeEncodeError:
+        if out.isatty():
+            out.reconfigure(errors="backslashreplace")
+        else:
+            out.reconfigure(encoding="utf-8", errors="surrogateescape")
 
 
 def on_lake(function: Callable[..., None]) -> Callable[..., None]:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import IO, Any, Final
 
@@ -10,6 +10,7 @@ import duckdb
 from rich.console import Console
 from rich.table import Table
 
+from pipeline.landing import scope_of
 from pipeline.sync import RETENTION
 from pipeline.wording import many, span
 
@@ -28,7 +29,8 @@ _SET_ASIDE = """
     order by account_id, name, document, reason"""
 _UNLISTED = """
     select account_id, hour from listings where files is null order by account_id, hour"""
-_SHOWN: Final = 10  # names and days in a sentence; the JSON form has all
+_SHOWN: Final = 10  # files, documents, and days in a sentence; the JSON form has all
+_DAYS_SHOWN: Final = RETENTION.days + 1  # of an account: all of which the source can still have something
 
 
 def hours(connection: duckdb.DuckDBPyConnection, now: datetime) -> list[dict[str, Any]]:
@@ -104,20 +106,8 @@ def print_status(
     else:
         console = Console(file=out)
         console.print(_by_day(listed))
-        _line(console, " # loaded   · empty at the source   ? missing   ! a file of that hour is broken")
-        for account_id, name, reason, _ in aside:
-            _line(console, f"{name} (account {account_id or 'unknown'}): {reason}")
-        missing = [*_not_had(listed), *_told_unlisted(unlisted)]
-        for line in missing or ([] if aside else ["Nothing is set aside."]):
-            _line(console, line)
-        if encrypted[0]:
-            _line(
-                console,
-                f"{many(encrypted[0], 'value')} of {many(encrypted[1], 'file')} left encrypted: set LP_PGP_KEY to the private "
-                "key of their account and load the files again, from the lake's folder landing",
-            )
-        for line in _lacking(listed, now) or ["Nothing is missing that the source still has."]:
-            _line(console, line)
+        for line in _lines(listed, aside, unlisted, encrypted, now):
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
     return any(row["is_expiring"] for row in listed)
 
 
@@ -125,8 +115,50 @@ def _text(value: object) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
-def _line(console: Console, text: str) -> None:
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
+def _lines(
+    listed: list[dict[str, Any]],
+    aside: list[tuple[Any, ...]],
+    unlisted: dict[str, list[str]],
+    encrypted: tuple[int, int],
+    now: datetime,
+) -> Iterator[str]:
+    """What is said below the table: few lines, however much there is."""
+    yield " # loaded   · empty at the source   ? missing   ! a file of that hour is broken"
+    yield from _earlier(listed)
+    told = [*_told_aside(aside), *_not_had(listed, now), *_told_unlisted(unlisted)]
+    yield from told or ["Nothing is set aside."]
+    if encrypted[0]:
+        yield (
+            f"{many(encrypted[0], 'value')} of {many(encrypted[1], 'file')} left encrypted: set LP_PGP_KEY to the private "
+            "key of their account and load the files again, from the lake's folder landing"
+        )
+    yield from _lacking(listed, now) or ["Nothing is missing that the source still has."]
+
+
+def _earlier(listed: list[dict[str, Any]]) -> Iterator[str]:
+    """A sentence for each account of whose days the table leaves some out."""
+    for account_id, rows in groupby(listed, lambda row: row["account_id"]):
+        days = [list(of_day) for _, of_day in groupby(rows, lambda row: row["hour"].date())][:-_DAYS_SHOWN]
+        if days:
+            lacking = sum(row["state"] in {"missing", "rejected"} for of_day in days for row in of_day)
+            yield (
+                f"account {account_id or 'unknown'}: {many(len(days), 'earlier day')} from {days[0][0]['hour']:%Y-%m-%d} on, "
+                f"with {many(lacking, 'hour')} missing or broken: lakehouse status --format json has every hour"
+            )
+
+
+def _told_aside(aside: list[tuple[Any, ...]]) -> Iterator[str]:
+    """The newest rejected files, the newest files with rejected documents, and how many others there are of each."""
+    newest = sorted(aside, key=lambda row: scope_of(row[1])[0] or datetime.min.replace(tzinfo=UTC), reverse=True)
+    rejects = 'lakehouse sql "from rejects"'
+    for what, where in (("rejected", "lakehouse status --format json"), ("with documents set aside", rejects)):
+        of_kind = [row for row in newest if (row[3] > 0) == (where == rejects)]
+        files = [list(rows) for _, rows in groupby(of_kind, lambda row: row[:2])]
+        for (account_id, name, reason, _), *others in files[:_SHOWN]:
+            more = f", and {many(len(others), 'more document')}: {rejects}" if others else ""
+            yield f"{name} (account {account_id or 'unknown'}): {reason}{more}"
+        if (left := len(files) - _SHOWN) > 0:
+            yield f"and {many(left, 'more file')} {what}: {where} has all"
 
 
 def _unlisted(connection: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
@@ -145,11 +177,14 @@ def _told_unlisted(unlisted: dict[str, list[str]]) -> Iterator[str]:
         )
 
 
-def _not_had(listed: list[dict[str, Any]]) -> Iterator[str]:
-    """The first files that could not be had, and how many others."""
-    names = [(row["account_id"], name) for row in listed for name in row["missing"]]
-    for account_id, name in names[:_SHOWN]:
-        yield f"{name} (account {account_id}): listed, but could not be had; run lakehouse sync"
+def _not_had(listed: list[dict[str, Any]], now: datetime) -> Iterator[str]:
+    """The first files that could not be had, those ahead that the source deletes next, and how many others."""
+    of_hours = [(row["hour"] + RETENTION <= now, row["hour"], row) for row in listed if row["missing"]]
+    of_hours.sort(key=lambda of_hour: of_hour[:2])
+    names = [(is_gone, row["account_id"], name) for is_gone, _, row in of_hours for name in row["missing"]]
+    for is_gone, account_id, name in names[:_SHOWN]:
+        advice = "the source has deleted it by now" if is_gone else "run lakehouse sync"
+        yield f"{name} (account {account_id}): listed, but could not be had; {advice}"
     if len(names) > _SHOWN:
         yield f"{_others(len(names)).strip()} that could not be had"
 
@@ -179,11 +214,15 @@ _STATES: Final = {"loaded": "#", "empty": "·", "missing": "?", "rejected": "!"}
 
 
 def _by_day(listed: list[dict[str, Any]]) -> Table:
+    """A line for each of the newest days of every account."""
     table = Table("account", "day (UTC)", "hours 0 to 23", "files", "conversations", box=None)
-    for (account_id, day), of_day in groupby(listed, lambda row: (row["account_id"], row["hour"].strftime("%Y-%m-%d"))):
-        line, rows = [" "] * 24, list(of_day)
-        for row in rows:
-            line[row["hour"].hour] = _STATES[row["state"]]
-        files, conversations = sum(row["files"] for row in rows), sum(row["conversations"] for row in rows)
-        table.add_row(account_id or "unknown", day, "".join(line), f"{files:,}", f"{conversations:,}")
+    for account_id, of_account in groupby(listed, lambda row: row["account_id"]):
+        days = [list(of_day) for _, of_day in groupby(of_account, lambda row: row["hour"].date())]
+        for rows in days[-_DAYS_SHOWN:]:
+            line = [" "] * 24
+            for row in rows:
+                line[row["hour"].hour] = _STATES[row["state"]]
+            files, conversations = sum(row["files"] for row in rows), sum(row["conversations"] for row in rows)
+            day = f"{rows[0]['hour']:%Y-%m-%d}"
+            table.add_row(account_id or "unknown", day, "".join(line), f"{files:,}", f"{conversations:,}")
     return table

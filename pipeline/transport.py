@@ -76,7 +76,9 @@ class Limits:
     attempts: int = 5
     retry_seconds: float = 120.0
     """No attempt starts later than this after the first one, save the second, which there always is: the first may have
-    taken long. A `Retry-After` beyond it is not waited for, a lesser one is the least pause."""
+    taken long, or the server may wish for a longer pause. A `Retry-After` is the least pause."""
+    longest_wish_seconds: float = 600.0
+    """A `Retry-After` beyond it is not waited for; nor is one beyond `retry_seconds` after waiting so long was once in vain."""
     backoff_seconds: float = 1.0
     """The first pause; each next one is twice as long, up to 30 times the first, less a random part of up to a half."""
     listing_bytes: int = 32 << 20
@@ -106,6 +108,7 @@ class Transport:
             secrets = (keys.app_key, keys.app_secret, keys.access_token, keys.access_token_secret)
             keep_secret(secret.get_secret_value() for secret in secrets)
         self._closed = Event()
+        self._is_patient = True
         self._session = requests.Session()
         # A proxy from the environment has no business between us and loopback.
         self._session.trust_env = base_url.startswith("https:")
@@ -140,8 +143,12 @@ class Transport:
     def _is_enough(self, state: tenacity.RetryCallState) -> bool:
         wish = _error_of(state).retry_after_seconds or 0.0
         next_start = state.seconds_since_start + state.upcoming_sleep if state.seconds_since_start else 0.0
-        late = state.attempt_number > 1 and next_start > self.limits.retry_seconds
-        return late or wish > self.limits.retry_seconds or state.attempt_number >= self.limits.attempts
+        is_again, is_long = state.attempt_number > 1, wish > self.limits.retry_seconds
+        if is_again and is_long:
+            self._is_patient = False  # else each of a thousand files would wait
+        late = is_again and next_start > self.limits.retry_seconds
+        too_long = is_long and (wish > self.limits.longest_wish_seconds or not self._is_patient)
+        return late or too_long or state.attempt_number >= self.limits.attempts
 
     def send(self, url: str, what: str, params: dict[str, int] | None = None) -> requests.Response:
         """Send one GET, and one more for each redirect; the caller closes the answer, whatever its status."""

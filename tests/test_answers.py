@@ -58,9 +58,11 @@ def test_a_listing_is_read_whatever_its_shape(body: str | bytes) -> None:
     assert names_in(body) == [NAME]
 
 
-@pytest.mark.parametrize("body", [listing(), '{"dataAccessFiles": {}}', '{"dataAccessFiles": {"file": null}}'])
+@pytest.mark.parametrize(
+    "body", [listing(), '{"dataAccessFiles": {}}', '{"dataAccessFiles": {"file": null}}', '{"dataAccessFiles": null}']
+)
 def test_a_listing_without_files_is_empty(body: str) -> None:
-    """`file` may be absent, null or an empty list."""
+    """`file` may be absent, null or an empty list, and so may the listing be null."""
     assert names_in(body) == []
 
 
@@ -84,6 +86,7 @@ def test_the_scope_falls_back_on_the_name() -> None:
 def test_gz_is_added_where_the_listing_lacks_it() -> None:
     """Tables and landing zone know a file by the name with `.gz`."""
     assert names_in(listing(ENTRY | {"@name": NAME.removesuffix(".gz")})) == [NAME]
+    assert names_in(listing(ENTRY | {"@name": "Engagement.GZ"})) == ["Engagement.GZ"]
 
 
 @pytest.mark.parametrize(
@@ -115,12 +118,12 @@ def test_hostile_names_are_refused(name: object) -> None:
 
 @given(st.text())
 def test_a_name_that_is_accepted_is_one_path_component(name: str) -> None:
-    """Whatever the text, it is refused, or it is a plain component of at most 255 bytes that ends in `.gz`."""
+    """Whatever the text, it is refused, or it is a plain component of at most 255 bytes that ends in `.gz`, or `.GZ`."""
     files, refused = listed_files([json.loads(listing(ENTRY | {"@name": name}))], "1", "listing")
     if refused:
         return
     accepted = files[0].name
-    assert accepted.endswith(".gz")
+    assert accepted.lower().endswith(".gz")
     assert len(accepted.encode()) <= 255
     assert not set(accepted) & set("/\\\0\n")
     assert accepted[0] != "."
@@ -129,7 +132,8 @@ def test_a_name_that_is_accepted_is_one_path_component(name: str) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        *("[]", "5", '{"x": 1}', '{"dataAccessFiles": null}', listing(ENTRY) + " [1]"),
+        *("[]", "5", '{"x": 1}', '{"dataAccessFiles": []}', '{"file": []}', listing(ENTRY) + " [1]"),
+        '{"dataAccessFiles": null, "message": "This request is not supported", "internalCode": 5}',
     ],
 )
 def test_another_shape_is_an_error_that_shows_it(body: str) -> None:

@@ -141,6 +141,14 @@ def test_no_available_files_is_an_empty_day(api: ScriptedApi, client: DataAccess
     assert api.paths().count(LISTING_PATH) == 1
 
 
+@pytest.mark.parametrize("reply", [Reply(status=204), Reply(status=204, announced=None), as_json({"dataAccessFiles": None})])
+def test_an_answer_of_nothing_is_an_empty_day(api: ScriptedApi, client: DataAccessClient, reply: Reply) -> None:
+    """HTTP's own way to say that there is nothing, or a listing that is null."""
+    api.script[LISTING_PATH] = [reply]
+    assert names(client) == []
+    assert api.paths().count(LISTING_PATH) == 1
+
+
 @pytest.mark.parametrize("announced", [70, None])
 @pytest.mark.parametrize("in_xml", [False, True], ids=["json", "xml"])
 def test_an_error_that_broke_off_is_tried_again(
@@ -191,7 +199,8 @@ def test_a_garbled_listing_is_tried_again_before_it_is_an_error(
     [
         (as_json([1]), r"expected an answer as documented, found HTTP 200 without a message"),
         (says("This request is not supported", code=5, status=400), "found HTTP 400, internalCode 5: This request"),
-        (Reply(status=204), "found HTTP 204 without a message"),
+        (Reply(status=202), "found HTTP 202 without a message"),
+        (as_json({"dataAccessFiles": None, "internalCode": 5}), "expected a JSON object with dataAccessFiles"),
     ],
 )
 def test_another_answer_is_an_error_at_once(api: ScriptedApi, client: DataAccessClient, reply: Reply, words: str) -> None:
@@ -212,6 +221,21 @@ def test_without_an_engagement_link_the_documented_path_is_asked(
     api.script[LISTING_PATH] = [api.listing(api.entry(name_at(DAY)))]
     assert names(client) == [name_at(DAY)]
     assert api.paths() == [BASE_PATH, LISTING_PATH]
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_an_account_without_engagement_data_is_told_whom_to_ask(
+    api: ScriptedApi, client: DataAccessClient, status: int
+) -> None:
+    """Where neither a link nor the documented path leads to listings; not where there is a link."""
+    api.script[LISTING_PATH] = [says("This request is not supported", code=5, status=status)]
+    hint = "names no link to engagement data: ask LivePerson to open Data Access to the account"
+    with pytest.raises((AccessRefusedError, UnexpectedAnswerError)) as linked:
+        names(client)
+    api.script[BASE_PATH] = [as_json({"link": api.link("survey", "/survey")})]
+    with DataAccessClient(CREDENTIALS, api.base_url, limits=QUICK) as other, pytest.raises(type(linked.value), match=hint):
+        names(other)
+    assert hint not in str(linked.value)
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])

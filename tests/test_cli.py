@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 from commands import lakehouse, process
 from documents import VENDOR_EXAMPLE, conversation, document, gz, name_at, put
+from terminals import Terminal
 
 from pipeline.cli import main
 from pipeline.sandbox import Account, Sandbox
@@ -23,9 +24,12 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder whose ./lake holds the vendor's example, loaded by a process of its own."""
     folder = tmp_path_factory.mktemp("loaded")
     put(folder / "in", VENDOR_EXAMPLE.read_bytes())
+    put(folder / "in", b"", "README.txt")
     done = process("load", "in", cwd=folder)
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
-    assert done.stderr.splitlines() == [
+    passed, *rest = done.stderr.splitlines()
+    assert passed.startswith(f"1 file passed over, such as {folder}/in/README.txt: ")
+    assert rest == [
         "1 file loaded: 1 conversation, 1 message, 0 transfers",
         "next: lakehouse sql for a question, lakehouse report for pictures, lakehouse status for what is in",
     ]
@@ -70,6 +74,56 @@ def test_a_table_is_printed_for_people(loaded: Path) -> None:
     done = lakehouse("sql", "select queue_p50_seconds from queue_time_daily", cwd=loaded)
     assert "queue_p50_seconds" in done.stdout
     assert "86.709" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "surroundings",
+    [
+        {"PYTHONIOENCODING": "ascii"},
+        {"PYTHONIOENCODING": "latin-1"},
+        {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    ],
+    ids=["ascii", "latin-1", "C"],
+)
+def test_results_are_utf_8_whatever_the_surroundings(loaded: Path, surroundings: dict[str, str]) -> None:
+    """No character ends a command or is lost where the locale lacks it, in a query or in what comes out."""
+    query = "select '€ü🙂' as ö"
+    for form, expected in (("csv", "ö\n€ü🙂\n"), ("json", '[\n{"ö": "€ü🙂"}\n]\n'), ("table", "€ü🙂")):
+        done = process("sql", query, "--format", form, cwd=loaded, **surroundings)
+        assert (done.returncode, expected in done.stdout) == (0, True), done.stderr
+    assert process("status", cwd=loaded, **surroundings).stdout == process("status", cwd=loaded).stdout
+    if surroundings != {"PYTHONIOENCODING": "latin-1"}:  # there a piped query is Latin-1
+        assert process("sql", "--format", "csv", cwd=loaded, stdin=query, **surroundings).stdout == "ö\n€ü🙂\n"
+
+
+def test_an_encoding_that_has_every_character_is_kept(loaded: Path) -> None:
+    """Such as the one with a byte order mark, which spreadsheets need."""
+    done = process("sql", "select 'ü' as a", "--format", "csv", cwd=loaded, PYTHONIOENCODING="utf-8-sig")
+    assert done.stdout.encode() == b"\xef\xbb\xbfa\n\xc3\xbc\n"
+
+
+def test_a_terminal_shows_what_it_lacks_escaped(loaded: Path) -> None:
+    """Bytes of UTF-8 could steer a terminal of another encoding; none ends the command."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "LAKE_URI": "lake", "TERM": "dumb", "PYTHONIOENCODING": "latin-1"}
+    command = [sys.executable, "-m", "pipeline.cli", "sql", "select '€' as a", "--format", "csv"]
+    with Terminal(command, cwd=loaded, env=environment) as terminal:
+        assert terminal.expect("\\u20ac")
+
+
+def test_a_query_that_is_no_text_is_told_in_one_sentence(loaded: Path) -> None:
+    """Bytes that are no UTF-8 in a file of SQL are no bug."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline.cli", "sql"],
+        cwd=loaded,
+        input=b"select '\xff'",
+        env={**os.environ, "PYTHONPATH": str(ROOT), "LAKE_URI": "lake", "PYTHONUTF8": "1"},
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr.decode()) == (
+        1,
+        "lakehouse: the query: expected text in UTF-8, found other bytes; save it as UTF-8\n",
+    )
 
 
 def test_a_wrong_query_is_one_message_and_exit_code_1(loaded: Path) -> None:

@@ -11,6 +11,7 @@ from documents import conversation, document, gz, message, name_at, put
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lakes import ask, everything, seen, take
+from scripted_api import Reply, ScriptedApi
 
 import pipeline.warehouse as warehouse_module
 from pipeline.engines import Processes
@@ -225,6 +226,24 @@ def test_a_name_without_gz_gets_one(lake: Lake, tmp_path: Path) -> None:
     assert ask(lake, "select source_file, name from conversations, files") == [(name_at(0), name_at(0))]
 
 
+@pytest.mark.parametrize("name", ["B.GZ", "c.Gz", "a?b#c.gz"])
+def test_a_name_is_the_one_that_the_file_has(lake: Lake, tmp_path: Path, name: str) -> None:
+    """A suffix in another case is that suffix, and what would be a query in a web address is a part of a local file's name."""
+    take(lake, put(tmp_path, gz(document(conversation())), name))
+    assert ask(lake, "select source_file, name from conversations, files") == [(name, name)]
+
+
+@pytest.mark.parametrize("through", ["", "simplecache::"])
+def test_a_query_is_no_part_of_a_name(lake: Lake, through: str) -> None:
+    """A file at a signed address has the base name of its path; the signature goes into no table."""
+    with ScriptedApi() as api, writing(lake):
+        api.script["/x/Engagement.gz"] = [Reply(gz(document(conversation())))]
+        found = find_files([f"{through}{api.base_url}/x/Engagement.gz?path=a/b.gz&signature=canary#c/d"])
+        load(lake, incoming_from(found), engine=Processes(1))
+    assert ask(lake, "select source_file, name from conversations, files") == [("Engagement.gz", "Engagement.gz")]
+    assert "canary" not in str(everything(lake))
+
+
 def test_folders_are_searched_and_patterns_matched(tmp_path: Path) -> None:
     """A folder gives its source files of any depth, a pattern what it matches, a wrong path an error."""
     a, b = put(tmp_path / "x" / "y", b"", name_at(0)), put(tmp_path / "x", b"", name_at(1))
@@ -233,6 +252,25 @@ def test_folders_are_searched_and_patterns_matched(tmp_path: Path) -> None:
     assert [Path(url.removeprefix("file://")) for url in find_files([str(tmp_path / "x" / "*.gz")])] == [b]
     with pytest.raises(LakeError, match="there is no source file"):
         find_files([str(tmp_path / "nowhere")])
+
+
+def test_files_that_a_folder_passes_over_are_told(tmp_path: Path) -> None:
+    """One line has their number and a name; hidden ones, a lake's own and those that are named as well are not among them."""
+    folder = tmp_path / "in"
+    take(Lake(str(folder / "lake")), put(folder / "x", gz(document(conversation())), name_at(0)))
+    named = put(folder, gz(document(conversation("c2"))), "named.txt")
+    put(folder / ".git", b"", "config")
+    put(folder, b"", ".DS_Store")
+    said: list[str] = []
+    assert len(find_files([str(folder), str(named)], said.append)) == 3
+    assert said == []
+    others = [put(folder / "x", b"", name) for name in ("a\x1b[2J.csv", "notes.txt")]
+    find_files([str(folder), str(tmp_path / "i*"), str(named)], said.append)
+    [line] = said
+    assert line.startswith(f"2 files passed over, such as {str(others[0]).replace(chr(27), ' ')}: ")
+    assert line.isprintable()
+    assert len(find_files([str(folder / "x" / "*")], said.append)) == 3
+    assert len(said) == 1
 
 
 def test_a_folder_that_holds_the_lake_loads_again_without_a_change(lake: Lake, tmp_path: Path) -> None:

@@ -226,6 +226,52 @@ def test_status_names_files_that_could_not_be_had(lake: Lake, source: Source) ->
     assert "and 2 more (lakehouse status --format json names all) that could not be had" in told
 
 
+def test_status_is_as_short_where_there_is_much(lake: Lake, tmp_path: Path) -> None:
+    """The newest days, files and documents, how many others there are, and where all of them are; JSON has all."""
+    for day in range(100):
+        put(tmp_path / "in", gz(document(conversation(f"c{day}")), *["garbage"] * (day + 1)), name_at(24 * day))
+        put(tmp_path / "in", b"", name_at(24 * day + 1))
+    take(lake, tmp_path / "in")
+    lines = [" ".join(line.split()) for line in status(lake).splitlines()]
+    assert (len(lines), len(max(lines, key=len)) < 200) == (2 + 2 * (31 + 1 + 10 + 1 + 1), True)
+    newest, empty = name_at(24 * 99), name_at(24 * 99 + 1)
+    reason = "2. document: it is no JSON: Expecting value at character 0"
+    assert f'{newest} (account unknown): {reason}, and 99 more documents: lakehouse sql "from rejects"' in lines
+    assert f"{empty} (account unknown): it holds zero bytes" in lines
+    assert 'and 90 more files with documents set aside: lakehouse sql "from rejects" has all' in lines
+    assert "and 90 more files rejected: lakehouse status --format json has all" in lines
+    [earlier] = [line for line in lines if line.startswith("account 75555851: ")]
+    assert earlier.startswith("account 75555851: 69 earlier days from 2016-07-25 on, with 1,569 hours missing or broken: ")
+    with connect(lake) as connection:
+        print_status(connection, "json", NOW, out := io.StringIO())
+    told = json.loads(out.getvalue())
+    assert (len(told["set_aside"]), len(told["hours"])) == (100 + 5050, 2 * (99 * 24 + 1))
+
+
+def test_a_file_that_is_listed_with_another_day_is_missing_in_its_own_hour(lake: Lake, source: Source) -> None:
+    """A server may list more than it was asked for: what can't be had leaves no hour that counts as empty."""
+    source.has(0, 24, 25, but={25: Reply(status=404)})
+    run(lake, source, FIRST + timedelta(hours=27, minutes=5))
+    assert states(lake, FIRST + timedelta(hours=27)) == "l" + "e" * 23 + "lme"
+
+
+def test_status_has_first_what_the_source_deletes_next(lake: Lake, source: Source) -> None:
+    """Of files that could not be had: those that are gone come last, and no sync is advised for them."""
+    day = timedelta(days=1)
+    entries = [source.api.entry(name_at(number)) for number in (0, 48, 49)]
+    listing = source.api.listing
+    source.api.script[LISTING_PATH] = [listing(entries[0]), listing(), listing(*entries[1:]), listing()]
+    run(lake, source, FIRST + 3 * day)
+    with connect(lake) as connection:
+        print_status(connection, "table", FIRST + 31 * day, out := io.StringIO())
+    told = [line.partition(" (")[::2] for line in out.getvalue().splitlines() if "could not be had" in line]
+    assert [(name, rest.rpartition("; ")[2]) for name, rest in told] == [
+        (name_at(48), "run lakehouse sync"),
+        (name_at(49), "run lakehouse sync"),
+        (name_at(0), "the source has deleted it by now"),
+    ]
+
+
 @pytest.mark.parametrize("until", [None, FIRST + timedelta(minutes=50)])
 def test_a_file_from_before_the_first_full_hour_that_fails_is_recorded(
     lake: Lake, source: Source, until: datetime | None

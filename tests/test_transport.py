@@ -140,6 +140,19 @@ def test_a_retry_after_beyond_the_limit_ends_it_at_once(api: ScriptedApi, client
     assert len(api.seen) == 1
 
 
+def test_a_longer_wish_is_granted_once_and_not_again_if_in_vain(api: ScriptedApi) -> None:
+    """A pause that the server asks for is ridden out beyond the limit of time; where it does not help, no other is."""
+    busy = Reply(status=429, headers={"Retry-After": "1"})
+    limits = Limits(retry_seconds=0.5, longest_wish_seconds=2, backoff_seconds=0.01)
+    api.script[FILE_PATH] = [busy, Reply(b"whole"), busy]
+    with DataAccessClient(CREDENTIALS, api.base_url, limits=limits) as client:
+        assert fetch(client, api.base_url + FILE_PATH) == b"whole"
+        for requests in (4, 5):
+            with pytest.raises(SourceUnreachableError, match="asks to wait 1 s"):
+                fetch(client, api.base_url + FILE_PATH)
+            assert len(api.seen) == requests
+
+
 def test_there_is_a_second_attempt_however_long_the_first_took(api: ScriptedApi) -> None:
     """The limit on time counts from the second attempt on, so that one stall is ridden out; it stops the third."""
     api.script[FILE_PATH] = [Reply(b"silent", pause_seconds=0.6)]

@@ -1,0 +1,36 @@
+"""The demo fills a lake of its own, and keeps out of anybody else's."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from commands import lakehouse
+from documents import conversation, document, gz, put
+from lakes import ask, everything, take
+
+import pipeline.demo as demo_module
+from pipeline.lake import Lake
+
+
+@pytest.mark.parametrize(("account_id", "told"), [("4711", "4711"), (None, "unknown")])
+def test_a_lake_of_other_accounts_is_refused(tmp_path: Path, account_id: str | None, told: str) -> None:
+    """One sentence names what was found and what to do; nothing is put among somebody's conversations."""
+    lake = Lake(str(tmp_path / "mine"))
+    take(lake, put(tmp_path, gz(document(conversation(), account_id=account_id))))
+    before, files = everything(lake), sorted(Path(lake.root).rglob("*"))
+    (tmp_path / ".env").write_text("LAKE_URI=mine\n")
+    done = lakehouse("demo", cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert f"found account {told}; nothing was changed, name another lake by --lake or LAKE_URI" in done.stderr
+    assert (everything(lake), sorted(Path(lake.root).rglob("*"))) == (before, files)
+
+
+def test_an_empty_lake_and_the_demos_own_are_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lake without any account, and then the same one again."""
+    monkeypatch.setattr(demo_module, "SINCE", demo_module.UNTIL - timedelta(hours=6))
+    lake = Lake(str(tmp_path / "lake"))
+    take(lake, put(tmp_path, b""))
+    for _ in range(2):
+        done = lakehouse("demo", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    assert len(ask(lake, "select distinct account_id from conversations")) == 2

@@ -42,6 +42,7 @@ from pipeline.sandbox import Account, Sandbox
 from pipeline.settings import Credentials
 from pipeline.snapshot import LEDGER, Change
 from pipeline.sync import sync
+from pipeline.verify import verify
 from pipeline.warehouse import publish
 
 ROOT = Path(__file__).parent.parent
@@ -261,6 +262,29 @@ def test_compact_gives_way_to_a_load_and_merges_anew(lake: Lake, tmp_path: Path)
     assert done.merged > done.made
     assert {len(lake.snapshot().files[table]) for table in ("conversations", "messages", LEDGER)} == {1}
     assert ask(lake, "select count(*) from conversations") == [(3,)]
+
+
+def test_compact_gets_on_however_often_a_load_comes_first(lake: Lake, tmp_path: Path) -> None:
+    """A load finishes after every second merge: what is merged is committed in between, and no row is lost."""
+    day = 86_400_000
+    for hour in range(2):
+        made = [document(conversation(f"c{hour}-{place}", start=1_469_469_600_000 + place * day)) for place in range(3)]
+        take(lake, put(tmp_path, gz(*made), name_at(hour)))
+    overtaking = [put(tmp_path, gz(document(conversation(f"c{hour}"))), name_at(hour)) for hour in range(2, 16)]
+    merges: list[str] = []
+
+    def overtake(told: str) -> None:
+        merges.append(told)
+        if told.startswith("conversations ") and len(merges) % 2 == 0 and overtaking:
+            take(lake, overtaking.pop())
+
+    with writing(lake):
+        compact(lake, progress=overtake)
+    assert overtaking
+    newest = lake.snapshot()
+    assert [sum(file.date == f"2016-07-{day}" for file in newest.files["conversations"]) for day in (26, 27)] == [1, 1]
+    assert ask(lake, "select count(*), count(distinct conversation_id) from conversations") == [(20 - len(overtaking),) * 2]
+    assert verify(lake).findings == []
 
 
 def test_what_another_run_is_at_work_on_stays(lake: Lake, tmp_path: Path) -> None:

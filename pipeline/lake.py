@@ -165,7 +165,7 @@ class Lake:
                 "loads before it are in lakehouse.duckdb; run lakehouse verify"
             )
         pins, rows = json.loads(opened[_PINS]), json.loads(opened[_ROWS])
-        versions = {name: pins.get(name, 0) for name in names} | {LEDGER: ledger.version()}
+        versions = {name: pins.get(name, 0) for name in schema.STORED} | {LEDGER: ledger.version()}
 
         def read(name: str) -> tuple[DeltaTable, list[DataFile]]:
             table = ledger if name == LEDGER else self.opened(name)

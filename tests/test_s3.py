@@ -182,6 +182,19 @@ def test_no_object_has_a_value_of_an_erased_person(lake: Lake, tmp_path: Path, k
     assert ask(lake, "select conversation_id from conversations") == [("c2",)]
 
 
+def test_the_landing_zone_gives_the_tables_back_after_an_erasure(lake: Lake, tmp_path: Path) -> None:
+    """Of a name that has had other contents the last ones stand, though the erasure has written the former ones anew."""
+    for tag, *others in (("former", "erased"), ("last",)):
+        take(lake, put(tmp_path, gz(document(*map(conversation, (tag, *others)))), name_at(0)))
+    with writing(lake):
+        erase(lake, "conversation", "erased")
+    rebuilt = Lake(f"{lake.uri}-rebuilt")
+    with writing(rebuilt):
+        load(rebuilt, incoming_from(find_files([f"{lake.uri}/landing"])), engine=Processes(1))
+    assert everything(rebuilt)["conversations"] == everything(lake)["conversations"]
+    assert not lake.files.find(lake.path("landing", ".incoming"))
+
+
 def test_the_commands_work_with_a_bucket_and_show_no_secret(
     lake: Lake, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -267,7 +267,7 @@ def _check_rows(lake: Lake, snapshot: Snapshot, ledger: pa.Table, done: Verified
     with duckdb.connect(config={"threads": 2, "temp_directory": spill_folder()}) as connection:
         connection.execute("set TimeZone = 'UTC'")
         if not lake.is_local:
-            connection.register_filesystem(lake.files)
+            connection.register_filesystem(lake.files_to_query)
         connection.register("ledger", ledger)
         for name, table in schema.STORED.items():
             connection.execute(f"create temp view {name} as {_select(table, lake.locations(name, snapshot.files[name]))}")

@@ -9,6 +9,7 @@ import sys
 import tarfile
 import time
 import traceback
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,6 +17,7 @@ from pathlib import Path
 import duckdb
 import polars as pl
 import pytest
+import requests
 import s3fs
 from click.testing import CliRunner
 from deltalake.exceptions import CommitFailedError
@@ -363,6 +365,22 @@ def test_a_lake_that_was_copied_answers(lake: Lake, tmp_path: Path) -> None:
     held = copy.files.cat_file(copy.path("lakehouse.duckdb"))
     assert ask(copy, "select count(*) from messages") == [(1,)]
     assert copy.files.cat_file(copy.path("lakehouse.duckdb")) == held
+
+
+def test_a_query_asks_about_each_parquet_file_once(lake: Lake, address: str, tmp_path: Path) -> None:
+    """None ever changes under its name, so what a store has said of one holds for all queries of a command."""
+    for hour in range(3):
+        take(lake, put(tmp_path, gz(document(conversation(f"c{hour}"))), name_at(hour)))
+
+    def asked() -> Counter[str]:
+        requested = requests.get(f"{address}/requests-so-far", timeout=30).json()
+        return Counter(path for method, path in requested if method == "HEAD" and "/conversations/date=" in path)
+
+    before = asked()
+    with pipeline.open(lake.uri) as connection:
+        for _ in range(2):
+            assert connection.sql("select count(consumer_id), count(*) from conversations").fetchall() == [(0, 3)]
+    assert sorted((asked() - before).values()) == [1, 1, 1]
 
 
 def test_polars_reads_the_tables(lake: Lake, tmp_path: Path) -> None:

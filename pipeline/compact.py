@@ -4,8 +4,9 @@ A load brings a small file for every partition that it touches. So each load als
 to keep up: `merge_as_it_goes`. `compact` merges all that is worth it, and deletes what no finished load names.
 """
 
+import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import chain
@@ -15,9 +16,10 @@ import duckdb
 
 from pipeline import schema
 from pipeline.deliveries import KEY, SHARE
+from pipeline.errors import ConflictError, LakeError
 from pipeline.lake import Lake, until_undisturbed
 from pipeline.parquet import connected, copied, quoted
-from pipeline.snapshot import LEDGER, Change, DataFile, Snapshot
+from pipeline.snapshot import LEDGER, WHOLE, Change, DataFile, Snapshot
 from pipeline.warehouse import publish
 
 RETENTION_HOURS: Final = 24
@@ -34,13 +36,17 @@ _ORDERS: Final = {
     "messages": "account_id, conversation_id, delivery, position",
     "transfers": "account_id, conversation_id, delivery, position",
     "rejects": "account_id, source_file, document",
-    "conversation_dates": "key, date",
     "erasures": "kind, key, requested_at",
     LEDGER: "scope_start_time, name",
+    "conversation_dates": "key, date",
 }
-"""Of the tables that are merged; `listings` has few files by itself."""
+"""Of the tables that are merged, in this order; `listings` has few files by itself."""
+_AT_STAKE_SECONDS: Final = 10
+"""For how long `compact` merges before it commits. Where no lock keeps a load away that finishes meanwhile, so much is lost."""
 _MEMORY_LIMIT: Final = "300MB"
 _HIVE: Final = "hive_partitioning = true, hive_types = {'date': date}"
+_Place = tuple[str | None, str]
+"""Date and label of files."""
 
 
 @dataclass(frozen=True)
@@ -74,22 +80,30 @@ def merge_as_it_goes(lake: Lake, snapshot: Snapshot, changes: dict[str, Change])
 
 
 def compact(lake: Lake, *, retention_hours: int = RETENTION_HOURS, progress: Callable[[str], None] | None = None) -> Compacted:
-    """Merge the small files of every partition, in one commit a table, and delete what has been unneeded for so long.
+    """Merge the small files of every partition, and delete what has been unneeded for so long.
 
     The lake's DuckDB file is made anew before anything is deleted: what the former one names may be among it, also where a
     run that died left it behind the tables. The caller holds `writing`; where no lock keeps loads away, what a load overtakes
-    is merged anew.
+    is merged anew, and that is never more than what `_AT_STAKE_SECONDS` of work have merged.
+
+    Raises:
+        LakeError: other runs came first whenever a table was to be committed.
     """
     merged = made = 0
     snapshot = lake.snapshot()
     for name in _ORDERS:
-        for attempt in until_undisturbed():
-            with attempt:
-                if attempt.retry_state.attempt_number > 1:
-                    snapshot = lake.snapshot()
-                change, snapshot = _merged(lake, snapshot, name, progress)
-        merged += len(change.remove)
-        made += len(change.add)
+        settled: set[_Place] = set()
+        is_done = False
+        while not is_done:
+            try:
+                change, snapshot, is_done = _next_merges(lake, snapshot, name, settled, progress)
+            except ConflictError as error:
+                raise LakeError(
+                    f"{lake.table_uri(name)}: other runs changed the lake each time that files of it had been merged; what was "
+                    "merged before stays so, and no row is lost: run lakehouse compact when fewer loads run"
+                ) from error
+            merged += len(change.remove)
+            made += len(change.add)
     snapshot = lake.snapshot()
     publish(lake, snapshot)
     deleted = sweep(lake, snapshot, retention_hours=retention_hours)
@@ -97,26 +111,46 @@ def compact(lake: Lake, *, retention_hours: int = RETENTION_HOURS, progress: Cal
     return Compacted(merged, made, len(deleted), deleted_bytes, _kept_hours(lake, retention_hours))
 
 
-def _merged(lake: Lake, snapshot: Snapshot, name: str, progress: Callable[[str], None] | None) -> tuple[Change, Snapshot]:
-    """Merge the small files of one table, and commit that; gives what the lake then has, too."""
-    change = Change()
-    if name == schema.INDEX.name:
-        _index_anew(lake, snapshot, change)
-    else:
-        for (day, _), files in _partitions(snapshot.files[name]).items():
-            if len(files) > 1:
-                _merge(lake, name, files, change)
+def _next_merges(
+    lake: Lake, snapshot: Snapshot, name: str, settled: set[_Place], progress: Callable[[str], None] | None
+) -> tuple[Change, Snapshot, bool]:
+    """Merge files of one table for a while, and commit that; gives what the lake then has, and whether it was the last.
+
+    What is done goes into `settled`, so that files which come meanwhile are not merged for ever.
+    """
+    for attempt in until_undisturbed():
+        with attempt:
+            is_first = attempt.retry_state.attempt_number == 1
+            if not is_first or not lake.is_newest(snapshot):
+                snapshot = lake.snapshot()
+            until = time.monotonic() + (_AT_STAKE_SECONDS if is_first else 0)
+            change, done, is_last = Change(), set(settled), True
+            merges = _index_anew if name == schema.INDEX.name else _merges
+            for told in merges(lake, snapshot, name, change, done):
                 if progress:
-                    progress(f"{name} {day or ''}: {len(files)} files merged")
-    if change or lake.is_ahead(name, snapshot):
-        snapshot = lake.commit({name: change}, snapshot)
-    return change, snapshot
+                    progress(told)
+                if time.monotonic() >= until:
+                    is_last = False
+                    break
+            if change or lake.is_ahead(name, snapshot):
+                snapshot = lake.commit({name: change}, snapshot)
+    settled |= done
+    return change, snapshot, is_last
 
 
-def _partitions(files: Iterable[DataFile]) -> dict[tuple[str | None, str], list[DataFile]]:
+def _merges(lake: Lake, snapshot: Snapshot, name: str, change: Change, done: set[_Place]) -> Iterator[str]:
+    """Merge the small files of a table, one partition after another that is not `done`; says each time what was merged."""
+    for place, files in _partitions(snapshot.files[name]).items():
+        if len(files) > 1 and place not in done:
+            _merge(lake, name, files, change)
+            done.add(place)
+            yield f"{name} {place[0] or ''}: {len(files)} files merged"
+
+
+def _partitions(files: Iterable[DataFile]) -> dict[_Place, list[DataFile]]:
     """The small files by date and label, in the order of dates, no more of one than are worth to be merged at a time."""
-    found: dict[tuple[str | None, str], list[DataFile]] = defaultdict(list)
-    held: dict[tuple[str | None, str], int] = defaultdict(int)
+    found: dict[_Place, list[DataFile]] = defaultdict(list)
+    held: dict[_Place, int] = defaultdict(int)
     for file in sorted(files, key=lambda file: (file.date or "", file.bytes)):
         place = file.date, file.label
         if file.bytes < _SMALL_BYTES and held[place] + file.bytes <= _MERGE_BYTES:
@@ -125,33 +159,43 @@ def _partitions(files: Iterable[DataFile]) -> dict[tuple[str | None, str], list[
     return found
 
 
-def _index_anew(lake: Lake, snapshot: Snapshot, change: Change) -> None:
-    """Make the index of what the tables hold, unless it is that: without what was withdrawn, with what it may have lost."""
-    name = schema.INDEX.name
+def _index_anew(lake: Lake, snapshot: Snapshot, name: str, change: Change, done: set[_Place]) -> Iterator[str]:
+    """Make the index of what the tables hold, unless it is that: without what was withdrawn, with what it may have lost.
+
+    One share after another that is not `done`; but all at once where a file has entries of any share, as older versions made
+    them, since no load puts down again what such a file says.
+    """
     former: dict[str, list[DataFile]] = defaultdict(list)
     for file in snapshot.files[name]:
         former[file.label].append(file)
     conversations = lake.locations("conversations", snapshot.files["conversations"])
     with connected(lake, memory_limit=_MEMORY_LIMIT) as connection:
-        for share, condition in _shares(connection, conversations).items():
+        shares = _shares(connection, conversations)
+        for share, condition in shares.items():
+            if (None, share) in done:
+                continue
             source = (
                 f"(select distinct {KEY} as key, date from read_parquet(?, {_HIVE}) where {condition}) order by {_ORDERS[name]}"
             )
             made = copied(lake, connection, name, lake.new_path(None, share), source, conversations)
-            standing = former.pop(share, [])
-            if _are_same(lake, connection, standing, made):
+            if _are_same(lake, connection, former[share], made):
                 lake.discard(name, [made])
             else:
-                change.remove += standing
+                change.remove += former[share]
                 change.add.append(made)
-    change.remove += chain(*former.values())
+            done.add((None, share))
+            if WHOLE not in former:
+                yield f"{name} {share}: {made.rows} entries"
+    change.remove += chain(*(files for share, files in former.items() if share not in shares))
 
 
 def _shares(connection: duckdb.DuckDBPyConnection, conversations: list[str]) -> dict[str, str]:
     """The shares of the index, each with the condition of its rows: by account, so that those of others are passed by."""
     found: dict[str, str] = {}
     if conversations:
-        query = f"select distinct {SHARE} as share, account_id from read_parquet($files, {_HIVE}) order by all"
+        query = f"""
+            select {SHARE} as share, account_id from (select distinct account_id from read_parquet($files, {_HIVE}))
+            order by all"""
         for share, account_id in connection.execute(query, {"files": conversations}).fetchall():
             condition = "account_id is null" if account_id is None else f"account_id = {quoted(account_id)}"
             found[share] = f"{found[share]} or {condition}" if share in found else condition

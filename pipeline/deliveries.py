@@ -42,6 +42,7 @@ class Deliveries:
         self.snapshot = snapshot
         self.scopes = scopes
         self.connection = connected(lake)
+        self._taken: tuple[list[DataFile], list[Replaced]] | None = None
 
     def withdrawn_files(self, added: Iterable[DataFile], replaced: list[Replaced]) -> list[str]:
         """Names of files that hold an older delivery of something, if a replaced file takes back a conversation.
@@ -108,13 +109,17 @@ class Deliveries:
         return superseded
 
     def _take(self, added: Iterable[DataFile], replaced: list[Replaced]) -> None:
-        """The deliveries that come, those in the lake that they meet, and those of replaced files."""
+        """The deliveries that come, those in the lake that they meet, and those of replaced files; read once."""
+        asked = list(added), list(replaced)
+        if asked == self._taken:
+            return
+        self._taken = asked
         rows = [(item.name, list(item.others)) for item in replaced]
         self.connection.execute("create or replace temp table replaced (name varchar, others varchar[])")
         if rows:
             self.connection.executemany("insert into replaced values (?, ?)", rows)
         columns = "account_id, conversation_id, date, source_file, delivery"
-        incoming = self._locations("conversations", added)
+        incoming = self._locations("conversations", asked[0])
         self._create("incoming", f"select {columns}, true as is_new from {_scan('files')}", incoming)
         self._create_known()
         self._create(

@@ -22,7 +22,7 @@ from pipeline import schema
 from pipeline.deliveries import DELIVERED, KEY
 from pipeline.errors import ConflictError, SettingsError
 from pipeline.lake import REPORT_NAME, Lake, until_undisturbed
-from pipeline.landing import clear_staging, landed_files, put_back, scope_of
+from pipeline.landing import clear_staging, landed_files, put_back, renew, scope_of
 from pipeline.ledger import Ledger
 from pipeline.parquet import connected, keep_rows
 from pipeline.pgp import MARKER, opened
@@ -210,6 +210,10 @@ def purge(
         done.deliveries += redaction.deliveries
         done.documents += redaction.documents
     lake.persist(file.path for file, *_ in found.cut)
+    cut = {file.source.name for file, *_ in found.cut if not file.rows}  # former contents, which are newer now
+    standing = [file.path for file in landed if file.rows and file.source.name in cut]
+    if standing and not lake.is_local:
+        renew(lake, standing)
     publish(lake, after)
     _delete_rest(lake, after if lake.is_local else lake.snapshot(), present, done)
     return done, after

@@ -16,6 +16,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -31,7 +32,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 from pipeline import schema
 from pipeline.errors import ConflictError, LakeError, SettingsError
 from pipeline.snapshot import LEDGER, WHOLE, Change, DataFile, Snapshot
-from pipeline.store import files_at, kind_of, persist, sizes_below, store_error, table_options, tidied
+from pipeline.store import files_at, kind_of, persist, remembering, sizes_below, store_error, table_options, tidied
 
 REPORT_NAME: Final = "report.html"
 _PINS: Final = "lakehouse.pins"
@@ -77,6 +78,11 @@ class Lake:
     def table_uri(self, table: str) -> str:
         """Where a table is, as Delta readers take it."""
         return f"{self.uri}/{table}"
+
+    @cached_property
+    def files_to_query(self) -> Any:
+        """The file system as DuckDB is to use it."""
+        return remembering(self.files, self.root)
 
     @cached_property
     def lock_path(self) -> Path:
@@ -165,7 +171,7 @@ class Lake:
                 "loads before it are in lakehouse.duckdb; run lakehouse verify"
             )
         pins, rows = json.loads(opened[_PINS]), json.loads(opened[_ROWS])
-        versions = {name: pins.get(name, 0) for name in names} | {LEDGER: ledger.version()}
+        versions = {name: pins.get(name, 0) for name in schema.STORED} | {LEDGER: ledger.version()}
 
         def read(name: str) -> tuple[DeltaTable, list[DataFile]]:
             table = ledger if name == LEDGER else self.opened(name)
@@ -209,6 +215,16 @@ class Lake:
             pq.write_table(rows, out, compression=compression, use_dictionary=use_dictionary, store_schema=False)
             size = out.tell()
         return DataFile(path, rows.num_rows, size)
+
+    def renamed(self, table: str, file: DataFile) -> DataFile:
+        """Give a file a new name that no commit names yet.
+
+        Raises:
+            FileNotFoundError: it is gone.
+        """
+        path = self.new_path(file.date, file.label)
+        self.files.mv(self.path(table, file.path), self.path(table, path))
+        return replace(file, path=path)
 
     def discard(self, table: str, files: Iterable[DataFile]) -> None:
         """Delete files of a table that no commit names, or no longer."""

@@ -4,7 +4,7 @@ import errno
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -305,10 +305,15 @@ def _load_wave(
 
 
 def _require_undisturbed(lake: Lake, ingested: Ingested, ledger: Ledger, *, is_same: bool) -> None:
-    """Give up what an erasure has overtaken: it has searched without these files, or deleted what was written of them."""
-    written = [lake.path(name, file.path) for name, files in ingested.written.items() for file in files]
-    if is_same and all(lake.each(partial(exists, lake.files), written)):
-        return
+    """Give up what an erasure has overtaken: it has searched without these files, or deleted what was written of them.
+
+    What it has yet to delete, by the names that it has found before it committed, is called otherwise from now on.
+    """
+    if is_same:
+        with suppress(FileNotFoundError):
+            for name, files in ingested.written.items():
+                ingested.written[name] = lake.each(partial(lake.renamed, name), files)
+            return
     for outcome in ingested.outcomes:
         path = landed_path(lake, outcome.name, outcome.staged.sha256)
         is_known = outcome.staged.sha256 in ledger.known(outcome.name, outcome.account_id)

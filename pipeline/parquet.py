@@ -27,7 +27,7 @@ def connected(lake: Lake, *, memory_limit: str | None = None) -> duckdb.DuckDBPy
     if memory_limit:
         connection.execute(f"set memory_limit = '{memory_limit}'")
     if not lake.is_local:
-        connection.register_filesystem(lake.files)
+        connection.register_filesystem(lake.files_to_query)
     return connection
 
 

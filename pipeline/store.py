@@ -123,6 +123,26 @@ def _followed(files: Any, folder: str, seen: set[str]) -> Iterator[dict[str, Any
             yield info | {"name": name}
 
 
+def remembering(files: Any, root: str) -> Any:
+    """The same file system for who reads Parquet files below a folder, where none ever changes: a store is asked once of each.
+
+    DuckDB asks ten times, for every query, and waits for each answer.
+    """
+    if not files.async_impl:
+        return files
+    kind = type(files)
+    known: dict[str, dict[str, Any]] = {}
+
+    async def info(self: Any, path: str, *args: Any, **options: Any) -> dict[str, Any]:
+        place = self._strip_protocol(path)
+        told = known.get(place) or await kind._info(self, path, *args, **options)  # noqa: SLF001  # each store's own
+        if place.startswith(f"{root}/") and place.endswith(".parquet"):
+            known[place] = told
+        return dict(told)
+
+    return type(kind.__name__, (kind,), {"cachable": False, "_info": info})(*files.storage_args, **files.storage_options)
+
+
 def sizes_below(files: Any, folder: str) -> dict[str, int]:
     """Every file below a folder by its path, sorted, with its size in bytes; raises as `found_below` does."""
     return {path: info["size"] for path, info in found_below(files, folder).items()}

@@ -64,7 +64,7 @@ def verify(lake: Lake, *, read_data: bool = False, progress: Callable[[str], Non
     try:
         snapshot = lake.snapshot()
     except LakeError as error:
-        _check_logs(lake, done, {})
+        _check_logs(lake, done, _pins(lake))
         if not done.findings:
             done.find(lake.uri, str(error), _RESTORE)
         return done
@@ -83,10 +83,18 @@ def verify(lake: Lake, *, read_data: bool = False, progress: Callable[[str], Non
     return done
 
 
+def _pins(lake: Lake) -> dict[str, int]:
+    """The versions that the newest finished load has pinned, though a table can't be read; none if the ledger can't be."""
+    with suppress(LakeError):
+        return lake.snapshot(only=[]).versions
+    return {}
+
+
 def _check_logs(lake: Lake, done: Verified, pins: dict[str, int]) -> None:
     """Commits that hold nothing, and versions that are missing: Delta readers take both without a word.
 
-    What is above a table's pin is a dead run's.
+    What is above a table's pin is a dead run's, its checkpoint too; versions below the newest checkpoint that is none of a dead
+    run are read by nobody, and go in time.
     """
     for name in schema.STORED:
         commits, checkpoints = {}, set()
@@ -107,7 +115,7 @@ def _check_logs(lake: Lake, done: Verified, pins: dict[str, int]) -> None:
         empty = sorted(version for version, path in commits.items() if not sizes[path] and version <= pinned)
         for version in _still_in_force(lake, commits, empty):
             done.find(commits[version], f"version {version} of the log is empty, as a broken disk leaves it", _RESTORE)
-        first = max(checkpoints, default=-1) + 1
+        first = max((version for version in checkpoints if version <= pinned), default=-1) + 1
         missing = sorted(set(range(first, max(commits))) - commits.keys())
         if missing:
             done.find(where, f"its log lacks version {missing[0]} ({len(missing)} in all)", _RESTORE)
@@ -259,7 +267,7 @@ def _check_rows(lake: Lake, snapshot: Snapshot, ledger: pa.Table, done: Verified
     with duckdb.connect(config={"threads": 2, "temp_directory": spill_folder()}) as connection:
         connection.execute("set TimeZone = 'UTC'")
         if not lake.is_local:
-            connection.register_filesystem(lake.files)
+            connection.register_filesystem(lake.files_to_query)
         connection.register("ledger", ledger)
         for name, table in schema.STORED.items():
             connection.execute(f"create temp view {name} as {_select(table, lake.locations(name, snapshot.files[name]))}")

@@ -236,7 +236,7 @@ def _opened(path: Path | str, lake: Lake) -> duckdb.DuckDBPyConnection:
     with suppress(duckdb.NotImplementedException):  # another connection of this process to the file has chosen, and uses it
         connection.execute(f"set temp_directory = '{_quoted(spill_folder())}'")  # beside the file, the disk may be read-only
     if not lake.is_local:
-        connection.register_filesystem(lake.files)
+        connection.register_filesystem(lake.files_to_query)
     return connection
 
 

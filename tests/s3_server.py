@@ -2,9 +2,10 @@
 
 Moto answers; what S3 promises and moto does not is added here: a conditional put is one step. Some buckets misbehave:
 `forgetful` makes each commit of the ledger and answers with a failure once, `forbidden` knows nobody's key, `careless` writes
-over what is there whatever the condition.
+over what is there whatever the condition. `/requests-so-far` lists methods and paths.
 """
 
+import json
 import logging
 import sys
 from collections.abc import Callable, Iterable
@@ -26,10 +27,15 @@ class Store:
         self.moto = create_backend_app("s3")
         self.one_at_a_time = Lock()
         self.forgotten: set[str] = set()
+        self.asked: list[tuple[str, str]] = []
 
     def __call__(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
         """Answer one request."""
         path, method = environ["PATH_INFO"], environ["REQUEST_METHOD"]
+        if path == "/requests-so-far":
+            start("200 OK", [("Content-Type", "application/json")])
+            return [json.dumps(self.asked).encode()]
+        self.asked.append((method, path))
         if path.startswith("/forbidden"):
             start("403 Forbidden", [("Content-Type", "application/xml")])
             return [b"" if method == "HEAD" else _UNKNOWN_KEY % environ.get("HTTP_AUTHORIZATION", "").encode()]

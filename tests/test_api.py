@@ -86,8 +86,10 @@ def test_days_cover_a_window_without_gap_or_overlap(naive: datetime, length: tim
     assert all(0 < end - start <= 86_400_000 for start, end in days)
     assert all(before[1] == after[0] for before, after in pairwise(days))
     if days:
-        assert 0 <= since.timestamp() * 1000 - days[0][0] < 1.01
-        assert -0.01 <= days[-1][1] - (since + length).timestamp() * 1000 < 1.01
+        first, last = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=edge) for edge in (days[0][0], days[-1][1]))
+        millisecond = timedelta(milliseconds=1)
+        assert timedelta() <= since - first < millisecond
+        assert timedelta() <= last - (since + length) < millisecond
 
 
 def test_a_file_at_a_seam_comes_once_and_until_is_exclusive(api: ScriptedApi, client: DataAccessClient) -> None:

@@ -4,6 +4,7 @@ import gzip
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -11,7 +12,8 @@ from documents import conversation, document, gz, message, name_at, put
 from lakes import ask, take
 from stores import serving, variables
 
-from pipeline.erase import erase
+from pipeline.compact import merge_as_it_goes
+from pipeline.erase import _delete_rest, erase
 from pipeline.errors import LakeError
 from pipeline.lake import Lake
 from pipeline.load import writing
@@ -101,6 +103,40 @@ def test_an_erasure_deletes_nothing_that_another_writer_has_brought_meanwhile(
     with writing(in_bucket):
         erase(in_bucket, "consumer", "x")
     assert conversations(in_bucket) == ["others"]
+    assert not verify(in_bucket).findings
+
+
+def test_an_erasure_that_deletes_late_takes_nothing_of_a_load_that_it_overtook(
+    in_bucket: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The load knew who is erased, and its files were there, yet without a name, when the erasure listed what there is."""
+    take(in_bucket, file(tmp_path, 1, "others"))
+    with writing(in_bucket):
+        erase(in_bucket, "conversation", "theirs")
+    has_committed, may_delete = Event(), Event()
+
+    def delete_late(*arguments: Any) -> None:
+        has_committed.set()
+        assert may_delete.wait(60)
+        _delete_rest(*arguments)
+
+    def erase_again() -> None:
+        with writing(other := Lake(in_bucket.uri)):
+            erase(other, "conversation", "theirs")
+
+    def erase_first(*arguments: Any) -> None:
+        monkeypatch.setattr("pipeline.load.merge_as_it_goes", merge_as_it_goes)
+        erasure.start()
+        assert has_committed.wait(60)
+        merge_as_it_goes(*arguments)
+
+    erasure = Thread(target=erase_again)
+    monkeypatch.setattr("pipeline.erase._delete_rest", delete_late)
+    monkeypatch.setattr("pipeline.load.merge_as_it_goes", erase_first)
+    assert take(in_bucket, file(tmp_path, 3, "new")).loaded == 1
+    may_delete.set()
+    erasure.join()
+    assert conversations(in_bucket) == ["new", "others"]
     assert not verify(in_bucket).findings
 
 

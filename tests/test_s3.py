@@ -9,6 +9,7 @@ import sys
 import tarfile
 import time
 import traceback
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,6 +17,7 @@ from pathlib import Path
 import duckdb
 import polars as pl
 import pytest
+import requests
 import s3fs
 from click.testing import CliRunner
 from deltalake.exceptions import CommitFailedError
@@ -42,6 +44,7 @@ from pipeline.sandbox import Account, Sandbox
 from pipeline.settings import Credentials
 from pipeline.snapshot import LEDGER, Change
 from pipeline.sync import sync
+from pipeline.verify import verify
 from pipeline.warehouse import publish
 
 ROOT = Path(__file__).parent.parent
@@ -182,6 +185,19 @@ def test_no_object_has_a_value_of_an_erased_person(lake: Lake, tmp_path: Path, k
     assert ask(lake, "select conversation_id from conversations") == [("c2",)]
 
 
+def test_the_landing_zone_gives_the_tables_back_after_an_erasure(lake: Lake, tmp_path: Path) -> None:
+    """Of a name that has had other contents the last ones stand, though the erasure has written the former ones anew."""
+    for tag, *others in (("former", "erased"), ("last",)):
+        take(lake, put(tmp_path, gz(document(*map(conversation, (tag, *others)))), name_at(0)))
+    with writing(lake):
+        erase(lake, "conversation", "erased")
+    rebuilt = Lake(f"{lake.uri}-rebuilt")
+    with writing(rebuilt):
+        load(rebuilt, incoming_from(find_files([f"{lake.uri}/landing"])), engine=Processes(1))
+    assert everything(rebuilt)["conversations"] == everything(lake)["conversations"]
+    assert not lake.files.find(lake.path("landing", ".incoming"))
+
+
 def test_the_commands_work_with_a_bucket_and_show_no_secret(
     lake: Lake, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -264,6 +280,29 @@ def test_compact_gives_way_to_a_load_and_merges_anew(lake: Lake, tmp_path: Path)
     assert ask(lake, "select count(*) from conversations") == [(3,)]
 
 
+def test_compact_gets_on_however_often_a_load_comes_first(lake: Lake, tmp_path: Path) -> None:
+    """A load finishes after every second merge: what is merged is committed in between, and no row is lost."""
+    day = 86_400_000
+    for hour in range(2):
+        made = [document(conversation(f"c{hour}-{place}", start=1_469_469_600_000 + place * day)) for place in range(3)]
+        take(lake, put(tmp_path, gz(*made), name_at(hour)))
+    overtaking = [put(tmp_path, gz(document(conversation(f"c{hour}"))), name_at(hour)) for hour in range(2, 16)]
+    merges: list[str] = []
+
+    def overtake(told: str) -> None:
+        merges.append(told)
+        if told.startswith("conversations ") and len(merges) % 2 == 0 and overtaking:
+            take(lake, overtaking.pop())
+
+    with writing(lake):
+        compact(lake, progress=overtake)
+    assert overtaking
+    newest = lake.snapshot()
+    assert [sum(file.date == f"2016-07-{day}" for file in newest.files["conversations"]) for day in (26, 27)] == [1, 1]
+    assert ask(lake, "select count(*), count(distinct conversation_id) from conversations") == [(20 - len(overtaking),) * 2]
+    assert verify(lake).findings == []
+
+
 def test_what_another_run_is_at_work_on_stays(lake: Lake, tmp_path: Path) -> None:
     """Files that come in, and Parquet files that no commit names yet, are nobody's litter before a day is over."""
     take(lake, put(tmp_path, gz(document(conversation())), name_at(0)))
@@ -327,6 +366,22 @@ def test_a_lake_that_was_copied_answers(lake: Lake, tmp_path: Path) -> None:
     held = copy.files.cat_file(copy.path("lakehouse.duckdb"))
     assert ask(copy, "select count(*) from messages") == [(1,)]
     assert copy.files.cat_file(copy.path("lakehouse.duckdb")) == held
+
+
+def test_a_query_asks_about_each_parquet_file_once(lake: Lake, address: str, tmp_path: Path) -> None:
+    """None ever changes under its name, so what a store has said of one holds for all queries of a command."""
+    for hour in range(3):
+        take(lake, put(tmp_path, gz(document(conversation(f"c{hour}"))), name_at(hour)))
+
+    def asked() -> Counter[str]:
+        requested = requests.get(f"{address}/requests-so-far", timeout=30).json()
+        return Counter(path for method, path in requested if method == "HEAD" and "/conversations/date=" in path)
+
+    before = asked()
+    with pipeline.open(lake.uri) as connection:
+        for _ in range(2):
+            assert connection.sql("select count(consumer_id), count(*) from conversations").fetchall() == [(0, 3)]
+    assert sorted((asked() - before).values()) == [1, 1, 1]
 
 
 def test_polars_reads_the_tables(lake: Lake, tmp_path: Path) -> None:

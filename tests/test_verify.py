@@ -161,6 +161,22 @@ def test_an_empty_commit_of_a_dead_run_is_no_damage(lake: Lake, tmp_path: Path) 
     assert verify(lake).findings == []
 
 
+def test_a_gap_below_the_checkpoint_of_a_dead_run_is_found(tmp_path: Path) -> None:
+    """No finished load can be read from there; below the checkpoint of one that is finished nothing is read any more."""
+    lake = Lake(str(tmp_path / "hourly"))
+    for hour in range(18):
+        take(lake, put(tmp_path / "in", gz(document(conversation(f"c{hour}"))), name_at(hour)))
+    version = lake.snapshot().versions["messages"]
+    DeltaTable(lake.table_uri("messages")).restore(version - 1)
+    logs = Path(lake.root, "messages", "_delta_log")
+    assert {int(path.name[:20]) for path in logs.glob("*.checkpoint.parquet")} == {9, version + 1}
+    (logs / f"{5:020}.json").unlink()
+    assert verify(lake).findings == []
+    (logs / f"{15:020}.json").unlink()
+    (finding,) = verify(lake).findings
+    assert finding.startswith(f"{lake.root}/messages: its log lacks version 15 (1 in all); restore")
+
+
 @pytest.mark.parametrize("is_there", [True, False])
 def test_what_verify_advises_for_a_landed_file_puts_it_back(lake: Lake, tmp_path: Path, *, is_there: bool) -> None:
     """A file that is loaded is landed anew if its landed file is gone, and no row changes for that."""

@@ -37,7 +37,12 @@ def main() -> None:
     files = clean_set(options.data)
     files.warm()
     with cluster(1) as one, cluster(2) as two:
-        engines = {"processes, 1": Processes(1), "Dask, 1 worker": one, "processes, 2": Processes(2), "Dask, 2 workers": two}
+        engines: dict[str, Processes | Cluster] = {
+            "processes, 1": Processes(1),
+            "Dask, 1 worker": one,
+            "processes, 2": Processes(2),
+            "Dask, 2 workers": two,
+        }
         seconds = _rounds(engines, files, options.rounds)
         _print_report(files, seconds)
         _print_wire(two, [files, small_set(options.data)])

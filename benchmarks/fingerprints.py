@@ -27,7 +27,9 @@ class Fingerprint:
 def relation(output: Path, table: schema.Table) -> str:
     """A table as DuckDB reads it: what the newest load of a lake made visible, or a folder of Parquet files a date."""
     lake = Lake(str(output))
-    files = lake.locations(lake.snapshot(), table.name) if lake.exists else [f"{output}/{table.name}/*/*.parquet"]
+    files = (
+        lake.locations(table.name, lake.snapshot().files[table.name]) if lake.exists else [f"{output}/{table.name}/*/*.parquet"]
+    )
     return f"read_parquet({files}, hive_partitioning = true, hive_types = {{'date': date}})"
 
 

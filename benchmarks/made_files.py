@@ -197,7 +197,8 @@ def write_day(folder: Path, day: datetime, account: Account = ACCOUNT) -> None:
 
 
 def _lines(path: Path) -> list[bytes]:
-    return igzip.decompress(path.read_bytes()).splitlines(keepends=True)
+    text: bytes = igzip.decompress(path.read_bytes())
+    return text.splitlines(keepends=True)
 
 
 def _pack(path: Path, lines: list[bytes] | Iterator[bytes]) -> None:

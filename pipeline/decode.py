@@ -116,7 +116,7 @@ def _too_long(most: int) -> CorruptFileError:
 
 
 def _gunzipped(stream: BinaryIO) -> Iterator[bytes]:
-    with igzip.open(stream, "rb") as archive:  # type: ignore[no-untyped-call]  # isal types its own functions, not all
+    with igzip.open(stream, "rb") as archive:
         yield from iter(lambda: archive.read(CHUNK_BYTES), b"")
 
 

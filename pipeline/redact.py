@@ -46,10 +46,10 @@ def redact(lake: Lake, path: str, source: Source, tombstones: Tombstones, idents
     with (
         staging(lake) as (staged, out),
         lake.files.open(path, "rb") as stored,
-        igzip.IGzipFile(filename="", mode="wb", fileobj=out, mtime=0) as archive,  # type: ignore[no-untyped-call]
+        igzip.IGzipFile(filename="", mode="wb", fileobj=out, mtime=0) as archive,
     ):
         for part in redactor.read(cast("BinaryIO", stored)):
-            archive.write(part)  # type: ignore[no-untyped-call]
+            archive.write(part)
     if redactor.done.documents or redactor.done.deliveries:
         redactor.done.staged = digest(lake, staged)
     else:

@@ -28,7 +28,8 @@ def parser() -> Callable[[bytes], Any]:
     with suppress(ImportError):
         import simdjson  # noqa: PLC0415 - optional
 
-        return simdjson.Parser().parse
+        parse_line: Callable[[bytes], Any] = simdjson.Parser().parse
+        return parse_line
     import orjson  # noqa: PLC0415 - optional
 
     return orjson.loads

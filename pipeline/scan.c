@@ -943,10 +943,12 @@ void scanner_file(scanner *s, const uint8_t *account, int64_t account_length, in
     }
 }
 
-/* The name, quotes included, of a field that the schema lacks and that lines of this file had; NULL if the place has none. */
-const char *scanner_unknown(scanner *s, int32_t type, int32_t place) {
-    const field *f = &s->records[type].fields[place];
-    return place < s->records[type].count && f->kind == EXTRA && f->is_met ? f->name : NULL;
+/* The name, quotes included, of the n-th field that the schema lacks and that lines of this file had; NULL: there are no more. */
+const char *scanner_unknown(scanner *s, int32_t type, int32_t n) {
+    const record *r = &s->records[type];
+    for (int32_t k = r->declared; k < r->count; k++)
+        if (r->fields[k].is_met && n-- == 0) return r->fields[k].name;
+    return NULL;
 }
 
 int64_t scanner_documents(scanner *s) { return s->documents; }

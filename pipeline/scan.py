@@ -9,6 +9,7 @@ import ctypes
 import functools
 from collections.abc import Callable
 from importlib.resources import as_file, files
+from itertools import count, takewhile
 from typing import Any, Final
 
 import pyarrow as pa
@@ -78,7 +79,6 @@ def _library() -> dict[str, Callable[..., Any]] | None:
 
 # The record types of the vendor's schema: name -> (table of which each is a row, whether later fields build on earlier ones).
 _NO_ROW, _RESETS_HEADER, _ALL_BELOW = -1, -2, -1
-_MOST_FIELDS: Final = 60
 _RECORDS: Final = {
     "Document": (_NO_ROW, 1),
     "MetaData": (_NO_ROW, 0),
@@ -265,12 +265,11 @@ class Scanner:
 
     def unknown_fields(self) -> set[str]:
         """The paths of the fields that the schema lacks, of the current file so far."""
-        found = (
-            (record, self._call["unknown"](self._handle, type_, place))
-            for type_, record in enumerate(_RECORDS)
-            for place in range(_MOST_FIELDS)
-        )
-        return {f"{record}.{name[1:-1].decode()}" for record, name in found if name}
+        found = set()
+        for type_, record in enumerate(_RECORDS):
+            names = takewhile(bool, (self._call["unknown"](self._handle, type_, number) for number in count()))
+            found |= {f"{record}.{name[1:-1].decode()}" for name in names}
+        return found
 
     def _array(self, which: int, place: int, rows: int) -> pa.Array:
         column = self.columns[which][place]

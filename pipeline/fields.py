@@ -213,7 +213,7 @@ def score(value: Any) -> tuple[Any, dict[str, Any]]:
     if not scores:
         return (MISFIT if bare else None), {}
     chosen = next((name for name, found in scores.items() if found is not None and found is not MISFIT), None)
-    if chosen is None and MISFIT in scores.values():
+    if chosen is None and MISFIT in [scores[name] for name in named or numeric]:
         return MISFIT, {}
     nulls = [name for name in named if scores[name] is None]
     return scores.get(chosen), {name: inner for name, inner in bare.items() if name != chosen and name not in nulls}

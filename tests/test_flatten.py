@@ -172,6 +172,7 @@ def test_a_score_container_keeps_what_else_it_holds() -> None:
         ({"score": {"string": "50"}, "MCS": {"null": None}}, 50.0, {}),
         ({"mcs": None, "value": 50}, 50.0, {}),
         ({"mcs": None, "score": None, "value": {"int": 50}, "label": "ok"}, 50.0, {"label": "ok"}),
+        ({"mcs": None, "value": 2**53 + 1}, None, {"value": 2**53 + 1}),
         ({"mcs": "high", "score": 50}, 50.0, {"mcs": "high"}),
         ({"mcs": "high", "value": 50}, 50.0, {"mcs": "high"}),
         ({"mcs": 50, "score": 60}, 50.0, {"score": 60}),

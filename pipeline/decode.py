@@ -315,9 +315,9 @@ class Splitter:
 
     def _flush(self, todo: _Todo) -> Iterator[bytes]:
         """Close the open document; if it is none, because it was cut, one that begins inside it is saved."""
-        piece = b"".join(self.pending).strip(_BLANK)
+        piece, is_cut = b"".join(self.pending).strip(_BLANK), self.depth > 0
         self.pending, self.depth, self._held = [], 0, 0
-        end = len(piece) if self._is_document(piece) else _next_start(_Rest(piece, 1))
+        end = len(piece) if self._is_document(piece) or not is_cut else _next_start(_Rest(piece, 1))
         if piece:
             yield piece[:end].rstrip(_BLANK)
         if saved := [_Rest(line) for line in piece[end:].splitlines(keepends=True)]:

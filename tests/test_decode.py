@@ -79,6 +79,13 @@ def test_any_number_of_documents_may_stand_on_one_line(junk: str) -> None:
     assert read("".join(f"{junk}{text}" for text in documents)) == read(in_lines)
 
 
+def test_a_broken_document_that_was_not_cut_is_one() -> None:
+    """What looks like a document inside it is a value of it."""
+    inner = '"startPage": {"dataType": "x", "recordCollection": 1}, "endReasonId": nul'
+    broken = PRETTY.replace('"dataType"', f'{inner}, "dataType"', 1)
+    assert [readable for _, readable in read(broken + PRETTY)] == [False, True]
+
+
 def test_invalid_utf8_spoils_its_own_document_only() -> None:
     """A byte that is no UTF-8 makes one document unreadable."""
     bad = COMPACT.encode().replace(b"Welcome", b"Wel\xffcome")

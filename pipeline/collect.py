@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import schema
-from pipeline.decode import NO_CAPS, Caps, Splitter
+from pipeline.containers import NO_CAPS, Caps, Overlong, Passed
+from pipeline.decode import Splitter
 from pipeline.flatten import Row, Rows, Source, flatten
 from pipeline.pgp import opened
 from pipeline.scan import PADDING, TABLES, new_scanner
@@ -43,6 +44,7 @@ Watch = Callable[[dict[str, set[str]], list[str]], set[str]]
 """Picks, out of the ids of conversations by column and out of the raw texts of rejects, the ids that it looks for."""
 Look = Callable[[bytes], None]
 """Is shown all text of a source file, decrypted."""
+_REJECT_BYTES = 1000  # that a row of rejects takes beside its text
 _IDS = ("conversation_id", "consumer_id", "visitor_id")
 
 
@@ -61,8 +63,9 @@ class Collector:
         self._watch: Watch | None = None
         self._look: Look | None = None
         self._ids_only = False
+        self._longest = NO_CAPS.document
         self.text_bytes = 0
-        """How much text the rows held are from."""
+        """How much text the rows held are from, or what they take where that is more."""
 
     def begin(
         self,
@@ -75,19 +78,36 @@ class Collector:
     ) -> None:
         """Start a source file; what `watch` finds among its ids is in its counts. `ids_only` leaves all else encrypted."""
         self._watch, self._look, self._ids_only = watch, look, ids_only
-        self._source, self._counts, self._splitter, self._open = source, Counts(), Splitter(caps), Rows()
+        self._source, self._counts, self._splitter, self._open = source, Counts(), Splitter(caps, self._pass_over), Rows()
         self._start = self._scanner.rows()
-        self._scanner.begin_file(source.account_id, source.scope_start)
+        self._longest = caps.document
+        self._scanner.begin_file(source.account_id, source.scope_start, caps.document)
 
     def feed(self, served: bytes) -> None:
-        """Read whole lines, `PADDING` behind them."""
+        """Read whole lines, `PADDING` behind them, or what there is of an overlong one."""
+        if isinstance(served, Passed):
+            self._pass_over(served)
+        elif isinstance(served, Overlong):
+            for piece in self._splitter.feed(served):
+                self._read_carefully(piece)
+        else:
+            self._feed_lines(served)
+
+    def _pass_over(self, text: bytes) -> None:
+        """Look for erased people in a text that is not read any further."""
+        if self._look:
+            self._look(text)
+        if self._watch is not None:
+            self._counts.watched |= self._watch({}, [text.decode("utf-8", errors="backslashreplace")])
+
+    def _feed_lines(self, served: bytes) -> None:
+        before = self._scanner.spread
         done = opened(served, ids_only=self._ids_only)
         text = done.text
         if self._look:
             self._look(text)
         self._counts.decrypted += done.decrypted
         self._counts.encrypted += done.encrypted
-        self.text_bytes += len(text)
         place, stop = 0, len(text) - len(PADDING)
         while place < stop:
             if not self._splitter.pending:
@@ -97,6 +117,7 @@ class Collector:
                 for piece in self._splitter.feed(text[place:end]):
                     self._read_carefully(piece)
                 place = end
+        self.text_bytes += max(len(text), self._scanner.spread - before)
 
     def _read_carefully(self, piece: bytes) -> None:
         rows = flatten(self._splitter.document(self._scanner.documents + 1, piece), self._source)
@@ -104,6 +125,7 @@ class Collector:
             for row in getattr(rows, name):
                 row["delivery"] += self._scanner.deliveries
         self._scanner.count_on(1, len(rows.conversations))
+        self.text_bytes += rows.spread + _REJECT_BYTES * len(rows.rejects)
         self._open.extend(rows)
 
     def finish(self) -> Counts:
@@ -166,7 +188,7 @@ class Collector:
     def _renew_scanner(self) -> None:
         """Leave the rows held to those who have them, and read on where the file is."""
         former, self._scanner = self._scanner, type(self._scanner)()
-        self._scanner.begin_file(self._source.account_id, self._source.scope_start)
+        self._scanner.begin_file(self._source.account_id, self._source.scope_start, self._longest)
         self._scanner.count_on(former.documents, former.deliveries)
         self._start = [0] * len(TABLES)
 

@@ -1,46 +1,20 @@
-"""A source file, whatever its container and layout, as the JSON documents in it.
+"""The text of a source file, whatever its layout, as the JSON documents in it.
 
 Source: the vendor's Engagement page ("Data Structure"), which shows one pretty-printed document; real files hold one compact
 document per line; several one after another, with or without line breaks, are legal too.
 """
 
-import codecs
-import gzip
 import json
 import re
-import sys
-import zipfile
-import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, BinaryIO, Final, Self
+from itertools import pairwise
+from typing import Any, Final, Self
 
-from isal import igzip, isal_zlib
+from pipeline.containers import NO_CAPS, OVERLONG_BYTES, Caps, Overlong
 
-from pipeline.errors import CorruptFileError
-
-CHUNK_BYTES = 4 << 20
-
-_GZIP = b"\x1f\x8b"
-_ZIP = (b"PK\x03\x04", b"PK\x05\x06")
-# The other methods of a zip unpack gigabytes from a few kilobytes in one step, into memory.
-_BOUNDED: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-# A line that begins as JSON does, or is a word of it
-_JSON_LINE = re.compile(
-    rb'(?m)^[ \t\r\xef\xbb\xbf]*(?:\{[ \t\r]*(?:["}]|$)|\[[ \t\r]*(?:[]\[{"\d-]|$)'
-    rb'|(?:-?\d[\d.eE+-]*|"[^"\n]*"|true|false|null)[ \t\r]*$)|\{[ \t\r]*"dataType"'
-)
 _BLANK = b" \t\r\n"
-# RuntimeError and NotImplementedError: a zip with a password or a method that nobody uses
-_DAMAGED: Final[tuple[type[Exception], ...]] = (
-    EOFError,
-    gzip.BadGzipFile,
-    isal_zlib.error,  # type: ignore[assignment]
-    zlib.error,
-    zipfile.BadZipFile,
-    RuntimeError,
-)
 
 
 @dataclass(frozen=True)
@@ -56,6 +30,7 @@ class Document:
 class Decimal64(float):
     """A JSON number with a fraction or an exponent, which remembers how it was written, so that no digit gets lost."""
 
+    __slots__ = ("literal",)
     literal: str
 
     def __new__(cls, literal: str) -> Self:
@@ -65,121 +40,10 @@ class Decimal64(float):
         return number
 
 
-@dataclass(frozen=True)
-class Caps:
-    """How much of a source file is taken, in bytes; what is larger is refused, since a small archive can hold any amount."""
-
-    unpacked: int = sys.maxsize
-    document: int = sys.maxsize
-    """A document is held in memory whole."""
-
-
-NO_CAPS: Final = Caps()
-
-
-def unpacked(stream: BinaryIO, caps: Caps = NO_CAPS) -> Iterator[bytes]:
-    """The text of a source file in chunks, its archive read to the end and checked on the way.
-
-    Gzip (of any number of members), zip and plain text are told apart by their first bytes, whatever the name says.
-
-    Raises:
-        CorruptFileError: zero bytes, an archive that is cut short, damaged or too large unpacked, an HTML or XML page, or no
-            text at all.
-    """
-    head = stream.read(4)
-    stream.seek(0)
-    if not head:
-        raise CorruptFileError("it holds zero bytes")
-    try:
-        if head.startswith(_GZIP):
-            chunks = _checked(_gunzipped(stream))
-        elif head.startswith(_ZIP):
-            chunks = _checked(_unzipped(stream))
-        else:
-            chunks = _checked(iter(lambda: stream.read(CHUNK_BYTES), b""), is_archive=False)
-        yield from _capped(chunks, caps.unpacked)
-    except _DAMAGED as error:
-        raise CorruptFileError(f"its archive is cut short or damaged ({error})") from error
-
-
-def _capped(chunks: Iterator[bytes], most: int) -> Iterator[bytes]:
-    size = 0
-    for chunk in chunks:
-        size += len(chunk)
-        if size > most:
-            raise CorruptFileError(f"it holds more than {most:,} bytes of text; if it is genuine, raise LP_MAX_UNPACKED_BYTES")
-        yield chunk
-
-
-def _too_long(most: int) -> CorruptFileError:
-    return CorruptFileError(f"a document in it takes more than {most:,} bytes; if it is genuine, raise LP_MAX_DOCUMENT_BYTES")
-
-
-def _gunzipped(stream: BinaryIO) -> Iterator[bytes]:
-    with igzip.open(stream, "rb") as archive:
-        yield from iter(lambda: archive.read(CHUNK_BYTES), b"")
-
-
-def _unzipped(stream: BinaryIO) -> Iterator[bytes]:
-    with zipfile.ZipFile(stream) as archive:
-        for member in archive.infolist():
-            if member.compress_type not in _BOUNDED:
-                raise CorruptFileError("its archive is packed in an unusual way, not by deflate; unpack it and load that")
-            with archive.open(member) as text:
-                yield from iter(lambda text=text: text.read(CHUNK_BYTES), b"")  # type: ignore[misc]
-            yield b"\n"  # two members never share a line
-
-
-def _checked(chunks: Iterator[bytes], *, is_archive: bool = True) -> Iterator[bytes]:
-    """Refuse a page or a picture before anything of it is taken for documents, and what is served in the file's stead.
-
-    A sound archive vouches that its text is the source's; text without one has to hold JSON somewhere.
-    """
-    start, is_json = b"", is_archive
-    for chunk in chunks:
-        if not start:
-            start = chunk.removeprefix(codecs.BOM_UTF8).lstrip(_BLANK)
-            _require_text(start, is_archive=is_archive)
-        is_json = is_json or _JSON_LINE.search(chunk) is not None
-        yield chunk
-    if start and not is_json:
-        raise CorruptFileError(f"it is neither an archive nor JSON: it begins with {start[:60].decode(errors='replace')!r}")
-
-
-def _require_text(start: bytes, *, is_archive: bool) -> None:
-    if start.startswith(b"<"):
-        raise CorruptFileError("it is an HTML or XML page, no engagement data")
-    if start.startswith((_GZIP, *_ZIP)):
-        raise CorruptFileError("it is an archive within an archive; unpack the outer one and load what is in it")
-    if b"\0" in (start[:4] if is_archive or start.startswith((b"{", b"[")) else start):
-        raise CorruptFileError("it is neither an archive nor text in UTF-8")
-
-
-def texts(chunks: Iterable[bytes], *, padding: bytes = b"", caps: Caps = NO_CAPS) -> Iterator[bytes]:
-    """Chunks cut anew so that each ends with a line break, the last one given one if need be; `padding` follows each.
-
-    Raises:
-        CorruptFileError: a line is longer than a document may be.
-    """
-    rest: list[bytes] = []
-    held = 0
-    for chunk in chunks:
-        end = chunk.rfind(b"\n") + 1
-        if end:
-            yield b"".join([*rest, memoryview(chunk)[:end], padding])
-            rest = [chunk[end:]]
-            held = len(rest[0])
-        else:
-            rest.append(chunk)
-            held += len(chunk)
-        if held > caps.document:
-            raise _too_long(caps.document)
-    last = b"".join([*rest, b"\n", padding])
-    if len(last) > len(padding) + 1:
-        yield last
-
-
-def _document(number: int, raw: bytes, parsed: Any) -> Document:
+def _document(number: int, raw: bytes, parsed: Any, longest: int) -> Document:
+    if isinstance(raw, Overlong) or len(raw) > longest:
+        kept = raw[:OVERLONG_BYTES]
+        return Document(number, kept, problem=_TOO_LONG.format(longest, len(kept)))
     try:
         value = parsed or parse(raw)
     except _NOT_JSON as error:
@@ -189,8 +53,29 @@ def _document(number: int, raw: bytes, parsed: Any) -> Document:
     return Document(number, raw, value=value)
 
 
+_TOO_LONG: Final = (
+    "it takes more than {:,} bytes; its first {:,} bytes are kept here, all of it in landing/; if it is genuine, raise "
+    "LP_MAX_DOCUMENT_BYTES and load its file again"
+)
+
+
 class DuplicateNameError(ValueError):
     """An object that names a field twice can't be read without loss."""
+
+
+class TooManyValuesError(ValueError):
+    """A text holds so many values that they take many times its own memory."""
+
+
+# What values take in memory, by the character that each has one of, and how often a text's own size they may take
+_WEIGHTS: Final = {b"{": 200, b"[": 64, b",": 56, b".": 56}
+_MOST_WEIGHT: Final = 12
+_LIGHT_BYTES: Final = 256 << 10  # a text this short is read whatever is in it
+
+
+def _require_light(text: bytes) -> None:
+    if len(text) > _LIGHT_BYTES and sum(text.count(of) * weight for of, weight in _WEIGHTS.items()) > _MOST_WEIGHT * len(text):
+        raise TooManyValuesError("it holds more values than a text of its size may, since they would not fit the memory")
 
 
 _NOT_JSON = (ValueError, RecursionError)  # JSONDecodeError and UnicodeDecodeError are ValueErrors
@@ -204,12 +89,15 @@ def _problem(error: Exception) -> str:
             return "it is nested too deeply to be read"
         case json.JSONDecodeError():
             return f"it is no JSON: {error.msg.removesuffix(' at')} at character {error.pos}"
+        case TooManyValuesError():
+            return str(error)
         case _:
             return f"it is no JSON that can be read without loss: {error}"
 
 
 def parse(raw: bytes) -> Any:
     """The JSON value of a text: integers exact, other numbers with their spelling, no NaN, no name twice in one object."""
+    _require_light(raw)
     return _DECODER.decode(raw.decode("utf-8"))
 
 
@@ -236,8 +124,8 @@ def _refused(constant: str) -> Any:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        names = sorted(name for name, _ in pairs)
+        twice = next(name for name, other in pairwise(names) if name == other)
         raise DuplicateNameError(f"an object names {twice[:80]!r} twice")
     return value
 
@@ -258,7 +146,7 @@ _EVIDENT_START = re.compile(rb'\{[ \t\r\n]*"dataType"')
 _GOES_ON = re.compile(rb'[ \t\r\n{}\[\]",:\-\d]|true\b|false\b|null\b')
 
 
-_LINE_BYTES: Final = 48  # that a line of its own takes in memory
+_TRIES: Final = 16  # so many times a text may be read in vain, in search of whole documents in broken ones
 _BETWEEN = re.compile(rb"(?:[ \t\r\n]|\xef\xbb\xbf)*")  # documents: blank space and byte order marks
 
 
@@ -284,15 +172,18 @@ class Splitter:
     Between two documents `pending` is empty: then another reader may take over for some lines.
     """
 
-    def __init__(self, caps: Caps = NO_CAPS) -> None:
-        self.pending: list[bytes] = []  # lines of a document that is still open
+    def __init__(self, caps: Caps = NO_CAPS, passed_over: Callable[[bytes], None] = lambda _: None) -> None:
+        self._passed_over = passed_over  # is shown what is not held of a document that is too long
+        self.pending: list[bytes | bytearray] = []  # of a document that is still open: what it has so far, and its last line
         self.depth = 0
-        self._most = caps.document
-        self._held = 0  # memory that they take, about
+        self._longest = caps.document
+        self._is_overlong = False  # of the open document only the beginning is held, and its last line
+        self._budget = 0  # bytes that may still be read in vain: the time taken stays in proportion to the text
         self.parsed: dict[bytes, Any] = {}  # the value of the piece that is handed out, where it is known by then
 
     def feed(self, line: bytes) -> Iterator[bytes]:
         """The text of each document that the next line completes, blank space around it off."""
+        self._budget += _TRIES * len(line)
         return self._read([_Rest(line)])
 
     def finish(self) -> Iterator[bytes]:
@@ -301,7 +192,7 @@ class Splitter:
 
     def document(self, number: int, piece: bytes) -> Document:
         """The document of a piece."""
-        return _document(number, piece, self.parsed.pop(piece, None))
+        return _document(number, piece, self.parsed.pop(piece, None), self._longest)
 
     def _read(self, todo: _Todo) -> Iterator[bytes]:
         while todo:
@@ -315,22 +206,28 @@ class Splitter:
 
     def _flush(self, todo: _Todo) -> Iterator[bytes]:
         """Close the open document; if it is none, because it was cut, one that begins inside it is saved."""
-        piece, is_cut = b"".join(self.pending).strip(_BLANK), self.depth > 0
-        self.pending, self.depth, self._held = [], 0, 0
-        end = len(piece) if self._is_document(piece) or not is_cut else _next_start(_Rest(piece, 1))
+        piece, is_cut, is_overlong = b"".join(self.pending).strip(_BLANK), self.depth > 0, self._is_overlong
+        self.pending, self.depth, self._is_overlong = [], 0, False
+        if is_overlong:
+            yield Overlong(piece)
+            return
+        end = len(piece) if self._is_document(piece) or not is_cut else self._next_start(_Rest(piece, 1))
         if piece:
             yield piece[:end].rstrip(_BLANK)
         if saved := [_Rest(line) for line in piece[end:].splitlines(keepends=True)]:
             todo += [None, *reversed(saved)]
 
     def _begin(self, rest: _Rest, todo: _Todo) -> Iterator[bytes]:
+        if isinstance(rest.line, Overlong):
+            yield rest.line
+            return
         is_whole = rest.place == 0
         if between := _BETWEEN.match(rest.line, rest.place):
             rest.place = between.end()
         if rest.place == len(rest.line):
             return
         if not rest.line.startswith((b"{", b"["), rest.place):
-            start = _next_start(rest)
+            start = self._next_start(rest)
             yield rest.line[rest.place : start].rstrip(_BLANK)
             rest.place = start
             todo.append(rest)
@@ -340,11 +237,38 @@ class Splitter:
             self._scan(rest, todo)
 
     def _is_document(self, text: bytes) -> bool:
-        self.parsed = {text: _value_of(text)}
-        return self.parsed[text] is not None
+        self.parsed = {}
+        if len(text) > self._longest:
+            return False
+        try:
+            self.parsed = {text: parse(text)}
+        except TooManyValuesError:
+            return True  # that it holds, and all of it is one reject
+        except _NOT_JSON as error:
+            self._budget -= _bytes_read(error, len(text))
+        return bool(self.parsed)
+
+    def _next_start(self, rest: _Rest) -> int:
+        """Where a whole Engagement document begins in the rest of a line that is none itself; the line's end if nowhere."""
+        for found in _EVIDENT_START.finditer(rest.line, rest.place):
+            if self._budget < 0:
+                break
+            try:
+                _require_light(rest.line)
+                value, _ = _DECODER.raw_decode(rest.characters, found.start())
+            except _NOT_JSON as error:
+                self._budget -= _bytes_read(error, len(rest.line)) - found.start()
+                continue
+            if any(name.lower() == "recordcollection" for name in value):
+                return found.start()
+        return len(rest.line)
 
     def _go_on(self, rest: _Rest, todo: _Todo) -> None:
         line = rest.line
+        if isinstance(line, Overlong) and not line.startswith(b"{"):
+            self.pending.append(line)
+            self._pass_over()
+            return
         starts_here = line.startswith(b"{") and (b'"dataType"' in line or b'"recordCollection"' in line)
         if starts_here or not _GOES_ON.match(line):
             todo += [rest, None]
@@ -363,37 +287,41 @@ class Splitter:
                 case b"}" | b"]":
                     self.depth -= 1
                     if self.depth <= 0:
-                        self.pending.append(rest.line[rest.place : token.end()])
+                        self._hold(rest.line[rest.place : token.end()])
                         rest.place = token.end()
                         todo += [rest, None]
                         return
                 case b'"':  # a string may not run over the end of its line: this document is broken
                     todo.append(None)
                     break
-        self.pending.append(rest.line[rest.place :])
-        self._held += len(self.pending[-1]) + _LINE_BYTES
-        if self._held > self._most:
-            raise _too_long(self._most)
+        self._hold(rest.line[rest.place :])
+
+    def _hold(self, line: bytes) -> None:
+        """Keep a line of the open document; of one that is too long its beginning, and the last line."""
+        if self._is_overlong:
+            self.pending[1:] = [line]
+            self._passed_over(line)
+        elif len(self.pending) > 1:
+            head, last = self.pending
+            self.pending = [head if isinstance(head, bytearray) else bytearray(head), line]
+            self.pending[0] += last
+        else:
+            self.pending.append(line)
+        if not self._is_overlong and sum(map(len, self.pending)) > self._longest:
+            self._pass_over()
+
+    def _pass_over(self) -> None:
+        """Hold no more of the open document, but of its beginning, than a line."""
+        text = b"".join(self.pending)
+        self._passed_over(text)
+        self.pending = [text[:OVERLONG_BYTES]]
+        self._is_overlong = True
 
 
-def _opens(line: bytes) -> bool:
+def _opens(line: bytes | bytearray) -> bool:
     return line.startswith(b"{") and not line[1:].strip(_BLANK)
 
 
-def _next_start(rest: _Rest) -> int:
-    """Where a whole Engagement document begins in the rest of a line that is none itself; the line's end if nowhere."""
-    for found in _EVIDENT_START.finditer(rest.line, rest.place):
-        try:
-            value, _ = _DECODER.raw_decode(rest.characters, found.start())
-        except _NOT_JSON:
-            continue
-        if any(name.lower() == "recordcollection" for name in value):
-            return found.start()
-    return len(rest.line)
-
-
-def _value_of(text: bytes) -> Any:
-    try:
-        return parse(text)
-    except _NOT_JSON:
-        return None
+def _bytes_read(error: Exception, length: int) -> int:
+    """How far a text was read until it proved to be no JSON; all of it if the error does not tell."""
+    return error.pos if isinstance(error, json.JSONDecodeError) else length

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from pipeline import fields, schema
 from pipeline.decode import Document
@@ -39,6 +39,8 @@ class Rows:
     account_ids: set[str] = field(default_factory=set)
     schema_versions: set[str] = field(default_factory=set)
     unknown_fields: set[str] = field(default_factory=set)
+    spread: int = 0
+    """Bytes that the rows take beside their own text, about: ids and fields that each of them repeats."""
 
     def extend(self, other: "Rows") -> None:
         """Append what `other` holds."""
@@ -95,6 +97,17 @@ class UnreadableError(ValueError):
     """The document, or a part of it, is not built as an Engagement document."""
 
 
+class TooManyRowsError(ValueError):
+    """What the rows of a document repeat is many times the document."""
+
+
+# As scan.c has them: what a row takes at least, and how often a document's own size its rows may take
+_ROW_BYTES: Final = 100
+_MOST_SPREAD: Final = 16
+_LEAST_SPREAD: Final = 64 << 10
+_MOST_PROBLEMS: Final = 5
+
+
 def flatten(document: Document, source: Source) -> Rows:
     """The rows of one document; it has a row in `rejects` if anything of it could be kept nowhere else.
 
@@ -104,11 +117,13 @@ def flatten(document: Document, source: Source) -> Rows:
     problem = document.problem
     if document.value is not None:
         try:
-            _Reader(source, rows).read_document(document.value)
+            _Reader(source, rows, len(document.raw)).read_document(document.value)
         except UnreadableError as error:
             problem = str(error)
         except RecursionError:
             rows, problem = Rows(), "it is nested too deeply to be read"
+        except TooManyRowsError as error:
+            rows, problem = Rows(), str(error)
     if problem is not None:
         account_id = next(iter(rows.account_ids), source.account_id)
         rows.rejects.append(
@@ -126,7 +141,9 @@ def flatten(document: Document, source: Source) -> Rows:
 class _Reader:
     """Walks one document down to its conversations."""
 
-    def __init__(self, source: Source, rows: Rows) -> None:
+    def __init__(self, source: Source, rows: Rows, size: int) -> None:
+        self.most_spread = _LEAST_SPREAD + _MOST_SPREAD * size
+        self.account_size = 0
         self.source = source
         self.rows = rows
         self.problems: list[str] = []
@@ -147,16 +164,28 @@ class _Reader:
         self._keep_extra(_DOCUMENT, rest)
         self._read_meta_data(known.get("metaData"))
         for number, record in enumerate(_list(known.get("recordCollection"), "recordCollection"), start=1):
-            outer = dict(self.extra)
+            outer = len(self.extra)
             try:
                 self._read_record(record, f"record {number}")
             except UnreadableError as error:
-                self.problems.append(str(error))
-            self.extra = outer
+                self._note(str(error))
+            while len(self.extra) > outer:
+                self.extra.popitem()
         if not self.rows.conversations and self.extra and not self.problems:
             self.problems.append(f"it has no conversation to keep the fields {', '.join(self.extra)[:200]} with")
         if self.problems:
-            raise UnreadableError("; ".join(self.problems[:5]))
+            raise UnreadableError("; ".join(self.problems))
+
+    def _note(self, problem: str) -> None:
+        """Remember what is wrong with a part of the document; the first few say enough."""
+        if len(self.problems) < _MOST_PROBLEMS:
+            self.problems.append(problem)
+
+    def _spread(self, size: int) -> None:
+        """Count what rows repeat; a document that would fill the memory with it is refused before it does."""
+        self.rows.spread += size
+        if self.rows.spread > self.most_spread:
+            raise TooManyRowsError("its rows would repeat its ids and fields so often that they would not fit the memory")
 
     def _read_meta_data(self, value: Any) -> None:
         bare = untag(value)
@@ -168,6 +197,7 @@ class _Reader:
         self.start = self._fit_meta(known, "startTime", schema.TIME)
         self._fit_meta(known, "endTime", schema.TIME)
         self._keep_extra(_META_DATA, rest)
+        self.account_size = len(account_id or "")
         self.above = {"account_id": account_id or self.source.account_id, "schema_version": version}
         if self.above["account_id"]:
             self.rows.account_ids.add(self.above["account_id"])
@@ -199,20 +229,20 @@ class _Reader:
         for number, engagement in enumerate(_list(known.get("engagements"), f"engagements of {where}"), start=1):
             self._read_conversation(engagement, header, f"conversation {number} of {where}")
         if len(self.rows.conversations) == before and len(self.extra) != above:
-            self.problems.append(f"{where} has no conversation to keep its unknown fields with")
+            self._note(f"{where} has no conversation to keep its unknown fields with")
 
     def _read_conversation(self, value: Any, header: Row, where: str) -> None:
         bare = untag(value)
         if bare is None:
             return
         if not isinstance(bare, dict):
-            self.problems.append(f"{where} is no object")
+            self._note(f"{where} is no object")
             return
         unknown: set[str] = set()
         values, extra = _read(_CONVERSATION, bare, unknown)
         conversation_id = values.get("conversation_id")
         if not conversation_id:
-            self.problems.append(f"{where} has no conversationId")
+            self._note(f"{where} has no conversationId")
             return
         self.rows.unknown_fields |= unknown
         transcripts, transfers = values.pop("transcripts", None), values.pop("transfers", None)
@@ -228,6 +258,9 @@ class _Reader:
         for name, kept in self.extra.items():
             extra[_free(name, _DOCUMENT, extra)] = kept
         extra_text = json_text(extra) if extra else None
+        if self.extra:
+            self._spread(len(extra_text or ""))
+        self._spread(self._row_bytes(key))
         self.rows.conversations.append({**values, **header, **self.above, **key, "extra": extra_text})
 
     def _read_list(self, kind: _Kind, value: Any, name: str, key: Row, extra: Row) -> list[Row]:
@@ -242,9 +275,14 @@ class _Reader:
         for position, element in enumerate(elements):
             record = untag(element)
             if isinstance(record, dict):
+                self._spread(self._row_bytes(key))
                 values, beyond = _read(kind, record, self.rows.unknown_fields)
                 rows.append({**values, **key, "position": position, "extra": json_text(beyond) if beyond else None})
         return rows
+
+    def _row_bytes(self, key: Row) -> int:
+        """What a row repeats of its document, about."""
+        return _ROW_BYTES + len(key["conversation_id"]) + self.account_size
 
     def _date(self, start: int | None) -> date:
         for moment in (start, self.start, self.source.scope_start):

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 
 from pipeline import schema
 from pipeline.collect import Collector, Counts, Tables
-from pipeline.decode import NO_CAPS, Caps, texts, unpacked
+from pipeline.containers import Caps, texts, unpacked
 from pipeline.errors import CorruptFileError
 from pipeline.flatten import Source
 from pipeline.lake import Lake
@@ -199,14 +199,14 @@ class _Worker:
         source = Source(
             outcome.name, outcome.account_id, None if outcome.scope_start is None else microseconds(outcome.scope_start)
         )
-        is_new = outcome.staged.path != self._place(outcome)  # what the lake has is not given up for a cap of today
-        caps = self.caps if is_new else NO_CAPS
+        is_new = outcome.staged.path != self._place(outcome)  # a file that the lake has is not given up for a cap of today
+        caps = self.caps if is_new else Caps(document=self.caps.document)
         outcome.counts = self._collect(source, outcome.staged.path, self.tombstones, contents, left=left, caps=caps)
         if self.tombstones is None or not outcome.counts.watched:
             return outcome.staged if _is_less(outcome.counts.encrypted, left) else None
         redaction = redact(self.lake, outcome.staged.path, source, self.tombstones, outcome.counts.watched)
         kept = redaction.staged or outcome.staged
-        outcome.counts = self._collect(source, kept.path, None)
+        outcome.counts = self._collect(source, kept.path, None, caps=caps)
         if redaction.staged is not None:
             outcome.landed_sha256 = kept.sha256
             outcome.erased = {one for one in redaction.conversations if self.tombstones.find("conversation", one) is None}
@@ -220,7 +220,7 @@ class _Worker:
         contents: bytes | None = None,
         *,
         left: int | None = None,
-        caps: Caps = NO_CAPS,
+        caps: Caps,
     ) -> Counts:
         """Hold the rows of a file; if it proves broken or unchanged, or erased people are in it, nothing of it stays."""
         parts: list[tuple[str, DataFile]] = []  # of this file alone, written before its end was seen

@@ -11,7 +11,8 @@ from typing import Any, BinaryIO, Final, cast
 
 from isal import igzip
 
-from pipeline.decode import Document, Splitter, parse, texts, unescaped, unpacked
+from pipeline.containers import texts, unpacked
+from pipeline.decode import Document, Splitter, parse, unescaped
 from pipeline.fields import json_text, untag
 from pipeline.flatten import Row, Rows, Source, flatten
 from pipeline.lake import Lake
@@ -130,12 +131,12 @@ class _Cutter:
         self._source = source
         self._tombstones = tombstones
         self._done = done
-        self._is_armoured = False
+        self._raw, self._is_armoured = b"", False
 
     def cut(self, document: Document) -> bytes | None:
         """The text of a document without what is erased: None if it stays as it is, nothing if it goes."""
         before = self._done.deliveries
-        self._is_armoured = MARKER in document.raw
+        self._raw, self._is_armoured = document.raw, MARKER in document.raw
         try:
             stays = self._cut_value(document.value) if document.value is not None else not self._names_erased(_text(document))
         except RecursionError:
@@ -155,7 +156,8 @@ class _Cutter:
     def _rows(self, document: Row) -> Rows:
         """The rows of a document as a load reads it, decrypted; the document itself stays as it was served."""
         text = json_text(document).encode() if self._is_armoured else b""
-        return flatten(Document(1, b"", value=parse(opened(text).text) if self._is_armoured else document), self._source)
+        value = parse(opened(text).text) if self._is_armoured else document
+        return flatten(Document(1, self._raw, value=value), self._source)
 
     def _names_erased(self, text: str) -> bool:
         plain = opened(text.encode()).text.decode() if self._is_armoured else text

@@ -69,6 +69,7 @@ typedef struct {
 } record;
 
 enum { CONVERSATIONS, MESSAGES, TRANSFERS, TABLES };
+enum { ROW_BYTES = 100, MOST_SPREAD = 16, LEAST_SPREAD = 64 << 10 }; /* as flatten.py has them */
 enum { NO_ROW = -1, RESETS_HEADER = -2, ALL_BELOW = -1 };
 
 typedef struct {
@@ -84,6 +85,8 @@ typedef struct {
     int32_t version_column;
     int32_t header[3];                        /* columns of conversations */
     int64_t scope_start;                       /* microseconds; INT64_MIN: unknown */
+    int64_t longest;                           /* bytes that a line may have */
+    int64_t spread;                            /* bytes that rows take beside their own text, about: what each of them repeats */
     uint8_t *listed_account;
     int64_t listed_account_length;             /* -1: none */
     /* of the document that is being read */
@@ -712,6 +715,7 @@ static int close_extra(scanner *s, int32_t which) {
     column *c = extra_of(s, which);
     const int64_t start = c->offsets[t->rows];
     if (which == CONVERSATIONS && s->above.size) {
+        s->spread += s->above.size;
         if (!add_bytes(s, c, c->size > start ? "," : "{", 1) || !add_bytes(s, c, s->above.bytes, s->above.size)) return 0;
     }
     return c->size == start || (add_bytes(s, c, "}", 1) && put_text(s, c, t->rows, NULL, 0));
@@ -784,7 +788,9 @@ static int inherit(scanner *s, int which, int64_t from, int64_t date, int64_t de
     const int64_t row = above->rows;
     const uint8_t *account = s->account_length > 0 ? s->account : s->listed_account;
     int64_t account_length = s->account_length > 0 ? s->account_length : s->listed_account_length;
-    for (int64_t i = from; i < t->rows + (which == CONVERSATIONS); i++) {
+    const int64_t to = t->rows + (which == CONVERSATIONS);
+    s->spread += (to - from) * (ROW_BYTES + id->offsets[row + 1] - id->offsets[row] + (s->account_length > 0 ? s->account_length : 0));
+    for (int64_t i = from; i < to; i++) {
         column *c = &t->columns[s->inherited[which][0]];
         if (account_length < 0) put_null(c, i);
         else if (!put_text(s, c, i, account, account_length)) return 0;
@@ -863,7 +869,8 @@ int64_t scanner_scan(scanner *s, const uint8_t *text, int64_t from, int64_t unti
         if (!end) return from;
         const uint8_t *p = blank(line);
         if (p != end) {
-            int64_t rows[TABLES], deliveries = s->deliveries;
+            if (end - line > s->longest) return from;
+            int64_t rows[TABLES], deliveries = s->deliveries, spread = s->spread;
             for (int i = 0; i < TABLES; i++) rows[i] = s->tables[i].rows;
             s->meta_start = INT64_MIN;
             s->account_length = s->version_length = -1;
@@ -872,11 +879,13 @@ int64_t scanner_scan(scanner *s, const uint8_t *text, int64_t from, int64_t unti
             s->above.size = s->above_type = 0;
             p = *p == '{' ? read_record(s, p, end, 0) : NULL;
             if (s->out_of_memory) return -1;
-            const int is_read = p == end && s->is_engagement && s->tables[CONVERSATIONS].rows > rows[CONVERSATIONS];
+            const int is_bounded = s->spread - spread <= LEAST_SPREAD + MOST_SPREAD * (end - line);
+            const int is_read = p == end && s->is_engagement && is_bounded && s->tables[CONVERSATIONS].rows > rows[CONVERSATIONS];
             settle(s, is_read);
             if (!is_read) {
                 for (int i = 0; i < TABLES; i++) cut_back(&s->tables[i], rows[i]);
                 s->deliveries = deliveries;
+                s->spread = spread;
                 return from;
             }
             s->documents++;
@@ -929,7 +938,8 @@ void scanner_conversation(scanner *s, int32_t id, int32_t start, int32_t version
 }
 
 /* A new source file: its deliveries and documents are counted from 0, and what was learned in another one is forgotten. */
-void scanner_file(scanner *s, const uint8_t *account, int64_t account_length, int64_t scope_start) {
+void scanner_file(scanner *s, const uint8_t *account, int64_t account_length, int64_t scope_start, int64_t longest) {
+    s->longest = longest;
     s->listed_account_length = account_length;
     if (account_length > 0 && grow(s, (void **)&s->listed_account, account_length)) memcpy(s->listed_account, account, (size_t)account_length);
     s->scope_start = scope_start;
@@ -954,6 +964,7 @@ const char *scanner_unknown(scanner *s, int32_t type, int32_t n) {
 int64_t scanner_documents(scanner *s) { return s->documents; }
 int64_t scanner_deliveries(scanner *s) { return s->deliveries; }
 void scanner_count_on(scanner *s, int64_t documents, int64_t deliveries) { s->documents += documents; s->deliveries += deliveries; }
+int64_t scanner_spread(scanner *s) { return s->spread; }
 int64_t scanner_rows(scanner *s, int32_t which) { return s->tables[which].rows; }
 void scanner_cut_back(scanner *s, int32_t which, int64_t rows) { cut_back(&s->tables[which], rows); }
 

@@ -7,6 +7,7 @@ package is installed where there is a C compiler; without one every line counts 
 
 import ctypes
 import functools
+import sys
 from collections.abc import Callable
 from importlib.resources import as_file, files
 from itertools import count, takewhile
@@ -46,12 +47,13 @@ _FUNCTIONS: Final[dict[str, tuple[Any, list[Any]]]] = {
     "field": (None, [_POINTER, _I32, _BYTES, _I32, _I32, _I32, _I32]),
     "inherits": (None, [_POINTER, _I32, _I32, _I32, _I32, _I32, _I32, _I32]),
     "conversation": (None, [_POINTER, _I32, _I32, _I32, _I32, _I32, _I32]),
-    "file": (None, [_POINTER, _BYTES, _I64, _I64]),
+    "file": (None, [_POINTER, _BYTES, _I64, _I64, _I64]),
     "scan": (_I64, [_POINTER, _BYTES, _I64, _I64]),
     "documents": (_I64, [_POINTER]),
     "deliveries": (_I64, [_POINTER]),
     "count_on": (None, [_POINTER, _I64, _I64]),
     "rows": (_I64, [_POINTER, _I32]),
+    "spread": (_I64, [_POINTER]),
     "cut_back": (None, [_POINTER, _I32, _I64]),
     "unknown": (_BYTES, [_POINTER, _I32, _I32]),
     "memory": (_POINTER, [_POINTER, _I32, _I32, _I32]),
@@ -129,8 +131,9 @@ class NoScanner:
     def __init__(self) -> None:
         self.documents = 0
         self.deliveries = 0
+        self.spread = 0
 
-    def begin_file(self, account_id: str | None, scope_start: int | None) -> None:  # noqa: ARG002  # as Scanner
+    def begin_file(self, account_id: str | None, scope_start: int | None, longest: int = sys.maxsize) -> None:  # noqa: ARG002  # as Scanner
         """Count anew."""
         self.documents = self.deliveries = 0
 
@@ -216,11 +219,14 @@ class Scanner:
         quoted = f'"{name}"'.encode()
         self._call["field"](self._handle, types.index(record), quoted, _KINDS.index(kind), which, place, within)
 
-    def begin_file(self, account_id: str | None, scope_start: int | None) -> None:
-        """Count anew; the account and the start of the scope (microseconds) are what a document falls back on."""
+    def begin_file(self, account_id: str | None, scope_start: int | None, longest: int = sys.maxsize) -> None:
+        """Count anew; the account and the start of the scope (microseconds) are what a document falls back on.
+
+        A line of more than `longest` bytes counts as odd.
+        """
         account = (account_id or "").encode()
         known = -1 if account_id is None else len(account)
-        self._call["file"](self._handle, account, known, -(2**63) if scope_start is None else scope_start)
+        self._call["file"](self._handle, account, known, -(2**63) if scope_start is None else scope_start, longest)
 
     def scan(self, text: bytes, start: int) -> int:
         """Read lines of `text`, which ends with a line break and `PADDING`; gives the first odd line's start, or the end."""
@@ -238,6 +244,11 @@ class Scanner:
     def deliveries(self) -> int:
         """Conversations of the current file so far."""
         return int(self._call["deliveries"](self._handle))
+
+    @property
+    def spread(self) -> int:
+        """Bytes that all lines so far took in rows, about, beside their own text: ids and fields that each row repeats."""
+        return int(self._call["spread"](self._handle))
 
     def count_on(self, documents: int, deliveries: int) -> None:
         """Count what the careful path has read."""

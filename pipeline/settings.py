@@ -67,8 +67,8 @@ class Settings(BaseModel):
     """The largest source file that is downloaded, as served."""
     lp_max_unpacked_bytes: _Size = ByteSize(16 << 30)
     """The most text that may be packed in one source file."""
-    lp_max_document_bytes: _Size = ByteSize(512 << 20)
-    """The longest document, which has to be held in memory whole."""
+    lp_max_document_bytes: _Size = ByteSize(32 << 20)
+    """The longest document, which has to be held in memory whole; a longer one is a reject."""
     lp_pgp_key: _Text = ""
     lp_pgp_passphrase: _Secret = SecretStr("")
 

@@ -15,7 +15,8 @@ from typing import BinaryIO, Final, cast
 import pyarrow as pa
 
 from pipeline.collect import Collector, Counts, Look, Watch
-from pipeline.decode import texts, unescaped, unpacked
+from pipeline.containers import texts, unpacked
+from pipeline.decode import unescaped
 from pipeline.errors import CorruptFileError
 from pipeline.flatten import Source
 from pipeline.ingest import BUFFER_BYTES, end_with_parent

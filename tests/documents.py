@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from pipeline.decode import NO_CAPS, Caps, Document, Splitter, texts
+from pipeline.containers import NO_CAPS, Caps, Overlong, Passed, texts
+from pipeline.decode import Document, Splitter
 
 VENDOR_EXAMPLE = Path(__file__).parent / "data" / "vendor_example.json"
 TAG = "com.liveperson.dataaccess."
@@ -81,11 +82,19 @@ def gz(*documents: Any) -> bytes:
     return gzip.compress(b"".join(line + b"\n" for line in lines), mtime=0)
 
 
+def lines_of(cut: Iterable[bytes]) -> Iterator[bytes]:
+    """The lines of texts, and what is told of overlong ones, as the careful path is fed."""
+    for text in cut:
+        if isinstance(text, Overlong):
+            yield text
+        elif not isinstance(text, Passed):
+            yield from (line + b"\n" for line in text[:-1].split(b"\n"))
+
+
 def read_documents(chunks: Iterable[bytes], caps: Caps = NO_CAPS) -> Iterator[Document]:
     """Every document of a text, numbered from 1, as the careful path cuts it."""
     splitter = Splitter(caps)
-    lines = (line + b"\n" for text in texts(chunks, caps=caps) for line in text[:-1].split(b"\n"))
-    pieces = [piece for line in lines for piece in splitter.feed(line)]
+    pieces = [piece for line in lines_of(texts(chunks, caps=caps)) for piece in splitter.feed(line)]
     for number, piece in enumerate([*pieces, *splitter.finish()], start=1):
         yield splitter.document(number, piece)
 

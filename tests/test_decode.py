@@ -1,15 +1,17 @@
 import gzip
 import io
 import json
+import re
 import zipfile
 from collections.abc import Iterator
 
 import pytest
-from documents import VENDOR_EXAMPLE, document, read_documents
+from documents import VENDOR_EXAMPLE, document, lines_of, read_documents
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.decode import Caps, unpacked
+from pipeline.containers import Caps, Passed, texts, unpacked
+from pipeline.decode import Splitter
 from pipeline.errors import CorruptFileError
 
 PRETTY = VENDOR_EXAMPLE.read_text()
@@ -222,9 +224,40 @@ def test_a_cap_lets_through_what_is_just_as_large(text: bytes) -> None:
 
 @pytest.mark.parametrize("text", ['{"a":"%s"}', '{\n"a":\n"%s"\n}', '[[\n"%s"', "garbage %s"])
 def test_a_document_is_capped_whatever_its_layout(text: str) -> None:
-    """On one line, on several, cut or no JSON at all: what is longer than the cap refuses the file, what is shorter is read."""
-    raw = (text % ("x" * 2000)).encode()
-    chunks = [raw[start : start + 100] for start in range(0, len(raw), 100)]
-    assert len(list(read_documents(chunks))) == len(list(read_documents(chunks, Caps(document=4000)))) == 1
-    with pytest.raises(CorruptFileError, match=r"takes more than 1,500 bytes; .* raise LP_MAX_DOCUMENT_BYTES"):
-        list(read_documents(chunks, Caps(document=1500)))
+    """On one line, on several, cut or no JSON: what is longer than the cap is one reject, and the next document is read."""
+    raw = (text % ("x" * 200_000)).encode()
+    after = b'\n{"dataType":"Engagement","n":1}\n{"dataType":"Engagement","n":2}\n'
+    chunks = [(raw + after)[start : start + 7000] for start in range(0, len(raw + after), 7000)]
+    for most in (400_000, 150_000, 70_000):
+        first, *others = read_documents(chunks, Caps(document=most))
+        assert [one.value and one.value["n"] for one in others] == [1, 2]
+        is_capped = most < len(raw)
+        assert first.raw == raw[: 64 << 10] if is_capped else raw
+        assert (f"takes more than {most:,} bytes" in str(first.problem)) is is_capped
+
+
+def test_documents_on_one_line_are_each_capped() -> None:
+    """A line of many documents may be longer than one of them may; one of them that is too long is one reject."""
+    documents = [b'{"dataType":"Engagement","n":%d}' % number for number in range(2000)]
+    documents[1000] = b'{"dataType":"Engagement","n":"%s"}' % (b"x" * 300_000)
+    line = b" ".join(documents)
+    chunks = [line[start : start + 1000] for start in range(0, len(line), 1000)]
+    found = list(read_documents(chunks, Caps(document=20_000)))
+    assert [one.value and one.value["n"] for one in found] == [None if n == 1000 else n for n in range(2000)]
+    assert documents[1000].startswith(found[1000].raw)
+    assert f"its first {len(found[1000].raw):,} bytes" in str(found[1000].problem)
+
+
+def test_what_is_not_read_of_a_document_is_shown_all_the_same() -> None:
+    """Whoever looks for erased people sees all text of a document that is too long, on one line or on many."""
+    for separator in (b" ", b"\n"):
+        inside = separator.join(b'"%06d",' % number for number in range(40_000))
+        text = b'{"dataType":[' + separator + inside + b'""]}\n{}\n'
+        chunks = [text[start : start + 7000] for start in range(0, len(text), 7000)]
+        seen: list[bytes] = []
+        splitter = Splitter(Caps(document=100_000), seen.append)
+        cut = list(texts(chunks, caps=Caps(document=100_000)))
+        pieces = [piece for line in lines_of(cut) for piece in splitter.feed(line)]
+        assert len(pieces) == 2
+        seen += [text for text in cut if isinstance(text, Passed)]
+        assert set(re.findall(rb"\d{6}", b"\n".join(seen))) == {b"%06d" % number for number in range(40_000)}

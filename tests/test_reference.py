@@ -21,7 +21,7 @@ from reference import Number, exact, is_number_text, parsed, read_file, split
 
 from pipeline import schema
 from pipeline.collect import Collector
-from pipeline.decode import texts
+from pipeline.containers import texts
 from pipeline.flatten import Source
 from pipeline.scan import PADDING
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from pipeline import collect
 from pipeline.collect import Collector
-from pipeline.decode import texts
+from pipeline.containers import texts
 from pipeline.flatten import Source
 from pipeline.sandbox import Account, documents
 from pipeline.scan import PADDING, NoScanner, Scanner, new_scanner

@@ -162,6 +162,9 @@ TAGS: Final = (
 UNKNOWN_NAMES: Final = (
     "newField", "newField", "lob", "x", "agentId", "visitId", "skills", "dataType", "mcs", "string", "com.acme.x", "Document.x",
     "MetaData.x", "", "nul\0", "\ud800", "ключ", "recordCollection", "skillID", "transcripts",
+    "conversationId", "conversationId", "consumerId", "accountId", "ConversationID", "visitorId", "schemaVersion", "body",
+    "header", "timestamp", "caption", "campaignId", "date", "position", "delivery", "account_id", "conversation_id", "extra",
+    "source_file",
 )  # fmt: skip
 NUMBERS: Final = (
     *(literal(spelling) for spelling in (

@@ -548,8 +548,8 @@ static const uint8_t *read_plain(scanner *s, const uint8_t *p, const uint8_t *en
 }
 
 static const uint8_t *read_score(scanner *s, const uint8_t *p, const uint8_t *end, const field *f, table *t, column *c) {
-    /* behind `{`: a record whose only field is mcs or score */
-    int length = memcmp(p, "\"mcs\"", 5) == 0 ? 5 : memcmp(p, "\"score\"", 7) == 0 ? 7 : 0;
+    /* behind `{`: a record whose only field is the score; of several the careful path knows which */
+    int length = memcmp(p, "\"mcs\"", 5) == 0 ? 5 : memcmp(p, "\"score\"", 7) == 0 ? 7 : memcmp(p, "\"chatMCS\"", 9) == 0 ? 9 : 0;
     if (!length || !(p = expect(blank(p + length), ':'))) return NULL;
     if (is_null(p)) p += 4;
     else if (*p == '{') {

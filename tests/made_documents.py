@@ -349,7 +349,11 @@ def odd_score(rng: random.Random, document: Value) -> None:
         number, {"mcs": number}, {"Score": number}, {"value": number}, {"mcs": number, "score": other},
         {"MCS": number, "mcs": other}, {"mcs": None, "score": number},
         {"mcs": {"null": None}, "value": number}, {"mcs": "", "b": 5},
-        {"value": number, "reason": other}, {"a": number, "b": number}, {"reason": "tone"}, {}, [number], "high", True, other,
+        {"value": number, "reason": other},
+        {"mcs": 1, "chatMCS": number, "lineRawScore": 0.25}, {"mcs": number, "lineRawScore": 3},
+        {"ChatMCS": other, "mcs": number},
+        {"alertedMCS": 7, "x": number}, {"chatRawScore": number}, {"chatMCS": number}, {"LINERAWSCORE": 3, "alertedMcs": number},
+        {"a": number, "b": number}, {"reason": "tone"}, {}, [number], "high", True, other,
         {"score": number, "trend": {"string": "up"}, "inner": {"mcs": 5}},
     ))  # fmt: skip
     put(a_site(rng, document, "mcs"), rng.choice((shape, {f"{TAG}MCS": shape}, {"com.acme.Score": shape})))

@@ -32,6 +32,8 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _ISO_TIME = re.compile(
     r"\d{4}-\d\d-\d\d(?:[T ](?:[01]\d|2[0-3]):\d\d(?::\d\d(?:[.,]\d{1,6}0*)?)?(?:Z|[+-]\d\d(?::?[0-5]\d)?)?)?", re.ASCII
 )
+_SCORES = ("chatmcs", "score", "mcs")  # in the vendor's sister API the first is from 0 to 100, and `mcs` the class of it
+_NO_SCORES = ("rawscore", "alertedmcs")
 _LONGEST_NUMBER = 400  # digits; nothing longer fits any column, and arithmetic on it would take for ever
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -200,15 +202,16 @@ def fit(value: Any, kind: pa.DataType) -> Any:
 def score(value: Any) -> tuple[Any, dict[str, Any]]:
     """A Meaningful Connection Score and what its container holds beside it.
 
-    The vendor does not document the container: a number, or the first that can be read of a record's fields `mcs` and `score`
-    and its only numeric field. A null under one of the two names is nothing that is held.
+    The vendor does not document the container: a number, or the first that can be read of a record's fields `chatMCS`, `score`
+    and `mcs` and its only numeric field, raw and alerted scores aside. A null under one of the three names is nothing that is
+    held.
     `MISFIT`: no score can be told from it.
     """
     bare = untag(value)
     if not isinstance(bare, dict):
         return (None if bare is None else double(bare)), {}
-    named = [name for wanted in ("mcs", "score") for name in bare if name.lower() == wanted]
-    numeric = [name for name, inner in bare.items() if is_number(untag(inner))]
+    named = [name for wanted in _SCORES for name in bare if name.lower() == wanted]
+    numeric = [name for name, inner in bare.items() if is_number(untag(inner)) and not name.lower().endswith(_NO_SCORES)]
     scores = {name: fit(bare[name], schema.DOUBLE) for name in named + (numeric if len(numeric) == 1 else [])}
     if not scores:
         return (MISFIT if bare else None), {}

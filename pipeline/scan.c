@@ -78,9 +78,10 @@ typedef struct {
     int64_t documents, deliveries;
     int64_t marks[TABLES];
     int32_t conversation_id, start_time;      /* columns of conversations */
-    /* columns that the rows below a conversation take from it: account_id, conversation_id, date, delivery */
+    /* columns that a row takes from above: account_id, conversation_id (-1 where it is the row's own), date, delivery */
     int32_t inherited[TABLES][4];
     uint64_t is_inherited[TABLES];            /* the same, a bit a column */
+    uint64_t is_taken[TABLES];                /* columns that are written already, or by no field: inherited, counted, `extra` */
     int32_t position[TABLES], extra[TABLES];
     int32_t version_column;
     int32_t header[3];                        /* columns of conversations */
@@ -550,8 +551,8 @@ static const uint8_t *read_plain(scanner *s, const uint8_t *p, const uint8_t *en
 }
 
 static const uint8_t *read_score(scanner *s, const uint8_t *p, const uint8_t *end, const field *f, table *t, column *c) {
-    /* behind `{`: a record whose only field is mcs or score */
-    int length = memcmp(p, "\"mcs\"", 5) == 0 ? 5 : memcmp(p, "\"score\"", 7) == 0 ? 7 : 0;
+    /* behind `{`: a record whose only field is the score; of several the careful path knows which */
+    int length = memcmp(p, "\"mcs\"", 5) == 0 ? 5 : memcmp(p, "\"score\"", 7) == 0 ? 7 : memcmp(p, "\"chatMCS\"", 9) == 0 ? 9 : 0;
     if (!length || !(p = expect(blank(p + length), ':'))) return NULL;
     if (is_null(p)) p += 4;
     else if (*p == '{') {
@@ -794,7 +795,7 @@ static int inherit(scanner *s, int which, int64_t from, int64_t date, int64_t de
         column *c = &t->columns[s->inherited[which][0]];
         if (account_length < 0) put_null(c, i);
         else if (!put_text(s, c, i, account, account_length)) return 0;
-        if (which != CONVERSATIONS && !put_text(s, &t->columns[s->inherited[which][1]], i, id->bytes + id->offsets[row], id->offsets[row + 1] - id->offsets[row])) return 0;
+        if (s->inherited[which][1] >= 0 && !put_text(s, &t->columns[s->inherited[which][1]], i, id->bytes + id->offsets[row], id->offsets[row + 1] - id->offsets[row])) return 0;
         put_number(&t->columns[s->inherited[which][2]], i, date);
         put_number(&t->columns[s->inherited[which][3]], i, delivery);
     }
@@ -914,13 +915,24 @@ void scanner_record(scanner *s, int32_t type, int32_t row_of, int32_t in_order, 
     memcpy(r->within, within, strlen(within) + 1);
 }
 
-void scanner_field(scanner *s, int32_t type, const char *name, int32_t kind, int32_t which, int32_t column_index, int32_t inside) {
+/* Whether the field was added: not if its column is inherited, or another field's, since a value of one line would be added to
+ * that of another then. */
+int32_t scanner_field(scanner *s, int32_t type, const char *name, int32_t kind, int32_t which, int32_t column_index, int32_t inside) {
     record *r = &s->records[type];
+    if (which >= 0) {
+        if (s->is_taken[which] >> column_index & 1) return 0;
+        s->is_taken[which] |= 1ULL << column_index;
+    }
     field *f = &r->fields[r->count];
     name_field(f, name, (int32_t)strlen(name));
     f->kind = kind; f->table = which; f->column = column_index; f->record = inside;
     f->usual = r->count++;
     r->declared = r->count;
+    return 1;
+}
+
+static void take(scanner *s, int32_t which, int32_t column_index) {
+    if (column_index >= 0) s->is_taken[which] |= 1ULL << column_index;
 }
 
 void scanner_inherits(scanner *s, int32_t which, int32_t account, int32_t id, int32_t date, int32_t delivery, int32_t position, int32_t extra) {
@@ -930,11 +942,16 @@ void scanner_inherits(scanner *s, int32_t which, int32_t account, int32_t id, in
         if (s->inherited[which][k] >= 0) s->is_inherited[which] |= 1ULL << s->inherited[which][k];
     s->position[which] = position;
     s->extra[which] = extra;
+    s->is_taken[which] = s->is_inherited[which];
+    take(s, which, position);
+    take(s, which, extra);
 }
 
 void scanner_conversation(scanner *s, int32_t id, int32_t start, int32_t version, int32_t visit, int32_t visitor, int32_t context) {
     s->conversation_id = id; s->start_time = start; s->version_column = version;
     s->header[0] = visit; s->header[1] = visitor; s->header[2] = context;
+    take(s, CONVERSATIONS, version);
+    for (int k = 0; k < 3; k++) take(s, CONVERSATIONS, s->header[k]);
 }
 
 /* A new source file: its deliveries and documents are counted from 0, and what was learned in another one is forgotten. */

@@ -44,7 +44,7 @@ _FUNCTIONS: Final[dict[str, tuple[Any, list[Any]]]] = {
     "new": (_POINTER, []),
     "column": (None, [_POINTER, _I32, _I32]),
     "record": (None, [_POINTER, _I32, _I32, _I32, _I32, _BYTES]),
-    "field": (None, [_POINTER, _I32, _BYTES, _I32, _I32, _I32, _I32]),
+    "field": (_I32, [_POINTER, _I32, _BYTES, _I32, _I32, _I32, _I32]),
     "inherits": (None, [_POINTER, _I32, _I32, _I32, _I32, _I32, _I32, _I32]),
     "conversation": (None, [_POINTER, _I32, _I32, _I32, _I32, _I32, _I32]),
     "file": (None, [_POINTER, _BYTES, _I64, _I64, _I64]),
@@ -191,11 +191,12 @@ class Scanner:
     def _describe(self) -> None:
         """Tell scan.c the tables and the record types, in the order of the vendor's page."""
         index = [{column.name: place for place, column in enumerate(columns)} for columns in self.columns]
+        names = ("account_id", "conversation_id", "date", "delivery", "position", "extra")
         for which, columns in enumerate(self.columns):
             for column in columns:
                 self._call["column"](self._handle, which, _KINDS.index(_kind(column)))
-            names = ("account_id", "conversation_id", "date", "delivery", "position", "extra")
-            self._call["inherits"](self._handle, which, *(index[which].get(name, -1) for name in names))
+            above = {column.name for column in columns if column.field is None}
+            self._call["inherits"](self._handle, which, *(index[which][name] if name in above else -1 for name in names))
         wanted = ("conversation_id", "conversation_start_time", "schema_version", "visit_id", "visitor_id", "context_id")
         self._call["conversation"](self._handle, *(index[0][name] for name in wanted))
         keeps_extra = {record: (which, f'"{container}"' if container else "") for record, which, container in _LOWER}
@@ -217,7 +218,8 @@ class Scanner:
         types = list(_RECORDS)
         within = types.index(inside) if inside else -1
         quoted = f'"{name}"'.encode()
-        self._call["field"](self._handle, types.index(record), quoted, _KINDS.index(kind), which, place, within)
+        if not self._call["field"](self._handle, types.index(record), quoted, _KINDS.index(kind), which, place, within):
+            raise ValueError(f"{record}.{name} may not fill a column that is inherited or another field's")
 
     def begin_file(self, account_id: str | None, scope_start: int | None, longest: int = sys.maxsize) -> None:
         """Count anew; the account and the start of the scope (microseconds) are what a document falls back on.

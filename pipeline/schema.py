@@ -4,7 +4,7 @@ This is the only place where a column is declared. Times are microsecond timesta
 campaigns; what the API sends as null or leaves out is NULL. Sources are sections of the vendor's Engagement page.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import pyarrow as pa
@@ -19,7 +19,10 @@ BOOLEAN = pa.bool_()
 
 @dataclass(frozen=True)
 class Column:
-    """One column: `field` is the API's name of it, None where we derive the value; `container` is the field it is inside of.
+    """One column: `field` is the API's name of it in the row's own record; `container` is the field it is inside of.
+
+    `field` is None where no field of the record may fill it, since we derive the value, or the row inherits it from a level
+    above: there a field of that name is an unknown one.
 
     `null` says what NULL means. What was sent and fits no column of its type is in `extra`, so it is not lost.
     """
@@ -66,6 +69,7 @@ ACCOUNT_ID = Column(
     "account_id", TEXT, "The LivePerson account: from the document, else the account the file was listed for.", null=NOT_TOLD
 )
 CONVERSATION_ID = Column("conversation_id", TEXT, "Unique conversation identifier; never NULL.", "conversationId", null=NEVER)
+INHERITED_ID = replace(CONVERSATION_ID, about="The conversation that it is part of; never NULL.", field=None)
 DATE = Column("date", pa.date32(), "UTC date of the conversation's start; the partition of all three tables.", null=NEVER)
 SOURCE_FILE = Column("source_file", TEXT, "Base name of the source file, as listed.", null=NEVER)
 DELIVERY = Column(
@@ -149,7 +153,7 @@ MESSAGES = Table(
     "one row per line of a transcript",
     (
         ACCOUNT_ID,
-        CONVERSATION_ID,
+        INHERITED_ID,
         DATE,
         Column("position", INTEGER, "0-based place in the transcript.", null=NEVER),
         Column("timestamp", TIME, "The message was published.", "timestamp"),
@@ -178,7 +182,7 @@ TRANSFERS = Table(
     "one row per transfer of a conversation",
     (
         ACCOUNT_ID,
-        CONVERSATION_ID,
+        INHERITED_ID,
         DATE,
         Column("position", INTEGER, "0-based place among the conversation's transfers.", null=NEVER),
         Column("timestamp", TIME, "The transfer took place.", "timestamp"),

@@ -162,6 +162,9 @@ TAGS: Final = (
 UNKNOWN_NAMES: Final = (
     "newField", "newField", "lob", "x", "agentId", "visitId", "skills", "dataType", "mcs", "string", "com.acme.x", "Document.x",
     "MetaData.x", "", "nul\0", "\ud800", "ключ", "recordCollection", "skillID", "transcripts",
+    "conversationId", "conversationId", "consumerId", "accountId", "ConversationID", "visitorId", "schemaVersion", "body",
+    "header", "timestamp", "caption", "campaignId", "date", "position", "delivery", "account_id", "conversation_id", "extra",
+    "source_file",
 )  # fmt: skip
 NUMBERS: Final = (
     *(literal(spelling) for spelling in (
@@ -346,7 +349,12 @@ def odd_score(rng: random.Random, document: Value) -> None:
         number, {"mcs": number}, {"Score": number}, {"value": number}, {"mcs": number, "score": other},
         {"MCS": number, "mcs": other}, {"mcs": None, "score": number},
         {"mcs": {"null": None}, "value": number}, {"mcs": "", "b": 5},
-        {"value": number, "reason": other}, {"a": number, "b": number}, {"reason": "tone"}, {}, [number], "high", True, other,
+        {"value": number, "reason": other},
+        {"mcs": 1, "chatMCS": number, "lineRawScore": 0.25}, {"mcs": number, "lineRawScore": 3},
+        {"ChatMCS": other, "mcs": number},
+        {"alertedMCS": 7, "x": number}, {"chatRawScore": number}, {"chatMCS": number},
+        {"LINERAWSCORE": 3, "alertedMcs": number},
+        {"a": number, "b": number}, {"reason": "tone"}, {}, [number], "high", True, other,
         {"score": number, "trend": {"string": "up"}, "inner": {"mcs": 5}},
     ))  # fmt: skip
     put(a_site(rng, document, "mcs"), rng.choice((shape, {f"{TAG}MCS": shape}, {"com.acme.Score": shape})))

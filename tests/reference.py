@@ -273,8 +273,10 @@ def score_and_rest(value: Any) -> tuple[Any, Row]:
         return None, {}
     if not isinstance(bare, dict):
         return as_double(bare), {}
-    named = [name for name in bare if name.lower() == "mcs"] + [name for name in bare if name.lower() == "score"]
-    numeric = [name for name in bare if isinstance(untagged(bare[name]), Number)]
+    named = [name for wanted in ("chatMCS", "score", "mcs") for name in bare if name.lower() == wanted.lower()]
+    numeric = [
+        name for name in bare if isinstance(untagged(bare[name]), Number) and not re.search("(?i)(rawScore|alertedMCS)$", name)
+    ]
     rest = {name: plain(inner) for name, inner in bare.items() if name not in named or untagged(inner) is not None}
     sent = [name for name in named if name in rest]
     for name in sent + (numeric if len(numeric) == 1 else []):

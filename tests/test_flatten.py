@@ -175,14 +175,21 @@ def test_a_score_container_keeps_what_else_it_holds() -> None:
         ({"mcs": None, "value": 2**53 + 1}, None, {"value": 2**53 + 1}),
         ({"mcs": "high", "score": 50}, 50.0, {"mcs": "high"}),
         ({"mcs": "high", "value": 50}, 50.0, {"mcs": "high"}),
-        ({"mcs": 50, "score": 60}, 50.0, {"score": 60}),
+        ({"mcs": 50, "score": 60}, 60.0, {"mcs": 50}),
+        ({"mcs": 1, "chatMCS": 60, "score": 50}, 60.0, {"mcs": 1, "score": 50}),
+        ({"mcs": 1, "chatMCS": {"int": 60}, "lineRawScore": 0.5}, 60.0, {"mcs": 1, "lineRawScore": 0.5}),
+        ({"mcs": -1, "CHATmcs": "60"}, 60.0, {"mcs": -1}),
+        ({"mcs": 1, "chatMCS": None, "chatRawScore": 7}, 1.0, {"chatRawScore": 7}),
+        ({"alertedMCS": 7, "lineRawScore": 3, "value": 60}, 60.0, {"alertedMCS": 7, "lineRawScore": 3}),
+        ({"mcs": None, "alertedMCS": 7}, None, {"alertedMCS": 7}),
+        ({"LINERAWSCORE": 7}, None, {"LINERAWSCORE": 7}),
         ({"mcs": None, "a": 1, "b": 2}, None, {"a": 1, "b": 2}),
         ({"mcs": "high", "a": 1, "b": 2}, None, {"mcs": "high", "a": 1, "b": 2}),
         ({"mcs": None}, None, {}),
     ],
 )
 def test_the_first_score_that_can_be_read_counts(container: dict[str, Any], score: float | None, rest: dict[str, Any]) -> None:
-    """It is that of `mcs`, of `score`, or of the only numeric field; a null under one of the two names hides no other."""
+    """It is that of `chatMCS`, `score`, `mcs`, or the only numeric field; a null under one of the three hides no other."""
     row = only(rows_of(document(conversation(mcs=container))).conversations)
     assert row.get("mcs") == score
     assert (extra_of(row) or {}) == ({"mcs": rest} if rest else {})

@@ -23,7 +23,7 @@ from pipeline import schema
 from pipeline.collect import Collector
 from pipeline.containers import texts
 from pipeline.flatten import Source
-from pipeline.scan import PADDING
+from pipeline.scan import PADDING, NoScanner
 
 Row = dict[str, Any]
 Decoded = dict[str, Any]
@@ -36,9 +36,17 @@ WORDS_OF_OURS: Final = ("reason",)
 """Columns that the product words as it likes."""
 
 
-def product_rows(text: bytes, *, account_id: str | None = ACCOUNT_ID, scope_start_us: int | None = SCOPE_START) -> Decoded:
+def product_rows(
+    text: bytes,
+    *,
+    account_id: str | None = ACCOUNT_ID,
+    scope_start_us: int | None = SCOPE_START,
+    is_careful: bool = False,
+) -> Decoded:
     """The product's rows of a file's text, from whichever path reads them, in the shape of `reference.read_file`."""
     collector = Collector()
+    if is_careful:
+        collector._scanner = NoScanner()
     collector.begin(Source(NAME, account_id=account_id, scope_start=scope_start_us))
     for part in texts([text], padding=PADDING):
         collector.feed(part)

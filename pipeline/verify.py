@@ -4,13 +4,13 @@ A finding is one line: where, what is wrong, what to do. What a dead run left is
 """
 
 import json
-import os
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 import duckdb
@@ -92,7 +92,7 @@ def verify(lake: Lake, *, read_data: bool = False, progress: Callable[[str], Non
 def _check_links(lake: Lake, done: Verified) -> None:
     """A link in the lake leads to files that may be no part of it: nothing is written, deleted or erased there."""
     for path in links_below(lake.root) if lake.is_local else ():
-        done.find(path, f"is a link to {os.readlink(path)}", "put a folder or file of the lake's own in its place")
+        done.find(path, f"is a link to {Path(path).readlink()}", "put a folder or file of the lake's own in its place")
 
 
 def _check_tombstones(lake: Lake, snapshot: Snapshot, done: Verified) -> None:

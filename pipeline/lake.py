@@ -44,7 +44,7 @@ _CONFIGURATION: Final = {
     "delta.checkpointInterval": "10",  # whoever opens a table reads one by one all entries since the last checkpoint
 }
 _UNUSABLE: Final = re.compile(r"[?#]|%[0-9a-fA-F]{2}")
-_ELSEWHERE: Final = re.compile(r"^/|://|(?:^|/)\.{0,2}(?:/|$)")
+_DATA_FILE: Final = re.compile(r"(date=\d{4}-\d\d-\d\d/)?[^/]+\.parquet")
 _PLAIN_TEXT_COLUMNS: Final = ("conversation_id", "text", "message_id", "raw", "sha256")  # too various for a dictionary
 
 
@@ -200,8 +200,8 @@ class Lake:
         with legible(self.table_uri(name)):
             added = pa.table(table.get_add_actions(flatten=True))
         paths, sizes, rows = (added[column].to_pylist() for column in ("path", "size_bytes", "num_records"))
-        if odd := [path for path in paths if _ELSEWHERE.search(path)]:
-            raise LakeError(f"{self.table_uri(name)}: its log names {odd[0]!r}, outside of the table; run lakehouse verify")
+        if odd := [path for path in paths if not _DATA_FILE.fullmatch(path)]:
+            raise LakeError(f"{self.table_uri(name)}: its log names {odd[0]!r}, no file of its own; run lakehouse verify")
         return sorted(map(DataFile, paths, rows, sizes), key=lambda file: file.path)
 
     def locations(self, table: str, files: Iterable[DataFile]) -> list[str]:

@@ -1,6 +1,5 @@
 """An erase does all that it was asked for, or says what not: several ids, ids that nothing has, rows that no id leads to."""
 
-import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,9 @@ from commands import lakehouse
 from documents import START, TAG, conversation, document, gz, message, put
 from lakes import ask, take
 
-from pipeline import schema
 from pipeline.cli import main
 from pipeline.engines import Processes
-from pipeline.lake import Lake
+from pipeline.lake import Lake, rows_of
 from pipeline.load import find_files, incoming_from, load, writing
 from pipeline.schema import TABLES
 from pipeline.snapshot import Change
@@ -73,7 +71,7 @@ def test_other_conversations_of_the_same_visitor_are_told(lake: Lake, tmp_path: 
 
 
 def test_rows_that_no_id_leads_to_are_reported(lake: Lake, tmp_path: Path) -> None:
-    """Rows in no conversation, and rows that a file which lost somebody does not have, keep an erase from saying that it is done."""
+    """Rows in no conversation, and rows that a file which lost somebody lacks, are told before an erase is done."""
     take(lake, put(tmp_path / "in", gz(owned("a", "A"), owned("b", "B"))))
     with writing(lake):
         snapshot = lake.snapshot()
@@ -81,20 +79,13 @@ def test_rows_that_no_id_leads_to_are_reported(lake: Lake, tmp_path: Path) -> No
         rows = ask(lake, f"from read_parquet({lake.locations('messages', [file])}, hive_partitioning = false)")
         names = TABLES["messages"].file_schema.names
         other = [dict(zip(names, row, strict=True)) | {"conversation_id": "OTHERa"} for row in rows[:1]]
-        more = lake.write("messages", schema_rows(other), date=file.date)
+        more = lake.write("messages", rows_of(other, TABLES["messages"]), date=file.date)
         lake.commit({"messages": Change(add=[more])}, snapshot)
     done = lakehouse("erase", "--consumer-id", "A", cwd=tmp_path)
     assert (done.returncode, conversations(lake)) == (3, ["b"])
     assert "LEFT, and may be of an erased person: 1 row of messages that belong to no conversation" in done.stdout
     assert "1 row of messages more than are left in Engagement." in done.stdout
     assert "make the tables anew" in done.stdout
-
-
-def schema_rows(values: list[dict[str, Any]]) -> Any:
-    """Rows of the table messages as a file holds them."""
-    from pipeline.lake import rows_of  # noqa: PLC0415
-
-    return rows_of(values, schema.TABLES["messages"])
 
 
 def test_a_clock_that_is_behind_erases_nothing(lake: Lake, tmp_path: Path) -> None:
@@ -124,13 +115,12 @@ def test_an_option_that_is_given_twice_is_refused(tmp_path: Path, command: str, 
     done = lakehouse(command, option.opts[0], value, f"{option.opts[0]}={value}", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert f"{option.opts[0]} takes one value and is given 2 times; give it once" in " ".join(done.stderr.split())
-    assert os.listdir(tmp_path) == []
+    assert not list(tmp_path.iterdir())
 
 
 def test_options_are_looked_at() -> None:
     """The commands have such options, and those that may be given several times are few and known."""
-    many = {
-        option.name for command in main.commands.values() for option in command.params if getattr(option, "multiple", False)
-    }
+    options = [option for command in main.commands.values() for option in command.params]
+    many = {option.name for option in options if getattr(option, "multiple", False)}
     assert len(SINGLE) > 10
     assert many == {"consumer_id", "visitor_id", "conversation_id", "faults"}

@@ -124,3 +124,20 @@ def test_options_are_looked_at() -> None:
     many = {option.name for option in options if getattr(option, "multiple", False)}
     assert len(SINGLE) > 10
     assert many == {"consumer_id", "visitor_id", "conversation_id", "faults"}
+
+
+def test_what_the_vendor_has_erased_is_counted_and_offered(lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Conversations with the vendor's mark in the place of a text are counted by status, listed by check, gone after erase."""
+    masked = [conversation(ident, messages=[message("** LP deleted data **")] * 2) for ident in ("m1", "m2")]
+    take(lake, put(tmp_path / "in", gz(document(*masked, conversation("c")))))
+    for rows in (5_000_000, 0):
+        monkeypatch.setattr("pipeline.status._SEARCHED_ROWS", rows)
+        told = lakehouse("status", cwd=tmp_path).stdout
+        assert "2 conversations" + ("" if rows else " of those since 2016-06-2") in told
+        assert "with text that the vendor has erased" in told
+    assert '"conversations": 2' in lakehouse("status", "--format", "json", cwd=tmp_path).stdout
+    found = lakehouse("check", cwd=tmp_path)
+    assert (found.returncode, "FIND  erased_at_source\n      2 rows: " in found.stdout) == (3, True)
+    ids = ("--conversation-id", "m1", "--conversation-id", "m2")
+    assert lakehouse("erase", *ids, cwd=tmp_path).returncode == 0
+    assert "vendor has erased" not in lakehouse("status", cwd=tmp_path).stdout

@@ -211,6 +211,8 @@ def purge(
     former = _rejects(lake, snapshot)
     rejects = _count_anew(lake, ledger, found, former)
     covering = tombstones.with_ids("conversation", idents, at)
+    if people:
+        done.named |= {ident for _, rows in former for raw in rows["raw"].to_pylist() for ident in covering.named(raw or "")}
     done.rows["rejects"] = _cut_rejects(lake, ledger, covering, former, changes["rejects"]) - rejects.num_rows
     if rejects.num_rows:
         changes["rejects"].add.append(lake.write("rejects", rejects))

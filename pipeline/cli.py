@@ -290,34 +290,34 @@ def compact(lake_uri: str | None, retain_hours: int) -> None:
 
 
 @main.command()
-@click.option("--consumer-id", metavar="X", help="All conversations of this consumer that have ended.")
-@click.option("--visitor-id", metavar="X", help="All conversations of this visitor that have ended.")
-@click.option("--conversation-id", metavar="X", help="This conversation alone.")
+@click.option("--consumer-id", multiple=True, metavar="X", help="All conversations of this consumer that have ended.")
+@click.option("--visitor-id", multiple=True, metavar="X", help="All conversations of this visitor that have ended.")
+@click.option("--conversation-id", multiple=True, metavar="X", help="This conversation alone.")
 @on_lake
-def erase(lake_uri: str | None, **ids: str | None) -> None:
-    """Remove a person's conversations everywhere, for good.
+def erase(lake_uri: str | None, **ids: tuple[str, ...]) -> None:
+    """Remove people's conversations everywhere, for good.
 
-    Takes exactly one of the three ids. They go from tables, old versions and landed files, and that can't be undone. A keyed
-    tombstone keeps them out when a file is fetched or loaded again. Backups, exports and reports written elsewhere are out of
-    reach. Prints what was removed and where it looked, never the id. Ends with 3 if a landed file could not be searched.
+    Takes one id or several, each with its option. Conversations go from tables, old versions and landed files, and that can't
+    be undone. A keyed tombstone keeps them out when a file is fetched or loaded again. Backups, exports and reports written
+    elsewhere are out of reach. Prints what was removed and where it looked, never the ids that were given. Ends with 3 if
+    an id is not found, a landed file could not be searched, or something is left.
 
-    Example: lakehouse erase --consumer-id 4f1c0a77
+    Example: lakehouse erase --consumer-id 4f1c0a77 --consumer-id 5b2e
     """
-    from pipeline.erase import erase as run_erase  # noqa: PLC0415
+    from pipeline.erase import erase_all  # noqa: PLC0415
     from pipeline.load import writing  # noqa: PLC0415
+    from pipeline.people import asked_for  # noqa: PLC0415
     from pipeline.pgp import check_key  # noqa: PLC0415
     from pipeline.progress import erasure  # noqa: PLC0415
 
-    given = [(name.removesuffix("_id"), ident) for name, ident in ids.items() if ident is not None]
-    if len(given) != 1:
-        raise SettingsError("erase takes exactly one of --consumer-id, --visitor-id and --conversation-id; nothing was erased")
+    asked = asked_for((name.removesuffix("_id"), ident) for name, given in ids.items() for ident in given)
     lake = existing_lake(lake_uri)
     check_key(say)
     with writing(lake, say):
-        done = run_erase(lake, *given[0])
-    for line in erasure(done, given[0][0]):
+        done = erase_all(lake, asked)
+    for line in erasure(done, asked):
         click.echo(line)
-    if done.unreadable or done.encrypted:
+    if not done.is_complete:
         raise SystemExit(SET_ASIDE)
 
 

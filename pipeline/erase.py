@@ -6,11 +6,10 @@ whatever no finished load names. Delta's log holds no ids: its actions name file
 """
 
 import json
-import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import duckdb
@@ -20,14 +19,16 @@ import pyarrow.parquet as pq
 
 from pipeline import schema
 from pipeline.deliveries import DELIVERED, KEY
-from pipeline.errors import ConflictError, SettingsError
+from pipeline.errors import ConflictError, LakeError, SettingsError
 from pipeline.lake import REPORT_NAME, Lake, until_undisturbed
 from pipeline.landing import clear_staging, landed_files, put_back, renew, scope_of
-from pipeline.ledger import Ledger
+from pipeline.ledger import Ledger, read_ledger
+from pipeline.marks import marks_of, remove_marks
 from pipeline.parquet import connected, keep_rows
+from pipeline.people import Related, asked_for, conversations_of, left_over, related
 from pipeline.pgp import MARKER, opened
 from pipeline.snapshot import LEDGER, Change, DataFile, Snapshot
-from pipeline.store import exists
+from pipeline.store import exists, links_below
 from pipeline.tombstones import (
     Tombstones,
     bury,
@@ -38,22 +39,9 @@ from pipeline.tombstones import (
 )
 from pipeline.traces import Found, Landed, find, list_landed, read_landed
 from pipeline.warehouse import publish
+from pipeline.wording import many
 
-_NO_MESSAGES: Final = """(
-    select null::varchar as account_id, null::varchar as conversation_id, 1 as delivery, null::timestamptz as timestamp
-    where false)"""
-_MARK: Final = ".erasing-"
-_MINE: Final = """
-    with mine as (select * from read_parquet($conversations, hive_partitioning = false) where {column} = $ident),
-    said as (
-        select account_id, conversation_id, delivery, max(timestamp) as newest from {messages}
-        where conversation_id in (select conversation_id from mine) group by all
-    )
-    select distinct mine.conversation_id from mine left join said
-    on said.account_id is not distinct from mine.account_id and said.conversation_id = mine.conversation_id
-    and said.delivery = mine.delivery
-    where coalesce(coalesce(conversation_end_time, newest, conversation_start_time) < $until, true)"""
-
+_CLOCKS_APART: Final = timedelta(minutes=1)  # of machines that write one bucket
 _ENCRYPTED: Final = """
     select distinct conversation_id from read_parquet($files, hive_partitioning = false)
     where starts_with(ltrim(conversation_id, ' \n\r\t'), $marker)"""
@@ -66,6 +54,9 @@ class Erased:
     `rows` are those of the tables, by table; `deliveries` are conversations in landed files, superseded deliveries included,
     `documents` those that went whole with them. `unreadable` are landed files that are broken, and so could not be searched,
     `encrypted` those with ids that no key decrypts.
+
+    `not_found` are the kinds and ids asked for that nothing has, `not_ended` counts conversations that go on and so stay,
+    `related` are others that conversations share with those erased. `left` says in sentences what is left of them.
     """
 
     rows: dict[str, int] = field(default_factory=lambda: dict.fromkeys((*DELIVERED, "rejects"), 0))
@@ -80,6 +71,17 @@ class Erased:
     parquet: int = 0
     unreadable: list[str] = field(default_factory=list)
     encrypted: list[str] = field(default_factory=list)
+    named: set[str] = field(default_factory=set, repr=False)
+    """The ids that landed files and rejects name."""
+    not_found: list[tuple[str, str]] = field(default_factory=list, repr=False)
+    not_ended: int = 0
+    related: list[Related] = field(default_factory=list, repr=False)
+    left: list[str] = field(default_factory=list)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all that was asked for was found and is gone, and everything could be searched."""
+        return not (self.unreadable or self.encrypted or self.not_found or self.left)
 
     @property
     def anything(self) -> bool:
@@ -87,62 +89,91 @@ class Erased:
         return bool(self.landed_rewritten or any(self.rows.values()))
 
 
-def erase(lake: Lake, kind: str, ident: str, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Erased:
-    """Erase a conversation, or all conversations of a consumer or visitor that ended by now; the caller holds `writing`.
+def erase(lake: Lake, kind: str, ident: str, *, now: Callable[[], datetime] | None = None) -> Erased:
+    """Erase a conversation, or all conversations of a consumer or visitor that ended by now, as `erase_all` does."""
+    return erase_all(lake, [(kind, ident)], now=now)
 
-    `kind` is conversation, consumer or visitor. Every delivery of a conversation goes, whether or not it names the person.
+
+def erase_all(lake: Lake, people: Iterable[tuple[str, str]], *, now: Callable[[], datetime] | None = None) -> Erased:
+    """Erase conversations, and those of consumers or visitors that ended by now; the caller holds `writing`.
+
+    `people` are kinds (conversation, consumer or visitor) and ids; blanks around an id are none of it. Every delivery of a
+    conversation goes, whether or not it names the person. `now` tells until when; without it the clock does.
 
     Raises:
-        SettingsError: the id is no text.
-        LakeError: the lake can't be read or written; the same command again finishes.
+        SettingsError: an id is empty or no text, or the clock is behind the lake's newest load; nothing was erased.
+        LakeError: the lake can't be read or written, or a link lies in it; the same command again finishes.
     """
-    if not ident or not _is_text(ident):
-        raise SettingsError(f"the {kind}'s id is empty or not valid Unicode; nothing was erased")
+    asked = asked_for(people)
+    _require_no_links(lake)
     for attempt in until_undisturbed():
         with attempt:
-            requested_at = now()
+            requested_at = now() if now else datetime.now(UTC)
             clear_staging(lake)
             snapshot = lake.snapshot()
+            if now is None:
+                _require_clock(lake, snapshot, requested_at)
             tombstones = read_tombstones(lake, snapshot) or first_tombstones(lake)
-            snapshot = lake.commit({schema.ERASURES.name: bury(lake, tombstones, kind, [ident], requested_at)}, snapshot)
-            idents = {ident} if kind == "conversation" else _conversations_of(lake, snapshot, kind, ident, requested_at)
-            done, _ = purge(lake, snapshot, idents, at=requested_at, person=(kind, ident))
+            snapshot = lake.commit({schema.ERASURES.name: bury(lake, tombstones, asked, requested_at)}, snapshot)
+            known = conversations_of(lake, snapshot, asked, requested_at)
+            done, _ = purge(lake, snapshot, known.idents, at=requested_at, people=asked)
+            done.not_ended = known.not_ended
+            done.not_found = [one for one in asked if one not in known.known and one[1] not in done.named]
     return done
 
 
-def mark(lake: Lake, idents: set[str]) -> None:
-    """Note that these conversations are to be purged, before a load says that it has read the files which tell so."""
-    path = lake.path(f"{_MARK}{uuid.uuid4().hex}")
-    lake.files.pipe_file(path, json.dumps(sorted(idents)).encode())
-    lake.persist([path])
+def _require_clock(lake: Lake, snapshot: Snapshot, at: datetime) -> None:
+    """By a clock that is behind, conversations that are over seem not to have ended, and would stay."""
+    newest = pc.max(read_ledger(lake, snapshot, ["loaded_at"])["loaded_at"]).as_py()
+    if newest is not None and at + _CLOCKS_APART < newest:
+        raise SettingsError(
+            f"the clock says {at:%Y-%m-%d %H:%M} UTC, and the lake's newest load was at {newest:%Y-%m-%d %H:%M} UTC; what "
+            "ended in between would stay, so nothing was erased: set the clock right and run the command again"
+        )
+
+
+def _require_no_links(lake: Lake) -> None:
+    links = links_below(lake.root) if lake.is_local else []
+    if links:
+        raise LakeError(
+            f"{links[0]}: is a link ({many(len(links), 'link')} in the lake), and what lies behind it can't be erased; nothing "
+            "was erased: put a folder or file in its place and run the command again"
+        )
 
 
 def finish_purges(lake: Lake, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Snapshot | None:
-    """Purge what is noted to be, by this run or by one that died; gives what the lake then has, None if nothing was noted."""
-    marks, idents = [], set[str]()
-    for path in _marks(lake):
-        with suppress(FileNotFoundError):  # whose run has finished meanwhile
-            idents.update(json.loads(lake.files.cat_file(path)))
-            marks.append(path)
-    if not marks:
+    """Purge what is noted to be, by this run or by one that died; gives what the lake then has, None if nothing was noted.
+
+    Where a note is damaged, whatever the tombstones cover is purged: what it named is among that.
+    """
+    noted = marks_of(lake)
+    if not noted.paths:
         return None
     for attempt in until_undisturbed():
         with attempt:
-            after = _purged(lake, idents, now())
-    for path in marks:
-        with suppress(FileNotFoundError):
-            lake.files.rm_file(path)
+            snapshot = lake.snapshot()
+            more = _buried(lake, snapshot) if noted.is_damaged else set()
+            after = _purged(lake, snapshot, noted.idents | more, now())
+    remove_marks(lake, noted)
     return after
 
 
-def _marks(lake: Lake) -> list[str]:
-    with suppress(FileNotFoundError):
-        return [path for path in lake.files.ls(lake.root, detail=False) if path.rpartition("/")[2].startswith(_MARK)]
-    return []
+def _buried(lake: Lake, snapshot: Snapshot) -> set[str]:
+    """Ids of conversations in the tables that have a tombstone."""
+    tombstones = read_tombstones(lake, snapshot)
+    if tombstones is None:
+        return set()
+    found: set[str] = set()
+    with connected(lake) as connection:
+        for table in DELIVERED:
+            for location in lake.locations(table, snapshot.files[table]):
+                query = "select distinct conversation_id from read_parquet($file, hive_partitioning = false)"
+                idents = connection.execute(query, {"file": location}).fetchall()
+                found |= {ident for (ident,) in idents if tombstones.find("conversation", ident) is not None}
+    return found
 
 
-def _purged(lake: Lake, idents: set[str], at: datetime) -> Snapshot:
-    snapshot = lake.snapshot()
+def _purged(lake: Lake, snapshot: Snapshot, idents: set[str], at: datetime) -> Snapshot:
     try:
         return purge(lake, snapshot, idents, at=at)[1]
     except (OSError, duckdb.IOException) as error:
@@ -151,52 +182,37 @@ def _purged(lake: Lake, idents: set[str], at: datetime) -> Snapshot:
         raise ConflictError(f"{lake.uri}: another run has erased somebody meanwhile; run the command again") from error
 
 
-def _is_text(ident: str) -> bool:
-    try:
-        ident.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _conversations_of(lake: Lake, snapshot: Snapshot, kind: str, ident: str, until: datetime) -> set[str]:
-    """Ids of somebody's conversations that the tables have, and that had ended."""
-    files = {name: lake.locations(name, snapshot.files[name]) for name in ("conversations", "messages")}
-    if not files["conversations"]:
-        return set()
-    messages = "read_parquet($messages, hive_partitioning = false)" if files["messages"] else _NO_MESSAGES
-    parameters = {name: locations for name, locations in files.items() if locations} | {"ident": ident, "until": until}
-    with connected(lake) as connection:
-        found = connection.execute(_MINE.format(column=f"{kind}_id", messages=messages), parameters).fetchall()
-    return {conversation_id for (conversation_id,) in found}
-
-
 def purge(
-    lake: Lake, snapshot: Snapshot, idents: set[str], *, at: datetime, person: tuple[str, str] | None = None
+    lake: Lake, snapshot: Snapshot, idents: set[str], *, at: datetime, people: Sequence[tuple[str, str]] = ()
 ) -> tuple[Erased, Snapshot]:
     """Remove the conversations of these ids, and what tombstones cover, from all that the lake keeps.
 
-    `person` is the kind and the id that was asked for, which is looked for in all of the landed text. The caller holds
+    `people` are the kinds and ids that were asked for, which are looked for in all of the landed text. The caller holds
     `writing`.
     """
     tombstones = read_tombstones(lake, snapshot) or first_tombstones(lake)
-    if person is not None:
-        tombstones = tombstones.with_ids(person[0], [person[1]], at)
+    for kind, ident in people:
+        tombstones = tombstones.with_ids(kind, [ident], at)
     ledger = Ledger(lake, snapshot, {path.rpartition("/")[2] for path in landed_files(lake)})
     landed = list_landed(lake, ledger.loaded())
-    idents, found = _find(lake, landed, tombstones, idents, at=at, person=person and person[1])
+    idents, found = _find(lake, landed, tombstones, idents, at=at, persons=[ident for _, ident in people])
     done = Erased(
         landed=len(landed),
         landed_bytes=sum(file.bytes for file in landed),
         parquet=sum(map(len, snapshot.files.values())),
         unreadable=found.unreadable,
         encrypted=found.encrypted,
+        named=found.named,
     )
+    if people:
+        done.related = related(lake, snapshot, idents, people)
     changes = _changes(lake, snapshot, idents | _as_encrypted(lake, snapshot, idents), done)
-    changes[schema.ERASURES.name] = bury(lake, tombstones, "conversation", idents, at)
+    changes[schema.ERASURES.name] = bury(lake, tombstones, (("conversation", ident) for ident in idents), at)
     former = _rejects(lake, snapshot)
     rejects = _count_anew(lake, ledger, found, former)
     covering = tombstones.with_ids("conversation", idents, at)
+    if people:
+        done.named |= {ident for _, rows in former for raw in rows["raw"].to_pylist() for ident in covering.named(raw or "")}
     done.rows["rejects"] = _cut_rejects(lake, ledger, covering, former, changes["rejects"]) - rejects.num_rows
     if rejects.num_rows:
         changes["rejects"].add.append(lake.write("rejects", rejects))
@@ -204,6 +220,16 @@ def purge(
         changes[LEDGER] = ledger.change()
     present = {name: lake.sizes_below(name) for name in schema.STORED}
     after = lake.commit(changes, snapshot, landed=[staged.path for *_, staged in found.cut])
+    _put_all_back(lake, landed, found, done)
+    publish(lake, after)
+    _delete_rest(lake, after if lake.is_local else lake.snapshot(), present, done)
+    if people:
+        done.left = left_over(lake, after, people, idents, at, cut=[file for file, *_ in found.cut], tombstones=covering)
+    return done, after
+
+
+def _put_all_back(lake: Lake, landed: list[Landed], found: Found, done: Erased) -> None:
+    """Give what is left of landed files their places."""
     for file, redaction, staged in found.cut:
         put_back(lake, staged, file.path)
         done.landed_rewritten += 1
@@ -214,17 +240,14 @@ def purge(
     standing = [file.path for file in landed if file.rows and file.source.name in cut]
     if standing and not lake.is_local:
         renew(lake, standing)
-    publish(lake, after)
-    _delete_rest(lake, after if lake.is_local else lake.snapshot(), present, done)
-    return done, after
 
 
 def _find(
-    lake: Lake, landed: list[Landed], tombstones: Tombstones, idents: set[str], *, at: datetime, person: str | None
+    lake: Lake, landed: list[Landed], tombstones: Tombstones, idents: set[str], *, at: datetime, persons: list[str]
 ) -> tuple[set[str], Found]:
     """All ids to erase, and what was found of them in landed files: deliveries that do not name the person too."""
     while True:
-        found = find(lake, landed, tombstones.with_ids("conversation", idents, at), person)
+        found = find(lake, landed, tombstones.with_ids("conversation", idents, at), persons)
         more = found.conversations - idents
         if not more:
             return idents, found
@@ -315,7 +338,7 @@ def _delete_rest(lake: Lake, snapshot: Snapshot, present: dict[str, dict[str, in
         for path, size in sizes.items():
             if path not in kept and not path.startswith(lake.path(name, "_delta_log/")):
                 with suppress(FileNotFoundError):
-                    lake.files.rm_file(path)
+                    lake.files.rm_file(lake.inside(path))
                     done.deleted += 1
                     done.deleted_bytes += size
     report = lake.path(REPORT_NAME)

@@ -13,9 +13,8 @@ import json
 import re
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from itertools import chain
@@ -25,14 +24,14 @@ from typing import Any, Final, TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import DeltaTable
-from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from deltalake.exceptions import TableNotFoundError
 from deltalake.transaction import AddAction, CommitProperties, RemoveAction
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from pipeline import schema
 from pipeline.errors import ConflictError, LakeError, SettingsError
 from pipeline.snapshot import LEDGER, WHOLE, Change, DataFile, Snapshot
-from pipeline.store import files_at, kind_of, persist, remembering, sizes_below, store_error, table_options, tidied
+from pipeline.store import files_at, legible, persist, remembering, require_inside, sizes_below, table_options, translated
 
 REPORT_NAME: Final = "report.html"
 _PINS: Final = "lakehouse.pins"
@@ -45,6 +44,7 @@ _CONFIGURATION: Final = {
     "delta.checkpointInterval": "10",  # whoever opens a table reads one by one all entries since the last checkpoint
 }
 _UNUSABLE: Final = re.compile(r"[?#]|%[0-9a-fA-F]{2}")
+_DATA_FILE: Final = re.compile(r"(date=\d{4}-\d\d-\d\d/)?[^/]+\.parquet")
 _PLAIN_TEXT_COLUMNS: Final = ("conversation_id", "text", "message_id", "raw", "sha256")  # too various for a dictionary
 
 
@@ -101,7 +101,8 @@ class Lake:
         self.make_folder(self.root)
         for table in sorted(schema.STORED.values(), key=lambda table: table.name == LEDGER):
             for attempt in until_undisturbed():
-                with attempt, _translated(self.table_uri(table.name)):
+                with attempt, translated(self.table_uri(table.name)):
+                    self.inside(self.path(table.name, "_delta_log/"))
                     DeltaTable.create(
                         self.table_uri(table.name),
                         schema=table.arrow_schema,
@@ -118,7 +119,13 @@ class Lake:
     def make_folder(self, path: str) -> None:
         """Make a folder, where there are folders; an object store has none, and would make a bucket."""
         if self.is_local:
-            self.files.makedirs(path, exist_ok=True)
+            self.files.makedirs(self.inside(f"{path}/").rstrip("/"), exist_ok=True)
+
+    def inside(self, path: str) -> str:
+        """The same path, if no link leads its folder elsewhere, nor out of the lake; raises `LakeError` else."""
+        if self.is_local:
+            require_inside(path.rpartition("/")[0], self.root)
+        return path
 
     def persist(self, paths: Iterable[str]) -> None:
         """Wait until files of a folder are on the disk, so that no power cut takes them; a store has what it has answered."""
@@ -133,7 +140,7 @@ class Lake:
 
     def _open(self, table: str, version: int | None = None) -> DeltaTable | None:
         try:
-            with _legible(self.table_uri(table)):
+            with legible(self.table_uri(table)):
                 return DeltaTable(self.table_uri(table), version=version, storage_options=self._options)
         except TableNotFoundError:
             return None
@@ -162,7 +169,7 @@ class Lake:
         ledger = self._open(LEDGER)
         if ledger is None:  # the ledger is made last, so no other table has rows
             return Snapshot({}, {name: [] for name in names})
-        with _legible(self.table_uri(LEDGER)):
+        with legible(self.table_uri(LEDGER)):
             history = ledger.history(1) if ledger.version() else [{_PINS: "{}", _ROWS: "{}"}]  # created, nothing loaded yet
         opened = history[-1] if history else {}  # what was committed since it was opened comes before
         if _PINS not in opened or _ROWS not in opened:
@@ -185,14 +192,16 @@ class Lake:
     def is_newest(self, snapshot: Snapshot) -> bool:
         """Whether no load has finished since."""
         ledger = snapshot.tables[LEDGER]
-        with _legible(self.table_uri(LEDGER)):
+        with legible(self.table_uri(LEDGER)):
             ledger.update_incremental()
         return ledger.version() == snapshot.versions[LEDGER]
 
     def _data_files(self, name: str, table: DeltaTable) -> list[DataFile]:
-        with _legible(self.table_uri(name)):
+        with legible(self.table_uri(name)):
             added = pa.table(table.get_add_actions(flatten=True))
         paths, sizes, rows = (added[column].to_pylist() for column in ("path", "size_bytes", "num_records"))
+        if odd := [path for path in paths if not _DATA_FILE.fullmatch(path)]:
+            raise LakeError(f"{self.table_uri(name)}: its log names {odd[0]!r}, no file of its own; run lakehouse verify")
         return sorted(map(DataFile, paths, rows, sizes), key=lambda file: file.path)
 
     def locations(self, table: str, files: Iterable[DataFile]) -> list[str]:
@@ -229,12 +238,12 @@ class Lake:
     def discard(self, table: str, files: Iterable[DataFile]) -> None:
         """Delete files of a table that no commit names, or no longer."""
         for file in files:
-            self.files.rm_file(self.path(table, file.path))
+            self.files.rm_file(self.inside(self.path(table, file.path)))
 
     def unneeded(self, table: str, snapshot: Snapshot, *, retention_hours: int) -> list[DataFile]:
         """Files below a table's folder that no commit has named for so long, nor the snapshot; with path and bytes."""
         named = {file.path for file in snapshot.files[table]}
-        with _legible(self.table_uri(table)):
+        with legible(self.table_uri(table)):
             found = self.opened(table).vacuum(retention_hours, dry_run=True, enforce_retention_duration=False, full=True)
         log = self.sizes_below(table, "_delta_log") if self.is_local else ()
         half_written = [path.removeprefix(f"{self.path(table)}/") for path in log if "#" in path]  # by a writer that was killed
@@ -291,7 +300,8 @@ class Lake:
 
     def _commit_table(self, name: str, change: Change, snapshot: Snapshot, metadata: dict[str, str]) -> int:
         declared, table, pinned = schema.STORED[name], snapshot.tables[name], snapshot.versions[name]
-        with _translated(self.table_uri(name)):
+        self.inside(self.path(name, "_delta_log/"))
+        with translated(self.table_uri(name)):
             table.update_incremental()
             if table.version() > pinned:
                 if name == LEDGER:
@@ -318,32 +328,6 @@ def _require_whole(lake: Lake, snapshot: Snapshot) -> None:
                 f"{lake.table_uri(name)}: expected {expected:,} rows, found {rows:,}; its log is damaged, and nothing was "
                 "changed: run lakehouse verify"
             )
-
-
-@contextmanager
-def _legible(table_uri: str) -> Iterator[None]:
-    try:
-        yield
-    except TableNotFoundError:
-        raise
-    except (DeltaError, OSError) as error:
-        if isinstance(error, OSError) and kind_of(table_uri):
-            raise store_error(table_uri, error) from None
-        raise LakeError(f"{table_uri}: its Delta log can't be read ({tidied(error)}); run lakehouse verify") from error
-
-
-@contextmanager
-def _translated(table_uri: str) -> Iterator[None]:
-    try:
-        yield
-    except CommitFailedError as error:
-        raise ConflictError(f"{table_uri}: another run has changed the table meanwhile; run the command again") from error
-    except (DeltaError, OSError) as error:
-        if isinstance(error, OSError) and kind_of(table_uri):
-            raise store_error(table_uri, error) from None
-        raise LakeError(
-            f"{table_uri}: can't be written ({tidied(error)}); the lake is as it was, run the command again"
-        ) from error
 
 
 def until_undisturbed() -> Retrying:

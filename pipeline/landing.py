@@ -113,15 +113,21 @@ def staging(lake: Lake) -> Iterator[tuple[str, BinaryIO]]:
 
 
 def clear_staging(lake: Lake) -> None:
-    """Delete what a dead run left half copied, and that of its DuckDB file; where no lock tells who is dead, if it is old."""
+    """Delete what a dead run left half copied, and that of its DuckDB file; where no lock tells who is dead, if it is old.
+
+    Raises:
+        LakeError: a link leads elsewhere; nothing behind it was deleted.
+    """
     for folder in (lake.path("landing", ".incoming"), *([lake.root] if lake.is_local else [])):
         if lake.files.exists(folder):
-            for entry in lake.files.ls(folder, detail=True):
+            for entry in lake.files.ls(lake.inside(f"{folder}/"), detail=True):
                 path = entry["name"]
                 name = path.rpartition("/")[2]
                 is_litter = folder != lake.root or name.startswith(PUBLISHING)
                 now = datetime.now(UTC)
-                if is_litter and (lake.is_local or now - (modified(entry) or now) > _LEFT_BEHIND):
+                if is_litter and lake.is_local and Path(path).is_symlink():
+                    Path(path).unlink()
+                elif is_litter and (lake.is_local or now - (modified(entry) or now) > _LEFT_BEHIND):
                     lake.files.rm(path, recursive=True)
 
 
@@ -170,6 +176,6 @@ def drop(lake: Lake, staged: Iterable[Staged]) -> None:
     paths = [file.path for file in staged if file.path.startswith(incoming)]
     if lake.is_local:
         for path in paths:
-            Path(path).unlink(missing_ok=True)
+            Path(lake.inside(path)).unlink(missing_ok=True)
     elif paths:
         lake.files.rm(paths)

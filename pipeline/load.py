@@ -18,14 +18,15 @@ from pipeline.answers import shortened
 from pipeline.compact import RETENTION_HOURS, merge_as_it_goes, sweep
 from pipeline.deliveries import Deliveries, Replaced
 from pipeline.engines import Engine, Processes
-from pipeline.erase import finish_purges, mark
+from pipeline.erase import finish_purges
 from pipeline.errors import LakeError
 from pipeline.ingest import Incoming, Ingested, Outcome
 from pipeline.lake import Lake, until_undisturbed
 from pipeline.landing import clear_staging, file_name, landed_path, scope_of
 from pipeline.ledger import Ledger
+from pipeline.marks import mark
 from pipeline.snapshot import LEDGER, Change, Snapshot
-from pipeline.store import exists, files_at, found_below, modified, reaching, url_of
+from pipeline.store import exists, files_at, found_below, modified, reaching, require_inside, url_of
 from pipeline.tombstones import Tombstones, bury, read_tombstones
 from pipeline.warehouse import prepare, publish, read_settings
 from pipeline.wording import many
@@ -185,6 +186,7 @@ def _for_its_owner() -> Iterator[None]:
 @contextmanager
 def _locked(lake: Lake, on_wait: Callable[[str], None] | None) -> Iterator[None]:
     lake.files.makedirs(lake.root, exist_ok=True)
+    require_inside(str(lake.lock_path), lake.root)  # to lock a file is to open it for writing
     lock = FileLock(lake.lock_path)
     try:
         lock.acquire(timeout=0)
@@ -318,7 +320,7 @@ def _require_undisturbed(lake: Lake, ingested: Ingested, ledger: Ledger, *, is_s
         path = landed_path(lake, outcome.name, outcome.staged.sha256)
         is_known = outcome.staged.sha256 in ledger.known(outcome.name, outcome.account_id)
         if outcome.status == "loaded" and not is_known and exists(lake.files, path):
-            lake.files.rm_file(path)
+            lake.files.rm_file(lake.inside(path))
     raise LakeError(f"{lake.uri}: somebody was erased while files were read; none of these was loaded, run it again")
 
 
@@ -362,7 +364,9 @@ def _commit(
     if tombstones:  # an erased person's conversation that was not known by now: no other file may bring it either
         if report.erased:
             mark(lake, report.erased)
-        changes[schema.ERASURES.name].add += bury(lake, tombstones, "conversation", report.erased, now()).add
+        changes[schema.ERASURES.name].add += bury(
+            lake, tombstones, (("conversation", ident) for ident in report.erased), now()
+        ).add
     merge_as_it_goes(lake, snapshot, changes)
     landed = [landed_path(lake, outcome.name, outcome.staged.sha256) for outcome in fresh if outcome.status == "loaded"]
     return superseded, lake.commit(changes, snapshot, landed=landed)

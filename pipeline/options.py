@@ -27,8 +27,23 @@ _SECTIONS: Final = {
 }
 
 
+class Command(click.Command):
+    """A command that refuses an option which is given twice and has one value: click would take the last without a word."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse, once it is known that no option is given twice."""
+        given = self.make_parser(ctx).parse_args(list(args))[2]
+        for option in dict.fromkeys(given):
+            if isinstance(option, click.Option) and not (option.multiple or option.is_flag) and given.count(option) > 1:
+                name = max(option.opts, key=len)
+                raise click.UsageError(f"{name} takes one value and is given {given.count(option)} times; give it once", ctx)
+        return super().parse_args(ctx, args)
+
+
 class Overview(click.Group):
     """The commands in the order in which people need them."""
+
+    command_class = Command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # click's
         """Write each section with the first sentence of its commands' help."""

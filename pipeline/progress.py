@@ -1,7 +1,9 @@
 """What a run says while it works and when it is done, for standard error: bars on a terminal only, the summary always."""
 
+import json
+import shlex
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from pipeline.api import ListedFile
 
 _SHOWN: Final = 20  # set-aside files that a summary names; `lakehouse status --format json` names all
+_RELATED_SHOWN: Final = 5  # visitors and consumers of whom conversations are left after an erasure
 _LOG_SECONDS: Final = 30.0
 
 
@@ -180,8 +183,8 @@ def _named(kind: str, what: str, of: dict[str, str]) -> Iterator[str]:
         yield f"  and {len(of) - _SHOWN:,} more; lakehouse status --format json names them"
 
 
-def erasure(done: Erased, kind: str) -> Iterator[str]:
-    """What an erase removed, where it looked, and what it can't reach; the id itself is not said."""
+def erasure(done: Erased, asked: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """What an erase removed, where it looked, and what it can't reach; the ids that were asked for are not said."""
     rows = ", ".join(many(count, table.removesuffix("s")) for table, count in done.rows.items())
     if done.anything:
         yield f"removed from the tables: {rows}"
@@ -190,7 +193,8 @@ def erasure(done: Erased, kind: str) -> Iterator[str]:
             f"{many(done.documents, 'document')} with nothing else; {many(done.landed_rewritten, 'file')} written anew"
         )
     else:
-        yield f"nothing of this {kind} was found; a tombstone is kept all the same"
+        yield "nothing was removed"
+    yield from _not_removed(done, asked)
     yield f"deleted with the tables' old versions: {many(done.deleted, 'file')}, {many(done.deleted_bytes, 'byte')}"
     if done.report_deleted:
         yield "deleted the lake's report.html; lakehouse report writes it anew"
@@ -205,8 +209,25 @@ def erasure(done: Erased, kind: str) -> Iterator[str]:
             f"not searched in full, since ids in them are encrypted: {many(len(done.encrypted), 'landed file')}, the first "
             f"{done.encrypted[0]}; set LP_PGP_KEY to the key of their account and erase again"
         )
-    yield "the tombstone, which does not hold the id, keeps out what had ended by now, when a file is fetched or loaded again"
+    for left in done.left:
+        yield f"LEFT, and may be of an erased person: {left}"
+    yield "tombstones, which do not hold the ids, keep out what had ended by now, when a file is fetched or loaded again"
     yield "out of reach: backups, exports, reports written elsewhere; the source keeps its files for 30 days"
+
+
+def _not_removed(done: Erased, asked: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """Which ids nothing has, what goes on, and whose other conversations stay."""
+    for kind, ident in done.not_found:
+        which = f", number {asked.index((kind, ident)) + 1} of {len(asked)} ids" if len(asked) > 1 else ""
+        yield f"not found in tables, landed files and rejects: the {kind}'s id{which}; a tombstone is kept all the same"
+    if done.not_ended:
+        yield f"{many(done.not_ended, 'conversation')} not ended yet, so kept: erase again when over"
+    for one in done.related[:_RELATED_SHOWN]:
+        verb = "has" if one.conversations == 1 else "have"
+        ident = shlex.quote(one.ident) if one.ident.isprintable() else json.dumps(one.ident)
+        yield f"{many(one.conversations, 'more conversation')} {verb} the same {one.kind}: --{one.kind}-id {ident}"
+    if (others := len(done.related) - _RELATED_SHOWN) > 0:
+        yield f"and {many(others, 'more visitor or consumer', 'more visitors and consumers')} of whom conversations are kept"
 
 
 def compaction(done: Compacted) -> Iterator[str]:

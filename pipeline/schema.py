@@ -295,7 +295,7 @@ ERASURES = Table(
     "erasures",
     "one row per request to erase and per conversation erased: what may not come back",
     (
-        Column("kind", TEXT, "conversation, consumer or visitor.", null=NEVER),
+        Column("kind", TEXT, "conversation, consumer or visitor; check: the key is that of a constant.", null=NEVER),
         Column(
             "key", TEXT, "HMAC-SHA256 of the id, in hexadecimal, under the secret of the lake's file erasure.key.", null=NEVER
         ),

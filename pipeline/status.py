@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import groupby
 from typing import IO, Any, Final
 
@@ -29,6 +29,10 @@ _SET_ASIDE = """
     order by account_id, name, document, reason"""
 _UNLISTED = """
     select account_id, hour from listings where files is null order by account_id, hour"""
+_MASKED = """
+    select count(distinct (account_id, conversation_id)) from messages
+    where contains(text, '** LP deleted data **') and date >= $since"""
+_SEARCHED_ROWS: Final = 5_000_000  # of messages: of a larger lake the newest month alone is searched, to take no more seconds
 _SHOWN: Final = 10  # files, documents, and days in a sentence; the JSON form has all
 _DAYS_SHOWN: Final = RETENTION.days + 1  # of an account: all of which the source can still have something
 
@@ -94,6 +98,7 @@ def print_status(
     listed = hours(connection, now)
     aside = _fetch(connection.sql(_SET_ASIDE))
     unlisted = _unlisted(connection)
+    masked, since = masked_conversations(connection)
     if form == "json":
         left = dict(zip(("values", "files"), encrypted, strict=True))
         told = {
@@ -101,14 +106,32 @@ def print_status(
             "set_aside": [dict(zip(("account_id", "file", "reason"), row[:3], strict=True)) for row in aside],
             "unlisted": [{"account_id": account_id, "day": day} for account_id, days in unlisted.items() for day in days],
             "encrypted": left,
+            "erased_at_source": {"conversations": masked, "since": since},
         }
         out.write(json.dumps(told, default=_text, indent=1) + "\n")
     else:
         console = Console(file=out)
         console.print(_by_day(listed))
-        for line in _lines(listed, aside, unlisted, encrypted, now):
+        for line in (*_lines(listed, aside, unlisted, encrypted, now), *_told_masked(masked, since)):
             console.print(line, markup=False, highlight=False, soft_wrap=True)
     return any(row["is_expiring"] for row in listed)
+
+
+def masked_conversations(connection: duckdb.DuckDBPyConnection) -> tuple[int, date | None]:
+    """How many conversations have texts that the vendor has erased, and since which day was looked; None: in all."""
+    count, newest = connection.execute("select count(*), (select max(date) from conversations) from messages").fetchall()[0]
+    since = newest - RETENTION if newest and count > _SEARCHED_ROWS else None
+    masked: int = connection.execute(_MASKED, {"since": since or date.min}).fetchall()[0][0]
+    return masked, since
+
+
+def _told_masked(masked: int, since: date | None) -> Iterator[str]:
+    if masked:
+        where = f" of those since {since:%Y-%m-%d}" if since else ""
+        yield (
+            f"{many(masked, 'conversation')}{where} with text that the vendor has erased, of which the lake may keep an older "
+            "copy: lakehouse check tells how to list them, lakehouse erase --conversation-id X removes one, or several"
+        )
 
 
 def _text(value: object) -> str:

@@ -15,10 +15,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import fsspec
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
-from pipeline.errors import LakeError, PipelineError, SettingsError
+from pipeline.errors import ConflictError, LakeError, PipelineError, SettingsError
 from pipeline.settings import export_store_settings
 
+USERS_FILES: Final = ("settings.csv", "erasure.key")
+"""Files at the top of a lake that may be links: they are read, and only ever replaced."""
 _EXTRAS: Final = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs", "abfss": "azure", "abfs": "azure", "az": "azure"}
 _CREDENTIALS: Final = {
     "s3": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
@@ -180,6 +183,35 @@ def _sync_folder(path: Path) -> None:
         _sync(path)
 
 
+def require_inside(path: str, root: str) -> None:
+    """Refuse a path that a link leads elsewhere, or that leaves a folder, before something is written or deleted there.
+
+    The folder itself may be reached by links.
+
+    Raises:
+        LakeError: it does.
+    """
+    below = os.path.relpath(path, root)
+    if below.startswith("..") or os.path.realpath(path) != os.path.normpath(f"{os.path.realpath(root)}/{below}"):
+        raise LakeError(
+            f"{path}: a link leads out of its place in the lake; nothing was written or deleted behind it: put a folder or a "
+            "file in the link's place, lakehouse verify names all links"
+        )
+
+
+def links_below(root: str) -> list[str]:
+    """Every symbolic link below a folder, sorted, but those that users put there in the place of files that they write."""
+    found, folders = [], [root]
+    while folders:
+        with suppress(FileNotFoundError), os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                if entry.is_symlink():
+                    found.append(entry.path)
+                elif entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.path)
+    return sorted({*found} - {f"{root}/{name}" for name in USERS_FILES})
+
+
 def exists(files: Any, path: str) -> bool:
     """Whether there is a file or folder; fsspec by itself takes every failure for a no."""
     try:
@@ -253,3 +285,31 @@ def tidied(error: BaseException) -> str:
 def _is_of_a_store(error: BaseException) -> bool:
     library = type(error).__module__.partition(".")[0]
     return isinstance(error, OSError) or library in {"botocore", "aiobotocore", "aiohttp", "gcsfs", "google", "azure", "adlfs"}
+
+
+@contextmanager
+def legible(table_uri: str) -> Iterator[None]:
+    """Turn what the table format raises about a table that it reads into one sentence, but that there is none."""
+    try:
+        yield
+    except TableNotFoundError:
+        raise
+    except (DeltaError, OSError) as error:
+        if isinstance(error, OSError) and kind_of(table_uri):
+            raise store_error(table_uri, error) from None
+        raise LakeError(f"{table_uri}: its Delta log can't be read ({tidied(error)}); run lakehouse verify") from error
+
+
+@contextmanager
+def translated(table_uri: str) -> Iterator[None]:
+    """Turn what the table format raises about a table that it writes into one sentence."""
+    try:
+        yield
+    except CommitFailedError as error:
+        raise ConflictError(f"{table_uri}: another run has changed the table meanwhile; run the command again") from error
+    except (DeltaError, OSError) as error:
+        if isinstance(error, OSError) and kind_of(table_uri):
+            raise store_error(table_uri, error) from None
+        raise LakeError(
+            f"{table_uri}: can't be written ({tidied(error)}); the lake is as it was, run the command again"
+        ) from error

@@ -6,12 +6,13 @@ taken for unique, whatever the account.
 
 import hmac
 import json
+import os
 import re
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
@@ -22,7 +23,7 @@ from pipeline.decode import unescaped
 from pipeline.errors import LakeError
 from pipeline.lake import Lake, rows_of
 from pipeline.snapshot import Change, Snapshot
-from pipeline.store import exists
+from pipeline.wording import many
 
 KEY_FILE: Final = "erasure.key"
 COLUMNS: Final = {"conversation_id": "conversation", "consumer_id": "consumer", "visitor_id": "visitor"}
@@ -30,6 +31,8 @@ COLUMNS: Final = {"conversation_id": "conversation", "consumer_id": "consumer", 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECRET_BYTES: Final = 32
+_CHECK: Final = "check"  # the kind of the row by which a secret is known to be that of the tombstones
+_KEY = re.compile(r"[0-9a-f]{64}")
 _STRING = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 _BARE = re.compile(r'[^\s"{}\[\]:,]+')
 _WORD = re.compile(r"[\w.-]+")
@@ -44,12 +47,14 @@ _VISITOR = re.compile(rb'"visitorId"\s*:\s*(?:\{\s*"string"\s*:\s*)?"((?:[^"\\]|
 class Tombstones:
     """Of every id erased its kind and key, and until when its conversations are erased (microseconds since 1970 UTC).
 
-    `plain` are ids in plain text, known while they are being erased: only they are found inside of other text.
+    `plain` are ids in plain text, known while they are being erased: only they are found inside of other text. `is_checked`:
+    the table has a check value, and the secret matches it.
     """
 
     secret: bytes = field(repr=False)
     until: dict[tuple[str, str], int]
     plain: frozenset[str] = field(default=frozenset(), repr=False)
+    is_checked: bool = field(default=False, compare=False)
 
     def key(self, kind: str, ident: str) -> str:
         """What is kept of an id."""
@@ -104,7 +109,7 @@ class Tombstones:
         """These and more, whose ids are known in plain text."""
         known = set(idents)
         added = {(kind, self.key(kind, ident)): microseconds(until) for ident in known}
-        return Tombstones(self.secret, self.until | added, self.plain | known)
+        return replace(self, until=self.until | added, plain=self.plain | known)
 
 
 def microseconds(moment: datetime) -> int:
@@ -130,44 +135,124 @@ def read_tombstones(lake: Lake, snapshot: Snapshot) -> Tombstones | None:
     """The tombstones of a lake; None if nothing was ever erased from it.
 
     Raises:
-        LakeError: the secret is gone, without which nobody can be told to have been erased.
+        LakeError: tombstones are damaged, or the secret is gone, damaged or another one: without them nobody can be told to
+            have been erased.
     """
+    rows = _stored(lake, snapshot)
     until: dict[tuple[str, str], int] = {}
-    for file in snapshot.files[schema.ERASURES.name]:
-        with lake.files.open(lake.path(schema.ERASURES.name, file.path), "rb") as stored:
-            for row in pq.read_table(stored).to_pylist():
-                tombstone = row["kind"], row["key"]
-                until[tombstone] = max(microseconds(row["requested_at"]), until.get(tombstone, 0))
-    if not until:
+    for row in rows:
+        if row["kind"] != _CHECK:
+            tombstone = row["kind"], row["key"]
+            until[tombstone] = max(microseconds(row["requested_at"]), until.get(tombstone, 0))
+    if not rows:
         return None
-    if not exists(lake.files, lake.path(KEY_FILE)):
-        raise LakeError(
-            f"{lake.path(KEY_FILE)}: it is gone, and without it those who were erased may come back; put it back from a backup"
-        )
-    return Tombstones(lake.files.cat_file(lake.path(KEY_FILE)), until)
+    secret = _secret(lake)
+    if secret is None:
+        raise _unusable(lake, "it is gone", until)
+    if len(secret) != _SECRET_BYTES:
+        raise _unusable(lake, f"expected {_SECRET_BYTES} bytes, found {len(secret)}", until)
+    checks = {row["key"] for row in rows if row["kind"] == _CHECK}
+    tombstones = Tombstones(secret, until, is_checked=bool(checks))
+    if checks - {tombstones.key(_CHECK, KEY_FILE)}:
+        raise _unusable(lake, "it is damaged, or is not the key under which this lake's tombstones were made", until)
+    return tombstones
+
+
+def _unusable(lake: Lake, found: str, until: dict[tuple[str, str], int]) -> LakeError:
+    return LakeError(
+        f"{lake.path(KEY_FILE)}: {found}, and without it those who were erased may come back "
+        f"({many(len(until), 'tombstone')}); nothing was changed: put it back from a backup of the lake"
+    )
+
+
+def _stored(lake: Lake, snapshot: Snapshot) -> list[dict[str, Any]]:
+    """The rows of the table, all of them, each as it was written."""
+    name = schema.ERASURES.name
+    rows = []
+    for file in snapshot.files[name]:
+        path = lake.path(name, file.path)
+        try:
+            with lake.files.open(path, "rb") as stored:
+                found = pq.read_table(stored, page_checksum_verification=True).to_pylist()
+        except (OSError, pa.ArrowException) as error:
+            if isinstance(error, OSError) and error.errno is not None:  # of the system or a store, not of the file's contents
+                raise
+            raise _damaged(path, f"it can't be read ({' '.join(str(error).split())})") from error
+        if len(found) != file.rows or not all(map(_is_tombstone, found)):
+            raise _damaged(path, f"expected {many(file.rows, 'tombstone')}, found something else")
+        rows += found
+    expected = snapshot.rows.get(name, len(rows))
+    if len(rows) != expected:
+        raise _damaged(lake.table_uri(name), f"expected {many(expected, 'row')}, found {len(rows):,}")
+    return rows
+
+
+def _is_tombstone(row: dict[str, Any]) -> bool:
+    is_known = row.get("kind") in {*COLUMNS.values(), _CHECK} and isinstance(row.get("requested_at"), datetime)
+    return is_known and isinstance(row.get("key"), str) and _KEY.fullmatch(row["key"]) is not None
+
+
+def _damaged(where: str, found: str) -> LakeError:
+    return LakeError(
+        f"{where}: {found}, and without its tombstones those who were erased may come back; nothing was changed: restore the "
+        "lake from a backup"
+    )
+
+
+def _secret(lake: Lake) -> bytes | None:
+    """What the file of the secret holds; None if it is gone."""
+    try:
+        secret: bytes = lake.files.cat_file(lake.path(KEY_FILE))
+    except FileNotFoundError:
+        return None
+    return secret
 
 
 def first_tombstones(lake: Lake) -> Tombstones:
-    """No tombstones yet, with the secret of those to come, which is made if there is none."""
-    path = lake.path(KEY_FILE)
-    if not exists(lake.files, path):
+    """No tombstones yet, with the secret of those to come; made, and on the disk, if there is none that is whole."""
+    secret = _secret(lake)
+    if secret is None or len(secret) != _SECRET_BYTES:  # nothing relies on it: there are no tombstones
+        secret = _make_secret(lake, is_new=secret is None)
+    return Tombstones(secret, {})
+
+
+def _make_secret(lake: Lake, *, is_new: bool) -> bytes:
+    """A new secret in its place; in a bucket that of another writer, if it came first."""
+    path, secret = lake.path(KEY_FILE), secrets.token_bytes(_SECRET_BYTES)
+    if lake.is_local:
         beside = f"{path}.new"
-        with lake.files.open(beside, "wb") as out:
-            if lake.is_local:
-                Path(beside).chmod(0o600)
-            out.write(secrets.token_bytes(_SECRET_BYTES))
+        with suppress(FileNotFoundError):
+            lake.files.rm_file(beside)  # a dead run's, or a link
+        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+            out.write(secret)
+            out.flush()
+            os.fsync(out.fileno())
         lake.files.mv(beside, path)
         lake.persist([path])
-    return Tombstones(lake.files.cat_file(path), {})
+        return secret
+    try:
+        lake.files.pipe_file(path, secret, mode="create" if is_new else "overwrite")
+    except OSError:  # each store has an error of its own for a name that is taken
+        standing = _secret(lake)
+        if standing is None:
+            raise
+        return standing
+    return secret
 
 
-def bury(lake: Lake, tombstones: Tombstones, kind: str, idents: Iterable[str], at: datetime) -> Change:
-    """Write tombstones for ids, for a commit; a conversation that has one needs no other."""
+def bury(lake: Lake, tombstones: Tombstones, people: Iterable[tuple[str, str]], at: datetime) -> Change:
+    """Write tombstones for kinds and ids, for a commit; a conversation that has one needs no other.
+
+    With the first ones goes a check value, by which a damaged or foreign secret is known. A lake of an older version, which
+    has none, gets that of the secret that it has.
+    """
     rows = [
         {"kind": kind, "key": tombstones.key(kind, ident), "requested_at": at}
-        for ident in sorted(idents)
+        for kind, ident in sorted(people)
         if kind != "conversation" or tombstones.find(kind, ident) is None
     ]
+    if not tombstones.is_checked and (rows or tombstones.until):
+        rows.append({"kind": _CHECK, "key": tombstones.key(_CHECK, KEY_FILE), "requested_at": at})
     return Change(add=[lake.write(schema.ERASURES.name, rows_of(rows, schema.ERASURES))] if rows else [])
 
 

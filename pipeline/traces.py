@@ -6,7 +6,7 @@ Superseded deliveries, former contents of a name and files that no row of the le
 import functools
 import os
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from multiprocessing import get_context
@@ -47,6 +47,8 @@ class Found:
     cut: list[tuple[Landed, Redaction, Staged]] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
     encrypted: list[str] = field(default_factory=list)
+    named: set[str] = field(default_factory=set, repr=False)
+    """The erased ids that stand where a conversation, a visitor or a reject has them, or in what was taken out."""
 
     @property
     def conversations(self) -> set[str]:
@@ -73,36 +75,42 @@ def _landed(path: str, size: int, rows: tuple[Row, ...]) -> Landed:
     return Landed(path, size, Source(name, account_id, None if scope_start is None else microseconds(scope_start)), rows)
 
 
-def find(lake: Lake, landed: list[Landed], tombstones: Tombstones, person: str | None) -> Found:
-    """Search landed files for what tombstones cover; `person` is an id known in plain text, which is looked for everywhere."""
+def find(lake: Lake, landed: list[Landed], tombstones: Tombstones, persons: Sequence[str] = ()) -> Found:
+    """Search landed files for what tombstones cover; `persons` are ids known in plain text, which are looked for everywhere."""
     found = Found()
-    for file, traces in _searched(lake, landed, tombstones, person):
+    for file, traces in _searched(lake, landed, tombstones, persons):
         if traces is None:
             found.unreadable.append(file.path)
             continue
         if traces.has_encrypted_ids:
             found.encrypted.append(file.path)
+        found.named |= traces.named
         if traces.idents:
             redaction = redact(lake, file.path, file.source, tombstones, traces.idents)
             if redaction.staged is not None:
                 found.cut.append((file, redaction, redaction.staged))
+                found.named |= traces.idents
     return found
 
 
 @dataclass(frozen=True)
 class _Traces:
-    """The erased ids that a landed file names in clear text or decrypted, and whether it has ids that nobody can decrypt."""
+    """The erased ids that a landed file names in clear text or decrypted, and whether it has ids that nobody can decrypt.
+
+    `named` are those of them that stand where a conversation, a visitor or a reject has them.
+    """
 
     idents: set[str]
+    named: set[str]
     has_encrypted_ids: bool
 
 
 def _searched(
-    lake: Lake, landed: list[Landed], tombstones: Tombstones, person: str | None
+    lake: Lake, landed: list[Landed], tombstones: Tombstones, persons: Sequence[str]
 ) -> Iterator[tuple[Landed, _Traces | None]]:
     """Landed files, each with the erased ids in it; None for a broken one."""
     files = [(file.path, file.source) for file in landed]
-    search = functools.partial(_search, lake_uri=lake.uri, tombstones=tombstones, person=person)
+    search = functools.partial(_search, lake_uri=lake.uri, tombstones=tombstones, persons=persons)
     if sum(file.bytes for file in landed) < _ALONE_BYTES:
         yield from zip(landed, map(search, files), strict=True)
         return
@@ -110,21 +118,25 @@ def _searched(
         yield from zip(landed, pool.map(search, files, chunksize=8), strict=True)
 
 
-def _search(file: tuple[str, Source], *, lake_uri: str, tombstones: Tombstones, person: str | None) -> _Traces | None:
+def _search(file: tuple[str, Source], *, lake_uri: str, tombstones: Tombstones, persons: Sequence[str]) -> _Traces | None:
     """The erased ids in a landed file; None if it is broken."""
+    visitors: set[str] = set()
     found: set[str] = set()
-    quoted = [] if person is None else [b'"' + json_spelling(person) + b'"', *([person.encode()] if person.isdigit() else [])]
+    quoted = [(b'"' + json_spelling(person) + b'"', person) for person in persons]
+    quoted += [(person.encode(), person) for person in persons if person.isdigit()]
 
     def look(text: bytes) -> None:
-        found.update(tombstones.visitors(text))
-        if person is not None and any(spelling in unescaped(text) for spelling in quoted):
-            found.add(person)
+        visitors.update(tombstones.visitors(text))
+        if quoted:
+            simple = unescaped(text)
+            found.update(person for spelling, person in quoted if spelling in simple)
 
     path, source = file
     try:
         collector, _ = _fed(Lake(lake_uri), path, source, watch=tombstones.watch, look=look, ids_only=True)
         counts = collector.finish()
-        return _Traces(found | counts.watched, has_encrypted_ids=counts.encrypted > 0)
+        named = counts.watched | visitors
+        return _Traces(found | named, named, has_encrypted_ids=counts.encrypted > 0)
     except CorruptFileError:
         return None
 

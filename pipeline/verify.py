@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 import duckdb
@@ -24,6 +25,8 @@ from pipeline.landing import digest, landed_files, landed_path
 from pipeline.ledger import read_ledger
 from pipeline.parquet import spill_folder
 from pipeline.snapshot import LEDGER, WHOLE, DataFile, Snapshot
+from pipeline.store import links_below
+from pipeline.tombstones import KEY_FILE, read_tombstones
 from pipeline.warehouse import named_files, no_lake
 
 _THREADS: Final = 4
@@ -67,9 +70,12 @@ def verify(lake: Lake, *, read_data: bool = False, progress: Callable[[str], Non
         _check_logs(lake, done, _pins(lake))
         if not done.findings:
             done.find(lake.uri, str(error), _RESTORE)
+        _check_links(lake, done)
         return done
     _check_logs(lake, done, snapshot.versions)
     is_logged = not done.findings
+    _check_links(lake, done)
+    _check_tombstones(lake, snapshot, done)
     tell("Parquet files")
     readable = _check_parquet_files(lake, snapshot, done, read_data=read_data)
     if not is_logged or not readable:
@@ -81,6 +87,22 @@ def verify(lake: Lake, *, read_data: bool = False, progress: Callable[[str], Non
     _check_rows(lake, snapshot, ledger, done)
     _check_duckdb_file(lake, snapshot, done)
     return done
+
+
+def _check_links(lake: Lake, done: Verified) -> None:
+    """A link in the lake leads to files that may be no part of it: nothing is written, deleted or erased there."""
+    for path in links_below(lake.root) if lake.is_local else ():
+        done.find(path, f"is a link to {Path(path).readlink()}", "put a folder or file of the lake's own in its place")
+
+
+def _check_tombstones(lake: Lake, snapshot: Snapshot, done: Verified) -> None:
+    """Erased people are known when they are met again: every tombstone is whole, and the secret is theirs."""
+    try:
+        read_tombstones(lake, snapshot)
+    except LakeError as error:
+        done.findings.append(str(error))
+    except OSError as error:
+        done.find(lake.path(KEY_FILE), f"can't be read ({error.strerror or error})", "make it legible, else no load goes on")
 
 
 def _pins(lake: Lake) -> dict[str, int]:

@@ -18,11 +18,12 @@ from filelock import FileLock, Timeout
 
 from pipeline import schema
 from pipeline.doctor.finding import FAIL, OK, WARN, Finding
-from pipeline.errors import PipelineError, SettingsError
+from pipeline.errors import LakeError, PipelineError, SettingsError
 from pipeline.lake import Lake
 from pipeline.ledger import read_ledger
 from pipeline.snapshot import Snapshot
 from pipeline.store import reaching, table_options, tidied
+from pipeline.tombstones import read_tombstones
 from pipeline.wording import many
 
 _LEAST_BYTES: Final = {FAIL: 100 << 20, WARN: 1 << 30}
@@ -46,10 +47,23 @@ def about_lake(lake: Lake) -> Iterator[Finding]:
                 ledger = read_ledger(lake, snapshot, ["status", "bytes", "scope_start_time", "loaded_at"])
                 yield _newest_load(lake, snapshot, ledger)
                 growth = _growth_a_day(snapshot, ledger)
+                yield from _erasures(lake, snapshot)
     except (PipelineError, OSError) as error:
         yield Finding("lake", FAIL, str(error), "lakehouse verify tells more", is_setting=isinstance(error, SettingsError))
     if lake.is_local:
         yield _room(Path(lake.root), growth)
+
+
+def _erasures(lake: Lake, snapshot: Snapshot) -> Iterator[Finding]:
+    """Whether those who were erased are kept out, if anybody was."""
+    try:
+        tombstones = read_tombstones(lake, snapshot)
+    except LakeError as error:
+        yield Finding("erasure.key", FAIL, str(error))
+        return
+    if tombstones is not None:
+        unchecked = "" if tombstones.is_checked else ", as far as can be told: the next load or erase makes it checkable"
+        yield Finding("erasure.key", OK, f"it is that of {many(len(tombstones.until), 'tombstone')}{unchecked}")
 
 
 def _newest_load(lake: Lake, snapshot: Snapshot, ledger: pa.Table) -> Finding:

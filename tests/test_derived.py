@@ -135,11 +135,11 @@ def test_no_folder_for_temporary_files(lake: Lake) -> None:
 
 def sealed(lake: Lake, query: str) -> str:
     """Ask where all that DuckDB and Python would write to is read-only."""
-    folders = f"/tmp /var/tmp /dev/shm {lake.root}"
-    mounts = f"for place in {folders}; do mount --bind $place $place && mount -o remount,ro,bind $place || exit 77; done"
+    bind = "mount --bind $place $place && mount -o remount,ro,bind $place || exit 77"
+    mounts = f"for place in /tmp /var/tmp /dev/shm {lake.root}; do {bind}; done"
+    command = [sys.executable, "-m", "pipeline.cli", "sql", query, "--format", "csv", "--lake", lake.root]
     done = subprocess.run(
-        ["unshare", "-m", "sh", "-c", f'{mounts}; cd /proc; exec "$@"', "sh", sys.executable, "-m", "pipeline.cli"]
-        + ["sql", query, "--format", "csv", "--lake", lake.root],
+        ["unshare", "-m", "sh", "-c", f'{mounts}; cd /proc; exec "$@"', "sh", *command],
         env=os.environ | {"PYTHONPATH": str(Path(pipeline.__file__).parent.parent), "TMPDIR": "/nonexistent"},
         capture_output=True,
         text=True,

@@ -83,7 +83,7 @@ def run_query(
         if asking > 1 and form in {"csv", "json"}:
             raise QueryError(f"the query: expected one statement with rows for {form}, found {asking}; ask them one by one")
         for part in parts:
-            relation = connection.sql(part)  # type: ignore[arg-type]  # the stub knows texts alone
+            relation = connection.sql(part)
             if relation is not None and (gives_rows(part) or (not asking and part is parts[-1])):
                 _write(relation, form, out, most_rows)
     except (duckdb.Error, RefusedError) as error:

@@ -228,7 +228,7 @@ class _Reading:
         self._on_close = on_close
 
     @property  # type: ignore[misc]
-    def __class__(self) -> type[duckdb.DuckDBPyConnection]:
+    def __class__(self) -> type[duckdb.DuckDBPyConnection]:  # type: ignore[override]
         """What libraries take it for."""
         return duckdb.DuckDBPyConnection
 

@@ -9,13 +9,15 @@ if TYPE_CHECKING:
     import duckdb
 
 __all__ = ["open"]
+_CALLER = 6  # frames from a warning to whoever opened the lake
 
 
 def open(lake: str | None = None) -> "duckdb.DuckDBPyConnection":  # noqa: A001  # as people say it: pipeline.open
     """Open a lake for reading: a DuckDB connection with its tables and views, as the newest finished load left them.
 
-    `sql` gives a DuckDB relation; `.pl()` makes a Polars data frame of it, `.df()` one of pandas, if that is installed, and
-    `.to_arrow_table()` a table of Arrow. Times are in UTC. What a load finishes later shows once the lake is opened again.
+    Statements that write, such as `copy ... to`, are refused. `sql` gives a DuckDB relation; `.pl()` makes a Polars data frame
+    of it, `.df()` one of pandas, if that is installed, and `.to_arrow_table()` a table of Arrow. Times are in UTC. What a load
+    finishes later shows once the lake is opened again.
 
     Args:
         lake: a folder, or the URL of a bucket's prefix. By default what LAKE_URI says, here or in `.env`, else `./lake`.
@@ -23,9 +25,13 @@ def open(lake: str | None = None) -> "duckdb.DuckDBPyConnection":  # noqa: A001 
     Raises:
         LakeError: nothing was ever loaded there, or the store can't be reached.
         SettingsError: the store lacks credentials or its extra.
+
+    Warns of a DuckDB file or a `settings.csv` that can't be used: the answers are right then, too.
     """
+    import warnings  # noqa: PLC0415
+
     from pipeline.lake import Lake  # noqa: PLC0415
     from pipeline.settings import read_settings  # noqa: PLC0415
     from pipeline.warehouse import connect  # noqa: PLC0415
 
-    return connect(Lake(lake or read_settings().lake_uri))
+    return connect(Lake(lake or read_settings().lake_uri), lambda told: warnings.warn(told, stacklevel=_CALLER))

@@ -135,15 +135,16 @@ def load(lake_uri: str | None, paths: tuple[str, ...], engine: str | None) -> No
 def sql(lake_uri: str | None, query: str | None, form: str) -> None:
     """Ask the tables and views in SQL: one query, or a shell.
 
-    QUERY is DuckDB's SQL; it reads, and can change nothing. Without QUERY it is read from standard input; on a terminal a
-    shell opens: .tables lists what there is, .describe NAME its columns with their meaning, .help the rest.
+    QUERY is DuckDB's SQL; statements that write are refused, but for temporary tables. Without QUERY it is read from standard
+    input; on a terminal a shell opens: .tables lists what there is, .describe NAME its columns with their meaning, .help the
+    rest.
 
     Example: lakehouse sql "from queue_time_daily" --format csv
     """
     from pipeline.console import run_query  # noqa: PLC0415
     from pipeline.warehouse import connect  # noqa: PLC0415
 
-    with connect(lake_of(lake_uri)) as connection:
+    with connect(lake_of(lake_uri), say) as connection:
         if query is None and sys.stdin.isatty():
             from pipeline.settings import read_settings  # noqa: PLC0415
             from pipeline.shell import shell  # noqa: PLC0415
@@ -175,7 +176,7 @@ def report(lake_uri: str | None, output: str | None) -> None:
 
     lake = lake_of(lake_uri)
     target = Path(output) if output else report_path(lake)
-    with connect(lake) as connection:
+    with connect(lake, say) as connection:
         write_report(connection, target)
     click.echo(target)
 
@@ -197,7 +198,7 @@ def status(lake_uri: str | None, form: str) -> None:
     from pipeline.warehouse import connect  # noqa: PLC0415
 
     lake = lake_of(lake_uri)
-    with connect(lake) as connection:
+    with connect(lake, say) as connection:
         if print_status(connection, form, datetime.now(UTC), sys.stdout, encrypted=encrypted_values(lake)):
             raise SystemExit(SET_ASIDE)
 
@@ -215,7 +216,7 @@ def check(lake_uri: str | None) -> None:
     from pipeline.console import run_checks  # noqa: PLC0415
     from pipeline.warehouse import connect  # noqa: PLC0415
 
-    with connect(lake_of(lake_uri)) as connection:
+    with connect(lake_of(lake_uri), say) as connection:
         if run_checks(connection, sys.stdout):
             raise SystemExit(SET_ASIDE)
 

@@ -17,6 +17,7 @@ from typing import IO, Any, Protocol
 import duckdb
 
 from pipeline.errors import PipelineError
+from pipeline.statements import RefusedError, gives_rows, statements
 from pipeline.views import checks
 from pipeline.wording import many
 
@@ -55,13 +56,14 @@ class _Out(Protocol):
 def run_query(
     connection: duckdb.DuckDBPyConnection, query: str, form: str, out: IO[str], *, most_rows: int | None = None
 ) -> None:
-    """Print the rows of the last statement of `query`.
+    """Run the statements of `query` in their order, and print their rows: several tables, but no more than one CSV or JSON.
 
     A table on a terminal is no wider than that, holds `most_rows`, by default as many as fit, and says how many there are.
     Anywhere else DuckDB chooses the rows of a table; the other forms have all of them.
 
     Raises:
-        QueryError: DuckDB's own words, or the query is no text.
+        QueryError: DuckDB's own words, or the query is no text, or asks for rows twice where they would be one file, or holds a
+            statement that does not only read; none was run then.
     """
     try:  # what was typed or piped as UTF-8 where the locale knows none
         query = query.encode(errors="surrogateescape").decode()
@@ -76,17 +78,25 @@ def run_query(
             f'{told}: lakehouse sql on a terminal; in SQL, "show tables" lists what there is, "describe NAME" columns'
         )
     try:
-        relation = connection.sql(query)
-        if relation is None:
-            return
-        if form == "table" and not out.isatty():
-            out.write(f"{relation}\n")
-        elif form == "table":
-            _write_screen(relation, Screen(out), most_rows)
-        else:
-            {"csv": _write_csv, "json": _write_json, "line": _write_lines}[form](relation, Screen(out) if out.isatty() else out)
-    except duckdb.Error as error:
+        parts = statements(query)
+        asking = sum(map(gives_rows, parts))
+        if asking > 1 and form in {"csv", "json"}:
+            raise QueryError(f"the query: expected one statement with rows for {form}, found {asking}; ask them one by one")
+        for part in parts:
+            relation = connection.sql(part)
+            if relation is not None and (gives_rows(part) or (not asking and part is parts[-1])):
+                _write(relation, form, out, most_rows)
+    except (duckdb.Error, RefusedError) as error:
         raise QueryError(str(error)) from error
+
+
+def _write(relation: duckdb.DuckDBPyRelation, form: str, out: IO[str], most_rows: int | None) -> None:
+    if form == "table" and not out.isatty():
+        out.write(f"{relation}\n")
+    elif form == "table":
+        _write_screen(relation, Screen(out), most_rows)
+    else:
+        {"csv": _write_csv, "json": _write_json, "line": _write_lines}[form](relation, Screen(out) if out.isatty() else out)
 
 
 def _write_screen(relation: duckdb.DuckDBPyRelation, screen: Screen, most_rows: int | None) -> None:

@@ -26,9 +26,10 @@ from pipeline.landing import clear_staging, file_name, landed_path, scope_of
 from pipeline.ledger import Ledger
 from pipeline.marks import mark
 from pipeline.snapshot import LEDGER, Change, Snapshot
+from pipeline.spill import clear_dead
 from pipeline.store import exists, files_at, found_below, modified, reaching, require_inside, url_of
 from pipeline.tombstones import Tombstones, bury, read_tombstones
-from pipeline.warehouse import prepare, publish, read_settings
+from pipeline.warehouse import prepare, publish, settings_in_force
 from pipeline.wording import many
 from pipeline.workers import Progress, spread, units_of
 
@@ -158,17 +159,17 @@ def _is_source(path: str) -> bool:
 def writing(lake: Lake, on_wait: Callable[[str], None] | None = None) -> Iterator[None]:
     """Hold the lake for writing; a second writer waits for the first, readers never do.
 
-    What a run that died left half done is deleted first, so that it takes no room from what comes. On an object store nothing
-    is held: there writers are kept apart when they commit.
+    What a run that died left half done is deleted first, so that it takes no room from what comes, nor keeps what is erased.
+    On an object store nothing is held: there writers are kept apart when they commit.
 
     Raises:
         LakeError: the block, or the lock, met a disk that is full, read-only or broken, or a lack of rights or memory.
-        SettingsError: the lake's settings file can't be used; nothing was changed.
     """
     lock = _locked(lake, on_wait) if lake.is_local else nullcontext()
     with _for_its_owner(), _in_one_sentence(lake), reaching(lake.uri), lock:
         clear_staging(lake)
-        read_settings(lake)  # else it's known too late: when the tables are in and the views are to be made
+        clear_dead(lake)
+        settings_in_force(lake, on_wait)  # says what is wrong with the file; no data waits for it
         finish_purges(lake)
         yield
 

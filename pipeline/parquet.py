@@ -1,6 +1,5 @@
 """Parquet files of a lake, asked and written anew by DuckDB: what finds no room in memory goes to the disk."""
 
-import tempfile
 import uuid
 from typing import Final
 
@@ -11,6 +10,7 @@ from pipeline import schema
 from pipeline.lake import Lake
 from pipeline.landing import PUBLISHING
 from pipeline.snapshot import Change, DataFile
+from pipeline.spill import hold
 
 _THREADS: Final = 2
 _ROW_GROUP_ROWS: Final = 122_880
@@ -21,7 +21,7 @@ def connected(lake: Lake, *, memory_limit: str | None = None) -> duckdb.DuckDBPy
 
     What finds no room in memory goes to a folder of the lake: whoever writes next deletes what a run that died left there.
     """
-    spill = spill_folder(lake.root if lake.is_local else None)
+    spill = f"{lake.root}/{PUBLISHING}{uuid.uuid4().hex}" if lake.is_local else hold(lake)  # held until the process ends
     connection = duckdb.connect(config={"threads": _THREADS, "temp_directory": spill})
     connection.execute("set preserve_insertion_order = true; set TimeZone = 'UTC'")
     if memory_limit:
@@ -29,14 +29,6 @@ def connected(lake: Lake, *, memory_limit: str | None = None) -> duckdb.DuckDBPy
     if not lake.is_local:
         connection.register_filesystem(lake.files_to_query)
     return connection
-
-
-def spill_folder(parent: str | None = None) -> str:
-    """A path for what finds no room in memory, below a folder or the system's for temporary files.
-
-    DuckDB makes it when it needs it, and deletes it when it is closed.
-    """
-    return f"{parent or tempfile.gettempdir()}/{PUBLISHING}{uuid.uuid4().hex}"
 
 
 def keep_rows(  # noqa: PLR0917  # a sentence: in this lake, of this table, by this change, of this file those rows

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import duckdb
 import pyarrow as pa
@@ -23,11 +23,11 @@ from pipeline.errors import LakeError
 from pipeline.lake import Lake
 from pipeline.landing import digest, landed_files, landed_path
 from pipeline.ledger import read_ledger
-from pipeline.parquet import spill_folder
 from pipeline.snapshot import LEDGER, WHOLE, DataFile, Snapshot
+from pipeline.spill import spilling
 from pipeline.store import links_below
 from pipeline.tombstones import KEY_FILE, read_tombstones
-from pipeline.warehouse import named_files, no_lake
+from pipeline.warehouse import logs_of_clients, named_files, no_lake
 
 _THREADS: Final = 4
 _PUT_BACK: Final = (
@@ -286,7 +286,7 @@ _ROWS: Final = {
 
 def _check_rows(lake: Lake, snapshot: Snapshot, ledger: pa.Table, done: Verified) -> None:
     """The ledger's counts against the tables, and the tables against each other."""
-    with duckdb.connect(config={"threads": 2, "temp_directory": spill_folder()}) as connection:
+    with spilling(lake) as spill, duckdb.connect(config={"threads": 2, "temp_directory": spill}) as connection:
         connection.execute("set TimeZone = 'UTC'")
         if not lake.is_local:
             connection.register_filesystem(lake.files_to_query)
@@ -334,11 +334,13 @@ def _check_duckdb_file(lake: Lake, snapshot: Snapshot, done: Verified) -> None:
     """It names the Parquet files of the newest finished load."""
     remedy = "run lakehouse compact, or wait for the next load: both make it anew"
     try:
-        named: dict[str, set[Any]] = named_files(lake)
-    except (LakeError, OSError, duckdb.Error) as error:
+        named = named_files(lake)
+    except (OSError, duckdb.Error) as error:
         done.find(lake.path("lakehouse.duckdb"), f"can't be read ({' '.join(str(error).split())})", remedy)
         return
+    for log in logs_of_clients(lake):
+        done.find(str(log), "a client that opened the DuckDB file for writing left it, and others show what it says", remedy)
     for table in schema.TABLES:
-        if named[table] != set(lake.locations(table, snapshot.files[table])):
+        if named[table] != {file.path for file in snapshot.files[table]}:
             done.find(lake.path("lakehouse.duckdb"), f"its view {table} is not that of the newest finished load", remedy)
             return

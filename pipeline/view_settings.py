@@ -163,6 +163,11 @@ def defaults() -> list[SettingRow]:
     return [SettingRow(setting.name, None, setting.default) for setting in SETTINGS]
 
 
+def settings_names() -> frozenset[str]:
+    """The names of all settings."""
+    return frozenset(_BY_NAME)
+
+
 def default_text() -> str:
     """A settings file that sets everything to its default, with a sentence on each."""
     out = io.StringIO()

@@ -2,29 +2,34 @@
 
 It holds no rows of the lake, but views over the Parquet files of the pinned snapshot, by their full paths. It is made beside
 its place and moved there whole, so nobody ever waits for it, and a reader of the former one goes on reading that.
+
+It is derived, never the truth: where it is gone, damaged, held or altered by another client, or names the Parquet files by
+another path, a reader makes a copy for itself.
 """
 
 import contextlib
+import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 import duckdb
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from pipeline import schema
-from pipeline.errors import LakeError
+from pipeline.errors import LakeError, PipelineError, SettingsError
 from pipeline.lake import Lake
 from pipeline.landing import PUBLISHING
-from pipeline.parquet import spill_folder
 from pipeline.snapshot import Snapshot
+from pipeline.spill import hold, release
+from pipeline.statements import reading
 from pipeline.store import reaching
 from pipeline.view_settings import FILE_NAME as SETTINGS_NAME
-from pipeline.view_settings import SettingRow, default_text, defaults, parse_settings
+from pipeline.view_settings import SettingRow, default_text, defaults, filled_up, parse_settings, settings_names
 from pipeline.views import create_views, view_files
 
 FILE_NAME: Final = "lakehouse.duckdb"
@@ -48,20 +53,57 @@ def publish(lake: Lake, snapshot: Snapshot) -> None:
     On an object store another run may have finished a newer load meanwhile, and this one may have come after it with the older
     file: whoever puts a file there looks whether it's the newest.
 
-    Raises:
-        SettingsError: the lake's settings file can't be used; the DuckDB file is as it was.
+    A log that a client left beside the former one, DuckDB would replay over this one: it is deleted.
     """
-    settings = read_settings(lake, or_write=True)
+    settings = settings_in_force(lake, or_write=True)
     with tempfile.TemporaryDirectory(dir=lake.root if lake.is_local else None, prefix=PUBLISHING) as folder:
         made = Path(folder) / FILE_NAME
         _make(made, lake, snapshot, settings)
         if lake.is_local:
+            _delete_logs(lake)  # first, so that nobody opens the new file with one
             made.replace(Path(lake.root) / FILE_NAME)
+            _delete_logs(lake)  # a client that has the former file open may have begun one meanwhile
             lake.persist([lake.path(FILE_NAME)])
             return
         lake.files.put_file(str(made), lake.path(FILE_NAME))
     if not lake.is_newest(snapshot):
         publish(lake, lake.snapshot())
+
+
+def logs_of_clients(lake: Lake) -> list[Path]:
+    """What clients that opened the DuckDB file for writing left beside it, or are writing there."""
+    if not lake.is_local:
+        return []
+    names = (f"{FILE_NAME}.wal", f"{FILE_NAME}.wal.checkpoint", f"{FILE_NAME}.wal.recovery")
+    return [path for path in (Path(lake.root) / name for name in names) if os.path.lexists(path)]
+
+
+def _delete_logs(lake: Lake) -> None:
+    for path in logs_of_clients(lake):
+        path.unlink(missing_ok=True)
+
+
+def settings_in_force(lake: Lake, tell: Callable[[str], None] | None = None, *, or_write: bool = False) -> list[SettingRow]:
+    """What the settings file of the lake says; where it can't be used, what the views were last made with, else the defaults.
+
+    `tell` takes a sentence on what is wrong with the file.
+    """
+    try:
+        return read_settings(lake, or_write=or_write)
+    except (SettingsError, OSError) as error:
+        if not isinstance(error, SettingsError) and not lake.is_local:
+            raise  # the store failed, not the file
+        if tell:
+            said = error if isinstance(error, SettingsError) else f"{lake.uri}/{SETTINGS_NAME}: {error.strerror or error}"
+            tell(f"{said}; until then the views keep the last settings that could be used")
+        return _last_settings(lake)
+
+
+def _last_settings(lake: Lake) -> list[SettingRow]:
+    with suppress(duckdb.Error, OSError, PipelineError), _file_as_it_is(lake) as connection:
+        rows = connection.execute("select setting, account_id, value from settings").fetchall()
+        return filled_up(SettingRow(*row) for row in rows if row[0] in settings_names())
+    return defaults()
 
 
 def read_settings(lake: Lake, *, or_write: bool = False) -> list[SettingRow]:
@@ -71,7 +113,7 @@ def read_settings(lake: Lake, *, or_write: bool = False) -> list[SettingRow]:
         SettingsError: there is something else in it.
     """
     path = lake.path(SETTINGS_NAME)
-    with contextlib.suppress(FileNotFoundError):
+    with suppress(FileNotFoundError):
         return parse_settings(lake.files.cat_file(path), f"{lake.uri}/{SETTINGS_NAME}")
     if or_write:
         beside = lake.path(f"{PUBLISHING}{SETTINGS_NAME}") if lake.is_local else path  # in a bucket it appears whole
@@ -84,7 +126,7 @@ def read_settings(lake: Lake, *, or_write: bool = False) -> list[SettingRow]:
 
 def prepare(lake: Lake) -> None:
     """Begin to make what `publish` needs whatever the lake holds, beside other work."""
-    _views_file(read_settings(lake))
+    _views_file(settings_in_force(lake))
 
 
 def _views_file(settings: list[SettingRow]) -> Future[bytes]:
@@ -160,81 +202,167 @@ def _quoted(text: str) -> str:
     return text.replace("'", "''")
 
 
-def connect(lake: Lake) -> duckdb.DuckDBPyConnection:
-    """Open the lake's DuckDB file read-only, with times shown in UTC; that of an object store is fetched first.
+def connect(lake: Lake, tell: Callable[[str], None] = lambda _: None) -> duckdb.DuckDBPyConnection:
+    """Open the lake's DuckDB file for statements that read, with times shown in UTC; that of an object store is fetched first.
 
-    A lake that was moved gets a new file first, since the views name the Parquet files by their full paths; so does one whose
-    settings file says something new, and one that an older version made, without a view of this one. Where that can't be
-    written, the connection has one for itself.
+    A file with other settings than the settings file says, or that an older version made without a view of this one, is made
+    anew first. Where that can't be written, and where the file can't be used or names the Parquet files by another path than
+    this lake's, the connection has a copy for itself, and the file stays as it is. `tell` takes a sentence on what is odd.
 
     Raises:
         LakeError: nothing was ever loaded here.
-        SettingsError: the lake's settings file can't be used.
     """
     if lake.is_local:
-        connection = _connect_folder(lake)
+        connection = _connect_folder(lake, tell)
     else:
         with reaching(lake.uri):
-            connection = _connect_store(lake)
+            connection = _connect_store(lake, tell)
     connection.execute("set TimeZone = 'UTC'")
-    with contextlib.suppress(duckdb.InvalidInputException):  # in Jupyter it takes a package, and there is none without it
+    with suppress(duckdb.InvalidInputException):  # in Jupyter it takes a package, and there is none without it
         connection.execute("set enable_progress_bar = false")  # it is drawn on standard output, where results go
     connection.execute("set parquet_metadata_cache = true")  # of a file a day and table, each footer is read once
-    return connection
+    connection.execute("set python_scan_all_frames = true")  # a data frame's name is looked up where it was written
+    spill = hold(lake)
+    with suppress(duckdb.NotImplementedException):  # another connection of this process to the file has chosen, and uses it
+        connection.execute(f"set temp_directory = '{_quoted(spill)}'")
+    return reading(connection, lambda: release(lake))
 
 
-def _connect_folder(lake: Lake) -> duckdb.DuckDBPyConnection:
+def _connect_folder(lake: Lake, tell: Callable[[str], None]) -> duckdb.DuckDBPyConnection:
     path = Path(lake.root) / FILE_NAME
-    if not path.exists():
+    if not path.exists() and not lake.exists:
         raise no_lake(lake)
-    settings = read_settings(lake)
-    connection = _opened(path, lake)
-    if _is_at_home(connection, lake) and _has_settings(connection, settings) and _has_views(connection):
+    settings = settings_in_force(lake, tell)
+    connection = _opened_if_usable(path, lake, tell)
+    if connection is None:
+        return _opened_alone(lake, settings)
+    is_at_home = _is_at_home(connection, lake)
+    if is_at_home and _has_settings(connection, settings) and _has_views(connection):
         return connection
     connection.close()
+    if is_at_home:  # else it is right for another path of the same lake
+        with suppress(OSError, duckdb.Error, Timeout):  # a disk without rights or room, or a writer is at work
+            with FileLock(lake.lock_path, timeout=0):
+                publish(lake, lake.snapshot())
+            return _opened(path, lake)
+    return _opened_alone(lake, settings)
+
+
+def _opened_if_usable(path: Path, lake: Lake, tell: Callable[[str], None]) -> duckdb.DuckDBPyConnection | None:
+    """Open a DuckDB file; None, and a sentence, if it can't be."""
+    problem = _problem(path, lake)
+    if problem is None:
+        try:
+            return _opened(path, lake)
+        except (duckdb.Error, OSError) as error:
+            problem = _what_is_wrong(error)
+    tell(
+        f"{lake.uri}/{FILE_NAME}: {problem}; the tables are whole, and this command reads a copy of its own: "
+        "lakehouse compact makes the file anew"
+    )
+    return None
+
+
+def _problem(path: Path, lake: Lake) -> str | None:
+    if not path.exists():
+        return "it is gone"
+    logs = logs_of_clients(lake)
+    return f"a client that opened it for writing has left {logs[0].name}, which belongs to no load" if logs else None
+
+
+def _what_is_wrong(error: Exception) -> str:
+    said = " ".join(str(error).split())
+    if "onflicting lock" in said or "different configuration" in said:
+        return "another client holds it open for writing, where it should read"
+    return f"it can't be read ({said[:200]})"
+
+
+def problem_with_file(lake: Lake) -> str | None:
+    """What keeps the lake's DuckDB file from being used, by readers or by any client; None if nothing does."""
+    found = _problem(Path(lake.root) / FILE_NAME, lake) if lake.is_local else None
+    if found:
+        return found
     try:
-        with FileLock(lake.lock_path, timeout=0):
-            publish(lake, lake.snapshot())
-    except (OSError, duckdb.IOException):  # a disk without rights or room, or a writer is at work
-        return _opened_alone(lake, settings)
-    return _opened(path, lake)
+        with _file_as_it_is(lake) as connection:
+            if not _has_views(connection):
+                return "it lacks views of this version"
+            if lake.is_local and not _is_at_home(connection, lake):
+                return f"it names the Parquet files by another path than {lake.root}, where other clients can't find them"
+    except FileNotFoundError:
+        return "it is gone"
+    except (duckdb.Error, OSError) as error:
+        return _what_is_wrong(error)
+    return None
 
 
 def named_files(lake: Lake) -> dict[str, set[str]]:
-    """The Parquet files that each table's view in the lake's DuckDB file names."""
-    with connect(lake) as connection:
+    """The Parquet files that each table's view in the lake's DuckDB file names, by their paths in the table.
+
+    Raises:
+        duckdb.Error: the file can't be read.
+        OSError: it can't be had.
+    """
+    with _file_as_it_is(lake) as connection:
         views = dict(connection.execute("select view_name, sql from duckdb_views() where not internal").fetchall())
-    return {name: set(_LOCATION.findall(views.get(name, ""))) for name in schema.TABLES}
+    return {
+        name: {location.rpartition(f"/{name}/")[2] for location in _LOCATION.findall(views.get(name, ""))}
+        for name in schema.TABLES
+    }
 
 
-def _connect_store(lake: Lake) -> duckdb.DuckDBPyConnection:
-    """Open a copy of the file, which needs no name any more once it is open."""
-    settings = read_settings(lake)
+@contextlib.contextmanager
+def _file_as_it_is(lake: Lake) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the lake's DuckDB file, or a copy of it where a client's log lies beside it: that is not replayed."""
+    if lake.is_local and not logs_of_clients(lake):
+        with duckdb.connect(f"{lake.root}/{FILE_NAME}", read_only=True) as connection:
+            yield connection
+        return
     with tempfile.TemporaryDirectory(prefix=PUBLISHING) as folder:
         path = Path(folder) / FILE_NAME
-        if lake.files.exists(lake.path(FILE_NAME)):
+        lake.files.get_file(lake.path(FILE_NAME), str(path))
+        with duckdb.connect(str(path), read_only=True) as connection:
+            yield connection
+
+
+def _connect_store(lake: Lake, tell: Callable[[str], None]) -> duckdb.DuckDBPyConnection:
+    """Open a copy of the file, which needs no name any more once it is open."""
+    settings = settings_in_force(lake, tell)
+    with suppress(OSError), tempfile.TemporaryDirectory(prefix=PUBLISHING) as folder:
+        path = Path(folder) / FILE_NAME
+        with suppress(FileNotFoundError):
             lake.files.get_file(lake.path(FILE_NAME), str(path))
-            connection = _opened(path, lake)
-            if _is_at_home(connection, lake) and _has_settings(connection, settings) and _has_views(connection):
-                return connection
-            connection.close()
+            connection = _opened_if_usable(path, lake, tell)
+            if connection is not None:
+                if _is_at_home(connection, lake) and _has_settings(connection, settings) and _has_views(connection):
+                    return connection
+                connection.close()
     if not lake.exists:
         raise no_lake(lake)
     return _opened_alone(lake, settings)
 
 
 def _opened_alone(lake: Lake, settings: list[SettingRow]) -> duckdb.DuckDBPyConnection:
-    """Open a file that is made for this connection alone; it needs no name any more once it is open."""
-    with tempfile.TemporaryDirectory(prefix=PUBLISHING) as folder:
+    """Open a file that is made for this connection alone; it needs no name any more once it is open.
+
+    Where no folder for temporary files can be written, it is made in memory.
+    """
+    snapshot = lake.snapshot()
+    with suppress(OSError, duckdb.IOException), tempfile.TemporaryDirectory(prefix=PUBLISHING) as folder:
         path = Path(folder) / FILE_NAME
-        _make(path, lake, lake.snapshot(), settings)
+        _make(path, lake, snapshot, settings)
         return _opened(path, lake)
+    connection = _opened(":memory:", lake)
+    _create_tables(connection, None, Snapshot({}, {}))
+    create_views(connection, settings=settings)
+    _create_tables(connection, lake, snapshot)
+    _comment_tables(connection)
+    return connection
 
 
 def _opened(path: Path | str, lake: Lake) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(str(path), read_only=path != ":memory:")
-    with suppress(duckdb.NotImplementedException):  # another connection of this process to the file has chosen, and uses it
-        connection.execute(f"set temp_directory = '{_quoted(spill_folder())}'")  # beside the file, the disk may be read-only
+    with suppress(duckdb.NotImplementedException):  # another connection of this process to the file has chosen
+        connection.execute("set temp_directory = ''")  # by default it is in the working folder, or beside the file
     if not lake.is_local:
         connection.register_filesystem(lake.files_to_query)
     return connection

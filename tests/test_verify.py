@@ -21,6 +21,7 @@ from pipeline.errors import LakeError
 from pipeline.lake import Lake
 from pipeline.load import writing
 from pipeline.verify import verify
+from pipeline.warehouse import publish
 
 TRANSFER = {"timestamp": {"string": "1469469300000"}, "skillId": {"long": 1}, "targetSkillId": {"long": 2}}
 
@@ -46,7 +47,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def lake(sound: Path, tmp_path: Path) -> Lake:
     """A copy of it, with a DuckDB file of its own."""
     copy = Lake(str(shutil.copytree(sound, tmp_path / "lake")))
-    ask(copy, "select 1")
+    publish(copy, copy.snapshot())
     return copy
 
 
@@ -118,6 +119,10 @@ DAMAGES: dict[str, tuple[Callable[[Lake], object], str]] = {
     ),
     "a stranger's rows": (append_as_a_stranger, "messages: has .* rows, the ledger says"),
     "no DuckDB file": (lambda lake: Path(lake.root, "lakehouse.duckdb").unlink(), "lakehouse.duckdb: can't be read"),
+    "a client's log beside the DuckDB file": (
+        lambda lake: Path(lake.root, "lakehouse.duckdb.wal").write_bytes(b"x"),
+        r"lakehouse\.duckdb\.wal: a client .* left it",
+    ),
     "a DuckDB file that is none": (
         lambda lake: Path(lake.root, "lakehouse.duckdb").write_bytes(b"x" * 5000),
         "lakehouse.duckdb: can't be read",

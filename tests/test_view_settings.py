@@ -15,9 +15,12 @@ from hypothesis import strategies as st
 from lakes import ask, take
 
 from pipeline import view_settings
+from pipeline.engines import Processes
 from pipeline.errors import SettingsError
 from pipeline.lake import Lake
+from pipeline.load import find_files, incoming_from, load, writing
 from pipeline.view_settings import SETTINGS, SettingRow, default_text, defaults, parse_settings, utc_offsets
+from pipeline.warehouse import connect
 
 HEADER = "setting,account_id,value,about\n"
 
@@ -171,20 +174,34 @@ def test_a_lake_that_can_not_be_written_takes_new_settings_too(lake: Lake) -> No
         Path(lake.root).chmod(0o700)
 
 
-def test_a_bad_file_stops_a_load_before_it_begins(lake: Lake) -> None:
-    """A load with a bad file changes nothing; readers are told, and the file is as it was."""
-    before = ask(lake, "select count(*) from conversations")
+@pytest.mark.parametrize("bad", [b"late_hours,,soon,\n", b"\xff\n", b'late_hours,,"7\n', b"late,,7,\n"])
+def test_a_bad_file_stops_no_load_and_no_reader(lake: Lake, bad: bytes) -> None:
+    """Data comes in, views keep the last settings that could be used, and both say in one sentence what is wrong."""
     path = Path(lake.root) / "settings.csv"
-    path.write_text(HEADER + "late_hours,,soon,\n")
-    message = r"lake/settings\.csv, line 2: late_hours: expected a number, as 30 or 2\.5, found 'soon'; correct it"
+    path.write_text(HEADER + "late_hours,,7,\n")
+    hours = "select value from settings where setting = 'late_hours'"
+    assert ask(lake, hours) == [("7",)]
+    path.write_bytes(HEADER.encode() + bad)
+    told: list[str] = []
 
-    with pytest.raises(SettingsError, match=message):
-        take(lake, VENDOR_EXAMPLE)
-    with pytest.raises(SettingsError, match=message):
-        ask(lake, "select 1")
+    with writing(lake, told.append):
+        report = load(lake, incoming_from(find_files([str(VENDOR_EXAMPLE)])), engine=Processes(1))
+    with connect(lake, told.append) as connection:
+        assert connection.execute(hours).fetchall() == [("7",)]
 
-    path.write_text(HEADER)
-    assert ask(lake, "select count(*) from conversations") == before
+    assert report.is_complete
+    assert len(told) == 2
+    assert all("lake/settings.csv" in sentence and "keep the last settings" in sentence for sentence in told)
+    assert path.read_bytes() == HEADER.encode() + bad
+    with duckdb.connect(f"{lake.root}/lakehouse.duckdb", read_only=True) as connection:
+        assert connection.execute(hours).fetchall() == [("7",)]
+
+
+def test_without_a_duckdb_file_a_bad_settings_file_leaves_the_defaults(lake: Lake) -> None:
+    """Where no last good settings can be had, the views are made with the defaults."""
+    (Path(lake.root) / "settings.csv").write_text(HEADER + "late_hours,,soon,\n")
+    (Path(lake.root) / "lakehouse.duckdb").unlink()
+    assert ask(lake, "select value from settings where setting = 'late_hours'") == [("6",)]
 
 
 def test_years_end_somewhere() -> None:

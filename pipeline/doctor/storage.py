@@ -24,6 +24,7 @@ from pipeline.ledger import read_ledger
 from pipeline.snapshot import Snapshot
 from pipeline.store import reaching, table_options, tidied
 from pipeline.tombstones import read_tombstones
+from pipeline.warehouse import FILE_NAME, problem_with_file, settings_in_force
 from pipeline.wording import many
 
 _LEAST_BYTES: Final = {FAIL: 100 << 20, WARN: 1 << 30}
@@ -48,6 +49,8 @@ def about_lake(lake: Lake) -> Iterator[Finding]:
                 yield _newest_load(lake, snapshot, ledger)
                 growth = _growth_a_day(snapshot, ledger)
                 yield from _erasures(lake, snapshot)
+                yield from _duckdb_file(lake)
+            yield from _settings_file(lake)
     except (PipelineError, OSError) as error:
         yield Finding("lake", FAIL, str(error), "lakehouse verify tells more", is_setting=isinstance(error, SettingsError))
     if lake.is_local:
@@ -64,6 +67,22 @@ def _erasures(lake: Lake, snapshot: Snapshot) -> Iterator[Finding]:
     if tombstones is not None:
         unchecked = "" if tombstones.is_checked else ", as far as can be told: the next load or erase makes it checkable"
         yield Finding("erasure.key", OK, f"it is that of {many(len(tombstones.until), 'tombstone')}{unchecked}")
+
+
+def _duckdb_file(lake: Lake) -> Iterator[Finding]:
+    """Whether the DuckDB file is as the newest load has made it, for any client; our own readers need none."""
+    problem = problem_with_file(lake)
+    if problem:
+        found = f"{lake.uri}/{FILE_NAME}: {problem}; lakehouse sql reads a copy of its own"
+        yield Finding("duckdb", WARN, found, "lakehouse compact makes it anew")
+
+
+def _settings_file(lake: Lake) -> Iterator[Finding]:
+    """Whether the views can be made as the settings file says."""
+    told: list[str] = []
+    settings_in_force(lake, told.append)
+    for sentence in told:
+        yield Finding("views", FAIL, sentence, is_setting=True)
 
 
 def _newest_load(lake: Lake, snapshot: Snapshot, ledger: pa.Table) -> Finding:
@@ -110,7 +129,11 @@ def _span(days: float) -> str:
 
 def about_temporary_folder() -> Iterator[Finding]:
     """Downloads wait there before they are landed."""
-    folder = tempfile.gettempdir()
+    try:
+        folder = tempfile.gettempdir()
+    except OSError:
+        yield Finding("temp", FAIL, "no folder for temporary files can be written", "set TMPDIR to one that can")
+        return
     free = shutil.disk_usage(folder).free
     level = next((level for level in (FAIL, WARN) if free < _LEAST_TEMPORARY[level]), OK)
     yield Finding("temp", level, f"{_size(free)} free in {folder}", "make room, or set TMPDIR" if level != OK else "")

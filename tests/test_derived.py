@@ -1,0 +1,151 @@
+"""The DuckDB file is derived: whatever clients do to it, readers answer from the tables, and no foreign log is replayed."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from commands import lakehouse
+from documents import conversation, document, gz, put
+from lakes import ask, seen, take
+
+import pipeline
+from pipeline.compact import compact
+from pipeline.doctor.storage import about_lake
+from pipeline.lake import Lake
+from pipeline.load import writing
+from pipeline.verify import verify
+from pipeline.warehouse import publish
+
+COUNT = "select count(*) from conversations"
+SPOIL = "create or replace view files as select 666 as name; create table mine(a int)"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A lake with two conversations."""
+    folder = tmp_path_factory.mktemp("derived")
+    take(Lake(str(folder / "lake")), put(folder, gz(document(conversation("c1"), conversation("c2")))))
+    return folder / "lake"
+
+
+@pytest.fixture
+def lake(made: Path, tmp_path: Path) -> Lake:
+    """A copy of it, with a DuckDB file of its own."""
+    copy = Lake(str(shutil.copytree(made, tmp_path / "lake")))
+    publish(copy, copy.snapshot())
+    return copy
+
+
+def client(path: Path, *, last: str) -> subprocess.Popen[str]:
+    """DuckDB's own client in another process, which has written something, without closing the file."""
+    program = f"import duckdb, sys, os\nc = duckdb.connect(sys.argv[1])\nc.execute('{SPOIL}')\nprint('', flush=True)\n{last}"
+    started = subprocess.Popen([sys.executable, "-c", program, str(path)], stdin=-1, stdout=-1, text=True)
+    assert started.stdout
+    started.stdout.readline()
+    return started
+
+
+@pytest.fixture
+def held(lake: Lake) -> Iterator[Path]:
+    """The file, while a client holds it for writing."""
+    path = Path(lake.root, "lakehouse.duckdb")
+    with client(path, last="sys.stdin.read()") as holding:
+        yield path
+        holding.kill()
+
+
+def leave_a_log(path: Path) -> None:
+    """A client writes into the file and is killed."""
+    with client(path, last="os.kill(os.getpid(), 9)") as killed:
+        assert killed.wait() == -signal.SIGKILL
+    assert path.with_name("lakehouse.duckdb.wal").exists()
+
+
+DAMAGES: dict[str, Callable[[Path], object]] = {
+    "gone": Path.unlink,
+    "empty": lambda path: path.write_bytes(b""),
+    "garbage": lambda path: path.write_bytes(b"garbage" * 9000),
+    "cut": lambda path: path.write_bytes(path.read_bytes()[:20_000]),
+    "a client's log": leave_a_log,
+}
+
+
+def expect_answers(lake: Lake, folder: Path) -> None:
+    """Each reader answers, and tells what is odd, in one sentence."""
+    for command in (["sql", COUNT, "--format", "csv"], ["status"], ["check"], ["report"]):
+        done = lakehouse(*command, "--lake", lake.root, cwd=folder)
+        assert done.returncode in {0, 3}, done.stderr
+        assert "bug" not in done.stderr
+        assert done.stderr.count("\n") == done.stderr.count("lakehouse.duckdb: ") == 1, done.stderr
+    with pytest.warns(UserWarning, match=r"lakehouse\.duckdb: "), pipeline.open(lake.root) as connection:
+        assert connection.sql(COUNT).fetchall() == [(2,)]
+    assert any("lakehouse.duckdb" in finding for finding in verify(lake).findings)
+    assert any("lakehouse.duckdb" in finding.found for finding in about_lake(lake))
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_readers_do_without_the_file(lake: Lake, damage: str, tmp_path: Path) -> None:
+    """Readers answer from the tables, verify and doctor name what is wrong, and a compaction mends it."""
+    DAMAGES[damage](Path(lake.root, "lakehouse.duckdb"))
+    expect_answers(lake, tmp_path)
+    with writing(lake):
+        compact(lake)
+    assert verify(lake).findings == []
+    assert len(seen(lake.root)["conversations"]) == 2
+
+
+def test_readers_do_without_a_file_that_a_client_holds(lake: Lake, held: Path, tmp_path: Path) -> None:
+    """A client that has the file open for writing keeps no reader away."""
+    expect_answers(lake, tmp_path)
+    assert held.exists()
+
+
+def test_a_load_beside_an_open_client_is_seen(lake: Lake, held: Path, tmp_path: Path) -> None:
+    """What a client has begun to write into the former file is not replayed over the next one."""
+    take(lake, put(tmp_path / "more", gz(document(conversation("c3"))), "Engagement.2.gz"))
+    assert not held.with_name("lakehouse.duckdb.wal").exists()
+    assert ask(lake, COUNT) == [(3,)]
+    assert len(seen(lake.root)["conversations"]) == 3
+
+
+def test_one_lake_under_two_paths(lake: Lake, tmp_path: Path) -> None:
+    """A reader at another path answers and leaves the file as it is; verify finds nothing wrong at either."""
+    other = Lake(str(tmp_path / "mount"))
+    Path(other.root).symlink_to(lake.root)
+    file = Path(lake.root, "lakehouse.duckdb")
+    before = file.read_bytes()
+    done = lakehouse("sql", COUNT, "--lake", other.root, "--format", "csv", cwd=tmp_path)
+    assert (done.stdout, done.stderr) == ("count_star()\n2\n", "")
+    assert verify(other).findings == verify(lake).findings == []
+    assert file.read_bytes() == before
+    assert len(seen(lake.root)["conversations"]) == 2
+
+
+def test_no_folder_for_temporary_files(lake: Lake) -> None:
+    """Where nothing can be written, no folder for temporary files either, a query is answered, without a DuckDB file too."""
+    assert sealed(lake, "select 1 as a") == "a\n1\n"
+    Path(lake.root, "lakehouse.duckdb").unlink()
+    assert sealed(lake, COUNT) == "count_star()\n2\n"
+
+
+def sealed(lake: Lake, query: str) -> str:
+    """Ask where all that DuckDB and Python would write to is read-only."""
+    bind = "mount --bind $place $place && mount -o remount,ro,bind $place || exit 77"
+    mounts = f"for place in /tmp /var/tmp /dev/shm {lake.root}; do {bind}; done"
+    command = [sys.executable, "-m", "pipeline.cli", "sql", query, "--format", "csv", "--lake", lake.root]
+    done = subprocess.run(
+        ["unshare", "-m", "sh", "-c", f'{mounts}; cd /proc; exec "$@"', "sh", *command],
+        env=os.environ | {"PYTHONPATH": str(Path(pipeline.__file__).parent.parent), "TMPDIR": "/nonexistent"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode == 77 or "unshare" in done.stderr:
+        pytest.skip(f"no file system can be made read-only here: {done.stderr}")
+    assert done.returncode == 0, done.stderr
+    return done.stdout

@@ -131,8 +131,9 @@ def load(lake_uri: str | None, paths: tuple[str, ...], engine: str | None) -> No
 @main.command()
 @click.argument("query", required=False)
 @in_format("table", "csv", "json")
+@click.option("--null", metavar="TEXT", help="What stands for NULL in csv. [default: nothing; an empty text is in quotes]")
 @on_lake
-def sql(lake_uri: str | None, query: str | None, form: str) -> None:
+def sql(lake_uri: str | None, query: str | None, form: str, null: str | None) -> None:
     """Ask the tables and views in SQL: one query, or a shell.
 
     QUERY is DuckDB's SQL; it reads, and can change nothing. Without QUERY it is read from standard input; on a terminal a
@@ -143,14 +144,16 @@ def sql(lake_uri: str | None, query: str | None, form: str) -> None:
     from pipeline.console import run_query  # noqa: PLC0415
     from pipeline.warehouse import connect  # noqa: PLC0415
 
+    if null is not None and form != "csv":
+        raise SettingsError(f"--null: it goes with --format csv, found {form}; leave one out")
     with connect(lake_of(lake_uri)) as connection:
         if query is None and sys.stdin.isatty():
             from pipeline.settings import read_settings  # noqa: PLC0415
             from pipeline.shell import shell  # noqa: PLC0415
 
-            shell(connection, form, read_settings().lake_history)
+            shell(connection, form, read_settings().lake_history, null=null or "")
         else:
-            run_query(connection, sys.stdin.read() if query is None else query, form, sys.stdout)
+            run_query(connection, sys.stdin.read() if query is None else query, form, sys.stdout, null=null or "")
 
 
 @main.command()

@@ -3,6 +3,7 @@
 Results go to standard output, progress and messages to standard error. What a command needs is imported when it runs.
 """
 
+import signal
 import sys
 from datetime import UTC, datetime
 
@@ -10,6 +11,7 @@ import click
 
 from pipeline.errors import PipelineError, SettingsError, SourceError
 from pipeline.options import SET_ASIDE, Moment, Overview, command, existing_lake, in_format, lake_of, on_engine, on_lake, say
+from pipeline.signals import Stopped, sparing
 
 
 @click.group(
@@ -82,7 +84,7 @@ def sync(lake_uri: str | None, since: datetime | None, until: datetime | None, e
             reaching(lake.uri) if dry_run else writing(lake, say),
         ):
             run_sync(lake, client, since=since, until=until, dry_run=dry_run, report=report, engine=readers, **progress.hooks)
-    except SourceError:
+    except (SourceError, Stopped):
         if report.listed:
             sum_up(report, say)
         raise
@@ -151,7 +153,8 @@ def sql(lake_uri: str | None, query: str | None, form: str, null: str | None) ->
             from pipeline.settings import read_settings  # noqa: PLC0415
             from pipeline.shell import shell  # noqa: PLC0415
 
-            shell(connection, form, read_settings().lake_history, null=null or "")
+            with sparing(signal.SIGINT):
+                shell(connection, form, read_settings().lake_history, null=null or "")
         else:
             run_query(connection, sys.stdin.read() if query is None else query, form, sys.stdout, null=null or "")
 

@@ -24,6 +24,7 @@ from pipeline.ingest import Incoming, Ingested, Outcome
 from pipeline.lake import Lake, until_undisturbed
 from pipeline.landing import clear_staging, file_name, landed_path, scope_of
 from pipeline.ledger import Ledger
+from pipeline.signals import Stopped
 from pipeline.snapshot import LEDGER, Change, Snapshot
 from pipeline.store import exists, files_at, found_below, modified, reaching, url_of
 from pipeline.tombstones import Tombstones, bury, read_tombstones
@@ -169,7 +170,11 @@ def writing(lake: Lake, on_wait: Callable[[str], None] | None = None) -> Iterato
         clear_staging(lake)
         read_settings(lake)  # else it's known too late: when the tables are in and the views are to be made
         finish_purges(lake)
-        yield
+        try:
+            yield
+        except Stopped:  # helpers ended in the middle of their files
+            clear_staging(lake)
+            raise
 
 
 @contextmanager

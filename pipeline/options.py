@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from pipeline.errors import PipelineError, SettingsError
+from pipeline.signals import Stopped, end, raise_if_stopped, stoppable
 
 if TYPE_CHECKING:
     from pipeline.lake import Lake
@@ -65,22 +66,32 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
         os.umask(0o077)  # what customers wrote is for the owner's eyes only
         _let_streams_hold_everything()
         try:
-            function(*args, **options)
-        except BrokenPipeError:
-            sys.stderr.close()
-            raise SystemExit(FAILED) from None
-        except (PipelineError, OSError) as error:
-            if debug:
-                raise
-            say(f"lakehouse: {error}")
-            raise SystemExit(WRONG_USAGE if isinstance(error, SettingsError) else FAILED) from None
-        except Exception as error:  # the last resort, so that nobody who is woken at night has to read a traceback
-            if debug:
-                raise
-            say(f"lakehouse: {type(error).__name__}: {error}; this is a bug: run it again with --debug and report what it says")
-            raise SystemExit(FAILED) from None
+            with stoppable():
+                _run(function, args, options, debug=debug)
+        except Stopped as stopped:
+            end(stopped.number)
 
     return run
+
+
+def _run(function: Callable[..., None], args: tuple[Any, ...], options: dict[str, Any], *, debug: bool) -> None:
+    try:
+        function(*args, **options)
+    except BrokenPipeError:
+        sys.stderr.close()
+        raise SystemExit(FAILED) from None
+    except (PipelineError, OSError) as error:
+        raise_if_stopped()
+        if debug:
+            raise
+        say(f"lakehouse: {error}")
+        raise SystemExit(WRONG_USAGE if isinstance(error, SettingsError) else FAILED) from None
+    except Exception as error:  # the last resort, so that nobody who is woken at night has to read a traceback
+        raise_if_stopped()
+        if debug:
+            raise
+        say(f"lakehouse: {type(error).__name__}: {error}; this is a bug: run it again with --debug and report what it says")
+        raise SystemExit(FAILED) from None
 
 
 def _let_streams_hold_everything() -> None:

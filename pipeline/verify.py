@@ -23,6 +23,7 @@ from pipeline.lake import Lake
 from pipeline.landing import digest, landed_files, landed_path
 from pipeline.ledger import read_ledger
 from pipeline.parquet import spill_folder
+from pipeline.signals import interruptible
 from pipeline.snapshot import LEDGER, WHOLE, DataFile, Snapshot
 from pipeline.warehouse import named_files, no_lake
 
@@ -264,7 +265,7 @@ _ROWS: Final = {
 
 def _check_rows(lake: Lake, snapshot: Snapshot, ledger: pa.Table, done: Verified) -> None:
     """The ledger's counts against the tables, and the tables against each other."""
-    with duckdb.connect(config={"threads": 2, "temp_directory": spill_folder()}) as connection:
+    with interruptible(duckdb.connect(config={"threads": 2, "temp_directory": spill_folder()})) as connection:
         connection.execute("set TimeZone = 'UTC'")
         if not lake.is_local:
             connection.register_filesystem(lake.files_to_query)

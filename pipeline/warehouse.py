@@ -21,6 +21,7 @@ from pipeline.errors import LakeError
 from pipeline.lake import Lake
 from pipeline.landing import PUBLISHING
 from pipeline.parquet import spill_folder
+from pipeline.signals import interruptible
 from pipeline.snapshot import Snapshot
 from pipeline.store import reaching
 from pipeline.view_settings import FILE_NAME as SETTINGS_NAME
@@ -99,7 +100,7 @@ def _views_file(settings: list[SettingRow]) -> Future[bytes]:
 def _make_views(settings: list[SettingRow]) -> bytes:
     with tempfile.TemporaryDirectory(prefix=PUBLISHING) as folder:
         path = Path(folder) / FILE_NAME
-        with _attached(duckdb.connect(), path) as connection:
+        with _attached(interruptible(duckdb.connect()), path) as connection:
             _create_tables(connection, None, Snapshot({}, {}))  # else every view opens the tables' files
             create_views(connection, settings=settings)
         return path.read_bytes()
@@ -232,7 +233,7 @@ def _opened_alone(lake: Lake, settings: list[SettingRow]) -> duckdb.DuckDBPyConn
 
 
 def _opened(path: Path | str, lake: Lake) -> duckdb.DuckDBPyConnection:
-    connection = duckdb.connect(str(path), read_only=path != ":memory:")
+    connection = interruptible(duckdb.connect(str(path), read_only=path != ":memory:"))
     with suppress(duckdb.NotImplementedException):  # another connection of this process to the file has chosen, and uses it
         connection.execute(f"set temp_directory = '{_quoted(spill_folder())}'")  # beside the file, the disk may be read-only
     if not lake.is_local:

@@ -12,6 +12,7 @@ import click
 from pipeline.errors import PipelineError, SettingsError, SourceError
 from pipeline.options import SET_ASIDE, Moment, Overview, command, existing_lake, in_format, lake_of, on_engine, on_lake, say
 from pipeline.signals import Stopped, sparing
+from pipeline.wording import harmless
 
 
 @click.group(
@@ -90,7 +91,7 @@ def sync(lake_uri: str | None, since: datetime | None, until: datetime | None, e
         raise
     if dry_run:
         for name in report.wanted:
-            click.echo(name)
+            click.echo(harmless(name))
         say(f"{len(report.wanted):,} of {report.listed:,} listed files would be fetched")
     else:
         sum_up(report, say)
@@ -260,7 +261,7 @@ def verify(lake_uri: str | None, *, read_data: bool) -> None:
     with Stages() as stages:
         done = run_verify(lake_of(lake_uri), read_data=read_data, progress=stages.tell)
     for finding in done.findings:
-        click.echo(finding)
+        click.echo(harmless(str(finding)))
     say(verification(done))
     if done.findings:
         raise SystemExit(SET_ASIDE)
@@ -322,7 +323,7 @@ def erase(lake_uri: str | None, **ids: str | None) -> None:
     with writing(lake, say):
         done = run_erase(lake, *given[0])
     for line in erasure(done, given[0][0]):
-        click.echo(line)
+        click.echo(harmless(line))
     if done.unreadable or done.encrypted:
         raise SystemExit(SET_ASIDE)
 

@@ -12,13 +12,11 @@ import duckdb
 
 from pipeline.formats import QueryError, write_csv, write_json, write_lines
 from pipeline.views import checks
-from pipeline.wording import many
+from pipeline.wording import harmless, many
 
 _FRAME_LINES = 9  # of a table on the screen that are no rows: head, foot and the next prompt
 _LEAST_ROWS = 10
 _UNCOUNTED = "? rows"
-_STEERING = (*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A))
-_VISIBLE = {code: chr(code).encode("unicode_escape").decode() for code in _STEERING if chr(code) not in "\n\t"}
 _CHECK_WIDTH = 114
 
 
@@ -30,7 +28,7 @@ class Screen:
 
     def write(self, text: str) -> int:
         """Write text; only line ends and tabs keep their effect."""
-        return self._terminal.write(text.translate(_VISIBLE))
+        return self._terminal.write(harmless(text))
 
     def flush(self) -> None:
         """Show what was written."""

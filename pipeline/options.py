@@ -12,6 +12,7 @@ import click
 
 from pipeline.errors import PipelineError, SettingsError
 from pipeline.signals import Stopped, end, raise_if_stopped, stoppable
+from pipeline.wording import harmless
 
 if TYPE_CHECKING:
     from pipeline.lake import Lake
@@ -54,7 +55,7 @@ class Moment(click.ParamType[datetime]):
 
 def say(message: str) -> None:
     """Tell people something: results alone go to standard output."""
-    click.echo(message, err=True)
+    click.echo(harmless(message), err=True)
 
 
 def command(function: Callable[..., None]) -> Callable[..., None]:

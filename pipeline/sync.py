@@ -195,6 +195,8 @@ class _Coming:
     def _list(self, downloads: ThreadPoolExecutor, since: datetime, until: datetime) -> None:
         try:
             for day in self._client.list_days(since, until):
+                if self.is_stopped:
+                    break
                 for file in self.count(day):
                     self._queue.put((file, downloads.submit(self._fetch, file)))
         except BaseException as error:  # noqa: BLE001  # whatever it is, the thread that loads has to know

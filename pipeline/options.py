@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -93,6 +94,11 @@ def _run(function: Callable[..., None], args: tuple[Any, ...], options: dict[str
             raise
         say(f"lakehouse: {type(error).__name__}: {error}; this is a bug: run it again with --debug and report what it says")
         raise SystemExit(FAILED) from None
+    except BaseException as error:
+        if debug or type(error).__name__ != "PanicException":  # of a library in Rust, which is no Exception
+            raise
+        say(f"lakehouse: a library gave up: {error}; all finished loads are as they were: run lakehouse verify, or --debug")
+        raise SystemExit(FAILED) from None
 
 
 def _let_streams_hold_everything() -> None:
@@ -100,6 +106,9 @@ def _let_streams_hold_everything() -> None:
 
     A terminal keeps its own, since it could take bytes of UTF-8 for controls, and shows what that lacks escaped.
     """
+    for name, flags in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # closed by who started this
+            setattr(sys, name, Path(os.devnull).open(flags, encoding="utf-8"))  # noqa: SIM115  # for as long as the process
     if isinstance(sys.stdin, io.TextIOWrapper):
         sys.stdin.reconfigure(errors="surrogateescape")  # `run_query` judges what is no text
     out = sys.stdout

@@ -81,3 +81,26 @@ def test_a_stopped_sync_keeps_what_it_has_fetched(tmp_path: Path) -> None:
         known = int(done.stderr.split(" of them in the lake already")[0].split()[-1])
         assert 16 <= known <= fetched  # four are on their way at a time
         assert list((tmp_path / "lake" / "landing" / ".incoming").iterdir()) == []
+
+
+def test_closed_streams_end_no_command(lake: Path) -> None:
+    """A command whose standard input or output is closed from the start does its work, without a traceback."""
+    command = f"{sys.executable} -m pipeline.cli sql 'select 1' --format csv"
+    for closed in ("<&-", ">&-", "<&- >&- 2>&-"):
+        done = subprocess.run(
+            ["sh", "-c", f"{command} {closed}"],
+            cwd=lake,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, b""), closed
+
+
+def test_what_a_load_says_steers_no_terminal(lake: Path) -> None:
+    """The name of a rejected file is shown with its control characters visible, whatever FORCE_COLOR asks for."""
+    put(lake / "odd", b"<html>", "Engagement.\x1b[31mred.gz")
+    done = lakehouse("load", "odd", cwd=lake, FORCE_COLOR="1")
+    assert (done.returncode, "\x1b" in done.stderr, r"\x1b[31mred" in done.stderr) == (3, False, True), done.stderr
+    assert "next sync" not in done.stderr
+    assert "\x1b" not in lakehouse("status", cwd=lake, FORCE_COLOR="1").stdout

@@ -3,6 +3,7 @@
 Results go to standard output, progress and messages to standard error. What a command needs is imported when it runs.
 """
 
+import signal
 import sys
 from datetime import UTC, datetime
 
@@ -10,6 +11,8 @@ import click
 
 from pipeline.errors import PipelineError, SettingsError, SourceError
 from pipeline.options import SET_ASIDE, Moment, Overview, command, existing_lake, in_format, lake_of, on_engine, on_lake, say
+from pipeline.signals import Stopped, sparing
+from pipeline.wording import harmless
 
 
 @click.group(
@@ -82,13 +85,13 @@ def sync(lake_uri: str | None, since: datetime | None, until: datetime | None, e
             reaching(lake.uri) if dry_run else writing(lake, say),
         ):
             run_sync(lake, client, since=since, until=until, dry_run=dry_run, report=report, engine=readers, **progress.hooks)
-    except SourceError:
+    except (SourceError, Stopped):
         if report.listed:
             sum_up(report, say)
         raise
     if dry_run:
         for name in report.wanted:
-            click.echo(name)
+            click.echo(harmless(name))
         say(f"{len(report.wanted):,} of {report.listed:,} listed files would be fetched")
     else:
         sum_up(report, say)
@@ -131,8 +134,9 @@ def load(lake_uri: str | None, paths: tuple[str, ...], engine: str | None) -> No
 @main.command()
 @click.argument("query", required=False)
 @in_format("table", "csv", "json")
+@click.option("--null", metavar="TEXT", help="What stands for NULL in csv. [default: nothing; an empty text is in quotes]")
 @on_lake
-def sql(lake_uri: str | None, query: str | None, form: str) -> None:
+def sql(lake_uri: str | None, query: str | None, form: str, null: str | None) -> None:
     """Ask the tables and views in SQL: one query, or a shell.
 
     QUERY is DuckDB's SQL; statements that write are refused, but for temporary tables. Without QUERY it is read from standard
@@ -144,14 +148,17 @@ def sql(lake_uri: str | None, query: str | None, form: str) -> None:
     from pipeline.console import run_query  # noqa: PLC0415
     from pipeline.warehouse import connect  # noqa: PLC0415
 
+    if null is not None and form != "csv":
+        raise SettingsError(f"--null: it goes with --format csv, found {form}; leave one out")
     with connect(lake_of(lake_uri), say) as connection:
         if query is None and sys.stdin.isatty():
             from pipeline.settings import read_settings  # noqa: PLC0415
             from pipeline.shell import shell  # noqa: PLC0415
 
-            shell(connection, form, read_settings().lake_history)
+            with sparing(signal.SIGINT):
+                shell(connection, form, read_settings().lake_history, null=null or "")
         else:
-            run_query(connection, sys.stdin.read() if query is None else query, form, sys.stdout)
+            run_query(connection, sys.stdin.read() if query is None else query, form, sys.stdout, null=null or "")
 
 
 @main.command()
@@ -255,7 +262,7 @@ def verify(lake_uri: str | None, *, read_data: bool) -> None:
     with Stages() as stages:
         done = run_verify(lake_of(lake_uri), read_data=read_data, progress=stages.tell)
     for finding in done.findings:
-        click.echo(finding)
+        click.echo(harmless(str(finding)))
     say(verification(done))
     if done.findings:
         raise SystemExit(SET_ASIDE)
@@ -317,7 +324,7 @@ def erase(lake_uri: str | None, **ids: tuple[str, ...]) -> None:
     with writing(lake, say):
         done = erase_all(lake, asked)
     for line in erasure(done, asked):
-        click.echo(line)
+        click.echo(harmless(line))
     if not done.is_complete:
         raise SystemExit(SET_ASIDE)
 

@@ -1,37 +1,24 @@
 """SQL for people: one query and the data checks, printed as table, CSV or JSON."""
 
 import contextlib
-import csv
 import io
-import json
-import math
 import shlex
 import shutil
 import textwrap
-from collections.abc import Iterator
-from datetime import date, datetime, time, timedelta
-from decimal import Decimal
-from itertools import chain, count
-from typing import IO, Any, Protocol
+from functools import partial
+from typing import IO
 
 import duckdb
 
-from pipeline.errors import PipelineError
+from pipeline.formats import QueryError, write_csv, write_json, write_lines
 from pipeline.statements import RefusedError, gives_rows, statements
 from pipeline.views import checks
-from pipeline.wording import many
+from pipeline.wording import harmless, many
 
-_BATCH_ROWS = 10_000
 _FRAME_LINES = 9  # of a table on the screen that are no rows: head, foot and the next prompt
 _LEAST_ROWS = 10
 _UNCOUNTED = "? rows"
-_STEERING = (*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A))
-_VISIBLE = {code: chr(code).encode("unicode_escape").decode() for code in _STEERING if chr(code) not in "\n\t"}
 _CHECK_WIDTH = 114
-
-
-class QueryError(PipelineError):
-    """DuckDB does not take the query."""
 
 
 class Screen:
@@ -42,24 +29,20 @@ class Screen:
 
     def write(self, text: str) -> int:
         """Write text; only line ends and tabs keep their effect."""
-        return self._terminal.write(text.translate(_VISIBLE))
+        return self._terminal.write(harmless(text))
 
     def flush(self) -> None:
         """Show what was written."""
         self._terminal.flush()
 
 
-class _Out(Protocol):
-    def write(self, text: str, /) -> int: ...
-
-
 def run_query(
-    connection: duckdb.DuckDBPyConnection, query: str, form: str, out: IO[str], *, most_rows: int | None = None
+    connection: duckdb.DuckDBPyConnection, query: str, form: str, out: IO[str], *, most_rows: int | None = None, null: str = ""
 ) -> None:
     """Run the statements of `query` in their order, and print their rows: several tables, but no more than one CSV or JSON.
 
     A table on a terminal is no wider than that, holds `most_rows`, by default as many as fit, and says how many there are.
-    Anywhere else DuckDB chooses the rows of a table; the other forms have all of them.
+    Anywhere else DuckDB chooses the rows of a table; the other forms have all of them. In csv `null` stands for NULL.
 
     Raises:
         QueryError: DuckDB's own words, or the query is no text, or asks for rows twice where they would be one file, or holds a
@@ -85,18 +68,19 @@ def run_query(
         for part in parts:
             relation = connection.sql(part)
             if relation is not None and (gives_rows(part) or (not asking and part is parts[-1])):
-                _write(relation, form, out, most_rows)
+                _write(relation, form, out, most_rows, null)
     except (duckdb.Error, RefusedError) as error:
         raise QueryError(str(error)) from error
 
 
-def _write(relation: duckdb.DuckDBPyRelation, form: str, out: IO[str], most_rows: int | None) -> None:
+def _write(relation: duckdb.DuckDBPyRelation, form: str, out: IO[str], most_rows: int | None, null: str) -> None:
     if form == "table" and not out.isatty():
         out.write(f"{relation}\n")
     elif form == "table":
         _write_screen(relation, Screen(out), most_rows)
     else:
-        {"csv": _write_csv, "json": _write_json, "line": _write_lines}[form](relation, Screen(out) if out.isatty() else out)
+        write = {"csv": partial(write_csv, null=null), "json": write_json, "line": write_lines}[form]
+        write(relation, Screen(out) if out.isatty() else out)
 
 
 def _write_screen(relation: duckdb.DuckDBPyRelation, screen: Screen, most_rows: int | None) -> None:
@@ -117,86 +101,6 @@ def _boxed(relation: duckdb.DuckDBPyRelation, width: int, rows: int) -> str:
     with contextlib.redirect_stdout(captured):
         relation.show(max_width=width, max_rows=rows)
     return captured.getvalue().rstrip()
-
-
-def _rows(relation: duckdb.DuckDBPyRelation) -> Iterator[tuple[Any, ...]]:
-    reader = relation.to_arrow_reader(_BATCH_ROWS)
-    while True:
-        try:
-            batch = reader.read_next_batch()
-        except StopIteration:
-            return
-        except (OSError, ValueError) as error:  # what Arrow makes of an error of DuckDB's
-            raise QueryError(str(error)) from error
-        yield from zip(*(column.to_pylist(maps_as_pydicts="lossy") for column in batch.columns), strict=True)
-
-
-def _write_lines(relation: duckdb.DuckDBPyRelation, out: _Out) -> None:
-    """A line for each value, an empty one between rows."""
-    indent = max(map(len, relation.columns))
-    for number, row in enumerate(_rows(relation)):
-        lines = (f"{name:>{indent}} = {_line_value(value)}" for name, value in zip(relation.columns, row, strict=True))
-        out.write(("\n" if number else "") + "\n".join(lines) + "\n")
-
-
-def _line_value(value: Any) -> Any:
-    return "NULL" if value is None else _csv_value(value)
-
-
-def _write_csv(relation: duckdb.DuckDBPyRelation, out: _Out) -> None:
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(relation.columns)
-    for row in _rows(relation):
-        writer.writerow([_csv_value(value) for value in row])
-
-
-def _csv_value(value: Any) -> Any:
-    if isinstance(value, list | dict):
-        return json.dumps(_plain(value), ensure_ascii=False)
-    plain = _plain(value)
-    return str(plain).lower() if isinstance(plain, bool) else plain
-
-
-def _write_json(relation: duckdb.DuckDBPyRelation, out: _Out) -> None:
-    """One array of objects, written as the rows come."""
-    names = _told_apart(relation.columns)
-    separator = "[\n"
-    for row in _rows(relation):
-        out.write(separator + json.dumps(dict(zip(names, map(_plain, row), strict=True)), ensure_ascii=False))
-        separator = ",\n"
-    out.write("[]\n" if separator == "[\n" else "\n]\n")
-
-
-def _told_apart(columns: list[str]) -> list[str]:
-    """The names of columns with a number behind those that come again, as in DuckDB's own data frames: a, a_1, a_2."""
-    names: dict[str, None] = {}
-    for column in columns:
-        spellings = chain([column], (f"{column}_{number}" for number in count(1)))
-        names[next(name for name in spellings if name not in names)] = None
-    return list(names)
-
-
-def _plain(value: Any) -> Any:
-    """A value as JSON has it: times in ISO 8601, numbers as numbers, bytes in hexadecimal, what JSON lacks as text or null."""
-    match value:
-        case datetime() | date() | time():
-            return value.isoformat()
-        case timedelta():
-            return value.total_seconds()
-        case Decimal():
-            return int(value) if value == value.to_integral_value() else float(value)
-        case float() if not math.isfinite(value):
-            return None
-        case bytes():
-            return value.hex()
-        case dict():
-            return {str(name): _plain(inner) for name, inner in value.items()}
-        case list() | tuple():
-            return [_plain(inner) for inner in value]
-        case None | bool() | int() | float() | str():
-            return value
-        case _:
-            return str(value)
 
 
 def run_checks(connection: duckdb.DuckDBPyConnection, out: IO[str]) -> int:

@@ -274,7 +274,7 @@ class Splitter:
             todo += [rest, None]
         elif line.lstrip(_BLANK).startswith(b'"dataType"') and len(self.pending) > 1 and _opens(self.pending[-1]):
             opening = self.pending.pop()  # a pretty-printed document begins inside an open one: the open one was cut
-            todo += [rest, _Rest(opening), None]
+            todo += [rest, _Rest(bytes(opening)), None]
         else:
             self._scan(rest, todo)
 

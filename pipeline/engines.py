@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from importlib import import_module
 from importlib.metadata import version
 from multiprocessing import get_context
@@ -18,6 +19,7 @@ from typing import Any, Final
 
 from pipeline.errors import LakeError, PipelineError, SettingsError
 from pipeline.ingest import Incoming, Ingested, end_with_parent
+from pipeline.signals import Stopped, end_children, kept_from_children
 
 _MOST_PENDING: Final = 1_000  # tasks a scheduler knows of at a time: enough to grow a cluster on, whatever the load's size
 PATIENCE_SECONDS: Final = 30
@@ -46,18 +48,27 @@ class Processes:
         """
         with ProcessPoolExecutor(self.helpers, mp_context=get_context("spawn"), initializer=end_with_parent) as pool:
             try:
-                yield lambda unit: pool.submit(work, unit)
+                yield partial(_submitted, pool, work)
             except BrokenProcessPool as error:
                 raise LakeError(
                     f"a process that took part in the load has died, most likely for want of memory; {_WHAT_HOLDS}: "
                     "leave it more memory and run the command again"
                 ) from error
+            except Stopped:
+                end_children()
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
 
     def require_workers(self) -> None:
         """A helper that dies says so by itself."""
+
+
+def _submitted(pool: ProcessPoolExecutor, work: Work, unit: list[Incoming]) -> Future[Ingested]:
+    with kept_from_children():
+        return pool.submit(work, unit)
 
 
 class Cluster:

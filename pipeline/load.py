@@ -25,6 +25,7 @@ from pipeline.lake import Lake, until_undisturbed
 from pipeline.landing import clear_staging, file_name, landed_path, scope_of
 from pipeline.ledger import Ledger
 from pipeline.marks import mark
+from pipeline.signals import Stopped
 from pipeline.snapshot import LEDGER, Change, Snapshot
 from pipeline.spill import clear_dead
 from pipeline.store import exists, files_at, found_below, modified, reaching, require_inside, url_of
@@ -171,7 +172,11 @@ def writing(lake: Lake, on_wait: Callable[[str], None] | None = None) -> Iterato
         clear_dead(lake)
         settings_in_force(lake, on_wait)  # says what is wrong with the file; no data waits for it
         finish_purges(lake)
-        yield
+        try:
+            yield
+        except Stopped:  # helpers ended in the middle of their files
+            clear_staging(lake)
+            raise
 
 
 @contextmanager

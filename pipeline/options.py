@@ -6,11 +6,14 @@ import os
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from pipeline.errors import PipelineError, SettingsError
+from pipeline.signals import Stopped, end, raise_if_stopped, stoppable
+from pipeline.wording import harmless
 
 if TYPE_CHECKING:
     from pipeline.lake import Lake
@@ -68,7 +71,7 @@ class Moment(click.ParamType[datetime]):
 
 def say(message: str) -> None:
     """Tell people something: results alone go to standard output."""
-    click.echo(message, err=True)
+    click.echo(harmless(message), err=True)
 
 
 def command(function: Callable[..., None]) -> Callable[..., None]:
@@ -80,22 +83,37 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
         os.umask(0o077)  # what customers wrote is for the owner's eyes only
         _let_streams_hold_everything()
         try:
-            function(*args, **options)
-        except BrokenPipeError:
-            sys.stderr.close()
-            raise SystemExit(FAILED) from None
-        except (PipelineError, OSError) as error:
-            if debug:
-                raise
-            say(f"lakehouse: {error}")
-            raise SystemExit(WRONG_USAGE if isinstance(error, SettingsError) else FAILED) from None
-        except Exception as error:  # the last resort, so that nobody who is woken at night has to read a traceback
-            if debug:
-                raise
-            say(f"lakehouse: {type(error).__name__}: {error}; this is a bug: run it again with --debug and report what it says")
-            raise SystemExit(FAILED) from None
+            with stoppable():
+                _run(function, args, options, debug=debug)
+        except Stopped as stopped:
+            end(stopped.number)
 
     return run
+
+
+def _run(function: Callable[..., None], args: tuple[Any, ...], options: dict[str, Any], *, debug: bool) -> None:
+    try:
+        function(*args, **options)
+    except BrokenPipeError:
+        sys.stderr.close()
+        raise SystemExit(FAILED) from None
+    except (PipelineError, OSError) as error:
+        raise_if_stopped()
+        if debug:
+            raise
+        say(f"lakehouse: {error}")
+        raise SystemExit(WRONG_USAGE if isinstance(error, SettingsError) else FAILED) from None
+    except Exception as error:  # the last resort, so that nobody who is woken at night has to read a traceback
+        raise_if_stopped()
+        if debug:
+            raise
+        say(f"lakehouse: {type(error).__name__}: {error}; this is a bug: run it again with --debug and report what it says")
+        raise SystemExit(FAILED) from None
+    except BaseException as error:
+        if debug or type(error).__name__ != "PanicException":  # of a library in Rust, which is no Exception
+            raise
+        say(f"lakehouse: a library gave up: {error}; all finished loads are as they were: run lakehouse verify, or --debug")
+        raise SystemExit(FAILED) from None
 
 
 def _let_streams_hold_everything() -> None:
@@ -103,6 +121,9 @@ def _let_streams_hold_everything() -> None:
 
     A terminal keeps its own, since it could take bytes of UTF-8 for controls, and shows what that lacks escaped.
     """
+    for name, flags in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # closed by who started this
+            setattr(sys, name, Path(os.devnull).open(flags, encoding="utf-8"))  # noqa: SIM115  # for as long as the process
     if isinstance(sys.stdin, io.TextIOWrapper):
         sys.stdin.reconfigure(errors="surrogateescape")  # `run_query` judges what is no text
     out = sys.stdout

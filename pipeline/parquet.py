@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 from pipeline import schema
 from pipeline.lake import Lake
 from pipeline.landing import PUBLISHING
+from pipeline.signals import interruptible
 from pipeline.snapshot import Change, DataFile
 from pipeline.spill import hold
 
@@ -22,7 +23,7 @@ def connected(lake: Lake, *, memory_limit: str | None = None) -> duckdb.DuckDBPy
     What finds no room in memory goes to a folder of the lake: whoever writes next deletes what a run that died left there.
     """
     spill = f"{lake.root}/{PUBLISHING}{uuid.uuid4().hex}" if lake.is_local else hold(lake)  # held until the process ends
-    connection = duckdb.connect(config={"threads": _THREADS, "temp_directory": spill})
+    connection = interruptible(duckdb.connect(config={"threads": _THREADS, "temp_directory": spill}))
     connection.execute("set preserve_insertion_order = true; set TimeZone = 'UTC'")
     if memory_limit:
         connection.execute(f"set memory_limit = '{memory_limit}'")

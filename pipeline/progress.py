@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
@@ -18,7 +19,7 @@ from pipeline.erase import Erased
 from pipeline.ingest import Outcome
 from pipeline.load import Report
 from pipeline.verify import Verified
-from pipeline.wording import many
+from pipeline.wording import harmless, many
 
 if TYPE_CHECKING:
     from pipeline.api import ListedFile
@@ -26,6 +27,11 @@ if TYPE_CHECKING:
 _SHOWN: Final = 20  # set-aside files that a summary names; `lakehouse status --format json` names all
 _RELATED_SHOWN: Final = 5  # visitors and consumers of whom conversations are left after an erasure
 _LOG_SECONDS: Final = 30.0
+
+
+def _console() -> Console:
+    """Standard error; a terminal only if it is one, whatever FORCE_COLOR says."""
+    return Console(stderr=True, force_terminal=sys.stderr.isatty())
 
 
 class _Bars:
@@ -36,7 +42,7 @@ class _Bars:
     """
 
     def __init__(self, *, is_quiet: bool = False, log_seconds: float = _LOG_SECONDS) -> None:
-        console = Console(stderr=True)
+        console = _console()
         self._is_log = not console.is_terminal and not is_quiet
         self._log_seconds = log_seconds
         self._logged_at = time.monotonic()
@@ -61,7 +67,7 @@ class _Bars:
 
     def _log(self, line: str) -> None:
         if self._is_log:
-            click.echo(line, err=True)
+            click.echo(harmless(line), err=True)
 
     def _advance(self) -> None:
         """Say how far the bars are, if that was not said for a while."""
@@ -78,7 +84,7 @@ class Stages:
     """What is being looked at, on standard error while it lasts; nothing where that is no terminal."""
 
     def __init__(self) -> None:
-        console = Console(stderr=True)
+        console = _console()
         self._status = console.status("") if console.is_terminal else None
 
     def __enter__(self) -> Self:
@@ -164,9 +170,10 @@ def summary(report: Report) -> Iterator[str]:
         yield f"{many(report.encrypted, 'value')} left encrypted, since there is no key for them: see lakehouse status"
     if report.rejects:
         yield f"{many(report.rejects, 'document')} set aside: lakehouse status says why, the table rejects has their text"
-    yield from _named("file", "rejected as a whole", report.rejected)
-    yield from _named("file", "could not be had", told.get("failed", {}))
-    yield from _named("day", "could not be listed", told.get("unlisted", {}))
+    again = "; the next sync tries again" if "listed" in told else "; nothing of them is in"
+    yield from _named("file", f"rejected as a whole{again}", report.rejected)
+    yield from _named("file", "could not be had; the next sync tries again", told.get("failed", {}))
+    yield from _named("day", "could not be listed; the next sync tries again", told.get("unlisted", {}))
 
 
 def _rows(counts: Counts | Report) -> str:
@@ -176,7 +183,7 @@ def _rows(counts: Counts | Report) -> str:
 
 def _named(kind: str, what: str, of: dict[str, str]) -> Iterator[str]:
     if of:
-        yield f"{many(len(of), kind)} {what}; the next sync tries again:"
+        yield f"{many(len(of), kind)} {what}:"
     for name, reason in list(of.items())[:_SHOWN]:
         yield f"  {name}: {reason}"
     if len(of) > _SHOWN:
@@ -238,7 +245,7 @@ def compaction(done: Compacted) -> Iterator[str]:
         yield "nothing to merge"
     if done.deleted:
         yield f"{many(done.deleted, 'file')} deleted, {done.deleted_bytes / 1e6:,.1f} MB"
-    else:
+    elif not done.merged:
         yield "nothing to delete"
     if done.kept_hours:
         yield f"what is no longer used stays for {many(done.kept_hours, 'hour')}, for queries that began before"

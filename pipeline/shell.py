@@ -14,8 +14,9 @@ from typing import IO, Final
 
 import duckdb
 
-from pipeline.console import QueryError, Screen, run_query
+from pipeline.console import Screen, run_query
 from pipeline.editor import PROMPT, PROMPT_AGAIN, Editor, history_path, is_complete
+from pipeline.formats import QueryError
 
 COMMANDS: Final = {
     ".tables": "the tables and views",
@@ -42,9 +43,9 @@ _TABLES: Final = """
     union all select view_name, comment from duckdb_views() where not internal order by name"""
 
 
-def shell(connection: duckdb.DuckDBPyConnection, form: str, history: str = "") -> None:
+def shell(connection: duckdb.DuckDBPyConnection, form: str, history: str = "", *, null: str = "") -> None:
     """Answer what is typed until the end of input or `.quit`; `history` is the setting LAKE_HISTORY."""
-    session = _Session(connection, form, history_path(history))
+    session = _Session(connection, form, history_path(history), null)
     say = session.say
     say("Tables and views: .tables   help: .help   leave: .quit")
     for entry in session.entries():
@@ -57,7 +58,8 @@ def shell(connection: duckdb.DuckDBPyConnection, form: str, history: str = "") -
 
 
 class _Session:
-    def __init__(self, connection: duckdb.DuckDBPyConnection, form: str, history: Path | None) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, form: str, history: Path | None, null: str) -> None:
+        self.null = null
         self.connection = connection
         self.form = form
         self.history = history
@@ -95,9 +97,9 @@ class _Session:
         began = time.perf_counter()
         try:
             if target is None:
-                self._run(lambda: run_query(self.connection, statement, self.form, sys.stdout, most_rows=most_rows))
+                self._run(lambda: self._run_into(statement, sys.stdout, most_rows))
             else:
-                with Path(target).expanduser().open("w", encoding="utf-8") as out:
+                with Path(target).expanduser().open("w", encoding="utf-8", newline="") as out:
                     self._run(lambda: self._run_into(statement, out))
                 self.say(f"written to {target}")
         except (QueryError, OSError) as error:
@@ -105,8 +107,8 @@ class _Session:
         if self.timed:
             self.say(f"{time.perf_counter() - began:.3f} s")
 
-    def _run_into(self, statement: str, out: IO[str]) -> None:
-        run_query(self.connection, statement, self.form, out)
+    def _run_into(self, statement: str, out: IO[str], most_rows: int | None = None) -> None:
+        run_query(self.connection, statement, self.form, out, most_rows=most_rows, null=self.null)
 
     def _run(self, work: Callable[[], None]) -> None:
         """Do the work in a thread, so that Ctrl-C finds Python listening, and can stop the query and nothing else.

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from pipeline.landing import scope_of
 from pipeline.sync import RETENTION
-from pipeline.wording import many, span
+from pipeline.wording import harmless, many, span
 
 WARNING: Final = timedelta(days=7)
 """So long before the source deletes what the lake lacks, `status` warns."""
@@ -110,10 +110,10 @@ def print_status(
         }
         out.write(json.dumps(told, default=_text, indent=1) + "\n")
     else:
-        console = Console(file=out)
+        console = Console(file=out, force_terminal=out.isatty())
         console.print(_by_day(listed))
         for line in (*_lines(listed, aside, unlisted, encrypted, now), *_told_masked(masked, since)):
-            console.print(line, markup=False, highlight=False, soft_wrap=True)
+            console.print(harmless(line), markup=False, highlight=False, soft_wrap=True)
     return any(row["is_expiring"] for row in listed)
 
 

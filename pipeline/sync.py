@@ -3,7 +3,7 @@
 import functools
 import tempfile
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -21,6 +21,7 @@ from pipeline.landing import Staged, landed_path, stage
 from pipeline.ledger import loaded_files
 from pipeline.listings import remember
 from pipeline.load import Report, load
+from pipeline.signals import finishing
 from pipeline.snapshot import Change, Snapshot
 from pipeline.store import sizes_below
 from pipeline.workers import Progress
@@ -35,6 +36,7 @@ DOWNLOADS: Final = 4
 """At the same time."""
 
 _IN_MEMORY_BYTES = 8 << 20
+_LOOK_SECONDS = 0.5  # between two looks whether the run is to stop
 _CLOCKS_APART = timedelta(days=1)  # at most: the hour of a file by its listing, and by its name, which the ledger goes by
 _COMMIT_BYTES = 256 << 20  # of downloads: a run that dies has to fetch no more than that again
 
@@ -80,12 +82,15 @@ def sync(
     one whose landed file is lost. What can't be had is recorded, in the report and in the table `listings`, and the rest goes
     on. What was done is added to `report`, which is returned.
 
+    On Ctrl-C and its kin nothing more is fetched, and what is here whole is loaded.
+
     `on_listed` is told, day by day, how many files were listed so far, and how many of them are to be fetched;
     `on_downloaded` of each file how many bytes came, or why none did.
 
     Raises:
         SourceError: the credentials are refused, for the listing or for every download; no day can be listed; or an answer is
             no listing. What could be had is in.
+        Stopped: there was a signal; what was here whole is in.
     """
     done = SyncReport() if report is None else report
     at = now()
@@ -98,11 +103,11 @@ def sync(
         return done
 
     def listings(snapshot: Snapshot) -> dict[str, Change]:
-        if not coming.is_over:
+        if not coming.is_over or coming.is_stopped:
             return {}
         return remember(lake, snapshot, client.account_id, coming.days, failed=done.failed, at=at)
 
-    with coming.listed(*window):
+    with finishing(coming.stop), coming.listed(*window):
         while not coming.is_over:
             load(lake, coming.some(), engine=engine, report=done, progress=progress, also=listings, now=now)
     coming.raise_for_listing()
@@ -124,6 +129,7 @@ class _Coming:
     ) -> None:
         self.days: list[ListedDay] = []
         self.is_over = False
+        self.is_stopped = False
         self._lake = lake
         self._client = client
         self._report = report
@@ -166,25 +172,36 @@ class _Coming:
     @contextmanager
     def listed(self, since: datetime, until: datetime) -> Iterator[None]:
         """List and download during the block."""
-        with ThreadPoolExecutor(DOWNLOADS) as downloads:
-            lister = Thread(target=self._list, args=(downloads, since, until), daemon=True)
-            lister.start()
-            try:
-                yield
-            except BaseException:
-                self._client.close()  # ends the pauses between attempts
-                downloads.shutdown(wait=False, cancel_futures=True)
-                raise
-            finally:
+        downloads = ThreadPoolExecutor(DOWNLOADS)
+        lister = Thread(target=self._list, args=(downloads, since, until), daemon=True)
+        lister.start()
+        try:
+            yield
+        except BaseException:
+            self._client.close()  # ends the pauses between attempts
+            raise
+        finally:
+            downloads.shutdown(wait=False, cancel_futures=self.is_stopped or not self.is_over)
+            if not self.is_stopped:  # else an answer may take its time
                 lister.join()
+                downloads.shutdown()
+
+    def stop(self) -> None:
+        """Fetch nothing more: the block ends when what is here whole is loaded."""
+        self.is_stopped = True
+        self._client.close()
+        self._queue.put(None)
 
     def _list(self, downloads: ThreadPoolExecutor, since: datetime, until: datetime) -> None:
         try:
             for day in self._client.list_days(since, until):
+                if self.is_stopped:
+                    break
                 for file in self.count(day):
                     self._queue.put((file, downloads.submit(self._fetch, file)))
         except BaseException as error:  # noqa: BLE001  # whatever it is, the thread that loads has to know
-            self._queue.put(error)
+            if not self.is_stopped:
+                self._queue.put(error)
         self._queue.put(None)
 
     def _fetch(self, file: ListedFile) -> Staged:
@@ -223,8 +240,14 @@ class _Coming:
     def _downloaded(self, file: ListedFile, future: Future[Staged]) -> Staged | None:
         """What came of a download; None if it could not be had."""
         try:
+            while not self.is_stopped and wait([future], _LOOK_SECONDS).not_done:
+                pass
+            if not future.done() or future.cancelled():
+                return None
             staged = future.result()
         except SourceError as error:
+            if self.is_stopped:
+                return None
             self._report.failed[file.name] = str(error)
             self._on_downloaded(file, 0, str(error))
             if isinstance(error, AccessRefusedError):

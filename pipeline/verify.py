@@ -23,6 +23,7 @@ from pipeline.errors import LakeError
 from pipeline.lake import Lake
 from pipeline.landing import digest, landed_files, landed_path
 from pipeline.ledger import read_ledger
+from pipeline.signals import interruptible
 from pipeline.snapshot import LEDGER, WHOLE, DataFile, Snapshot
 from pipeline.spill import spilling
 from pipeline.store import links_below
@@ -286,7 +287,7 @@ _ROWS: Final = {
 
 def _check_rows(lake: Lake, snapshot: Snapshot, ledger: pa.Table, done: Verified) -> None:
     """The ledger's counts against the tables, and the tables against each other."""
-    with spilling(lake) as spill, duckdb.connect(config={"threads": 2, "temp_directory": spill}) as connection:
+    with spilling(lake) as spill, interruptible(duckdb.connect(config={"threads": 2, "temp_directory": spill})) as connection:
         connection.execute("set TimeZone = 'UTC'")
         if not lake.is_local:
             connection.register_filesystem(lake.files_to_query)

@@ -24,6 +24,7 @@ from pipeline import schema
 from pipeline.errors import LakeError, PipelineError, SettingsError
 from pipeline.lake import Lake
 from pipeline.landing import PUBLISHING
+from pipeline.signals import interruptible
 from pipeline.snapshot import Snapshot
 from pipeline.spill import hold, release
 from pipeline.statements import reading
@@ -141,7 +142,7 @@ def _views_file(settings: list[SettingRow]) -> Future[bytes]:
 def _make_views(settings: list[SettingRow]) -> bytes:
     with tempfile.TemporaryDirectory(prefix=PUBLISHING) as folder:
         path = Path(folder) / FILE_NAME
-        with _attached(duckdb.connect(), path) as connection:
+        with _attached(interruptible(duckdb.connect()), path) as connection:
             _create_tables(connection, None, Snapshot({}, {}))  # else every view opens the tables' files
             create_views(connection, settings=settings)
         return path.read_bytes()
@@ -360,7 +361,7 @@ def _opened_alone(lake: Lake, settings: list[SettingRow]) -> duckdb.DuckDBPyConn
 
 
 def _opened(path: Path | str, lake: Lake) -> duckdb.DuckDBPyConnection:
-    connection = duckdb.connect(str(path), read_only=path != ":memory:")
+    connection = interruptible(duckdb.connect(str(path), read_only=path != ":memory:"))
     with suppress(duckdb.NotImplementedException):  # another connection of this process to the file has chosen
         connection.execute("set temp_directory = ''")  # by default it is in the working folder, or beside the file
     if not lake.is_local:

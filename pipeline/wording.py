@@ -1,6 +1,15 @@
-"""Numbers in sentences."""
+"""Numbers in sentences, and text from outside as a terminal may have it."""
 
 from datetime import timedelta
+from typing import Final
+
+_STEERING: Final = (*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+_VISIBLE: Final = {code: chr(code).encode("unicode_escape").decode() for code in _STEERING if chr(code) not in "\n\t"}
+
+
+def harmless(text: str) -> str:
+    """A text in which what would steer a terminal is shown and not obeyed; only line ends and tabs keep their effect."""
+    return text.translate(_VISIBLE)
 
 
 def many(count: int, what: str, several: str = "") -> str:

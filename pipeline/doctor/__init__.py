@@ -21,6 +21,7 @@ from pipeline.doctor.storage import about_bucket, about_lake, about_rights, abou
 from pipeline.errors import PipelineError, SettingsError
 from pipeline.lake import Lake
 from pipeline.settings import Settings, read_settings
+from pipeline.wording import harmless
 
 __all__ = ["FAIL", "OK", "WARN", "Finding", "examine", "exit_code", "print_findings", "verdict"]
 
@@ -87,7 +88,7 @@ def print_findings(findings: Iterable[Finding], form: str, out: IO[str]) -> list
     for finding in findings:
         told.append(finding)
         if not console.is_terminal:
-            out.write(f"{finding.level:<4}  {finding.subject:<11}  {finding}\n")
+            out.write(f"{finding.level:<4}  {finding.subject:<11}  {harmless(str(finding))}\n")
             out.flush()  # before the verdict, which goes elsewhere
             continue
         line = Table.grid(padding=(0, 2), expand=True)

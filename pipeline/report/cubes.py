@@ -14,6 +14,7 @@ import duckdb
 
 from pipeline.report.choices import ALL, Choices, readable
 from pipeline.report.measures import Source
+from pipeline.signals import interruptible
 
 Cell: TypeAlias = str | int | float | bool | None
 Row: TypeAlias = dict[str, Cell]
@@ -132,7 +133,7 @@ class Cube:
 def read_cubes(connection: duckdb.DuckDBPyConnection, queries: Iterable[Query], choices: Choices) -> dict[str, Columns]:
     """The cubes of these queries by name, each as columns of the same length."""
     wanted = list(queries)
-    with connection.cursor() as private:  # its temporary tables go with it
+    with interruptible(connection.cursor()) as private:  # its temporary tables go with it
         _prepare(private, {query.source.view: query.source for query in wanted}.values(), choices)
         return {cube.name: _read(private, cube) for cube in _cubes(wanted)}
 

@@ -1,0 +1,245 @@
+"""Rows as lines, csv or JSON: DuckDB makes each value text, as it does where it writes a file itself.
+
+Two things differ from a file of DuckDB's: times have a T between day and time and a whole offset (2026-11-01T09:00:00+00:00),
+and a number that JSON does not have is text there ("NaN").
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, count
+from typing import Any, Final, Protocol
+
+import duckdb
+
+from pipeline.errors import PipelineError
+
+_BATCH_ROWS: Final = 2_000
+_TO_QUOTE: Final = '[",#\n\r]'
+_STRING_OR_NO_NUMBER: Final = r'("(?:[^"\\]|\\.)*")|(-?(?:NaN|Infinity))'
+_MARK: Final = "chr(1)"  # stands for a quote while JSON is worked on, which has it in an escaped form alone
+_LISTS: Final = ("list", "array")
+
+_Sql = str
+"""An expression over one row."""
+
+_Type = Any
+"""A type as relations tell it: `id`, and `children` where it is nested."""
+
+
+class QueryError(PipelineError):
+    """DuckDB does not take the query."""
+
+
+class Out(Protocol):
+    """Where text is written to."""
+
+    def write(self, text: str, /) -> int:
+        """Write text."""
+
+
+def write_lines(relation: duckdb.DuckDBPyRelation, out: Out) -> None:
+    """A line for each value, an empty one between rows."""
+    indent = max(map(len, relation.columns))
+    texts = relation.project(", ".join(map(_text, *_columns(relation))))
+    for number, row in enumerate(_rows(texts)):
+        values = ("NULL" if value is None else value for value in row)
+        lines = (f"{name:>{indent}} = {value}" for name, value in zip(relation.columns, values, strict=True))
+        out.write(("\n" if number else "") + "\n".join(lines) + "\n")
+
+
+def write_csv(relation: duckdb.DuckDBPyRelation, out: Out, *, null: str = "") -> None:
+    """A head, and a line for each row; NULL is `null` without quotes, a text that reads the same has them."""
+    heads = (_in_quotes(name) if re.search(_TO_QUOTE, name) or name == null else name for name in relation.columns)
+    out.write(",".join(heads) + "\n")
+    places, types = _columns(relation)
+    texts = relation.project(", ".join(map(_text, places, types)))  # first, so that the fields' expressions stay short
+    for (line,) in _rows(texts.project(" || ',' || ".join(_csv_field(place, null) for place in places))):
+        out.write(f"{line}\n")
+
+
+def write_json(relation: duckdb.DuckDBPyRelation, out: Out) -> None:
+    """One array of objects, written as the rows come."""
+    names = (json.dumps(name, ensure_ascii=False) for name in _told_apart(relation.columns))
+    values = (f"{_literal(f'{name}: ')} || {value}" for name, value in zip(names, map(_json, *_columns(relation)), strict=True))
+    separator = "[\n"
+    for (row,) in _rows(relation.project(" || ', ' || ".join(values))):
+        out.write(f"{separator}{{{row}}}")
+        separator = ",\n"
+    out.write("[]\n" if separator == "[\n" else "\n]\n")
+
+
+def _rows(relation: duckdb.DuckDBPyRelation) -> Iterator[tuple[str | None, ...]]:
+    """The rows of a relation that has text alone, as they come."""
+    reader = relation.to_arrow_reader(_BATCH_ROWS)
+    while True:
+        try:
+            batch = reader.read_next_batch()
+        except StopIteration:
+            return
+        except (OSError, ValueError) as error:  # what Arrow makes of an error of DuckDB's
+            raise QueryError(str(error)) from error
+        yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
+
+
+def _columns(relation: duckdb.DuckDBPyRelation) -> tuple[list[_Sql], list[_Type]]:
+    """The columns by their places, since several can have one name, and their types."""
+    types = list(relation.types)
+    return [f"#{place}" for place in range(1, len(types) + 1)], types
+
+
+def _told_apart(columns: list[str]) -> list[str]:
+    """The names of columns with a number behind those that come again, as in DuckDB's own data frames: a, a_1, a_2."""
+    names: dict[str, None] = {}
+    for column in columns:
+        spellings = chain([column], (f"{column}_{number}" for number in count(1)))
+        names[next(name for name in spellings if name not in names)] = None
+    return list(names)
+
+
+def _literal(text: str) -> _Sql:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _in_quotes(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"'
+
+
+def _csv_field(value: _Sql, null: str) -> _Sql:
+    """A text as a field."""
+    is_quoted = f"{value} = {_literal(null)} or regexp_matches({value}, {_literal(_TO_QUOTE)})"
+    quoted = f"""'"' || replace({value}, '"', '""') || '"'"""
+    return f"case when {value} is null then {_literal(null)} when {is_quoted} then {quoted} else {value} end"
+
+
+def _text(value: _Sql, kind: _Type) -> _Sql:
+    """A value as the text that DuckDB writes to csv; a time in it in ISO 8601."""
+    return f"({_with_times(value, kind, 0) if _holds(kind, _is_time) else value})::varchar"
+
+
+def _with_times(value: _Sql, kind: _Type, depth: int) -> _Sql:
+    """A value with text in the place of each time, the rest as it is."""
+    if _is_time(kind):
+        return _time(value, kind)
+    if not _holds(kind, _is_time):
+        return value
+    parts = _parts(kind)
+    if kind.id in _LISTS:
+        return f"list_transform({value}, lambda x{depth}: {_with_times(f'x{depth}', parts[0][1], depth + 1)})"
+    if kind.id == "map":
+        entry = f"x{depth}"
+        key, inner = (_with_times(f"{entry}.{name}", part, depth + 1) for name, part in parts)
+        entries = f"list_transform(map_entries({value}), lambda {entry}: {{'key': {key}, 'value': {inner}}})"
+        return f"case when {value} is not null then map_from_entries({entries}) end"
+    fields = [(name, _with_times(_field(value, kind, name, at), part, depth)) for at, (name, part) in enumerate(parts, 1)]
+    if kind.id == "union":
+        cases = " ".join(f"when {_literal(name)} then ({inner})::varchar" for name, inner in fields)
+        return f"case union_tag({value})::varchar {cases} end"
+    if _is_tuple(kind):
+        whole = f"row({', '.join(inner for _, inner in fields)})"
+    else:
+        whole = "{" + ", ".join(f"{_literal(name)}: {inner}" for name, inner in fields) + "}"
+    return f"case when {value} is not null then {whole} end"
+
+
+def _json(value: _Sql, kind: _Type, depth: int = 0) -> _Sql:
+    """A value as the JSON that DuckDB writes; a time in it in ISO 8601, a number without a place in JSON as text."""
+    return f"coalesce({_json_unless_null(value, kind, depth)}, 'null')"
+
+
+def _json_unless_null(value: _Sql, kind: _Type, depth: int) -> _Sql:
+    if _is_time(kind):
+        return f"""'"' || {_time(value, kind)} || '"'"""
+    if kind.id in {"float", "double"}:
+        named = f"case when isnan({value}) then 'NaN' when {value} > 0 then 'Infinity' when {value} < 0 then '-Infinity' end"
+        return f"""case when isfinite({value}) then to_json({value})::varchar else '"' || {named} || '"' end"""
+    if _is_loose(kind):
+        return _without_nan(f"{value}::varchar" if str(kind) == "JSON" else f"to_json({value})::varchar")
+    if not _holds(kind, _is_special):
+        return f"to_json({value})::varchar"
+    parts = _parts(kind)
+    if kind.id in _LISTS:
+        return _json_list(value, _json(f"x{depth}", parts[0][1], depth + 1), f"x{depth}", "[]")
+    if kind.id == "map":
+        entry = f"x{depth}"
+        key, inner = f"to_json({_text(f'{entry}.key', parts[0][1])})::varchar", _json(f"{entry}.value", parts[1][1], depth + 1)
+        return _json_list(f"map_entries({value})", f"{key} || ':' || {inner}", entry, "{}")
+    fields = [(name, _json(_field(value, kind, name, at), part, depth)) for at, (name, part) in enumerate(parts, 1)]
+    names = [_literal(f"{json.dumps(name, ensure_ascii=False)}:") for name, _ in fields]
+    if kind.id == "union":
+        cases = " ".join(
+            f"when {_literal(name)} then {head} || {inner}" for head, (name, inner) in zip(names, fields, strict=True)
+        )
+        return f"'{{' || case union_tag({value})::varchar {cases} end || '}}'"
+    if _is_tuple(kind):
+        opened, whole, closed = "[", " || ',' || ".join(inner for _, inner in fields), "]"
+    else:
+        heads = (f"{head} || {inner}" for head, (_, inner) in zip(names, fields, strict=True))
+        opened, whole, closed = "{", " || ',' || ".join(heads), "}"
+    return f"case when {value} is not null then '{opened}' || {whole} || '{closed}' end"
+
+
+def _json_list(values: _Sql, each: _Sql, variable: str, brackets: str) -> _Sql:
+    """JSON of each value of a list, in brackets; NULL where the list is."""
+    inner = f"array_to_string(list_transform({values}, lambda {variable}: {each}), ',')"
+    return f"case when {values} is not null then '{brackets[0]}' || {inner} || '{brackets[1]}' end"
+
+
+def _without_nan(text: _Sql) -> _Sql:
+    """JSON as DuckDB writes it, with quotes around the words that JSON does not have."""
+    marked = f"regexp_replace({text}, {_literal(_STRING_OR_NO_NUMBER)}, '\\1' || {_MARK} || '\\2' || {_MARK}, 'g')"
+    return f"""replace(replace({marked}, {_MARK} || {_MARK}, ''), {_MARK}, '"')"""
+
+
+def _time(value: _Sql, kind: _Type) -> _Sql:
+    """A time in ISO 8601: a T, a fraction of six digits or none, hours and minutes of an offset; else in DuckDB's words."""
+    text = f"{value}::varchar"
+    if kind.id.startswith("timestamp"):
+        text = rf"regexp_replace({text}, ' (\d\d:\d\d:)', 'T\1')"
+    if _has_offset(kind):
+        text = rf"regexp_replace({text}, '(:\d\d[.\d]*[+-]\d\d)$', '\1:00')"
+    zeros = rf"repeat('0', greatest(0, 7 - length(regexp_extract({value}::varchar, '\.\d+'))))"
+    padded = rf"regexp_replace({text}, '(\.\d+)', '\1' || {zeros})"
+    return f"case when contains({value}::varchar, '.') then {padded} else {text} end"
+
+
+def _has_offset(kind: _Type) -> bool:
+    return "with time zone" in kind.id or kind.id.startswith("timestamptz")
+
+
+def _is_time(kind: _Type) -> bool:
+    return str(kind.id).startswith("time")
+
+
+def _is_loose(kind: _Type) -> bool:
+    """Whether its values are JSON by themselves, or of a type each."""
+    return kind.id == "variant" or str(kind) == "JSON"
+
+
+def _is_special(kind: _Type) -> bool:
+    """Whether JSON takes more than DuckDB's own conversion."""
+    return _is_time(kind) or _is_loose(kind) or kind.id in {"float", "double"}
+
+
+def _holds(kind: _Type, is_sought: Callable[[_Type], bool]) -> bool:
+    return is_sought(kind) or any(_holds(part, is_sought) for _, part in _parts(kind))
+
+
+def _parts(kind: _Type) -> list[tuple[str, _Type]]:
+    """The types that a nested type is made of, with their names."""
+    if kind.id not in {*_LISTS, "struct", "tuple", "map", "union"}:
+        return []
+    named: Iterable[tuple[str, Any]] = kind.children
+    if kind.id == "union":  # its tag comes first
+        return list(named)[1:]
+    return [(name, part) for name, part in named if not (kind.id == "array" and name == "size")]
+
+
+def _is_tuple(kind: _Type) -> bool:
+    return kind.id == "tuple" or not any(name for name, _ in _parts(kind))
+
+
+def _field(value: _Sql, kind: _Type, name: str, place: int) -> _Sql:
+    if kind.id == "union":
+        return f"union_extract({value}, {_literal(name)})"
+    return f"struct_extract({value}, {place if _is_tuple(kind) else _literal(name)})"

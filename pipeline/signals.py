@@ -1,0 +1,196 @@
+"""What SIGINT, SIGTERM and SIGHUP do to a command: they end it soon, whatever it is at.
+
+Python hears a signal between two steps of the main thread, so a thread hears it too: it stops the queries of DuckDB, which can
+be one long step, and ends the process if it is still there after a while.
+"""
+
+import atexit
+import contextlib
+import multiprocessing
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from threading import RLock, Thread, current_thread, main_thread
+from types import FrameType
+from typing import TYPE_CHECKING, Final
+from weakref import WeakSet
+
+if TYPE_CHECKING:
+    import duckdb
+
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_OF_THE_TERMINAL: Final = {signal.SIGINT, signal.SIGHUP}  # which it sends to every process of a command
+_PATIENCE_SECONDS: Final = 1.5
+_FINISHING_SECONDS: Final = 20.0
+_AGAIN_SECONDS: Final = 0.1
+_SHOW_CURSOR: Final = "\x1b[?25h"
+
+
+class Stopped(BaseException):  # no error, and nothing that `except Exception` is to catch
+    """The command is to end: its text is one sentence."""
+
+    def __init__(self, number: int) -> None:
+        name = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
+        super().__init__(f"stopped by {name}; all finished loads are as they were: run the command again to go on")
+        self.number = number
+
+
+class _State:
+    """What this process was told, and how it is to take that."""
+
+    def __init__(self) -> None:
+        self.received: int | None = None
+        self.finish: Callable[[], None] | None = None
+        self.spared: frozenset[int] = frozenset()
+        self.connections: WeakSet[duckdb.DuckDBPyConnection] = WeakSet()
+        self.ends_at: float | None = None
+
+
+_state: Final = _State()
+_ending: Final = RLock()
+
+
+def interruptible(connection: "duckdb.DuckDBPyConnection") -> "duckdb.DuckDBPyConnection":
+    """The connection, whose queries a signal stops from now on."""
+    _state.connections.add(connection)
+    return connection
+
+
+def raise_if_stopped() -> None:
+    """Raise what a signal means, where its first trace was another error: a query of DuckDB's that it stopped.
+
+    Raises:
+        Stopped: there was one.
+    """
+    if _state.received is not None:
+        raise Stopped(_state.received)
+
+
+@contextlib.contextmanager
+def stoppable() -> Iterator[None]:
+    """Let a signal end the block by `Stopped`; one that is ignored, as under nohup, stays so.
+
+    Once it has come, this process ends after a while by itself: threads of libraries can wait for the network for a minute.
+    """
+    if current_thread() is not main_thread():
+        yield
+        return
+    former = {number: signal.getsignal(number) for number in _SIGNALS}
+    heard, told = os.pipe()
+    os.set_blocking(told, False)
+    waking = signal.set_wakeup_fd(told, warn_on_full_buffer=False)
+    _state.received = _state.finish = _state.ends_at = None
+    Thread(target=_watch, args=(heard,), name="signals", daemon=True).start()
+    try:
+        for number, action in former.items():
+            if action is not signal.SIG_IGN:
+                signal.signal(number, _receive)
+        yield
+    finally:
+        if _state.received is None:
+            for number, action in former.items():
+                signal.signal(number, action)
+            signal.set_wakeup_fd(waking)
+            os.close(told)  # ends the thread, which closes the other end
+
+
+@contextlib.contextmanager
+def sparing(number: int) -> Iterator[None]:
+    """Let a signal raise KeyboardInterrupt during the block, and end nothing."""
+    _state.spared |= {number}
+    try:
+        yield
+    finally:
+        _state.spared -= {number}
+
+
+@contextlib.contextmanager
+def finishing(finish: Callable[[], None]) -> Iterator[None]:
+    """Let the first signal call `finish` and the block come to its end, within bounds; a second one ends it at once.
+
+    Raises:
+        Stopped: there was a signal, and the block is done.
+    """
+    _state.finish = finish
+    try:
+        yield
+    finally:
+        _state.finish = None
+    if _state.received is not None:
+        _state.ends_at = time.monotonic() + _PATIENCE_SECONDS
+    raise_if_stopped()
+
+
+@contextlib.contextmanager
+def kept_from_children() -> Iterator[None]:
+    """Start processes in the block that a Ctrl-C at the terminal does not reach: who started them ends them."""
+    former = signal.pthread_sigmask(signal.SIG_BLOCK, _OF_THE_TERMINAL)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, former)
+
+
+def end_children() -> None:
+    """End the processes that this one has started, and wait for that."""
+    children = multiprocessing.active_children()
+    for child in children:
+        child.kill()
+    for child in children:
+        child.join(1)
+
+
+def _receive(number: int, _: FrameType | None) -> None:
+    """What the main thread does when it hears of a signal."""
+    if number in _state.spared:
+        raise KeyboardInterrupt
+    is_first = _state.received is None
+    _state.received = _state.received or number
+    if is_first and _state.finish is not None:
+        _state.ends_at = time.monotonic() + _FINISHING_SECONDS
+        _state.finish()
+        return
+    _state.ends_at = time.monotonic() + _PATIENCE_SECONDS
+    if is_first:
+        raise Stopped(number)
+
+
+def _watch(heard: int) -> None:
+    """Hear of signals while the main thread is busy, and end what it is at."""
+    while numbers := os.read(heard, 1):
+        if numbers[0] in _SIGNALS and numbers[0] not in _state.spared:
+            break
+    else:
+        os.close(heard)
+        return
+    number = numbers[0]
+    os.set_blocking(heard, False)
+    ends_at = time.monotonic() + (_FINISHING_SECONDS if _state.finish else _PATIENCE_SECONDS)
+    while time.monotonic() < (_state.ends_at or ends_at):
+        with contextlib.suppress(BlockingIOError):
+            if os.read(heard, 1):
+                break
+        if _state.finish is None:
+            for connection in list(_state.connections):
+                with contextlib.suppress(Exception):  # it may be closed by now
+                    connection.interrupt()
+        time.sleep(_AGAIN_SECONDS)
+    end(number)
+
+
+def end(number: int) -> None:
+    """End this process and those that it has started; say why; what it keeps for itself on the disk goes first.
+
+    Not by SystemExit: on the way out Python waits for threads that wait for the network, and libraries complain.
+    """
+    with _ending:  # for good: whoever comes second waits for the end
+        with contextlib.suppress(BaseException):
+            end_children()
+        with contextlib.suppress(BaseException):
+            atexit._run_exitfuncs()  # noqa: SLF001  # deletes temporary folders, which os._exit alone would leave
+        with contextlib.suppress(BaseException):  # the terminal may be gone
+            sys.stderr.write((_SHOW_CURSOR if sys.stderr.isatty() else "") + f"lakehouse: {Stopped(number)}\n")
+            sys.stderr.flush()
+        os._exit(128 + number)

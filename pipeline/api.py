@@ -41,6 +41,13 @@ _GZIP_WINDOW = 31
 """For zlib: a gzip header and trailer, checksum included."""
 _PROBE_BYTES = 1 << 16
 _MOST_ERRORS = 3
+_FILE_TYPES = ("*/*", "application/json")
+"""What to accept of a file: what the one public client that downloads sends, and what listings are asked with.
+
+There are accounts whose server takes one of them only, and says of the other that it supports, or even allows, no such request.
+"""
+_NOT_ACCEPTABLE = frozenset({406, 415})
+_UNSUPPORTED_CODE, _UNAUTHORIZED_CODE = "5", "10"
 
 
 @dataclass
@@ -74,6 +81,7 @@ class DataAccessClient:
         self._documented = f"{self._base_resource}/engagement"
         self._engagement_url: str | None = None
         self._is_linked = False
+        self._file_types = _FILE_TYPES  # the first is the one to ask with
 
     def __enter__(self) -> Self:
         """Use the client until the end of the block."""
@@ -202,10 +210,24 @@ class DataAccessClient:
 
         self._transport.persistently(attempt)
 
+    def _sent_for(self, url: str, name: str) -> Response:
+        """Ask for a file; where the type that is accepted is refused, with the other one, once, and from then on if that works."""
+        first, other = self._file_types
+        response = self._transport.send(url, name, accept=first)
+        if response.status_code == HTTP_OK or not self._may_be_type(response, name):
+            return response
+        again = self._transport.send(url, name, accept=other)
+        if again.status_code == HTTP_OK:
+            response.close()
+            self._file_types = (other, first)
+            return again
+        again.close()
+        return self._transport.send(url, name, accept=first)
+
     def _served(self, file: ListedFile) -> Generator[bytes, None, None]:
         """Yield the bytes of one attempt at a file."""
         url = joined(self._engagement_url or self._documented, file.href, file.name)
-        with closing(self._transport.send(url, file.name)) as response:
+        with closing(self._sent_for(url, file.name)) as response:
             if response.status_code != HTTP_OK:
                 error = error_in(_plain(self._transport.error_body(response, file.name)))
                 if response.status_code in HTTP_GONE or (error and error.means_no_files):

@@ -56,7 +56,7 @@ _MINE: Final = """
 
 _ENCRYPTED: Final = """
     select distinct conversation_id from read_parquet($files, hive_partitioning = false)
-    where starts_with(ltrim(conversation_id, ' \n\r\t'), $marker)"""
+    where contains(conversation_id, $marker)"""
 
 
 @dataclass

@@ -150,28 +150,30 @@ class Transport:
         too_long = is_long and (wish > self.limits.longest_wish_seconds or not self._is_patient)
         return late or too_long or state.attempt_number >= self.limits.attempts
 
-    def send(self, url: str, what: str, params: dict[str, int] | None = None) -> requests.Response:
+    def send(
+        self, url: str, what: str, params: dict[str, int] | None = None, *, accept: str = "application/json"
+    ) -> requests.Response:
         """Send one GET, and one more for each redirect; the caller closes the answer, whatever its status."""
         self._require_allowed(url, what)
-        response = self._send_once(url, what, params)
+        response = self._send_once(url, what, params, accept)
         for _ in range(MAX_REDIRECTS):
             if response.status_code not in _REDIRECTS:
                 return response
             response.close()
             target = joined(response.url, response.headers.get("Location", ""), what)
             self._require_allowed(target, what)
-            response = self._send_once(target, what, None)
+            response = self._send_once(target, what, None, accept)
         if response.status_code not in _REDIRECTS:
             return response
         response.close()
         message = f"{what}: expected an answer, found more than {MAX_REDIRECTS} redirects; try again later"
         raise UnexpectedAnswerError(message)
 
-    def _send_once(self, url: str, what: str, params: dict[str, int] | None) -> requests.Response:
+    def _send_once(self, url: str, what: str, params: dict[str, int] | None, accept: str) -> requests.Response:
         if self._closed.is_set():
             message = f"{what}: not asked for, the client is closed"
             raise SourceError(message)
-        headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
+        headers = {"Accept": accept, "Accept-Encoding": "identity"}
         request = requests.Request("GET", url, params=params, headers=headers, auth=self._signature())
         timeout = (self.limits.connect_seconds, self.limits.read_seconds)
         try:
@@ -183,7 +185,8 @@ class Transport:
             host, root = urlsplit(url).hostname, _root_of(error)
             if isinstance(root, ssl.SSLCertVerificationError):
                 message = (
-                    f"{what}: expected a trusted certificate of {host}, found {_told(root)}; check LP_BASE_URL and the proxy"
+                    f"{what}: expected a trusted certificate of {host}, found {_told(root)}; check LP_BASE_URL, and if a proxy "
+                    "of yours signs anew, name its certificate's file in REQUESTS_CA_BUNDLE"
                 )
                 raise UnexpectedAnswerError(message) from error
             reason = "time-out" if isinstance(error, requests.Timeout) else _told(root)

@@ -105,13 +105,13 @@ _FAULTS = (
         changes.if_accepting("*/*", changes.error(400, _UNSUPPORTED, UNSUPPORTED)),
     ),
     _constant(
-        "only-json-406",
+        "json-406",
         "406 for a file that is asked for as `*/*`",
         _DOWNLOAD,
         changes.if_accepting("*/*", changes.error(406, "Not Acceptable", 0)),
     ),
     _constant(
-        "only-json-401",
+        "json-401",
         "401 for a file that is asked for as `*/*`, as if the keys were wrong",
         _DOWNLOAD,
         changes.if_accepting("*/*", changes.error(401, "Unauthorized request", UNAUTHORIZED)),

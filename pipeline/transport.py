@@ -31,8 +31,8 @@ from pipeline.answers import (
     shortened,
     utc_from_http_date,
 )
-from pipeline.errors import AccessRefusedError, SourceError, SourceUnreachableError, UnexpectedAnswerError
-from pipeline.settings import LOOPBACK_HOSTS, Credentials
+from pipeline.errors import AccessRefusedError, SettingsError, SourceError, SourceUnreachableError, UnexpectedAnswerError
+from pipeline.settings import LOOPBACK_HOSTS, Credentials, export_certificates
 
 VENDOR_DOMAIN = ".liveperson.net"
 MAX_REDIRECTS = 3
@@ -109,6 +109,7 @@ class Transport:
             keep_secret(secret.get_secret_value() for secret in secrets)
         self._closed = Event()
         self._is_patient = True
+        export_certificates()
         self._session = requests.Session()
         # A proxy from the environment has no business between us and loopback.
         self._session.trust_env = base_url.startswith("https:")
@@ -195,6 +196,8 @@ class Transport:
         except (requests.RequestException, ValueError) as error:
             message = f"{what}: expected a link and an answer that HTTP allows, found others ({type(error).__name__})"
             raise UnexpectedAnswerError(message) from error
+        except OSError as error:  # of the library's own making: there is no such file
+            raise SettingsError(f"REQUESTS_CA_BUNDLE: expected the file of a certificate, found none ({error})") from error
 
     def _signature(self) -> Callable[[requests.PreparedRequest], requests.PreparedRequest]:
         """Make what signs one request: it draws the nonce and reads the clock when the request is prepared."""

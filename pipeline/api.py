@@ -18,6 +18,7 @@ from pipeline.answers import (
     EPOCH,
     MILLISECOND,
     ListedFile,
+    ServerError,
     engagement_link,
     error_in,
     is_answer,
@@ -34,6 +35,8 @@ __all__ = ["DataAccessClient", "Limits", "ListedDay", "ListedFile"]
 DAY_MS = 86_400_000
 HTTP_OK = 200
 HTTP_NO_CONTENT = 204
+HTTP_UNAUTHORIZED = 401
+HTTP_SERVER_ERROR = 500
 HTTP_GONE = frozenset({404, 410})
 GZIP_MAGIC = b"\x1f\x8b\x08"
 ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
@@ -41,6 +44,13 @@ _GZIP_WINDOW = 31
 """For zlib: a gzip header and trailer, checksum included."""
 _PROBE_BYTES = 1 << 16
 _MOST_ERRORS = 3
+_FILE_TYPES = ("*/*", "application/json")
+"""What to accept of a file: what the one public client that downloads sends, and what listings are asked with.
+
+There are accounts whose server takes one of them only, and says of the other that it supports, or even allows, no such request.
+"""
+_NOT_ACCEPTABLE = frozenset({406, 415})
+_UNSUPPORTED_CODE, _UNAUTHORIZED_CODE = "5", "10"
 
 
 @dataclass
@@ -74,6 +84,9 @@ class DataAccessClient:
         self._documented = f"{self._base_resource}/engagement"
         self._engagement_url: str | None = None
         self._is_linked = False
+        self._file_types: tuple[str, ...] = _FILE_TYPES  # the first is the one to ask with
+        self._is_type_known = False
+        self._has_listed = False
 
     def __enter__(self) -> Self:
         """Use the client until the end of the block."""
@@ -128,6 +141,7 @@ class DataAccessClient:
             found = f"{self._base_resource} names no link to engagement data"
             message = f"{error}; {found}: ask LivePerson to open Data Access to the account"
             raise type(error)(message) from error
+        self._has_listed = True
         day.files, day.refused = listed_files(documents, self.account_id, what)
 
     def _find_engagement(self) -> str:
@@ -203,21 +217,49 @@ class DataAccessClient:
         self._transport.persistently(attempt)
 
     def _served(self, file: ListedFile) -> Generator[bytes, None, None]:
-        """Yield the bytes of one attempt at a file."""
+        """Yield the bytes of one attempt at a file, asked for with the other type, too, where the first one is refused."""
         url = joined(self._engagement_url or self._documented, file.href, file.name)
-        with closing(self._transport.send(url, file.name)) as response:
+        first, other = self._file_types
+        try:
+            yield from self._served_as(first, url, file.name)
+        except _RefusedTypeError as refused:
+            try:
+                yield from self._served_as(other, url, file.name)
+            except _RefusedTypeError:
+                raise refused.refusal from refused
+
+    def _served_as(self, accept: str, url: str, name: str) -> Generator[bytes, None, None]:
+        with closing(self._transport.send(url, name, accept=accept)) as response:
             if response.status_code != HTTP_OK:
-                error = error_in(_plain(self._transport.error_body(response, file.name)))
+                error = error_in(_plain(self._transport.error_body(response, name)))
                 if response.status_code in HTTP_GONE or (error and error.means_no_files):
-                    message = f"{file.name}: listed, but no longer at the server (HTTP {response.status_code}); list anew"
+                    message = f"{name}: listed, but no longer at the server (HTTP {response.status_code}); list anew"
                     raise UnexpectedAnswerError(message)
-                raise self._transport.refusal(response, error, file.name)
-            chunks = self._transport.body(response, file.name)
+                refusal = self._transport.refusal(response, error, name)
+                raise _RefusedTypeError(refusal) if self._may_be_the_type(response.status_code, error) else refusal
+            self._file_types = (accept, *(kind for kind in _FILE_TYPES if kind != accept))
+            self._is_type_known = True
+            chunks = self._transport.body(response, name)
             if _is_labelled_gzip(response.headers):
-                chunks = _without_transfer_gzip(chunks, file.name)
+                chunks = _without_transfer_gzip(chunks, name)
             if not has_announced_end(response):
-                chunks = _to_the_end_of_gzip(chunks, file.name)
-            yield from _capped(chunks, self.limits.file_bytes, file.name, "LP_MAX_FILE_BYTES")
+                chunks = _to_the_end_of_gzip(chunks, name)
+            yield from _capped(chunks, self.limits.file_bytes, name, "LP_MAX_FILE_BYTES")
+
+    def _may_be_the_type(self, status: int, error: ServerError | None) -> bool:
+        """Whether another type may help: also if it says that keys which list well are no good, until a file has come."""
+        code = error.internal_code if error else ""
+        is_refused = status == HTTP_UNAUTHORIZED and code == _UNAUTHORIZED_CODE
+        is_unsupported = code == _UNSUPPORTED_CODE and status < HTTP_SERVER_ERROR
+        return status in _NOT_ACCEPTABLE or is_unsupported or (is_refused and self._has_listed and not self._is_type_known)
+
+
+class _RefusedTypeError(Exception):
+    """A file was refused, maybe for the type that was asked for; `refusal` is what is to be told if no other one helps."""
+
+    def __init__(self, refusal: SourceError) -> None:
+        super().__init__(str(refusal))
+        self.refusal = refusal
 
 
 def _days(since: datetime, until: datetime) -> Iterator[tuple[int, int]]:

@@ -196,7 +196,8 @@ def status(lake_uri: str | None, form: str) -> None:
 
     With what is missing comes until when the source keeps it: 30 days, after which it can't be had any more.
 
-    Ends with 3 if the source is going to delete something within 7 days that the lake lacks.
+    Ends with 3 if the source is going to delete something within 7 days that the lake lacks,
+    or an hour that nobody asked about.
 
     Example: lakehouse status --format json
     """

@@ -5,12 +5,13 @@ import io
 import shlex
 import shutil
 import textwrap
+from collections.abc import Callable
 from functools import partial
 from typing import IO
 
 import duckdb
 
-from pipeline.formats import QueryError, write_csv, write_json, write_lines
+from pipeline.formats import Out, QueryError, write_csv, write_json, write_lines
 from pipeline.statements import RefusedError, gives_rows, statements
 from pipeline.views import checks
 from pipeline.wording import harmless, many
@@ -79,8 +80,12 @@ def _write(relation: duckdb.DuckDBPyRelation, form: str, out: IO[str], most_rows
     elif form == "table":
         _write_screen(relation, Screen(out), most_rows)
     else:
-        write = {"csv": partial(write_csv, null=null), "json": write_json, "line": write_lines}[form]
-        write(relation, Screen(out) if out.isatty() else out)
+        writers: dict[str, Callable[[duckdb.DuckDBPyRelation, Out], None]] = {
+            "csv": partial(write_csv, null=null),
+            "json": write_json,
+            "line": write_lines,
+        }
+        writers[form](relation, Screen(out) if out.isatty() else out)
 
 
 def _write_screen(relation: duckdb.DuckDBPyRelation, screen: Screen, most_rows: int | None) -> None:

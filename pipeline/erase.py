@@ -44,7 +44,7 @@ from pipeline.wording import many
 _CLOCKS_APART: Final = timedelta(minutes=1)  # of machines that write one bucket
 _ENCRYPTED: Final = """
     select distinct conversation_id from read_parquet($files, hive_partitioning = false)
-    where starts_with(ltrim(conversation_id, ' \n\r\t'), $marker)"""
+    where contains(conversation_id, $marker)"""
 
 
 @dataclass

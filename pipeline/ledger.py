@@ -72,6 +72,8 @@ class Ledger:
         former = same[0] if len(same) == 1 else next((row for row in same if row["account_id"] == outcome.account_id), None)
         if outcome.status == "rejected" and former is not None and former["status"] == "loaded":
             return None
+        if former is not None and outcome.status == "rejected" and _is_same(former, outcome):
+            return None
         if former is not None:
             self.obsolete.append(former)
         self.added.append(_row(outcome, downloaded_at, loaded_at))
@@ -205,6 +207,12 @@ def loaded_files(
     for name, digest in zip(loaded["name"].to_pylist(), loaded["sha256"].to_pylist(), strict=True):
         digests[name].add(digest)
     return digests
+
+
+def _is_same(former: Row, outcome: Outcome) -> bool:
+    """Whether a rejected file is met again, with nothing new to tell of it."""
+    told = (former["status"], former["sha256"], former["reason"], former["account_id"])
+    return told == (outcome.status, outcome.staged.sha256, outcome.reason, outcome.account_id)
 
 
 def _row(outcome: Outcome, downloaded_at: datetime, loaded_at: datetime) -> Row:

@@ -28,7 +28,18 @@ from pipeline.marks import mark
 from pipeline.signals import Stopped
 from pipeline.snapshot import LEDGER, Change, Snapshot
 from pipeline.spill import clear_dead
-from pipeline.store import exists, files_at, found_below, modified, reaching, require_inside, url_of
+from pipeline.store import (
+    exists,
+    files_at,
+    found_below,
+    innermost,
+    is_special,
+    modified,
+    reaching,
+    require_inside,
+    require_plain,
+    url_of,
+)
 from pipeline.tombstones import Tombstones, bury, read_tombstones
 from pipeline.warehouse import prepare, publish, settings_in_force
 from pipeline.wording import many
@@ -103,7 +114,12 @@ def find_files(paths: Iterable[str], say: Callable[[str], None] = lambda _: None
         files, root = files_at(path)
         others: list[str] = []
         with reaching(path):
+            require_plain(files, root, path)
             entries = _entries_at(files, root, others)
+            if special := [name for name in entries if is_special(files, name)]:
+                entries = {name: info for name, info in entries.items() if name not in special}
+                shown = shortened(special[0], _SHOWN_CHARACTERS)
+                say(f"{many(len(special), 'pipe, device or socket', 'pipes, devices or sockets')} passed over, such as {shown}")
         if not entries:
             expected = (
                 f"a file, a folder with files that end with {', '.join(_SOURCE_SUFFIXES)}, or a pattern that matches some"
@@ -396,7 +412,7 @@ def _run_again(lake: Lake, landed: list[Incoming], tombstones: Tombstones | None
 
 def incoming_from(files: Mapping[str, int]) -> list[Incoming]:
     """Files at hand, as `find_files` gives them, as a load takes them: in time order, those of one name in the order given."""
-    incoming = (Incoming(name=file_name(url.partition("::")[0]), url=url, bytes=size) for url, size in files.items())
+    incoming = (Incoming(name=file_name(innermost(url)), url=url, bytes=size) for url, size in files.items())
     return sorted(incoming, key=_in_time)
 
 

@@ -1,7 +1,7 @@
 """Armoured PGP messages among the strings of a JSON text, decrypted before anything else reads the text.
 
-A string that is one whole message is replaced by what the message says, so all that follows reads it as if it had been served
-in plain. What no key opens stays as it is, and is counted.
+A string that is one whole message, public keys around it aside, is replaced by what the message says, so all that follows reads
+it as if it had been served in plain. What no key opens stays as it is, and is counted.
 
 Messages are opened by a process with little memory and time, forked from one that holds the keys: a message that unpacks
 without end ends that process alone, its string is one more that stays as it is, and another process is forked for the next.
@@ -35,8 +35,15 @@ MARKER: Final = b"-----BEGIN PGP MESSAGE-----"
 
 _BLOCK: Final = re.compile(rb"-----BEGIN PGP PRIVATE KEY BLOCK-----.*?-----END PGP PRIVATE KEY BLOCK-----[^\n]*\n?", re.DOTALL)
 _END: Final = "-----END PGP MESSAGE-----"
+_PUBLIC: Final = rb"-----BEGIN PGP PUBLIC KEY BLOCK-----"
+# The vendor: "each encrypted record will come attached with the public key". No block holds another one's beginning.
+_ATTACHED: Final = re.compile(
+    r"-----BEGIN PGP PUBLIC KEY BLOCK-----(?:(?!-----BEGIN ).)*?-----END PGP PUBLIC KEY BLOCK-----", re.DOTALL
+)
 # Between its quotes; outside of strings no quote has a backslash before it, inside every one has.
-_MESSAGE: Final = rb'"(?P<message>(?:\\[nrt]| )*' + MARKER + rb'[^"\\\n]*(?:\\.[^"\\\n]*)*)"'
+_MESSAGE: Final = (
+    rb'"(?P<message>(?:\\[nrt]| )*(?:' + MARKER + rb"|" + _PUBLIC + rb'(?=[^"]*' + MARKER + rb'))[^"\\\n]*(?:\\.[^"\\\n]*)*)"'
+)
 _ANY: Final = re.compile(rb"(?P<before>)(?<!\\)" + _MESSAGE)
 _ID: Final = re.compile(
     rb'(?P<before>"[A-Za-z]*(?i:conversationId|consumerId|visitorId)"\s*:\s*(?:\{\s*"[\w.]+"\s*:\s*)?)' + _MESSAGE
@@ -195,9 +202,9 @@ def check_key(warn: Callable[[str], None]) -> None:
 
 
 def _armoured(spelling: bytes) -> bytes | None:
-    """The message of a JSON string; None if it is not one message alone, since nothing beside it may get lost."""
+    """The message of a JSON string; None if there is more than it and public keys, since nothing beside it may get lost."""
     try:
-        text = str(json.loads(b'"%b"' % spelling)).strip()
+        text = _ATTACHED.sub("", str(json.loads(b'"%b"' % spelling))).strip()
         message = text.encode("ascii")
     except ValueError:
         return None

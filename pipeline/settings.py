@@ -20,6 +20,7 @@ from pipeline.errors import SettingsError
 
 ENV_FILE: Final = Path(".env")
 DEFAULT_BASE_URL = "https://va.da.liveperson.net"
+_CERTIFICATES: Final = frozenset({"REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"})
 STORE_PREFIXES = ("AWS_", "AZURE_", "GOOGLE_")
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 
@@ -199,6 +200,13 @@ def export_store_settings() -> None:
     for name, other in (("AWS_REGION", "AWS_DEFAULT_REGION"), ("AWS_DEFAULT_REGION", "AWS_REGION")):
         if name in os.environ:
             os.environ.setdefault(other, os.environ[name])
+
+
+def export_certificates() -> None:
+    """Put the certificates that `.env` names into the environment, where the HTTP library looks; what stands there wins."""
+    for name, value in _env_file().items():
+        if name in _CERTIFICATES and value and value.strip():
+            os.environ.setdefault(name, value.strip())
 
 
 def checked_account_id(account_id: str) -> str:

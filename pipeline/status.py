@@ -18,6 +18,15 @@ WARNING: Final = timedelta(days=7)
 """So long before the source deletes what the lake lacks, `status` warns."""
 
 _HOUR = timedelta(hours=1)
+_LONGEST_GAP = timedelta(days=400)  # as in the view source_hours
+_UNKNOWN: Final[dict[str, Any]] = {
+    "state": "unknown",
+    "files": 0,
+    "conversations": 0,
+    "rejected_documents": 0,
+    "missing": [],
+    "listed_at": None,
+}
 _HOURS = """
     select account_id, hour, state, file_count as files, conversation_count as conversations,
         reject_count as rejected_documents, missing, listed_at
@@ -33,54 +42,52 @@ _MASKED = """
     select count(distinct (account_id, conversation_id)) from messages
     where contains(text, '** LP deleted data **') and date >= $since"""
 _SEARCHED_ROWS: Final = 5_000_000  # of messages: of a larger lake the newest month alone is searched, to take no more seconds
+_SYNCED: Final = "select distinct account_id from listings"
+_LACKING: Final = frozenset({"missing", "rejected", "unknown"})
 _SHOWN: Final = 10  # files, documents, and days in a sentence; the JSON form has all
 _DAYS_SHOWN: Final = RETENTION.days + 1  # of an account: all of which the source can still have something
 
 
 def hours(connection: duckdb.DuckDBPyConnection, now: datetime) -> list[dict[str, Any]]:
-    """One entry per account and hour: from its first one to its last file, or until now if it was once synced that far.
+    """One entry per account and hour; of one that was ever synced, all hours of which the source still has something, too.
 
-    `state` is loaded, empty (the API said that there is no file), rejected (a file of that hour is broken) or missing (a file
-    could not be had, or the API was not asked). `deleted_at_source` is when the source deletes what an hour lacks; NULL where
-    nothing is lacking, or too late. `is_expiring`: that is within seven days.
+    `state` is loaded, empty (the API said that there is no file), rejected (a file of that hour is broken), missing (a file
+    is listed and could not be had) or unknown (the API was not asked, or did not answer). `deleted_at_source` is when the
+    source deletes what an hour lacks; NULL where nothing is lacking, or too late. `is_expiring`: that is within seven days.
     """
     relation = connection.sql(_HOURS)
     known = [dict(zip(relation.columns, row, strict=True)) for row in _fetch(relation)]
-    unlisted = set(_fetch(connection.sql(_UNLISTED)))
+    synced = {account_id for (account_id,) in _fetch(connection.sql(_SYNCED))}
     by_account = groupby(known, lambda row: row["account_id"])
     rows = [
         row
-        for _, of_account in by_account
-        for row in sorted(_until(now, list(of_account), unlisted), key=lambda row: row["hour"])
+        for account_id, of_account in by_account
+        for row in (_with_unknown(now, list(of_account)) if account_id in synced else of_account)
     ]
     for row in rows:
-        is_lacking = row["state"] in {"missing", "rejected"} and now - RETENTION < row["hour"] <= now
+        is_lacking = row["state"] in _LACKING and now - RETENTION < row["hour"] <= now
         row["deleted_at_source"] = row["hour"] + RETENTION if is_lacking else None
         row["is_expiring"] = is_lacking and row["hour"] + RETENTION < now + WARNING
     return rows
 
 
-def _until(now: datetime, rows: list[dict[str, Any]], unlisted: set[tuple[str, datetime]]) -> Iterator[dict[str, Any]]:
-    """The hours of an account, with those that went by since it was asked last, if that was up to the time of asking."""
-    yield from rows
-    answers = [row["listed_at"] for row in rows if row["listed_at"] is not None]
-    listed = [row["hour"] for row in rows if row["listed_at"] is not None]
-    asked = [row["hour"] for row in rows if (row["account_id"], row["hour"]) in unlisted]
-    newest = {max(of_kind) for of_kind in (listed, asked) if of_kind}
-    if any(hour <= answer < hour + 2 * _HOUR for hour in newest for answer in answers):
-        past = (row["hour"] for row in rows if row["hour"] <= now)  # a wrong name may claim a later one
-        hour = max(past, default=rows[-1]["hour"]) + _HOUR
-        while hour + _HOUR <= now:
-            lacks = {
-                "state": "missing",
-                "files": 0,
-                "conversations": 0,
-                "rejected_documents": 0,
-                "missing": [],
-                "listed_at": None,
-            }
-            yield {"account_id": rows[-1]["account_id"], "hour": hour, **lacks}
-            hour += _HOUR
+def _with_unknown(now: datetime, rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The hours of an account, in order, with those before and after them that the source can still have files of."""
+    oldest = _first_hour_after(now - RETENTION)
+    ended = [row["hour"] for row in rows if row["hour"] + _HOUR <= now]  # a wrong name may claim a later one
+    last = max(ended, default=oldest - _HOUR)
+    known = {row["hour"] for row in rows}
+    hour = oldest if last + _LONGEST_GAP < now else min(oldest, last + _HOUR)
+    more = []
+    while hour + _HOUR <= now:
+        if hour not in known:
+            more.append({"account_id": rows[0]["account_id"], "hour": hour} | _UNKNOWN)
+        hour += _HOUR
+    yield from sorted([*rows, *more], key=lambda row: row["hour"])
+
+
+def _first_hour_after(moment: datetime) -> datetime:
+    return moment.replace(minute=0, second=0, microsecond=0) + _HOUR
 
 
 def _fetch(relation: duckdb.DuckDBPyRelation) -> list[tuple[Any, ...]]:
@@ -146,7 +153,7 @@ def _lines(
     now: datetime,
 ) -> Iterator[str]:
     """What is said below the table: few lines, however much there is."""
-    yield " # loaded   · empty at the source   ? missing   ! a file of that hour is broken"
+    yield " # loaded   · empty at the source   - missing   ! a file of that hour is broken   ? never asked about"
     yield from _earlier(listed)
     told = [*_told_aside(aside), *_not_had(listed, now), *_told_unlisted(unlisted)]
     yield from told or ["Nothing is set aside."]
@@ -163,10 +170,10 @@ def _earlier(listed: list[dict[str, Any]]) -> Iterator[str]:
     for account_id, rows in groupby(listed, lambda row: row["account_id"]):
         days = [list(of_day) for _, of_day in groupby(rows, lambda row: row["hour"].date())][:-_DAYS_SHOWN]
         if days:
-            lacking = sum(row["state"] in {"missing", "rejected"} for of_day in days for row in of_day)
+            lacking = sum(row["state"] in _LACKING for of_day in days for row in of_day)
             yield (
                 f"account {account_id or 'unknown'}: {many(len(days), 'earlier day')} from {days[0][0]['hour']:%Y-%m-%d} on, "
-                f"with {many(lacking, 'hour')} missing or broken: lakehouse status --format json has every hour"
+                f"with {many(lacking, 'hour')} missing, unknown or broken: lakehouse status --format json has every hour"
             )
 
 
@@ -217,23 +224,28 @@ def _others(count: int) -> str:
 
 
 def _lacking(listed: list[dict[str, Any]], now: datetime) -> list[str]:
-    """A sentence for each account that lacks hours which the source still has."""
+    """Sentences for each account that lacks hours which the source still has, or of which nobody knows what it has."""
     told = []
     lacking = [row for row in listed if row["deleted_at_source"] is not None]
     for account_id, rows in groupby(lacking, lambda row: row["account_id"]):
         of_account = list(rows)
-        first, expiring = of_account[0], sum(row["is_expiring"] for row in of_account)
-        left = first["deleted_at_source"] - now
-        soon = f", {expiring:,} of them within {WARNING.days} days" if expiring else ""
-        told.append(
-            f"{'WARNING: ' if expiring else ''}account {account_id or 'unknown'} lacks files of "
-            f"{many(len(of_account), 'hour')}, the first at {first['hour']:%Y-%m-%d %H:%M} UTC, which the source deletes in "
-            f"{span(left)}{soon}: run lakehouse sync"
-        )
+        for what, is_unknown in ((" lacks files of", False), (": the source has not said what it has of", True)):
+            of_kind = [row for row in of_account if (row["state"] == "unknown") == is_unknown]
+            if of_kind:
+                told.append(_told_lacking(f"account {account_id or 'unknown'}{what}", of_kind, now))
     return told
 
 
-_STATES: Final = {"loaded": "#", "empty": "·", "missing": "?", "rejected": "!"}
+def _told_lacking(what: str, rows: list[dict[str, Any]], now: datetime) -> str:
+    first, expiring = rows[0], sum(row["is_expiring"] for row in rows)
+    soon = f", {expiring:,} of them within {WARNING.days} days" if expiring else ""
+    return (
+        f"{'WARNING: ' if expiring else ''}{what} {many(len(rows), 'hour')}, the first at {first['hour']:%Y-%m-%d %H:%M} UTC, "
+        f"which the source deletes in {span(first['deleted_at_source'] - now)}{soon}: run lakehouse sync"
+    )
+
+
+_STATES: Final = {"loaded": "#", "empty": "·", "missing": "-", "rejected": "!", "unknown": "?"}
 
 
 def _by_day(listed: list[dict[str, Any]]) -> Table:

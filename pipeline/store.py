@@ -6,6 +6,7 @@ format read the same ones, in every process, and they pass through no option, pi
 
 import os
 import re
+import stat
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -60,6 +61,8 @@ def files_at(uri: str) -> tuple[Any, str]:
     """
     if re.search(r"(?:^|::)\w+://[^/@]*:[^/@]*@", uri):
         raise SettingsError("LAKE_URI or PATH: holds credentials; leave them out and set the store's own variables")
+    if (place := _local_name(uri)) is not None:
+        return fsspec.filesystem("file"), place
     kind = kind_of(uri)
     options: dict[str, Any] = {}
     if kind is not None:
@@ -77,9 +80,45 @@ def files_at(uri: str) -> tuple[Any, str]:
     return files, path
 
 
+def _local_name(uri: str) -> str | None:
+    """The path of a file or folder here whose name holds what would else chain file systems; None for all others."""
+    if "::" not in uri:
+        return None
+    place = os.path.abspath(uri.removeprefix("file://"))  # noqa: PTH100  # no link is followed
+    return place if os.path.lexists(place) else None
+
+
+def innermost(url: str) -> str:
+    """The part of a URL that names the file itself: of a chain the member of the archive."""
+    return url if _local_name(url) else url.partition("::")[0]
+
+
+def is_special(files: Any, path: str) -> bool:
+    """Whether a local path leads to a pipe, a device or a socket: whatever opens one may wait for ever, or reads it once."""
+    if "file" not in (files.protocol if isinstance(files.protocol, tuple) else (files.protocol,)):
+        return False
+    try:
+        mode = os.stat(path).st_mode  # noqa: PTH116  # links are followed
+    except OSError:
+        return False
+    is_of_process = path.startswith(("/dev/", "/proc/"))  # another process would read another file there
+    return not stat.S_ISDIR(mode) and (is_of_process or not stat.S_ISREG(mode))
+
+
+def require_plain(files: Any, path: str, name: str) -> None:
+    """Refuse what is special, by the name that the user has for it."""
+    if is_special(files, path):
+        raise LakeError(
+            f"{name}: expected a file, found a pipe, a device or a socket, which can be read once at most; "
+            "nothing was loaded, save what it gives to a file and load that"
+        )
+
+
 def url_of(files: Any, path: str, uri: str) -> str:
     """The URL of a path in the file system of `uri`, through the archive if it is one's member, for any working folder."""
-    chain = re.search(r"://.*?::(.*)", uri)  # a part without "://", such as a cache, is no place of its own
+    chain = (
+        None if _local_name(uri) else re.search(r"://.*?::(.*)", uri)
+    )  # a part without "://", such as a cache, is no place of its own
     if chain is None:
         return str(files.unstrip_protocol(path))
     *through, outermost = chain[1].split("::")

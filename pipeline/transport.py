@@ -31,8 +31,8 @@ from pipeline.answers import (
     shortened,
     utc_from_http_date,
 )
-from pipeline.errors import AccessRefusedError, SourceError, SourceUnreachableError, UnexpectedAnswerError
-from pipeline.settings import LOOPBACK_HOSTS, Credentials
+from pipeline.errors import AccessRefusedError, SettingsError, SourceError, SourceUnreachableError, UnexpectedAnswerError
+from pipeline.settings import LOOPBACK_HOSTS, Credentials, export_certificates
 
 VENDOR_DOMAIN = ".liveperson.net"
 MAX_REDIRECTS = 3
@@ -109,6 +109,7 @@ class Transport:
             keep_secret(secret.get_secret_value() for secret in secrets)
         self._closed = Event()
         self._is_patient = True
+        export_certificates()
         self._session = requests.Session()
         # A proxy from the environment has no business between us and loopback.
         self._session.trust_env = base_url.startswith("https:")
@@ -150,28 +151,30 @@ class Transport:
         too_long = is_long and (wish > self.limits.longest_wish_seconds or not self._is_patient)
         return late or too_long or state.attempt_number >= self.limits.attempts
 
-    def send(self, url: str, what: str, params: dict[str, int] | None = None) -> requests.Response:
+    def send(
+        self, url: str, what: str, params: dict[str, int] | None = None, *, accept: str = "application/json"
+    ) -> requests.Response:
         """Send one GET, and one more for each redirect; the caller closes the answer, whatever its status."""
         self._require_allowed(url, what)
-        response = self._send_once(url, what, params)
+        response = self._send_once(url, what, params, accept)
         for _ in range(MAX_REDIRECTS):
             if response.status_code not in _REDIRECTS:
                 return response
             response.close()
             target = joined(response.url, response.headers.get("Location", ""), what)
             self._require_allowed(target, what)
-            response = self._send_once(target, what, None)
+            response = self._send_once(target, what, None, accept)
         if response.status_code not in _REDIRECTS:
             return response
         response.close()
         message = f"{what}: expected an answer, found more than {MAX_REDIRECTS} redirects; try again later"
         raise UnexpectedAnswerError(message)
 
-    def _send_once(self, url: str, what: str, params: dict[str, int] | None) -> requests.Response:
+    def _send_once(self, url: str, what: str, params: dict[str, int] | None, accept: str) -> requests.Response:
         if self._closed.is_set():
             message = f"{what}: not asked for, the client is closed"
             raise SourceError(message)
-        headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
+        headers = {"Accept": accept, "Accept-Encoding": "identity"}
         request = requests.Request("GET", url, params=params, headers=headers, auth=self._signature())
         timeout = (self.limits.connect_seconds, self.limits.read_seconds)
         try:
@@ -183,7 +186,8 @@ class Transport:
             host, root = urlsplit(url).hostname, _root_of(error)
             if isinstance(root, ssl.SSLCertVerificationError):
                 message = (
-                    f"{what}: expected a trusted certificate of {host}, found {_told(root)}; check LP_BASE_URL and the proxy"
+                    f"{what}: expected a trusted certificate of {host}, found {_told(root)}; check LP_BASE_URL, and if a proxy "
+                    "of yours signs anew, name its certificate's file in REQUESTS_CA_BUNDLE"
                 )
                 raise UnexpectedAnswerError(message) from error
             reason = "time-out" if isinstance(error, requests.Timeout) else _told(root)
@@ -192,6 +196,8 @@ class Transport:
         except (requests.RequestException, ValueError) as error:
             message = f"{what}: expected a link and an answer that HTTP allows, found others ({type(error).__name__})"
             raise UnexpectedAnswerError(message) from error
+        except OSError as error:  # of the library's own making: there is no such file
+            raise SettingsError(f"REQUESTS_CA_BUNDLE: expected the file of a certificate, found none ({error})") from error
 
     def _signature(self) -> Callable[[requests.PreparedRequest], requests.PreparedRequest]:
         """Make what signs one request: it draws the nonce and reads the clock when the request is prepared."""

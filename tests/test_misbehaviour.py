@@ -73,7 +73,7 @@ FAILS = {
     "bomb": "expected at most 1,048,576 bytes",
     "5xx:base:lasting": "HTTP 503.*after 3 attempts",
 }
-ELSEWHERE = {"late", "days-late", "replaced", "hidden"}
+ELSEWHERE = {"late", "days-late", "replaced", "hidden", "only-json", "json-406", "json-401", "only-any"}
 
 
 REQUESTS = [

@@ -1,6 +1,7 @@
 """Strings that arrive as PGP messages: decrypted at load with the account's key, left and counted without it."""
 
 import gzip
+import itertools
 import json
 import os
 import re
@@ -18,6 +19,7 @@ from lakes import seen
 
 TAG = "com.liveperson.dataaccess."
 ARMOUR = "-----BEGIN PGP MESSAGE-----"
+PUBLIC = "-----BEGIN PGP PUBLIC KEY BLOCK-----\r\n\r\nmQINBF/abc+=\r\n=abcd\r\n-----END PGP PUBLIC KEY BLOCK-----\r\n"
 WITH_KEY = {"LP_PGP_KEY": str(openpgp.KEY), "LP_PGP_PASSPHRASE": openpgp.PASSPHRASE}
 TRANSFER = {"timestamp": {"string": str(START)}, "skillId": {"long": 1}, "agentId": {"string": "agent 7"}}
 
@@ -36,6 +38,7 @@ def documents(seal: Callable[[str], Any]) -> list[dict[str, Any]]:
             messages=[
                 message(seal(f'{person} said: "where is my order?"\n🙂')),
                 message(f"{ARMOUR}\nno message at all", by={"string": seal(person)}),
+                message(PUBLIC),
                 message(f"in clear, with {ARMOUR} in it"),
             ],
             transfers={"array": [TRANSFER | {"targetAgentId": {"string": seal("agent 9")}}]},
@@ -48,8 +51,17 @@ def documents(seal: Callable[[str], Any]) -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def sealed() -> list[dict[str, Any]]:
-    """The documents with every such value encrypted; equal values are different messages."""
-    return documents(openpgp.encrypted)
+    """The documents with every such value encrypted; equal values are different messages.
+
+    Some come with a public key before them, behind them, both, or two of them.
+    """
+    around = itertools.cycle([("", ""), (PUBLIC, ""), ("", PUBLIC), (PUBLIC, PUBLIC), (PUBLIC * 2, "")])
+
+    def seal(text: str) -> str:
+        before, behind = next(around)
+        return f"{before}{openpgp.encrypted(text)}\n{behind}"
+
+    return documents(seal)
 
 
 @pytest.fixture(scope="module")
@@ -237,7 +249,7 @@ def test_somebody_is_erased_by_an_id_that_is_encrypted(with_key: Path, plain: Pa
     """The rows that are left are those of the plain lake; the landed file keeps the other messages as they were served."""
     done = erased_like(with_key, tmp_path, "--consumer-id", "consumer bob", **WITH_KEY)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "removed from the tables: 1 conversation, 3 messages, 1 transfer" in done.stdout
+    assert "removed from the tables: 1 conversation, 4 messages, 1 transfer" in done.stdout
     (tmp_path / "p").mkdir()
     assert erased_like(plain, tmp_path / "p", "--consumer-id", "consumer bob").returncode == 0
     assert rows(tmp_path) == rows(tmp_path / "p")

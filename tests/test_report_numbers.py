@@ -223,7 +223,7 @@ def test_hours_of_the_week_are_in_utc(tmp_path: Path) -> None:
 
     week, hours = wanted["queue-by-hour-of-week"], wanted["source-hours"]
     assert selected(week, cubes[week.cube], choices, (0, 0, 0)) == [["Sunday", "23", "2", "15.0", "19.0"]]
-    assert selected(hours, cubes[hours.cube], choices, (0, 0, 0)) == [["2026-03-01", "1", "1", "0", "0", "0"]]
+    assert selected(hours, cubes[hours.cube], choices, (0, 0, 0)) == [["2026-03-01", "1", "1", "0", "0", "0", "0"]]
     assert cubes[hours.cube]["first_hour"] == [23]
 
 

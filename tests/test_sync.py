@@ -73,10 +73,10 @@ def run(lake: Lake, source: Source, now: datetime = NOW, **options: Any) -> Sync
         return sync(lake, client, **window)
 
 
-def states(lake: Lake, now: datetime = NOW) -> str:
-    """A letter for the state of each hour from `FIRST` on: loaded, empty, missing, rejected."""
+def states(lake: Lake, now: datetime = NOW, since: datetime = FIRST) -> str:
+    """A letter for the state of each hour from `FIRST` on: loaded, empty, missing, rejected, unknown."""
     with connect(lake) as connection:
-        return "".join(row["state"][0] for row in hours(connection, now))
+        return "".join(row["state"][0] for row in hours(connection, now) if row["hour"] >= since)
 
 
 def status(lake: Lake) -> str:
@@ -131,12 +131,12 @@ def test_a_file_whose_landed_file_is_lost_is_fetched_again(lake: Lake, source: S
 
 
 def test_status_tells_loaded_empty_missing_and_rejected_apart(lake: Lake, source: Source, tmp_path: Path) -> None:
-    """Empty is what the API said; missing what it listed and did not give, or was not asked; an hour that runs is none."""
+    """Empty is what the API said; missing what it did not give, unknown what nobody asked about; an hour that runs is none."""
     source.has(0, 2, 3, but={2: Reply(status=410), 3: Reply(b"<html>")})
     report = run(lake, source)
     assert (report.is_complete, list(report.failed), list(report.rejected)) == (False, [name_at(2)], [name_at(3)])
     assert states(lake) == "lemre"
-    assert states(lake, NOW + 2 * HOUR) == "lemremm"
+    assert states(lake, NOW + 2 * HOUR) == "lemreuu"
     source.has(0, 2, 3)
     assert run(lake, source, NOW + 2 * HOUR).is_complete
     assert states(lake, NOW + 2 * HOUR) == "lelleee"
@@ -153,11 +153,39 @@ def test_a_missing_file_that_is_loaded_by_hand_is_missing_no_more(lake: Lake, so
     assert states(lake) == "lleee"
 
 
-def test_a_window_that_ends_before_now_makes_nobody_wait_for_more(lake: Lake, source: Source) -> None:
-    """Who asks for two hours of the past does not lack all that came after."""
+@pytest.mark.parametrize("form", ["table", "json"])
+def test_what_no_window_asked_about_is_unknown_and_told(lake: Lake, source: Source, form: str) -> None:
+    """Whoever asks for two hours of the past is told of the others, for as long as the source keeps them."""
     source.has(0, 1)
     run(lake, source, until=FIRST + 2 * HOUR)
-    assert states(lake, NOW + timedelta(days=400)) == "ll"
+    assert states(lake) == "lluuu"
+    before = states(lake, since=NOW - timedelta(days=31))
+    assert before == "u" * (30 * 24 - 6) + "lluuu"
+    with connect(lake) as connection:
+        is_expiring = print_status(connection, form, NOW, out := io.StringIO())
+    if form == "json":
+        assert sum(row["state"] == "unknown" for row in json.loads(out.getvalue())["hours"]) == before.count("u")
+    else:
+        assert "Nothing is missing" not in out.getvalue()
+        assert f"account {ACCOUNT}: the source has not said what it has of 717 hours, the first at " in out.getvalue()
+    assert is_expiring  # the first of them go within the hour
+
+
+def test_unknown_hours_alone_are_told_and_fail_nothing(lake: Lake, source: Source) -> None:
+    """Whatever the source keeps for more than a week yet."""
+    source.has(0)
+    run(lake, source, since=NOW - timedelta(days=30), until=NOW - HOUR)
+    with connect(lake) as connection:
+        assert not print_status(connection, "table", NOW + 8 * HOUR, out := io.StringIO())
+    assert "has not said what it has of 8 hours" in out.getvalue()
+
+
+def test_an_account_that_was_never_synced_has_no_unknown_hours_up_to_now(lake: Lake, tmp_path: Path) -> None:
+    """Files at hand tell of their own hours, and of those between them."""
+    for number in (0, 3):
+        put(tmp_path / "in", gz(document(conversation(f"c{number}"), account_id=ACCOUNT)), name_at(number))
+    take(lake, tmp_path / "in")
+    assert states(lake, NOW + 9 * HOUR, since=datetime.min.replace(tzinfo=UTC)) == "luul"
 
 
 def test_what_is_listed_again_replaces_what_was_listed_before(lake: Lake, source: Source) -> None:
@@ -181,17 +209,18 @@ def test_a_file_that_is_listed_though_it_is_from_before_the_window_is_known_all_
 
 
 def test_a_day_that_cannot_be_listed_is_told_and_costs_no_other(lake: Lake, source: Source) -> None:
-    """`status` names it, and its hours are missing until it can be listed; the files of the other days are in."""
+    """`status` names it, and its hours are unknown until it can be listed; the files of the other days are in."""
     source.has(0)
     source.api.script[LISTING_PATH] = [*[Reply(status=503)] * 3, *source.api.script[LISTING_PATH]]
     report = run(lake, source, since=FIRST - timedelta(days=1))
     assert (list(report.unlisted), report.loaded, report.is_complete) == (["2016-07-24"], 1, False)
-    assert states(lake) == "m" * 6 + "e" * 18 + "leeee"
+    yesterday = FIRST - timedelta(days=1)
+    assert states(lake, since=yesterday) == "u" * 6 + "e" * 18 + "leeee"
     assert "account 75555851: 1 day could not be listed when last asked for: 2016-07-24; run lakehouse sync" in status(lake)
     assert "Nothing is set aside" not in status(lake)
     source.has(0)
     assert run(lake, source, since=FIRST - timedelta(days=1)).is_complete
-    assert (states(lake), "could not be listed" in status(lake)) == ("e" * 24 + "leeee", False)
+    assert (states(lake, since=yesterday), "could not be listed" in status(lake)) == ("e" * 24 + "leeee", False)
 
 
 def test_a_known_day_that_cannot_be_listed_again_keeps_its_hours_and_is_told(lake: Lake, source: Source) -> None:
@@ -202,7 +231,7 @@ def test_a_known_day_that_cannot_be_listed_again_keeps_its_hours_and_is_told(lak
     listings = source.api.script[LISTING_PATH]
     source.api.script[LISTING_PATH] = [*listings, *[Reply(status=503)] * 3]
     assert list(run(lake, source, NOW + HOUR / 2, since=yesterday).unlisted) == ["2016-07-25"]
-    assert states(lake, NOW + 4 * HOUR) == "e" * 24 + "lleeemmmm"
+    assert states(lake, NOW + 4 * HOUR, since=yesterday) == "e" * 24 + "lleeeuuuu"
     with connect(lake) as connection:
         print_status(connection, "json", NOW, out := io.StringIO())
     assert json.loads(out.getvalue())["unlisted"] == [{"account_id": ACCOUNT, "day": "2016-07-25"}]
@@ -233,7 +262,7 @@ def test_status_is_as_short_where_there_is_much(lake: Lake, tmp_path: Path) -> N
         put(tmp_path / "in", b"", name_at(24 * day + 1))
     take(lake, tmp_path / "in")
     lines = [" ".join(line.split()) for line in status(lake).splitlines()]
-    assert (len(lines), len(max(lines, key=len)) < 200) == (2 + 2 * (31 + 1 + 10 + 1 + 1), True)
+    assert (len(lines), len(max(lines, key=len)) < 200) == (3 + 2 * (31 + 1 + 10 + 1 + 1), True)
     newest, empty = name_at(24 * 99), name_at(24 * 99 + 1)
     reason = "2. document: it is no JSON: Expecting value at character 0"
     assert f'{newest} (account unknown): {reason}, and 99 more documents: lakehouse sql "from rejects"' in lines
@@ -241,7 +270,9 @@ def test_status_is_as_short_where_there_is_much(lake: Lake, tmp_path: Path) -> N
     assert 'and 90 more files with documents set aside: lakehouse sql "from rejects" has all' in lines
     assert "and 90 more files rejected: lakehouse status --format json has all" in lines
     [earlier] = [line for line in lines if line.startswith("account 75555851: ")]
-    assert earlier.startswith("account 75555851: 69 earlier days from 2016-07-25 on, with 1,569 hours missing or broken: ")
+    assert earlier.startswith(
+        "account 75555851: 69 earlier days from 2016-07-25 on, with 1,569 hours missing, unknown or broken: "
+    )
     with connect(lake) as connection:
         print_status(connection, "json", NOW, out := io.StringIO())
     told = json.loads(out.getvalue())
@@ -370,7 +401,12 @@ def test_the_command_says_what_happened(lake: Lake, source: Source) -> None:
     ]
     code, out, _ = call("status", "--format", "json")
     told = json.loads("\n".join(out))
-    assert [hour["state"] for hour in told["hours"]] == ["loaded", "missing", "rejected", *["empty"] * 3]
+    assert [hour["state"] for hour in told["hours"] if hour["hour"] >= FIRST.isoformat()][:6] == [
+        "loaded",
+        "missing",
+        "rejected",
+        *["empty"] * 3,
+    ]
     assert told["hours"][1]["missing"] == [name_at(1)]
     assert code == 0  # of 2016: the source has deleted them long ago
 
@@ -417,7 +453,7 @@ def test_status_warns_before_something_is_lost(lake: Lake, source: Source, days:
     source.has(0, 1, but={1: Reply(status=404)})
     run(lake, source)
     with connect(lake) as connection:
-        listed = hours(connection, FIRST + timedelta(days=days))
+        listed = [row for row in hours(connection, FIRST + timedelta(days=days)) if row["hour"] >= FIRST]
     assert [row["is_expiring"] for row in listed[:3]] == [False, is_expiring, False]
     deleted = listed[1]["deleted_at_source"]
     assert deleted == (None if days > 30 else FIRST + HOUR + timedelta(days=30))
@@ -433,5 +469,5 @@ def test_a_name_that_claims_an_hour_far_away_costs_an_hour(lake: Lake, source: S
     assert "9999-12-31" in status(lake)
     with connect(lake) as connection:
         listed = hours(connection, NOW + 3 * HOUR)
-    assert [row["state"] for row in listed if NOW <= row["hour"] < NOW + 3 * HOUR] == ["missing"] * 2
+    assert [row["state"] for row in listed if NOW <= row["hour"] < NOW + 3 * HOUR] == ["unknown"] * 2
     assert (listed[-1]["hour"].year, listed[-1]["deleted_at_source"]) == (9999, None)

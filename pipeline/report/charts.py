@@ -243,7 +243,7 @@ def _agents() -> list[Chart]:
 
 
 def _hours(choices: Choices) -> list[Chart]:
-    columns = ("loaded_count", "empty_count", "rejected_count", "missing_count")
+    columns = ("loaded_count", "empty_count", "rejected_count", "missing_count", "unknown_count")
     named = choices.accounts[:-1] if choices.other_accounts else choices.accounts
     panels = tuple(
         hours_panel(place, account.name if len(choices.accounts) > 1 else None) for place, account in enumerate(named, start=1)
@@ -254,9 +254,9 @@ def _hours(choices: Choices) -> list[Chart]:
             section="Pipeline health",
             title="Hours of the source",
             definition="What the lake has of each hour of the source, by UTC day. Empty: the API said that there is no file. "
-            "Rejected: a file of the hour is broken. Missing: a file is listed and not in the lake, or nobody asked for the "
-            "hour; the source deletes files after 30 days, so fetch them with lakehouse sync, and see lakehouse status. At "
-            f"most {MOST_HOUR_DAYS:,} days of an account are shown.",
+            "Rejected: a file of the hour is broken. Missing: a file is listed and not in the lake. Unknown: nobody asked for "
+            "the hour. The source deletes files after 30 days, so fetch them with lakehouse sync, and see lakehouse status. "
+            f"At most {MOST_HOUR_DAYS:,} days of an account are shown.",
             query=Query(HOURS, ("date",), "account", columns, hidden=("first_hour", "states"), qualify=NEWEST_HOURS),
             panels=panels,
             unsplit="Not split by skill: a file holds the conversations of all skills.",

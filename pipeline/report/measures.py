@@ -106,7 +106,7 @@ HOURS = Source(
     measures={
         **{
             f"{state}_count": f"count(*) filter (where state = '{state}')"
-            for state in ("loaded", "empty", "rejected", "missing")
+            for state in ("loaded", "empty", "rejected", "missing", "unknown")
         },
         "first_hour": "hour(make_timestamp(epoch_us(min(hour))))",
         "states": "string_agg(state[1], '' order by hour)",

@@ -3,7 +3,7 @@
 
 const ALL = 0;
 const WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
-const STATES = { l: "loaded", e: "empty", r: "rejected", m: "missing" };
+const STATES = { l: "loaded", e: "empty", r: "rejected", m: "missing", u: "unknown" };
 const UNDATED = "1970-01-01";
 const DAY = 86400000;
 const form = document.getElementById("choice");

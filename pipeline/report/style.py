@@ -220,7 +220,7 @@ def matrix_panel(measure: str, names: list[str], tips: list[str]) -> Panel:
 
 def hours_panel(account: int, title: str | None) -> Panel:
     """The hours of each day by their state; rows are runs of hours of one state, from `from_hour` to `to_hour`."""
-    states = {"loaded": "--loaded", "empty": "--empty", "rejected": "--rejected", "missing": "--missing"}
+    states = {state: f"--{state}" for state in ("loaded", "empty", "rejected", "missing", "unknown")}
     colours = {"domain": list(states), "range": [f"var({name})" for name in states.values()]}
     spec = {
         "height": 150,

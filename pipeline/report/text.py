@@ -47,6 +47,7 @@ HEADINGS = {
     "empty_count": "Hours empty",
     "rejected_count": "Hours rejected",
     "missing_count": "Hours missing",
+    "unknown_count": "Hours unknown",
     "scope_end_time": "Files reach to (UTC)",
     "newest_end_time": "Newest conversation's end (UTC)",
     "loaded_at": "Newest load (UTC)",

@@ -150,6 +150,11 @@ documents: Change = _listing(lambda said: [{**said, "file": [entry]} for entry i
 object_if_alone: Change = _listing(lambda said: [{**said, "file": said["file"][0] if len(said["file"]) == 1 else said["file"]}])
 
 
+def if_accepting(accept: str, change: Change) -> Change:
+    """Another answer to whoever asks for that type."""
+    return lambda answer, request, now: change(answer, request, now) if request.accept == accept else answer
+
+
 def if_empty(change: Change) -> Change:
     """Another answer to a range that has no files."""
     return lambda answer, request, now: change(answer, request, now) if answer.status == HTTPStatus.NOT_FOUND else answer

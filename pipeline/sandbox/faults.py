@@ -7,7 +7,7 @@ from functools import partial
 from typing import Final
 
 from pipeline.sandbox import changes
-from pipeline.sandbox.answers import NO_FILES, UNAUTHORIZED
+from pipeline.sandbox.answers import NO_FILES, UNAUTHORIZED, UNSUPPORTED
 from pipeline.sandbox.changes import STRANGER, Change
 
 KINDS: Final = ("base", "listing", "download")
@@ -41,6 +41,7 @@ def _nothing(status: int) -> Change:
 
 _LISTING, _DOWNLOAD, _ANSWERS = ("listing",), ("download",), ("listing", "download")
 _NOTHING = "No Available Files"
+_UNSUPPORTED = "This request is not supported, verify request headers and method"
 _PAGE = "<!DOCTYPE html><html><head><title>Welcome</title></head><body>Please accept the terms of use.</body></html>"
 _XML = f"<error><message>{_NOTHING}</message><internalCode>{NO_FILES}</internalCode></error>"
 
@@ -96,6 +97,30 @@ _FAULTS = (
     _constant("refused", "401, as if the keys were wrong", KINDS, changes.error(401, "Unauthorized request", UNAUTHORIZED)),
     _constant(
         "forbidden", "403, as if the account were closed", KINDS, changes.error(403, "Unauthorized request", UNAUTHORIZED)
+    ),
+    _constant(
+        "only-json",
+        "a file that is asked for as `*/*` is an unsupported request",
+        _DOWNLOAD,
+        changes.if_accepting("*/*", changes.error(400, _UNSUPPORTED, UNSUPPORTED)),
+    ),
+    _constant(
+        "json-406",
+        "406 for a file that is asked for as `*/*`",
+        _DOWNLOAD,
+        changes.if_accepting("*/*", changes.error(406, "Not Acceptable", 0)),
+    ),
+    _constant(
+        "json-401",
+        "401 for a file that is asked for as `*/*`, as if the keys were wrong",
+        _DOWNLOAD,
+        changes.if_accepting("*/*", changes.error(401, "Unauthorized request", UNAUTHORIZED)),
+    ),
+    _constant(
+        "only-any",
+        "a file that is asked for as `application/json` is an unsupported request",
+        _DOWNLOAD,
+        changes.if_accepting("application/json", changes.error(400, _UNSUPPORTED, UNSUPPORTED)),
     ),
     _constant("clock", "401, since the clocks are ten minutes apart, as the Date header tells", KINDS, changes.clock_off),
     _constant("redirect", "302 to another host", KINDS, changes.redirect),

@@ -19,6 +19,8 @@ class Request:
     start_ms: int | None = None
     """For a listing: `startTime`, and `end_ms` the `endTime`, in epoch milliseconds."""
     end_ms: int | None = None
+    accept: str = ""
+    """The types of answer that the client takes."""
 
 
 def understand(method: str, target: str) -> Request:

@@ -4,6 +4,7 @@ import logging
 import socket
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from http import HTTPStatus
@@ -198,7 +199,7 @@ class _Handler(BaseHTTPRequestHandler):
         sandbox = self.server.sandbox
         length = self.headers.get("Content-Length", "0")
         self.rfile.read(int(length) if length.isdigit() else 0)
-        request = understand(self.command, self.path)
+        request = replace(understand(self.command, self.path), accept=self.headers.get("Accept", ""))
         with self.server.lock:
             sandbox.requests.append(request)
         url = f"http://{self.headers.get('Host', '')}{self.path}"

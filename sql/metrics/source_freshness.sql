@@ -2,9 +2,11 @@
 -- Grain:   one row per account_id with a source file.
 -- Counts:  file_count: loaded files, rejected_file_count those set aside. delivered_count: conversations as often as
 --          they were delivered, conversation_count: those that count, superseded_count the difference.
--- Units:   instants. scope_end_time is where the newest loaded file's hour ends, missing_hour_count the hours without
---          a loaded file between the first and the last; data of the last six hours is provisional.
--- Source:  ours; files and conversations. The vendor has 99.5 % of the data there six hours after closing.
+--          missing_hour_count: hours of which a listed file could not be had; unknown_hour_count: hours of which the
+--          API has not said what there is, up to the newest that is known of. A quiet hour is neither.
+-- Units:   instants. scope_end_time is where the newest loaded file's hour ends; data of the last six hours is
+--          provisional.
+-- Source:  ours; files, listings and conversations. The vendor has 99.5 % of the data there six hours after closing.
 
 with sources as (
     select
@@ -29,9 +31,12 @@ kept as (
     group by account_id
 ),
 
-gaps as (
-    select account_id, sum(hour_count)::bigint as missing_hour_count
-    from source_gaps
+lacking as (
+    select
+        account_id,
+        count(*) filter (where state = 'missing') as missing_hour_count,
+        count(*) filter (where state = 'unknown') as unknown_hour_count
+    from source_hours
     group by account_id
 )
 
@@ -44,10 +49,11 @@ select
     sources.file_count,
     sources.rejected_file_count,
     sources.rejected_document_count,
-    coalesce(gaps.missing_hour_count, 0) as missing_hour_count,
+    coalesce(lacking.missing_hour_count, 0) as missing_hour_count,
+    coalesce(lacking.unknown_hour_count, 0) as unknown_hour_count,
     sources.delivered_count,
     coalesce(kept.conversation_count, 0) as conversation_count,
     sources.delivered_count - coalesce(kept.conversation_count, 0) as superseded_count
 from sources
 left join kept on sources.account_id is not distinct from kept.account_id
-left join gaps on sources.account_id is not distinct from gaps.account_id
+left join lacking on sources.account_id is not distinct from lacking.account_id

@@ -1,10 +1,11 @@
--- What the lake has of each hour of the source: loaded, rejected, missing, or nothing because there is nothing.
+-- What the lake has of each hour of the source: loaded, rejected, missing, empty, or unknown because nobody asked.
 -- Grain:   one row per account_id and hour (UTC, start), from an account's first to its last hour that is known of;
 --          more than 400 days in a row of which nothing is known have none: a wrong file name costs an hour.
 -- Counts:  files by the start of their scope; a file without one is in no hour.
--- Units:   state: loaded; rejected = a file of the hour is broken; missing = a file was listed and could not be had, or
---          nobody asked; empty = the API said that there is none. missing: the names of such files. listed_count: as
---          the API listed last; listed_at: when; both NULL if it was never asked.
+-- Units:   state: loaded; rejected = a file of the hour is broken; missing = a file was listed and could not be had;
+--          empty = the API said that there is none; unknown = the API was not asked, or did not answer. missing: names
+--          of files. listed_count: as the API listed last; listed_at: when; both NULL if it never did. Hours after the
+--          last one, and before the first that the source still has, are unknown, too: lakehouse status has them.
 -- Source:  ours.
 
 with brought as (
@@ -63,7 +64,7 @@ select
         when brought.rejected_count > 0 then 'rejected'
         when brought.file_count > 0 then 'loaded'
         when listings.listed_at is not null then 'empty'
-        else 'missing'
+        else 'unknown'
     end as state,
     coalesce(brought.file_count, 0) as file_count,
     coalesce(brought.conversation_count, 0) as conversation_count,

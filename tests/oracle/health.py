@@ -1,6 +1,6 @@
 """How the pipeline fares: what came from the source, how late, with which gaps, and what is missing in it."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -77,6 +77,7 @@ def source_gaps(tables: Tables) -> pl.DataFrame:
 def source_freshness(tables: Tables) -> pl.DataFrame:
     """How far each account's files reach."""
     kept = grouped(rows_of(tables, "conversations"), "account_id")
+    states = Counter((row["account_id"], row["state"]) for row in source_hours(tables).iter_rows(named=True))
     found = []
     for (account_id,), files in grouped(rows_of(tables, "files"), "account_id").items():
         loaded = [row for row in files if row["status"] == "loaded"]
@@ -93,7 +94,8 @@ def source_freshness(tables: Tables) -> pl.DataFrame:
                 "file_count": len(loaded),
                 "rejected_file_count": len(files) - len(loaded),
                 "rejected_document_count": total(files, "rejects"),
-                "missing_hour_count": sum((ends - begins) // HOUR for begins, ends in gaps_of(files)),
+                "missing_hour_count": states[account_id, "missing"],
+                "unknown_hour_count": states[account_id, "unknown"],
                 "delivered_count": total(loaded, "conversations"),
                 "conversation_count": len(conversations),
                 "superseded_count": total(loaded, "conversations") - len(conversations),
@@ -128,8 +130,10 @@ def source_hours(tables: Tables) -> pl.DataFrame:
 
 def state_of(files: list[Row], listing: Row | None, missing: list[str]) -> Row:
     """What the lake has of an hour."""
-    if missing or not (files or listing):
+    if missing:
         state = "missing"
+    elif not files and (listing is None or listing["listed_at"] is None):
+        state = "unknown"
     elif files:
         state = "rejected" if any(row["status"] == "rejected" for row in files) else "loaded"
     else:

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from pipeline import schema
 from pipeline.decode import unescaped
 from pipeline.errors import LakeError
+from pipeline.intact import read_file
 from pipeline.lake import Lake, rows_of
 from pipeline.snapshot import Change, Snapshot
 from pipeline.store import exists
@@ -130,14 +130,13 @@ def read_tombstones(lake: Lake, snapshot: Snapshot) -> Tombstones | None:
     """The tombstones of a lake; None if nothing was ever erased from it.
 
     Raises:
-        LakeError: the secret is gone, without which nobody can be told to have been erased.
+        LakeError: the secret is gone, without which nobody can be told to have been erased, or a tombstone is damaged.
     """
     until: dict[tuple[str, str], int] = {}
     for file in snapshot.files[schema.ERASURES.name]:
-        with lake.files.open(lake.path(schema.ERASURES.name, file.path), "rb") as stored:
-            for row in pq.read_table(stored).to_pylist():
-                tombstone = row["kind"], row["key"]
-                until[tombstone] = max(microseconds(row["requested_at"]), until.get(tombstone, 0))
+        for row in read_file(lake, schema.ERASURES.name, file).to_pylist():
+            tombstone = row["kind"], row["key"]
+            until[tombstone] = max(microseconds(row["requested_at"]), until.get(tombstone, 0))
     if not until:
         return None
     if not exists(lake.files, lake.path(KEY_FILE)):

@@ -18,7 +18,7 @@ from pipeline.api import ListedDay
 from pipeline.deliveries import DELIVERED, SHARE
 from pipeline.lake import Lake
 from pipeline.parquet import connected
-from pipeline.snapshot import LEDGER, WHOLE, Change, DataFile
+from pipeline.snapshot import LEDGER, WHOLE, Change, DataFile, named
 
 PARTS = 50
 """Source files an account and hour."""
@@ -127,7 +127,7 @@ def _links(lake: Lake, table: str, count: int) -> Iterator[DataFile]:
     one = lake.path(table, lake.write(table, schema.STORED[table].file_schema.empty_table(), date="2000-01-01").path)
     for number in range(count):
         day = f"{END - timedelta(days=1 + number % DAYS):%Y-%m-%d}"
-        path = lake.new_path(day)
+        path = named(day, WHOLE)
         Path(lake.path(table, path)).parent.mkdir(exist_ok=True)
         os.link(one, lake.path(table, path))
         yield DataFile(path, 0, _MERGED_BYTES)

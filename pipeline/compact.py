@@ -7,6 +7,7 @@ to keep up: `merge_as_it_goes`. `compact` merges all that is worth it, and delet
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import chain
@@ -17,9 +18,10 @@ import duckdb
 from pipeline import schema
 from pipeline.deliveries import KEY, SHARE
 from pipeline.errors import ConflictError, LakeError
+from pipeline.intact import require_same
 from pipeline.lake import Lake, until_undisturbed
 from pipeline.parquet import connected, copied, quoted
-from pipeline.snapshot import LEDGER, WHOLE, Change, DataFile, Snapshot
+from pipeline.snapshot import LEDGER, WHOLE, Change, DataFile, Place, Snapshot
 from pipeline.warehouse import publish
 
 RETENTION_HOURS: Final = 24
@@ -45,8 +47,6 @@ _AT_STAKE_SECONDS: Final = 10
 """For how long `compact` merges before it commits. Where no lock keeps a load away that finishes meanwhile, so much is lost."""
 _MEMORY_LIMIT: Final = "300MB"
 _HIVE: Final = "hive_partitioning = true, hive_types = {'date': date}"
-_Place = tuple[str | None, str]
-"""Date and label of files."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,8 @@ def merge_as_it_goes(lake: Lake, snapshot: Snapshot, changes: dict[str, Change])
                 crowded.append((len(files), name, files))
     crowded.sort(key=lambda one: one[0], reverse=True)
     for _, name, files in crowded[: -(-added // _FILES_A_MERGE)]:
-        _merge(lake, name, files, changes[name])
+        with suppress(LakeError):  # a damaged file is left as it is, for verify to find; what is loaded has no part in it
+            _merge(lake, name, files, changes[name])
 
 
 def compact(lake: Lake, *, retention_hours: int = RETENTION_HOURS, progress: Callable[[str], None] | None = None) -> Compacted:
@@ -92,7 +93,7 @@ def compact(lake: Lake, *, retention_hours: int = RETENTION_HOURS, progress: Cal
     merged = made = 0
     snapshot = lake.snapshot()
     for name in _ORDERS:
-        settled: set[_Place] = set()
+        settled: set[Place] = set()
         is_done = False
         while not is_done:
             try:
@@ -112,7 +113,7 @@ def compact(lake: Lake, *, retention_hours: int = RETENTION_HOURS, progress: Cal
 
 
 def _next_merges(
-    lake: Lake, snapshot: Snapshot, name: str, settled: set[_Place], progress: Callable[[str], None] | None
+    lake: Lake, snapshot: Snapshot, name: str, settled: set[Place], progress: Callable[[str], None] | None
 ) -> tuple[Change, Snapshot, bool]:
     """Merge files of one table for a while, and commit that; gives what the lake then has, and whether it was the last.
 
@@ -138,7 +139,7 @@ def _next_merges(
     return change, snapshot, is_last
 
 
-def _merges(lake: Lake, snapshot: Snapshot, name: str, change: Change, done: set[_Place]) -> Iterator[str]:
+def _merges(lake: Lake, snapshot: Snapshot, name: str, change: Change, done: set[Place]) -> Iterator[str]:
     """Merge the small files of a table, one partition after another that is not `done`; says each time what was merged."""
     for place, files in _partitions(snapshot.files[name]).items():
         if len(files) > 1 and place not in done:
@@ -147,19 +148,19 @@ def _merges(lake: Lake, snapshot: Snapshot, name: str, change: Change, done: set
             yield f"{name} {place[0] or ''}: {len(files)} files merged"
 
 
-def _partitions(files: Iterable[DataFile]) -> dict[_Place, list[DataFile]]:
+def _partitions(files: Iterable[DataFile]) -> dict[Place, list[DataFile]]:
     """The small files by date and label, in the order of dates, no more of one than are worth to be merged at a time."""
-    found: dict[_Place, list[DataFile]] = defaultdict(list)
-    held: dict[_Place, int] = defaultdict(int)
+    found: dict[Place, list[DataFile]] = defaultdict(list)
+    held: dict[Place, int] = defaultdict(int)
     for file in sorted(files, key=lambda file: (file.date or "", file.bytes)):
-        place = file.date, file.label
+        place = file.place
         if file.bytes < _SMALL_BYTES and held[place] + file.bytes <= _MERGE_BYTES:
             found[place].append(file)
             held[place] += file.bytes
     return found
 
 
-def _index_anew(lake: Lake, snapshot: Snapshot, name: str, change: Change, done: set[_Place]) -> Iterator[str]:
+def _index_anew(lake: Lake, snapshot: Snapshot, name: str, change: Change, done: set[Place]) -> Iterator[str]:
     """Make the index of what the tables hold, unless it is that: without what was withdrawn, with what it may have lost.
 
     One share after another that is not `done`; but all at once where a file has entries of any share, as older versions made
@@ -177,7 +178,7 @@ def _index_anew(lake: Lake, snapshot: Snapshot, name: str, change: Change, done:
             source = (
                 f"(select distinct {KEY} as key, date from read_parquet(?, {_HIVE}) where {condition}) order by {_ORDERS[name]}"
             )
-            made = copied(lake, connection, name, lake.new_path(None, share), source, conversations)
+            made = copied(lake, connection, name, (None, share), source, conversations)
             if _are_same(lake, connection, former[share], made):
                 lake.discard(name, [made])
             else:
@@ -217,9 +218,9 @@ def _are_same(lake: Lake, connection: duckdb.DuckDBPyConnection, standing: list[
 def _merge(lake: Lake, table: str, files: list[DataFile], change: Change) -> None:
     """Put one file in the place of several of one date and label, its rows in the order of `_ORDERS`."""
     source = f"read_parquet(?, hive_partitioning = false) order by {_ORDERS[table]}"
+    require_same(lake, table, files)
     with connected(lake, memory_limit=_MEMORY_LIMIT) as connection:
-        path = lake.new_path(files[0].date, files[0].label)
-        merged = copied(lake, connection, table, path, source, lake.locations(table, files))
+        merged = copied(lake, connection, table, files[0].place, source, lake.locations(table, files))
     rows = sum(file.rows for file in files)
     if merged.rows != rows:
         raise AssertionError(f"{lake.path(table, merged.path)}: {rows} rows merged, {merged.rows} written")

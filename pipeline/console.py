@@ -5,9 +5,8 @@ import io
 import shlex
 import shutil
 import textwrap
-from collections.abc import Callable
 from functools import partial
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import duckdb
 
@@ -15,6 +14,9 @@ from pipeline.formats import Out, QueryError, write_csv, write_json, write_lines
 from pipeline.statements import RefusedError, gives_rows, statements
 from pipeline.views import checks
 from pipeline.wording import harmless, many
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _FRAME_LINES = 9  # of a table on the screen that are no rows: head, foot and the next prompt
 _LEAST_ROWS = 10

@@ -15,11 +15,11 @@ from typing import Final
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from pipeline import schema
 from pipeline.deliveries import DELIVERED, KEY
 from pipeline.errors import ConflictError, LakeError, SettingsError
+from pipeline.intact import read_file
 from pipeline.lake import REPORT_NAME, Lake, until_undisturbed
 from pipeline.landing import clear_staging, landed_files, put_back, renew, scope_of
 from pipeline.ledger import Ledger, read_ledger
@@ -284,11 +284,7 @@ def _changes(lake: Lake, snapshot: Snapshot, idents: set[str], done: Erased) -> 
 
 def _rejects(lake: Lake, snapshot: Snapshot) -> list[tuple[DataFile, pa.Table]]:
     """The Parquet files of the table `rejects`, read."""
-    read = []
-    for file in snapshot.files["rejects"]:
-        with lake.files.open(lake.path("rejects", file.path), "rb") as stored:
-            read.append((file, pq.read_table(stored)))
-    return read
+    return [(file, read_file(lake, "rejects", file)) for file in snapshot.files["rejects"]]
 
 
 def _count_anew(lake: Lake, ledger: Ledger, found: Found, former: list[tuple[DataFile, pa.Table]]) -> pa.Table:

@@ -17,12 +17,12 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cached_property
+from hashlib import sha256
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
 from deltalake.transaction import AddAction, CommitProperties, RemoveAction
@@ -30,7 +30,8 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 
 from pipeline import schema
 from pipeline.errors import ConflictError, LakeError, SettingsError
-from pipeline.snapshot import LEDGER, WHOLE, Change, DataFile, Snapshot
+from pipeline.pages import packed
+from pipeline.snapshot import LEDGER, WHOLE, Change, DataFile, Snapshot, named
 from pipeline.store import files_at, legible, persist, remembering, require_inside, sizes_below, table_options, translated
 
 REPORT_NAME: Final = "report.html"
@@ -45,7 +46,6 @@ _CONFIGURATION: Final = {
 }
 _UNUSABLE: Final = re.compile(r"[?#]|%[0-9a-fA-F]{2}")
 _DATA_FILE: Final = re.compile(r"(date=\d{4}-\d\d-\d\d/)?[^/]+\.parquet")
-_PLAIN_TEXT_COLUMNS: Final = ("conversation_id", "text", "message_id", "raw", "sha256")  # too various for a dictionary
 
 
 Item = TypeVar("Item")
@@ -208,22 +208,15 @@ class Lake:
         """Files of a table as DuckDB and Arrow take them."""
         return [f"{self.table_uri(table)}/{file.path}" for file in files]
 
-    def new_path(self, date: str | None, label: str = WHOLE) -> str:
-        """A path for a new Parquet file, below a table's folder; `date` is its partition, its name begins with `label`."""
-        name = f"{label}-{uuid.uuid4().hex}.parquet"
-        return name if date is None else f"date={date}/{name}"
-
     def write(self, table: str, rows: pa.Table, *, date: str | None = None, label: str = WHOLE) -> DataFile:
         """Write one Parquet file below a table's folder; no reader sees it before `commit` names it."""
-        path = self.new_path(date, label)
+        contents = packed(rows, is_compressed=schema.STORED[table].is_compressed)
+        path = named(date, label, sha256(contents).hexdigest())
         location = self.path(table, path)
         self.make_folder(location.rpartition("/")[0])
         with self.files.open(location, "wb") as out:
-            compression = "zstd" if schema.STORED[table].is_compressed else "none"
-            use_dictionary = _dictionary_columns(rows.schema)
-            pq.write_table(rows, out, compression=compression, use_dictionary=use_dictionary, store_schema=False)
-            size = out.tell()
-        return DataFile(path, rows.num_rows, size)
+            out.write(contents)
+        return DataFile(path, rows.num_rows, contents.size)
 
     def renamed(self, table: str, file: DataFile) -> DataFile:
         """Give a file a new name that no commit names yet.
@@ -231,7 +224,7 @@ class Lake:
         Raises:
             FileNotFoundError: it is gone.
         """
-        path = self.new_path(file.date, file.label)
+        path = named(file.date, file.label, file.digest)
         self.files.mv(self.path(table, file.path), self.path(table, path))
         return replace(file, path=path)
 
@@ -338,16 +331,6 @@ def until_undisturbed() -> Retrying:
         wait=wait_random_exponential(multiplier=0.5, max=20),
         reraise=True,
     )
-
-
-def _dictionary_columns(columns: pa.Schema) -> list[str]:
-    return [
-        item.name
-        for item in columns
-        if pa.types.is_dictionary(item.type)
-        or pa.types.is_date(item.type)
-        or (pa.types.is_string(item.type) and item.name not in _PLAIN_TEXT_COLUMNS)
-    ]
 
 
 def _actions(change: Change) -> list[AddAction | RemoveAction]:

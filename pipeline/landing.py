@@ -18,7 +18,7 @@ from typing import BinaryIO
 
 from pipeline.answers import with_gz
 from pipeline.lake import Lake
-from pipeline.store import modified
+from pipeline.store import digest_of, modified
 
 _SCOPE = re.compile(r"\.(\d{10,15})\.(\d{10,15})\.")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -133,13 +133,7 @@ def clear_staging(lake: Lake) -> None:
 
 def digest(lake: Lake, path: str) -> Staged:
     """Size and digest of a file that has been written into the lake."""
-    sha256 = hashlib.sha256()
-    size = 0
-    with lake.files.open(path, "rb") as stored:
-        while chunk := stored.read(_COPY_BYTES):
-            sha256.update(chunk)
-            size += len(chunk)
-    return Staged(path, size, sha256.hexdigest())
+    return Staged(path, lake.files.size(path), digest_of(lake.files, path))
 
 
 def keep(lake: Lake, staged: Staged, target: str) -> None:

@@ -7,12 +7,12 @@ from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from pipeline import schema
 from pipeline.collect import Counts
 from pipeline.deliveries import Replaced
 from pipeline.ingest import Incoming, Known, Outcome
+from pipeline.intact import read_part
 from pipeline.lake import Lake, rows_of
 from pipeline.landing import Staged, landed_path
 from pipeline.parquet import connected, keep_rows
@@ -165,8 +165,7 @@ def _read(lake: Lake, files: list[DataFile], columns: list[str] | None, where: p
     names = columns or expected.names
 
     def read(file: DataFile) -> pa.Table:
-        with lake.files.open(lake.path(LEDGER, file.path), "rb") as stored:
-            rows = pq.read_table(stored, columns=columns, filters=where)
+        rows = read_part(lake, LEDGER, file, columns=columns, where=where)
         return rows.select(names).cast(pa.schema([expected.field(name) for name in names]))
 
     return lake.each(read, files)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from pipeline import schema
+from pipeline.intact import read_file
 from pipeline.lake import Lake, rows_of
 from pipeline.snapshot import Change, Snapshot
 
@@ -42,11 +42,8 @@ def remember(
     table = schema.LISTINGS
     months = {f"{hour:%Y-%m}" for hour in hours}
     touched = [file for file in snapshot.files[table.name] if file.path[:_MONTH] in months or not _IS_OF_MONTH.match(file.path)]
-    parts = [table.file_schema.empty_table()]
-    for file in touched:
-        with lake.files.open(lake.path(table.name, file.path), "rb") as stored:
-            parts.append(pq.read_table(stored).select(table.file_schema.names).cast(table.file_schema))
-    former = pa.concat_tables(parts)
+    parts = (read_file(lake, table.name, file).select(table.file_schema.names).cast(table.file_schema) for file in touched)
+    former = pa.concat_tables([table.file_schema.empty_table(), *parts])
     is_again = pc.and_(pc.equal(former["account_id"], account_id), pc.is_in(former["hour"], pa.array(hours, schema.TIME)))
     known = {row["hour"]: row for row in former.filter(is_again).to_pylist()}
     kept = [

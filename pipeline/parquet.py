@@ -7,11 +7,13 @@ import duckdb
 import pyarrow.parquet as pq
 
 from pipeline import schema
+from pipeline.intact import require_same
 from pipeline.lake import Lake
 from pipeline.landing import PUBLISHING
 from pipeline.signals import interruptible
-from pipeline.snapshot import Change, DataFile
+from pipeline.snapshot import Change, DataFile, Place, named
 from pipeline.spill import hold
+from pipeline.store import digest_of
 
 _THREADS: Final = 2
 _ROW_GROUP_ROWS: Final = 122_880
@@ -40,17 +42,18 @@ def keep_rows(  # noqa: PLR0917  # a sentence: in this lake, of this table, by t
     locations = lake.locations(table, [file])
     kept = one(connection, f"select count(*) from {source}", [locations])
     if kept < file.rows:
+        require_same(lake, table, [file])
         connection.execute("set threads = 1")  # each holds row groups of its own in memory
-        path = lake.new_path(file.date, file.label)
-        change.swap(file, copied(lake, connection, table, path, source, locations) if kept else None)
+        change.swap(file, copied(lake, connection, table, file.place, source, locations) if kept else None)
         connection.execute(f"set threads = {_THREADS}")
     return file.rows - kept
 
 
-def copied(  # noqa: PLR0917  # a sentence: in this lake, for this table, to that path, what is selected from those files
-    lake: Lake, connection: duckdb.DuckDBPyConnection, table: str, path: str, source: str, locations: list[str]
+def copied(  # noqa: PLR0917  # a sentence: in this lake, for this table, in that place, what is selected from those files
+    lake: Lake, connection: duckdb.DuckDBPyConnection, table: str, place: Place, source: str, locations: list[str]
 ) -> DataFile:
     """Write a Parquet file of what follows `from` in a query, whose one parameter are the locations."""
+    path = named(*place)
     target = lake.path(table, path)
     lake.make_folder(target.rpartition("/")[0])
     columns = ", ".join(schema.STORED[table].file_schema.names)
@@ -62,7 +65,9 @@ def copied(  # noqa: PLR0917  # a sentence: in this lake, for this table, to tha
     )
     with lake.files.open(target, "rb") as written:
         rows = pq.read_metadata(written).num_rows
-    return DataFile(path, rows, lake.files.size(target))
+    final = named(*place, digest_of(lake.files, target))  # DuckDB tells no digest of what it writes
+    lake.files.mv(target, lake.path(table, final))
+    return DataFile(final, rows, lake.files.size(lake.path(table, final)))
 
 
 def one(connection: duckdb.DuckDBPyConnection, query: str, parameters: list[list[str]] | None = None) -> int:

@@ -258,4 +258,5 @@ def verification(done: Verified) -> str:
     kinds = ((done.landed_files, "landed file"), (done.parquet_files, "Parquet file"), (done.rows, "row"))
     looked = ", ".join(many(*kind) for kind in kinds)
     found = f"{many(len(done.findings), 'finding')}, each with what to do" if done.findings else "all as they should be"
-    return f"{looked}: {found}"
+    unknown = f"; the digest of {many(done.undigested, 'Parquet file')} is not known" if done.undigested else ""
+    return f"{looked}: {found}{unknown}"

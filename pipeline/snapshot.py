@@ -1,5 +1,7 @@
 """What a lake has at a moment, and what is to become of it: Parquet files, table by table."""
 
+import re
+import uuid
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -8,6 +10,21 @@ from deltalake import DeltaTable
 LEDGER: Final = "files"
 WHOLE: Final = "part"
 """The label of files that may have any row of their table and partition."""
+Place = tuple[str | None, str]
+"""Date and label of files."""
+_DIGEST_DIGITS: Final = 32  # of a SHA-256: half of it is more than any accident meets
+_NONCE_DIGITS: Final = 8
+_DIGESTED: Final = re.compile(rf"-[0-9a-f]{{{_NONCE_DIGITS}}}([0-9a-f]{{{_DIGEST_DIGITS}}})\.parquet$")
+
+
+def named(date: str | None, label: str, sha256: str | None = None) -> str:
+    """A new path for a Parquet file, below a table's folder: its partition, its label, and the digest of its bytes, if known.
+
+    So whatever names the file, as the commit does, also says what is in it; and no two files ever have one name.
+    """
+    unique = uuid.uuid4().hex
+    name = f"{label}-{unique if sha256 is None else unique[:_NONCE_DIGITS] + sha256[:_DIGEST_DIGITS]}.parquet"
+    return name if date is None else f"date={date}/{name}"
 
 
 @dataclass(frozen=True)
@@ -27,6 +44,21 @@ class DataFile:
     def label(self) -> str:
         """How its name begins: what it has rows of, where a table has files of their own for that."""
         return self.path.rpartition("/")[2].rpartition("-")[0]
+
+    @property
+    def place(self) -> Place:
+        """Both of them."""
+        return self.date, self.label
+
+    @property
+    def digest(self) -> str | None:
+        """How the SHA-256 of its bytes begins; None for a file that was written before names told it."""
+        found = _DIGESTED.search(self.path)
+        return found[1] if found else None
+
+    def has_digest(self, sha256: str) -> bool:
+        """Whether that may be its SHA-256: it is, or nobody knows."""
+        return self.digest is None or sha256.startswith(self.digest)
 
 
 @dataclass

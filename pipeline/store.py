@@ -4,6 +4,7 @@ Credentials stay where each store's own tools look for them, in the environment,
 format read the same ones, in every process, and they pass through no option, pickle or text of ours.
 """
 
+import hashlib
 import os
 import re
 import stat
@@ -34,6 +35,7 @@ _S3_CONFIG: Final = {"connect_timeout": 5, "read_timeout": 60, "retries": {"mode
 _PATIENCE: Final = {"max_retries": "3", "retry_timeout": "30s", "connect_timeout": "5s"}
 # Said aloud, so that no variable of the surroundings brings back a commit that can overwrite another writer's.
 _CONDITIONAL: Final = {"aws_conditional_put": "etag", "aws_s3_allow_unsafe_rename": "false"}
+_PIECE_BYTES: Final = 1 << 20
 _SYNCS: Final = 16  # at a time: a disk takes that many nearly as fast as one
 
 _SECRET: Final = re.compile(r"^(AWS|AZURE|GOOGLE)_.*(KEY|TOKEN|SECRET|CONNECTION_STRING|PASSWORD)")
@@ -258,6 +260,15 @@ def exists(files: Any, path: str) -> bool:
     except FileNotFoundError:
         return False
     return True
+
+
+def digest_of(files: Any, path: str) -> str:
+    """The SHA-256 of a file, read piece by piece."""
+    sha256 = hashlib.sha256()
+    with files.open(path, "rb") as stored:
+        while chunk := stored.read(_PIECE_BYTES):
+            sha256.update(chunk)
+    return sha256.hexdigest()
 
 
 def kind_of(uri: str) -> str | None:

@@ -16,11 +16,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from pipeline import schema
 from pipeline.decode import unescaped
 from pipeline.errors import LakeError
+from pipeline.intact import read_file
 from pipeline.lake import Lake, rows_of
 from pipeline.snapshot import Change, Snapshot
 from pipeline.wording import many
@@ -172,8 +172,7 @@ def _stored(lake: Lake, snapshot: Snapshot) -> list[dict[str, Any]]:
     for file in snapshot.files[name]:
         path = lake.path(name, file.path)
         try:
-            with lake.files.open(path, "rb") as stored:
-                found = pq.read_table(stored, page_checksum_verification=True).to_pylist()
+            found = read_file(lake, name, file).to_pylist()
         except (OSError, pa.ArrowException) as error:
             if isinstance(error, OSError) and error.errno is not None:  # of the system or a store, not of the file's contents
                 raise

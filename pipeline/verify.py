@@ -26,7 +26,7 @@ from pipeline.ledger import read_ledger
 from pipeline.signals import interruptible
 from pipeline.snapshot import LEDGER, WHOLE, DataFile, Snapshot
 from pipeline.spill import spilling
-from pipeline.store import links_below
+from pipeline.store import digest_of, links_below
 from pipeline.tombstones import KEY_FILE, read_tombstones
 from pipeline.warehouse import logs_of_clients, named_files, no_lake
 
@@ -44,6 +44,8 @@ class Verified:
 
     landed_files: int = 0
     parquet_files: int = 0
+    undigested: int = 0
+    """Parquet files whose digest nobody knows, since an older version wrote them."""
     rows: int = 0
     findings: list[str] = field(default_factory=list)
 
@@ -55,7 +57,8 @@ class Verified:
 def verify(lake: Lake, *, read_data: bool = False, progress: Callable[[str], None] | None = None) -> Verified:
     """Check logs, Parquet files, landed files, counts, index and DuckDB file of the newest finished load.
 
-    `read_data` decodes every value of every Parquet file; without it their sizes, footers and row counts are checked.
+    `read_data` holds every Parquet file against the digest that its commit knows, and decodes every value; without it their
+    sizes, footers and row counts are checked.
 
     Raises:
         LakeError: nothing was ever loaded here.
@@ -170,11 +173,12 @@ def _check_parquet_files(lake: Lake, snapshot: Snapshot, done: Verified, *, read
     before = len(done.findings)
     with ThreadPoolExecutor(_THREADS) as pool:
         for (table, file), found in zip(
-            named, pool.map(lambda one: _problem(lake, *one, read_data=read_data), named), strict=True
+            named, pool.map(lambda one: problem(lake, *one, read_data=read_data), named), strict=True
         ):
             if found:
                 done.find(f"{lake.table_uri(table)}/{file.path}", f"the Parquet file {found}", _remedy(table))
     done.parquet_files = len(named)
+    done.undigested = sum(file.digest is None for _, file in named)
     for table, files in snapshot.files.items():
         rows = sum(file.rows for file in files)
         done.rows += rows
@@ -183,15 +187,17 @@ def _check_parquet_files(lake: Lake, snapshot: Snapshot, done: Verified, *, read
     return len(done.findings) == before
 
 
-def _problem(lake: Lake, table: str, file: DataFile, *, read_data: bool) -> str | None:
+def problem(lake: Lake, table: str, file: DataFile, *, read_data: bool) -> str | None:
     """What is wrong with a Parquet file."""
     path = lake.path(table, file.path)
     try:
         size = lake.files.size(path)
         if size != file.bytes:
             return f"has {size} bytes, its log says {file.bytes}"
+        if read_data and not file.has_digest(digest_of(lake.files, path)):
+            return "is not what was written: its digest differs from the one that its commit knows"
         with lake.files.open(path, "rb") as stored:
-            parquet = pq.ParquetFile(stored)
+            parquet = pq.ParquetFile(stored, page_checksum_verification=True)
             if parquet.metadata.num_rows != file.rows:
                 return f"has {parquet.metadata.num_rows} rows, its log says {file.rows}"
             for batch in parquet.iter_batches() if read_data else ():

@@ -12,7 +12,8 @@ from documents import conversation, document, gz, put
 from lakes import take
 
 import pipeline
-from pipeline.console import QueryError, run_query
+from pipeline.console import run_query
+from pipeline.formats import QueryError
 from pipeline.lake import Lake
 from pipeline.statements import RefusedError, statements
 

@@ -6,9 +6,13 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
+from random import Random
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable, write_deltalake
 from documents import conversation, document, gz, message, name_at, put
@@ -18,9 +22,12 @@ from pipeline import schema
 from pipeline.compact import compact
 from pipeline.erase import erase
 from pipeline.errors import LakeError
-from pipeline.lake import Lake
+from pipeline.intact import read_file, read_part
+from pipeline.lake import Lake, rows_of
 from pipeline.load import writing
-from pipeline.verify import verify
+from pipeline.progress import verification
+from pipeline.snapshot import Change, named
+from pipeline.verify import problem, verify
 from pipeline.warehouse import publish
 
 TRANSFER = {"timestamp": {"string": "1469469300000"}, "skillId": {"long": 1}, "targetSkillId": {"long": 2}}
@@ -242,3 +249,84 @@ def test_the_command_prints_findings_and_exits_with_3(lake: Lake) -> None:
     assert harmed.returncode == 3
     assert len(harmed.stdout.splitlines()) == 1
     assert call(f"{lake.root}-nowhere").returncode == 1
+
+
+@pytest.fixture(scope="module")
+def of_all_tables(sound: Path, tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """A lake with rows in every table, those that users do not see too, written by Arrow and by DuckDB."""
+    root = tmp_path_factory.mktemp("all") / "lake"
+    lake = Lake(str(shutil.copytree(sound, root)))
+    row = {"account_id": "1", "hour": datetime(2026, 11, 1, tzinfo=UTC), "files": 1, "missing": []}
+    lake.commit({"listings": Change(add=[lake.write("listings", rows_of([row], schema.LISTINGS))])}, lake.snapshot())
+    with writing(lake):
+        erase(lake, "conversation", "c2")
+    return lake
+
+
+def test_every_flipped_bit_is_found_by_reading_all(of_all_tables: Lake) -> None:
+    """The commit knows the digest of each Parquet file, whatever its table is and whoever wrote it."""
+    random, files = Random(15), of_all_tables.snapshot().files
+    named = [(table, file) for table, listed in files.items() for file in listed]
+    assert {table for table, _ in named} == set(schema.STORED)
+    unseen = []
+    for turn in range(300):
+        table, file = named[turn % len(named)]
+        path = Path(of_all_tables.path(table, file.path))
+        contents = path.read_bytes()
+        place, bit = random.randrange(len(contents)), random.randrange(8)
+        path.write_bytes(contents[:place] + bytes([contents[place] ^ 1 << bit]) + contents[place + 1 :])
+        if "not what was written" not in (problem(of_all_tables, table, file, read_data=True) or ""):
+            unseen.append((table, place, bit))
+        path.write_bytes(contents)
+    assert unseen == []
+    assert verify(of_all_tables, read_data=True).findings == []
+
+
+def change_a_value(path: Path, column: str) -> None:
+    """What bits that changed look like where they still can be decoded."""
+    rows = pq.read_table(path, partitioning=None)
+    place = rows.column_names.index(column)
+    pq.write_table(rows.set_column(place, column, pa.array(["OTHER"] * rows.num_rows)), path)
+
+
+def test_no_rows_of_a_changed_file_get_a_digest_that_looks_right(lake: Lake, tmp_path: Path) -> None:
+    """A replaced conversation would write its neighbours' changed bits anew; merges of a load leave such a file alone."""
+    largest = max(lake.snapshot().files["conversations"], key=lambda file: file.rows)
+    change_a_value(Path(lake.path("conversations", largest.path)), "visitor_id")
+    for hour in range(5, 5 + 7):
+        take(lake, put(tmp_path / "more", gz(document(conversation(f"n{hour}"))), name_at(hour)))
+    assert largest in lake.snapshot().files["conversations"]
+    expected = r"is not what was written \(its digest is another\).*restore the lake"
+    with pytest.raises(LakeError, match=expected):
+        take(lake, put(tmp_path / "again", gz(document(conversation("c1"))), name_at(20)))
+    with pytest.raises(LakeError, match=expected), writing(lake):
+        compact(lake)
+    assert any(largest.path in finding for finding in verify(lake, read_data=True).findings)
+
+
+def test_what_a_run_decides_by_is_read_as_it_was_written_or_not_at_all(of_all_tables: Lake, tmp_path: Path) -> None:
+    """Tombstones and listings are held against their digests, of the ledger the pages that a load wrote against checksums."""
+    lake = Lake(str(shutil.copytree(of_all_tables.root, tmp_path / "lake")))
+    take(lake, put(tmp_path / "more", gz(document(conversation("c5"))), name_at(5)))
+    files = lake.snapshot().files
+    for read, table in ((read_file, "erasures"), (read_file, "listings"), (read_part, "files")):
+        file = min(files[table], key=lambda file: file.rows)
+        path = Path(lake.path(table, file.path))
+        contents = bytearray(path.read_bytes())
+        contents[contents.index(b"\x15\x04", 40) - 9] ^= 1  # before the second page's header: the end of the first page
+        path.write_bytes(contents)
+        with pytest.raises(LakeError, match="is not what was written"):
+            read(lake, table, file)
+
+
+def test_a_file_of_before_there_were_digests_is_said_to_have_none(lake: Lake) -> None:
+    """It is decoded, which is all that can be done, and counted; a load that writes it anew gives it one."""
+    snapshot = lake.snapshot()
+    (former,) = snapshot.files["rejects"][:1]
+    old = replace(former, path=named(former.date, former.label))
+    Path(lake.path("rejects", former.path)).rename(lake.path("rejects", old.path))
+    lake.commit({"rejects": Change(add=[old], remove=[former])}, snapshot)
+    done = verify(lake, read_data=True)
+    assert done.undigested == 1
+    assert "the digest of 1 Parquet file is not known" in verification(done)
+    assert not [finding for finding in done.findings if "rejects/" in finding]

@@ -1,0 +1,43 @@
+"""Rows as the bytes of a Parquet file and back: every page carries its checksum, and is held against it when it is read."""
+
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+_PLAIN_TEXT_COLUMNS: Final = ("conversation_id", "text", "message_id", "raw", "sha256")  # too various for a dictionary
+
+
+def packed(rows: pa.Table, *, is_compressed: bool) -> pa.Buffer:
+    """A Parquet file of rows."""
+    out = pa.BufferOutputStream()
+    pq.write_table(
+        rows,
+        out,
+        compression="zstd" if is_compressed else "none",
+        use_dictionary=_dictionary_columns(rows.schema),
+        store_schema=False,
+        write_page_checksum=True,
+    )
+    return out.getvalue()
+
+
+def unpacked(source: Any, *, columns: list[str] | None = None, where: pc.Expression | None = None) -> pa.Table:
+    """The rows of a Parquet file that is open: of all columns or some, all rows or those `where` it holds.
+
+    Raises:
+        OSError: a page is not what was written; DuckDB writes no checksums, so that of its pages nobody knows.
+        pyarrow.ArrowException: likewise, where it is no Parquet any more.
+    """
+    return pq.read_table(source, columns=columns, filters=where, page_checksum_verification=True)
+
+
+def _dictionary_columns(columns: pa.Schema) -> list[str]:
+    return [
+        item.name
+        for item in columns
+        if pa.types.is_dictionary(item.type)
+        or pa.types.is_date(item.type)
+        or (pa.types.is_string(item.type) and item.name not in _PLAIN_TEXT_COLUMNS)
+    ]

@@ -1,0 +1,45 @@
+"""Every test begins without what the surroundings say; `--shuffle SEED` runs files, and tests in each, in another order."""
+
+import os
+import random
+import re
+from collections.abc import Iterator
+
+import pytest
+
+_SURROUNDINGS = re.compile(
+    r"(LAKE|LP|AWS|AZURE|GOOGLE|DASK|CLICOLOR)_.*|(HTTPS?|ALL|NO|FTP)_PROXY|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|SSL_CERT_(FILE|DIR)"
+    r"|(FORCE|NO)_COLOR|CLICOLOR|COLUMNS|LINES|TTY_\w+|HISTFILE|PAGER|EDITOR",
+    re.IGNORECASE,
+)
+"""By these settings, a network or a terminal come in; time zone and language stay, since nothing may depend on them."""
+
+# When this is read: before any module of ours is, and for whatever process a test starts.
+for _name in [name for name in os.environ if _SURROUNDINGS.fullmatch(name)]:
+    del os.environ[_name]
+
+
+@pytest.fixture(autouse=True)
+def _environment() -> Iterator[None]:
+    """What a test, or the product in it, says to its surroundings ends with it."""
+    before = dict(os.environ)
+    yield
+    if dict(os.environ) != before:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--shuffle SEED`."""
+    parser.addoption("--shuffle", type=int, metavar="SEED", help="run the tests in another order")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put the files in another order, and the tests within each, so that what they share is still made once."""
+    seed = config.getoption("--shuffle")
+    if seed is not None:
+        files = sorted({item.path for item in items})
+        chance = random.Random(seed)
+        chance.shuffle(files)
+        chance.shuffle(items)
+        items.sort(key=lambda item: files.index(item.path))

@@ -1,0 +1,92 @@
+"""The tests that look at a clock or at the surroundings, at other times and places: `python tests/elsewhere.py [NAME ...]`.
+
+Without a name it is all of `PLACES`. Other clocks take a C compiler, for `clock.c`.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+from zoneinfo import ZoneInfo
+
+ROOT: Final = Path(__file__).parent.parent
+FILES: Final = (
+    "test_api", "test_checks", "test_cli", "test_demo", "test_doctor", "test_library", "test_progress", "test_sandbox",
+    "test_settings", "test_shell", "test_signature", "test_structure", "test_summary", "test_sync", "test_transport",
+    "test_view_settings",
+)  # fmt: skip
+"""Test files whose subjects ask for the time, the zone, the terminal, the network's settings or their own."""
+PLACES: Final[dict[str, tuple[str | None, dict[str, str]]]] = {
+    "after midnight": ("2026-11-29 00:30:00", {"TZ": "UTC"}),
+    "a month's last minute": ("2026-10-31 23:58:30", {"TZ": "Pacific/Kiritimati"}),
+    "a leap day": ("2028-02-29 12:00:00", {"TZ": "Asia/Kathmandu"}),
+    "a night when clocks go back": ("2026-10-25 02:30:00", {"TZ": "Europe/Berlin"}),
+    "a night when clocks go forward": ("2027-03-14 01:59:30", {"TZ": "America/New_York"}),
+    "new year": ("2027-01-01 00:00:10", {"TZ": "UTC"}),
+    "beyond 32 bits": ("2038-01-20 03:14:08", {"TZ": "UTC"}),
+    "nothing but ASCII": (None, {"LC_ALL": "C", "TZ": "America/St_Johns"}),
+    "settings of somebody else": (
+        None,
+        {
+            "TZ": "Asia/Kathmandu",
+            "COLUMNS": "40",
+            "FORCE_COLOR": "1",
+            "LAKE_URI": "/nonexistent",
+            "LAKE_HISTORY": "/nonexistent",
+            "HTTP_PROXY": "http://127.0.0.1:9",
+            "https_proxy": "http://127.0.0.1:9",
+            "LP_ACCOUNT_ID": "1",
+            "LP_APP_KEY": "k",
+            "LP_BASE_URL": "https://nowhere.example",
+            "LP_MAX_FILE_BYTES": "1",
+            "AWS_ACCESS_KEY_ID": "k",
+            "AWS_REGION": "x",
+            "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+            "AZURE_STORAGE_ACCOUNT_NAME": "k",
+        },
+    ),
+    "another order": (None, {"PYTEST_ADDOPTS": "--shuffle 7"}),
+    "one core": (None, {"PYTEST_ADDOPTS": "-n 0"}),
+}
+"""By name: what a clock of its zone shows, or the machine's own, and variables."""
+FEW: Final = ("after midnight", "a month's last minute", "settings of somebody else")
+"""Those of `.ci/run`."""
+
+
+def main(names: list[str]) -> int:
+    """Run the tests at each place; the number of places where one fails."""
+    failed = 0
+    with tempfile.TemporaryDirectory() as folder:
+        library = Path(folder, "clock.so")
+        compiler = os.environ.get("CC") or shutil.which("cc")
+        if compiler:
+            subprocess.run([compiler, "-O2", "-shared", "-fPIC", "-o", library, ROOT / "tests" / "clock.c"], check=True)
+        for name in names or PLACES:
+            clock, variables = PLACES[name]
+            if clock and not compiler:
+                print(f"{name}: skipped, there is no C compiler", flush=True)  # noqa: T201
+                continue
+            print(f"{name}:", flush=True)  # noqa: T201
+            away = {"LD_PRELOAD": str(library), "CLOCK_AWAY": _away(clock, variables["TZ"])} if clock else {}
+            tests = [f"tests/{file}.py" for file in FILES]
+            command = [sys.executable, "-m", "pytest", "-q", "-n", "auto", "-m", "not long", "--tb=short", *tests]
+            if "-n" in variables.get("PYTEST_ADDOPTS", ""):
+                command[4:6] = []
+            done = subprocess.run(command, cwd=ROOT, env=os.environ | away | variables, check=False)
+            failed += done.returncode != 0
+    return failed
+
+
+def _away(clock: str, zone: str) -> str:
+    """How far from now it is to what the clock shows in that zone: the same for each process, whenever that begins."""
+    moment = datetime.fromisoformat(clock).replace(tzinfo=ZoneInfo(zone))
+    return f"{moment.timestamp() - time.time():.0f}"
+
+
+if __name__ == "__main__":
+    sys.exit(main(list(FEW) if sys.argv[1:] == ["--few"] else sys.argv[1:]))

@@ -36,6 +36,7 @@ test: $(DEV) ## the tests, under 5 minutes
 
 test-long: $(DEV) ## the tests that take longer
 	@$(BIN)/python -m pytest -q -m long
+	@$(BIN)/python tests/elsewhere.py
 
 bench: $(RUN) ## loading compared with other tools, some 20 minutes
 	@$(PIP) install -r benchmarks/requirements.txt

@@ -447,27 +447,27 @@ def test_other_processes_find_and_keep_out_the_same(lake: Lake, tmp_path: Path, 
 
 def test_ids_in_odd_places_are_found(lake: Lake, tmp_path: Path) -> None:
     """An id sent as a number, in another spelling, in an object, in a document without conversations or of another type."""
-    visitor = {f"{TAG}VisitorHeader": {"visitorid": {"string": "4711"}}}
+    visitor = {f"{TAG}VisitorHeader": {"visitorid": {"string": "4711081508154711"}}}
     body = {f"{TAG}EngagementData": {"header": visitor, "engagements": None}}
     take(
         lake,
         put(
             tmp_path,
             gz(
-                document(conversation("x1", consumerId={"long": 4711})),
-                document(conversation("x2", ConsumerID={"string": "4711"})),
-                document(conversation("x3", consumerId={"id": "4711"})),
-                document(conversation("x4", consumerId={"string": "Y"}, ConsumerID={"string": "4711"})),
-                document(conversation("y", consumerId={"string": "47110"})),
+                document(conversation("x1", consumerId={"long": 4711081508154711})),
+                document(conversation("x2", ConsumerID={"string": "4711081508154711"})),
+                document(conversation("x3", consumerId={"id": "4711081508154711"})),
+                document(conversation("x4", consumerId={"string": "Y"}, ConsumerID={"string": "4711081508154711"})),
+                document(conversation("y", consumerId={"string": "47110815081547110"})),
                 document(recordCollection=[{"body": body}]),
-                {"dataType": "Other", "consumerId": "4711"},
+                {"dataType": "Other", "consumerId": "4711081508154711"},
             ),
         ),
     )
-    run(lake, "consumer", "4711")
+    run(lake, "consumer", "4711081508154711")
     assert ask(lake, "select conversation_id from conversations") == [("y",)]
-    run(lake, "visitor", "4711")
-    assert b"4711" not in b"".join(text for _, text in contents(Path(lake.root))).replace(b"47110", b"")
+    run(lake, "visitor", "4711081508154711")
+    assert b"4711081508154711" not in b"".join(text for _, text in contents(Path(lake.root))).replace(b"47110815081547110", b"")
 
 
 def test_what_a_dead_load_left_is_erased_too(lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -119,7 +119,8 @@ VIEWS = {
         from agent_engagement_daily group by all order by engaged_hours desc, account_id, agent_id
     """,
     "source-hours": """
-        select hour::date::varchar as date, account_id, count(*) filter (where state = 'loaded') as loaded_count,
+        select (hour at time zone 'UTC')::date::varchar as date, account_id,
+            count(*) filter (where state = 'loaded') as loaded_count,
             count(*) filter (where state = 'empty') as empty_count
         from source_hours group by all order by all
     """,

@@ -269,7 +269,7 @@ def test_status_is_as_short_where_there_is_much(lake: Lake, tmp_path: Path) -> N
     assert f"{empty} (account unknown): it holds zero bytes" in lines
     assert 'and 90 more files with documents set aside: lakehouse sql "from rejects" has all' in lines
     assert "and 90 more files rejected: lakehouse status --format json has all" in lines
-    [earlier] = [line for line in lines if line.startswith("account 75555851: ")]
+    [earlier] = [line for line in lines if line.startswith("account 75555851: ") and "earlier days" in line]
     assert earlier.startswith(
         "account 75555851: 69 earlier days from 2016-07-25 on, with 1,569 hours missing, unknown or broken: "
     )
@@ -408,7 +408,7 @@ def test_the_command_says_what_happened(lake: Lake, source: Source) -> None:
         *["empty"] * 3,
     ]
     assert told["hours"][1]["missing"] == [name_at(1)]
-    assert code == 0  # of 2016: the source has deleted them long ago
+    assert code == 3  # nobody has asked about this month's hours, some of which the source deletes soon
 
 
 ECHO = " ".join(CANARIES)

@@ -10,7 +10,19 @@ from datetime import UTC, datetime
 import click
 
 from pipeline.errors import PipelineError, SettingsError, SourceError
-from pipeline.options import SET_ASIDE, Moment, Overview, command, existing_lake, in_format, lake_of, on_engine, on_lake, say
+from pipeline.options import (
+    SET_ASIDE,
+    Moment,
+    Overview,
+    command,
+    existing_lake,
+    in_format,
+    lake_of,
+    of_the_sandbox,
+    on_engine,
+    on_lake,
+    say,
+)
 from pipeline.signals import Stopped, sparing
 from pipeline.wording import harmless
 
@@ -53,8 +65,7 @@ def sync(lake_uri: str | None, since: datetime | None, until: datetime | None, e
     T is a day or a time in ISO 8601, in UTC unless it has an offset: 2026-11-01, 2026-11-01T14:00, 2026-11-01T14:00+01:00.
 
     Ends with 0 if all is in; with 1 if it failed; with 2 if a setting or an option is missing or wrong; with 3 if the
-    rest is in, but something was set aside: lakehouse status says what. A further
-    run fetches only what is missing.
+    rest is in, but something was set aside: lakehouse status says what. A further run fetches only what is missing.
 
     Example: lakehouse sync --since 2026-11-01
     """
@@ -331,25 +342,7 @@ def erase(lake_uri: str | None, **ids: tuple[str, ...]) -> None:
 
 
 @main.command()
-@click.option(
-    "--port",
-    type=click.IntRange(0, 65535),
-    default=8080,
-    show_default=True,
-    metavar="N",
-    help="Port on 127.0.0.1, 0 for any free one.",
-)
-@click.option(
-    "--fault", "faults", multiple=True, metavar="NAME[:WORD...][=SHARE]", help="Misbehave; can be given several times."
-)
-@click.option("--list-faults", is_flag=True, help="List the faults: their names, what they strike, what they do.")
-@click.option(
-    "--seed", default=1, metavar="N", help="Which requests the faults strike; the same seed, the same ones. [default: 1]"
-)
-@click.option(
-    "--latency-ms", type=click.IntRange(0), default=0, metavar="N", help="Wait before each answer, as a network does."
-)
-@click.option("--log", is_flag=True, help="Log every request on standard error.")
+@of_the_sandbox
 @command
 def sandbox(port: int, faults: tuple[str, ...], seed: int, latency_ms: int, *, list_faults: bool, log: bool) -> None:
     """Serve the API on loopback, with two made-up accounts.
@@ -392,8 +385,7 @@ def sandbox(port: int, faults: tuple[str, ...], seed: int, latency_ms: int, *, l
 def demo(lake_uri: str | None) -> None:
     """Do the main job end to end with made-up conversations.
 
-    Two weeks of two accounts, from the sandbox to queue time, MCS and the report. A lake that has other accounts is refused:
-    name another one by --lake or LAKE_URI.
+    Two weeks of two accounts, from the sandbox to queue time, MCS and the report. It takes no lake that has other accounts.
 
     Example: lakehouse demo, then lakehouse sql
     """

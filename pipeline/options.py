@@ -107,13 +107,26 @@ def _run(function: Callable[..., None], args: tuple[Any, ...], options: dict[str
         raise_if_stopped()
         if debug:
             raise
-        say(f"lakehouse: {type(error).__name__}: {error}; this is a bug: run it again with --debug and report what it says")
+        say(f"lakehouse: {_last_resort(error, function.__name__)}")
         raise SystemExit(FAILED) from None
     except BaseException as error:
         if debug or type(error).__name__ != "PanicException":  # of a library in Rust, which is no Exception
             raise
-        say(f"lakehouse: a library gave up: {error}; all finished loads are as they were: run lakehouse verify, or --debug")
+        say(f"lakehouse: a library gave up: {error}; all finished loads are as they were: {_advice(function.__name__)}")
         raise SystemExit(FAILED) from None
+
+
+def _last_resort(error: Exception, command: str) -> str:
+    """A sentence for an error that nothing expected: DuckDB's are of files that are gone or damaged, others are ours."""
+    if type(error).__module__ in {"duckdb", "_duckdb"}:
+        told = str(error).partition("\n")[0]
+        return f"{told}; the lake lacks this file, or it is damaged; nothing was changed: {_advice(command)}"
+    return f"{type(error).__name__}: {error}; this is a bug: run it again with --debug and report what it says"
+
+
+def _advice(command: str) -> str:
+    """What tells more, which is never the command itself."""
+    return "run it again with --debug" if command == "verify" else "run lakehouse verify, or --debug"
 
 
 def _let_streams_hold_everything() -> None:
@@ -178,3 +191,34 @@ def in_format(*forms: str) -> Callable[..., Any]:
 on_engine: Final = click.option(
     "--engine", metavar="ADDRESS", help="A Dask cluster that reads the files: dask://host:8786. [default: this machine]"
 )
+
+
+def of_the_sandbox(function: Callable[..., None]) -> Callable[..., None]:
+    """Make the options of the sandbox: where it serves, and how it misbehaves."""
+    options = (
+        click.option(
+            "--port",
+            type=click.IntRange(0, 65535),
+            default=8080,
+            show_default=True,
+            metavar="N",
+            help="Port on 127.0.0.1, 0 for any free one.",
+        ),
+        click.option(
+            "--fault", "faults", multiple=True, metavar="NAME[:WORD...][=SHARE]", help="Misbehave; can be given several times."
+        ),
+        click.option("--list-faults", is_flag=True, help="List the faults: their names, what they strike, what they do."),
+        click.option(
+            "--seed",
+            default=1,
+            metavar="N",
+            help="Which requests the faults strike; the same seed, the same ones. [default: 1]",
+        ),
+        click.option(
+            "--latency-ms", type=click.IntRange(0), default=0, metavar="N", help="Wait before each answer, as a network does."
+        ),
+        click.option("--log", is_flag=True, help="Log every request on standard error."),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function

@@ -1,5 +1,6 @@
 """What the tables have of people who are erased: their conversations, others that are linked to these, what is left of them."""
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -139,6 +140,12 @@ def related(lake: Lake, snapshot: Snapshot, idents: set[str], people: Sequence[t
     return [Related(*row) for row in rows if row[:2] not in people]
 
 
+_NAMED_IN_EXTRA: Final = """
+    select distinct conversation_id from {files}
+    where regexp_matches(extra, '(?i)"[^"]*(?:consumerid|visitorid)":' || regexp_escape($spelling) || '[,}}]')
+    order by conversation_id"""
+
+
 def left_over(
     lake: Lake,
     after: Snapshot,
@@ -160,6 +167,7 @@ def left_over(
         left += _with_ids(lake, connection, after, idents)
         left += _stray(lake, connection, after)
         left += _too_many(lake, connection, after, {file.source.name for file in cut})
+        left += _named_in_extra(lake, connection, after, [ident for kind, ident in people if kind != "conversation"])
     again = find(lake, cut, tombstones, [ident for _, ident in people])
     left += [f"an erased conversation in {file.path}; run the command again" for file, *_ in again.cut]
     again.drop(lake)
@@ -175,6 +183,24 @@ def _with_ids(lake: Lake, connection: duckdb.DuckDBPyConnection, after: Snapshot
             query = f"select count(*) from {_FILES.format(name='files')} where conversation_id in (from erased)"
             count = connection.execute(query, {"files": files}).fetchall()[0][0]
             left += [f"{many(count, 'row')} of {table}; run the command again"] if count else []
+    return left
+
+
+def _named_in_extra(lake: Lake, connection: duckdb.DuckDBPyConnection, after: Snapshot, idents: list[str]) -> list[str]:
+    """Rows of others whose `extra` names an erased consumer or visitor, at a level where no column takes that."""
+    spellings = [json.dumps(ident, ensure_ascii=False) for ident in idents] + [ident for ident in idents if ident.isdigit()]
+    left = []
+    for table in DELIVERED:
+        files = lake.locations(table, after.files[table])
+        for spelling in spellings if files else ():
+            query = _NAMED_IN_EXTRA.format(files=_FILES.format(name="files"))
+            found = connection.execute(query, {"files": files, "spelling": spelling}).fetchall()
+            if found:
+                more = f" and {len(found) - 1:,} more" if len(found) > 1 else ""
+                left.append(
+                    f"an id in extra of {table}, in conversation {found[0][0]!r}{more}, which is not of this person by its own "
+                    "ids; if it is, erase it with --conversation-id"
+                )
     return left
 
 

@@ -221,6 +221,7 @@ def connect(lake: Lake, tell: Callable[[str], None] = lambda _: None) -> duckdb.
     connection.execute("set TimeZone = 'UTC'")
     with suppress(duckdb.InvalidInputException):  # in Jupyter it takes a package, and there is none without it
         connection.execute("set enable_progress_bar = false")  # it is drawn on standard output, where results go
+    connection.execute("set autoinstall_known_extensions = false")  # a query reads, and installs nothing
     connection.execute("set parquet_metadata_cache = true")  # of a file a day and table, each footer is read once
     connection.execute("set python_scan_all_frames = true")  # a data frame's name is looked up where it was written
     spill = hold(lake)

@@ -13,6 +13,7 @@ from documents import VENDOR_EXAMPLE, conversation, document, gz, name_at, put
 from terminals import Terminal
 
 from pipeline.cli import main
+from pipeline.options import command
 from pipeline.sandbox import Account, Sandbox
 
 ROOT = Path(__file__).parent.parent
@@ -266,8 +267,8 @@ def test_every_command_has_help_with_an_example() -> None:
     assert isinstance(main, click.Group)
     contract = {"sync", "load", "sql", "report", "status", "check", "doctor", "verify", "compact", "erase", "sandbox", "demo"}
     assert contract <= main.commands.keys()
-    for command in main.commands:
-        assert f"Example: lakehouse {command}" in CliRunner().invoke(main, [command, "--help"]).stdout
+    for name in main.commands:
+        assert f"Example: lakehouse {name}" in CliRunner().invoke(main, [name, "--help"]).stdout
 
 
 def test_the_overview_has_each_command_once_and_whole() -> None:
@@ -298,3 +299,17 @@ def test_make_help_lists_every_target_in_a_section() -> None:
     assert headings == [line for line in told.splitlines() if line in headings]
     assert len(headings) > 1
     assert re.findall(r"^  make ([a-z-]+) ", told, re.MULTILINE) == re.findall(r"^([a-z-]+):.*## ", makefile, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"), [("verify", "run it again with --debug"), ("load", "run lakehouse verify, or --debug")]
+)
+def test_the_advice_after_a_panic_is_never_the_command_that_met_it(name: str, advice: str) -> None:
+    """A panic of a library in Rust ends in a sentence, which sends nobody to verify from verify."""
+
+    def panic() -> None:
+        raise type("PanicException", (BaseException,), {})("at the disco")
+
+    panic.__name__ = name
+    done = CliRunner().invoke(click.command()(command(panic)), [])
+    assert (done.exit_code, done.stderr.strip().endswith(advice)) == (1, True)

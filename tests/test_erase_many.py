@@ -88,6 +88,17 @@ def test_rows_that_no_id_leads_to_are_reported(lake: Lake, tmp_path: Path) -> No
     assert "make the tables anew" in done.stdout
 
 
+def test_somebody_who_is_named_in_extra_is_told(lake: Lake, tmp_path: Path) -> None:
+    """A line of another conversation that names the erased person, where no column takes it, is told: exit code 3."""
+    line = message(consumerId={"string": "A.*"}, senderVisitorId="V")
+    other = conversation("b", consumerId={"string": "B"}, messages=[line, message(note="A.*")])
+    take(lake, put(tmp_path / "in", gz(owned("a", "A.*"), document(other))))
+    done = lakehouse("erase", "--consumer-id", "A.*", cwd=tmp_path)
+    assert (done.returncode, conversations(lake)) == (3, ["b"])
+    assert "an id in extra of messages, in conversation 'b'" in done.stdout
+    assert lakehouse("erase", "--conversation-id", "b", cwd=tmp_path).returncode == 0
+
+
 def test_a_clock_that_is_behind_erases_nothing(lake: Lake, tmp_path: Path) -> None:
     """Where the newest load is later than now, an erase is refused and nothing changes."""
     source = put(tmp_path / "in", gz(owned("a", "A")))

@@ -50,6 +50,8 @@ READING = [
     "pivot t on a using sum(b)",
 ]
 WRITING = [
+    "drop persistent secret s",
+    "drop secret if exists s",
     "copy (select 1) to '{file}'",
     "COPY t TO '{file}' (format csv)",
     "/* a */ copy (select 'from') to '{file}'",
@@ -180,3 +182,8 @@ def test_several_statements_run_in_their_order(lake: Lake, tmp_path: Path) -> No
         code, shown, told = ask("select 1; select 2", form)
         assert (code, shown) == (1, "")
         assert told == f"lakehouse: the query: expected one statement with rows for {form}, found 2; ask them one by one\n"
+
+
+def test_a_query_installs_nothing(connection: duckdb.DuckDBPyConnection) -> None:
+    """What an extension would be needed for is an error, not a download that then runs."""
+    assert connection.sql("select current_setting('autoinstall_known_extensions')").fetchall() == [(False,)]

@@ -14,6 +14,7 @@ from random import Random
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from commands import lakehouse
 from deltalake import DeltaTable, write_deltalake
 from documents import conversation, document, gz, message, name_at, put
 from lakes import ask, everything, take
@@ -330,3 +331,16 @@ def test_a_file_of_before_there_were_digests_is_said_to_have_none(lake: Lake) ->
     assert done.undigested == 1
     assert "the digest of 1 Parquet file is not known" in verification(done)
     assert not [finding for finding in done.findings if "rejects/" in finding]
+
+
+@pytest.mark.parametrize("command", [["sql", "from messages"], ["status"], ["report"], ["check"], ["verify"]])
+def test_a_parquet_file_that_is_gone_is_named(command: list[str], tmp_path: Path) -> None:
+    """Each command that meets it ends with a sentence that names it and what to do, which is never the command itself."""
+    lake = Lake(str(tmp_path / "lake"))
+    take(lake, put(tmp_path / "in", gz(document(conversation("c1")))))
+    [gone] = Path(lake.path("messages")).rglob("*.parquet")
+    gone.unlink()
+    done = lakehouse(*command, cwd=tmp_path)
+    told = done.stdout + done.stderr
+    assert (done.returncode, gone.name in told, "bug" in told) == (3 if command == ["verify"] else 1, True, False)
+    assert ("lakehouse verify" in told) is (command != ["verify"])

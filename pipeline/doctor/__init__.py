@@ -68,6 +68,8 @@ def verdict(findings: Collection[Finding]) -> str:
     failed, warned = (sum(finding.level == level for finding in findings) for level in (FAIL, WARN))
     if failed:
         return f"{failed} of {len(findings)} checks failed, {warned} warn: do what their lines say, then ask doctor again"
+    if any("no account is set up" in finding.found for finding in findings):
+        return f"none of {len(findings)} checks failed, {warned} warn: lakehouse load can be run, sync needs an account"
     if warned:
         return f"none of {len(findings)} checks failed, {warned} warn: lakehouse sync can be run"
     return f"{len(findings)} checks, all well: lakehouse sync can be run"

@@ -40,6 +40,12 @@ def about_settings(settings: Settings) -> Iterator[Finding]:
         near = difflib.get_close_matches(name.upper(), known, 1, cutoff=0.8)
         if near and near[0] != name.upper():
             yield Finding("settings", WARN, f"{name} is no setting", f"correct it if {near[0]} is meant")
+    if settings.has_no_account:
+        found = "no account is set up: lakehouse load works without, lakehouse sync does not"
+        yield Finding("settings", WARN, found, "to sync, set what lakehouse sync --help names")
+        if complaint := _complaint(lambda: checked_base_url(settings.lp_base_url)):
+            yield Finding("settings", FAIL, complaint, is_setting=True)
+        return
     wrong = dict.fromkeys(
         filter(None, (_complaint(settings.credentials), _complaint(lambda: checked_base_url(settings.lp_base_url))))
     )

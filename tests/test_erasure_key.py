@@ -70,7 +70,7 @@ def test_no_run_goes_on_with_a_key_that_is_not_whole(lake: Lake, tmp_path: Path,
     landed = sorted(Path(lake.root, "landing").rglob("*.gz"))
     for command in (("load", name_at(5)), ("erase", "--consumer-id", "Y"), ("verify",), ("doctor",)):
         done = lakehouse(*command, "--lake", lake.root, cwd=tmp_path)
-        assert done.returncode == {"verify": 3, "doctor": 2}.get(command[0], 1), done.stderr
+        assert done.returncode == (3 if command == ("verify",) else 1), done.stderr
         assert "put it back from a backup" in done.stdout + done.stderr
         assert "Traceback" not in done.stderr
     assert ask(lake, "select consumer_id from conversations") == [("Y",)]

@@ -120,7 +120,7 @@ def _last_resort(error: Exception, command: str) -> str:
     """A sentence for an error that nothing expected: DuckDB's are of files that are gone or damaged, others are ours."""
     if type(error).__module__ in {"duckdb", "_duckdb"}:
         told = str(error).partition("\n")[0]
-        return f"{told}; the lake lacks this file, or it is damaged; nothing was changed: {_advice(command)}"
+        return f"{told}; the lake lacks this file, or it is damaged; all finished loads are as they were: {_advice(command)}"
     return f"{type(error).__name__}: {error}; this is a bug: run it again with --debug and report what it says"
 
 

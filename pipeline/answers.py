@@ -151,11 +151,11 @@ def _error_in_documents(documents: list[object]) -> ServerError | None:
     return None
 
 
-def engagement_link(documents: list[object]) -> str | None:
-    """Find the link with the relation `engagement`, wherever in the base resource it stands."""
+def link_to(relation: str, documents: list[object]) -> str | None:
+    """Find the link with that relation, such as `engagement`, wherever in the base resource it stands."""
     for mapping in _mappings(documents):
         href = _field(mapping, "href")
-        if _field(mapping, "rel") == "engagement" and isinstance(href, str):
+        if _field(mapping, "rel") == relation and isinstance(href, str):
             return href
     return None
 

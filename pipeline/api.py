@@ -19,16 +19,16 @@ from pipeline.answers import (
     MILLISECOND,
     ListedFile,
     ServerError,
-    engagement_link,
     error_in,
     is_answer,
+    link_to,
     listed_files,
     parse_documents,
     shortened,
 )
 from pipeline.errors import AccessRefusedError, SourceError, SourceUnreachableError, UnexpectedAnswerError
 from pipeline.settings import DEFAULT_BASE_URL, Credentials, checked_account_id, checked_base_url
-from pipeline.transport import CHUNK_BYTES, GarbledAnswerError, Limits, Transport, has_announced_end, joined
+from pipeline.transport import CHUNK_BYTES, GarbledAnswerError, Limits, Response, Transport, has_announced_end, joined
 
 __all__ = ["DataAccessClient", "Limits", "ListedDay", "ListedFile"]
 
@@ -83,6 +83,7 @@ class DataAccessClient:
         self._base_resource = f"{self.base_url}/data_access_le/account/{self.account_id}/le"
         self._documented = f"{self._base_resource}/engagement"
         self._engagement_url: str | None = None
+        self._schema_link: str | None = None
         self._is_linked = False
         self._file_types: tuple[str, ...] = _FILE_TYPES  # the first is the one to ask with
         self._is_type_known = False
@@ -147,7 +148,9 @@ class DataAccessClient:
     def _find_engagement(self) -> str:
         """Take the address of the listings from the base resource, or the documented one where that has none."""
         if self._engagement_url is None:
-            link = engagement_link(self._ask(self._base_resource, f"account {self.account_id}"))
+            documents = self._ask(self._base_resource, f"account {self.account_id}")
+            link = link_to("engagement", documents)
+            self._schema_link = link_to("schema", documents)
             self._is_linked = link is not None
             self._engagement_url = joined(self._base_resource, link or self._documented, f"account {self.account_id}")
         return self._engagement_url
@@ -158,9 +161,7 @@ class DataAccessClient:
         def attempt() -> list[object]:
             with closing(self._transport.send(url, what, params)) as response:
                 if response.status_code == HTTP_OK:
-                    chunks = self._transport.body(response, what)
-                    plain = _gunzipped(chunks, what) if _is_labelled_gzip(response.headers) else chunks
-                    body = b"".join(_capped(plain, self.limits.listing_bytes, what, "LP_MAX_LISTING_BYTES"))
+                    body = self._text(response, what, self.limits.listing_bytes, "LP_MAX_LISTING_BYTES")
                     documents = _documents(body, what)
                     if is_answer(documents):
                         return documents
@@ -180,6 +181,30 @@ class DataAccessClient:
                 raise refusal
 
         return self._transport.persistently(attempt)
+
+    def _text(self, response: Response, what: str, limit: int, setting: str | None = None) -> bytes:
+        chunks = self._transport.body(response, what)
+        plain = _gunzipped(chunks, what) if _is_labelled_gzip(response.headers) else chunks
+        return b"".join(_capped(plain, limit, what, setting))
+
+    def schema(self, version: str) -> bytes | None:
+        """Fetch the account's own Avro schema of a version, or the `latest`; None where the base resource names no link to it.
+
+        It is asked for once, since nothing depends on it.
+
+        Raises:
+            SourceError: it can't be had.
+        """
+        self._find_engagement()
+        if self._schema_link is None:
+            return None
+        what = f"schema {version}"
+        url = joined(self._base_resource, self._schema_link, what).partition("?")[0]
+        with closing(self._transport.send(url, what, {"schemaId": version})) as response:
+            if response.status_code != HTTP_OK:
+                said = error_in(_plain(self._transport.error_body(response, what)))
+                raise UnexpectedAnswerError(f"{what}: expected an Avro schema, found HTTP {response.status_code}, {said or ''}")
+            return self._text(response, what, self.limits.schema_bytes)
 
     def download(self, file: ListedFile, to: BinaryIO, *, on_bytes: Callable[[int], None] | None = None) -> None:
         """Write `file` to `to` as served, before any transfer encoding; each attempt empties `to` and starts anew.
@@ -296,13 +321,13 @@ def _documents(body: bytes, what: str) -> list[object]:
         raise GarbledAnswerError(message) from error
 
 
-def _capped(chunks: Iterator[bytes], limit: int, what: str, setting: str) -> Iterator[bytes]:
+def _capped(chunks: Iterator[bytes], limit: int, what: str, setting: str | None) -> Iterator[bytes]:
     received = 0
     for chunk in chunks:
         received += len(chunk)
         if received > limit:
-            message = f"{what}: expected at most {limit:,} bytes, more came; if it is genuine, raise {setting}"
-            raise UnexpectedAnswerError(message)
+            message = f"{what}: expected at most {limit:,} bytes, more came"
+            raise UnexpectedAnswerError(f"{message}; if it is genuine, raise {setting}" if setting else message)
         yield chunk
 
 

@@ -361,7 +361,7 @@ def sandbox(port: int, faults: tuple[str, ...], seed: int, latency_ms: int, *, l
 
     if list_faults:
         for name, struck, description in fault_list():
-            click.echo(f"{name:<12}{struck:<26}{description}")
+            click.echo(f"{name:<20}{struck:<26}{description}")
         return
     if log:
         logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)

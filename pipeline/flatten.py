@@ -87,10 +87,13 @@ _RECORD = _Kind("Record", {}, {}, frozenset({"body"}))
 _BODY = _Kind("EngagementData", {}, {}, frozenset({"header", "engagements"}))
 
 
+_KINDS = (_CAMPAIGN, _FILE, _LINK, _HEADER, _TRANSFER, _MESSAGE, _CONVERSATION, _DOCUMENT, _META_DATA, _RECORD, _BODY)
+KINDS = {kind.name: kind for kind in _KINDS}
+
+
 @cache
 def _known_names(kind_name: str) -> dict[str, str]:
-    kinds = (_CAMPAIGN, _FILE, _LINK, _HEADER, _TRANSFER, _MESSAGE, _CONVERSATION, _DOCUMENT, _META_DATA, _RECORD, _BODY)
-    return next(kind.known for kind in kinds if kind.name == kind_name)
+    return KINDS[kind_name].known
 
 
 class UnreadableError(ValueError):

@@ -24,6 +24,8 @@ _SCOPE = re.compile(r"\.(\d{10,15})\.(\d{10,15})\.")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _COPY_BYTES = 1 << 20
 _LEFT_BEHIND = timedelta(days=1)
+SCHEMAS = "schema"
+"""The folder of the landing zone that has the accounts' own Avro schemas, and no source file."""
 _SECONDS_APART = 1  # a store tells times of files in seconds
 PUBLISHING = ".publish-"
 """How the folder is called in which a DuckDB file is made, or to which DuckDB moves what finds no room in memory."""
@@ -84,9 +86,9 @@ def landed_path(lake: Lake, name: str, sha256: str) -> str:
 
 
 def landed_files(lake: Lake) -> dict[str, int]:
-    """Every file of the landing zone by its path, with its size in bytes; those still coming in aside."""
-    incoming = lake.path("landing", ".incoming/")
-    return {path: size for path, size in lake.sizes_below("landing").items() if not path.startswith(incoming)}
+    """Every source file of the landing zone by its path, with its size in bytes; those still coming in aside."""
+    others = (lake.path("landing", ".incoming/"), lake.path("landing", f"{SCHEMAS}/"))
+    return {path: size for path, size in lake.sizes_below("landing").items() if not path.startswith(others)}
 
 
 def stage(lake: Lake, source: BinaryIO) -> Staged:

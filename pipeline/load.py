@@ -49,7 +49,7 @@ Also = Callable[[Snapshot], dict[str, Change]]
 """What a commit is to hold besides the rows of files, worked out from what the lake has by then."""
 
 _SOURCE_SUFFIXES = (".gz", ".zip", ".json", ".jsonl", ".ndjson")
-_OF_A_LAKE = re.compile(r"/(_delta_log|landing/\.incoming)/|\.parquet$")
+_OF_A_LAKE = re.compile(r"/(_delta_log|landing/(\.incoming|schema))/|\.parquet$")
 _LEDGER_OF_A_LAKE = f"/{LEDGER}/_delta_log/"
 _SHOWN_CHARACTERS = 300  # of a path
 _LOADS_A_SWEEP = 24
@@ -72,6 +72,7 @@ class Report:
     encrypted: int = 0
     superseded: int = 0
     unknown_fields: set[str] = field(default_factory=set)
+    schema_versions: set[str] = field(default_factory=set)
     erased: set[str] = field(default_factory=set, repr=False)
     """Ids of conversations that were kept out for the first time, since somebody was erased whose they are."""
 
@@ -94,6 +95,7 @@ class Report:
             self.rejects += outcome.counts.rejects
             self.encrypted += outcome.counts.encrypted
             self.unknown_fields |= outcome.counts.unknown_fields
+            self.schema_versions |= outcome.counts.schema_versions
             self.erased |= outcome.erased
 
 

@@ -174,6 +174,8 @@ def summary(report: Report) -> Iterator[str]:
     yield from _named("file", f"rejected as a whole{again}", report.rejected)
     yield from _named("file", "could not be had; the next sync tries again", told.get("failed", {}))
     yield from _named("day", "could not be listed; the next sync tries again", told.get("unlisted", {}))
+    if problem := told.get("schema_problem"):
+        yield problem
 
 
 def _rows(counts: Counts | Report) -> str:

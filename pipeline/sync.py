@@ -12,6 +12,7 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import BinaryIO, Final, cast
 
+from pipeline.account_schema import keep_schemas
 from pipeline.api import DataAccessClient, ListedDay, ListedFile
 from pipeline.engines import Engine
 from pipeline.errors import AccessRefusedError, SourceError, SourceUnreachableError
@@ -54,6 +55,8 @@ class SyncReport(Report):
     wanted: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
     unlisted: dict[str, str] = field(default_factory=dict)
+    schema_problem: str | None = None
+    """Why the account's own schema could not be had or kept, in a line; no data depends on it."""
 
     @property
     def is_complete(self) -> bool:
@@ -111,6 +114,7 @@ def sync(
         while not coming.is_over:
             load(lake, coming.some(), engine=engine, report=done, progress=progress, also=listings, now=now)
     coming.raise_for_listing()
+    done.schema_problem = keep_schemas(lake, client, done.schema_versions, at=at)
     return done
 
 

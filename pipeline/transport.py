@@ -9,7 +9,7 @@ import logging
 import re
 import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from random import SystemRandom
@@ -62,6 +62,7 @@ _PORTS = {"https": 443, "http": 80}
 _RANDOM = SystemRandom()
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
+Response = requests.Response
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,9 @@ class Limits:
     """The first pause; each next one is twice as long, up to 30 times the first, less a random part of up to a half."""
     listing_bytes: int = 32 << 20
     file_bytes: int = 2 << 30
+    schema_seconds: float = 10.0
+    """All that the account's own schema may take of a run."""
+    schema_bytes: int = 4 << 20
 
 
 class GarbledAnswerError(SourceUnreachableError):
@@ -152,7 +156,7 @@ class Transport:
         return late or too_long or state.attempt_number >= self.limits.attempts
 
     def send(
-        self, url: str, what: str, params: dict[str, int] | None = None, *, accept: str = "application/json"
+        self, url: str, what: str, params: Mapping[str, int | str] | None = None, *, accept: str = "application/json"
     ) -> requests.Response:
         """Send one GET, and one more for each redirect; the caller closes the answer, whatever its status."""
         self._require_allowed(url, what)
@@ -170,7 +174,7 @@ class Transport:
         message = f"{what}: expected an answer, found more than {MAX_REDIRECTS} redirects; try again later"
         raise UnexpectedAnswerError(message)
 
-    def _send_once(self, url: str, what: str, params: dict[str, int] | None, accept: str) -> requests.Response:
+    def _send_once(self, url: str, what: str, params: Mapping[str, int | str] | None, accept: str) -> requests.Response:
         if self._closed.is_set():
             message = f"{what}: not asked for, the client is closed"
             raise SourceError(message)

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.answers import (
-    engagement_link,
     error_in,
     is_answer,
+    link_to,
     listed_files,
     parse_documents,
     retry_after_seconds,
@@ -170,8 +170,8 @@ def test_what_is_no_json_raises_value_error(body: str) -> None:
 )
 def test_the_engagement_link_is_found_wherever_it_stands(document: object) -> None:
     """A list, a single object, under any name; what has no href is passed over."""
-    assert engagement_link([document]) == "e"
-    assert engagement_link([{"link": {"@rel": "survey", "@href": "s"}}]) is None
+    assert link_to("engagement", [document]) == "e"
+    assert link_to("engagement", [{"link": {"@rel": "survey", "@href": "s"}}]) is None
 
 
 @pytest.mark.parametrize(
@@ -220,7 +220,7 @@ def test_an_answer_is_told_from_an_error() -> None:
 def test_any_json_is_read_or_refused(value: object) -> None:
     """No shape makes anything but a list or the documented error."""
     documents = parse_documents(json.dumps(value).encode())
-    engagement_link(documents)
+    link_to("engagement", documents)
     error_in(json.dumps(value).encode())
     try:
         files, _ = listed_files(documents, "1", "listing")

@@ -236,7 +236,7 @@ def test_new_contents_under_an_old_name_replace_what_it_brought(lake: Lake, perf
 def test_every_fault_has_a_test() -> None:
     """The tables above name each fault that the sandbox knows."""
     tested = names_of(" ".join([*IN_PASSING, *OTHER_FORMS, *SETS_ASIDE, *HOSTILE, *FAILS]))
-    assert tested | ELSEWHERE == {name for name, _, _ in fault_list()}
+    assert tested | ELSEWHERE == {name for name, strikes, _ in fault_list() if strikes != "schema"}  # test_account_schema
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,9 @@ from typing import Any
 _NAMESPACE = "com.liveperson.dataaccess"
 _TEXT, _LONG, _INT, _FLAG, _DOUBLE = ("string", "long", "int", "boolean", "double")
 
+VERSIONS = {True: "1.0.0.35", False: "1.0.0.22"}
+"""Of the schema that the sandbox writes, by whether it tags all unions of a document."""
+
 
 def engagement_schema(*, is_tagged: bool) -> dict[str, Any]:
     """The schema of one of the two versions that the sandbox writes: 1.0.0.35, or 1.0.0.22."""

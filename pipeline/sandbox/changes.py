@@ -163,3 +163,43 @@ def if_empty(change: Change) -> Change:
 def listing_without_files(_: Answer, request: Request, __: datetime) -> Answer:
     """An empty listing that is no error."""
     return Answer(HTTPStatus.OK, orjson.dumps({"dataAccessFiles": {"@id": request.account_id}}))
+
+
+def if_not_latest(status: int) -> Change:
+    """An error for a schema that is asked for by its version."""
+    refused = error(status, "No such schema", 0)
+    return lambda answer, request, now: answer if request.schema_id == "latest" else refused(answer, request, now)
+
+
+def with_blanks(text: bytes) -> bytes:
+    """Followed by more of them than a schema has bytes."""
+    return text + b" " * (5 << 20)
+
+
+def more_fields(text: bytes) -> bytes:
+    """A schema with a field more in its conversations, one in its messages, and other insides of their scores."""
+    return _with_fields(
+        text,
+        Conversation={"closeReasonNote": "string"},
+        Message={"sentiment": {"type": "enum", "name": "Sentiment", "symbols": ["GOOD", "BAD"]}},
+        MCS={"chatMCS": "int", "lineRawScore": "double"},
+    )
+
+
+def other_types(text: bytes) -> bytes:
+    """A schema in which a skill is text and the number of an end reason is a long one."""
+    return _with_fields(text, Conversation={"skillId": "string", "endReasonId": "long"})
+
+
+def _with_fields(text: bytes, **records: dict[str, Any]) -> bytes:
+    schema = orjson.loads(text)
+    waiting = [schema]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, dict) and node.get("type") == "record":
+            changed = records.get(node["name"], {})
+            kept = [field for field in node["fields"] if field["name"] not in changed]
+            node["fields"] = kept + [{"name": name, "type": ["null", kind]} for name, kind in changed.items()]
+        if isinstance(node, dict | list):
+            waiting.extend(node.values() if isinstance(node, dict) else node)
+    return orjson.dumps(schema)

@@ -39,7 +39,7 @@ def _nothing(status: int) -> Change:
     return changes.error(status, _NOTHING, NO_FILES)
 
 
-_LISTING, _DOWNLOAD, _ANSWERS = ("listing",), ("download",), ("listing", "download")
+_LISTING, _DOWNLOAD, _ANSWERS, _SCHEMA = ("listing",), ("download",), ("listing", "download"), ("schema",)
 _NOTHING = "No Available Files"
 _UNSUPPORTED = "This request is not supported, verify request headers and method"
 _PAGE = "<!DOCTYPE html><html><head><title>Welcome</title></head><body>Please accept the terms of use.</body></html>"
@@ -124,6 +124,16 @@ _FAULTS = (
     ),
     _constant("clock", "401, since the clocks are ten minutes apart, as the Date header tells", KINDS, changes.clock_off),
     _constant("redirect", "302 to another host", KINDS, changes.redirect),
+    # the account's own schema
+    _constant("schema-404", "404 for every version of the account's schema", _SCHEMA, changes.error(404, "No such schema", 0)),
+    _constant("schema-version-404", "404 for all versions of the schema but `latest`", _SCHEMA, changes.if_not_latest(404)),
+    _constant("schema-garbage", "the schema is no JSON", _SCHEMA, changes.page(200, '{"type": "record", oops')),
+    _constant("schema-other", "the schema is one of other things", _SCHEMA, changes.page(200, '{"type": "string"}')),
+    _constant("schema-deep", "the schema is nested 100,000 levels deep", _SCHEMA, changes.page(200, "[" * 100_000)),
+    _constant("schema-large", "the schema is followed by 5 MiB of blanks", _SCHEMA, changes.body(changes.with_blanks)),
+    _constant("schema-slow", "the schema comes at 20 bytes a second", _SCHEMA, changes.wire(bytes_per_second=20)),
+    _constant("schema-fields", "the schema has fields that the tables lack", _SCHEMA, changes.body(changes.more_fields)),
+    _constant("schema-types", "fields of the schema have other types", _SCHEMA, changes.body(changes.other_types)),
     # the wire
     _constant("chunked", "the body comes in chunks, without a length", KINDS, changes.wire(framing="chunked")),
     _constant("close", "the body comes whole, and only the connection's end ends it", KINDS, changes.wire(framing="close")),

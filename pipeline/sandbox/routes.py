@@ -19,6 +19,8 @@ class Request:
     start_ms: int | None = None
     """For a listing: `startTime`, and `end_ms` the `endTime`, in epoch milliseconds."""
     end_ms: int | None = None
+    schema_id: str | None = None
+    """Which version of the schema is asked for, or `latest`."""
     accept: str = ""
     """The types of answer that the client takes."""
 
@@ -38,7 +40,8 @@ def understand(method: str, target: str) -> Request:
         query = parse_qs(url.query)
         start, end = (_epoch_ms(query.get(name, [""])[0]) for name in ("startTime", "endTime"))
         return Request("listing", method, url.path, account_id, start_ms=start, end_ms=end)
-    return Request(resource or "base", method, url.path, account_id)
+    schema_id = parse_qs(url.query).get("schemaId", [None])[0] if resource == "schema" else None
+    return Request(resource or "base", method, url.path, account_id, schema_id=schema_id)
 
 
 def _epoch_ms(text: str) -> int | None:

@@ -19,7 +19,7 @@ import orjson
 from pipeline.sandbox import answers
 from pipeline.sandbox.account import HOUR_MS, Account, demo_accounts
 from pipeline.sandbox.answers import Answer
-from pipeline.sandbox.avro import engagement_schema
+from pipeline.sandbox.avro import VERSIONS, engagement_schema
 from pipeline.sandbox.keys import Credentials, Gate, credentials_for
 from pipeline.sandbox.misbehaviour import Misbehaviour
 from pipeline.sandbox.routes import Request, understand
@@ -132,12 +132,21 @@ class Sandbox:
         if request.kind == "base":
             return Answer(HTTPStatus.OK, answers.base_resource(account.account_id, self.base_url))
         if request.kind == "schema":
-            return Answer(HTTPStatus.OK, orjson.dumps(engagement_schema(is_tagged=account.is_tagged)))
+            return self._schema(account, request.schema_id or "latest")
         if request.kind == "listing" and request.start_ms is not None and request.end_ms is not None:
             return self._list(account, request.start_ms, request.end_ms)
         if request.kind == "download" and request.file_name is not None:
             return self._download(account, request.file_name)
         return self._refuse(HTTPStatus.NOT_FOUND if request.kind == "other" else HTTPStatus.BAD_REQUEST)
+
+    def _schema(self, account: Account, version: str) -> Answer:
+        newest = VERSIONS[account.is_tagged]
+        is_tagged = {version: is_tagged for is_tagged, version in VERSIONS.items()}.get(
+            newest if version == "latest" else version
+        )
+        if is_tagged is None:
+            return self._error(HTTPStatus.NOT_FOUND, "No such schema", answers.NO_FILES)
+        return Answer(HTTPStatus.OK, orjson.dumps(engagement_schema(is_tagged=is_tagged)))
 
     def _list(self, account: Account, start_ms: int, end_ms: int) -> Answer:
         earliest, latest = self._hours_kept()

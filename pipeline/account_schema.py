@@ -11,15 +11,16 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from io import BytesIO
 from threading import Thread
-from typing import Final
+from typing import Any, Final
 
 from pipeline.answers import repeats_a_secret
 from pipeline.api import DataAccessClient
-from pipeline.avro_schema import compare
+from pipeline.avro_schema import Compared, compare
 from pipeline.errors import PipelineError
 from pipeline.lake import Lake
 from pipeline.landing import SCHEMAS, drop, keep, stage
 from pipeline.store import found_below, reaching
+from pipeline.wording import many
 
 LATEST: Final = "latest"
 _VERSION: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,63}")
@@ -28,6 +29,70 @@ _ASKED: Final = ".asked"
 _AGAIN_AFTER: Final = timedelta(days=1)
 _MOST_FETCHED: Final = 10
 _MOST_BYTES: Final = 4 << 20
+_SHOWN: Final = 10  # fields in a line
+
+
+@dataclass
+class KeptSchema:
+    """A version of an account's schema, and what comparing it with the tables has shown; `problem`: it can't be compared."""
+
+    account_id: str
+    version: str
+    compared: Compared
+    problem: str | None = None
+
+    def plain(self) -> dict[str, Any]:
+        """What JSON has of it."""
+        return {
+            "account_id": self.account_id,
+            "version": self.version,
+            "fields_without_column": sorted(self.compared.without_column),
+            "other_types": dict(sorted(self.compared.types.items())),
+            "inside": self.compared.inside,
+            "problem": self.problem,
+        }
+
+    def told(self) -> str | None:
+        """The differences in a line that names some; None if there are none."""
+        if self.problem:
+            return self.problem
+        lacking, types = (sorted(found) for found in (self.compared.without_column, self.compared.types))
+        told = [f"{many(len(lacking), 'field')} without a column, kept in extra: {_some(lacking)}"] if lacking else []
+        if types:
+            named = _some([f"{path} ({self.compared.types[path]})" for path in types])
+            told.append(f"{many(len(types), 'field')} of another type, of which extra keeps what does not fit: {named}")
+        return "; ".join(told) or None
+
+
+def kept_schemas(lake: Lake) -> list[KeptSchema]:
+    """Every schema that the lake keeps, by account, the newest version of each first."""
+    with reaching(lake.uri):
+        return _kept_schemas(lake)
+
+
+def _kept_schemas(lake: Lake) -> list[KeptSchema]:
+    found = []
+    for name, path in _plain_files(lake, lake.path("landing", SCHEMAS)).items():
+        account_id, _, file_name = name.partition("/")
+        version = file_name.removesuffix(_AVSC)
+        if file_name.endswith(_AVSC) and _VERSION.fullmatch(version):
+            try:
+                found.append(KeptSchema(account_id, version, compare(lake.files.cat_file(path))))
+            except (ValueError, OSError) as error:
+                problem = f"{path}: {error}; delete it, and a sync fetches it again"
+                found.append(KeptSchema(account_id, version, Compared(), problem))
+    found.sort(key=lambda kept: _newness(kept.version), reverse=True)
+    return sorted(found, key=lambda kept: kept.account_id)
+
+
+def newest_schemas(kept: Iterable[KeptSchema]) -> list[KeptSchema]:
+    """Of each account the newest version."""
+    return list({schema.account_id: schema for schema in reversed(list(kept))}.values())[::-1]
+
+
+def _some(names: list[str]) -> str:
+    more = len(names) - _SHOWN
+    return ", ".join(names[:_SHOWN]) + (f" and {more:,} more (lakehouse status --format json names all)" if more > 0 else "")
 
 
 @dataclass

@@ -57,11 +57,11 @@ _SQL: Final = {
     pa.list_(BIGINT): "BIGINT[]",
 }
 _STRUCTURE: Final = {
-    name: (f"expected {expected}", frozenset({expected}))
+    name: (f"where {expected} is expected", frozenset({expected}))
     for name in _CHILDREN
     for expected in ["array of record" if name in _LISTS else "record"]
 } | {
-    name: (f"expected {expected}", _HOLDS[kind])
+    name: (f"where {expected} is expected", _HOLDS[kind])
     for expected, kind, names in (("text", TEXT, ("accountId", "schemaVersion")), ("a time", TIME, ("startTime", "endTime")))
     for name in names
 }
@@ -181,7 +181,7 @@ def _compare(avro: _Avro, kind: str, name: str, declared: object, compared: Comp
         compared.without_column.add(path)
         return
     if column is not None:
-        expected, held = f"column {column.name} {_SQL[column.type]}", _HOLDS[column.type]
+        expected, held = f"where column {column.name} is {_SQL[column.type]}", _HOLDS[column.type]
     else:
         expected, held = _STRUCTURE.get(name, ("", frozenset()))
     record = next(filter(_is_record, avro.elements(declared)), None) if name in _UNDOCUMENTED else None

@@ -212,13 +212,15 @@ def status(lake_uri: str | None, form: str) -> None:
 
     Example: lakehouse status --format json
     """
+    from pipeline.account_schema import kept_schemas  # noqa: PLC0415
     from pipeline.ledger import encrypted_values  # noqa: PLC0415
     from pipeline.status import print_status  # noqa: PLC0415
     from pipeline.warehouse import connect  # noqa: PLC0415
 
     lake = lake_of(lake_uri)
     with connect(lake, say) as connection:
-        if print_status(connection, form, datetime.now(UTC), sys.stdout, encrypted=encrypted_values(lake)):
+        left, now = encrypted_values(lake), datetime.now(UTC)
+        if print_status(connection, form, now, sys.stdout, encrypted=left, schemas=kept_schemas(lake)):
             raise SystemExit(SET_ASIDE)
 
 
@@ -360,8 +362,7 @@ def sandbox(port: int, faults: tuple[str, ...], seed: int, latency_ms: int, *, l
     from pipeline.sandbox import Sandbox, fault_list  # noqa: PLC0415
 
     if list_faults:
-        for name, struck, description in fault_list():
-            click.echo(f"{name:<20}{struck:<26}{description}")
+        click.echo("\n".join(f"{name:<20}{struck:<26}{description}" for name, struck, description in fault_list()))
         return
     if log:
         logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)

@@ -1,7 +1,7 @@
 """What the lake has, hour by hour, and what the source is going to delete before it is here."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from itertools import groupby
 from typing import IO, Any, Final
@@ -10,6 +10,7 @@ import duckdb
 from rich.console import Console
 from rich.table import Table
 
+from pipeline.account_schema import KeptSchema, newest_schemas
 from pipeline.landing import scope_of
 from pipeline.sync import RETENTION
 from pipeline.wording import harmless, many, span
@@ -96,11 +97,17 @@ def _fetch(relation: duckdb.DuckDBPyRelation) -> list[tuple[Any, ...]]:
 
 
 def print_status(
-    connection: duckdb.DuckDBPyConnection, form: str, now: datetime, out: IO[str], *, encrypted: tuple[int, int] = (0, 0)
+    connection: duckdb.DuckDBPyConnection,
+    form: str,
+    now: datetime,
+    out: IO[str],
+    *,
+    encrypted: tuple[int, int] = (0, 0),
+    schemas: Sequence[KeptSchema] = (),
 ) -> bool:
     """Print the hours and what was set aside, as JSON or, day by day, as a table; tells whether anything is expiring.
 
-    `encrypted` are numbers of values and of their files.
+    `encrypted` are numbers of values and of their files; `schemas` are the accounts' own, with which nothing expires.
     """
     listed = hours(connection, now)
     aside = _fetch(connection.sql(_SET_ASIDE))
@@ -114,12 +121,13 @@ def print_status(
             "unlisted": [{"account_id": account_id, "day": day} for account_id, days in unlisted.items() for day in days],
             "encrypted": left,
             "erased_at_source": {"conversations": masked, "since": since},
+            "schemas": [kept.plain() for kept in schemas],
         }
         out.write(json.dumps(told, default=_text, indent=1) + "\n")
     else:
         console = Console(file=out, force_terminal=out.isatty())
         console.print(_by_day(listed))
-        for line in (*_lines(listed, aside, unlisted, encrypted, now), *_told_masked(masked, since)):
+        for line in (*_lines(listed, aside, unlisted, encrypted, now), *_told_masked(masked, since), *_told_schemas(schemas)):
             console.print(harmless(line), markup=False, highlight=False, soft_wrap=True)
     return any(row["is_expiring"] for row in listed)
 
@@ -139,6 +147,12 @@ def _told_masked(masked: int, since: date | None) -> Iterator[str]:
             f"{many(masked, 'conversation')}{where} with text that the vendor has erased, of which the lake may keep an older "
             "copy: lakehouse check tells how to list them, lakehouse erase --conversation-id X removes one, or several"
         )
+
+
+def _told_schemas(schemas: Sequence[KeptSchema]) -> Iterator[str]:
+    for kept in newest_schemas(schemas):
+        if told := kept.told():
+            yield f"account {kept.account_id}, schema {kept.version}: {told}"
 
 
 def _text(value: object) -> str:

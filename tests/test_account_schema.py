@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from sandboxes import MIDNIGHT, QUICK, SMALL, keys_of
 
 from pipeline.api import DataAccessClient
+from pipeline.cli import main
 from pipeline.lake import Lake
 from pipeline.landing import landed_files
 from pipeline.load import find_files, writing
@@ -101,3 +103,29 @@ def test_latest_stands_in(lake: Lake) -> None:
     assert "No such schema" in (report.schema_problem or "")
     assert run(lake)[1] == 0
     assert run(lake, now=MIDNIGHT + 3 * DAY)[1] == 1
+
+
+def test_status_and_doctor_list_what_differs(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fields without a column, other types and the inside of containers are told, with exit codes as if there were none."""
+    monkeypatch.chdir(Path(lake.root).parent)
+    run(lake, "schema-fields", "schema-types")
+    code = CliRunner().invoke(main, ["status", "--lake", lake.root, "--format", "json"])
+    (told,) = json.loads(code.stdout)["schemas"]
+    assert told["fields_without_column"] == ["Conversation.closeReasonNote", "Message.sentiment"]
+    assert told["other_types"] == {
+        "Conversation.endReasonId": "long, where column end_reason_id is INTEGER",
+        "Conversation.skillId": "string, where column skill_id is BIGINT",
+    }
+    assert told["inside"]["Conversation.mcs"] == {"mcs": "double", "chatMCS": "int", "lineRawScore": "double"}
+    assert told["inside"]["Conversation.secureForms"]["formId"] == "string"
+    text = CliRunner().invoke(main, ["status", "--lake", lake.root])
+    about = f"account {SMALL.account_id}, schema {NEWEST}: "
+    assert f"{about}2 fields without a column, kept in extra: Conversation.closeReasonNote, Message.sentiment" in text.stdout
+    Path(lake.path("landing", "schema")).rename(lake.path("elsewhere"))
+    assert CliRunner().invoke(main, ["status", "--lake", lake.root]).exit_code == text.exit_code == code.exit_code
+    Path(lake.path("elsewhere")).rename(lake.path("landing", "schema"))
+    checked = CliRunner().invoke(main, ["doctor", "--lake", lake.root, "--format", "json"])
+    (found,) = [entry for entry in json.loads(checked.stdout) if entry["check"] == "schema"]
+    assert (found["level"], checked.exit_code) == ("warn", 0)
+    assert "Message.sentiment" in found["found"]
+    assert "Message.mcs holds mcs (double), chatMCS (int), lineRawScore (double)" in found["advice"]

@@ -17,6 +17,7 @@ from deltalake.transaction import CommitProperties
 from filelock import FileLock, Timeout
 
 from pipeline import schema
+from pipeline.account_schema import kept_schemas, newest_schemas
 from pipeline.doctor.finding import FAIL, OK, WARN, Finding
 from pipeline.errors import LakeError, PipelineError, SettingsError
 from pipeline.lake import Lake
@@ -31,6 +32,7 @@ _LEAST_BYTES: Final = {FAIL: 100 << 20, WARN: 1 << 30}
 _LEAST_DAYS: Final = {FAIL: 2, WARN: 30}
 _LEAST_TEMPORARY: Final = {FAIL: 16 << 20, WARN: 256 << 20}
 _UNITS: Final = {"MB": 1e6, "GB": 1e9, "TB": 1e12}
+_MOST_FIELDS: Final = 20  # of a container in a line
 _YEARS: Final = 730  # days that need not be counted
 _LATE: Final = timedelta(days=2)
 _GROWTH: Final = timedelta(days=30)
@@ -50,6 +52,7 @@ def about_lake(lake: Lake) -> Iterator[Finding]:
                 growth = _growth_a_day(snapshot, ledger)
                 yield from _erasures(lake, snapshot)
                 yield from _duckdb_file(lake)
+                yield from _schemas(lake)
             yield from _settings_file(lake)
     except (PipelineError, OSError) as error:
         yield Finding("lake", FAIL, str(error), "lakehouse verify tells more", is_setting=isinstance(error, SettingsError))
@@ -75,6 +78,18 @@ def _duckdb_file(lake: Lake) -> Iterator[Finding]:
     if problem:
         found = f"{lake.uri}/{FILE_NAME}: {problem}; lakehouse sql reads a copy of its own"
         yield Finding("duckdb", WARN, found, "lakehouse compact makes it anew")
+
+
+def _schemas(lake: Lake) -> Iterator[Finding]:
+    """What the tables lack of each account's own schema, and what that says of fields which the vendor does not document."""
+    for kept in newest_schemas(kept_schemas(lake)):
+        about = f"account {kept.account_id}, schema {kept.version}"
+        inside = "; ".join(
+            f"{path} holds {', '.join(f'{name} ({kind})' for name, kind in list(held.items())[:_MOST_FIELDS]) or 'nothing'}"
+            for path, held in sorted(kept.compared.inside.items())
+        )
+        level = WARN if kept.problem or kept.compared.types else OK
+        yield Finding("schema", level, f"{about}: {kept.told() or 'every field has its column'}", inside)
 
 
 def _settings_file(lake: Lake) -> Iterator[Finding]:

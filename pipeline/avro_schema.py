@@ -37,8 +37,9 @@ _CHILDREN: Final = {
 _LISTS: Final = frozenset({"recordCollection", "engagements", "transcripts", "transfers"})
 _UNDOCUMENTED: Final = frozenset({"mcs", "secureForms"})
 _TEXTS: Final = frozenset({"string", "enum", "bytes", "fixed"})
+_NUMBERS: Final = frozenset({"int", "long", "float", "double"})
 _HOLDS: Final[dict[pa.DataType, frozenset[str]]] = {
-    TEXT: _TEXTS | {"int", "long", "float", "double"},
+    TEXT: _TEXTS | _NUMBERS,
     INTEGER: frozenset({"int"}),
     BIGINT: frozenset({"int", "long"}),
     DOUBLE: frozenset({"int", "float", "double"}),
@@ -134,7 +135,7 @@ class _Avro:
 
     def told(self, declared: object) -> str:
         """A type in words."""
-        return " or ".join(sorted({self.label(option) for option in self.options(declared)})) or "null"
+        return shortened(" or ".join(sorted({self.label(option) for option in self.options(declared)}))) or "null"
 
     def by_kind(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Every record that an Engagement document is made of, with the name that we have for its kind.
@@ -150,9 +151,8 @@ class _Avro:
             seen.add((kind, id(record)))
             yield kind, record
             for name, declared in _fields_of(record, kind):
-                inner = _CHILDREN.get(name)
-                if inner:
-                    waiting += [(inner, option) for option in self.elements(declared) if _is_record(option)]
+                if name in _CHILDREN and name in KINDS[kind].known.values():
+                    waiting += [(_CHILDREN[name], option) for option in self.elements(declared) if _is_record(option)]
 
 
 def compare(text: bytes) -> Compared:
@@ -184,26 +184,29 @@ def _compare(avro: _Avro, kind: str, name: str, declared: object, compared: Comp
         expected, held = f"where column {column.name} is {_SQL[column.type]}", _HOLDS[column.type]
     else:
         expected, held = _STRUCTURE.get(name, ("", frozenset()))
+    misfits = {label for label in map(avro.label, avro.options(declared)) if expected and not _is_held(label, name, held)}
     record = next(filter(_is_record, avro.elements(declared)), None) if name in _UNDOCUMENTED else None
     if record is not None and path not in compared.inside:
-        compared.inside[path] = {shortened(inner): avro.told(of) for inner, of in _fields_of(record)}
-    misfits = {label for label in map(avro.label, avro.options(declared)) if expected and not _is_held(label, name, held)}
-    if record is not None and name == "mcs" and fields.score(_sample(avro, record))[0] is not fields.MISFIT:
+        held_inside = compared.inside[path] = {shortened(inner): avro.told(of) for inner, of in _fields_of(record)}
+        if name == "mcs" and not _has_score(held_inside):
+            compared.types[path] = f"record without a field that can be told to be the score, {expected}"
+    if name == "mcs":
         misfits.discard("record")
     if misfits:
-        compared.types[path] = f"{' or '.join(sorted(misfits))}, {expected}"
+        compared.types[path] = f"{shortened(' or '.join(sorted(misfits)))}, {expected}"
 
 
 def _is_held(label: str, name: str, held: frozenset[str]) -> bool:
     """Whether a column, or the place of a list or record, takes every value of a type."""
-    is_time = held is _HOLDS[TIME]
-    return label in held or (not is_time and label.partition(" as ")[0] in held) or (name == "secureForms" and "array" in label)
+    if name == "secureForms":
+        return label.startswith("array of ")
+    return (label if held is _HOLDS[TIME] else label.partition(" as ")[0]) in held
 
 
-def _sample(avro: _Avro, record: dict[str, Any]) -> dict[str, Any]:
-    """A record of that type with values by which the reader of scores tells numbers from others."""
-    of_types = {name: avro.told(declared).partition(" ")[0] for name, declared in _fields_of(record)}
-    return {name: 1 if label in _HOLDS[DOUBLE] | {"long"} else "x" for name, label in of_types.items()}
+def _has_score(inside: dict[str, str]) -> bool:
+    """Whether a value of that record has what the decoder takes for the score."""
+    sample = {name: 1 if {*kind.split(" or ")} & _NUMBERS else "x" for name, kind in inside.items()}
+    return not sample or fields.score(sample)[0] is not fields.MISFIT
 
 
 def _fields_of(record: dict[str, Any], kind: str | None = None) -> Iterator[tuple[str, Any]]:

@@ -24,12 +24,14 @@ from deltalake.transaction import CommitProperties
 from documents import conversation, document, gz, message, name_at, put
 from lakes import ask, everything, take
 from pydantic import SecretStr
+from sandboxes import misbehaving
 from stores import SECRET, serving, variables
 from test_erase import Marked, found
 
 import pipeline
 import pipeline.store as store_module
 from pipeline import schema
+from pipeline.account_schema import keep_schemas, kept_schemas
 from pipeline.api import DataAccessClient
 from pipeline.cli import main
 from pipeline.compact import compact, sweep
@@ -37,7 +39,7 @@ from pipeline.engines import Processes
 from pipeline.erase import erase
 from pipeline.errors import ConflictError, LakeError, SettingsError
 from pipeline.lake import Lake
-from pipeline.landing import landed_path, stage
+from pipeline.landing import landed_files, landed_path, stage
 from pipeline.load import find_files, incoming_from, load, writing
 from pipeline.sandbox import Account, Sandbox
 from pipeline.settings import Credentials
@@ -477,3 +479,22 @@ def test_doctor_ends_where_a_store_hangs(monkeypatch: pytest.MonkeyPatch) -> Non
         out, _ = done.communicate()
         assert re.search(r"FAIL  bucket +no answer within 12 s", out)
         assert time.monotonic() - started < 40  # 12 s and the start of a process on a busy machine
+
+
+def test_the_accounts_schema_is_kept_in_a_bucket(lake: Lake) -> None:
+    """A version is fetched once, what could not be had is asked for after a day, and nothing of it is a source file."""
+    at = datetime(2026, 3, 8, tzinfo=UTC)
+    with misbehaving("schema-version-404") as (sandbox, client):
+        assert "No such schema" in (keep_schemas(lake, client, {"1.0.0.35"}, at=at) or "")
+        assert keep_schemas(lake, client, {"1.0.0.35"}, at=at) is None
+        assert sandbox.count("schema") == 2
+    with misbehaving() as (sandbox, client):
+        for _ in range(2):
+            assert keep_schemas(lake, client, {"1.0.0.35"}, at=at + timedelta(days=1)) is None
+        assert sandbox.count("schema") == 1
+    names = [path.removeprefix(f"{lake.root}/") for path in lake.sizes_below("landing")]
+    assert names == [f"landing/schema/4711/{name}" for name in (".asked", "1.0.0.35.avsc", "latest.avsc")]
+    assert landed_files(lake) == {}
+    with pytest.raises(LakeError, match="no source file"):
+        find_files([f"{lake.uri}/landing"])
+    assert [schema.version for schema in kept_schemas(lake)] == ["1.0.0.35", "latest"]

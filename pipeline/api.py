@@ -4,13 +4,10 @@ What the vendor documents is in spec/engagement.md: base resource, its engagemen
 `endTime`, and a signed download for each file. `pipeline.transport` carries it, `pipeline.answers` reads it.
 """
 
-import zlib
-from collections import deque
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import chain
 from typing import BinaryIO, Self
 from urllib.parse import urlsplit
 
@@ -26,9 +23,10 @@ from pipeline.answers import (
     parse_documents,
     shortened,
 )
-from pipeline.errors import AccessRefusedError, SourceError, SourceUnreachableError, UnexpectedAnswerError
+from pipeline.errors import AccessRefusedError, SourceError, UnexpectedAnswerError
+from pipeline.packed import gunzipped, is_labelled_gzip, plain_text, to_the_end_of_gzip, without_transfer_gzip
 from pipeline.settings import DEFAULT_BASE_URL, Credentials, checked_account_id, checked_base_url
-from pipeline.transport import CHUNK_BYTES, GarbledAnswerError, Limits, Response, Transport, has_announced_end, joined
+from pipeline.transport import GarbledAnswerError, Limits, Response, Transport, has_announced_end, joined
 
 __all__ = ["DataAccessClient", "Limits", "ListedDay", "ListedFile"]
 
@@ -38,11 +36,6 @@ HTTP_NO_CONTENT = 204
 HTTP_UNAUTHORIZED = 401
 HTTP_SERVER_ERROR = 500
 HTTP_GONE = frozenset({404, 410})
-GZIP_MAGIC = b"\x1f\x8b\x08"
-ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
-_GZIP_WINDOW = 31
-"""For zlib: a gzip header and trailer, checksum included."""
-_PROBE_BYTES = 1 << 16
 _MOST_ERRORS = 3
 _FILE_TYPES = ("*/*", "application/json")
 """What to accept of a file: what the one public client that downloads sends, and what listings are asked with.
@@ -167,7 +160,7 @@ class DataAccessClient:
                         return documents
                 else:
                     body = self._transport.error_body(response, what)
-                error = error_in(_plain(body))
+                error = error_in(plain_text(body))
                 is_nothing = response.status_code == HTTP_NO_CONTENT and not body
                 if is_nothing or (error and error.means_no_files):
                     return []
@@ -184,7 +177,7 @@ class DataAccessClient:
 
     def _text(self, response: Response, what: str, limit: int, setting: str | None = None) -> bytes:
         chunks = self._transport.body(response, what)
-        plain = _gunzipped(chunks, what) if _is_labelled_gzip(response.headers) else chunks
+        plain = gunzipped(chunks, what) if is_labelled_gzip(response.headers) else chunks
         return b"".join(_capped(plain, limit, what, setting))
 
     def schema(self, version: str) -> bytes | None:
@@ -202,7 +195,7 @@ class DataAccessClient:
         url = joined(self._base_resource, self._schema_link, what).partition("?")[0]
         with closing(self._transport.send(url, what, {"schemaId": version})) as response:
             if response.status_code != HTTP_OK:
-                said = error_in(_plain(self._transport.error_body(response, what)))
+                said = error_in(plain_text(self._transport.error_body(response, what)))
                 raise UnexpectedAnswerError(f"{what}: expected an Avro schema, found HTTP {response.status_code}, {said or ''}")
             return self._text(response, what, self.limits.schema_bytes)
 
@@ -256,7 +249,7 @@ class DataAccessClient:
     def _served_as(self, accept: str, url: str, name: str) -> Generator[bytes, None, None]:
         with closing(self._transport.send(url, name, accept=accept)) as response:
             if response.status_code != HTTP_OK:
-                error = error_in(_plain(self._transport.error_body(response, name)))
+                error = error_in(plain_text(self._transport.error_body(response, name)))
                 if response.status_code in HTTP_GONE or (error and error.means_no_files):
                     message = f"{name}: listed, but no longer at the server (HTTP {response.status_code}); list anew"
                     raise UnexpectedAnswerError(message)
@@ -265,10 +258,10 @@ class DataAccessClient:
             self._file_types = (accept, *(kind for kind in _FILE_TYPES if kind != accept))
             self._is_type_known = True
             chunks = self._transport.body(response, name)
-            if _is_labelled_gzip(response.headers):
-                chunks = _without_transfer_gzip(chunks, name)
+            if is_labelled_gzip(response.headers):
+                chunks = without_transfer_gzip(chunks, name)
             if not has_announced_end(response):
-                chunks = _to_the_end_of_gzip(chunks, name)
+                chunks = to_the_end_of_gzip(chunks, name)
             yield from _capped(chunks, self.limits.file_bytes, name, "LP_MAX_FILE_BYTES")
 
     def _may_be_the_type(self, status: int, error: ServerError | None) -> bool:
@@ -329,82 +322,3 @@ def _capped(chunks: Iterator[bytes], limit: int, what: str, setting: str | None)
             message = f"{what}: expected at most {limit:,} bytes, more came"
             raise UnexpectedAnswerError(f"{message}; if it is genuine, raise {setting}" if setting else message)
         yield chunk
-
-
-def _is_labelled_gzip(headers: Mapping[str, str]) -> bool:
-    return headers.get("Content-Encoding", "").strip().lower() in {"gzip", "x-gzip"}
-
-
-def _plain(body: bytes) -> bytes:
-    """Unpack the text of an error where it came packed, as far as it goes."""
-    try:
-        return zlib.decompressobj(_GZIP_WINDOW).decompress(body, CHUNK_BYTES) if body.startswith(GZIP_MAGIC) else body
-    except zlib.error:
-        return b""
-
-
-def _without_transfer_gzip(chunks: Iterator[bytes], what: str) -> Iterator[bytes]:
-    """Yield the file in a body labelled `Content-Encoding: gzip`.
-
-    Some servers label a `.gz` that they send as it is, others wrap it once more. Where a gzip stream or a zip is left after
-    one layer is taken off, that one is the file; else the body is.
-    """
-    head = b""
-    for chunk in chunks:
-        head += chunk
-        if len(head) >= _PROBE_BYTES:
-            break
-    whole = chain([head] if head else [], chunks)
-    try:
-        is_wrapped = zlib.decompressobj(_GZIP_WINDOW).decompress(head, 4).startswith((GZIP_MAGIC, *ZIP_MAGIC))
-    except zlib.error:
-        is_wrapped = False
-    return _gunzipped(whole, what) if is_wrapped else whole
-
-
-def _gunzipped(chunks: Iterator[bytes], what: str) -> Iterator[bytes]:
-    """Take one gzip layer off; it has to come to its end."""
-    layer = _GzipLayer()
-    try:
-        for chunk in chunks:
-            yield from layer.unpacked(chunk)
-    except zlib.error as error:
-        message = f"{what}: damaged on the way ({error}); try again later"
-        raise SourceUnreachableError(message) from error
-    layer.require_end(what)
-
-
-def _to_the_end_of_gzip(chunks: Iterator[bytes], what: str) -> Iterator[bytes]:
-    """Pass a body of unannounced length on; if it is gzip, it has to come to its end. Other bytes are not judged."""
-    layer = _GzipLayer()
-    is_gzip = True
-    for chunk in chunks:
-        try:
-            deque(layer.unpacked(chunk) if is_gzip else (), maxlen=0)
-        except zlib.error:
-            is_gzip = False
-        yield chunk
-    if is_gzip:
-        layer.require_end(what)
-
-
-class _GzipLayer:
-    """A gzip stream of one member or several, fed piece by piece."""
-
-    def __init__(self) -> None:
-        self._member = zlib.decompressobj(_GZIP_WINDOW)
-
-    def unpacked(self, data: bytes) -> Iterator[bytes]:
-        """Unpack the next piece, a chunk at most at a time."""
-        rest = data
-        while rest:
-            if self._member.eof:
-                self._member = zlib.decompressobj(_GZIP_WINDOW)
-            if piece := self._member.decompress(rest, CHUNK_BYTES):
-                yield piece
-            rest = self._member.unconsumed_tail or self._member.unused_data
-
-    def require_end(self, what: str) -> None:
-        if not self._member.eof:
-            message = f"{what}: broke off in mid-stream; try again later"
-            raise SourceUnreachableError(message)

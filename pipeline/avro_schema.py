@@ -135,7 +135,7 @@ class _Avro:
 
     def told(self, declared: object) -> str:
         """A type in words."""
-        return shortened(" or ".join(sorted({self.label(option) for option in self.options(declared)}))) or "null"
+        return _line(" or ".join(sorted({self.label(option) for option in self.options(declared)}))) or "null"
 
     def by_kind(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Every record that an Engagement document is made of, with the name that we have for its kind.
@@ -176,7 +176,7 @@ def compare(text: bytes) -> Compared:
 
 
 def _compare(avro: _Avro, kind: str, name: str, declared: object, compared: Compared) -> None:
-    path, column = shortened(f"{kind}.{name}"), KINDS[kind].columns.get(name)
+    path, column = _line(f"{kind}.{name}"), KINDS[kind].columns.get(name)
     if name not in KINDS[kind].known.values():
         compared.without_column.add(path)
         return
@@ -187,13 +187,13 @@ def _compare(avro: _Avro, kind: str, name: str, declared: object, compared: Comp
     misfits = {label for label in map(avro.label, avro.options(declared)) if expected and not _is_held(label, name, held)}
     record = next(filter(_is_record, avro.elements(declared)), None) if name in _UNDOCUMENTED else None
     if record is not None and path not in compared.inside:
-        held_inside = compared.inside[path] = {shortened(inner): avro.told(of) for inner, of in _fields_of(record)}
+        held_inside = compared.inside[path] = {_line(inner): avro.told(of) for inner, of in _fields_of(record)}
         if name == "mcs" and not _has_score(held_inside):
             compared.types[path] = f"record without a field that can be told to be the score, {expected}"
     if name == "mcs":
         misfits.discard("record")
     if misfits:
-        compared.types[path] = f"{shortened(' or '.join(sorted(misfits)))}, {expected}"
+        compared.types[path] = f"{_line(' or '.join(sorted(misfits)))}, {expected}"
 
 
 def _is_held(label: str, name: str, held: frozenset[str]) -> bool:
@@ -235,7 +235,13 @@ def _is_list(option: Any) -> bool:
 
 def _name_of(option: Any) -> str:
     if isinstance(option, str):
-        return shortened(option, 60)
+        return _line(option, 60)
     kind, meaning = str(option["type"]), option.get("logicalType")
     is_other = isinstance(meaning, str) and not meaning.endswith("timestamp-millis")
-    return f"{kind} as {shortened(str(meaning), 60)}" if is_other else kind
+    return f"{kind} as {_line(str(meaning), 60)}" if is_other else kind
+
+
+def _line(text: str, limit: int = 120) -> str:
+    """A text from the schema on one printable line; whoever keeps the schema has seen that no secret is in it."""
+    line = "".join(char if char.isprintable() else " " for char in text[: limit + 1])
+    return line if len(line) <= limit else f"{line[: limit - 1]}…"

@@ -1,5 +1,6 @@
 import gzip
 import io
+import itertools
 import json
 import re
 import zipfile
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.containers import Caps, Passed, texts, unpacked
-from pipeline.decode import Splitter
+from pipeline.decode import Splitter, unescaped
 from pipeline.errors import CorruptFileError
 
 PRETTY = VENDOR_EXAMPLE.read_text()
@@ -261,3 +262,15 @@ def test_what_is_not_read_of_a_document_is_shown_all_the_same() -> None:
         assert len(pieces) == 2
         seen += [text for text in cut if isinstance(text, Passed)]
         assert set(re.findall(rb"\d{6}", b"\n".join(seen))) == {b"%06d" % number for number in range(40_000)}
+
+
+def test_a_text_in_its_plainest_spelling() -> None:
+    """Escapes become their characters, whatever stands around them, and what is no escape stays: a text may be cut anywhere."""
+    pieces = ["\\u00e9", "\\uD83D\\uDE42", "\\ud83d", "\\u0022", "\\n", "\\\\", "\\/", "u00e9", "é"]
+    for first, second in itertools.product(pieces, repeat=2):
+        text = f'"{first}{second}"'
+        plain = json.dumps(json.loads(text), ensure_ascii=False).encode("utf-8", "surrogatepass")
+        assert unescaped(text.encode()) == plain
+        for end in range(len(text)):
+            assert unescaped(text[:end].encode() + b" z").endswith(b" z")
+    assert unescaped(b'{"path":"C:\\users\\u12"}') == b'{"path":"C:\\users\\u12"}'

@@ -11,7 +11,8 @@ import pyarrow as pa
 
 from pipeline import schema
 from pipeline.deliveries import DELIVERED
-from pipeline.errors import SettingsError
+from pipeline.errors import LakeError, SettingsError
+from pipeline.intact import require_same
 from pipeline.lake import Lake
 from pipeline.ledger import read_ledger
 from pipeline.parquet import connected
@@ -163,7 +164,7 @@ def left_over(
     """Sentences about rows and landed files that may still hold erased people, once an erase believes that it is done.
 
     Asked are the ids; rows that no conversation has, which no id leads to; and the files from which somebody was taken: their
-    rows against the count of what is left in them, and their text once more.
+    rows against the count of what is left in them, and their text once more; and files of the tables that have changed.
     """
     still = conversations_of(lake, after, people, at).idents - {ident for kind, ident in people if kind == "conversation"}
     left = [f"{many(len(still), 'conversation')} of the tables; run the command again"] if still else []
@@ -172,6 +173,7 @@ def left_over(
         left += _stray(lake, connection, after)
         left += _too_many(lake, connection, after, {file.source.name for file in cut})
         left += _named_beside(lake, connection, after, [ident for kind, ident in people if kind != "conversation"])
+    left += _changed(lake, after)
     again = find(lake, cut, tombstones, [ident for _, ident in people])
     left += [f"an erased conversation in {file.path}; run the command again" for file, *_ in again.cut]
     again.drop(lake)
@@ -205,6 +207,18 @@ def _named_beside(lake: Lake, connection: duckdb.DuckDBPyConnection, after: Snap
                 left.append(
                     f"an id in {where}, which is not of this person by its own ids; if it is, erase it with --conversation-id"
                 )
+    return left
+
+
+def _changed(lake: Lake, after: Snapshot) -> list[str]:
+    """Parquet files that are not what was written: a row of theirs may have lost its id."""
+    left = []
+    for table in (*DELIVERED, "rejects"):
+        for file in after.files[table]:
+            try:
+                require_same(lake, table, [file])
+            except LakeError as error:
+                left.append(f"rows in {error}")
     return left
 
 

@@ -19,16 +19,21 @@ from pipeline.load import find_files, incoming_from, load, writing
 from pipeline.schema import TABLES
 from pipeline.snapshot import Change
 
+DAY_MS = 86_400_000
+
 
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
     return Lake(str(tmp_path / "lake"))
 
 
-def owned(conversation_id: str, consumer: str | None, visitor: str = "V", *, end: int = START) -> dict[str, Any]:
+def owned(
+    conversation_id: str, consumer: str | None, visitor: str = "V", *, start: int = START, end: int = START
+) -> dict[str, Any]:
     """A document with a conversation of a consumer and a visitor."""
     ended = {"conversationEndTime": {"long": end}}
-    one = conversation(conversation_id, consumerId=consumer and {"string": consumer}, messages=[message()], **ended)
+    given = consumer and {"string": consumer}
+    one = conversation(conversation_id, start=start, consumerId=given, messages=[message()], **ended)
     header = {f"{TAG}VisitorHeader": {"visitorId": {"string": visitor}}}
     body = {f"{TAG}EngagementData": {"header": header, "engagements": {"array": [one]}}}
     return document(recordCollection=[{"body": body}])
@@ -111,6 +116,17 @@ def test_somebody_who_is_named_beside_the_columns_is_told(
         assert f"{table}, in conversation 'b'" in left
         assert conversations(lake) == ["b"]
         assert erase_all(lake, [("conversation", "b")]).is_complete
+
+
+def test_a_changed_file_is_told_since_its_ids_may_be_others(lake: Lake, tmp_path: Path) -> None:
+    """Rows of a Parquet file that is not what was written may be the person's, though no id of theirs says so."""
+    take(lake, put(tmp_path / "in", gz(owned("a", "A"), owned("b", "B", start=START + DAY_MS))))
+    changed = next(Path(lake.path("messages")).glob("date=2016-07-26/*.parquet"))
+    changed.write_bytes(changed.read_bytes().replace(b"parquet-cpp", b"qarquet-cpp"))
+    with writing(lake):
+        (left,) = erase_all(lake, [("consumer", "A")]).left
+    assert left.startswith(f"rows in {changed}: is not what was written")
+    assert conversations(lake) == ["b"]
 
 
 def test_a_clock_that_is_behind_erases_nothing(lake: Lake, tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ import json
 import re
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from documents import VENDOR_EXAMPLE, document, lines_of, read_documents
@@ -135,7 +137,7 @@ def zipped(*texts: str | bytes, method: int = zipfile.ZIP_DEFLATED) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", method) as archive:
         for number, text in enumerate(texts):
-            archive.writestr(f"{number}.json", text)
+            archive.writestr(f"{number} ü.json", text)
     return out.getvalue()
 
 
@@ -191,6 +193,18 @@ def test_a_broken_file_is_refused_as_a_whole(contents: bytes, reason: str) -> No
     """A file that is cut short, damaged or something else raises, and says what is wrong."""
     with pytest.raises(CorruptFileError, match=reason):
         unpack(contents)
+
+
+@pytest.mark.parametrize("archive", [gzip.compress(b"{}\n"), zipped("{}", "[]")], ids=["gzip", "zip"])
+def test_whatever_has_changed_in_an_archive_is_refused_or_read(archive: bytes, tmp_path: Path) -> None:
+    """Whatever byte of it is another, and wherever it is cut: that file is set aside, and not the run."""
+    path = tmp_path / "archive"
+    changed = [archive[:place] + bytes([byte]) + archive[place + 1 :] for place in range(len(archive)) for byte in (0, 255)]
+    changed += [archive[:place] + bytes([archive[place] ^ 128]) + archive[place + 1 :] for place in range(len(archive))]
+    for contents in (*changed, *(archive[:place] for place in range(len(archive)))):
+        path.write_bytes(contents)
+        with path.open("rb") as stored, suppress(CorruptFileError):
+            list(unpacked(stored))
 
 
 @pytest.mark.parametrize(

@@ -129,6 +129,17 @@ def test_a_changed_file_is_told_since_its_ids_may_be_others(lake: Lake, tmp_path
     assert conversations(lake) == ["b"]
 
 
+def test_a_reject_whose_landed_file_is_lost_is_judged_by_its_text(lake: Lake, tmp_path: Path) -> None:
+    """Though other contents of the same name are landed: they say nothing of it."""
+    for folder, documents in (("old", [owned("b", "B")]), ("new", ['broken {"consumerId": "A"', owned("b", "B")])):
+        take(lake, put(tmp_path / folder, gz(*documents)))
+    (lost,) = ask(lake, "select left(sha256, 16) from files")
+    next(Path(lake.path("landing")).glob(f"*/{lost[0]}/*")).unlink()
+    with writing(lake):
+        assert erase_all(lake, [("consumer", "A")]).rows["rejects"] == 1
+    assert ask(lake, "select count(*) from rejects") == [(0,)]
+
+
 def test_a_clock_that_is_behind_erases_nothing(lake: Lake, tmp_path: Path) -> None:
     """Where the newest load is later than now, an erase is refused and nothing changes."""
     source = put(tmp_path / "in", gz(owned("a", "A")))

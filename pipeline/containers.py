@@ -79,10 +79,16 @@ def unpacked(stream: BinaryIO, caps: Caps = NO_CAPS) -> Iterator[bytes]:
         else:
             chunks = _checked(iter(lambda: stream.read(CHUNK_BYTES), b""), is_archive=False)
         yield from _capped(chunks, caps.unpacked)
-    except (*_DAMAGED, OSError) as error:
-        if not isinstance(error, _DAMAGED) and error.errno != errno.EINVAL:  # which is said of a place before a file's start
+    except _DAMAGED as error:
+        raise _damaged(error) from error
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # which is said of a place before a file's start
             raise
-        raise CorruptFileError(f"its archive is cut short or damaged ({error})") from error
+        raise _damaged(error) from error
+
+
+def _damaged(error: Exception) -> CorruptFileError:
+    return CorruptFileError(f"its archive is cut short or damaged ({error})")
 
 
 def _capped(chunks: Iterator[bytes], most: int) -> Iterator[bytes]:

@@ -52,6 +52,11 @@ def _spread(size: int) -> str:
     return _document(f',"new":"{"x" * (size // 2)}"', engagements=conversations)
 
 
+def _visitor(size: int) -> str:
+    conversations = _counted('{{"conversationId":"{}"}}', size // 2)
+    return _document(f',"header":{{"visitorId":"{"x" * (size // 2)}"}}', engagements=conversations)
+
+
 BOMBS: Final[dict[str, Callable[[int], str]]] = {
     "fractions in an unknown field": _unknown(_list_of("0.5")),
     "different fractions": _unknown(lambda size: f"[{_counted('{}.25', size)}]"),
@@ -82,6 +87,7 @@ BOMBS: Final[dict[str, Callable[[int], str]]] = {
     ),
     "a long id and many lines": _ids,
     "a field above many conversations": _spread,
+    "a long visitor above many conversations": _visitor,
     "unknown fields above empty records": lambda size: (
         '{"dataType":"Engagement",' + _counted('"n{}":1', size // 2) + ',"recordCollection":' + _list_of("{}")(size // 2) + "}"
     ),

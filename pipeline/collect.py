@@ -6,6 +6,7 @@ A line goes to `scan`, which reads what is built exactly as usual; a line that i
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -41,11 +42,13 @@ class Counts:
 
 
 Watch = Callable[[dict[str, set[str]], list[str]], set[str]]
-"""Picks, out of the ids of conversations by column and out of the raw texts of rejects, the ids that it looks for."""
+"""Picks, out of the ids of conversations by column and out of texts that may name somebody, the ids that it looks for."""
 Look = Callable[[bytes], None]
 """Is shown all text of a source file, decrypted."""
 _REJECT_BYTES = 1000  # that a row of rejects takes beside its text
 _IDS = ("conversation_id", "consumer_id", "visitor_id")
+NAMING: Final = ("consumerid", "visitorid")
+"""How names end, in small letters, of fields that may name a person where no column takes that."""
 
 
 class Collector:
@@ -161,7 +164,14 @@ class Collector:
                 name: self._scanner.distinct(name, self._start[0]) | {row[name] for row in rows.conversations if row.get(name)}
                 for name in _IDS
             }
-            counts.watched |= self._watch(ids, [row["raw"] for row in rows.rejects])
+            counts.watched |= self._watch(ids, [row["raw"] for row in rows.rejects] + self._naming())
+
+    def _naming(self) -> list[str]:
+        """The texts of `extra` that may name a person: an id that is no text, or sent in two spellings."""
+        if not any(path.lower().endswith(NAMING) for path in self._counts.unknown_fields):
+            return []
+        careful = [row["extra"] for row in self._open.conversations if row["extra"]]
+        return [*self._scanner.distinct("extra", self._start[0]), *careful]
 
     def abandon(self) -> None:
         """Forget the source file that is being read."""

@@ -204,14 +204,15 @@ def _shares(connection: duckdb.DuckDBPyConnection, conversations: list[str]) -> 
 
 
 def _are_same(lake: Lake, connection: duckdb.DuckDBPyConnection, standing: list[DataFile], made: DataFile) -> bool:
-    """Whether one file of the index stands already, and has the rows of the one made; not, if it can't be read."""
+    """Whether one file of the index stands already, as it was written, and has the rows of the one made."""
     if [file.rows for file in standing] != [made.rows]:
         return False
     former, new = (lake.locations(schema.INDEX.name, files) for files in (standing, [made]))
     query = "select count(*) from (from read_parquet($former) except from read_parquet($new))"
     try:
+        require_same(lake, schema.INDEX.name, standing)
         return connection.execute(query, {"former": former, "new": new}).fetchall() == [(0,)]
-    except duckdb.Error:
+    except (LakeError, OSError, duckdb.Error):
         return False
 
 

@@ -4,8 +4,10 @@ Source: the vendor's Engagement page, which says gz and zip of the same thing.
 """
 
 import codecs
+import errno
 import gzip
 import re
+import struct
 import sys
 import zipfile
 import zlib
@@ -29,7 +31,8 @@ _JSON_LINE = re.compile(
     rb'|(?:-?\d[\d.eE+-]*|"[^"\n]*"|true|false|null)[ \t\r]*$)|\{[ \t\r]*"dataType"'
 )
 _BLANK = b" \t\r\n"
-# RuntimeError and NotImplementedError: a zip with a password or a method that nobody uses
+# RuntimeError and NotImplementedError: a zip with a password or a method that nobody uses; ValueError and struct.error: names,
+# places and fields of one that make no sense
 _DAMAGED: Final[tuple[type[Exception], ...]] = (
     EOFError,
     gzip.BadGzipFile,
@@ -37,6 +40,8 @@ _DAMAGED: Final[tuple[type[Exception], ...]] = (
     zlib.error,
     zipfile.BadZipFile,
     RuntimeError,
+    ValueError,
+    struct.error,
 )
 
 
@@ -75,7 +80,15 @@ def unpacked(stream: BinaryIO, caps: Caps = NO_CAPS) -> Iterator[bytes]:
             chunks = _checked(iter(lambda: stream.read(CHUNK_BYTES), b""), is_archive=False)
         yield from _capped(chunks, caps.unpacked)
     except _DAMAGED as error:
-        raise CorruptFileError(f"its archive is cut short or damaged ({error})") from error
+        raise _damaged(error) from error
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # which is said of a place before a file's start
+            raise
+        raise _damaged(error) from error
+
+
+def _damaged(error: Exception) -> CorruptFileError:
+    return CorruptFileError(f"its archive is cut short or damaged ({error})")
 
 
 def _capped(chunks: Iterator[bytes], most: int) -> Iterator[bytes]:

@@ -112,7 +112,7 @@ def unescaped(raw: bytes) -> bytes:
 def _plainest(escapes: re.Match[bytes]) -> bytes:
     if escapes[0] == b"\\/":
         return b"/"
-    if not escapes[0].startswith(b"\\u"):
+    if not escapes[0].startswith(b"\\u") or escapes[0] == b"\\u":  # four digits are missing, as in a text that is cut
         return escapes[0]
     return json.dumps(json.loads(b'"%b"' % escapes[0]), ensure_ascii=False)[1:-1].encode("utf-8", "surrogatepass")
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from pipeline import schema
+from pipeline.intact import require_same
 from pipeline.lake import Lake
 from pipeline.parquet import connected, keep_rows, one
 from pipeline.snapshot import WHOLE, Change, DataFile, Snapshot
@@ -141,6 +142,7 @@ class Deliveries:
         for share in self._shares():
             files = [file for file in self.snapshot.files[schema.INDEX.name] if file.label in {share, WHOLE}]
             if files:
+                require_same(self.lake, schema.INDEX.name, files)  # a key that is another would let a delivery count twice
                 query = f"""
                     insert into known select $share, key, date from read_parquet($files)
                     where key in (select {KEY} from incoming where {SHARE} = $share)"""

@@ -21,7 +21,7 @@ from pipeline.deliveries import DELIVERED, KEY
 from pipeline.errors import ConflictError, LakeError, SettingsError
 from pipeline.intact import read_file
 from pipeline.lake import REPORT_NAME, Lake, until_undisturbed
-from pipeline.landing import clear_staging, landed_files, put_back, renew, scope_of
+from pipeline.landing import clear_staging, landed_files, landed_path, put_back, renew, scope_of
 from pipeline.ledger import Ledger, read_ledger
 from pipeline.marks import marks_of, remove_marks
 from pipeline.parquet import connected, keep_rows
@@ -305,12 +305,14 @@ def _cut_rejects(
     lake: Lake, ledger: Ledger, covering: Tombstones, former: list[tuple[DataFile, pa.Table]], change: Change
 ) -> int:
     """Take out the rejects of files that were read anew, and those whose text names somebody where no file tells more."""
-    landed_names = {path.rpartition("/")[2] for path in landed_files(lake)} - ledger.cut_names
+    standing = landed_files(lake)
+    read = {row["name"] for row in ledger.loaded() if landed_path(lake, row["name"], row["sha256"]) in standing}
+    searched = read - ledger.cut_names  # else the rejects are of a file that is lost
     gone = 0
 
     def stays(row: dict[str, str | None]) -> bool:
         name = row["source_file"] or ""
-        if name in landed_names:
+        if name in searched:
             return True
         scope_start = scope_of(name)[0]
         since = None if scope_start is None else microseconds(scope_start)

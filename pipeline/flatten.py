@@ -263,7 +263,7 @@ class _Reader:
         extra_text = json_text(extra) if extra else None
         if self.extra:
             self._spread(len(extra_text or ""))
-        self._spread(self._row_bytes(key))
+        self._spread(self._row_bytes(key) + sum(map(len, header.values())) + len(self.above["schema_version"] or ""))
         self.rows.conversations.append({**values, **header, **self.above, **key, "extra": extra_text})
 
     def _read_list(self, kind: _Kind, value: Any, name: str, key: Row, extra: Row) -> list[Row]:

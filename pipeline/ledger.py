@@ -12,7 +12,7 @@ from pipeline import schema
 from pipeline.collect import Counts
 from pipeline.deliveries import Replaced
 from pipeline.ingest import Incoming, Known, Outcome
-from pipeline.intact import read_part
+from pipeline.intact import read_part, require_same
 from pipeline.lake import Lake, rows_of
 from pipeline.landing import Staged, landed_path
 from pipeline.parquet import connected, keep_rows
@@ -24,7 +24,11 @@ _SAME: Final = "former.name = t.name and former.account_id is not distinct from 
 
 
 class Ledger:
-    """Rows of some names as dictionaries; no others are read, so that a load costs what it brings."""
+    """Rows of some names as dictionaries; no others are read, so that a load costs what it brings.
+
+    Raises:
+        LakeError: a file of the table is not what was written; what it says of a name decides what becomes of rows.
+    """
 
     def __init__(self, lake: Lake, snapshot: Snapshot, names: Iterable[str] = ()) -> None:
         self.lake = lake
@@ -33,6 +37,7 @@ class Ledger:
         self._file_of: dict[tuple[str, str | None], DataFile] = {}
         self.added: list[Row] = []
         self.obsolete: list[Row] = []
+        require_same(lake, LEDGER, snapshot.files[LEDGER])  # what DuckDB has merged has no checksums of pages
         self.ask(names)
 
     def ask(self, names: Iterable[str]) -> None:
@@ -201,7 +206,9 @@ def loaded_files(
         where &= (start >= since) | start.is_null()
     if names is not None:
         where &= _of(names)
-    loaded = read_ledger(lake, lake.snapshot(only=[LEDGER]), ["name", "sha256"], where)
+    snapshot = lake.snapshot(only=[LEDGER])
+    require_same(lake, LEDGER, snapshot.files[LEDGER])
+    loaded = read_ledger(lake, snapshot, ["name", "sha256"], where)
     digests: dict[str, set[str]] = defaultdict(set)
     for name, digest in zip(loaded["name"].to_pylist(), loaded["sha256"].to_pylist(), strict=True):
         digests[name].add(digest)

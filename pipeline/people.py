@@ -11,7 +11,8 @@ import pyarrow as pa
 
 from pipeline import schema
 from pipeline.deliveries import DELIVERED
-from pipeline.errors import SettingsError
+from pipeline.errors import LakeError, SettingsError
+from pipeline.intact import require_same
 from pipeline.lake import Lake
 from pipeline.ledger import read_ledger
 from pipeline.parquet import connected
@@ -140,9 +141,13 @@ def related(lake: Lake, snapshot: Snapshot, idents: set[str], people: Sequence[t
     return [Related(*row) for row in rows if row[:2] not in people]
 
 
-_NAMED_IN_EXTRA: Final = """
+_BESIDE: Final = {"conversations": ("extra", "secure_forms"), "messages": ("extra",), "transfers": ("extra",)}
+"""The columns with JSON of whatever a row has no column for."""
+_NAMED_BESIDE: Final = """
     select distinct conversation_id from {files}
-    where regexp_matches(extra, '(?i)"[^"]*(?:consumerid|visitorid)":' || regexp_escape($spelling) || '[,}}]')
+    where regexp_matches(
+        concat_ws(',', {columns}), '(?i)"[^"]*(?:consumerid|visitorid)":' || regexp_escape($spelling) || '[,}}]'
+    )
     order by conversation_id"""
 
 
@@ -159,7 +164,7 @@ def left_over(
     """Sentences about rows and landed files that may still hold erased people, once an erase believes that it is done.
 
     Asked are the ids; rows that no conversation has, which no id leads to; and the files from which somebody was taken: their
-    rows against the count of what is left in them, and their text once more.
+    rows against the count of what is left in them, and their text once more; and files of the tables that have changed.
     """
     still = conversations_of(lake, after, people, at).idents - {ident for kind, ident in people if kind == "conversation"}
     left = [f"{many(len(still), 'conversation')} of the tables; run the command again"] if still else []
@@ -167,7 +172,8 @@ def left_over(
         left += _with_ids(lake, connection, after, idents)
         left += _stray(lake, connection, after)
         left += _too_many(lake, connection, after, {file.source.name for file in cut})
-        left += _named_in_extra(lake, connection, after, [ident for kind, ident in people if kind != "conversation"])
+        left += _named_beside(lake, connection, after, [ident for kind, ident in people if kind != "conversation"])
+    left += _changed(lake, after)
     again = find(lake, cut, tombstones, [ident for _, ident in people])
     left += [f"an erased conversation in {file.path}; run the command again" for file, *_ in again.cut]
     again.drop(lake)
@@ -186,21 +192,33 @@ def _with_ids(lake: Lake, connection: duckdb.DuckDBPyConnection, after: Snapshot
     return left
 
 
-def _named_in_extra(lake: Lake, connection: duckdb.DuckDBPyConnection, after: Snapshot, idents: list[str]) -> list[str]:
-    """Rows of others whose `extra` names an erased consumer or visitor, at a level where no column takes that."""
+def _named_beside(lake: Lake, connection: duckdb.DuckDBPyConnection, after: Snapshot, idents: list[str]) -> list[str]:
+    """Rows of others that name an erased consumer or visitor at a level where no column takes that."""
     spellings = [json.dumps(ident, ensure_ascii=False) for ident in idents] + [ident for ident in idents if ident.isdigit()]
     left = []
-    for table in DELIVERED:
+    for table, columns in _BESIDE.items():
         files = lake.locations(table, after.files[table])
         for spelling in spellings if files else ():
-            query = _NAMED_IN_EXTRA.format(files=_FILES.format(name="files"))
+            query = _NAMED_BESIDE.format(files=_FILES.format(name="files"), columns=", ".join(columns))
             found = connection.execute(query, {"files": files, "spelling": spelling}).fetchall()
             if found:
                 more = f" and {len(found) - 1:,} more" if len(found) > 1 else ""
+                where = f"{' or '.join(columns)} of {table}, in conversation {found[0][0]!r}{more}"
                 left.append(
-                    f"an id in extra of {table}, in conversation {found[0][0]!r}{more}, which is not of this person by its own "
-                    "ids; if it is, erase it with --conversation-id"
+                    f"an id in {where}, which is not of this person by its own ids; if it is, erase it with --conversation-id"
                 )
+    return left
+
+
+def _changed(lake: Lake, after: Snapshot) -> list[str]:
+    """Parquet files that are not what was written: a row of theirs may have lost its id."""
+    left = []
+    for table in (*DELIVERED, "rejects"):
+        for file in after.files[table]:
+            try:
+                require_same(lake, table, [file])
+            except LakeError as error:
+                left.append(f"rows in {error}")
     return left
 
 

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO, Final, cast
 
 from isal import igzip
 
+from pipeline.collect import NAMING
 from pipeline.containers import texts, unpacked
 from pipeline.decode import Document, Splitter, parse, unescaped
 from pipeline.fields import json_text, untag
@@ -210,7 +211,7 @@ class _Cutter:
     def _is_named_beside(self, conversation: Row) -> bool:
         """Whether an erased person is named where no column could take it: an id that is no text, or sent in two spellings."""
         extra: Row = json.loads(conversation["extra"] or "{}")
-        naming = (value for name, value in extra.items() if name.lower().endswith(("consumerid", "visitorid")))
+        naming = (value for name, value in extra.items() if name.lower().endswith(NAMING))
         return any(self._names_erased(json_text(value)) for value in naming)
 
 

@@ -88,6 +88,7 @@ typedef struct {
     int64_t scope_start;                       /* microseconds; INT64_MIN: unknown */
     int64_t longest;                           /* bytes that a line may have */
     int64_t spread;                            /* bytes that rows take beside their own text, about: what each of them repeats */
+    int64_t most_spread;                       /* where that may be when the line is read */
     uint8_t *listed_account;
     int64_t listed_account_length;             /* -1: none */
     /* of the document that is being read */
@@ -711,12 +712,18 @@ static const uint8_t *read_extra(scanner *s, const uint8_t *p, const uint8_t *en
     return add_bytes(s, c, f->name, f->length) && add_bytes(s, c, ":", 1) ? untagged(s, p, end, c, 0) : NULL;
 }
 
+/* Count what rows repeat, before it is written: a line that would fill the memory with it is the careful path's to refuse. */
+static int may_repeat(scanner *s, int64_t bytes) {
+    s->spread += bytes;
+    return s->spread <= s->most_spread;
+}
+
 static int close_extra(scanner *s, int32_t which) {
     table *t = &s->tables[which];
     column *c = extra_of(s, which);
     const int64_t start = c->offsets[t->rows];
     if (which == CONVERSATIONS && s->above.size) {
-        s->spread += s->above.size;
+        if (!may_repeat(s, s->above.size)) return 0;
         if (!add_bytes(s, c, c->size > start ? "," : "{", 1) || !add_bytes(s, c, s->above.bytes, s->above.size)) return 0;
     }
     return c->size == start || (add_bytes(s, c, "}", 1) && put_text(s, c, t->rows, NULL, 0));
@@ -790,7 +797,7 @@ static int inherit(scanner *s, int which, int64_t from, int64_t date, int64_t de
     const uint8_t *account = s->account_length > 0 ? s->account : s->listed_account;
     int64_t account_length = s->account_length > 0 ? s->account_length : s->listed_account_length;
     const int64_t to = t->rows + (which == CONVERSATIONS);
-    s->spread += (to - from) * (ROW_BYTES + id->offsets[row + 1] - id->offsets[row] + (s->account_length > 0 ? s->account_length : 0));
+    if (!may_repeat(s, (to - from) * (id->offsets[row + 1] - id->offsets[row] + (s->account_length > 0 ? s->account_length : 0)))) return 0;
     for (int64_t i = from; i < to; i++) {
         column *c = &t->columns[s->inherited[which][0]];
         if (account_length < 0) put_null(c, i);
@@ -827,7 +834,7 @@ static const uint8_t *read_record(scanner *s, const uint8_t *p, const uint8_t *e
         return p && r->is_open && !add_bytes(s, extra_of(s, r->extra_of), "}", 1) ? NULL : p;
     }
     table *t = &s->tables[r->row_of];
-    if (!room_for_row(s, t)) return NULL;
+    if (!may_repeat(s, ROW_BYTES) || !room_for_row(s, t)) return NULL;
     s->has_extra[r->row_of] = 0;
     int64_t messages = s->tables[MESSAGES].rows, transfers = s->tables[TRANSFERS].rows;
     if (r->row_of != CONVERSATIONS) {
@@ -849,10 +856,10 @@ static const uint8_t *read_record(scanner *s, const uint8_t *p, const uint8_t *e
     int64_t delivery = ++s->deliveries;
     if (!inherit(s, MESSAGES, messages, date, delivery) || !inherit(s, TRANSFERS, transfers, date, delivery)) return NULL;
     if (!inherit(s, CONVERSATIONS, t->rows, date, delivery)) return NULL;
-    if (s->version_length >= 0 && !put_text(s, &t->columns[s->version_column], t->rows, s->version, s->version_length)) return NULL;
+    if (s->version_length >= 0 && (!may_repeat(s, s->version_length) || !put_text(s, &t->columns[s->version_column], t->rows, s->version, s->version_length))) return NULL;
     for (int k = 0; k < 3; k++) {
         const column *h = &s->header_values[k];
-        if (h->n && !put_text(s, &t->columns[s->header[k]], t->rows, h->bytes, h->size)) return NULL;
+        if (h->n && (!may_repeat(s, h->size) || !put_text(s, &t->columns[s->header[k]], t->rows, h->bytes, h->size))) return NULL;
     }
     if (!close_extra(s, CONVERSATIONS)) return NULL;
     fill_nulls(t, 0);
@@ -873,6 +880,7 @@ int64_t scanner_scan(scanner *s, const uint8_t *text, int64_t from, int64_t unti
             if (end - line > s->longest) return from;
             int64_t rows[TABLES], deliveries = s->deliveries, spread = s->spread;
             for (int i = 0; i < TABLES; i++) rows[i] = s->tables[i].rows;
+            s->most_spread = spread + LEAST_SPREAD + MOST_SPREAD * (end - line);
             s->meta_start = INT64_MIN;
             s->account_length = s->version_length = -1;
             s->is_engagement = 0;
@@ -880,8 +888,7 @@ int64_t scanner_scan(scanner *s, const uint8_t *text, int64_t from, int64_t unti
             s->above.size = s->above_type = 0;
             p = *p == '{' ? read_record(s, p, end, 0) : NULL;
             if (s->out_of_memory) return -1;
-            const int is_bounded = s->spread - spread <= LEAST_SPREAD + MOST_SPREAD * (end - line);
-            const int is_read = p == end && s->is_engagement && is_bounded && s->tables[CONVERSATIONS].rows > rows[CONVERSATIONS];
+            const int is_read = p == end && s->is_engagement && s->tables[CONVERSATIONS].rows > rows[CONVERSATIONS];
             settle(s, is_read);
             if (!is_read) {
                 for (int i = 0; i < TABLES; i++) cut_back(&s->tables[i], rows[i]);

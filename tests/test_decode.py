@@ -1,9 +1,12 @@
 import gzip
 import io
+import itertools
 import json
 import re
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from documents import VENDOR_EXAMPLE, document, lines_of, read_documents
@@ -11,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.containers import Caps, Passed, texts, unpacked
-from pipeline.decode import Splitter
+from pipeline.decode import Splitter, unescaped
 from pipeline.errors import CorruptFileError
 
 PRETTY = VENDOR_EXAMPLE.read_text()
@@ -134,7 +137,7 @@ def zipped(*texts: str | bytes, method: int = zipfile.ZIP_DEFLATED) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", method) as archive:
         for number, text in enumerate(texts):
-            archive.writestr(f"{number}.json", text)
+            archive.writestr(f"{number} ü.json", text)
     return out.getvalue()
 
 
@@ -190,6 +193,18 @@ def test_a_broken_file_is_refused_as_a_whole(contents: bytes, reason: str) -> No
     """A file that is cut short, damaged or something else raises, and says what is wrong."""
     with pytest.raises(CorruptFileError, match=reason):
         unpack(contents)
+
+
+@pytest.mark.parametrize("archive", [gzip.compress(b"{}\n"), zipped("{}", "[]")], ids=["gzip", "zip"])
+def test_whatever_has_changed_in_an_archive_is_refused_or_read(archive: bytes, tmp_path: Path) -> None:
+    """Whatever byte of it is another, and wherever it is cut: that file is set aside, and not the run."""
+    path = tmp_path / "archive"
+    changed = [archive[:place] + bytes([byte]) + archive[place + 1 :] for place in range(len(archive)) for byte in (0, 255)]
+    changed += [archive[:place] + bytes([archive[place] ^ 128]) + archive[place + 1 :] for place in range(len(archive))]
+    for contents in (*changed, *(archive[:place] for place in range(len(archive)))):
+        path.write_bytes(contents)
+        with path.open("rb") as stored, suppress(CorruptFileError):
+            list(unpacked(stored))
 
 
 @pytest.mark.parametrize(
@@ -261,3 +276,15 @@ def test_what_is_not_read_of_a_document_is_shown_all_the_same() -> None:
         assert len(pieces) == 2
         seen += [text for text in cut if isinstance(text, Passed)]
         assert set(re.findall(rb"\d{6}", b"\n".join(seen))) == {b"%06d" % number for number in range(40_000)}
+
+
+def test_a_text_in_its_plainest_spelling() -> None:
+    """Escapes become their characters, whatever stands around them, and what is no escape stays: a text may be cut anywhere."""
+    pieces = ["\\u00e9", "\\uD83D\\uDE42", "\\ud83d", "\\u0022", "\\n", "\\\\", "\\/", "u00e9", "é"]
+    for first, second in itertools.product(pieces, repeat=2):
+        text = f'"{first}{second}"'
+        plain = json.dumps(json.loads(text), ensure_ascii=False).encode("utf-8", "surrogatepass")
+        assert unescaped(text.encode()) == plain
+        for end in range(len(text)):
+            assert unescaped(text[:end].encode() + b" z").endswith(b" z")
+    assert unescaped(b'{"path":"C:\\users\\u12"}') == b'{"path":"C:\\users\\u12"}'

@@ -1,5 +1,6 @@
 """An erase does all that it was asked for, or says what not: several ids, ids that nothing has, rows that no id leads to."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -7,15 +8,18 @@ from typing import Any
 import click
 import pytest
 from commands import lakehouse
-from documents import START, TAG, conversation, document, gz, message, put
+from documents import START, TAG, conversation, document, gz, message, name_at, put
 from lakes import ask, take
 
 from pipeline.cli import main
 from pipeline.engines import Processes
+from pipeline.erase import erase_all
 from pipeline.lake import Lake, rows_of
 from pipeline.load import find_files, incoming_from, load, writing
 from pipeline.schema import TABLES
 from pipeline.snapshot import Change
+
+DAY_MS = 86_400_000
 
 
 @pytest.fixture
@@ -23,10 +27,13 @@ def lake(tmp_path: Path) -> Lake:
     return Lake(str(tmp_path / "lake"))
 
 
-def owned(conversation_id: str, consumer: str | None, visitor: str = "V", *, end: int = START) -> dict[str, Any]:
+def owned(
+    conversation_id: str, consumer: str | None, visitor: str = "V", *, start: int = START, end: int = START
+) -> dict[str, Any]:
     """A document with a conversation of a consumer and a visitor."""
     ended = {"conversationEndTime": {"long": end}}
-    one = conversation(conversation_id, consumerId=consumer and {"string": consumer}, messages=[message()], **ended)
+    given = consumer and {"string": consumer}
+    one = conversation(conversation_id, start=start, consumerId=given, messages=[message()], **ended)
     header = {f"{TAG}VisitorHeader": {"visitorId": {"string": visitor}}}
     body = {f"{TAG}EngagementData": {"header": header, "engagements": {"array": [one]}}}
     return document(recordCollection=[{"body": body}])
@@ -88,15 +95,49 @@ def test_rows_that_no_id_leads_to_are_reported(lake: Lake, tmp_path: Path) -> No
     assert "make the tables anew" in done.stdout
 
 
-def test_somebody_who_is_named_in_extra_is_told(lake: Lake, tmp_path: Path) -> None:
-    """A line of another conversation that names the erased person, where no column takes it, is told: exit code 3."""
-    line = message(consumerId={"string": "A.*"}, senderVisitorId="V")
-    other = conversation("b", consumerId={"string": "B"}, messages=[line, message(note="A.*")])
+@pytest.mark.parametrize(
+    ("table", "fields"),
+    [
+        ("extra of messages", {"messages": [message(consumerId={"string": "A.*"}, senderVisitorId="V"), message(note="A.*")]}),
+        ("extra of transfers", {"transfers": [{"reason": 1, "byConsumerId": "A.*"}]}),
+        ("secure_forms of conversations", {"secureForms": [{"formId": 1, "consumerId": {"string": "A.*"}}]}),
+        ("secure_forms of conversations", {"mcs": {"score": 5, "consumerId": "A.*"}}),
+        ("secure_forms of conversations", {"newField": {"CONSUMERID": "A.*", "more": 1}}),
+    ],
+)
+def test_somebody_who_is_named_beside_the_columns_is_told(
+    lake: Lake, tmp_path: Path, table: str, fields: dict[str, Any]
+) -> None:
+    """A row of another conversation that names the erased person, where no column takes it, is told to be left."""
+    other = conversation("b", consumerId={"string": "B"}, **fields)
     take(lake, put(tmp_path / "in", gz(owned("a", "A.*"), document(other))))
-    done = lakehouse("erase", "--consumer-id", "A.*", cwd=tmp_path)
-    assert (done.returncode, conversations(lake)) == (3, ["b"])
-    assert "an id in extra of messages, in conversation 'b'" in done.stdout
-    assert lakehouse("erase", "--conversation-id", "b", cwd=tmp_path).returncode == 0
+    with writing(lake):
+        (left,) = erase_all(lake, [("consumer", "A.*")]).left
+        assert f"{table}, in conversation 'b'" in left
+        assert conversations(lake) == ["b"]
+        assert erase_all(lake, [("conversation", "b")]).is_complete
+
+
+def test_a_changed_file_is_told_since_its_ids_may_be_others(lake: Lake, tmp_path: Path) -> None:
+    """Rows of a Parquet file that is not what was written may be the person's, though no id of theirs says so."""
+    take(lake, put(tmp_path / "in", gz(owned("a", "A"), owned("b", "B", start=START + DAY_MS))))
+    changed = next(Path(lake.path("messages")).glob("date=2016-07-26/*.parquet"))
+    changed.write_bytes(changed.read_bytes().replace(b"parquet-cpp", b"qarquet-cpp"))
+    with writing(lake):
+        (left,) = erase_all(lake, [("consumer", "A")]).left
+    assert left.startswith(f"rows in {changed}: is not what was written")
+    assert conversations(lake) == ["b"]
+
+
+def test_a_reject_whose_landed_file_is_lost_is_judged_by_its_text(lake: Lake, tmp_path: Path) -> None:
+    """Though other contents of the same name are landed: they say nothing of it."""
+    for folder, documents in (("old", [owned("b", "B")]), ("new", ['broken {"consumerId": "A"', owned("b", "B")])):
+        take(lake, put(tmp_path / folder, gz(*documents)))
+    (lost,) = ask(lake, "select left(sha256, 16) from files")
+    next(Path(lake.path("landing")).glob(f"*/{lost[0]}/*")).unlink()
+    with writing(lake):
+        assert erase_all(lake, [("consumer", "A")]).rows["rejects"] == 1
+    assert ask(lake, "select count(*) from rejects") == [(0,)]
 
 
 def test_a_clock_that_is_behind_erases_nothing(lake: Lake, tmp_path: Path) -> None:
@@ -152,3 +193,25 @@ def test_what_the_vendor_has_erased_is_counted_and_offered(lake: Lake, tmp_path:
     ids = ("--conversation-id", "m1", "--conversation-id", "m2")
     assert lakehouse("erase", *ids, cwd=tmp_path).returncode == 0
     assert "vendor has erased" not in lakehouse("status", cwd=tmp_path).stdout
+
+
+ODD: list[Any] = [
+    document(conversation("x", consumerId={"id": "A"})),
+    document(conversation("x", consumerId={"string": "B"}, ConsumerID={"string": "A"})),
+    document(conversation("x", visitorId={"string": "A"})),
+    document(recordCollection=[{"body": {"header": {"visitorId": ["A"]}, "engagements": [conversation("x")]}}]),
+    document(recordCollection=[{"body": {"header": {"visitorId": "B", "visitorID": "A"}, "engagements": [conversation("x")]}}]),
+    document(conversation("x"), consumerId="A"),
+]
+
+
+@pytest.mark.parametrize("odd", ODD, ids=range(len(ODD)))
+def test_who_is_named_beside_the_columns_does_not_come_back(lake: Lake, tmp_path: Path, odd: dict[str, Any]) -> None:
+    """What an erase takes for the person's in a landed file, a load keeps out of a file that comes later, alone or not."""
+    take(lake, put(tmp_path / "in", gz(odd, owned("b", "B"))))
+    with writing(lake):
+        erase_all(lake, [("consumer", "A"), ("visitor", "A")])
+    assert conversations(lake) == ["b"]
+    odd["recordCollection"] = json.loads(json.dumps(odd["recordCollection"]).replace('"x"', '"y"'))
+    take(lake, put(tmp_path / "in", gz(odd), name_at(1)), put(tmp_path / "in", gz(odd, owned("c", "C")), name_at(2)))
+    assert conversations(lake) == ["b", "c"]

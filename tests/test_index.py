@@ -128,7 +128,7 @@ def test_an_entry_in_the_part_of_another_account_is_found_to_be_missing(lake: La
     assert ["1 conversations are not in it" in finding for finding in findings(lake)] == [True]
 
 
-@pytest.mark.parametrize("harm", ["no entries", "a file is gone", "a file is broken"])
+@pytest.mark.parametrize("harm", ["no entries", "a file is gone", "a file is broken", "a bit has changed"])
 def test_compact_makes_a_damaged_index_anew(lake: Lake, hours: Iterator[int], harm: str) -> None:
     """As `verify` advises, whatever is left of it."""
     deliver(lake, hours, "1", "2")
@@ -137,8 +137,10 @@ def test_compact_makes_a_damaged_index_anew(lake: Lake, hours: Iterator[int], ha
         with_index(lake)
     elif harm == "a file is gone":
         file.unlink()
-    else:
+    elif harm == "a file is broken":
         file.write_bytes(b"x" * file.stat().st_size)
+    else:
+        flip(file, file.read_bytes().index(b"parquet-cpp"))  # where no reader looks
     (finding,) = findings(lake)
     assert finding.endswith("run lakehouse compact, which makes it anew")
     with writing(lake):
@@ -146,6 +148,30 @@ def test_compact_makes_a_damaged_index_anew(lake: Lake, hours: Iterator[int], ha
     assert not findings(lake)
     deliver(lake, hours, "1", start=START + DAY_MS)
     assert conversations(lake) == [("1", "2016-07-26"), ("2", "2016-07-25")]
+
+
+def test_no_load_goes_by_an_index_that_was_not_written_so(lake: Lake, hours: Iterator[int]) -> None:
+    """Where any bit of it has changed, another delivery of a conversation is refused, not taken for a new one."""
+    deliver(lake, hours, "1")
+    with writing(lake):
+        compact(lake)
+    file = Path(lake.path(INDEX, index_of(lake)[0].path))
+    whole = file.read_bytes()
+    for place in (40, len(whole) // 2, -40):
+        file.write_bytes(whole)
+        flip(file, place)
+        with pytest.raises(LakeError, match=r"conversation_dates/.* is not what was written"):
+            deliver(lake, hours, "1", start=START + DAY_MS)
+    file.write_bytes(whole)
+    deliver(lake, hours, "1", start=START + DAY_MS)
+    assert conversations(lake) == [("1", "2016-07-26")]
+
+
+def flip(file: Path, place: int) -> None:
+    """Change a bit of a file."""
+    contents = bytearray(file.read_bytes())
+    contents[place] ^= 1
+    file.write_bytes(contents)
 
 
 def test_each_part_of_the_index_stays_few_files_however_many_loads(lake: Lake, hours: Iterator[int]) -> None:

@@ -25,6 +25,7 @@ from pipeline.erase import erase
 from pipeline.errors import LakeError
 from pipeline.intact import read_file, read_part
 from pipeline.lake import Lake, rows_of
+from pipeline.ledger import Ledger
 from pipeline.load import writing
 from pipeline.progress import verification
 from pipeline.snapshot import Change, named
@@ -306,7 +307,7 @@ def test_no_rows_of_a_changed_file_get_a_digest_that_looks_right(lake: Lake, tmp
 
 
 def test_what_a_run_decides_by_is_read_as_it_was_written_or_not_at_all(of_all_tables: Lake, tmp_path: Path) -> None:
-    """Tombstones and listings are held against their digests, of the ledger the pages that a load wrote against checksums."""
+    """Tables are held against their digests, of the ledger the pages that a load wrote against checksums by readers."""
     lake = Lake(str(shutil.copytree(of_all_tables.root, tmp_path / "lake")))
     take(lake, put(tmp_path / "more", gz(document(conversation("c5"))), name_at(5)))
     files = lake.snapshot().files
@@ -318,6 +319,21 @@ def test_what_a_run_decides_by_is_read_as_it_was_written_or_not_at_all(of_all_ta
         path.write_bytes(contents)
         with pytest.raises(LakeError, match="is not what was written"):
             read(lake, table, file)
+
+
+def test_no_load_goes_by_a_ledger_that_was_not_written_so(of_all_tables: Lake, tmp_path: Path) -> None:
+    """What DuckDB has merged of it has no checksums: whatever bit of it has changed, nothing is decided by what it says."""
+    lake = Lake(str(shutil.copytree(of_all_tables.root, tmp_path / "lake")))
+    with writing(lake):
+        compact(lake)
+    snapshot = lake.snapshot()
+    (file,) = snapshot.files["files"]
+    path = Path(lake.path("files", file.path))
+    whole = path.read_bytes()
+    for place in range(0, len(whole), 151):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << place % 8]) + whole[place + 1 :])
+        with pytest.raises(LakeError, match="is not what was written"):
+            Ledger(lake, snapshot, [name_at(0)])
 
 
 def test_a_file_of_before_there_were_digests_is_said_to_have_none(lake: Lake) -> None:

@@ -24,6 +24,7 @@ CHUNK_BYTES = 4 << 20
 _GZIP = b"\x1f\x8b"
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 # The other methods of a zip unpack gigabytes from a few kilobytes in one step, into memory.
+_QUOTED: Final = 8  # what a file is, and no one's name or id: `files.reason` outlives an erasure
 _BOUNDED: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 # A line that begins as JSON does, or is a word of it
 _JSON_LINE = re.compile(
@@ -128,7 +129,8 @@ def _checked(chunks: Iterator[bytes], *, is_archive: bool = True) -> Iterator[by
         is_json = is_json or _JSON_LINE.search(chunk) is not None
         yield chunk
     if start and not is_json:
-        raise CorruptFileError(f"it is neither an archive nor JSON: it begins with {start[:60].decode(errors='replace')!r}")
+        begins = start[:_QUOTED].decode(errors="replace")
+        raise CorruptFileError(f"it is neither an archive nor JSON: it begins with {begins!r}")
 
 
 def _require_text(start: bytes, *, is_archive: bool) -> None:

@@ -195,6 +195,14 @@ def test_a_broken_file_is_refused_as_a_whole(contents: bytes, reason: str) -> No
         unpack(contents)
 
 
+def test_the_reason_of_a_file_quotes_too_little_to_name_anyone() -> None:
+    """Of a text that is no JSON the reason has what kind it is, and not the id that it begins with."""
+    with pytest.raises(CorruptFileError) as refused:
+        unpack(b"consumer=visitor-4711 said hello\n")
+    assert "'consumer'" in str(refused.value)
+    assert "4711" not in str(refused.value)
+
+
 @pytest.mark.parametrize("archive", [gzip.compress(b"{}\n"), zipped("{}", "[]")], ids=["gzip", "zip"])
 def test_whatever_has_changed_in_an_archive_is_refused_or_read(archive: bytes, tmp_path: Path) -> None:
     """Whatever byte of it is another, and wherever it is cut: that file is set aside, and not the run."""

@@ -331,7 +331,7 @@ def lost(text: bytes) -> list[Any]:
     return sorted((sent - Counter()).elements(), key=repr)
 
 
-@settings(FAST, max_examples=600)
+@settings(FAST, max_examples=250)
 @given(piece=pieces_of(oddness=0.9).filter(lambda piece: not piece.is_garbage))
 def test_nothing_is_lost(piece: Piece) -> None:
     """Every leaf of a document is in a column, in extra or in a reject's text."""

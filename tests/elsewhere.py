@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 
 ROOT: Final = Path(__file__).parent.parent
 QUICK: Final = (
-    *("test_api", "test_doctor", "test_first_contact", "test_library", "test_logs", "test_operations", "test_progress"),
+    *("test_api", "test_doctor", "test_first_contact", "test_logs", "test_operations", "test_progress"),
     *("test_sandbox", "test_settings", "test_signature", "test_summary", "test_transport", "test_view_settings"),
 )
 """Test files whose subjects ask for the time, the zone, the terminal, the network's settings or their own, at little cost."""
@@ -35,7 +35,7 @@ FILES: Final = (
         "test_misbehaviour",
     ),
     *("test_open", "test_oracle", "test_pgp", "test_report", "test_report_numbers", "test_safe", "test_shell", "test_signals"),
-    *("test_misbehaviour", "test_spill", "test_sync", "test_verify"),
+    *("test_library", "test_misbehaviour", "test_spill", "test_sync", "test_verify"),
 )
 """Those, and the dearer ones."""
 PLACES: Final[dict[str, tuple[str | None, dict[str, str]]]] = {

@@ -32,7 +32,7 @@ notebook: $(DEV) ## open five notebooks with pictures in JupyterLab
 
 ##@ Develop
 test: $(DEV) ## the tests, under 5 minutes
-	@$(BIN)/python -m pytest -q -n auto -m "not long"
+	@$(BIN)/python -m pytest -q -n auto --dist worksteal -m "not long"
 
 test-long: $(DEV) ## the tests that take longer
 	@$(BIN)/python -m pytest -q -m long

@@ -1,5 +1,6 @@
 """The main job end to end, without an account: sandbox -> sync -> lake -> answers."""
 
+import sys
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -57,10 +58,11 @@ def run_demo(lake: Lake, say: Callable[[str], None]) -> Report:
             total.rejects += report.rejects
             total.rejected |= report.rejected | report.failed | report.unlisted
     target = report_path(lake)
+    console = Console(force_terminal=sys.stdout.isatty())  # a log gets no colours, whatever FORCE_COLOR says
     with connect(lake) as connection:
-        print_summary(connection, Console())
+        print_summary(connection, console)
         write_report(connection, target)
-    Console().print(NEXT.format(escape(str(target))), soft_wrap=True)
+    console.print(NEXT.format(escape(str(target))), soft_wrap=True)
     return total
 
 

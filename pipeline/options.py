@@ -1,10 +1,14 @@
 """What the commands have in common: options, errors in one sentence, exit codes, the overview of all of them."""
 
+import ast
 import functools
+import inspect
 import io
 import os
 import sys
+import textwrap
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -30,8 +34,21 @@ _SECTIONS: Final = {
 }
 
 
+def _docstring(function: Callable[..., Any] | None) -> str | None:
+    """What a function says of itself, as its source has it: with -OO or PYTHONOPTIMIZE=2 Python keeps no docstring."""
+    with suppress(OSError):  # there is no source
+        if function:
+            (written,) = ast.parse(textwrap.dedent(inspect.getsource(inspect.unwrap(function)))).body
+            return ast.get_docstring(written) if isinstance(written, ast.FunctionDef) else None
+    return None
+
+
 class Command(click.Command):
     """A command that refuses an option which is given twice and has one value: click would take the last without a word."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.help = self.help or _docstring(self.callback)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse, once it is known that no option is given twice."""
@@ -47,6 +64,10 @@ class Overview(click.Group):
     """The commands in the order in which people need them."""
 
     command_class = Command
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.help = self.help or _docstring(self.callback)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # click's
         """Write each section with the first sentence of its commands' help."""

@@ -264,7 +264,9 @@ _STATES: Final = {"loaded": "#", "empty": "·", "missing": "-", "rejected": "!",
 
 def _by_day(listed: list[dict[str, Any]]) -> Table:
     """A line for each of the newest days of every account."""
-    table = Table("account", "day (UTC)", "hours 0 to 23", "files", "conversations", box=None)
+    table = Table(box=None)
+    for heading in ("account", "day (UTC)", "hours 0 to 23", "files", "conversations"):
+        table.add_column(heading, overflow="fold")  # in a narrow terminal nothing is cut off
     for account_id, of_account in groupby(listed, lambda row: row["account_id"]):
         days = [list(of_day) for _, of_day in groupby(of_account, lambda row: row["hour"].date())]
         for rows in days[-_DAYS_SHOWN:]:

@@ -35,17 +35,17 @@ def print_summary(connection: duckdb.DuckDBPyConnection, console: Console) -> No
     if not days:
         console.print("There are no conversations in this lake yet: lakehouse sync, load or demo brings some.")
         return
-    console.print(_queue_table(days, console.encoding))
+    console.print(_queue_table(days, console.encoding, min(ACCOUNT_WIDTH, console.width // 4)))
     console.print()
     console.print(_mcs_table(dict(connection.execute(MCS_BUCKETS).fetchall()), ascii_only=console.options.ascii_only))
 
 
-def _queue_table(days: Sequence[tuple[object, ...]], encoding: str) -> Table:
+def _queue_table(days: Sequence[tuple[object, ...]], encoding: str, account_width: int) -> Table:
     table = Table(title="Queue time by day (UTC), p50 and p90 of connected conversations", title_justify="left", box=None)
-    table.add_column("date")
-    table.add_column("account", max_width=ACCOUNT_WIDTH, no_wrap=True, overflow="crop")
+    table.add_column("date", overflow="fold")
+    table.add_column("account", max_width=account_width, no_wrap=True, overflow="crop")
     for heading in ("conversations", "p50", "p90", "abandoned"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", overflow="fold")
     previous = None
     for date, account, conversations, p50, p90, abandoned in days:
         table.add_row(
@@ -70,8 +70,8 @@ def _mcs_table(buckets: dict[int, int], *, ascii_only: bool) -> Table:
     )
     table.add_column(justify="right")
     table.add_column(width=BAR_WIDTH, no_wrap=True, style="cyan")
-    table.add_column(justify="right")
-    table.add_column(justify="right")
+    table.add_column(justify="right", overflow="fold")
+    table.add_column(justify="right", overflow="fold")
     for bucket in range(0, LAST_BUCKET + 1, 10):
         count = buckets.get(bucket, 0)
         label = f"{bucket} to {bucket + 9}" if bucket < LAST_BUCKET else f"{bucket} to 100"

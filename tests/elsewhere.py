@@ -9,14 +9,35 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
 ROOT: Final = Path(__file__).parent.parent
-FILES: Final = ("test_doctor", "test_progress", "test_settings", "test_signature", "test_summary", "test_view_settings")
-"""Test files whose subjects ask for the time, the zone, the terminal, the network's settings or their own."""
+QUICK: Final = (
+    *("test_api", "test_doctor", "test_first_contact", "test_logs", "test_operations", "test_progress"),
+    *("test_sandbox", "test_settings", "test_signature", "test_summary", "test_transport", "test_view_settings"),
+)
+"""Test files whose subjects ask for the time, the zone, the terminal, the network's settings or their own, at little cost."""
+FILES: Final = (
+    *QUICK,
+    *(
+        "test_answers",
+        "test_cli",
+        "test_docs",
+        "test_erase_many",
+        "test_formats",
+        "test_growth",
+        "test_load",
+        "test_misbehaviour",
+    ),
+    *("test_open", "test_oracle", "test_pgp", "test_report", "test_report_numbers", "test_safe", "test_shell", "test_signals"),
+    *("test_library", "test_misbehaviour", "test_spill", "test_sync", "test_verify"),
+)
+"""Those, and the dearer ones."""
 PLACES: Final[dict[str, tuple[str | None, dict[str, str]]]] = {
     "after midnight": ("2026-11-29 00:30:00", {"TZ": "UTC"}),
     "a month's last minute": ("2026-10-31 23:58:30", {"TZ": "Pacific/Kiritimati"}),
@@ -47,15 +68,15 @@ PLACES: Final[dict[str, tuple[str | None, dict[str, str]]]] = {
         },
     ),
     "another order": (None, {"PYTEST_ADDOPTS": "--shuffle 7"}),
-    "one core": (None, {"PYTEST_ADDOPTS": "-n 0"}),
+    "one core": (None, {}),
 }
 """By name: what a clock of its zone shows, or the machine's own, and variables."""
 FEW: Final = ("after midnight", "a month's last minute", "settings of somebody else")
-"""Those of `.ci/run`."""
+"""Those of `.ci/run`, with the quick files alone."""
 
 
-def main(names: list[str]) -> int:
-    """Run the tests at each place; the number of places where one fails."""
+def main(names: list[str], files: tuple[str, ...] = FILES) -> int:
+    """Run the tests of these files at each place; the number of places where one fails."""
     failed = 0
     with tempfile.TemporaryDirectory() as folder:
         library = Path(folder, "clock.so")
@@ -69,13 +90,24 @@ def main(names: list[str]) -> int:
                 continue
             print(f"{name}:", flush=True)  # noqa: T201
             away = {"LD_PRELOAD": str(library), "CLOCK_AWAY": _away(clock, variables["TZ"])} if clock else {}
-            tests = [f"tests/{file}.py" for file in FILES]
-            command = [sys.executable, "-m", "pytest", "-q", "-n", "auto", "-m", "not long", "--tb=short", *tests]
-            if "-n" in variables.get("PYTEST_ADDOPTS", ""):
-                command[4:6] = []
-            done = subprocess.run(command, cwd=ROOT, env=os.environ | away | variables, check=False)
+            tests = [f"tests/{file}.py" for file in files]
+            spread = () if name == "one core" else ("-n", "auto", "--dist", "worksteal")
+            command = [sys.executable, "-m", "pytest", "-q", *spread, "-m", "not long", "--tb=short", *tests]
+            with _on_one_core() if name == "one core" else nullcontext():
+                done = subprocess.run(command, cwd=ROOT, env=os.environ | away | variables, check=False)
             failed += done.returncode != 0
     return failed
+
+
+@contextmanager
+def _on_one_core() -> Iterator[None]:
+    """Whatever is started in the block has one core."""
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cores)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, cores)
 
 
 def _away(clock: str, zone: str) -> str:
@@ -85,4 +117,4 @@ def _away(clock: str, zone: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(list(FEW) if sys.argv[1:] == ["--few"] else sys.argv[1:]))
+    sys.exit(main(list(FEW), QUICK) if sys.argv[1:] == ["--few"] else main(sys.argv[1:]))

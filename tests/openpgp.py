@@ -59,6 +59,15 @@ def compressed(packets: bytes) -> bytes:
     return packet(8, b"\x01" + deflate.compress(packets) + deflate.flush())
 
 
+def compressed_zeros(megabytes: int) -> bytes:
+    """The packet of compressed packets with a text of that many megabytes of zeros; only one of them is compressed."""
+    head = literal(bytes(megabytes << 20))[: -(megabytes << 20)]
+    deflate = zlib.compressobj(1, zlib.DEFLATED, -15)
+    first = deflate.compress(head) + deflate.flush(zlib.Z_FULL_FLUSH)
+    each = deflate.compress(bytes(1 << 20)) + deflate.flush(zlib.Z_FULL_FLUSH)
+    return packet(8, b"\x01" + first + megabytes * each + deflate.flush())
+
+
 def packet(tag: int, body: bytes) -> bytes:
     """A packet with its head."""
     return bytes([0xC0 | tag, 0xFF]) + len(body).to_bytes(4) + body

@@ -11,7 +11,7 @@ import hosts
 import pytest
 import s3fs
 from click.testing import CliRunner
-from clusters import Workers, running
+from clusters import LOOPBACK, Workers, running
 from documents import conversation, document, gz, put
 from lakes import everything, take
 from sandboxes import misbehaving
@@ -61,14 +61,15 @@ def use_store(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
 
 @pytest.fixture
 def cluster(
+    request: pytest.FixtureRequest,
     environment: dict[str, str],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     few_files_a_unit: None,  # noqa: ARG001
 ) -> Iterator[Workers]:
-    """Three workers."""
+    """Three workers, or as many as the test says."""
     use_store(monkeypatch, environment["AWS_ENDPOINT_URL"])
-    with running(tmp_path, environment) as workers:
+    with running(tmp_path, environment, places=getattr(request, "param", 3) * (LOOPBACK,)) as workers:
         yield workers
 
 
@@ -215,6 +216,7 @@ def test_a_worker_of_another_version_reads_nothing() -> None:
         as_here("engagement-lakehouse 99", lambda _: Ingested(), [])
 
 
+@pytest.mark.parametrize("cluster", [1], indirect=True)
 def test_a_cluster_that_dies_ends_the_load(
     cluster: Workers, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

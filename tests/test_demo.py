@@ -26,11 +26,11 @@ def test_a_lake_of_other_accounts_is_refused(tmp_path: Path, account_id: str | N
 
 
 def test_an_empty_lake_and_the_demos_own_are_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A lake without any account, and then the same one again."""
+    """A lake without any account, and then the same one again; a log gets no colours."""
     monkeypatch.setattr(demo_module, "SINCE", demo_module.UNTIL - timedelta(hours=6))
     lake = Lake(str(tmp_path / "lake"))
     take(lake, put(tmp_path, b""))
     for _ in range(2):
-        done = lakehouse("demo", cwd=tmp_path)
-        assert done.returncode == 0, done.stderr
+        done = lakehouse("demo", cwd=tmp_path, FORCE_COLOR="1")
+        assert (done.returncode, "\x1b" in done.stdout + done.stderr) == (0, False), done.stderr
     assert len(ask(lake, "select distinct account_id from conversations")) == 2

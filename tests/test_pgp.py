@@ -69,7 +69,7 @@ def with_key(tmp_path_factory: pytest.TempPathFactory, sealed: list[dict[str, An
     """A folder whose ./lake has them, decrypted; ./in the file as it was served."""
     folder = tmp_path_factory.mktemp("with_key")
     put(folder / "in", gz(*sealed), name_at(0))
-    done = process("load", "in", cwd=folder, **WITH_KEY)
+    done = lakehouse("load", "in", cwd=folder, **WITH_KEY)
     assert done.returncode == 0, done.stderr
     return folder
 
@@ -135,7 +135,7 @@ def test_gnupg_writes_what_is_read(tmp_path: Path) -> None:
 
 def test_what_no_key_opens_stays_as_it_was_sent(tmp_path: Path) -> None:
     """Bombs, tampering, other people's messages, text beside a message: each stays, is counted, and harms no neighbour."""
-    bomb = openpgp.compressed(openpgp.compressed(openpgp.literal(bytes(600 << 20))))
+    bomb = openpgp.compressed(openpgp.compressed_zeros(600))
     nested = openpgp.literal(b"deep")
     for _ in range(100):
         nested = openpgp.compressed(nested)
@@ -229,7 +229,7 @@ def test_secrets_are_nowhere(tmp_path: Path, sealed: list[dict[str, Any]]) -> No
     put(tmp_path / "in", gz(*sealed)[:-9], name_at(1))
     said = ""
     for command in (["load", "in"], ["load", "in", "nowhere"], ["erase", "--consumer-id", "consumer ann"]):
-        done = process(*command, "--debug", cwd=tmp_path, **WITH_KEY)
+        done = lakehouse(*command, "--debug", cwd=tmp_path, **WITH_KEY)
         said += done.stdout + done.stderr
     wrong = process("load", "in", "--debug", cwd=tmp_path, **WITH_KEY | {"LP_PGP_PASSPHRASE": f"not {openpgp.PASSPHRASE}"})
     said += wrong.stdout + wrong.stderr

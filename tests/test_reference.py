@@ -162,7 +162,7 @@ def test_files_with_some_odd_documents_give_the_rows_of_the_reference(text: byte
     assert found == []
 
 
-@settings(FAST, max_examples=120)
+@settings(FAST, max_examples=60)
 @given(text=made_files(oddness=1.0, max_documents=8))
 def test_odd_files_give_the_rows_of_the_reference(text: bytes) -> None:
     """However odd its documents are, a file gives the rows that the contract promises."""
@@ -331,7 +331,7 @@ def lost(text: bytes) -> list[Any]:
     return sorted((sent - Counter()).elements(), key=repr)
 
 
-@settings(FAST, max_examples=600)
+@settings(FAST, max_examples=250)
 @given(piece=pieces_of(oddness=0.9).filter(lambda piece: not piece.is_garbage))
 def test_nothing_is_lost(piece: Piece) -> None:
     """Every leaf of a document is in a column, in extra or in a reject's text."""

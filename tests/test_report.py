@@ -212,6 +212,7 @@ from conversations
 """
 
 
+@pytest.mark.long
 def test_a_year_stays_small(tmp_path: Path) -> None:
     """A year of two accounts with ten skills, busy at all hours, makes a file of less than 3 MB."""
     database = make_lake(tmp_path, days=0)

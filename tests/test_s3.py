@@ -187,6 +187,7 @@ def test_no_object_has_a_value_of_an_erased_person(lake: Lake, tmp_path: Path, k
     assert ask(lake, "select conversation_id from conversations") == [("c2",)]
 
 
+@pytest.mark.long
 def test_the_landing_zone_gives_the_tables_back_after_an_erasure(lake: Lake, tmp_path: Path) -> None:
     """Of a name that has had other contents the last ones stand, though the erasure has written the former ones anew."""
     for tag, *others in (("former", "erased"), ("last",)):
@@ -282,6 +283,7 @@ def test_compact_gives_way_to_a_load_and_merges_anew(lake: Lake, tmp_path: Path)
     assert ask(lake, "select count(*) from conversations") == [(3,)]
 
 
+@pytest.mark.long
 def test_compact_gets_on_however_often_a_load_comes_first(lake: Lake, tmp_path: Path) -> None:
     """A load finishes after every second merge: what is merged is committed in between, and no row is lost."""
     day = 86_400_000

@@ -102,7 +102,7 @@ def unattended(folder: Path, *, days: int, step_hours: int, seed: int) -> None:
 
 def test_four_days_of_syncs_that_fail_in_every_way_end_with_all_rows(tmp_path: Path) -> None:
     """Late files, faults of all kinds and three kills: nothing is missing, nothing is there twice."""
-    unattended(tmp_path, days=4, step_hours=24, seed=5)
+    unattended(tmp_path, days=4, step_hours=36, seed=5)
 
 
 @pytest.mark.long

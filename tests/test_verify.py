@@ -4,7 +4,6 @@ import json
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -207,9 +206,9 @@ def test_what_verify_advises_for_a_landed_file_puts_it_back(lake: Lake, tmp_path
 
 def test_the_landing_zone_alone_gives_all_tables_back(lake: Lake, tmp_path: Path) -> None:
     """Replaced contents lie there too; the newer ones stand, whatever their digests, and after an erasure."""
-    for turn in range(6):
+    for turn in range(4):
         take(lake, put(tmp_path / "more", gz(document(conversation(f"n{turn}"), conversation("old"))), name_at(6)))
-    take(lake, put(tmp_path / "more", gz(document(conversation("n6"))), name_at(6)))
+    take(lake, put(tmp_path / "more", gz(document(conversation("n4"))), name_at(6)))
     with writing(lake):
         erase(lake, "conversation", "old")
     rebuilt = Lake(str(tmp_path / "rebuilt"))
@@ -240,8 +239,7 @@ def test_the_command_prints_findings_and_exits_with_3(lake: Lake) -> None:
     """Findings go to standard output, one a line; a sound lake exits with 0, none at all with 1."""
 
     def call(uri: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "pipeline.cli", "verify", "--lake", uri]
-        return subprocess.run(command, capture_output=True, text=True, check=False)
+        return lakehouse("verify", "--lake", uri, cwd=Path(lake.root).parent)
 
     sound = call(lake.root)
     assert (sound.returncode, sound.stdout) == (0, "")

@@ -85,7 +85,7 @@ def print_findings(findings: Iterable[Finding], form: str, out: IO[str]) -> list
         told = list(findings)
         out.write(json.dumps([_plain(finding) for finding in told], indent=1) + "\n")
         return told
-    console = Console(file=out, highlight=False)
+    console = Console(file=out, highlight=False, force_terminal=out.isatty())
     told = []
     for finding in findings:
         told.append(finding)

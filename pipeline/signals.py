@@ -17,6 +17,8 @@ from types import FrameType
 from typing import TYPE_CHECKING, Final
 from weakref import WeakSet
 
+from pipeline.wording import stopped_by
+
 if TYPE_CHECKING:
     import duckdb
 
@@ -32,8 +34,7 @@ class Stopped(BaseException):  # no error, and nothing that `except Exception` i
     """The command is to end: its text is one sentence."""
 
     def __init__(self, number: int) -> None:
-        name = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
-        super().__init__(f"stopped by {name}; all finished loads are as they were: run the command again to go on")
+        super().__init__(stopped_by(number))
         self.number = number
 
 

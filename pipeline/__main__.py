@@ -21,7 +21,7 @@ def main() -> None:
 
 def _end(number: int, _: FrameType | None) -> None:
     """Say why, and end: nothing is begun before a command takes signals over, and nothing is left once it gives them back."""
-    if sys.stderr is not None:
+    if sys.__stderr__ is not None:
         with contextlib.suppress(OSError):  # the terminal may be gone
             os.write(sys.__stderr__.fileno(), f"lakehouse: {stopped_by(number)}\n".encode())
     os._exit(128 + number)

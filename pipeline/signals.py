@@ -6,15 +6,17 @@ be one long step, and ends the process if it is still there after a while.
 
 import atexit
 import contextlib
+import io
 import multiprocessing
 import os
+import select
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
 from threading import RLock, Thread, current_thread, main_thread
 from types import FrameType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TextIO
 from weakref import WeakSet
 
 from pipeline.wording import stopped_by
@@ -27,6 +29,8 @@ _OF_THE_TERMINAL: Final = {signal.SIGINT, signal.SIGHUP}  # which it sends to ev
 _PATIENCE_SECONDS: Final = 1.5
 _FINISHING_SECONDS: Final = 20.0
 _AGAIN_SECONDS: Final = 0.1
+_CLEANING_SECONDS: Final = 5.0
+_TELLING_SECONDS: Final = 0.5
 _SHOW_CURSOR: Final = "\x1b[?25h"
 
 
@@ -78,11 +82,12 @@ def stoppable() -> Iterator[None]:
     if current_thread() is not main_thread():
         yield
         return
-    former = {number: signal.getsignal(number) for number in _SIGNALS}
+    former, unraisablehook = {number: signal.getsignal(number) for number in _SIGNALS}, sys.unraisablehook
     heard, told = os.pipe()
     os.set_blocking(told, False)
     waking = signal.set_wakeup_fd(told, warn_on_full_buffer=False)
     _state.received = _state.finish = _state.ends_at = None
+    sys.unraisablehook = _unraisable
     Thread(target=_watch, args=(heard,), name="signals", daemon=True).start()
     try:
         for number, action in former.items():
@@ -94,6 +99,7 @@ def stoppable() -> Iterator[None]:
             for number, action in former.items():
                 signal.signal(number, action)
             signal.set_wakeup_fd(waking)
+            sys.unraisablehook = unraisablehook
             os.close(told)  # ends the thread, which closes the other end
 
 
@@ -187,11 +193,34 @@ def end(number: int) -> None:
     Not by SystemExit: on the way out Python waits for threads that wait for the network, and libraries complain.
     """
     with _ending:  # for good: whoever comes second waits for the end
+        err, sys.stderr = sys.stderr, _Nowhere()  # no library has a word on that
         with contextlib.suppress(BaseException):
             end_children()
-        with contextlib.suppress(BaseException):
-            atexit._run_exitfuncs()  # noqa: SLF001  # deletes temporary folders, which os._exit alone would leave
+        with contextlib.suppress(BaseException):  # deletes temporary folders, which os._exit alone would leave
+            cleaning = Thread(target=atexit._run_exitfuncs, daemon=True)  # noqa: SLF001
+            cleaning.start()
+            cleaning.join(_CLEANING_SECONDS)
         with contextlib.suppress(BaseException):  # the terminal may be gone
-            sys.stderr.write((_SHOW_CURSOR if sys.stderr.isatty() else "") + f"lakehouse: {Stopped(number)}\n")
-            sys.stderr.flush()
+            _tell(err, (_SHOW_CURSOR if err.isatty() else "") + f"lakehouse: {Stopped(number)}\n")
         os._exit(128 + number)
+
+
+def _tell(err: TextIO, text: str) -> None:
+    """Write to standard error, unless that waits for somebody who reads it: `2>&1 | less`."""
+    if select.select([], [err], [], _TELLING_SECONDS)[1]:
+        err.write(text)
+        err.flush()
+
+
+class _Nowhere(io.TextIOBase):
+    """What takes all that is written, and keeps nothing."""
+
+    def write(self, text: str) -> int:
+        """Take it."""
+        return len(text)
+
+
+def _unraisable(unraisable: "sys.UnraisableHookArgs") -> None:
+    """Say nothing where a destructor was stopped, which can't end the command: the thread that hears signals does."""
+    if not isinstance(unraisable.exc_value, Stopped):
+        sys.__unraisablehook__(unraisable)

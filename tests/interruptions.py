@@ -8,11 +8,10 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 
-import pytest
 from commands import lakehouse
 from documents import conversation, document, gz, message, name_at, put
 from lakes import seen
@@ -23,7 +22,8 @@ from pipeline.spill import PREFIX
 ROOT = Path(__file__).parent.parent
 NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM", signal.SIGHUP: "SIGHUP"}
 SENTENCE = "lakehouse: stopped by {}; all finished loads are as they were: run the command again to go on\n"
-SECONDS_TO_END = 20
+SECONDS_TO_END = 60  # however busy the machine is
+NOW = datetime(2026, 11, 16, tzinfo=UTC)
 SPILLS = (
     "set memory_limit = '60MB'; set threads = 1; "
     "create temp table wide as select i, md5(i::varchar) || repeat('customer', 9) as text from range(700000) t(i); "
@@ -50,15 +50,6 @@ COMMANDS = {
 """Every command; a new one is added here, and is then interrupted like the others."""
 
 
-@dataclass
-class Interrupted:
-    """How a command ended that a signal was sent to."""
-
-    code: int
-    said: str
-    seconds: float
-
-
 class Place:
     """A working folder with a lake and files to load, made once, of which each run gets a copy."""
 
@@ -78,60 +69,50 @@ class Place:
 
     def measure(self, name: str) -> None:
         """Let a command do its work undisturbed, once: how long it takes, what the lake has then."""
-        if name not in self.usual:
-            here = self.copy()
-            began = time.monotonic()
-            running = self.begun(COMMANDS[name], here)
-            _await_handlers(running.pid)
-            heard = time.monotonic()
-            if name == "sandbox":
-                assert running.stdout
-                running.stdout.readline()
-                running.kill()
-            running.communicate(timeout=120)
-            assert running.returncode in {0, 3, -signal.SIGKILL}, began
-            self.usual[name] = time.monotonic() - heard
-            self.after[name] = _rows(here)
-            shutil.rmtree(here)
+        if name in self.usual:
+            return
+        here = self.copy()
+        running = self.begun(COMMANDS[name], here)
+        await_handlers(running.pid)
+        began = time.monotonic()
+        if name == "sandbox":  # which works for ever
+            assert running.stdout
+            running.stdout.readline()
+            running.kill()
+        running.communicate(timeout=SECONDS_TO_END)
+        assert running.returncode in {0, 3, -signal.SIGKILL}
+        self.usual[name] = time.monotonic() - began
+        self.after[name] = _rows(here)
+        shutil.rmtree(here)
 
     def begun(self, arguments: Sequence[str], cwd: Path) -> subprocess.Popen[str]:
         """Start a command in a process group of its own, as a shell does."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("LP_", "LAKE_"))}
-        return subprocess.Popen(
-            [sys.executable, "-W", "error", "-m", "pipeline", *arguments],
-            cwd=cwd,
-            env=kept | self.settings | {"PYTHONPATH": str(ROOT), "TMPDIR": str(cwd / "tmp")},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
+        return begun(*arguments, cwd=cwd, **self.settings)
 
     def interrupt(self, name: str, numbers: Sequence[signal.Signals], share: float) -> None:
-        """Send signals to a command and its helpers, the first at a share of its usual time; look at what came of it."""
+        """Send signals to a command and its helpers, as a terminal does, the first at a share of its usual time.
+
+        It has ended with one sentence, and has left nothing but the lake of before or after.
+        """
         self.measure(name)
         here = self.copy()
         before = _rows(here)
         running = self.begun(COMMANDS[name], here)
-        _await_handlers(running.pid)
+        await_handlers(running.pid)
         time.sleep(share * self.usual[name])
-        sent = time.monotonic()
         for number in numbers:
             with suppress(ProcessLookupError):
                 os.killpg(running.pid, number)
             time.sleep(0.05)
-        out, said = running.communicate(timeout=SECONDS_TO_END)
+        shown, said = running.communicate(timeout=SECONDS_TO_END)
         what = f"{name}, {[one.name for one in numbers]} at {share:.2f}: {running.returncode} {said}"
-        print(f"   {time.monotonic() - sent:.2f} s {what.strip()}", flush=True)
-        assert "Traceback" not in said + out, what
+        assert "Traceback" not in said + shown, what
         if running.returncode not in {0, 3}:
             (number,) = {number for number in numbers if running.returncode == 128 + number}
             assert said.endswith(SENTENCE.format(NAMES[number])), what
             assert said.count("lakehouse: ") == 1, what
         assert _left_of(running.pid) == [], what
-        left = [str(path.relative_to(here)) for path in _temporary(here)]
-        assert left == [], (what, left)
+        assert list(_temporary(here)) == [], what
         self.expect_whole(name, here, before, what)
         shutil.rmtree(here)
 
@@ -149,7 +130,7 @@ class Place:
 def _make(folder: Path) -> None:
     chance = Random(1)
     (folder / "tmp").mkdir(parents=True)
-    for hour in range(9):
+    for hour in range(4):
         many = (conversation(f"c{hour if n == 0 else f'{hour}-{n}'}", messages=[message(f"line {n}")] * 9) for n in range(200))
         put(folder / "first", gz(document(*many)), name_at(hour))
         assert lakehouse("load", f"first/{name_at(hour)}", cwd=folder).returncode == 0
@@ -160,7 +141,21 @@ def _make(folder: Path) -> None:
         put(folder / "large", gz(*lines), name_at(hour))
 
 
-def _await_handlers(pid: int) -> None:
+def begun(*arguments: str, cwd: Path, through: Sequence[str] = (), **environment: str) -> subprocess.Popen[str]:
+    """Start a command in a process group of its own, as a shell does, and with the warnings that people get."""
+    return subprocess.Popen(
+        [*through, sys.executable, "-m", "pipeline", *arguments],
+        cwd=cwd,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(cwd / "tmp")} | environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def await_handlers(pid: int) -> None:
     """Wait until a process has said what signals are to do, or is gone."""
     with suppress(OSError):
         while not is_heard(pid, signal.SIGTERM):
@@ -203,13 +198,16 @@ def _temporary(here: Path) -> Iterator[Path]:
 
 def _rows(here: Path) -> dict[str, list[str]]:
     lakes = [here / "lake", here / "demo"]
-    return {f"{lake.name}/{name}": rows for lake in lakes if (lake / "lakehouse.duckdb").exists() for name, rows in seen(lake).items()}
+    return {
+        f"{lake.name}/{name}": rows
+        for lake in lakes
+        if (lake / "lakehouse.duckdb").exists()
+        for name, rows in seen(lake).items()
+    }
 
 
 @contextmanager
 def made(folder: Path) -> Iterator[Place]:
     """The place, while its sandbox serves."""
-    from datetime import UTC, datetime
-
-    with Sandbox([Account("4711", conversations_per_day=10)], now=datetime(2026, 11, 16, tzinfo=UTC), delay_seconds=0.01) as sandbox:
+    with Sandbox([Account("4711", conversations_per_day=10)], now=NOW, delay_seconds=0.01) as sandbox:
         yield Place(folder, sandbox)

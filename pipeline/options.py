@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from pipeline.errors import PipelineError, SettingsError
+from pipeline.errors import OutputError, PipelineError, SettingsError
 from pipeline.signals import Stopped, end, raise_if_stopped, stoppable
 from pipeline.streams import all_written, prepare_streams
 from pipeline.wording import harmless
@@ -53,7 +53,7 @@ class Overview(click.Group):
         try:
             with all_written():
                 return super().main(*args, **options)
-        except PipelineError as error:
+        except OutputError as error:
             say(f"lakehouse: {error}")
             raise SystemExit(FAILED) from None
 

@@ -149,7 +149,7 @@ def end_children() -> None:
         child.join(1)
 
 
-def _receive(number: int, _: FrameType | None) -> None:
+def _receive(number: int, frame: FrameType | None) -> None:
     """What the main thread does when it hears of a signal."""
     if number in _state.spared:
         raise KeyboardInterrupt
@@ -160,8 +160,17 @@ def _receive(number: int, _: FrameType | None) -> None:
         _state.finish()
         return
     _state.ends_at = time.monotonic() + _PATIENCE_SECONDS
+    if is_first and _is_import(frame):
+        end(number)  # libraries in C++ abort the process if their initialisation is cut off by an exception
     if is_first:
         raise Stopped(number)
+
+
+def _is_import(frame: FrameType | None) -> bool:
+    """Whether a module is being imported."""
+    while frame is not None and not frame.f_code.co_filename.startswith("<frozen importlib"):
+        frame = frame.f_back
+    return frame is not None
 
 
 def _watch(heard: int) -> None:

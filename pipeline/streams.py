@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO
 
-from pipeline.errors import PipelineError
+from pipeline.errors import OutputError
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -90,7 +90,7 @@ def all_written() -> Iterator[None]:
 
     Raises:
         SystemExit: who read them is gone, as after `| head`, and wants no more.
-        PipelineError: standard output takes nothing, as on a full disk.
+        OutputError: standard output takes nothing, as on a full disk.
     """
     results = _below(sys.stdout)
     try:
@@ -107,4 +107,4 @@ def all_written() -> Iterator[None]:
         if isinstance(refused, BrokenPipeError):
             raise SystemExit(_FAILED) from None
         told = f"standard output: {refused.strerror}; the result is not whole: see to it and run the command again"
-        raise PipelineError(told) from error
+        raise OutputError(told) from error

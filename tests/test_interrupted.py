@@ -46,6 +46,18 @@ def test_a_signal_during_imports_is_no_traceback(tmp_path: Path) -> None:
         expect_quiet_end(["--help"], list(NAMES)[turn % 3], turn * 0.02, tmp_path)
 
 
+def test_a_signal_cuts_no_module_off(tmp_path: Path) -> None:
+    """While a command imports a library a signal ends it, and raises nothing inside of that: those in C++ would abort."""
+    module = (
+        "import os, time\ntry:\n os.kill(os.getpid(), 15)\n time.sleep(9)\nexcept BaseException as error:\n print(repr(error))"
+    )
+    (tmp_path / "sudden.py").write_text(module)
+    program = "from pipeline.signals import stoppable\nwith stoppable():\n import sudden"
+    command, path = [sys.executable, "-c", program], f"{ROOT}:{tmp_path}"
+    done = subprocess.run(command, env={"PYTHONPATH": path}, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (143, "", SENTENCE.format("SIGTERM"))
+
+
 @pytest.mark.long
 def test_a_signal_at_any_moment_of_a_query_is_no_traceback(place: Place) -> None:
     """The same for a query, each signal every 20 ms over more than a second."""

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from interruptions import COMMANDS, NAMES, ROOT, SECONDS_TO_END, SENTENCE, Place, await_handlers, begun, is_heard, made
 from lakes import ask
+from terminals import Terminal
 
 from pipeline.cli import main
 from pipeline.lake import Lake
@@ -92,6 +93,27 @@ def test_an_ignored_signal_stays_ignored(tmp_path: Path) -> None:
     running.send_signal(signal.SIGTERM)
     running.communicate(timeout=SECONDS_TO_END)
     assert running.returncode == 128 + signal.SIGTERM
+
+
+def test_a_signal_ends_the_shell_at_its_prompt(place: Place) -> None:
+    """SIGTERM ends a shell that waits for a statement, in one sentence; Ctrl-C there ends nothing."""
+    surroundings = {
+        "PATH": "/usr/bin:/bin",
+        "LANG": "C.UTF-8",
+        "TERM": "xterm",
+        "PROMPT_TOOLKIT_NO_CPR": "1",
+        "HOME": str(place.folder),
+    }
+    command = [sys.executable, "-m", "pipeline", "sql"]
+    with Terminal(command, cwd=place.made, env=surroundings | {"PYTHONPATH": str(ROOT)}) as terminal:
+        terminal.expect("lake>", seconds=SECONDS_TO_END)
+        terminal.press("select\x03")
+        terminal.press("select 4123 + 1;\r")
+        terminal.expect("4124", seconds=SECONDS_TO_END)
+        terminal.expect("lake>")
+        terminal.send(signal.SIGTERM)
+        terminal.expect("lakehouse: stopped by SIGTERM", seconds=SECONDS_TO_END)
+        assert terminal.ended() == 128 + signal.SIGTERM
 
 
 def through_a_shell(arguments: Sequence[str], rest: str, place: Place, here: Path) -> subprocess.CompletedProcess[str]:

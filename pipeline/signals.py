@@ -51,10 +51,13 @@ class _State:
         self.spared: frozenset[int] = frozenset()
         self.connections: WeakSet[duckdb.DuckDBPyConnection] = WeakSet()
         self.ends_at: float | None = None
+        self.is_starting = False
+        self.is_due = False
 
 
 _state: Final = _State()
 _ending: Final = RLock()
+_starting: Final = RLock()
 
 
 def interruptible(connection: "duckdb.DuckDBPyConnection") -> "duckdb.DuckDBPyConnection":
@@ -134,10 +137,15 @@ def finishing(finish: Callable[[], None]) -> Iterator[None]:
 def kept_from_children() -> Iterator[None]:
     """Start processes in the block that a Ctrl-C at the terminal does not reach: who started them ends them."""
     former = signal.pthread_sigmask(signal.SIG_BLOCK, _OF_THE_TERMINAL)
+    _state.is_starting = True
     try:
-        yield
+        with _starting:
+            yield
     finally:
+        _state.is_starting = False
         signal.pthread_sigmask(signal.SIG_SETMASK, former)
+    if _state.is_due:
+        raise_if_stopped()
 
 
 def end_children() -> None:
@@ -160,6 +168,9 @@ def _receive(number: int, frame: FrameType | None) -> None:
         _state.finish()
         return
     _state.ends_at = time.monotonic() + _PATIENCE_SECONDS
+    if is_first and _state.is_starting:  # a process that is not yet known could not be ended
+        _state.is_due = True
+        return
     if is_first and _is_import(frame):
         end(number)  # libraries in C++ abort the process if their initialisation is cut off by an exception
     if is_first:
@@ -204,6 +215,7 @@ def end(number: int) -> None:
     with _ending:  # for good: whoever comes second waits for the end
         err, sys.stderr = sys.stderr, _Nowhere()  # no library has a word on that
         with contextlib.suppress(BaseException):
+            _starting.acquire(timeout=_PATIENCE_SECONDS)  # the process that is being started is one of them
             end_children()
         with contextlib.suppress(BaseException):  # deletes temporary folders, which os._exit alone would leave
             cleaning = Thread(target=atexit._run_exitfuncs, daemon=True)  # noqa: SLF001

@@ -6,6 +6,7 @@ PipelineError
 │   ├── SourceUnreachableError  time-out, reset, 429, 5xx, short answer: the only branch that is tried again
 │   ├── AccessRefusedError      401 or 403: the keys, the clock or the account
 │   └── UnexpectedAnswerError   an answer that has not the documented shape, or a link that leads elsewhere
+├── OutputError                 standard output does not take the result
 ├── CorruptFileError            a source file that is not what its name says: rejected as a whole
 └── LakeError                   the lake cannot be read or written
     └── ConflictError           another writer changed it first: worked out anew, the change may succeed
@@ -18,6 +19,10 @@ class PipelineError(Exception):
 
 class SettingsError(PipelineError):
     """A setting or an argument is missing or wrong."""
+
+
+class OutputError(PipelineError):
+    """Standard output does not take the result."""
 
 
 class SourceError(PipelineError):

@@ -3,20 +3,19 @@
 import ast
 import functools
 import inspect
-import io
 import os
-import sys
+import signal
 import textwrap
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from pipeline.errors import PipelineError, SettingsError
+from pipeline.errors import OutputError, PipelineError, SettingsError
 from pipeline.signals import Stopped, end, raise_if_stopped, stoppable
+from pipeline.streams import all_written, prepare_streams
 from pipeline.wording import harmless
 
 if TYPE_CHECKING:
@@ -69,6 +68,16 @@ class Overview(click.Group):
         super().__init__(*args, **options)
         self.help = self.help or _docstring(self.callback)
 
+    def main(self, *args: Any, **options: Any) -> Any:
+        """Run a command, or print help: results go where they are read, or one sentence says why not."""
+        prepare_streams()
+        try:
+            with all_written():
+                return super().main(*args, **options)
+        except OutputError as error:
+            say(f"lakehouse: {error}")
+            raise SystemExit(FAILED) from None
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # click's
         """Write each section with the first sentence of its commands' help."""
         for heading, names in _SECTIONS.items():
@@ -102,22 +111,21 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(function)
     def run(*args: Any, debug: bool, **options: Any) -> None:
         os.umask(0o077)  # what customers wrote is for the owner's eyes only
-        _let_streams_hold_everything()
         try:
             with stoppable():
                 _run(function, args, options, debug=debug)
         except Stopped as stopped:
             end(stopped.number)
+        except KeyboardInterrupt:  # of a shell that was not at a prompt
+            end(signal.SIGINT)
 
     return run
 
 
 def _run(function: Callable[..., None], args: tuple[Any, ...], options: dict[str, Any], *, debug: bool) -> None:
     try:
-        function(*args, **options)
-    except BrokenPipeError:
-        sys.stderr.close()
-        raise SystemExit(FAILED) from None
+        with all_written():
+            function(*args, **options)
     except (PipelineError, OSError) as error:
         raise_if_stopped()
         if debug:
@@ -148,29 +156,6 @@ def _last_resort(error: Exception, command: str) -> str:
 def _advice(command: str) -> str:
     """What tells more, which is never the command itself."""
     return "run it again with --debug" if command == "verify" else "run lakehouse verify, or --debug"
-
-
-def _let_streams_hold_everything() -> None:
-    """Make results UTF-8 where the surroundings want an encoding that lacks characters.
-
-    A terminal keeps its own, since it could take bytes of UTF-8 for controls, and shows what that lacks escaped.
-    """
-    for name, flags in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:  # closed by who started this
-            setattr(sys, name, Path(os.devnull).open(flags, encoding="utf-8"))  # noqa: SIM115  # for as long as the process
-    if isinstance(sys.stdin, io.TextIOWrapper):
-        sys.stdin.reconfigure(errors="surrogateescape")  # `run_query` judges what is no text
-    out = sys.stdout
-    if not isinstance(out, io.TextIOWrapper):
-        return
-    try:
-        "\U0010ffff".encode(out.encoding)
-        out.reconfigure(errors="surrogateescape")  # so that a path that is no text comes out as it is
-    except UnicodeEncodeError:
-        if out.isatty():
-            out.reconfigure(errors="backslashreplace")
-        else:
-            out.reconfigure(encoding="utf-8", errors="surrogateescape")
 
 
 def on_lake(function: Callable[..., None]) -> Callable[..., None]:

@@ -49,12 +49,13 @@ def shell(connection: duckdb.DuckDBPyConnection, form: str, history: str = "", *
     say = session.say
     say("Tables and views: .tables   help: .help   leave: .quit")
     for entry in session.entries():
-        if not entry.startswith("."):
-            session.answer(entry, most_rows=session.rows)
-        elif entry.split()[0] in {".quit", ".exit"}:
+        if entry.split()[0] in {".quit", ".exit"}:
             return
-        else:
-            session.obey(entry)
+        with contextlib.suppress(KeyboardInterrupt):  # at a moment when there is nothing to stop but the printing
+            if entry.startswith("."):
+                session.obey(entry)
+            else:
+                session.answer(entry, most_rows=session.rows)
 
 
 class _Session:

@@ -6,16 +6,20 @@ be one long step, and ends the process if it is still there after a while.
 
 import atexit
 import contextlib
+import io
 import multiprocessing
 import os
+import select
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
 from threading import RLock, Thread, current_thread, main_thread
 from types import FrameType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TextIO
 from weakref import WeakSet
+
+from pipeline.wording import stopped_by
 
 if TYPE_CHECKING:
     import duckdb
@@ -25,6 +29,8 @@ _OF_THE_TERMINAL: Final = {signal.SIGINT, signal.SIGHUP}  # which it sends to ev
 _PATIENCE_SECONDS: Final = 1.5
 _FINISHING_SECONDS: Final = 20.0
 _AGAIN_SECONDS: Final = 0.1
+_CLEANING_SECONDS: Final = 5.0
+_TELLING_SECONDS: Final = 0.5
 _SHOW_CURSOR: Final = "\x1b[?25h"
 
 
@@ -32,8 +38,7 @@ class Stopped(BaseException):  # no error, and nothing that `except Exception` i
     """The command is to end: its text is one sentence."""
 
     def __init__(self, number: int) -> None:
-        name = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
-        super().__init__(f"stopped by {name}; all finished loads are as they were: run the command again to go on")
+        super().__init__(stopped_by(number))
         self.number = number
 
 
@@ -46,10 +51,13 @@ class _State:
         self.spared: frozenset[int] = frozenset()
         self.connections: WeakSet[duckdb.DuckDBPyConnection] = WeakSet()
         self.ends_at: float | None = None
+        self.is_starting = False
+        self.is_due = False
 
 
 _state: Final = _State()
 _ending: Final = RLock()
+_starting: Final = RLock()
 
 
 def interruptible(connection: "duckdb.DuckDBPyConnection") -> "duckdb.DuckDBPyConnection":
@@ -77,11 +85,12 @@ def stoppable() -> Iterator[None]:
     if current_thread() is not main_thread():
         yield
         return
-    former = {number: signal.getsignal(number) for number in _SIGNALS}
+    former, unraisablehook = {number: signal.getsignal(number) for number in _SIGNALS}, sys.unraisablehook
     heard, told = os.pipe()
     os.set_blocking(told, False)
     waking = signal.set_wakeup_fd(told, warn_on_full_buffer=False)
     _state.received = _state.finish = _state.ends_at = None
+    sys.unraisablehook = _unraisable
     Thread(target=_watch, args=(heard,), name="signals", daemon=True).start()
     try:
         for number, action in former.items():
@@ -93,6 +102,7 @@ def stoppable() -> Iterator[None]:
             for number, action in former.items():
                 signal.signal(number, action)
             signal.set_wakeup_fd(waking)
+            sys.unraisablehook = unraisablehook
             os.close(told)  # ends the thread, which closes the other end
 
 
@@ -127,10 +137,15 @@ def finishing(finish: Callable[[], None]) -> Iterator[None]:
 def kept_from_children() -> Iterator[None]:
     """Start processes in the block that a Ctrl-C at the terminal does not reach: who started them ends them."""
     former = signal.pthread_sigmask(signal.SIG_BLOCK, _OF_THE_TERMINAL)
+    _state.is_starting = True
     try:
-        yield
+        with _starting:
+            yield
     finally:
+        _state.is_starting = False
         signal.pthread_sigmask(signal.SIG_SETMASK, former)
+    if _state.is_due:
+        raise_if_stopped()
 
 
 def end_children() -> None:
@@ -142,7 +157,7 @@ def end_children() -> None:
         child.join(1)
 
 
-def _receive(number: int, _: FrameType | None) -> None:
+def _receive(number: int, frame: FrameType | None) -> None:
     """What the main thread does when it hears of a signal."""
     if number in _state.spared:
         raise KeyboardInterrupt
@@ -153,8 +168,20 @@ def _receive(number: int, _: FrameType | None) -> None:
         _state.finish()
         return
     _state.ends_at = time.monotonic() + _PATIENCE_SECONDS
+    if is_first and _state.is_starting:  # a process that is not yet known could not be ended
+        _state.is_due = True
+        return
+    if is_first and _is_import(frame):
+        end(number)  # libraries in C++ abort the process if their initialisation is cut off by an exception
     if is_first:
         raise Stopped(number)
+
+
+def _is_import(frame: FrameType | None) -> bool:
+    """Whether a module is being imported."""
+    while frame is not None and not frame.f_code.co_filename.startswith("<frozen importlib"):
+        frame = frame.f_back
+    return frame is not None
 
 
 def _watch(heard: int) -> None:
@@ -186,11 +213,35 @@ def end(number: int) -> None:
     Not by SystemExit: on the way out Python waits for threads that wait for the network, and libraries complain.
     """
     with _ending:  # for good: whoever comes second waits for the end
+        err, sys.stderr = sys.stderr, _Nowhere()  # no library has a word on that
         with contextlib.suppress(BaseException):
+            _starting.acquire(timeout=_PATIENCE_SECONDS)  # the process that is being started is one of them
             end_children()
-        with contextlib.suppress(BaseException):
-            atexit._run_exitfuncs()  # noqa: SLF001  # deletes temporary folders, which os._exit alone would leave
+        with contextlib.suppress(BaseException):  # deletes temporary folders, which os._exit alone would leave
+            cleaning = Thread(target=atexit._run_exitfuncs, daemon=True)  # noqa: SLF001
+            cleaning.start()
+            cleaning.join(_CLEANING_SECONDS)
         with contextlib.suppress(BaseException):  # the terminal may be gone
-            sys.stderr.write((_SHOW_CURSOR if sys.stderr.isatty() else "") + f"lakehouse: {Stopped(number)}\n")
-            sys.stderr.flush()
+            _tell(err, (_SHOW_CURSOR if err.isatty() else "") + f"lakehouse: {Stopped(number)}\n")
         os._exit(128 + number)
+
+
+def _tell(err: TextIO, text: str) -> None:
+    """Write to standard error, unless that waits for somebody who reads it: `2>&1 | less`."""
+    if select.select([], [err], [], _TELLING_SECONDS)[1]:
+        err.write(text)
+        err.flush()
+
+
+class _Nowhere(io.TextIOBase):
+    """What takes all that is written, and keeps nothing."""
+
+    def write(self, text: str) -> int:
+        """Take it."""
+        return len(text)
+
+
+def _unraisable(unraisable: "sys.UnraisableHookArgs") -> None:
+    """Say nothing where a destructor was stopped, which can't end the command: the thread that hears signals does."""
+    if not isinstance(unraisable.exc_value, Stopped):
+        sys.__unraisablehook__(unraisable)

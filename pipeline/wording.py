@@ -1,5 +1,6 @@
-"""Numbers in sentences, and text from outside as a terminal may have it."""
+"""Numbers and signals in sentences, and text from outside as a terminal may have it."""
 
+import signal
 from datetime import timedelta
 from typing import Final
 
@@ -24,3 +25,9 @@ def span(time: timedelta) -> str:
     parts = [many(days, "day")] if days else []
     parts += [many(hours, "hour")] if hours else []
     return " and ".join(parts) or many(rest // 60, "minute")
+
+
+def stopped_by(number: int) -> str:
+    """What a command says that a signal has ended."""
+    name = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
+    return f"stopped by {name}; all finished loads are as they were: run the command again to go on"

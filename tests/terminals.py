@@ -54,6 +54,10 @@ class Terminal:
         """Type keys."""
         os.write(self._ours, keys.encode())
 
+    def send(self, number: signal.Signals) -> None:
+        """Send the program a signal."""
+        self._program.send_signal(number)
+
     def expect(self, text: str, *, seconds: float = 30) -> str:
         """Wait until the screen shows a text, after what was expected before; returns what it showed until then."""
         deadline = time.monotonic() + seconds

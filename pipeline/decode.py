@@ -173,7 +173,7 @@ class Splitter:
     """
 
     def __init__(self, caps: Caps = NO_CAPS, passed_over: Callable[[bytes], None] = lambda _: None) -> None:
-        self._passed_over = passed_over  # is shown what is not held of a document that is too long
+        self._passed_over = passed_over  # is given a document that is too long, part by part, in place of holding it
         self.pending: list[bytes | bytearray] = []  # of a document that is still open: what it has so far, and its last line
         self.depth = 0
         self._longest = caps.document
@@ -207,8 +207,10 @@ class Splitter:
     def _flush(self, todo: _Todo) -> Iterator[bytes]:
         """Close the open document; if it is none, because it was cut, one that begins inside it is saved."""
         piece, is_cut, is_overlong = b"".join(self.pending).strip(_BLANK), self.depth > 0, self._is_overlong
+        last = b"".join(self.pending[1:])
         self.pending, self.depth, self._is_overlong = [], 0, False
         if is_overlong:
+            self._passed_over(last)
             yield Overlong(piece)
             return
         end = len(piece) if self._is_document(piece) or not is_cut else self._next_start(_Rest(piece, 1))
@@ -265,12 +267,11 @@ class Splitter:
 
     def _go_on(self, rest: _Rest, todo: _Todo) -> None:
         line = rest.line
-        if isinstance(line, Overlong) and not line.startswith(b"{"):
-            self.pending.append(line)
-            self._pass_over()
-            return
         starts_here = line.startswith(b"{") and (b'"dataType"' in line or b'"recordCollection"' in line)
-        if starts_here or not _GOES_ON.match(line):
+        if isinstance(line, Overlong) and not starts_here:
+            self._pass_over()
+            self.pending = [(self.pending[0] + line)[:OVERLONG_BYTES]]  # the line itself is passed over where it was cut
+        elif starts_here or not _GOES_ON.match(line):
             todo += [rest, None]
         elif line.lstrip(_BLANK).startswith(b'"dataType"') and len(self.pending) > 1 and _opens(self.pending[-1]):
             opening = self.pending.pop()  # a pretty-printed document begins inside an open one: the open one was cut
@@ -299,8 +300,8 @@ class Splitter:
     def _hold(self, line: bytes) -> None:
         """Keep a line of the open document; of one that is too long its beginning, and the last line."""
         if self._is_overlong:
+            self._passed_over(b"".join(self.pending[1:]))
             self.pending[1:] = [line]
-            self._passed_over(line)
         elif len(self.pending) > 1:
             head, last = self.pending
             self.pending = [head if isinstance(head, bytearray) else bytearray(head), line]
@@ -313,7 +314,7 @@ class Splitter:
     def _pass_over(self) -> None:
         """Hold no more of the open document, but of its beginning, than a line."""
         text = b"".join(self.pending)
-        self._passed_over(text)
+        self._passed_over(b"".join(self.pending[1:]) if self._is_overlong else text)
         self.pending = [text[:OVERLONG_BYTES]]
         self._is_overlong = True
 

@@ -17,7 +17,7 @@ from isal import igzip, isal_zlib
 
 from pipeline.errors import CorruptFileError
 
-CHUNK_BYTES = 4 << 20
+CHUNK_BYTES = 1 << 20
 
 _GZIP = b"\x1f\x8b"
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")

@@ -73,9 +73,27 @@ _MOST_WEIGHT: Final = 12
 _LIGHT_BYTES: Final = 256 << 10  # a text this short is read whatever is in it
 
 
+_NAME_WEIGHT: Final = 240  # of a name that the text has not had before; others are one and the same text in memory
+_NAME: Final = re.compile(rb'("[^"\\\n]*(?:\\.[^"\\\n]*)*")[ \t\r\n]*:')
+
+
 def _require_light(text: bytes) -> None:
-    if len(text) > _LIGHT_BYTES and sum(text.count(of) * weight for of, weight in _WEIGHTS.items()) > _MOST_WEIGHT * len(text):
+    if len(text) <= _LIGHT_BYTES:
+        return
+    most = _MOST_WEIGHT * len(text)
+    if sum(text.count(of) * weight for of, weight in _WEIGHTS.items()) > most or _has_many_names(text, most // _NAME_WEIGHT):
         raise TooManyValuesError("it holds more values than a text of its size may, since they would not fit the memory")
+
+
+def _has_many_names(text: bytes, most: int) -> bool:
+    if text.count(b":") <= most:
+        return False
+    names: set[int] = set()
+    for found in _NAME.finditer(text):
+        names.add(hash(found[1]))
+        if len(names) > most:
+            return True
+    return False
 
 
 _NOT_JSON = (ValueError, RecursionError)  # JSONDecodeError and UnicodeDecodeError are ValueErrors

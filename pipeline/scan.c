@@ -69,7 +69,7 @@ typedef struct {
 } record;
 
 enum { CONVERSATIONS, MESSAGES, TRANSFERS, TABLES };
-enum { ROW_BYTES = 100, MOST_SPREAD = 16, LEAST_SPREAD = 64 << 10 }; /* as flatten.py has them */
+enum { ROW_BYTES = 100, MOST_SPREAD = 6, LEAST_SPREAD = 64 << 10 }; /* as flatten.py has them */
 enum { NO_ROW = -1, RESETS_HEADER = -2, ALL_BELOW = -1 };
 
 typedef struct {
@@ -88,6 +88,7 @@ typedef struct {
     int64_t scope_start;                       /* microseconds; INT64_MIN: unknown */
     int64_t longest;                           /* bytes that a line may have */
     int64_t spread;                            /* bytes that rows take beside their own text, about: what each of them repeats */
+    int64_t most_spread;                       /* where the line that is read counts as odd */
     uint8_t *listed_account;
     int64_t listed_account_length;             /* -1: none */
     /* of the document that is being read */
@@ -791,6 +792,7 @@ static int inherit(scanner *s, int which, int64_t from, int64_t date, int64_t de
     int64_t account_length = s->account_length > 0 ? s->account_length : s->listed_account_length;
     const int64_t to = t->rows + (which == CONVERSATIONS);
     s->spread += (to - from) * (ROW_BYTES + id->offsets[row + 1] - id->offsets[row] + (s->account_length > 0 ? s->account_length : 0));
+    if (s->spread > s->most_spread) return 0;
     for (int64_t i = from; i < to; i++) {
         column *c = &t->columns[s->inherited[which][0]];
         if (account_length < 0) put_null(c, i);
@@ -831,6 +833,7 @@ static const uint8_t *read_record(scanner *s, const uint8_t *p, const uint8_t *e
     s->has_extra[r->row_of] = 0;
     int64_t messages = s->tables[MESSAGES].rows, transfers = s->tables[TRANSFERS].rows;
     if (r->row_of != CONVERSATIONS) {
+        if ((t->rows - s->marks[r->row_of]) * ROW_BYTES > s->most_spread - s->spread) return NULL; /* before it has its id */
         put_number(&t->columns[s->position[r->row_of]], t->rows, t->rows - s->marks[r->row_of]);
         if (!(p = read_fields(s, p, end, r)) || !close_extra(s, r->row_of)) return NULL;
         fill_nulls(t, s->is_inherited[r->row_of]);
@@ -873,6 +876,7 @@ int64_t scanner_scan(scanner *s, const uint8_t *text, int64_t from, int64_t unti
             if (end - line > s->longest) return from;
             int64_t rows[TABLES], deliveries = s->deliveries, spread = s->spread;
             for (int i = 0; i < TABLES; i++) rows[i] = s->tables[i].rows;
+            s->most_spread = spread + LEAST_SPREAD + MOST_SPREAD * (end - line);
             s->meta_start = INT64_MIN;
             s->account_length = s->version_length = -1;
             s->is_engagement = 0;
@@ -880,7 +884,7 @@ int64_t scanner_scan(scanner *s, const uint8_t *text, int64_t from, int64_t unti
             s->above.size = s->above_type = 0;
             p = *p == '{' ? read_record(s, p, end, 0) : NULL;
             if (s->out_of_memory) return -1;
-            const int is_bounded = s->spread - spread <= LEAST_SPREAD + MOST_SPREAD * (end - line);
+            const int is_bounded = s->spread <= s->most_spread;
             const int is_read = p == end && s->is_engagement && is_bounded && s->tables[CONVERSATIONS].rows > rows[CONVERSATIONS];
             settle(s, is_read);
             if (!is_read) {

@@ -4,6 +4,8 @@ import gzip
 import json
 import random
 import re
+import subprocess
+import sys
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -16,6 +18,7 @@ from lakes import ask
 
 from pipeline import containers
 from pipeline.containers import Caps
+from pipeline.decode import TooManyValuesError, parse
 from pipeline.flatten import Source
 from pipeline.lake import Lake
 from pipeline.redact import redact
@@ -84,3 +87,20 @@ def landed(lake: Lake) -> list[bytes]:
     """Whose documents the landing zone has."""
     texts = [gzip.decompress(path.read_bytes()) for path in Path(lake.uri, "landing").rglob("*.gz")]
     return sorted(one for text in texts for one in re.findall(rb'"consumerId": ?\{"string": ?"(.)"', text))
+
+
+def test_many_different_names_are_more_values_than_a_text_may_hold() -> None:
+    """Half a million names take many times the memory of their text; the same names again and again take none."""
+    with pytest.raises(TooManyValuesError):
+        parse(("{" + ",".join(f'"{number}":1' for number in range(50_000)) + "}").encode())
+    assert len(parse(("[" + ",".join(['{"some name":1,"another name of it":2,"one more":3}'] * 6_000) + "]").encode())) == 6_000
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("title", ["a long id and many lines", "names in an unknown field", "empty lines of a transcript"])
+def test_no_small_file_fills_the_memory(title: str) -> None:
+    """What a load takes beside the usual is at most twelve times the text, whatever the text is made for."""
+    folder = Path(__file__).parent.parent
+    command = [sys.executable, str(folder / "benchmarks/bombs.py"), "--megabytes", "10", "--only", title]
+    rows = subprocess.run(command, capture_output=True, text=True, check=True, cwd=folder).stdout.splitlines()  # noqa: S603
+    assert float(rows[-1].split("|")[6]) <= 12

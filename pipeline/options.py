@@ -1,10 +1,11 @@
 """What the commands have in common: options, errors in one sentence, exit codes, the overview of all of them."""
 
+import contextlib
 import functools
 import io
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -43,10 +44,31 @@ class Command(click.Command):
         return super().parse_args(ctx, args)
 
 
+@contextlib.contextmanager
+def _usage_errors() -> Iterator[None]:
+    """Let click repeat no control character of what was typed."""
+    try:
+        yield
+    except click.ClickException as error:
+        told = harmless(error.format_message())
+        setattr(error, "format_message", lambda: told)  # noqa: B010  # of this one, whatever its class makes it of
+        raise
+
+
 class Overview(click.Group):
     """The commands in the order in which people need them."""
 
     command_class = Command
+
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        """Parse what stands before the command."""
+        with _usage_errors():
+            return super().make_context(*args, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Parse the command's arguments and run it."""
+        with _usage_errors():
+            return super().invoke(ctx)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # click's
         """Write each section with the first sentence of its commands' help."""
@@ -72,6 +94,11 @@ class Moment(click.ParamType[datetime]):
 def say(message: str) -> None:
     """Tell people something: results alone go to standard output."""
     click.echo(harmless(message), err=True)
+
+
+def show(path: object) -> None:
+    """Print a path: on a terminal so that it steers nothing, anywhere else as it is."""
+    click.echo(harmless(str(path)) if sys.stdout.isatty() else path)
 
 
 def command(function: Callable[..., None]) -> Callable[..., None]:

@@ -1,12 +1,13 @@
 """Names are data: whatever a folder holds is loaded under its name, or passed over with a word; nothing waits for ever."""
 
 import os
+import resource
 import socket
 from pathlib import Path
 
 import pytest
 from commands import lakehouse
-from documents import conversation, document, gz, name_at
+from documents import DAY_MS, START, conversation, document, gz, name_at
 from lakes import ask, take
 
 from pipeline.errors import LakeError
@@ -123,3 +124,19 @@ def test_no_usage_error_steers_a_terminal(tmp_path: Path, arguments: tuple[str, 
     done = lakehouse(*arguments, cwd=tmp_path)
     assert done.returncode
     assert not set("\x1b\x9b\u202e") & set(done.stdout + done.stderr)
+
+
+@pytest.mark.long
+def test_three_years_of_days_need_few_open_files(tmp_path: Path) -> None:
+    """Loaded at once and asked, with no more than 256 files open."""
+    days = (START + number * DAY_MS for number in range(1100))
+    (tmp_path / "in.gz").write_bytes(gz(*(document(conversation(f"c{day}", start=day)) for day in days)))
+    commands = ("load in.gz", "sql from+queue_time_daily", "status", "report", "verify --read-data", "compact", "check")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+    try:
+        for command in commands:
+            done = lakehouse(*(word.replace("+", " ") for word in command.split()), cwd=tmp_path)
+            assert done.returncode == 0, (command, done.stderr)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -74,7 +74,7 @@ _LIGHT_BYTES: Final = 256 << 10  # a text this short is read whatever is in it
 
 
 _NAME_WEIGHT: Final = 240  # of a name that the text has not had before; others are one and the same text in memory
-_NAME: Final = re.compile(rb'("[^"\\\n]*(?:\\.[^"\\\n]*)*")[ \t\r\n]*:')
+_NAME: Final = re.compile(rb'("[^"\\\n]*+(?:\\.[^"\\\n]*+)*+")[ \t\r\n]*:')
 
 
 def _require_light(text: bytes) -> None:
@@ -119,7 +119,7 @@ def parse(raw: bytes) -> Any:
     return _DECODER.decode(raw.decode("utf-8"))
 
 
-_ESCAPES = re.compile(rb"(?:\\u[0-9a-fA-F]{4})+|\\.", re.DOTALL)
+_ESCAPES = re.compile(rb"(?:\\u[0-9a-fA-F]{4})++|\\.", re.DOTALL)
 
 
 def unescaped(raw: bytes) -> bytes:
@@ -159,13 +159,14 @@ def _integer(literal: str) -> int | Decimal64:
 _DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_float=Decimal64, parse_int=_integer, parse_constant=_refused)
 
 # What the structure of a text hangs on: strings as a whole, then brackets, then a quote that nothing closes in its line.
-_TOKEN = re.compile(rb'"[^"\\\n]*(?:\\.[^"\\\n]*)*"|[{}\[\]]|"')
+_TOKEN = re.compile(rb'"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"|[{}\[\]]|"')
 _EVIDENT_START = re.compile(rb'\{[ \t\r\n]*"dataType"')
 _GOES_ON = re.compile(rb'[ \t\r\n{}\[\]",:\-\d]|true\b|false\b|null\b')
 
 
 _TRIES: Final = 16  # so many times a text may be read in vain, in search of whole documents in broken ones
-_BETWEEN = re.compile(rb"(?:[ \t\r\n]|\xef\xbb\xbf)*")  # documents: blank space and byte order marks
+# Possessive, as the others: what may be given back for another try is held in memory, many times the text
+_BETWEEN = re.compile(rb"(?:[ \t\r\n]++|(?:\xef\xbb\xbf)++)*+")  # documents: blank space and byte order marks
 
 
 @dataclass

@@ -4,6 +4,7 @@ import gzip
 import json
 import random
 import re
+import resource
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -18,7 +19,7 @@ from lakes import ask
 
 from pipeline import containers
 from pipeline.containers import Caps
-from pipeline.decode import TooManyValuesError, parse
+from pipeline.decode import Splitter, TooManyValuesError, parse
 from pipeline.flatten import Source
 from pipeline.lake import Lake
 from pipeline.redact import redact
@@ -94,6 +95,15 @@ def test_many_different_names_are_more_values_than_a_text_may_hold() -> None:
     with pytest.raises(TooManyValuesError):
         parse(("{" + ",".join(f'"{number}":1' for number in range(50_000)) + "}").encode())
     assert len(parse(("[" + ",".join(['{"some name":1,"another name of it":2,"one more":3}'] * 6_000) + "]").encode())) == 6_000
+
+
+@pytest.mark.parametrize("text", [b"\xef\xbb\xbf" * 300_000 + b"{}\n", b'{"a":"' + b"\\n" * 300_000 + b'"\n'])
+def test_what_stands_often_in_a_text_takes_no_memory_each_time(text: bytes) -> None:
+    """Byte order marks between documents and escapes in broken ones, looked over without a note of each."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    splitter = Splitter()
+    assert len([*splitter.feed(text), *splitter.finish()]) == 1
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 12 * len(text) // 1024
 
 
 @pytest.mark.long

@@ -38,7 +38,7 @@ _BARE = re.compile(r'[^\s"{}\[\]:,]+')
 _WORD = re.compile(r"[\w.-]+")
 # Where quotes are missing, strings and what lies between them change places; these are found all the same.
 _KEYED = re.compile(
-    r'"(?:conversationId|consumerId|visitorId)"\s*:\s*(?:\{\s*"[\w.]+"\s*:\s*)?"((?:[^"\\]|\\.)*)', re.IGNORECASE | re.DOTALL
+    r'"(?:conversationId|consumerId|visitorId)"\s*:\s*(?:\{\s*"[\w.]+"\s*:\s*)?"((?:[^"\\]++|\\.)*+)', re.IGNORECASE | re.DOTALL
 )
 _VISITOR = re.compile(rb'"visitorId"\s*:\s*(?:\{\s*"string"\s*:\s*)?"((?:[^"\\]++|\\.)*+)"')
 

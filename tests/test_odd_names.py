@@ -131,7 +131,7 @@ def test_three_years_of_days_need_few_open_files(tmp_path: Path) -> None:
     """Loaded at once and asked, with no more than 256 files open."""
     days = (START + number * DAY_MS for number in range(1100))
     (tmp_path / "in.gz").write_bytes(gz(*(document(conversation(f"c{day}", start=day)) for day in days)))
-    commands = ("load in.gz", "sql from+queue_time_daily", "status", "report", "verify --read-data", "compact", "check")
+    commands = ("load in.gz", "sql from+queue_time_daily", "status", "report", "verify --read-data", "compact")
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
     try:

@@ -22,6 +22,7 @@ from pipeline.options import (
     on_engine,
     on_lake,
     say,
+    show,
 )
 from pipeline.signals import Stopped, sparing
 from pipeline.wording import harmless
@@ -196,7 +197,7 @@ def report(lake_uri: str | None, output: str | None) -> None:
     target = Path(output) if output else report_path(lake)
     with connect(lake, say) as connection:
         write_report(connection, target)
-    click.echo(target)
+    show(target)
 
 
 @main.command()
@@ -373,8 +374,8 @@ def sandbox(port: int, faults: tuple[str, ...], seed: int, latency_ms: int, *, l
     except OSError as error:
         message = f"port {port} of 127.0.0.1 can't be had ({error.strerror}); choose another with --port, or 0 for any"
         raise PipelineError(message) from error
-    accounts = " and ".join(served.accounts)
-    click.echo(f"# {served.base_url} serves the made-up accounts {accounts}: one's lines go into .env; Ctrl-C stops it.")
+    accounts = "the made-up accounts " + " and ".join(served.accounts)
+    click.echo(f"# {served.base_url} serves {accounts}: one's lines go into .env; Ctrl-C stops it.")
     for account_id in served.accounts:
         click.echo(f"\n# account {account_id}\n{served.settings_of(account_id)}", nl=False)
     sys.stdout.flush()
@@ -386,14 +387,14 @@ def sandbox(port: int, faults: tuple[str, ...], seed: int, latency_ms: int, *, l
 def demo(lake_uri: str | None) -> None:
     """Do the main job end to end with made-up conversations.
 
-    Two weeks of two accounts, from the sandbox to queue time, MCS and the report. It takes no lake that has other accounts.
+    Two weeks of two accounts, from the sandbox to queue time, MCS and the report. It takes no lake that has other accounts;
+    name a new one with --lake.
 
     Example: lakehouse demo, then lakehouse sql
     """
     from pipeline.demo import run_demo  # noqa: PLC0415
 
-    report = run_demo(lake_of(lake_uri), say)
-    if not report.is_complete:
+    if not run_demo(lake_of(lake_uri), say).is_complete:
         raise SystemExit(SET_ASIDE)
 
 

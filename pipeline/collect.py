@@ -89,12 +89,18 @@ class Collector:
     def feed(self, served: bytes) -> None:
         """Read whole lines, `PADDING` behind them, or what there is of an overlong one."""
         if isinstance(served, Passed):
-            self._pass_over(served)
+            self._feed_passed(served)
         elif isinstance(served, Overlong):
             for piece in self._splitter.feed(served):
                 self._read_carefully(piece)
         else:
             self._feed_lines(served)
+
+    def _feed_passed(self, served: bytes) -> None:
+        if self._look or self._watch:
+            done = opened(served, ids_only=True)
+            self._counts.encrypted += done.encrypted if self._look else 0  # a load has no use for the values
+            self._pass_over(done.text)
 
     def _pass_over(self, text: bytes) -> None:
         """Look for erased people in a text that is not read any further."""
@@ -123,6 +129,8 @@ class Collector:
         self.text_bytes += max(len(text), self._scanner.spread - before)
 
     def _read_carefully(self, piece: bytes) -> None:
+        if len(piece) > self._longest:
+            self._pass_over(piece)
         rows = flatten(self._splitter.document(self._scanner.documents + 1, piece), self._source)
         for name in ("conversations", "messages", "transfers"):
             for row in getattr(rows, name):

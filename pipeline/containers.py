@@ -13,13 +13,13 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, Self
 
 from isal import igzip, isal_zlib
 
 from pipeline.errors import CorruptFileError
 
-CHUNK_BYTES = 4 << 20
+CHUNK_BYTES = 1 << 20
 
 _GZIP = b"\x1f\x8b"
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
@@ -147,14 +147,23 @@ class Overlong(bytes):
 
 
 class Passed(bytes):
-    """A part of what was passed over: it overlaps with the one before, so that nothing short is cut in two."""
+    """A part of what was passed over. It begins with the last `seen` bytes of the one before: nothing short is cut in two."""
+
+    seen: int = 0
+
+    @classmethod
+    def after(cls, seen: int, text: bytes) -> Self:
+        """A part of which so much was in the one before."""
+        passed = cls(text)
+        passed.seen = seen
+        return passed
 
 
 OVERLONG_BYTES: Final = 64 << 10
 """So much of such a document is kept."""
 # One document ends and the next begins: no JSON text has this inside of it, not even in a string
 _BOUNDARY: Final = re.compile(rb'\}[ \t\r]*(?=\{[ \t\r]*"dataType"[ \t\r]*:)')
-_OVERLAP_BYTES: Final = 1024
+_OVERLAP_BYTES: Final = 16 << 10  # more than an encrypted id takes
 
 
 def texts(chunks: Iterable[bytes], *, padding: bytes = b"", caps: Caps = NO_CAPS) -> Iterator[bytes]:
@@ -165,17 +174,15 @@ def texts(chunks: Iterable[bytes], *, padding: bytes = b"", caps: Caps = NO_CAPS
     """
     rest: list[bytes] = []
     held = 0
-    passed: bytes | None = None  # the end of what was passed over of an overlong document; None: there is none
+    passing: _Passing | None = None  # the overlong document that is passed over; None: there is none
     for served in chunks:
         chunk = served
-        if passed is not None:
-            chunk = passed + served
-            start = _end_of_document(chunk)
-            yield Passed(chunk[: start or None])
-            if not start:
-                passed = chunk[-_OVERLAP_BYTES:]
+        if passing is not None:
+            parts, after = passing.go_on(served)
+            yield from parts
+            if after is None:
                 continue
-            chunk, passed = chunk[start:], None
+            chunk, passing = after, None
         end = chunk.rfind(b"\n") + 1
         if end:
             yield b"".join([*rest, memoryview(chunk)[:end], padding])
@@ -189,17 +196,47 @@ def texts(chunks: Iterable[bytes], *, padding: bytes = b"", caps: Caps = NO_CAPS
                 yield b"".join([memoryview(line)[:cut], b"\n", padding])
             if len(line) - cut > caps.document:
                 yield Overlong(line[cut : cut + OVERLONG_BYTES])
-                yield Passed(line[cut:])
-                passed, cut = line[-_OVERLAP_BYTES:], len(line)
+                passing = _Passing()
+                yield from passing.take(line[cut:])
+                cut = len(line)
             rest = [line[cut:]]
             held = len(rest[0])
+    if passing is not None:
+        yield from passing.rest()
     last = b"".join([*rest, b"\n", padding])
     if len(last) > len(padding) + 1:
         yield last
 
 
-def _end_of_document(text: bytes) -> int:
-    """Where the line or the document ends that a text begins in the middle of; 0: not in this text."""
-    line = text.find(b"\n") + 1
-    boundary = _BOUNDARY.search(text, 0, line or len(text))
-    return boundary.end() if boundary else line
+class _Passing:
+    """An overlong document that is passed over: its last bytes are held back, since the next document may begin in them."""
+
+    def __init__(self) -> None:
+        self._tail, self._seen = b"", 0  # the first `_seen` bytes of the tail were handed out before
+
+    def go_on(self, served: bytes) -> tuple[Iterable[Passed], bytes | None]:
+        """What of a chunk is passed over, and what follows the document; None if it goes on."""
+        text = self._tail + served
+        end = _end_of_document(text, self._seen)
+        return ([Passed.after(self._seen, text[:end])], text[end:]) if end else (self.take(served), None)
+
+    def take(self, served: bytes) -> Iterator[Passed]:
+        """Pass over a chunk that does not end the document."""
+        text = self._tail + served
+        done = max(len(text) - _OVERLAP_BYTES, self._seen)
+        if done > self._seen:
+            yield Passed.after(self._seen, text[:done])
+        start = max(done - _OVERLAP_BYTES, 0)
+        self._tail, self._seen = text[start:], done - start
+
+    def rest(self) -> Iterator[Passed]:
+        """What is still held back when the text ends."""
+        if len(self._tail) > self._seen:
+            yield Passed.after(self._seen, self._tail)
+
+
+def _end_of_document(text: bytes, start: int) -> int:
+    """Where the line or the document ends that a text begins in the middle of, from `start` on; 0: not in this text."""
+    line = text.find(b"\n", start) + 1
+    boundaries = (found.end() for found in _BOUNDARY.finditer(text, 0, line or len(text)))
+    return next((end for end in boundaries if end > start), line)

@@ -73,9 +73,27 @@ _MOST_WEIGHT: Final = 12
 _LIGHT_BYTES: Final = 256 << 10  # a text this short is read whatever is in it
 
 
+_NAME_WEIGHT: Final = 240  # of a name that the text has not had before; others are one and the same text in memory
+_NAME: Final = re.compile(rb'("[^"\\\n]*+(?:\\.[^"\\\n]*+)*+")[ \t\r\n]*:')
+
+
 def _require_light(text: bytes) -> None:
-    if len(text) > _LIGHT_BYTES and sum(text.count(of) * weight for of, weight in _WEIGHTS.items()) > _MOST_WEIGHT * len(text):
+    if len(text) <= _LIGHT_BYTES:
+        return
+    most = _MOST_WEIGHT * len(text)
+    if sum(text.count(of) * weight for of, weight in _WEIGHTS.items()) > most or _has_many_names(text, most // _NAME_WEIGHT):
         raise TooManyValuesError("it holds more values than a text of its size may, since they would not fit the memory")
+
+
+def _has_many_names(text: bytes, most: int) -> bool:
+    if text.count(b":") <= most:
+        return False
+    names: set[int] = set()
+    for found in _NAME.finditer(text):
+        names.add(hash(found[1]))
+        if len(names) > most:
+            return True
+    return False
 
 
 _NOT_JSON = (ValueError, RecursionError)  # JSONDecodeError and UnicodeDecodeError are ValueErrors
@@ -101,7 +119,7 @@ def parse(raw: bytes) -> Any:
     return _DECODER.decode(raw.decode("utf-8"))
 
 
-_ESCAPES = re.compile(rb"(?:\\u[0-9a-fA-F]{4})+|\\.", re.DOTALL)
+_ESCAPES = re.compile(rb"(?:\\u[0-9a-fA-F]{4})++|\\.", re.DOTALL)
 
 
 def unescaped(raw: bytes) -> bytes:
@@ -141,13 +159,14 @@ def _integer(literal: str) -> int | Decimal64:
 _DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_float=Decimal64, parse_int=_integer, parse_constant=_refused)
 
 # What the structure of a text hangs on: strings as a whole, then brackets, then a quote that nothing closes in its line.
-_TOKEN = re.compile(rb'"[^"\\\n]*(?:\\.[^"\\\n]*)*"|[{}\[\]]|"')
+_TOKEN = re.compile(rb'"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"|[{}\[\]]|"')
 _EVIDENT_START = re.compile(rb'\{[ \t\r\n]*"dataType"')
 _GOES_ON = re.compile(rb'[ \t\r\n{}\[\]",:\-\d]|true\b|false\b|null\b')
 
 
 _TRIES: Final = 16  # so many times a text may be read in vain, in search of whole documents in broken ones
-_BETWEEN = re.compile(rb"(?:[ \t\r\n]|\xef\xbb\xbf)*")  # documents: blank space and byte order marks
+# Possessive, as the others: what may be given back for another try is held in memory, many times the text
+_BETWEEN = re.compile(rb"(?:[ \t\r\n]++|(?:\xef\xbb\xbf)++)*+")  # documents: blank space and byte order marks
 
 
 @dataclass
@@ -173,7 +192,7 @@ class Splitter:
     """
 
     def __init__(self, caps: Caps = NO_CAPS, passed_over: Callable[[bytes], None] = lambda _: None) -> None:
-        self._passed_over = passed_over  # is shown what is not held of a document that is too long
+        self._passed_over = passed_over  # is given a document that is too long, part by part, in place of holding it
         self.pending: list[bytes | bytearray] = []  # of a document that is still open: what it has so far, and its last line
         self.depth = 0
         self._longest = caps.document
@@ -207,8 +226,10 @@ class Splitter:
     def _flush(self, todo: _Todo) -> Iterator[bytes]:
         """Close the open document; if it is none, because it was cut, one that begins inside it is saved."""
         piece, is_cut, is_overlong = b"".join(self.pending).strip(_BLANK), self.depth > 0, self._is_overlong
+        last = b"".join(self.pending[1:])
         self.pending, self.depth, self._is_overlong = [], 0, False
         if is_overlong:
+            self._passed_over(last)
             yield Overlong(piece)
             return
         end = len(piece) if self._is_document(piece) or not is_cut else self._next_start(_Rest(piece, 1))
@@ -265,12 +286,11 @@ class Splitter:
 
     def _go_on(self, rest: _Rest, todo: _Todo) -> None:
         line = rest.line
-        if isinstance(line, Overlong) and not line.startswith(b"{"):
-            self.pending.append(line)
-            self._pass_over()
-            return
         starts_here = line.startswith(b"{") and (b'"dataType"' in line or b'"recordCollection"' in line)
-        if starts_here or not _GOES_ON.match(line):
+        if isinstance(line, Overlong) and not starts_here:
+            self._pass_over()
+            self.pending = [(self.pending[0] + line)[:OVERLONG_BYTES]]  # the line itself is passed over where it was cut
+        elif starts_here or not _GOES_ON.match(line):
             todo += [rest, None]
         elif line.lstrip(_BLANK).startswith(b'"dataType"') and len(self.pending) > 1 and _opens(self.pending[-1]):
             opening = self.pending.pop()  # a pretty-printed document begins inside an open one: the open one was cut
@@ -299,8 +319,8 @@ class Splitter:
     def _hold(self, line: bytes) -> None:
         """Keep a line of the open document; of one that is too long its beginning, and the last line."""
         if self._is_overlong:
+            self._passed_over(b"".join(self.pending[1:]))
             self.pending[1:] = [line]
-            self._passed_over(line)
         elif len(self.pending) > 1:
             head, last = self.pending
             self.pending = [head if isinstance(head, bytearray) else bytearray(head), line]
@@ -313,7 +333,7 @@ class Splitter:
     def _pass_over(self) -> None:
         """Hold no more of the open document, but of its beginning, than a line."""
         text = b"".join(self.pending)
-        self._passed_over(text)
+        self._passed_over(b"".join(self.pending[1:]) if self._is_overlong else text)
         self.pending = [text[:OVERLONG_BYTES]]
         self._is_overlong = True
 

@@ -106,7 +106,7 @@ class TooManyRowsError(ValueError):
 
 # As scan.c has them: what a row takes at least, and how often a document's own size its rows may take
 _ROW_BYTES: Final = 100
-_MOST_SPREAD: Final = 16
+_MOST_SPREAD: Final = 6
 _LEAST_SPREAD: Final = 64 << 10
 _MOST_PROBLEMS: Final = 5
 

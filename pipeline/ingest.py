@@ -104,14 +104,22 @@ def ingest(
     Raises:
         SettingsError: the settings that cap the size of a source file can't be read.
     """
-    settings = read_settings()
-    caps = Caps(unpacked=settings.lp_max_unpacked_bytes, document=settings.lp_max_document_bytes)
     lake = Lake(lake_uri)
-    worker = _Worker(lake, tombstones, buffer_bytes, caps)
+    worker = _Worker(lake, tombstones, buffer_bytes, read_caps())
     for item, (staged, contents) in zip(incoming, lake.each(partial(_at_hand, lake), incoming), strict=True):
         worker.take(item, staged, contents)
     worker.finish()
     return worker.ingested
+
+
+def read_caps() -> Caps:
+    """How much of a source file the settings allow.
+
+    Raises:
+        SettingsError: they can't be read.
+    """
+    settings = read_settings()
+    return Caps(unpacked=settings.lp_max_unpacked_bytes, document=settings.lp_max_document_bytes)
 
 
 def _at_hand(lake: Lake, item: Incoming) -> tuple[Staged, bytes | None]:
@@ -204,7 +212,7 @@ class _Worker:
         outcome.counts = self._collect(source, outcome.staged.path, self.tombstones, contents, left=left, caps=caps)
         if self.tombstones is None or not outcome.counts.watched:
             return outcome.staged if _is_less(outcome.counts.encrypted, left) else None
-        redaction = redact(self.lake, outcome.staged.path, source, self.tombstones, outcome.counts.watched)
+        redaction = redact(self.lake, outcome.staged.path, source, self.tombstones, outcome.counts.watched, caps=caps)
         kept = redaction.staged or outcome.staged
         outcome.counts = self._collect(source, kept.path, None, caps=caps)
         if redaction.staged is not None:

@@ -44,12 +44,27 @@ _CONFIGURATION: Final = {
     "delta.dataSkippingNumIndexedCols": "0",  # statistics would keep erased values in the log
     "delta.checkpointInterval": "10",  # whoever opens a table reads one by one all entries since the last checkpoint
 }
-_UNUSABLE: Final = re.compile(r"[?#]|%[0-9a-fA-F]{2}")
+# What libraries read as parts of a URL, or spell otherwise; surrogates are bytes that are no UTF-8
+_UNUSABLE: Final = re.compile(r"[?#\\\x00-\x1f\x7f\ud800-\udfff]|%[0-9a-fA-F]{2}")
 _DATA_FILE: Final = re.compile(r"(date=\d{4}-\d\d-\d\d/)?[^/]+\.parquet")
 
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
+
+
+def _require_plain(path: str) -> None:
+    """Refuse a folder's path that libraries would take for another one."""
+    if path.startswith("~"):
+        raise SettingsError(
+            f"{path}: expected the path of a lake, found the home of a user whom this machine does not know; if a folder is "
+            f"called that, write ./{path}"
+        )
+    if _UNUSABLE.search(path):
+        raise SettingsError(
+            f"{path}: the path of a lake can't hold '?', '#', a backslash, control characters, bytes that are no UTF-8, or '%' "
+            "with two hexadecimal digits, which libraries read in other ways; choose another one"
+        )
 
 
 class Lake:
@@ -60,11 +75,8 @@ class Lake:
         self.is_local = "file" in (self.files.protocol if isinstance(self.files.protocol, tuple) else (self.files.protocol,))
         self.root = self.root.rstrip("/")
         self.uri = self.root if self.is_local else uri.rstrip("/")
-        if self.is_local and _UNUSABLE.search(self.root):
-            raise SettingsError(
-                f"{self.root}: the path of a lake can't hold '?', '#' or '%' with two hexadecimal digits, which libraries read "
-                "as parts of a URL; choose another one"
-            )
+        if self.is_local:
+            _require_plain(self.root)
         self._options = table_options(self.uri) or None
 
     def path(self, *parts: str) -> str:

@@ -59,12 +59,14 @@ class _Digesting:
 
 
 def file_name(url: str) -> str:
-    """The name under which tables and landing zone know a file at hand: its base name, with `.gz` where it lacks it.
+    r"""The name under which tables and landing zone know a file at hand: its base name, with `.gz` where it lacks it.
 
-    The query and the fragment of a web address, which may hold a signature, are no part of it.
+    The query and the fragment of a web address, which may hold a signature, are no part of it. Bytes that are no UTF-8
+    are spelled out, as `\xff`, since no table can hold them.
     """
     path = re.split(r"[?#]", url, maxsplit=1)[0] if re.match(r"https?://", url, re.IGNORECASE) else url
-    return with_gz(path.rstrip("/").rpartition("/")[2])
+    name = path.rstrip("/").rpartition("/")[2]
+    return with_gz(name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace"))
 
 
 def scope_of(name: str) -> tuple[datetime | None, datetime | None]:

@@ -1,13 +1,14 @@
 """What the commands have in common: options, errors in one sentence, exit codes, the overview of all of them."""
 
 import ast
+import contextlib
 import functools
 import inspect
 import os
 import signal
+import sys
 import textwrap
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -35,7 +36,7 @@ _SECTIONS: Final = {
 
 def _docstring(function: Callable[..., Any] | None) -> str | None:
     """What a function says of itself, as its source has it: with -OO or PYTHONOPTIMIZE=2 Python keeps no docstring."""
-    with suppress(OSError):  # there is no source
+    with contextlib.suppress(OSError):  # there is no source
         if function:
             (written,) = ast.parse(textwrap.dedent(inspect.getsource(inspect.unwrap(function)))).body
             return ast.get_docstring(written) if isinstance(written, ast.FunctionDef) else None
@@ -59,6 +60,17 @@ class Command(click.Command):
         return super().parse_args(ctx, args)
 
 
+@contextlib.contextmanager
+def _usage_errors() -> Iterator[None]:
+    """Let click repeat no control character of what was typed."""
+    try:
+        yield
+    except click.ClickException as error:
+        told = harmless(error.format_message())
+        setattr(error, "format_message", lambda: told)  # noqa: B010  # of this one, whatever its class makes it of
+        raise
+
+
 class Overview(click.Group):
     """The commands in the order in which people need them."""
 
@@ -77,6 +89,16 @@ class Overview(click.Group):
         except OutputError as error:
             say(f"lakehouse: {error}")
             raise SystemExit(FAILED) from None
+
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        """Parse what stands before the command."""
+        with _usage_errors():
+            return super().make_context(*args, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Parse the command's arguments and run it."""
+        with _usage_errors():
+            return super().invoke(ctx)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # click's
         """Write each section with the first sentence of its commands' help."""
@@ -102,6 +124,11 @@ class Moment(click.ParamType[datetime]):
 def say(message: str) -> None:
     """Tell people something: results alone go to standard output."""
     click.echo(harmless(message), err=True)
+
+
+def show(path: object) -> None:
+    """Print a path: on a terminal so that it steers nothing, anywhere else as it is."""
+    click.echo(harmless(str(path)) if sys.stdout.isatty() else path)
 
 
 def command(function: Callable[..., None]) -> Callable[..., None]:

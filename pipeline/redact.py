@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, Final, cast
 from isal import igzip
 
 from pipeline.collect import NAMING
-from pipeline.containers import texts, unpacked
+from pipeline.containers import NO_CAPS, Caps, Overlong, Passed, texts, unpacked
 from pipeline.decode import Document, Splitter, parse, unescaped
 from pipeline.fields import json_text, untag
 from pipeline.flatten import Row, Rows, Source, flatten
@@ -38,20 +38,24 @@ class Redaction:
     conversations: set[str] = field(default_factory=set)
 
 
-def redact(lake: Lake, path: str, source: Source, tombstones: Tombstones, idents: set[str]) -> Redaction:
+def redact(
+    lake: Lake, path: str, source: Source, tombstones: Tombstones, idents: set[str], *, caps: Caps = NO_CAPS
+) -> Redaction:
     """Write a file of the lake anew without what is erased; `idents` are the erased ids that were found in it.
+
+    Of a document above the cap only a part is held at a time, so the file is written again where one turns out to go.
 
     Raises:
         CorruptFileError: the file is broken.
     """
-    redactor = _Redactor(source, tombstones, idents)
-    with (
-        staging(lake) as (staged, out),
-        lake.files.open(path, "rb") as stored,
-        igzip.IGzipFile(filename="", mode="wb", fileobj=out, mtime=0) as archive,
-    ):
-        for part in redactor.read(cast("BinaryIO", stored)):
-            archive.write(part)
+    going: set[int] = set()
+    while True:
+        redactor = _Redactor(source, tombstones, idents, caps, going)
+        staged = _written(lake, path, redactor)
+        if redactor.going == going:
+            break
+        lake.files.rm_file(staged)
+        going = redactor.going
     if redactor.done.documents or redactor.done.deliveries:
         redactor.done.staged = digest(lake, staged)
     else:
@@ -59,35 +63,65 @@ def redact(lake: Lake, path: str, source: Source, tombstones: Tombstones, idents
     return redactor.done
 
 
+def _written(lake: Lake, path: str, redactor: "_Redactor") -> str:
+    """Stage what a redactor lets through of a file."""
+    with (
+        staging(lake) as (staged, out),
+        lake.files.open(path, "rb") as stored,
+        igzip.IGzipFile(filename="", mode="wb", fileobj=out, mtime=0) as archive,
+    ):
+        for part in redactor.read(cast("BinaryIO", stored)):
+            archive.write(part)
+    return staged
+
+
 class _Redactor:
     """Cuts a text into documents as the loader does, and lets through what is left of each."""
 
-    def __init__(self, source: Source, tombstones: Tombstones, idents: set[str]) -> None:
+    def __init__(self, source: Source, tombstones: Tombstones, idents: set[str], caps: Caps, going: set[int]) -> None:
         self.done = Redaction()
+        self.going = set(going)
+        """The numbers of the overlong documents that name an erased id."""
+        self._goes = going  # those that are known to by now
+        self._overlong = 0  # number of the one that is passed over, or was last
+        self._is_passing = False
+        self._let_past: list[bytes] = []  # of it, and not yet let through
         self._cutter = _Cutter(source, tombstones, self.done)
         self._needles = list(map(json_spelling, idents))
         self._source = source
         self._scanner = new_scanner()
-        self._splitter = Splitter()
+        self._caps = caps
+        self._splitter = Splitter(caps, self._pass_held)
         self._held = bytearray()  # read, and not yet let through
 
     def read(self, stream: BinaryIO) -> Iterator[bytes]:
         """The text of a source file without what is erased."""
-        self._scanner.begin_file(self._source.account_id, self._source.scope_start)
-        for text in texts(unpacked(stream), padding=PADDING):
-            place, stop = 0, len(text) - len(PADDING)
-            while place < stop:
-                plain_end = place if self._splitter.pending else self._scanner.scan(text, place)
-                yield from map(self._plain_line, _lines(text, place, plain_end))
-                if plain_end < stop:
-                    place = text.index(b"\n", plain_end) + 1
-                    yield from self._odd_line(text[plain_end:place])
-                else:
-                    place = plain_end
-            self._scanner.cut_back([0, 0, 0])
+        self._scanner.begin_file(self._source.account_id, self._source.scope_start, self._caps.document)
+        for text in texts(unpacked(stream), padding=PADDING, caps=self._caps):
+            if isinstance(text, Passed):
+                self._pass(text, text[text.seen :])
+                yield self._past()
+            elif isinstance(text, Overlong):
+                yield from self._overlong_line(text)
+            else:
+                yield from self._usual(text)
         for piece in self._splitter.finish():
             yield self._let_through(piece)
         yield bytes(self._held)
+
+    def _usual(self, text: bytes) -> Iterator[bytes]:
+        """Whole lines, padding behind them."""
+        self._is_passing = self._is_passing and bool(self._splitter.pending)
+        place, stop = 0, len(text) - len(PADDING)
+        while place < stop:
+            plain_end = place if self._splitter.pending else self._scanner.scan(text, place)
+            yield from map(self._plain_line, _lines(text, place, plain_end))
+            if plain_end < stop:
+                place = text.index(b"\n", plain_end) + 1
+                yield from self._odd_line(text[plain_end:place])
+            else:
+                place = plain_end
+        self._scanner.cut_back([0, 0, 0])
 
     def _plain_line(self, line: bytes) -> bytes:
         """A line that is one document."""
@@ -101,12 +135,57 @@ class _Redactor:
         self._held += line
         for piece in self._splitter.feed(line):
             yield self._let_through(piece)
+        yield self._past()
         if not self._splitter.pending:
             yield bytes(self._held)
             self._held.clear()
 
+    def _overlong_line(self, line: Overlong) -> Iterator[bytes]:
+        """The beginning of a line that is passed over next: it goes on with the open document, or is one of its own."""
+        for piece in self._splitter.feed(line):
+            if piece is not line:
+                yield self._let_through(piece)
+        yield self._past()
+        if not self._splitter.pending:
+            yield bytes(self._held)
+            self._held.clear()
+            self._is_passing = False
+
+    def _pass_held(self, text: bytes) -> None:
+        """Let go of a part of the open document, which is too long to be held."""
+        if text:
+            start = self._held.index(text)
+            self._let_past.append(bytes(self._held[:start]))
+            del self._held[: start + len(text)]
+            self._pass(text, text)
+
+    def _pass(self, text: bytes, fresh: bytes) -> None:
+        """Judge a part of an overlong document, of which `fresh` was not handed out before."""
+        if not self._is_passing:
+            self._is_passing = True
+            self._overlong += 1
+            self.done.documents += self._overlong in self._goes
+        if self._overlong in self._goes:
+            return
+        self._let_past.append(fresh)
+        if self._has_needle(text) and self._cutter.names_erased(text):
+            self.going.add(self._overlong)
+
+    def _past(self) -> bytes:
+        """What of an overlong document was passed over and stays."""
+        past = b"".join(self._let_past)
+        self._let_past.clear()
+        return past
+
     def _let_through(self, piece: bytes) -> bytes:
         """What stood before a piece, and what is left of it; blank space stays, so that its neighbours stay apart."""
+        if isinstance(piece, Overlong):
+            self._is_passing = False
+            return self._past()
+        if len(piece) > self._caps.document:
+            self._pass_held(piece)
+            self._is_passing = False
+            return self._past()
         start = self._held.index(piece)
         before = bytes(self._held[:start])
         del self._held[: start + len(piece)]
@@ -146,6 +225,11 @@ class _Cutter:
             self._done.documents += 1
             return b""
         return json_text(document.value).encode() if self._done.deliveries > before else None
+
+    def names_erased(self, text: bytes) -> bool:
+        """Whether a text that is read no further names an erased id."""
+        self._is_armoured = MARKER in text
+        return self._names_erased(text.decode("utf-8", "backslashreplace"))
 
     def _cut_value(self, document: Row) -> bool:
         """Cut a document; says whether anything of it stays. One that gives no row can only be judged by its text."""

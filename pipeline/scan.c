@@ -69,7 +69,7 @@ typedef struct {
 } record;
 
 enum { CONVERSATIONS, MESSAGES, TRANSFERS, TABLES };
-enum { ROW_BYTES = 100, MOST_SPREAD = 16, LEAST_SPREAD = 64 << 10 }; /* as flatten.py has them */
+enum { ROW_BYTES = 100, MOST_SPREAD = 6, LEAST_SPREAD = 64 << 10 }; /* as flatten.py has them */
 enum { NO_ROW = -1, RESETS_HEADER = -2, ALL_BELOW = -1 };
 
 typedef struct {

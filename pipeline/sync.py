@@ -25,6 +25,7 @@ from pipeline.load import Report, load
 from pipeline.signals import finishing
 from pipeline.snapshot import Change, Snapshot
 from pipeline.store import sizes_below
+from pipeline.tombstones import read_tombstones
 from pipeline.workers import Progress
 
 OnListed = Callable[[int, int], None]
@@ -93,9 +94,12 @@ def sync(
     Raises:
         SourceError: the credentials are refused, for the listing or for every download; no day can be listed; or an answer is
             no listing. What could be had is in.
+        LakeError: tombstones or their secret are damaged; nothing was listed.
         Stopped: there was a signal; what was here whole is in.
     """
     done = SyncReport() if report is None else report
+    if lake.exists:
+        read_tombstones(lake, lake.snapshot())  # else what is wrong with them would be told when files were fetched for nothing
     at = now()
     window = (since or at - RETENTION, until or at)
     coming = _Coming(lake, client, done, window[0], on_listed=on_listed, on_downloaded=on_downloaded)

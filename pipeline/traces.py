@@ -15,11 +15,11 @@ from typing import BinaryIO, Final, cast
 import pyarrow as pa
 
 from pipeline.collect import Collector, Counts, Look, Watch
-from pipeline.containers import texts, unpacked
+from pipeline.containers import Caps, texts, unpacked
 from pipeline.decode import unescaped
 from pipeline.errors import CorruptFileError
 from pipeline.flatten import Source
-from pipeline.ingest import BUFFER_BYTES, end_with_parent
+from pipeline.ingest import BUFFER_BYTES, end_with_parent, read_caps
 from pipeline.lake import Lake
 from pipeline.landing import Staged, drop, landed_files, landed_path, scope_of
 from pipeline.ledger import Row
@@ -86,7 +86,7 @@ def find(lake: Lake, landed: list[Landed], tombstones: Tombstones, persons: Sequ
             found.encrypted.append(file.path)
         found.named |= traces.named
         if traces.idents:
-            redaction = redact(lake, file.path, file.source, tombstones, traces.idents)
+            redaction = redact(lake, file.path, file.source, tombstones, traces.idents, caps=_landed_caps())
             if redaction.staged is not None:
                 found.cut.append((file, redaction, redaction.staged))
                 found.named |= traces.idents
@@ -157,12 +157,17 @@ def _fed(
     lake: Lake, path: str, source: Source, *, watch: Watch | None = None, look: Look | None = None, ids_only: bool = False
 ) -> tuple[Collector, list[pa.Table]]:
     """A collector that has read all of a file but its end, and the rejects that it had to hand out on its way."""
-    collector = Collector()
-    collector.begin(source, watch, look=look, ids_only=ids_only)
+    collector, caps = Collector(), _landed_caps()
+    collector.begin(source, watch, look=look, ids_only=ids_only, caps=caps)
     rejects = []
     with lake.files.open(path, "rb") as stored:
-        for text in texts(unpacked(cast("BinaryIO", stored)), padding=PADDING):
+        for text in texts(unpacked(cast("BinaryIO", stored)), padding=PADDING, caps=caps):
             collector.feed(text)
             if collector.text_bytes > BUFFER_BYTES:
                 rejects.append(collector.take()[1]["rejects"])
     return collector, rejects
+
+
+def _landed_caps() -> Caps:
+    """How much of a landed file is held in memory; all of it is read, whatever today's settings allow a new one."""
+    return Caps(document=read_caps().document)

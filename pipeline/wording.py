@@ -4,8 +4,13 @@ import signal
 from datetime import timedelta
 from typing import Final
 
-_STEERING: Final = (*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A))
-_VISIBLE: Final = {code: chr(code).encode("unicode_escape").decode() for code in _STEERING if chr(code) not in "\n\t"}
+# Controls of ASCII and beyond, what turns the direction of writing, and line ends that only some know
+_STEERING: Final = (*range(0x20), *range(0x7F, 0xA0), 0x061C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A))
+# Bytes that are no UTF-8, as names of files have them: a terminal of eight bits takes these for controls
+_RAW: Final = range(0x80, 0xA0)
+_VISIBLE: Final = {code: chr(code).encode("unicode_escape").decode() for code in _STEERING if chr(code) not in "\n\t"} | {
+    0xDC00 + byte: f"\\x{byte:02x}" for byte in _RAW
+}
 
 
 def harmless(text: str) -> str:

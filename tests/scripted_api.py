@@ -2,6 +2,7 @@
 
 import json
 import socket
+import ssl
 import struct
 import time
 from collections import defaultdict
@@ -9,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Lock, Thread
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -53,16 +55,23 @@ class Seen:
 
 
 class ScriptedApi:
-    """Answers each path with its replies in turn, the last one again and again; serves while it is a context."""
+    """Answers each path with its replies in turn, the last one again and again; serves while it is a context.
 
-    def __init__(self) -> None:
+    With the file of a certificate and its key it speaks TLS.
+    """
+
+    def __init__(self, certificate: Path | None = None) -> None:
         self.seen: list[Seen] = []
         self.script: defaultdict[str, list[Reply]] = defaultdict(lambda: [Reply(b"{}", status=404)])
         self._lock = Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
         self._server.daemon_threads = True
         self._server.api = self  # type: ignore[attr-defined]
-        self.base_url = f"http://127.0.0.1:{self._server.server_port}"
+        self.base_url = f"http{'s' if certificate else ''}://127.0.0.1:{self._server.server_port}"
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         self.script[BASE_PATH] = [as_json({"link": [self.link("self", BASE_PATH), self.link("engagement", LISTING_PATH)]})]
 
     def __enter__(self) -> Self:

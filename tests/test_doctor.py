@@ -13,8 +13,10 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
 
+import openpgp
 import pytest
 from click.testing import CliRunner
+from commands import lakehouse
 from documents import conversation, document, gz, name_at, put
 from lakes import take
 from scripted_api import BASE_PATH, CANARIES, CREDENTIALS, LISTING_PATH, Reply, ScriptedApi, says
@@ -335,16 +337,23 @@ def test_versions_that_were_not_tried_are_a_warning(sandbox: Sandbox, here: Path
     assert done.returncode == 0
 
 
-def test_a_private_key_is_for_its_owner(tmp_path: Path) -> None:
-    """A key file that is not there is a wrong setting, one that others can read a warning; without a name there is none."""
+def test_a_private_key_decrypts_and_is_for_its_owner(tmp_path: Path) -> None:
+    """A key file that is not there or serves nothing is a wrong setting, one that others can read a warning."""
     key = tmp_path / "key.asc"
     assert list(about_pgp_key("")) == []
-    (missing,) = about_pgp_key(str(key))
-    assert (missing.level, missing.is_setting) == ("FAIL", True)
-    for mode, level in ((0o644, "warn"), (0o600, "ok")):
-        key.touch()
-        key.chmod(mode)
-        assert [finding.level for finding in about_pgp_key(str(key))] == [level]
+    for contents, mode, expected in (
+        (None, 0, ["FAIL"]),
+        (b"", 0o600, ["FAIL"]),
+        (openpgp.KEY.read_bytes(), 0o644, ["warn"]),
+        (openpgp.KEY.read_bytes(), 0o600, ["ok"]),
+    ):
+        if contents is not None:
+            key.write_bytes(contents)
+            key.chmod(mode)
+        done = lakehouse("doctor", "--format", "json", cwd=tmp_path, LP_PGP_KEY=str(key), LP_PGP_PASSPHRASE=openpgp.PASSPHRASE)
+        found = [one for one in json.loads(done.stdout) if one["check"] == "PGP key"]
+        assert [one["level"] for one in found] == expected
+        assert (done.returncode == 2) == (expected == ["FAIL"])
 
 
 def test_a_terminal_gets_lines_that_fit(sandbox: Sandbox, here: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from commands import lakehouse
 from documents import conversation, document, gz, message, name_at, put
 from lakes import ask, take
+from scripted_api import ScriptedApi
 
 import pipeline.load as load_module
 from pipeline import schema
@@ -62,7 +63,7 @@ DAMAGES: dict[str, Callable[[bytes], bytes | None]] = {
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_no_run_goes_on_with_a_key_that_is_not_whole(lake: Lake, tmp_path: Path, damage: str) -> None:
-    """With a key that is gone or damaged load and erase change nothing, and these, verify and doctor say what to do."""
+    """Without a whole key sync asks nothing, load and erase change nothing, and these, verify and doctor say what to do."""
     secret = Path(lake.root, KEY_FILE)
     key = secret.read_bytes()
     contents = DAMAGES[damage](key)
@@ -73,6 +74,11 @@ def test_no_run_goes_on_with_a_key_that_is_not_whole(lake: Lake, tmp_path: Path,
         assert done.returncode == (3 if command == ("verify",) else 1), done.stderr
         assert "put it back from a backup" in done.stdout + done.stderr
         assert "Traceback" not in done.stderr
+    with ScriptedApi() as api:
+        keys = {f"LP_{name}": "x" for name in ("APP_KEY", "APP_SECRET", "ACCESS_TOKEN", "ACCESS_TOKEN_SECRET")}
+        account = {"LP_ACCOUNT_ID": "75555851", "LP_BASE_URL": api.base_url, **keys}
+        assert lakehouse("sync", "--lake", lake.root, cwd=tmp_path, **account).returncode == 1
+        assert api.seen == []
     assert ask(lake, "select consumer_id from conversations") == [("Y",)]
     assert sorted(Path(lake.root, "landing").rglob("*.gz")) == landed
     secret.write_bytes(key)

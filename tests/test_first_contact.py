@@ -3,8 +3,10 @@
 import io
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from commands import lakehouse
 from documents import conversation, document, gz, name_at
 from pydantic import SecretStr
 from scripted_api import CREDENTIALS, LISTING_PATH, QUICK, Reply, ScriptedApi, listed, says
@@ -79,3 +81,19 @@ def test_the_sandbox_knows_each_of_these_servers(fault: str) -> None:
             client.download(file, body := io.BytesIO())
     assert body.getvalue() == file_bytes(sandbox.accounts["4500"], file.name)
     assert sandbox.misbehaviour.strikes[fault] == (0 if fault == "only-any" else 1)
+
+
+def test_a_certificate_of_ones_own_is_trusted_by_a_line_of_env(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over TLS an untrusted certificate names the variable that helps, which `.env` may set; a lost file is a wrong setting."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "")
+    certificate = Path(__file__).parent / "data" / "loopback.pem"
+    keys = {f"LP_{name}": "x" for name in ("APP_KEY", "APP_SECRET", "ACCESS_TOKEN", "ACCESS_TOKEN_SECRET")}
+    with ScriptedApi(certificate) as api:
+        api.script[LISTING_PATH] = [api.listing()]
+        account = {"LP_ACCOUNT_ID": "75555851", "LP_BASE_URL": api.base_url, **keys}
+        for line, code in ((None, 1), (certificate, 0), (tmp_path / "nowhere.pem", 2)):
+            monkeypatch.delenv("REQUESTS_CA_BUNDLE")
+            (tmp_path / ".env").write_text(f"REQUESTS_CA_BUNDLE={line}\n" if line else "")
+            done = lakehouse("sync", "--dry-run", cwd=tmp_path, **account)
+            assert (done.returncode, "REQUESTS_CA_BUNDLE" in done.stderr) == (code, code > 0), done.stderr
+            monkeypatch.setenv("REQUESTS_CA_BUNDLE", "")

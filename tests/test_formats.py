@@ -159,6 +159,14 @@ def test_every_type_is_in_json_what_duckdb_writes_there(tmp_path: Path) -> None:
             assert value == expected[name]
 
 
+def test_json_has_nothing_that_steers_a_terminal() -> None:
+    """Controls beyond ASCII and what turns the direction of writing are escapes, in names and values: the same JSON."""
+    steering = "\x1b\x7f\x9b\u061c\u200e\u2028\u202e\u2066"
+    text = printed(opened(), f"""select '{steering}' as "{steering}", ['{steering}'] as l""", "json")
+    assert not set(steering) & set(text)
+    assert json.loads(text) == [{steering: steering, "l": [steering]}]
+
+
 def test_numbers_of_json_values_stay_exact() -> None:
     """A number inside a value of type JSON is printed with every digit that it has."""
     query = """select '{"a": 12345678901234567890123456.10}'::json as v"""

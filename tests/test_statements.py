@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import duckdb
@@ -187,3 +188,9 @@ def test_several_statements_run_in_their_order(lake: Lake, tmp_path: Path) -> No
 def test_a_query_installs_nothing(connection: duckdb.DuckDBPyConnection) -> None:
     """What an extension would be needed for is an error, not a download that then runs."""
     assert connection.sql("select current_setting('autoinstall_known_extensions')").fetchall() == [(False,)]
+    (row,) = connection.sql(
+        """select '{"a": 1}'::json ->> 'a', timezone('Asia/Kathmandu', timestamptz '2026-01-01 00:00Z')"""
+    ).fetchall()
+    assert row == ("1", datetime(2026, 1, 1, 5, 45))  # what DuckDB brings along goes on  # noqa: DTZ001
+    with pytest.raises(duckdb.Error):
+        connection.sql("from 'x.xlsx'")

@@ -68,7 +68,7 @@ def verdict(findings: Collection[Finding]) -> str:
     failed, warned = (sum(finding.level == level for finding in findings) for level in (FAIL, WARN))
     if failed:
         return f"{failed} of {len(findings)} checks failed, {warned} warn: do what their lines say, then ask doctor again"
-    if any("no account is set up" in finding.found for finding in findings):
+    if any(finding.lacks_account for finding in findings):
         return f"none of {len(findings)} checks failed, {warned} warn: lakehouse load can be run, sync needs an account"
     if warned:
         return f"none of {len(findings)} checks failed, {warned} warn: lakehouse sync can be run"
@@ -97,6 +97,6 @@ def print_findings(findings: Iterable[Finding], form: str, out: IO[str]) -> list
         line.add_column(width=4)
         line.add_column(width=11)
         line.add_column(ratio=1, overflow="fold")
-        line.add_row(Text(finding.level, _STYLES[finding.level]), Text(finding.subject), Text(str(finding)))
+        line.add_row(Text(finding.level, _STYLES[finding.level]), Text(finding.subject), Text(harmless(str(finding))))
         console.print(line)
     return told

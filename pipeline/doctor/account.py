@@ -42,7 +42,7 @@ def about_settings(settings: Settings) -> Iterator[Finding]:
             yield Finding("settings", WARN, f"{name} is no setting", f"correct it if {near[0]} is meant")
     if settings.has_no_account:
         found = "no account is set up: lakehouse load works without, lakehouse sync does not"
-        yield Finding("settings", WARN, found, "to sync, set what lakehouse sync --help names")
+        yield Finding("settings", WARN, found, "to sync, set what lakehouse sync --help names", lacks_account=True)
         if complaint := _complaint(lambda: checked_base_url(settings.lp_base_url)):
             yield Finding("settings", FAIL, complaint, is_setting=True)
         return

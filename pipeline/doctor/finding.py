@@ -16,13 +16,17 @@ MOST_SECONDS: Final = 12.0
 
 @dataclass(frozen=True)
 class Finding:
-    """What was found of a subject; `is_setting`: what is wrong is a setting, and no run can mend it."""
+    """What was found of a subject.
+
+    `is_setting`: what is wrong is a setting, and no run can mend it. `lacks_account`: that none is set up, which is not wrong.
+    """
 
     subject: str
     level: str
     found: str
     advice: str = ""
     is_setting: bool = False
+    lacks_account: bool = False
 
     def __str__(self) -> str:
         return f"{self.found}; {self.advice}" if self.advice else self.found

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.doctor.finding import FAIL, OK, WARN, Finding
+from pipeline.errors import SettingsError
+from pipeline.pgp import check_key
 from pipeline.scan import NoScanner, new_scanner
 
 _DISTRIBUTION: Final = "engagement-lakehouse"
@@ -61,13 +63,14 @@ def _numbers(version: str) -> list[int]:
 
 
 def about_pgp_key(path: str) -> Iterator[Finding]:
-    """Whether the private key file that is named, if any, is there and for its owner alone."""
+    """Whether the private key that the settings name by this path, if any, decrypts, and is for its owner alone."""
     if not path:
         return
     try:
+        check_key(lambda _: None)
         mode = Path(path).expanduser().stat().st_mode
-    except OSError as error:
-        yield Finding("PGP key", FAIL, f"{path}: {error.strerror}", "correct LP_PGP_KEY, or leave it out", is_setting=True)
+    except (SettingsError, OSError) as error:
+        yield Finding("PGP key", FAIL, str(error), "correct LP_PGP_KEY, or leave it out", is_setting=True)
         return
     if mode & 0o077:
         yield Finding("PGP key", WARN, f"{path}: others can read it (its mode is {mode & 0o777:o})", f"run chmod 600 {path}")

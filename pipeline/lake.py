@@ -29,15 +29,12 @@ from deltalake.transaction import AddAction, CommitProperties, RemoveAction
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from pipeline import schema
-from pipeline.errors import ConflictError, LakeError, SettingsError
+from pipeline.errors import ConflictError, DamagedError, LakeError, SettingsError
 from pipeline.pages import packed
-from pipeline.snapshot import LEDGER, WHOLE, Change, DataFile, Snapshot, named
+from pipeline.snapshot import COMMIT, LEDGER, PINS, ROWS, WHOLE, Change, DataFile, Snapshot, finished_load, named
 from pipeline.store import files_at, legible, persist, remembering, require_inside, sizes_below, table_options, translated
 
 REPORT_NAME: Final = "report.html"
-_PINS: Final = "lakehouse.pins"
-_ROWS: Final = "lakehouse.rows"
-_COMMIT: Final = "lakehouse.commit"
 _AT_ONCE: Final = 8  # requests to a store
 _ATTEMPTS: Final = 20  # to commit, where no lock keeps other writers away
 _CONFIGURATION: Final = {
@@ -149,11 +146,11 @@ class Lake:
         """A table at a version, the newest if none is given; finished or not.
 
         Raises:
-            LakeError: it is gone, or its log can't be read.
+            DamagedError: it is gone, or its log can't be read.
         """
         found = self._open(table, version)
         if found is None:
-            raise LakeError(f"{self.table_uri(table)}: the table is gone; run lakehouse verify")
+            raise DamagedError(f"{self.table_uri(table)}: the table is gone, or a version of it; nothing was changed")
         return found
 
     def each(self, work: Callable[[Item], Made], items: Iterable[Item]) -> list[Made]:
@@ -170,15 +167,13 @@ class Lake:
         if ledger is None:  # the ledger is made last, so no other table has rows
             return Snapshot({}, {name: [] for name in names})
         with legible(self.table_uri(LEDGER)):
-            history = ledger.history(1) if ledger.version() else [{_PINS: "{}", _ROWS: "{}"}]  # created, nothing loaded yet
-        opened = history[-1] if history else {}  # what was committed since it was opened comes before
-        if _PINS not in opened or _ROWS not in opened:
-            raise LakeError(
-                f"{self.table_uri(LEDGER)}: version {ledger.version()} was not written by a load, or is damaged; the finished "
-                "loads before it are in lakehouse.duckdb; run lakehouse verify"
+            finished = finished_load(ledger)
+        if finished is None:
+            raise DamagedError(
+                f"{self.table_uri(LEDGER)}: version {ledger.version()} of its log is damaged; nothing was changed, and "
+                "lakehouse.duckdb has the loads that it was made of"
             )
-        pins, rows = json.loads(opened[_PINS]), json.loads(opened[_ROWS])
-        versions = {name: pins.get(name, 0) for name in schema.STORED} | {LEDGER: ledger.version()}
+        versions = {name: finished.pins.get(name, 0) for name in schema.STORED} | {LEDGER: finished.version}
 
         def read(name: str) -> tuple[DeltaTable, list[DataFile]]:
             table = ledger if name == LEDGER else self.opened(name)
@@ -187,7 +182,10 @@ class Lake:
 
         found = dict(zip(names, self.each(read, names), strict=True))
         files = {name: listed for name, (_, listed) in found.items()}
-        return Snapshot(versions, files, rows, {name: table for name, (table, _) in found.items()})
+        tables = {name: table for name, (table, _) in found.items()}
+        is_foreign = ledger.version() > finished.version
+        foreign = self._data_files(LEDGER, ledger) if is_foreign else None
+        return Snapshot(versions | {LEDGER: ledger.version()}, files, finished.rows, tables, foreign)
 
     def is_newest(self, snapshot: Snapshot) -> bool:
         """Whether no load has finished since."""
@@ -201,7 +199,7 @@ class Lake:
             added = pa.table(table.get_add_actions(flatten=True))
         paths, sizes, rows = (added[column].to_pylist() for column in ("path", "size_bytes", "num_records"))
         if odd := [path for path in paths if not _DATA_FILE.fullmatch(path)]:
-            raise LakeError(f"{self.table_uri(name)}: its log names {odd[0]!r}, no file of its own; run lakehouse verify")
+            raise DamagedError(f"{self.table_uri(name)}: its log names {odd[0]!r}, no file of its own; nothing was changed")
         return sorted(map(DataFile, paths, rows, sizes), key=lambda file: file.path)
 
     def locations(self, table: str, files: Iterable[DataFile]) -> list[str]:
@@ -244,7 +242,12 @@ class Lake:
         return [DataFile(path, 0, self.files.size(self.path(table, path))) for path in present]
 
     def is_ahead(self, table: str, snapshot: Snapshot) -> bool:
-        """Whether a load that died has committed to a table what no finished load names; the next `commit` takes it back."""
+        """Whether a load that died, or another program, has committed to a table what no finished load names.
+
+        The next `commit` takes it back.
+        """
+        if table == LEDGER:
+            return snapshot.foreign is not None
         return snapshot.tables[table].version() > snapshot.versions[table]
 
     def commit(self, changes: dict[str, Change], snapshot: Snapshot, *, landed: Iterable[str] = ()) -> Snapshot:
@@ -254,7 +257,7 @@ class Lake:
 
         Raises:
             ConflictError: another writer came first; nothing of the changes is visible, the files that they name are there.
-            LakeError: a table has lost rows since its last commit; nothing is built on that.
+            DamagedError: a table has lost rows since its last commit; nothing is built on that.
         """
         _require_whole(self, snapshot)
         versions = dict(snapshot.versions)
@@ -269,7 +272,8 @@ class Lake:
         added = [self.path(name, file.path) for name, change in changes.items() for file in change.add]
         logs = [self._log_files(name, snapshot.versions[name] + 1, version) for name, version in pins.items()]
         self.persist([*added, *landed, *chain(*logs)])
-        versions[LEDGER] = self._commit_ledger(change, snapshot, {_PINS: json.dumps(pins), _ROWS: json.dumps(rows)})
+        metadata = {PINS: json.dumps(pins), ROWS: json.dumps(rows)}
+        versions[LEDGER] = self._commit_ledger(snapshot.in_ledger(change), snapshot, metadata)
         self.persist(self._log_files(LEDGER, versions[LEDGER], versions[LEDGER]))
         for name, change in changes.items():
             self.discard(name, change.discard)
@@ -282,12 +286,12 @@ class Lake:
     def _commit_ledger(self, change: Change, snapshot: Snapshot, metadata: dict[str, str]) -> int:
         token, pinned = uuid.uuid4().hex, snapshot.versions[LEDGER]
         try:
-            return self._commit_table(LEDGER, change, snapshot, metadata | {_COMMIT: token})
+            return self._commit_table(LEDGER, change, snapshot, metadata | {COMMIT: token})
         except LakeError:  # an answer may be lost though the commit is not: then it's there, and it's ours
             committed = self._open(LEDGER)
             newer = committed.version() - pinned if committed else 0
             entries = committed.history(newer) if committed and newer > 0 else []
-            if any(entry.get(_COMMIT) == token for entry in entries):
+            if any(entry.get(COMMIT) == token for entry in entries):
                 return pinned + 1
             raise
 
@@ -299,7 +303,11 @@ class Lake:
             if table.version() > pinned:
                 if name == LEDGER:
                     raise ConflictError(f"{self.uri}: another run has changed the lake meanwhile; run the command again")
-                table.restore(pinned, commit_properties=CommitProperties(max_commit_retries=0))  # a load died before its commit
+                table.restore(  # a load died before its commit, or another program has written
+                    pinned,
+                    ignore_missing_files={*snapshot.files[name]} <= {*change.remove},  # none of them is needed
+                    commit_properties=CommitProperties(max_commit_retries=0),
+                )
             expected = table.version() + 1
             table.create_write_transaction(
                 _actions(change),
@@ -317,9 +325,9 @@ def _require_whole(lake: Lake, snapshot: Snapshot) -> None:
         rows = sum(file.rows for file in files)
         expected = snapshot.rows.get(name, rows)
         if rows != expected:
-            raise LakeError(
+            raise DamagedError(
                 f"{lake.table_uri(name)}: expected {expected:,} rows, found {rows:,}; its log is damaged, and nothing was "
-                "changed: run lakehouse verify"
+                "changed"
             )
 
 

@@ -19,7 +19,7 @@ from typing import Any, Final
 import fsspec
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
-from pipeline.errors import ConflictError, LakeError, PipelineError, SettingsError
+from pipeline.errors import ConflictError, DamagedError, LakeError, PipelineError, SettingsError
 from pipeline.settings import export_store_settings
 
 USERS_FILES: Final = ("settings.csv", "erasure.key")
@@ -322,7 +322,7 @@ def store_error(uri: str, error: BaseException) -> PipelineError:
 
 def tidied(error: BaseException) -> str:
     """What a library says, on one line, without colours, queries of URLs, and values of the store's secrets."""
-    text = re.sub(r"\x1b\[[0-9;]*m", "", str(error)) or type(error).__name__
+    text = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).partition("\n   0: ")[0] or type(error).__name__  # no backtrace
     if code := re.search(r"<Code>(\w+)</Code>", text):
         text = code[1]
     for name, value in os.environ.items():
@@ -347,7 +347,7 @@ def legible(table_uri: str) -> Iterator[None]:
     except (DeltaError, OSError) as error:
         if isinstance(error, OSError) and kind_of(table_uri):
             raise store_error(table_uri, error) from None
-        raise LakeError(f"{table_uri}: its Delta log can't be read ({tidied(error)}); run lakehouse verify") from error
+        raise DamagedError(f"{table_uri}: its Delta log can't be read ({tidied(error)}); nothing was changed") from error
 
 
 @contextmanager
@@ -360,6 +360,8 @@ def translated(table_uri: str) -> Iterator[None]:
     except (DeltaError, OSError) as error:
         if isinstance(error, OSError) and kind_of(table_uri):
             raise store_error(table_uri, error) from None
+        if "missing file" in str(error):  # to go back to a finished load takes all of its files
+            raise DamagedError(f"{table_uri}: {tidied(error)}; the finished loads are as they were") from error
         raise LakeError(
             f"{table_uri}: can't be written ({tidied(error)}); the lake is as it was, run the command again"
         ) from error

@@ -88,8 +88,17 @@ class Lake:
 
     @property
     def exists(self) -> bool:
-        """Whether a load has ever finished here."""
-        return self._open(LEDGER) is not None
+        """Whether a load has ever finished here; raises as `snapshot` does."""
+        return self._ledger() is not None
+
+    def _ledger(self) -> DeltaTable | None:
+        found = self._open(LEDGER)
+        if found is None:
+            for name in sorted(schema.STORED.keys() - {LEDGER}):
+                table = self._open(name)
+                if table is not None and table.version():  # the ledger is made before any other table gets rows
+                    raise DamagedError(f"{self.table_uri(LEDGER)}: the log of this table is gone; nothing was changed")
+        return found
 
     def create(self) -> None:
         """Make the tables unless they are there; the ledger last, so that where it is, the others are."""
@@ -161,10 +170,15 @@ class Lake:
             return list(pool.map(work, items))
 
     def snapshot(self, only: Iterable[str] = schema.STORED) -> Snapshot:
-        """The newest finished load, or `only` some tables of it; of a lake without one, empty tables at version 0."""
+        """The newest finished load, or `only` some tables of it; of a lake without one, empty tables at version 0.
+
+        Raises:
+            DamagedError: which one is the newest can't be told, or it can't be read. A ledger that is gone is no new lake: who
+                took it for one would lose all that was loaded.
+        """
         names = list(only)
-        ledger = self._open(LEDGER)
-        if ledger is None:  # the ledger is made last, so no other table has rows
+        ledger = self._ledger()
+        if ledger is None:
             return Snapshot({}, {name: [] for name in names})
         with legible(self.table_uri(LEDGER)):
             finished = finished_load(ledger)

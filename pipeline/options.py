@@ -5,13 +5,14 @@ import io
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from pipeline.errors import PipelineError, SettingsError
+from pipeline.errors import DamagedError, PipelineError, SettingsError
 from pipeline.signals import Stopped, end, raise_if_stopped, stoppable
 from pipeline.wording import harmless
 
@@ -177,8 +178,9 @@ def existing_lake(lake_uri: str | None) -> "Lake":
     from pipeline.warehouse import no_lake  # noqa: PLC0415
 
     lake = lake_of(lake_uri)
-    if not lake.exists:
-        raise no_lake(lake)
+    with suppress(DamagedError):  # then there is one, and the command may be what mends it
+        if not lake.exists:
+            raise no_lake(lake)
     return lake
 
 

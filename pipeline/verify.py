@@ -65,12 +65,12 @@ def verify(lake: Lake, *, read_data: bool = False, progress: Callable[[str], Non
     Raises:
         LakeError: nothing was ever loaded here.
     """
-    if not lake.files.exists(lake.path(LEDGER)):
-        raise no_lake(lake)
     done = Verified()
     tell = progress or (lambda _: None)
     tell("logs")
     try:
+        if not lake.files.exists(lake.path(LEDGER)) and not lake.exists:
+            raise no_lake(lake)
         snapshot = lake.snapshot()
     except DamagedError as error:
         _check_logs(lake, done, _pins(lake))

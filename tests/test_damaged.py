@@ -1,0 +1,189 @@
+"""Damaged lakes, and places that can't be one: whatever is asked, there is one sentence, and advice that leads on."""
+
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import pytest
+from commands import lakehouse
+from deltalake import DeltaTable
+from documents import conversation, document, gz, message, name_at, put
+from lakes import take
+from sandboxes import SMALL
+
+from pipeline import schema
+from pipeline.erase import erase
+from pipeline.lake import Lake
+from pipeline.load import writing
+from pipeline.sandbox import Sandbox
+
+TRANSFER = {"timestamp": {"string": "1469469300000"}, "skillId": {"long": 1}, "targetSkillId": {"long": 2}}
+COMMANDS: dict[str, tuple[str, ...]] = {
+    "sql": ("sql", "select count(*) from conversations join messages using (conversation_id)", "--format", "csv"),
+    "status": ("status",),
+    "report": ("report", "--output", "report.html"),
+    "check": ("check",),
+    "verify": ("verify",),
+    "verify all": ("verify", "--read-data"),
+    "doctor": ("doctor",),
+    "load": ("load", "in"),
+    "sync dry": ("sync", "--dry-run"),
+    "sync": ("sync",),
+    "compact": ("compact",),
+    "erase": ("erase", "--conversation-id", "c1"),
+}
+
+
+def half(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def garbage(path: Path) -> None:
+    path.write_bytes(bytes(range(255, -1, -1)) * 8)
+
+
+def folder(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    path.mkdir()
+
+
+HARMS: dict[str, Callable[[Path], None]] = {
+    "empty": empty,
+    "cut": half,
+    "garbage": garbage,
+    "gone": Path.unlink,
+    "a folder": folder,
+}
+
+
+def newest(lake: Path, table: str, pattern: str) -> Path:
+    return max((lake / table).glob(pattern))
+
+
+def data_file(lake: Path, table: str) -> Path:
+    files = Lake(str(lake)).snapshot().files[table]
+    return lake / table / files[-1].path if files else newest(lake, table, "_delta_log/*.json")
+
+
+PARTS: dict[str, Callable[[Path, str], Path]] = {
+    "newest commit": lambda lake, table: newest(lake, table, "_delta_log/*.json"),
+    "first commit": lambda lake, table: lake / table / "_delta_log" / f"{0:020}.json",
+    "checkpoint": lambda lake, table: newest(lake, table, "_delta_log/*.checkpoint.parquet"),
+    "pointer": lambda lake, table: lake / table / "_delta_log" / "_last_checkpoint",
+    "Parquet file": data_file,
+}
+FILES = ("lakehouse.duckdb", "settings.csv", "erasure.key", "report.html", ".lock")
+
+
+def no_checkpoints(lake: Path, table: str) -> None:
+    for path in [*(lake / table / "_delta_log").glob("*checkpoint*")]:
+        path.unlink()
+
+
+def only_checkpoint(lake: Path, table: str) -> None:
+    """The commits before the newest checkpoint went, as they do after 30 days, and then it is cut."""
+    for path in sorted((lake / table / "_delta_log").glob("*.json"))[:-1]:
+        path.unlink()
+    half(newest(lake, table, "_delta_log/*.checkpoint.parquet"))
+
+
+DAMAGES: dict[str, Callable[[Path], object]] = {
+    **{
+        f"{part} of {table} {harm}": lambda lake, part=part, table=table, harm=harm: HARMS[harm](PARTS[part](lake, table))
+        for part in PARTS
+        for table in schema.STORED
+        for harm in HARMS
+    },
+    **{f"log of {table} gone": lambda lake, table=table: shutil.rmtree(lake / table / "_delta_log") for table in schema.STORED},
+    **{f"{table} gone": lambda lake, table=table: shutil.rmtree(lake / table) for table in schema.STORED},
+    **{f"{table} a file": lambda lake, table=table: (shutil.rmtree(lake / table), garbage(lake / table)) for table in schema.STORED},
+    **{f"checkpoint the only source of {table}, and cut": lambda lake, table=table: only_checkpoint(lake, table) for table in schema.STORED},
+    **{f"{name} {harm}": lambda lake, name=name, harm=harm: HARMS[harm](lake / name) for name in FILES for harm in HARMS},
+    "landing a file": lambda lake: (shutil.rmtree(lake / "landing"), garbage(lake / "landing")),
+    "landing gone": lambda lake: shutil.rmtree(lake / "landing"),
+    "lake a file": lambda lake: (shutil.rmtree(lake), garbage(lake)),
+    "lake empty": lambda lake: (shutil.rmtree(lake), lake.mkdir()),
+    "landing alone": lambda lake: [shutil.rmtree(lake / table) for table in schema.STORED],
+}
+
+
+@pytest.fixture(scope="module")
+def account() -> Iterator[dict[str, str]]:
+    """The settings of a made-up account."""
+    with Sandbox([SMALL]) as sandbox:
+        yield dict(line.split("=", 1) for line in sandbox.settings_of(SMALL.account_id).splitlines() if "=" in line)
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a lake that has rows in every table but listings, a checkpoint in every log, and a file to load."""
+    place = tmp_path_factory.mktemp("sound")
+    lake = Lake(str(place / "lake"))
+    take(lake, put(place / "old", gz(document(conversation("c1", transfers=[TRANSFER])), "garbage"), name_at(0)))
+    with writing(lake):
+        erase(lake, "conversation", "gone")
+    for table in schema.STORED:
+        DeltaTable(lake.table_uri(table)).create_checkpoint()
+    with writing(lake):
+        erase(lake, "conversation", "gone too")
+    more = document(conversation("c2", messages=[message("a")], transfers=[TRANSFER]))
+    take(lake, put(place / "old", gz(more, "more garbage"), name_at(1)))
+    put(place / "in", gz(document(conversation("c1"), conversation("c3"), conversation("gone"))), name_at(2))
+    assert lakehouse("report", "--lake", lake.root, cwd=place).returncode == 0
+    assert lakehouse("verify", "--lake", lake.root, cwd=place).returncode == 0
+    return place
+
+
+def run(name: str, place: Path, settings: dict[str, str], *, lake: str = "lake") -> CompletedProcess[str]:
+    """A command, of which is expected what holds for each of them."""
+    done = lakehouse(*COMMANDS[name], "--lake", lake, cwd=place, **settings)
+    said = done.stdout + done.stderr
+    command = COMMANDS[name][0]
+    assert done.returncode in {0, 1, 2, 3}, said
+    assert not re.search(r"this is a bug|Traceback|\.py\b|<unknown>|\x00", said), said
+    told = [line for line in done.stderr.splitlines() if line.startswith("lakehouse: ")]
+    assert len(told) <= 1, said
+    if done.returncode in {1, 2} and command != "doctor":
+        assert done.stderr.splitlines()[-1:] == told, said
+        assert len(told[0]) < 900, said
+    if command == "verify":
+        assert "lakehouse verify" not in said, said
+        assert not done.stdout or done.returncode == 3, said
+        assert all("; " in finding for finding in done.stdout.splitlines()), said
+    if command == "compact" and done.returncode:
+        assert "lakehouse compact" not in said, said
+    return done
+
+
+def harmed(damage: str, sound: Path, place: Path) -> Path:
+    shutil.rmtree(place, ignore_errors=True)
+    shutil.copytree(sound, place)
+    DAMAGES[damage](place / "lake")
+    return place
+
+
+TURNS = {damage: [*COMMANDS][turn % len(COMMANDS)] for turn, damage in enumerate(DAMAGES)}
+
+
+@pytest.mark.parametrize("damage", [damage for turn, damage in enumerate(DAMAGES) if turn % 7 == 0])
+def test_one_command_of_a_damaged_lake_ends_in_one_sentence(
+    damage: str, sound: Path, account: dict[str, str], tmp_path: Path
+) -> None:
+    """It says what is wrong and what to do, or does it: no traceback, no bug, and no advice to run what was run."""
+    run(TURNS[damage], harmed(damage, sound, tmp_path / "copy"), account)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_each_command_of_a_damaged_lake_ends_in_one_sentence(
+    damage: str, sound: Path, account: dict[str, str], tmp_path: Path
+) -> None:
+    """The same for every damage and every command."""
+    for name in COMMANDS:
+        run(name, harmed(damage, sound, tmp_path / "copy"), account)

@@ -102,8 +102,14 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
     },
     **{f"log of {table} gone": lambda lake, table=table: shutil.rmtree(lake / table / "_delta_log") for table in schema.STORED},
     **{f"{table} gone": lambda lake, table=table: shutil.rmtree(lake / table) for table in schema.STORED},
-    **{f"{table} a file": lambda lake, table=table: (shutil.rmtree(lake / table), garbage(lake / table)) for table in schema.STORED},
-    **{f"checkpoint the only source of {table}, and cut": lambda lake, table=table: only_checkpoint(lake, table) for table in schema.STORED},
+    **{
+        f"{table} a file": lambda lake, table=table: (shutil.rmtree(lake / table), garbage(lake / table))
+        for table in schema.STORED
+    },
+    **{
+        f"checkpoint the only source of {table}, and cut": lambda lake, table=table: only_checkpoint(lake, table)
+        for table in schema.STORED
+    },
     **{f"{name} {harm}": lambda lake, name=name, harm=harm: HARMS[harm](lake / name) for name in FILES for harm in HARMS},
     "landing a file": lambda lake: (shutil.rmtree(lake / "landing"), garbage(lake / "landing")),
     "landing gone": lambda lake: shutil.rmtree(lake / "landing"),

@@ -29,10 +29,10 @@ from deltalake.transaction import AddAction, CommitProperties, RemoveAction
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from pipeline import schema
-from pipeline.errors import ConflictError, DamagedError, LakeError, SettingsError
+from pipeline.errors import ConflictError, DamagedError, LakeError
 from pipeline.pages import packed
 from pipeline.snapshot import COMMIT, LEDGER, PINS, ROWS, WHOLE, Change, DataFile, Snapshot, finished_load, named
-from pipeline.store import files_at, legible, persist, remembering, require_inside, sizes_below, table_options, translated
+from pipeline.store import lake_at, legible, persist, remembering, require_inside, sizes_below, table_options, translated
 
 REPORT_NAME: Final = "report.html"
 _AT_ONCE: Final = 8  # requests to a store
@@ -41,7 +41,6 @@ _CONFIGURATION: Final = {
     "delta.dataSkippingNumIndexedCols": "0",  # statistics would keep erased values in the log
     "delta.checkpointInterval": "10",  # whoever opens a table reads one by one all entries since the last checkpoint
 }
-_UNUSABLE: Final = re.compile(r"[?#]|%[0-9a-fA-F]{2}")
 _DATA_FILE: Final = re.compile(r"(date=\d{4}-\d\d-\d\d/)?[^/]+\.parquet")
 
 
@@ -53,15 +52,8 @@ class Lake:
     """A folder or a bucket with the tables, the landing zone and the DuckDB file."""
 
     def __init__(self, uri: str) -> None:
-        self.files, self.root = files_at(uri)
-        self.is_local = "file" in (self.files.protocol if isinstance(self.files.protocol, tuple) else (self.files.protocol,))
-        self.root = self.root.rstrip("/")
+        self.files, self.root, self.is_local = lake_at(uri)
         self.uri = self.root if self.is_local else uri.rstrip("/")
-        if self.is_local and _UNUSABLE.search(self.root):
-            raise SettingsError(
-                f"{self.root}: the path of a lake can't hold '?', '#' or '%' with two hexadecimal digits, which libraries read "
-                "as parts of a URL; choose another one"
-            )
         self._options = table_options(self.uri) or None
 
     def path(self, *parts: str) -> str:

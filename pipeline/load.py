@@ -54,9 +54,12 @@ _OF_A_LAKE = re.compile(r"/(_delta_log|landing/\.incoming)/|\.parquet$")
 _LEDGER_OF_A_LAKE = f"/{LEDGER}/_delta_log/"
 _SHOWN_CHARACTERS = 300  # of a path
 _LOADS_A_SWEEP = 24
-_REMEDIES = dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "make room") | dict.fromkeys(
-    (errno.EACCES, errno.EPERM, errno.EROFS), "give this user the right to it"
-)
+_REMEDIES = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "make room"),
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "give this user the right to it"),
+    **dict.fromkeys((errno.ENOTDIR, errno.EEXIST), "take the file away that is in the place of a folder"),
+    errno.EISDIR: "take this folder away, which is in the place of a file,",
+}
 
 
 @dataclass
@@ -233,7 +236,7 @@ def _in_one_sentence(lake: Lake) -> Iterator[None]:
     except BrokenPipeError:
         raise
     except (OSError, duckdb.IOException, duckdb.TransactionException, duckdb.OutOfMemoryException, MemoryError) as error:
-        where = getattr(error, "filename", None) or lake.uri
+        where = getattr(error, "filename2", None) or getattr(error, "filename", None) or lake.uri  # of a move, where to
         reason = getattr(error, "strerror", None) or " ".join(str(error).partition("\n")[0].split()) or "out of memory"
         if "No files found" in reason or (isinstance(error, FileNotFoundError) and str(where).endswith(".parquet")):
             raise DamagedError(f"{where}: {reason}; all finished loads are as they were") from error

@@ -38,6 +38,8 @@ _CONDITIONAL: Final = {"aws_conditional_put": "etag", "aws_s3_allow_unsafe_renam
 _PIECE_BYTES: Final = 1 << 20
 _SYNCS: Final = 16  # at a time: a disk takes that many nearly as fast as one
 
+_UNUSABLE: Final = re.compile(r"[?#\\\ud800-\udfff]|%[0-9a-fA-F]{2}")
+"""Parts of a folder's path that the table format or fsspec takes for something else."""
 _SECRET: Final = re.compile(r"^(AWS|AZURE|GOOGLE)_.*(KEY|TOKEN|SECRET|CONNECTION_STRING|PASSWORD)")
 _LEAST_SECRET: Final = 6  # characters: no secret is shorter, and a shorter text would be found everywhere
 _MOST_WORDS: Final = 300  # characters of what a library says
@@ -80,6 +82,25 @@ def files_at(uri: str) -> tuple[Any, str]:
     except ValueError as error:
         raise SettingsError(f"{uri}: expected a path or the URL of a store, found neither ({error})") from error
     return files, path
+
+
+def lake_at(uri: str) -> tuple[Any, str, bool]:
+    """The file system of a lake, its path in it without a slash at the end, and whether it is a folder here.
+
+    Raises:
+        SettingsError: no lake can be there, or as `files_at` does.
+    """
+    files, path = files_at(uri)
+    root = path.rstrip("/")
+    is_local = "file" in (files.protocol if isinstance(files.protocol, tuple) else (files.protocol,))
+    if not root or not (is_local or kind_of(uri)):
+        raise SettingsError(f"{uri}: expected a folder, or a bucket such as s3://bucket/lake, for a lake; name another one")
+    if is_local and _UNUSABLE.search(root):
+        raise SettingsError(
+            f"{root}: the path of a lake can't hold '?', '#', a backslash, '%' with two hexadecimal digits, or what is no "
+            "UTF-8, which libraries read as something else; choose another one"
+        )
+    return files, root, is_local
 
 
 def _local_name(uri: str) -> str | None:

@@ -207,7 +207,7 @@ NO_PLACES = {
     "lake?x": "the path of a lake can't hold",
     "back\\slash": "the path of a lake can't hold",
     "no\udcff": "the path of a lake can't hold",
-    "in/file.gz": "there is no lake|Not a directory",
+    "in/file.gz": "there is no lake|File exists",
     "~no-such-user/x": "there is no lake",
 }
 

@@ -8,6 +8,7 @@ import json
 import re
 from contextlib import suppress
 from io import BytesIO
+from pathlib import Path
 from typing import Final
 
 import pyarrow as pa
@@ -22,7 +23,8 @@ _NAME: Final = re.compile(r"(\d{20})(\.checkpoint.*)?\.(json|parquet)")
 
 def versions_of(paths: dict[str, int]) -> tuple[dict[int, str], dict[int, str]]:
     """The commits and the checkpoints among the files of a log, by version."""
-    commits, checkpoints = {}, {}
+    commits: dict[int, str] = {}
+    checkpoints: dict[int, str] = {}
     for path in paths:
         if found := _NAME.fullmatch(path.rpartition("/")[2]):
             (checkpoints if found[2] else commits)[int(found[1])] = path
@@ -60,12 +62,16 @@ def drop_damaged(lake: Lake) -> None:
 
 
 def has_torn(lake: Lake) -> bool:
-    """Whether a newest checkpoint in a folder can't be read, as a power cut leaves it; no other one is looked at."""
+    """Whether a newest checkpoint in a folder can't be read or is gone, as a power cut leaves it; older ones are not read."""
     for table in schema.STORED:
+        log = Path(lake.path(table, "_delta_log"))
+        newest = max(log.glob("*.checkpoint.parquet"), default=None)
         with suppress(FileNotFoundError):
-            named = _named(lake, lake.path(table, "_delta_log", _POINTER))
-            if named is not None and _problem(lake, lake.path(table, "_delta_log", f"{named:020}.checkpoint.parquet")):
+            named = _named(lake, str(log / _POINTER))
+            if named is not None and not (log / f"{named:020}.checkpoint.parquet").exists():
                 return True
+        if newest is not None and _problem(lake, str(newest)):
+            return True
     return False
 
 
@@ -81,7 +87,7 @@ def _problem(lake: Lake, path: str) -> str | None:
     try:
         contents = lake.files.cat_file(path)
         if contents and path.endswith(".parquet"):
-            pq.read_table(BytesIO(contents))
+            pq.ParquetFile(BytesIO(contents)).read(use_threads=False)
     except FileNotFoundError:
         return "is gone"
     except (OSError, pa.ArrowException) as error:

@@ -106,6 +106,18 @@ def test_a_checkpoint_that_a_power_cut_left_stops_no_load(
     assert verify(lake).findings == []
 
 
+def test_a_torn_checkpoint_that_nothing_names_yet_stops_no_load(lake: Lake, more: Path, after: dict[str, list[str]]) -> None:
+    """Readers of the format take the newest that is there, whatever `_last_checkpoint` says."""
+    named = {table: Path(lake.path(table, "_delta_log", "_last_checkpoint")) for table in schema.STORED}
+    before = {table: path.read_bytes() for table, path in named.items()}
+    checkpoint(lake)
+    for table, path in named.items():
+        path.write_bytes(before[table])
+        DAMAGES["garbage"](max(path.parent.glob("*.checkpoint.parquet")))
+    take(lake, more)
+    assert everything(lake) == after
+
+
 def test_a_damaged_checkpoint_is_kept_where_it_was_the_only_source(lake: Lake) -> None:
     """Commits go after 30 days; then `verify` says what is left, and no command deletes or changes anything."""
     checkpoint(lake)

@@ -93,6 +93,16 @@ def a_file(path: Path) -> None:
     garbage(path)
 
 
+def no_files(lake: Path) -> None:
+    shutil.rmtree(lake)
+    lake.mkdir()
+
+
+def no_tables(lake: Path) -> None:
+    for table in schema.STORED:
+        shutil.rmtree(lake / table)
+
+
 TABLE_DAMAGES: dict[str, Callable[[Path, str], object]] = {
     **{
         f"{part} {harm}": lambda lake, table, part=part, harm=harm: HARMS[harm](PARTS[part](lake, table))  # type: ignore[misc]
@@ -119,8 +129,8 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
     "landing a file": lambda lake: a_file(lake / "landing"),
     "landing gone": lambda lake: shutil.rmtree(lake / "landing"),
     "lake a file": a_file,
-    "lake empty": lambda lake: (shutil.rmtree(lake), lake.mkdir()),
-    "landing alone": lambda lake: [shutil.rmtree(lake / table) for table in schema.STORED],
+    "lake empty": no_files,
+    "landing alone": no_tables,
 }
 
 

@@ -3,9 +3,11 @@
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from subprocess import CompletedProcess
 
+import duckdb
 import pytest
 from commands import lakehouse
 from deltalake import DeltaTable
@@ -13,8 +15,10 @@ from documents import conversation, document, gz, message, name_at, put
 from lakes import take
 from sandboxes import SMALL
 
+import pipeline
 from pipeline import schema
 from pipeline.erase import erase
+from pipeline.errors import PipelineError
 from pipeline.lake import Lake
 from pipeline.load import writing
 from pipeline.sandbox import Sandbox
@@ -209,6 +213,14 @@ def test_each_command_of_a_damaged_lake_ends_in_one_sentence(
         run(name, harmed(damage, sound, tmp_path / "copy"), account)
 
 
+@pytest.mark.filterwarnings("ignore:.*(copy of its own|keep the last settings)")
+@pytest.mark.parametrize("damage", ["files: log gone", "settings.csv a folder", "lakehouse.duckdb a folder"])
+def test_a_damaged_lake_opens_or_says_why_not(damage: str, sound: Path, tmp_path: Path) -> None:
+    """In Python, too, what is raised is ours, or DuckDB's about a file."""
+    with suppress(PipelineError, duckdb.Error), pipeline.open(str(harmed(damage, sound, tmp_path / "copy") / "lake")) as opened:
+        assert opened.sql("select count(*) from conversations").fetchall() == [(2,)]
+
+
 NO_PLACES = {
     "xyz://a/b": "expected a path or the URL of a store",
     "memory://x": "expected a folder, or a bucket such as",
@@ -229,8 +241,8 @@ def test_a_place_that_can_be_no_lake_is_told_in_one_sentence(place: str, account
     for name in ("sql", "verify", "compact") if place.startswith("~") else COMMANDS:
         done = run(name, tmp_path, account, lake=place)
         if name != "doctor":
-            assert done.returncode in {1, 2}
-            assert re.search(NO_PLACES[place], done.stderr), done.stderr
+            assert done.returncode in {1, 2} or name == "sync dry"
+            assert not done.returncode or re.search(NO_PLACES[place], done.stderr), done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
 
 

@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 
 from pipeline import schema
 from pipeline.doctor.finding import FAIL, OK, WARN, Finding
-from pipeline.errors import LakeError, PipelineError, SettingsError
+from pipeline.errors import DamagedError, LakeError, PipelineError, SettingsError
 from pipeline.lake import Lake
 from pipeline.ledger import read_ledger
 from pipeline.snapshot import Snapshot
@@ -52,7 +52,8 @@ def about_lake(lake: Lake) -> Iterator[Finding]:
                 yield from _duckdb_file(lake)
             yield from _settings_file(lake)
     except (PipelineError, OSError) as error:
-        yield Finding("lake", FAIL, str(error), "lakehouse verify tells more", is_setting=isinstance(error, SettingsError))
+        found = error.found if isinstance(error, DamagedError) else str(error)
+        yield Finding("lake", FAIL, found, "lakehouse verify tells more", is_setting=isinstance(error, SettingsError))
     if lake.is_local:
         yield _room(Path(lake.root), growth)
 

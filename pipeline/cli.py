@@ -272,10 +272,12 @@ def verify(lake_uri: str | None, *, read_data: bool) -> None:
     Example: lakehouse verify --read-data
     """
     from pipeline.progress import Stages, verification  # noqa: PLC0415
+    from pipeline.store import reaching  # noqa: PLC0415
     from pipeline.verify import verify as run_verify  # noqa: PLC0415
 
-    with Stages() as stages:
-        done = run_verify(lake_of(lake_uri), read_data=read_data, progress=stages.tell)
+    lake = lake_of(lake_uri)
+    with Stages() as stages, reaching(lake.uri):
+        done = run_verify(lake, read_data=read_data, progress=stages.tell)
     for finding in done.findings:
         click.echo(harmless(str(finding)))
     say(verification(done))

@@ -16,6 +16,7 @@ from typing import Final
 import duckdb
 
 from pipeline import schema
+from pipeline.checkpoints import drop_damaged
 from pipeline.deliveries import KEY, SHARE
 from pipeline.errors import ConflictError, LakeError
 from pipeline.intact import require_same
@@ -91,6 +92,7 @@ def compact(lake: Lake, *, retention_hours: int = RETENTION_HOURS, progress: Cal
         LakeError: other runs came first whenever a table was to be committed.
     """
     merged = made = 0
+    drop_damaged(lake)
     snapshot = lake.snapshot()
     for name in _ORDERS:
         settled: set[Place] = set()

@@ -9,7 +9,8 @@ PipelineError
 ├── OutputError                 standard output does not take the result
 ├── CorruptFileError            a source file that is not what its name says: rejected as a whole
 └── LakeError                   the lake cannot be read or written
-    └── ConflictError           another writer changed it first: worked out anew, the change may succeed
+    ├── ConflictError           another writer changed it first: worked out anew, the change may succeed
+    └── DamagedError            a file of the lake is gone, or not what was written
 """
 
 
@@ -55,3 +56,15 @@ class LakeError(PipelineError):
 
 class ConflictError(LakeError):
     """Another writer changed the lake between a change's working out and its commit."""
+
+
+class DamagedError(LakeError):
+    """A file of the lake is gone, or not what was written: `found` says what, and the text also which command tells more."""
+
+    def __init__(self, found: str, teller: str = "lakehouse verify") -> None:
+        super().__init__(found, teller)
+        self.found = found
+        self.teller = teller
+
+    def __str__(self) -> str:
+        return f"{self.found}: run {self.teller}, which tells what to do"

@@ -11,7 +11,7 @@ from io import BytesIO
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.errors import LakeError
+from pipeline.errors import DamagedError
 from pipeline.lake import Lake
 from pipeline.pages import unpacked
 from pipeline.snapshot import DataFile
@@ -22,7 +22,7 @@ def read_file(lake: Lake, table: str, file: DataFile) -> pa.Table:
     """All rows of a Parquet file, held against its digest.
 
     Raises:
-        LakeError: it is not what was written.
+        DamagedError: it is not what was written.
     """
     contents = lake.files.cat_file(lake.path(table, file.path))
     _require_digest(lake, table, file, sha256(contents).hexdigest())
@@ -35,7 +35,7 @@ def read_part(
     """Some columns or rows of a Parquet file: no more is read than that takes, held against the checksums of its pages.
 
     Raises:
-        LakeError: it is not what was written.
+        DamagedError: it is not what was written.
     """
     with lake.files.open(lake.path(table, file.path), "rb") as stored:
         try:
@@ -50,7 +50,7 @@ def require_same(lake: Lake, table: str, files: Iterable[DataFile]) -> None:
     """Hold files against their digests before their rows are written anew; a store does so by itself for what it keeps.
 
     Raises:
-        LakeError: one is not what was written; what is written anew of it would get a digest that looks right.
+        DamagedError: one is not what was written; what is written anew of it would get a digest that looks right.
     """
     for file in files if lake.is_local else ():
         _require_digest(lake, table, file, digest_of(lake.files, lake.path(table, file.path)))
@@ -61,8 +61,7 @@ def _require_digest(lake: Lake, table: str, file: DataFile, found: str) -> None:
         raise _changed(lake, table, file, "its digest is another")
 
 
-def _changed(lake: Lake, table: str, file: DataFile, found: str) -> LakeError:
-    return LakeError(
-        f"{lake.path(table, file.path)}: is not what was written ({found}), and nothing is built on it: lakehouse verify "
-        "--read-data tells what else is damaged; restore the lake from a backup, or load the files in landing/ into a new lake"
-    )
+def _changed(lake: Lake, table: str, file: DataFile, found: str) -> DamagedError:
+    where = lake.path(table, file.path)
+    message = f"{where}: is not what was written ({found}), and nothing is built on it"
+    return DamagedError(message, "lakehouse verify --read-data")

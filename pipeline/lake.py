@@ -29,23 +29,18 @@ from deltalake.transaction import AddAction, CommitProperties, RemoveAction
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from pipeline import schema
-from pipeline.errors import ConflictError, LakeError, SettingsError
+from pipeline.errors import ConflictError, DamagedError, LakeError
 from pipeline.pages import packed
-from pipeline.snapshot import LEDGER, WHOLE, Change, DataFile, Snapshot, named
-from pipeline.store import files_at, legible, persist, remembering, require_inside, sizes_below, table_options, translated
+from pipeline.snapshot import COMMIT, LEDGER, PINS, ROWS, WHOLE, Change, DataFile, Snapshot, finished_load, named
+from pipeline.store import lake_at, legible, persist, remembering, require_inside, sizes_below, table_options, translated
 
 REPORT_NAME: Final = "report.html"
-_PINS: Final = "lakehouse.pins"
-_ROWS: Final = "lakehouse.rows"
-_COMMIT: Final = "lakehouse.commit"
 _AT_ONCE: Final = 8  # requests to a store
 _ATTEMPTS: Final = 20  # to commit, where no lock keeps other writers away
 _CONFIGURATION: Final = {
     "delta.dataSkippingNumIndexedCols": "0",  # statistics would keep erased values in the log
     "delta.checkpointInterval": "10",  # whoever opens a table reads one by one all entries since the last checkpoint
 }
-# What libraries read as parts of a URL, or spell otherwise; surrogates are bytes that are no UTF-8
-_UNUSABLE: Final = re.compile(r"[?#\\\x00-\x1f\x7f\ud800-\udfff]|%[0-9a-fA-F]{2}")
 _DATA_FILE: Final = re.compile(r"(date=\d{4}-\d\d-\d\d/)?[^/]+\.parquet")
 
 
@@ -53,30 +48,12 @@ Item = TypeVar("Item")
 Made = TypeVar("Made")
 
 
-def _require_plain(path: str) -> None:
-    """Refuse a folder's path that libraries would take for another one."""
-    if path.startswith("~"):
-        raise SettingsError(
-            f"{path}: expected the path of a lake, found the home of a user whom this machine does not know; if a folder is "
-            f"called that, write ./{path}"
-        )
-    if _UNUSABLE.search(path):
-        raise SettingsError(
-            f"{path}: the path of a lake can't hold '?', '#', a backslash, control characters, bytes that are no UTF-8, or '%' "
-            "with two hexadecimal digits, which libraries read in other ways; choose another one"
-        )
-
-
 class Lake:
     """A folder or a bucket with the tables, the landing zone and the DuckDB file."""
 
     def __init__(self, uri: str) -> None:
-        self.files, self.root = files_at(uri)
-        self.is_local = "file" in (self.files.protocol if isinstance(self.files.protocol, tuple) else (self.files.protocol,))
-        self.root = self.root.rstrip("/")
+        self.files, self.root, self.is_local = lake_at(uri)
         self.uri = self.root if self.is_local else uri.rstrip("/")
-        if self.is_local:
-            _require_plain(self.root)
         self._options = table_options(self.uri) or None
 
     def path(self, *parts: str) -> str:
@@ -103,8 +80,17 @@ class Lake:
 
     @property
     def exists(self) -> bool:
-        """Whether a load has ever finished here."""
-        return self._open(LEDGER) is not None
+        """Whether a load has ever finished here; raises as `snapshot` does."""
+        return self._ledger() is not None
+
+    def _ledger(self) -> DeltaTable | None:
+        found = self._open(LEDGER)
+        if found is None:
+            for name in sorted(schema.STORED.keys() - {LEDGER}):
+                table = self._open(name)
+                if table is not None and table.version():  # the ledger is made before any other table gets rows
+                    raise DamagedError(f"{self.table_uri(LEDGER)}: the log of this table is gone; nothing was changed")
+        return found
 
     def create(self) -> None:
         """Make the tables unless they are there; the ledger last, so that where it is, the others are."""
@@ -161,11 +147,11 @@ class Lake:
         """A table at a version, the newest if none is given; finished or not.
 
         Raises:
-            LakeError: it is gone, or its log can't be read.
+            DamagedError: it is gone, or its log can't be read.
         """
         found = self._open(table, version)
         if found is None:
-            raise LakeError(f"{self.table_uri(table)}: the table is gone; run lakehouse verify")
+            raise DamagedError(f"{self.table_uri(table)}: the table is gone, or a version of it; nothing was changed")
         return found
 
     def each(self, work: Callable[[Item], Made], items: Iterable[Item]) -> list[Made]:
@@ -176,21 +162,24 @@ class Lake:
             return list(pool.map(work, items))
 
     def snapshot(self, only: Iterable[str] = schema.STORED) -> Snapshot:
-        """The newest finished load, or `only` some tables of it; of a lake without one, empty tables at version 0."""
+        """The newest finished load, or `only` some tables of it; of a lake without one, empty tables at version 0.
+
+        Raises:
+            DamagedError: which one is the newest can't be told, or it can't be read. A ledger that is gone is no new lake: who
+                took it for one would lose all that was loaded.
+        """
         names = list(only)
-        ledger = self._open(LEDGER)
-        if ledger is None:  # the ledger is made last, so no other table has rows
+        ledger = self._ledger()
+        if ledger is None:
             return Snapshot({}, {name: [] for name in names})
         with legible(self.table_uri(LEDGER)):
-            history = ledger.history(1) if ledger.version() else [{_PINS: "{}", _ROWS: "{}"}]  # created, nothing loaded yet
-        opened = history[-1] if history else {}  # what was committed since it was opened comes before
-        if _PINS not in opened or _ROWS not in opened:
-            raise LakeError(
-                f"{self.table_uri(LEDGER)}: version {ledger.version()} was not written by a load, or is damaged; the finished "
-                "loads before it are in lakehouse.duckdb; run lakehouse verify"
+            finished = finished_load(ledger)
+        if finished is None:
+            raise DamagedError(
+                f"{self.table_uri(LEDGER)}: version {ledger.version()} of its log is damaged; nothing was changed, and "
+                "lakehouse.duckdb has the loads that it was made of"
             )
-        pins, rows = json.loads(opened[_PINS]), json.loads(opened[_ROWS])
-        versions = {name: pins.get(name, 0) for name in schema.STORED} | {LEDGER: ledger.version()}
+        versions = {name: finished.pins.get(name, 0) for name in schema.STORED} | {LEDGER: finished.version}
 
         def read(name: str) -> tuple[DeltaTable, list[DataFile]]:
             table = ledger if name == LEDGER else self.opened(name)
@@ -199,7 +188,10 @@ class Lake:
 
         found = dict(zip(names, self.each(read, names), strict=True))
         files = {name: listed for name, (_, listed) in found.items()}
-        return Snapshot(versions, files, rows, {name: table for name, (table, _) in found.items()})
+        tables = {name: table for name, (table, _) in found.items()}
+        is_foreign = ledger.version() > finished.version
+        foreign = self._data_files(LEDGER, ledger) if is_foreign else None
+        return Snapshot(versions | {LEDGER: ledger.version()}, files, finished.rows, tables, foreign)
 
     def is_newest(self, snapshot: Snapshot) -> bool:
         """Whether no load has finished since."""
@@ -213,7 +205,7 @@ class Lake:
             added = pa.table(table.get_add_actions(flatten=True))
         paths, sizes, rows = (added[column].to_pylist() for column in ("path", "size_bytes", "num_records"))
         if odd := [path for path in paths if not _DATA_FILE.fullmatch(path)]:
-            raise LakeError(f"{self.table_uri(name)}: its log names {odd[0]!r}, no file of its own; run lakehouse verify")
+            raise DamagedError(f"{self.table_uri(name)}: its log names {odd[0]!r}, no file of its own; nothing was changed")
         return sorted(map(DataFile, paths, rows, sizes), key=lambda file: file.path)
 
     def locations(self, table: str, files: Iterable[DataFile]) -> list[str]:
@@ -256,7 +248,12 @@ class Lake:
         return [DataFile(path, 0, self.files.size(self.path(table, path))) for path in present]
 
     def is_ahead(self, table: str, snapshot: Snapshot) -> bool:
-        """Whether a load that died has committed to a table what no finished load names; the next `commit` takes it back."""
+        """Whether a load that died, or another program, has committed to a table what no finished load names.
+
+        The next `commit` takes it back.
+        """
+        if table == LEDGER:
+            return snapshot.foreign is not None
         return snapshot.tables[table].version() > snapshot.versions[table]
 
     def commit(self, changes: dict[str, Change], snapshot: Snapshot, *, landed: Iterable[str] = ()) -> Snapshot:
@@ -266,7 +263,7 @@ class Lake:
 
         Raises:
             ConflictError: another writer came first; nothing of the changes is visible, the files that they name are there.
-            LakeError: a table has lost rows since its last commit; nothing is built on that.
+            DamagedError: a table has lost rows since its last commit; nothing is built on that.
         """
         _require_whole(self, snapshot)
         versions = dict(snapshot.versions)
@@ -281,7 +278,8 @@ class Lake:
         added = [self.path(name, file.path) for name, change in changes.items() for file in change.add]
         logs = [self._log_files(name, snapshot.versions[name] + 1, version) for name, version in pins.items()]
         self.persist([*added, *landed, *chain(*logs)])
-        versions[LEDGER] = self._commit_ledger(change, snapshot, {_PINS: json.dumps(pins), _ROWS: json.dumps(rows)})
+        metadata = {PINS: json.dumps(pins), ROWS: json.dumps(rows)}
+        versions[LEDGER] = self._commit_ledger(snapshot.in_ledger(change), snapshot, metadata)
         self.persist(self._log_files(LEDGER, versions[LEDGER], versions[LEDGER]))
         for name, change in changes.items():
             self.discard(name, change.discard)
@@ -294,12 +292,12 @@ class Lake:
     def _commit_ledger(self, change: Change, snapshot: Snapshot, metadata: dict[str, str]) -> int:
         token, pinned = uuid.uuid4().hex, snapshot.versions[LEDGER]
         try:
-            return self._commit_table(LEDGER, change, snapshot, metadata | {_COMMIT: token})
+            return self._commit_table(LEDGER, change, snapshot, metadata | {COMMIT: token})
         except LakeError:  # an answer may be lost though the commit is not: then it's there, and it's ours
             committed = self._open(LEDGER)
             newer = committed.version() - pinned if committed else 0
             entries = committed.history(newer) if committed and newer > 0 else []
-            if any(entry.get(_COMMIT) == token for entry in entries):
+            if any(entry.get(COMMIT) == token for entry in entries):
                 return pinned + 1
             raise
 
@@ -311,7 +309,11 @@ class Lake:
             if table.version() > pinned:
                 if name == LEDGER:
                     raise ConflictError(f"{self.uri}: another run has changed the lake meanwhile; run the command again")
-                table.restore(pinned, commit_properties=CommitProperties(max_commit_retries=0))  # a load died before its commit
+                table.restore(  # a load died before its commit, or another program has written
+                    pinned,
+                    ignore_missing_files={*snapshot.files[name]} <= {*change.remove},  # none of them is needed
+                    commit_properties=CommitProperties(max_commit_retries=0),
+                )
             expected = table.version() + 1
             table.create_write_transaction(
                 _actions(change),
@@ -329,9 +331,9 @@ def _require_whole(lake: Lake, snapshot: Snapshot) -> None:
         rows = sum(file.rows for file in files)
         expected = snapshot.rows.get(name, rows)
         if rows != expected:
-            raise LakeError(
+            raise DamagedError(
                 f"{lake.table_uri(name)}: expected {expected:,} rows, found {rows:,}; its log is damaged, and nothing was "
-                "changed: run lakehouse verify"
+                "changed"
             )
 
 

@@ -15,11 +15,12 @@ from filelock import FileLock, Timeout
 
 from pipeline import schema
 from pipeline.answers import shortened
+from pipeline.checkpoints import drop_damaged, has_torn
 from pipeline.compact import RETENTION_HOURS, merge_as_it_goes, sweep
 from pipeline.deliveries import Deliveries, Replaced
 from pipeline.engines import Engine, Processes
 from pipeline.erase import finish_purges
-from pipeline.errors import LakeError
+from pipeline.errors import DamagedError, LakeError
 from pipeline.ingest import Incoming, Ingested, Outcome
 from pipeline.lake import Lake, until_undisturbed
 from pipeline.landing import clear_staging, file_name, landed_path, scope_of
@@ -53,9 +54,12 @@ _OF_A_LAKE = re.compile(r"/(_delta_log|landing/(\.incoming|schema))/|\.parquet$"
 _LEDGER_OF_A_LAKE = f"/{LEDGER}/_delta_log/"
 _SHOWN_CHARACTERS = 300  # of a path
 _LOADS_A_SWEEP = 24
-_REMEDIES = dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "make room") | dict.fromkeys(
-    (errno.EACCES, errno.EPERM, errno.EROFS), "give this user the right to it"
-)
+_REMEDIES = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "make room"),
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "give this user the right to it"),
+    **dict.fromkeys((errno.ENOTDIR, errno.EEXIST), "take the file away that is in the place of a folder"),
+    errno.EISDIR: "take this folder away, which is in the place of a file,",
+}
 
 
 @dataclass
@@ -188,6 +192,8 @@ def writing(lake: Lake, on_wait: Callable[[str], None] | None = None) -> Iterato
     with _for_its_owner(), _in_one_sentence(lake), reaching(lake.uri), lock:
         clear_staging(lake)
         clear_dead(lake)
+        if lake.is_local and has_torn(lake):
+            drop_damaged(lake)
         settings_in_force(lake, on_wait)  # says what is wrong with the file; no data waits for it
         finish_purges(lake)
         try:
@@ -232,8 +238,10 @@ def _in_one_sentence(lake: Lake) -> Iterator[None]:
     except BrokenPipeError:
         raise
     except (OSError, duckdb.IOException, duckdb.TransactionException, duckdb.OutOfMemoryException, MemoryError) as error:
-        where = getattr(error, "filename", None) or lake.uri
-        reason = getattr(error, "strerror", None) or " ".join(str(error).split()) or "out of memory"
+        where = getattr(error, "filename2", None) or getattr(error, "filename", None) or lake.uri  # of a move, where to
+        reason = getattr(error, "strerror", None) or " ".join(str(error).partition("\n")[0].split()) or "out of memory"
+        if "No files found" in reason or (isinstance(error, FileNotFoundError) and str(where).endswith(".parquet")):
+            raise DamagedError(f"{where}: {reason}; all finished loads are as they were") from error
         remedy = _REMEDIES.get(getattr(error, "errno", None) or 0, "see to it")
         raise LakeError(
             f"{where}: {reason}; all finished loads are as they were: {remedy} and run the command again"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from pipeline.errors import OutputError, PipelineError, SettingsError
+from pipeline.errors import DamagedError, OutputError, PipelineError, SettingsError
 from pipeline.signals import Stopped, end, raise_if_stopped, stoppable
 from pipeline.streams import all_written, prepare_streams
 from pipeline.wording import harmless
@@ -210,8 +210,9 @@ def existing_lake(lake_uri: str | None) -> "Lake":
     from pipeline.warehouse import no_lake  # noqa: PLC0415
 
     lake = lake_of(lake_uri)
-    if not lake.exists:
-        raise no_lake(lake)
+    with contextlib.suppress(DamagedError):  # then there is one, and the command may be what mends it
+        if not lake.exists:
+            raise no_lake(lake)
     return lake
 
 

@@ -1,13 +1,18 @@
 """What a lake has at a moment, and what is to become of it: Parquet files, table by table."""
 
+import json
 import re
 import uuid
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 from deltalake import DeltaTable
 
 LEDGER: Final = "files"
+PINS: Final = "lakehouse.pins"
+ROWS: Final = "lakehouse.rows"
+COMMIT: Final = "lakehouse.commit"
+"""What a load's commit of the ledger says beside its files: versions and rows of all tables, and a token of its own."""
 WHOLE: Final = "part"
 """The label of files that may have any row of their table and partition."""
 Place = tuple[str | None, str]
@@ -93,8 +98,48 @@ class Snapshot:
     """How many rows each table had when its commit was made, as the ledger's commit says."""
     tables: dict[str, DeltaTable] = field(default_factory=dict, repr=False, compare=False)
     """As they were opened, at their newest versions: a commit brings them up to date, which costs less than to open them."""
+    foreign: list[DataFile] | None = None
+    """The files of the ledger at that version, if not a load but another program made it: the next commit takes them back."""
+
+    def in_ledger(self, change: Change) -> Change:
+        """What a commit has to do to the ledger as it is, for a change to the ledger of the finished load."""
+        if self.foreign is None:
+            return change
+        wanted, there = self.after(LEDGER, change), {*self.foreign}
+        return Change(add=[file for file in wanted if file not in there], remove=sorted(there - {*wanted}, key=str))
 
     def after(self, table: str, change: Change) -> list[DataFile]:
         """The files that a table will have."""
         removed = {file.path for file in change.remove}
         return [*(file for file in self.files[table] if file.path not in removed), *change.add]
+
+
+class Finished(NamedTuple):
+    """What the ledger's commit of a load says: its own version, those of the tables, and their rows."""
+
+    version: int
+    pins: dict[str, int]
+    rows: dict[str, int]
+
+
+def finished_load(ledger: DeltaTable) -> Finished | None:
+    """The newest finished load; None if commits since are damaged, so that it may not be the newest.
+
+    Other programs may have compacted the ledger since: their commits say what they did, and have nothing of ours.
+    """
+    newest = ledger.version()
+    for version in range(newest, 0, -1):
+        depth = newest - version + 1
+        commits = ledger.history(depth)[-depth:]  # what was committed since it was opened comes before
+        if len(commits) < depth:  # this version's is empty, as a broken disk leaves it, or gone
+            return None
+        if {PINS, ROWS, COMMIT} & commits[-1].keys():
+            return _finished(version, commits[-1])
+    return Finished(0, {}, {})  # created, nothing loaded yet
+
+
+def _finished(version: int, commit: dict[str, Any]) -> Finished | None:
+    try:
+        return Finished(version, json.loads(commit[PINS]), json.loads(commit[ROWS]))
+    except (KeyError, ValueError):
+        return None

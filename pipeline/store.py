@@ -19,7 +19,7 @@ from typing import Any, Final
 import fsspec
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
-from pipeline.errors import ConflictError, LakeError, PipelineError, SettingsError
+from pipeline.errors import ConflictError, DamagedError, LakeError, PipelineError, SettingsError
 from pipeline.settings import export_store_settings
 
 USERS_FILES: Final = ("settings.csv", "erasure.key")
@@ -38,6 +38,8 @@ _CONDITIONAL: Final = {"aws_conditional_put": "etag", "aws_s3_allow_unsafe_renam
 _PIECE_BYTES: Final = 1 << 20
 _SYNCS: Final = 16  # at a time: a disk takes that many nearly as fast as one
 
+_UNUSABLE: Final = re.compile(r"[?#\\\x00-\x1f\x7f\ud800-\udfff]|%[0-9a-fA-F]{2}")
+"""Parts of a folder's path that the table format or fsspec takes for something else."""
 _SECRET: Final = re.compile(r"^(AWS|AZURE|GOOGLE)_.*(KEY|TOKEN|SECRET|CONNECTION_STRING|PASSWORD)")
 _LEAST_SECRET: Final = 6  # characters: no secret is shorter, and a shorter text would be found everywhere
 _MOST_WORDS: Final = 300  # characters of what a library says
@@ -80,6 +82,36 @@ def files_at(uri: str) -> tuple[Any, str]:
     except ValueError as error:
         raise SettingsError(f"{uri}: expected a path or the URL of a store, found neither ({error})") from error
     return files, path
+
+
+def lake_at(uri: str) -> tuple[Any, str, bool]:
+    """The file system of a lake, its path in it without a slash at the end, and whether it is a folder here.
+
+    Raises:
+        SettingsError: no lake can be there, or as `files_at` does.
+    """
+    files, path = files_at(uri)
+    root = path.rstrip("/")
+    is_local = "file" in (files.protocol if isinstance(files.protocol, tuple) else (files.protocol,))
+    if not root or not (is_local or kind_of(uri)):
+        raise SettingsError(f"{uri}: expected a folder, or a bucket such as s3://bucket/lake, for a lake; name another one")
+    if is_local:
+        _require_usable(root)
+    return files, root, is_local
+
+
+def _require_usable(path: str) -> None:
+    """Refuse a folder's path that libraries would take for another one."""
+    if path.startswith("~"):
+        raise SettingsError(
+            f"{path}: expected the path of a lake, found the home of a user whom this machine does not know; if a folder is "
+            f"called that, write ./{path}"
+        )
+    if _UNUSABLE.search(path):
+        raise SettingsError(
+            f"{path}: the path of a lake can't hold '?', '#', a backslash, control characters, bytes that are no UTF-8, or '%' "
+            "with two hexadecimal digits, which libraries read in other ways; choose another one"
+        )
 
 
 def _local_name(uri: str) -> str | None:
@@ -322,7 +354,7 @@ def store_error(uri: str, error: BaseException) -> PipelineError:
 
 def tidied(error: BaseException) -> str:
     """What a library says, on one line, without colours, queries of URLs, and values of the store's secrets."""
-    text = re.sub(r"\x1b\[[0-9;]*m", "", str(error)) or type(error).__name__
+    text = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).partition("\n   0: ")[0] or type(error).__name__  # no backtrace
     if code := re.search(r"<Code>(\w+)</Code>", text):
         text = code[1]
     for name, value in os.environ.items():
@@ -347,7 +379,7 @@ def legible(table_uri: str) -> Iterator[None]:
     except (DeltaError, OSError) as error:
         if isinstance(error, OSError) and kind_of(table_uri):
             raise store_error(table_uri, error) from None
-        raise LakeError(f"{table_uri}: its Delta log can't be read ({tidied(error)}); run lakehouse verify") from error
+        raise DamagedError(f"{table_uri}: its Delta log can't be read ({tidied(error)}); nothing was changed") from error
 
 
 @contextmanager
@@ -360,6 +392,8 @@ def translated(table_uri: str) -> Iterator[None]:
     except (DeltaError, OSError) as error:
         if isinstance(error, OSError) and kind_of(table_uri):
             raise store_error(table_uri, error) from None
+        if "missing file" in str(error):  # to go back to a finished load takes all of its files
+            raise DamagedError(f"{table_uri}: {tidied(error)}; the finished loads are as they were") from error
         raise LakeError(
             f"{table_uri}: can't be written ({tidied(error)}); the lake is as it was, run the command again"
         ) from error

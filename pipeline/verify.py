@@ -4,7 +4,6 @@ A finding is one line: where, what is wrong, what to do. What a dead run left is
 """
 
 import json
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,8 +17,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline import schema
+from pipeline.checkpoints import damaged, is_needless, versions_of
 from pipeline.deliveries import KEY, SHARE
-from pipeline.errors import LakeError
+from pipeline.errors import DamagedError, LakeError
 from pipeline.lake import Lake
 from pipeline.landing import digest, landed_files, landed_path
 from pipeline.ledger import read_ledger
@@ -34,8 +34,10 @@ _THREADS: Final = 4
 _PUT_BACK: Final = (
     "delete it if it is there, then sync, or load the file from a backup: either puts it back; the tables have its rows"
 )
-_RESTORE: Final = "restore the lake from a backup, or load the files in landing/ into a new lake"
-_LOG_NAME: Final = re.compile(r"(\d{20})(\.checkpoint.*)?\.(json|parquet)")
+_REBUILD: Final = "load the files in landing/ into a new lake and repeat each erasure of the last 30 days there"
+_RESTORE: Final = f"restore the lake from a backup, or {_REBUILD}"
+_PUT_PARQUET_BACK: Final = f"put it back from a backup, where it has the same name, or {_REBUILD}"
+_DROP: Final = "run lakehouse compact, which deletes it: the commits have all that it held"
 
 
 @dataclass
@@ -63,21 +65,21 @@ def verify(lake: Lake, *, read_data: bool = False, progress: Callable[[str], Non
     Raises:
         LakeError: nothing was ever loaded here.
     """
-    if not lake.files.exists(lake.path(LEDGER)):
-        raise no_lake(lake)
     done = Verified()
     tell = progress or (lambda _: None)
     tell("logs")
     try:
+        if not lake.files.exists(lake.path(LEDGER)) and not lake.exists:
+            raise no_lake(lake)
         snapshot = lake.snapshot()
-    except LakeError as error:
+    except DamagedError as error:
         _check_logs(lake, done, _pins(lake))
         if not done.findings:
-            done.find(lake.uri, str(error), _RESTORE)
+            done.findings.append(f"{error.found}; {_RESTORE}")
         _check_links(lake, done)
         return done
     _check_logs(lake, done, snapshot.versions)
-    is_logged = not done.findings
+    is_logged = all(finding.endswith(_DROP) for finding in done.findings)
     _check_links(lake, done)
     _check_tombstones(lake, snapshot, done)
     tell("Parquet files")
@@ -103,10 +105,15 @@ def _check_tombstones(lake: Lake, snapshot: Snapshot, done: Verified) -> None:
     """Erased people are known when they are met again: every tombstone is whole, and the secret is theirs."""
     try:
         read_tombstones(lake, snapshot)
+    except DamagedError as error:
+        done.findings.append(f"{error.found}; {_remedy(schema.ERASURES.name)}")
     except LakeError as error:
         done.findings.append(str(error))
+    except FileNotFoundError:  # a Parquet file: told with the others
+        return
     except OSError as error:
-        done.find(lake.path(KEY_FILE), f"can't be read ({error.strerror or error})", "make it legible, else no load goes on")
+        where = str(error.filename or lake.path(KEY_FILE))
+        done.find(where, f"can't be read ({error.strerror or error})", "make it legible, else no load goes on")
 
 
 def _pins(lake: Lake) -> dict[str, int]:
@@ -123,16 +130,12 @@ def _check_logs(lake: Lake, done: Verified, pins: dict[str, int]) -> None:
     run are read by nobody, and go in time.
     """
     for name in schema.STORED:
-        commits, checkpoints = {}, set()
         sizes = lake.sizes_below(name, "_delta_log")
-        for path, size in sizes.items():
-            found = _LOG_NAME.fullmatch(path.rpartition("/")[2])
-            if found and not found[2]:
-                commits[int(found[1])] = path
-            elif found and size:
-                checkpoints.add(int(found[1]))
-            elif found:
-                done.find(path, "the checkpoint is empty, as a broken disk leaves it", _RESTORE)
+        commits, checkpoints = versions_of(sizes)
+        bad = damaged(lake, name)
+        remedy = _DROP if bad and is_needless(lake, name, bad) else _RESTORE
+        for path, problem_with_it in bad.items():
+            done.find(path, f"the checkpoint {problem_with_it}" if "checkpoint." in path else problem_with_it, remedy)
         where = lake.table_uri(name)
         if not commits:
             done.find(where, "its log has no commit" if sizes else "the table is gone", _RESTORE)
@@ -141,7 +144,8 @@ def _check_logs(lake: Lake, done: Verified, pins: dict[str, int]) -> None:
         empty = sorted(version for version, path in commits.items() if not sizes[path] and version <= pinned)
         for version in _still_in_force(lake, commits, empty):
             done.find(commits[version], f"version {version} of the log is empty, as a broken disk leaves it", _RESTORE)
-        first = max((version for version in checkpoints if version <= pinned), default=-1) + 1
+        usable = [version for version, path in checkpoints.items() if version <= pinned and path not in bad]
+        first = max(usable, default=-1) + 1
         missing = sorted(set(range(first, max(commits))) - commits.keys())
         if missing:
             done.find(where, f"its log lacks version {missing[0]} ({len(missing)} in all)", _RESTORE)
@@ -312,11 +316,11 @@ def _check_rows(lake: Lake, snapshot: Snapshot, ledger: pa.Table, done: Verified
             for query, what in queries:
                 count = connection.execute(query).fetchall()[0][0]
                 if count:
-                    done.find(lake.table_uri(name), f"{count} {what}", _remedy(name))
+                    done.find(lake.table_uri(name), f"{count} {what}", _remedy(name, _RESTORE))
 
 
-def _remedy(table: str) -> str:
-    return "run lakehouse compact, which makes it anew" if table == schema.INDEX.name else _RESTORE
+def _remedy(table: str, otherwise: str = _PUT_PARQUET_BACK) -> str:
+    return "run lakehouse compact, which makes it anew" if table == schema.INDEX.name else otherwise
 
 
 def _select(table: schema.Table, locations: Iterable[str]) -> str:

@@ -296,7 +296,7 @@ def test_no_rows_of_a_changed_file_get_a_digest_that_looks_right(lake: Lake, tmp
     for hour in range(5, 5 + 7):
         take(lake, put(tmp_path / "more", gz(document(conversation(f"n{hour}"))), name_at(hour)))
     assert largest in lake.snapshot().files["conversations"]
-    expected = r"is not what was written \(its digest is another\).*restore the lake"
+    expected = r"is not what was written \(its digest is another\).*run lakehouse verify --read-data"
     with pytest.raises(LakeError, match=expected):
         take(lake, put(tmp_path / "again", gz(document(conversation("c1"))), name_at(20)))
     with pytest.raises(LakeError, match=expected), writing(lake):

@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 from pipeline import schema
 from pipeline.account_schema import kept_schemas, newest_schemas
 from pipeline.doctor.finding import FAIL, OK, WARN, Finding
-from pipeline.errors import LakeError, PipelineError, SettingsError
+from pipeline.errors import DamagedError, LakeError, PipelineError, SettingsError
 from pipeline.lake import Lake
 from pipeline.ledger import read_ledger
 from pipeline.snapshot import Snapshot
@@ -55,7 +55,8 @@ def about_lake(lake: Lake) -> Iterator[Finding]:
                 yield from _schemas(lake)
             yield from _settings_file(lake)
     except (PipelineError, OSError) as error:
-        yield Finding("lake", FAIL, str(error), "lakehouse verify tells more", is_setting=isinstance(error, SettingsError))
+        found = error.found if isinstance(error, DamagedError) else str(error)
+        yield Finding("lake", FAIL, found, "lakehouse verify tells more", is_setting=isinstance(error, SettingsError))
     if lake.is_local:
         yield _room(Path(lake.root), growth)
 

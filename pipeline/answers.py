@@ -63,6 +63,11 @@ def keep_secret(secrets: Iterable[str]) -> None:
     _secrets.update(filter(None, secrets))
 
 
+def forget_secrets() -> None:
+    """Let go of all that were kept, once whoever uses them is done."""
+    _secrets.clear()
+
+
 def repeats_a_secret(text: str) -> bool:
     """Whether a name or link from outside holds one of our secrets, in any spelling."""
     secrets = [secret for secret in _secrets if len(secret) >= _SHORTEST_SECRET]

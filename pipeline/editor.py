@@ -3,6 +3,8 @@
 import contextlib
 import os
 import re
+import sys
+import termios
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -82,7 +84,19 @@ class Editor:
             EOFError: Ctrl-D.
         """
         self._completer.forget()  # the last statement may have created a table
-        return self._session.prompt()
+        with _terminal_kept():
+            # In a thread of its own: asyncio would take over this one's signals, and swallow what they raise.
+            return self._session.prompt(in_thread=True)
+
+
+@contextlib.contextmanager
+def _terminal_kept() -> Iterator[None]:
+    """Leave the terminal as it was, though a signal ends the block while keys are read one by one."""
+    kept = termios.tcgetattr(sys.stdin)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, kept)
 
 
 class _KeptHistory(FileHistory):

@@ -18,15 +18,23 @@ _SURROUNDINGS = re.compile(
 for _name in [name for name in os.environ if _SURROUNDINGS.fullmatch(name)]:
     del os.environ[_name]
 
+from pipeline.answers import forget_secrets  # noqa: E402
+
 
 @pytest.fixture(autouse=True)
 def _environment() -> Iterator[None]:
-    """What a test, or the product in it, says to its surroundings ends with it."""
+    """What a test, or the product in it, says to its surroundings ends with it, and so do the secrets that it has met.
+
+    Only what differs is put back: a library's thread that reads the environment meanwhile may end the process.
+    """
     before = dict(os.environ)
     yield
-    if dict(os.environ) != before:
-        os.environ.clear()
-        os.environ.update(before)
+    for name in os.environ.keys() - before.keys():
+        del os.environ[name]
+    for name, value in before.items():
+        if os.environ.get(name) != value:
+            os.environ[name] = value
+    forget_secrets()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

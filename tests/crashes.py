@@ -199,5 +199,6 @@ class Reader(Thread):
 
 
 def paths_below(lake: Path) -> set[str]:
-    """Every file of a lake, by its path in it."""
-    return {path.relative_to(lake).as_posix() for path in lake.rglob("*") if path.is_file()}
+    """Every file of a lake, by its path in it; the account's schema aside, which a sync asks for once its loads are done."""
+    paths = {path.relative_to(lake).as_posix() for path in lake.rglob("*") if path.is_file()}
+    return {path for path in paths if not path.startswith("landing/schema/")}

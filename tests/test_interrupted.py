@@ -134,7 +134,7 @@ PRINTING = {
     "long": ("sql", "from range(100000)", "--format", "csv"),
     "short": ("sql", "select 1"),
 }
-FULL = "lakehouse: standard output: No space left on device; the result is not whole: see to it and run the command again\n"
+FULL = "lakehouse: standard output: No space left on device; the output is not whole, what was changed is changed: see to it\n"
 
 
 @pytest.mark.parametrize("name", PRINTING)

@@ -9,7 +9,8 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -36,11 +37,15 @@ _KEY = re.compile(r"[0-9a-f]{64}")
 _STRING = re.compile(r'"((?:[^"\\]++|\\.)*+)"', re.DOTALL)  # possessive: a try that may be taken back costs memory
 _BARE = re.compile(r'[^\s"{}\[\]:,]+')
 _WORD = re.compile(r"[\w.-]+")
+_MOST_WORDS: Final = 3  # of an id in a text that is no JSON, each a character apart: an address, a name
+_HELD_WORDS: Final = 100_000
 # Where quotes are missing, strings and what lies between them change places; these are found all the same.
 _KEYED = re.compile(
     r'"(?:conversationId|consumerId|visitorId)"\s*:\s*(?:\{\s*"[\w.]+"\s*:\s*)?"((?:[^"\\]++|\\.)*+)', re.IGNORECASE | re.DOTALL
 )
-_VISITOR = re.compile(rb'"visitorId"\s*:\s*(?:\{\s*"string"\s*:\s*)?"((?:[^"\\]++|\\.)*+)"')
+_VISITOR = re.compile(
+    rb'"visitorId"\s*:\s*(?:[\[{]\s*(?:"[\w.]+"\s*:\s*)?)?(?:"((?:[^"\\]++|\\.)*+)"|(-?[\d][\w.+-]*))', re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -82,16 +87,22 @@ class Tombstones:
         return False
 
     def named(self, text: str) -> set[str]:
-        """The erased ids that a text names which can't be read."""
-        tokens = {_unquoted(token) for pattern in (_STRING, _KEYED) for token in pattern.findall(text)} | set(
-            _BARE.findall(text)
-        )
-        found = {token for token in tokens if any(self.find(kind, token) is not None for kind in COLUMNS.values())}
-        if self.plain:
-            simple = unescaped(text.encode("utf-8", "surrogatepass"))
-            found |= self.plain.intersection(_WORD.findall(simple.decode("utf-8", "surrogatepass")))
-            found |= {ident for ident in self.plain if not _WORD.fullmatch(ident) and json_spelling(ident) in simple}
-        return found
+        """The erased ids that a text names which can't be read.
+
+        What is found here by tombstones alone is to be all that is found while the ids are known: else what an erase takes
+        out of a file comes back with the next delivery.
+        """
+        simple = _unescaped(text)
+        found: set[str] = set()
+        for spelled in dict.fromkeys((text, simple, _unescaped(simple.replace("\\\\", "\\")))):
+            tokens = {_unquoted(token) for pattern in (_STRING, _KEYED) for token in pattern.findall(spelled)}
+            found |= self._erased(tokens.union(_BARE.findall(spelled)))
+            for words in _words(spelled):
+                found |= self._erased(words)
+        return found | {ident for ident in self.plain - found if not _WORD.fullmatch(ident) and _spelled(ident) in simple}
+
+    def _erased(self, idents: Iterable[str]) -> set[str]:
+        return {ident for ident in idents if any(self.find(kind, ident) is not None for kind in COLUMNS.values())}
 
     def watch(self, ids: dict[str, set[str]], raws: list[str]) -> set[str]:
         """The erased ids among those of conversations, by column, and in the texts of rejects."""
@@ -102,7 +113,9 @@ class Tombstones:
         """The erased visitors that the headers of documents name, those of documents without conversations too."""
         if not any(kind == "visitor" for kind, _ in self.until):
             return set()
-        idents = {_unquoted(ident.decode("utf-8", "replace")) for ident in set(_VISITOR.findall(text))}
+        spelled = {text, unescaped(text)} if b"\\" in text else {text}
+        written = {quoted or bare for one in spelled for quoted, bare in _VISITOR.findall(one)}
+        idents = {_unquoted(ident.decode("utf-8", "replace")) for ident in written}
         return {ident for ident in idents if self.find("visitor", ident) is not None}
 
     def with_ids(self, kind: str, idents: Iterable[str], until: datetime) -> "Tombstones":
@@ -119,7 +132,29 @@ def microseconds(moment: datetime) -> int:
 
 def json_spelling(ident: str) -> bytes:
     """An id as it stands in `unescaped` JSON."""
-    return json.dumps(ident, ensure_ascii=False)[1:-1].encode("utf-8", "surrogatepass")
+    return _spelled(ident).encode("utf-8", "surrogatepass")
+
+
+def _spelled(ident: str) -> str:
+    return json.dumps(ident, ensure_ascii=False)[1:-1]
+
+
+def _unescaped(text: str) -> str:
+    return unescaped(text.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")
+
+
+def _words(text: str) -> Iterator[set[str]]:
+    """The words of a text, alone and with those that follow a character later, some at a time."""
+    held, places = set(), deque[tuple[int, int]](maxlen=_MOST_WORDS)
+    for word in _WORD.finditer(text):
+        if places and word.start() - places[-1][1] != 1:
+            places.clear()
+        places.append(word.span())
+        held |= {text[start : word.end()] for start, _ in places}
+        if len(held) > _HELD_WORDS:
+            yield held
+            held = set()
+    yield held
 
 
 def _unquoted(token: str) -> str:

@@ -134,12 +134,13 @@ def load(lake_uri: str | None, paths: tuple[str, ...], engine: str | None) -> No
 
     lake = lake_of(lake_uri)
     readers = engine_of(engine)
-    incoming = incoming_from(find_files(paths, say))
+    unreadable: list[str] = []
+    incoming = incoming_from(find_files(paths, say, unreadable))
     check_key(say)
     with LoadProgress(len(incoming)) as progress, writing(lake, say):
         report = run_load(lake, incoming, engine=readers, progress=progress.loaded)
     sum_up(report, say)
-    if not report.is_complete:
+    if unreadable or not report.is_complete:
         raise SystemExit(SET_ASIDE)
 
 
@@ -188,13 +189,11 @@ def report(lake_uri: str | None, output: str | None) -> None:
 
     Example: lakehouse report --output november.html
     """
-    from pathlib import Path  # noqa: PLC0415
-
-    from pipeline.report import report_path, write_report  # noqa: PLC0415
+    from pipeline.report import chosen_path, report_path, write_report  # noqa: PLC0415
     from pipeline.warehouse import connect  # noqa: PLC0415
 
     lake = lake_of(lake_uri)
-    target = Path(output) if output else report_path(lake)
+    target = chosen_path(lake, output) if output else report_path(lake)
     with connect(lake, say) as connection:
         write_report(connection, target)
     show(target)
@@ -288,7 +287,7 @@ def verify(lake_uri: str | None, *, read_data: bool) -> None:
 @main.command()
 @click.option(
     "--retain-hours",
-    type=click.IntRange(0),
+    type=click.IntRange(0, 1_000_000),
     default=24,
     show_default=True,
     metavar="N",

@@ -161,6 +161,8 @@ def _json_unless_null(value: _Sql, kind: _Type, depth: int) -> _Sql:
     if kind.id in {"float", "double"}:
         named = f"case when isnan({value}) then 'NaN' when {value} > 0 then 'Infinity' when {value} < 0 then '-Infinity' end"
         return f"""case when isfinite({value}) then to_json({value})::varchar else '"' || {named} || '"' end"""
+    if _is_fraction(kind):  # which DuckDB writes without the 0 that JSON wants before the point
+        return f"regexp_replace(to_json({value})::varchar, '^(-?)[.]', '\\10.')"
     if _is_loose(kind):
         return _without_nan(f"{value}::varchar" if str(kind) == "JSON" else f"to_json({value})::varchar")
     if not _holds(kind, _is_special):
@@ -226,7 +228,12 @@ def _is_loose(kind: _Type) -> bool:
 
 def _is_special(kind: _Type) -> bool:
     """Whether JSON takes more than DuckDB's own conversion."""
-    return _is_time(kind) or _is_loose(kind) or kind.id in {"float", "double"}
+    return _is_time(kind) or _is_loose(kind) or _is_fraction(kind) or kind.id in {"float", "double"}
+
+
+def _is_fraction(kind: _Type) -> bool:
+    """Whether it is a DECIMAL without digits before the point."""
+    return kind.id == "decimal" and len({size for _, size in kind.children}) == 1
 
 
 def _holds(kind: _Type, is_sought: Callable[[_Type], bool]) -> bool:

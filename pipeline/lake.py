@@ -265,7 +265,7 @@ class Lake:
             ConflictError: another writer came first; nothing of the changes is visible, the files that they name are there.
             DamagedError: a table has lost rows since its last commit; nothing is built on that.
         """
-        _require_whole(self, snapshot)
+        require_whole(self, snapshot)
         versions = dict(snapshot.versions)
         self._require_newest(snapshot)  # before anything is written that the loser would have to take back
         changed = [name for name in changes if name != LEDGER and (changes[name] or self.is_ahead(name, snapshot))]
@@ -325,7 +325,7 @@ class Lake:
         return expected
 
 
-def _require_whole(lake: Lake, snapshot: Snapshot) -> None:
+def require_whole(lake: Lake, snapshot: Snapshot) -> None:
     """A commit that a broken disk has emptied reads as one without changes: only the rows tell."""
     for name, files in snapshot.files.items():
         rows = sum(file.rows for file in files)

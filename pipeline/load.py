@@ -34,6 +34,7 @@ from pipeline.store import (
     files_at,
     found_below,
     innermost,
+    is_folder,
     is_special,
     modified,
     reaching,
@@ -103,13 +104,17 @@ class Report:
             self.erased |= outcome.erased
 
 
-def find_files(paths: Iterable[str], say: Callable[[str], None] = lambda _: None) -> dict[str, int]:
+def find_files(
+    paths: Iterable[str], say: Callable[[str], None] = lambda _: None, unreadable: list[str] | None = None
+) -> dict[str, int]:
     """The source files that paths, folders, globs and URLs name, in the order given, each with its size in bytes.
 
     Of a folder, whatever depth, those count whose name ends as a source file's does, or begins with `Engagement.`; they come in
     the order in which they were written, so that of two contents under one name, as a landing zone may hold, the newer stands.
     A folder that a glob matches counts as if it were named. Neither takes what belongs to the tables of a lake. Of other files
     that a folder has, hidden ones aside, one line says how many they are.
+
+    A file of a folder that can't be read, or a link that leads to nothing, is told and added to `unreadable`.
 
     Raises:
         LakeError: a path leads to nothing.
@@ -126,6 +131,11 @@ def find_files(paths: Iterable[str], say: Callable[[str], None] = lambda _: None
                 entries = {name: info for name, info in entries.items() if name not in special}
                 shown = shortened(special[0], _SHOWN_CHARACTERS)
                 say(f"{many(len(special), 'pipe, device or socket', 'pipes, devices or sockets')} passed over, such as {shown}")
+        for name in _unreadable(files, root, entries):
+            del entries[name]
+            say(f"{shortened(name, _SHOWN_CHARACTERS)}: it can't be read: mend its rights or its link and load it again")
+            if unreadable is not None:
+                unreadable.append(name)
         if not entries:
             expected = (
                 f"a file, a folder with files that end with {', '.join(_SOURCE_SUFFIXES)}, or a pattern that matches some"
@@ -141,6 +151,11 @@ def find_files(paths: Iterable[str], say: Callable[[str], None] = lambda _: None
             "or begin with Engagement.; name others themselves, or by a pattern"
         )
     return found
+
+
+def _unreadable(files: Any, root: str, entries: Iterable[str]) -> list[str]:
+    """Of the local files that a path leads to those that can't be opened, unless it names the file itself."""
+    return [name for name in entries if name != root and is_folder(files) and not os.access(name, os.R_OK)]
 
 
 def _entries_at(files: Any, root: str, others: list[str]) -> dict[str, dict[str, Any]]:

@@ -84,6 +84,11 @@ def files_at(uri: str) -> tuple[Any, str]:
     return files, path
 
 
+def is_folder(files: Any) -> bool:
+    """Whether paths of a file system are those of this machine."""
+    return "file" in (files.protocol if isinstance(files.protocol, tuple) else (files.protocol,))
+
+
 def lake_at(uri: str) -> tuple[Any, str, bool]:
     """The file system of a lake, its path in it without a slash at the end, and whether it is a folder here.
 
@@ -92,7 +97,7 @@ def lake_at(uri: str) -> tuple[Any, str, bool]:
     """
     files, path = files_at(uri)
     root = path.rstrip("/")
-    is_local = "file" in (files.protocol if isinstance(files.protocol, tuple) else (files.protocol,))
+    is_local = is_folder(files)
     if not root or not (is_local or kind_of(uri)):
         raise SettingsError(f"{uri}: expected a folder, or a bucket such as s3://bucket/lake, for a lake; name another one")
     if is_local:
@@ -129,7 +134,7 @@ def innermost(url: str) -> str:
 
 def is_special(files: Any, path: str) -> bool:
     """Whether a local path leads to a pipe, a device or a socket: whatever opens one may wait for ever, or reads it once."""
-    if "file" not in (files.protocol if isinstance(files.protocol, tuple) else (files.protocol,)):
+    if not is_folder(files):
         return False
     try:
         mode = os.stat(path).st_mode  # noqa: PTH116  # links are followed
@@ -170,7 +175,7 @@ def found_below(files: Any, folder: str, *, follow_links: bool = False) -> dict[
     """
     if not exists(files, folder):
         return {}
-    is_local = "file" in (files.protocol if isinstance(files.protocol, tuple) else (files.protocol,))
+    is_local = is_folder(files)
     walk = partial(_followed, seen=set()) if follow_links else _below
     found = walk(files, folder) if is_local else files.find(folder, detail=True).values()  # a store lists all at once
     return dict(sorted((entry["name"], entry) for entry in found))

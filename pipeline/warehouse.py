@@ -22,7 +22,7 @@ from filelock import FileLock, Timeout
 
 from pipeline import schema
 from pipeline.errors import LakeError, PipelineError, SettingsError
-from pipeline.lake import Lake
+from pipeline.lake import Lake, require_whole
 from pipeline.landing import PUBLISHING
 from pipeline.signals import interruptible
 from pipeline.snapshot import Snapshot
@@ -168,7 +168,13 @@ def _attached(connection: duckdb.DuckDBPyConnection, path: Path) -> Iterator[duc
 
 
 def _create_tables(connection: duckdb.DuckDBPyConnection, lake: Lake | None, snapshot: Snapshot) -> None:
-    """Create a view for each table of the lake; without one they are empty."""
+    """Create a view for each table of the lake; without one they are empty.
+
+    Raises:
+        DamagedError: a table has not the rows that the ledger says.
+    """
+    if lake:
+        require_whole(lake, snapshot)
     for table in schema.TABLES.values():
         locations = lake.locations(table.name, snapshot.files[table.name]) if lake else []
         connection.execute(f"create or replace view {table.name} as {_select(table, locations)}")

@@ -18,10 +18,11 @@ from sandboxes import SMALL
 import pipeline
 from pipeline import schema
 from pipeline.erase import erase
-from pipeline.errors import PipelineError
+from pipeline.errors import DamagedError, PipelineError
 from pipeline.lake import Lake
 from pipeline.load import writing
 from pipeline.sandbox import Sandbox
+from pipeline.warehouse import connect
 
 TRANSFER = {"timestamp": {"string": "1469469300000"}, "skillId": {"long": 1}, "targetSkillId": {"long": 2}}
 COMMANDS: dict[str, tuple[str, ...]] = {
@@ -253,3 +254,13 @@ def test_a_store_that_is_not_there_is_told_in_one_sentence(account: dict[str, st
     for name in ("sql", "verify"):
         done = run(name, tmp_path, account | keys | {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, lake="s3://none/lake")
         assert "the store can't be reached" in done.stderr
+
+
+@pytest.mark.parametrize("table", ["conversations", "messages", "transfers", "rejects"])
+def test_no_reader_answers_from_a_table_that_lost_rows(table: str, sound: Path, tmp_path: Path) -> None:
+    """A commit that is emptied looks as one without changes; the ledger knows how many rows there have to be."""
+    lake = shutil.copytree(sound / "lake", tmp_path / "lake")
+    empty(newest(lake, table, "_delta_log/*.json"))
+    (lake / "lakehouse.duckdb").unlink()
+    with pytest.raises(DamagedError, match=r"rows, found|log can't be read|is damaged"):
+        connect(Lake(str(lake))).close()

@@ -209,3 +209,15 @@ def test_names_and_emptiness_in_every_format() -> None:
     assert printed(connection, nothing, "line") == ""
     for about in ("describe select 1", "show tables", "summarize select 1 as a", "explain select 1"):
         assert printed(connection, about, "json")
+
+
+@pytest.mark.parametrize("width", range(1, 39))
+def test_a_decimal_without_digits_before_the_point_is_json(width: int) -> None:
+    """Any parser takes it, alone and within other types; DuckDB itself leaves the 0 before the point out."""
+    least = Decimal(1).scaleb(-width)
+    kind = f"decimal({width},{width})"
+    query = f"select {least:f}::{kind} as a, (-{least:f})::{kind} as b, [{{'x': {least:f}::{kind}}}] as c, null::{kind} as d"
+    out = io.StringIO()
+    run_query(duckdb.connect(), query, "json", out)
+    [row] = json.loads(out.getvalue(), parse_float=Decimal)
+    assert row == {"a": least, "b": -least, "c": [{"x": least}], "d": None}

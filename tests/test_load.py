@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import lakehouse
 from documents import conversation, document, gz, message, name_at, put
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -313,12 +314,15 @@ def test_a_pattern_takes_folders_and_links_as_the_shell_would(tmp_path: Path) ->
     assert found("links/fold*") == {f"links/folder/{name_at(2)}"}
 
 
-def test_a_link_that_leads_to_nothing_is_not_passed_over(lake: Lake, tmp_path: Path) -> None:
-    """It fails the load as a file does that can't be read."""
-    (tmp_path / "in").mkdir()
+def test_what_can_not_be_read_of_a_folder_keeps_nothing_else_out(tmp_path: Path) -> None:
+    """A link that leads to nothing is told, and ends the load with 3; the other files of its folder are in."""
+    put(tmp_path / "in", gz(document(conversation())))
     (tmp_path / "in" / "lost.gz").symlink_to(tmp_path / "nowhere")
-    with pytest.raises(LakeError, match=r"lost\.gz: No such file"):
-        take(lake, tmp_path / "in")
+    done = lakehouse("load", "in", cwd=tmp_path)
+    assert (done.returncode, "lost.gz: it can't be read" in done.stderr) == (3, True)
+    assert ask(Lake(str(tmp_path / "lake")), "select count(*) from conversations") == [(1,)]
+    alone = lakehouse("load", "in/lost.gz", cwd=tmp_path)
+    assert (alone.returncode, "lost.gz" in alone.stderr) == (1, True)
 
 
 def test_a_suffix_counts_in_upper_case_too(tmp_path: Path) -> None:

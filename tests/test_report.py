@@ -15,7 +15,8 @@ from made_lake import ACCOUNTS, FIRST_DAY, make_lake, write_lake
 from report_pages import HOSTILE, Element, report, rows_of, unpacked
 
 from pipeline.errors import SettingsError
-from pipeline.report import write_report
+from pipeline.lake import Lake
+from pipeline.report import chosen_path, write_report
 from pipeline.report.charts import charts
 from pipeline.report.choices import NO_ACCOUNT, Choices, Option
 from pipeline.report.style import CONFIG
@@ -276,3 +277,24 @@ def test_failed_write_keeps_the_old_report(lake: Path, tmp_path: Path, monkeypat
 def test_durations_read_well(seconds: float | None, text: str) -> None:
     """A duration is rounded before it is split, so that no 60 s and no 60 min appear."""
     assert format_duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    "output",
+    ["lake/erasure.key", "lake/settings.csv", "lake/files/x.html", "lake/page.json", "link", "/dev/full", "s3://b/x.html", "."],
+)
+def test_a_report_replaces_nothing_that_a_lake_is_made_of(output: str, tmp_path: Path) -> None:
+    """Nor a device, nor what a link leads to there; a URL is no path."""
+    lake = Lake(str(tmp_path / "lake"))
+    lake.files.makedirs(lake.root)
+    (tmp_path / "link").symlink_to(tmp_path / "lake" / "erasure.key")
+    with pytest.raises(SettingsError, match=r"name another one|a report can only be"):
+        chosen_path(lake, output if output.startswith(("/", "s3")) else str(tmp_path / output))
+
+
+def test_a_report_goes_where_a_user_wants_it(tmp_path: Path) -> None:
+    """A page beside the tables, any file elsewhere, and the target of a link."""
+    lake = Lake(str(tmp_path / "lake"))
+    (tmp_path / "link.html").symlink_to(tmp_path / "there.html")
+    for output, there in {"lake/new.html": "lake/new.html", "x": "x", "link.html": "there.html"}.items():
+        assert chosen_path(lake, str(tmp_path / output)) == tmp_path / there

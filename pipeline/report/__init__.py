@@ -3,6 +3,6 @@
 `figures` reads the views, `charts` describes the drawings, `page` puts both into `page.html.jinja` and writes the file.
 """
 
-from pipeline.report.page import report_path, write_report
+from pipeline.report.page import chosen_path, report_path, write_report
 
-__all__ = ["report_path", "write_report"]
+__all__ = ["chosen_path", "report_path", "write_report"]

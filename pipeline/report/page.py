@@ -29,6 +29,21 @@ def report_path(lake: Lake) -> Path:
     return (Path(lake.root) if lake.is_local else Path.cwd()) / "report.html"
 
 
+def chosen_path(lake: Lake, output: str) -> Path:
+    """Where a user wants the report; a link's target.
+
+    Raises:
+        SettingsError: it is no place for a report: a URL, a device, or a file that a lake is made of.
+    """
+    target = Path(output).expanduser().resolve()
+    if "://" in output or (target.exists() and not target.is_file()):
+        raise SettingsError(f"{output}: expected the path of a file for the report; name another one with --output")
+    root = Path(lake.root).resolve()
+    if lake.is_local and root in target.parents and (target.parent != root or target.suffix != ".html"):
+        raise SettingsError(f"{output}: it is inside of the lake, where a report can only be a .html beside the tables")
+    return target
+
+
 def write_report(connection: duckdb.DuckDBPyConnection, output: Path) -> None:
     """Write the report on everything in the lake to `output`, which only its owner may read.
 

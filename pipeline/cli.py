@@ -208,19 +208,21 @@ def status(lake_uri: str | None, form: str) -> None:
     With what is missing comes until when the source keeps it: 30 days, after which it can't be had any more.
 
     Ends with 3 if the source is going to delete something within 7 days that the lake lacks,
-    or an hour that nobody asked about.
+    or an hour that nobody asked about, and if nothing ever came of the account that is set up.
 
     Example: lakehouse status --format json
     """
     from pipeline.account_schema import kept_schemas  # noqa: PLC0415
     from pipeline.ledger import encrypted_values  # noqa: PLC0415
+    from pipeline.settings import account_of_settings  # noqa: PLC0415
     from pipeline.status import print_status  # noqa: PLC0415
     from pipeline.warehouse import connect  # noqa: PLC0415
 
     lake = lake_of(lake_uri)
     with connect(lake, say) as connection:
         left, now = encrypted_values(lake), datetime.now(UTC)
-        if print_status(connection, form, now, sys.stdout, encrypted=left, schemas=kept_schemas(lake)):
+        kept, own = kept_schemas(lake), account_of_settings()
+        if print_status(connection, form, now, sys.stdout, encrypted=left, schemas=kept, own_account=own):
             raise SystemExit(SET_ASIDE)
 
 

@@ -137,6 +137,14 @@ def read_settings() -> Settings:
         raise SettingsError(message) from None  # The original carries the values.
 
 
+def account_of_settings() -> str:
+    """The account that is set up; none where the settings can't be read, since whoever only reads a lake needs none."""
+    try:
+        return read_settings().lp_account_id
+    except SettingsError:
+        return ""
+
+
 def _told(variables: Mapping[str, str | None]) -> dict[str, str | None]:
     """Those of ours that say something, by the names of the fields; a name without `=` is kept, to be told."""
     names = {name: name.lower() for name in variables if name.lower() in Settings.model_fields}

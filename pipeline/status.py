@@ -8,6 +8,7 @@ from typing import IO, Any, Final
 
 import duckdb
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
 from pipeline.account_schema import KeptSchema, newest_schemas
@@ -44,8 +45,10 @@ _MASKED = """
     where contains(text, '** LP deleted data **') and date >= $since"""
 _SEARCHED_ROWS: Final = 5_000_000  # of messages: of a larger lake the newest month alone is searched, to take no more seconds
 _SYNCED: Final = "select distinct account_id from listings"
+_HAS_FILES: Final = "select exists (from files)"
 _LACKING: Final = frozenset({"missing", "rejected", "unknown"})
 _SHOWN: Final = 10  # files, documents, and days in a sentence; the JSON form has all
+_WIDEST: Final = 1000  # characters: so wide no table of days is
 _DAYS_SHOWN: Final = RETENTION.days + 1  # of an account: all of which the source can still have something
 
 
@@ -104,12 +107,15 @@ def print_status(
     *,
     encrypted: tuple[int, int] = (0, 0),
     schemas: Sequence[KeptSchema] = (),
+    own_account: str = "",
 ) -> bool:
     """Print the hours and what was set aside, as JSON or, day by day, as a table; tells whether anything is expiring.
 
     `encrypted` are numbers of values and of their files; `schemas` are the accounts' own, with which nothing expires.
+    `own_account` is the one that is set up, of which a sync brings files. If none ever brought any, that counts as expiring.
     """
     listed = hours(connection, now)
+    nothing_came = _nothing_came(connection, own_account)
     aside = _fetch(connection.sql(_SET_ASIDE))
     unlisted = _unlisted(connection)
     masked, since = masked_conversations(connection)
@@ -120,16 +126,35 @@ def print_status(
             "set_aside": [dict(zip(("account_id", "file", "reason"), row[:3], strict=True)) for row in aside],
             "unlisted": [{"account_id": account_id, "day": day} for account_id, days in unlisted.items() for day in days],
             "encrypted": left,
+            "nothing_came": nothing_came,
             "erased_at_source": {"conversations": masked, "since": since},
             "schemas": [kept.plain() for kept in schemas],
         }
         out.write(json.dumps(told, default=_text, indent=1) + "\n")
     else:
         console = Console(file=out, force_terminal=out.isatty())
-        console.print(_by_day(listed))
-        for line in (*_lines(listed, aside, unlisted, encrypted, now), *_told_masked(masked, since), *_told_schemas(schemas)):
+        _print_days(console, listed)
+        left_out = [*_told_aside(aside), *_not_had(listed, now, own_account), *_told_unlisted(unlisted, own_account)]
+        lacking = [*_lacking(listed, now, own_account), *filter(None, [nothing_came])]
+        for line in (*_lines(listed, left_out, lacking, encrypted), *_told_masked(masked, since), *_told_schemas(schemas)):
             console.print(harmless(line), markup=False, highlight=False, soft_wrap=True)
-    return any(row["is_expiring"] for row in listed)
+    return nothing_came is not None or any(row["is_expiring"] for row in listed)
+
+
+def _nothing_came(connection: duckdb.DuckDBPyConnection, own_account: str) -> str | None:
+    """A sentence if the lake is empty, or the API never told of any hour of the account that is set up; else None.
+
+    Where nothing is known to be missing, nothing may be known at all.
+    """
+    synced = {account_id for (account_id,) in _fetch(connection.sql(_SYNCED))}
+    [(has_files,)] = _fetch(connection.sql(_HAS_FILES))
+    then = "run lakehouse doctor, then lakehouse sync"
+    if not has_files and not synced:
+        first = "" if own_account else ", once LP_ACCOUNT_ID and its keys are set; files at hand come by lakehouse load"
+        return f"No file was ever loaded and no listing was ever had: {then}{first}"
+    if own_account and own_account not in synced:
+        return f"account {own_account}: no listing of it was ever had, so nobody knows what the source has: {then}"
+    return None
 
 
 def masked_conversations(connection: duckdb.DuckDBPyConnection) -> tuple[int, date | None]:
@@ -160,23 +185,25 @@ def _text(value: object) -> str:
 
 
 def _lines(
-    listed: list[dict[str, Any]],
-    aside: list[tuple[Any, ...]],
-    unlisted: dict[str, list[str]],
-    encrypted: tuple[int, int],
-    now: datetime,
+    listed: list[dict[str, Any]], told: Sequence[str], lacking: Sequence[str], encrypted: tuple[int, int]
 ) -> Iterator[str]:
     """What is said below the table: few lines, however much there is."""
     yield " # loaded   · empty at the source   - missing   ! a file of that hour is broken   ? never asked about"
     yield from _earlier(listed)
-    told = [*_told_aside(aside), *_not_had(listed, now), *_told_unlisted(unlisted)]
     yield from told or ["Nothing is set aside."]
     if encrypted[0]:
         yield (
             f"{many(encrypted[0], 'value')} of {many(encrypted[1], 'file')} left encrypted: set LP_PGP_KEY to the private "
             "key of their account and load the files again, from the lake's folder landing"
         )
-    yield from _lacking(listed, now) or ["Nothing is missing that the source still has."]
+    yield from lacking or ["Nothing is missing that the source still has."]
+
+
+def _advice(account_id: str | None, own_account: str) -> str:
+    """What brings files of an account: a sync, if that is the one that is set up."""
+    if account_id == own_account:
+        return "run lakehouse sync"
+    return f"LP_ACCOUNT_ID is {own_account or 'not set'}, so that a sync here brings none of this account"
 
 
 def _earlier(listed: list[dict[str, Any]]) -> Iterator[str]:
@@ -213,21 +240,21 @@ def _unlisted(connection: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
     return {account_id: list(of_account) for account_id, of_account in days.items()}
 
 
-def _told_unlisted(unlisted: dict[str, list[str]]) -> Iterator[str]:
+def _told_unlisted(unlisted: dict[str, list[str]], own_account: str) -> Iterator[str]:
     for account_id, days in unlisted.items():
         yield (
             f"account {account_id}: {many(len(days), 'day')} could not be listed when last asked for: "
-            f"{', '.join(days[:_SHOWN])}{_others(len(days))}; run lakehouse sync"
+            f"{', '.join(days[:_SHOWN])}{_others(len(days))}; {_advice(account_id, own_account)}"
         )
 
 
-def _not_had(listed: list[dict[str, Any]], now: datetime) -> Iterator[str]:
+def _not_had(listed: list[dict[str, Any]], now: datetime, own_account: str) -> Iterator[str]:
     """The first files that could not be had, those ahead that the source deletes next, and how many others."""
     of_hours = [(row["hour"] + RETENTION <= now, row["hour"], row) for row in listed if row["missing"]]
     of_hours.sort(key=lambda of_hour: of_hour[:2])
     names = [(is_gone, row["account_id"], name) for is_gone, _, row in of_hours for name in row["missing"]]
     for is_gone, account_id, name in names[:_SHOWN]:
-        advice = "the source has deleted it by now" if is_gone else "run lakehouse sync"
+        advice = "the source has deleted it by now" if is_gone else _advice(account_id, own_account)
         yield f"{name} (account {account_id}): listed, but could not be had; {advice}"
     if len(names) > _SHOWN:
         yield f"{_others(len(names)).strip()} that could not be had"
@@ -237,38 +264,49 @@ def _others(count: int) -> str:
     return f" and {count - _SHOWN:,} more (lakehouse status --format json names all)" if count > _SHOWN else ""
 
 
-def _lacking(listed: list[dict[str, Any]], now: datetime) -> list[str]:
+def _lacking(listed: list[dict[str, Any]], now: datetime, own_account: str) -> list[str]:
     """Sentences for each account that lacks hours which the source still has, or of which nobody knows what it has."""
     told = []
     lacking = [row for row in listed if row["deleted_at_source"] is not None]
     for account_id, rows in groupby(lacking, lambda row: row["account_id"]):
         of_account = list(rows)
-        for what, is_unknown in ((" lacks files of", False), (": the source has not said what it has of", True)):
+        for is_unknown in (False, True):
             of_kind = [row for row in of_account if (row["state"] == "unknown") == is_unknown]
             if of_kind:
-                told.append(_told_lacking(f"account {account_id or 'unknown'}{what}", of_kind, now))
+                count = many(len(of_kind), "hour")
+                what = f"{count} {_verb(of_kind)} never listed" if is_unknown else f"files of {count} are lacking"
+                said = f"account {account_id or 'unknown'}: {what}; {_told_deletion(of_kind, now)}"
+                warning = "WARNING: " if any(row["is_expiring"] for row in of_kind) else ""
+                told.append(f"{warning}{said}: {_advice(account_id, own_account)}")
     return told
 
 
-def _told_lacking(what: str, rows: list[dict[str, Any]], now: datetime) -> str:
-    first, expiring = rows[0], sum(row["is_expiring"] for row in rows)
-    soon = f", {expiring:,} of them within {WARNING.days} days" if expiring else ""
-    return (
-        f"{'WARNING: ' if expiring else ''}{what} {many(len(rows), 'hour')}, the first at {first['hour']:%Y-%m-%d %H:%M} UTC, "
-        f"which the source deletes in {span(first['deleted_at_source'] - now)}{soon}: run lakehouse sync"
-    )
+def _verb(rows: Sequence[object]) -> str:
+    return "was" if len(rows) == 1 else "were"
+
+
+def _told_deletion(rows: list[dict[str, Any]], now: datetime) -> str:
+    """When the source deletes hours, which are in order, and how many of them soon."""
+    left = span(rows[0]["deleted_at_source"] - now)
+    if len(rows) == 1:
+        return f"the source deletes it in {left}"
+    if expiring := sum(row["is_expiring"] for row in rows):
+        return f"the source deletes {expiring:,} of them within {WARNING.days} days, the first in {left}"
+    return f"the source deletes the first in {left}"
 
 
 _STATES: Final = {"loaded": "#", "empty": "·", "missing": "-", "rejected": "!", "unknown": "?"}
 
 
-def _by_day(listed: list[dict[str, Any]]) -> Table:
-    """A line for each of the newest days of every account."""
+def _print_days(console: Console, listed: list[dict[str, Any]]) -> None:
+    """Print a line for each of the newest days of every account: of a table, if that fits, else below the account."""
     table = Table(box=None)
     for heading in ("account", "day (UTC)", "hours 0 to 23", "files", "conversations"):
-        table.add_column(heading, overflow="fold")  # in a narrow terminal nothing is cut off
+        table.add_column(heading, overflow="fold")
+    lines = []
     for account_id, of_account in groupby(listed, lambda row: row["account_id"]):
         days = [list(of_day) for _, of_day in groupby(of_account, lambda row: row["hour"].date())]
+        lines.append(f"account {account_id or 'unknown'}")
         for rows in days[-_DAYS_SHOWN:]:
             line = [" "] * 24
             for row in rows:
@@ -276,4 +314,9 @@ def _by_day(listed: list[dict[str, Any]]) -> Table:
             files, conversations = sum(row["files"] for row in rows), sum(row["conversations"] for row in rows)
             day = f"{rows[0]['hour']:%Y-%m-%d}"
             table.add_row(account_id or "unknown", day, "".join(line), f"{files:,}", f"{conversations:,}")
-    return table
+            lines.append(f"{day} {''.join(line)}".rstrip())
+    if Measurement.get(console, console.options.update(width=_WIDEST), table).maximum <= console.width:
+        console.print(table)
+        return
+    for text in lines:
+        console.print(harmless(text), markup=False, highlight=False)

@@ -24,6 +24,7 @@ YEARS: Final = range(2015, 2046)
 _COLUMNS: Final = ("setting", "account_id", "value", "about")
 _NUMBER: Final = re.compile(r"\d{1,9}(\.\d{1,3})?")
 _MOST_BOUNDS: Final = 50  # the views number no more buckets than 99
+_TOLD: Final = 10  # wrong lines
 _QUARTER: Final = timedelta(minutes=15)  # every zone's clock changes on one
 _FAR: Final = timedelta(days=20)  # no two changes of a clock are nearer
 
@@ -181,7 +182,7 @@ def parse_settings(raw: bytes, subject: str) -> list[SettingRow]:
     """The rows of a settings file, and the default of every setting that it does not set for all accounts.
 
     Raises:
-        SettingsError: one sentence with `subject`, line, setting, what is expected and what was found.
+        SettingsError: one sentence with `subject`, and of each wrong line its number, setting, what is expected and found.
     """
     try:
         lines = csv.reader(io.StringIO(raw.decode("utf-8-sig"), newline=""), strict=True)
@@ -195,15 +196,25 @@ def parse_settings(raw: bytes, subject: str) -> list[SettingRow]:
         found = ",".join(header) or "nothing"
         raise SettingsError(f"{subject}, line {number}: expected the header {','.join(_COLUMNS)}, found {found!r}; correct it")
     found_rows: dict[tuple[str, str | None], SettingRow] = {}
+    wrong = []
     for number, cells in body:
-        if any(cells):
-            row = _row(cells, f"{subject}, line {number}")
-            if row[:2] in found_rows:
-                whose = f" for account {row.account_id}" if row.account_id else ""
-                raise SettingsError(f"{subject}, line {number}: {row.setting} is set twice{whose}; delete one of the two lines")
-            found_rows[row[:2]] = row
+        try:
+            if any(cells):
+                _add(_row(cells, f"line {number}"), found_rows, f"line {number}")
+        except SettingsError as error:
+            wrong.append(str(error))
+    if wrong:
+        more = [f"and {len(wrong) - _TOLD:,} more lines"] if len(wrong) > _TOLD else []
+        raise SettingsError(f"{subject}, {'; '.join(wrong[:_TOLD] + more)}")
     _require_order(found_rows, subject)
     return filled_up(found_rows.values())
+
+
+def _add(row: SettingRow, rows: dict[tuple[str, str | None], SettingRow], where: str) -> None:
+    if row[:2] in rows:
+        whose = f" for account {row.account_id}" if row.account_id else ""
+        raise SettingsError(f"{where}: {row.setting} is set twice{whose}; delete one of the two lines")
+    rows[row[:2]] = row
 
 
 def filled_up(rows: Iterable[SettingRow]) -> list[SettingRow]:

@@ -228,15 +228,18 @@ def test_sync_brings_everything_once(tmp_path: Path) -> None:
 
 
 def test_refused_credentials_and_a_server_that_is_not_there_fail(tmp_path: Path) -> None:
-    """A wrong secret ends with 1 and, without --debug, one sentence without the secret."""
+    """A wrong secret ends with 1 and, without --debug, one sentence without the secret; `status` knows that nothing came."""
     with Sandbox([Account("4711")]) as sandbox:
         (tmp_path / ".env").write_text(sandbox.settings_of("4711"))
+        (tmp_path / ".env").chmod(0o600)
         for options in ((), ("--debug",)):
             done = (process if options else lakehouse)("sync", *options, cwd=tmp_path, LP_APP_SECRET=CANARY)
             assert done.returncode == 1
             assert CANARY not in done.stderr + done.stdout
             assert ("Traceback" in done.stderr) == bool(options)
             assert options or done.stderr.count("\n") == 1
+        told = lakehouse("status", cwd=tmp_path)
+        assert (told.returncode, "No file was ever loaded and no listing was ever had" in told.stdout) == (3, True)
 
 
 def test_the_lake_opens_without_our_code(loaded: Path) -> None:

@@ -257,6 +257,33 @@ def test_a_lake_that_cannot_be_read_fails(sandbox: Sandbox, here: Path) -> None:
     assert (code, found["lake"][0].startswith("FAIL"), "lakehouse verify" in found["lake"][0]) == (1, True, True)
 
 
+@pytest.mark.parametrize("harm", ["gone", "cut"])
+def test_a_data_file_that_is_gone_or_cut_fails(here: Path, harm: str) -> None:
+    """No sync is said to be possible where a Parquet file of any table isn't as it was written, and the file is named."""
+    take(Lake("lake"), put(here.parent, gz(document(conversation()))))
+    files = [path for path in sorted((here / "lake").rglob("*.parquet")) if "_delta_log" not in path.parts]
+    tables = {path.relative_to(here / "lake").parts[0] for path in files}
+    assert len(tables) > 3
+    for path in files:
+        whole = path.read_bytes()
+        path.write_bytes(whole[:-1])
+        if harm == "gone":
+            path.unlink()
+        code, found = doctor({})
+        assert (code, path.name in found["data files"][0], "lakehouse verify" in found["data files"][0]) == (1, True, True)
+        path.write_bytes(whole)
+
+
+def test_a_duckdb_file_that_no_load_ever_made_is_not_gone(here: Path) -> None:
+    """A lake whose first run was refused has none, and lacks none."""
+    lake = Lake("lake")
+    lake.create()
+    assert "duckdb" not in doctor({})[1]
+    take(lake, put(here.parent, gz(document(conversation()))))
+    (here / "lake" / "lakehouse.duckdb").unlink()
+    assert "it is gone" in doctor({})[1]["duckdb"][0]
+
+
 @pytest.fixture
 def unprivileged() -> tuple[str, ...]:
     """What to start a process through, so that it has to obey the rights of files: root may do without them."""
@@ -320,7 +347,8 @@ def test_a_full_disk_fails(sandbox: Sandbox, disk: Path) -> None:
     done = process("--lake", str(disk / "lake"), settings=well(sandbox))
     assert done.returncode == 1
     assert re.search(r"FAIL  disk +0\.0 MB free", done.stdout)
-    assert re.search(r"FAIL  rights .*No space left on device", done.stdout)
+    assert re.search(r"FAIL  rights .*No space left on device.*; make room", done.stdout), done.stdout
+    assert "give this user the right" not in done.stdout
 
 
 def test_versions_that_were_not_tried_are_a_warning(sandbox: Sandbox, here: Path) -> None:

@@ -1,6 +1,7 @@
 """Commands whose output is a file or a pipe: no colours, and tables as wide as was asked for, whatever the surroundings."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -55,6 +56,10 @@ def test_the_hours_of_status_fit(loaded: Path, columns: int) -> None:
     assert table
     assert max(map(len, table)) <= columns
     assert "…" not in told
+    days = [line for line in table if re.search(r"\d{4}-\d\d-\d\d", line)]
+    assert days
+    assert all(re.search(r"\d{4}-\d\d-\d\d +[#·!?-]", line) for line in days)
+    assert len(table) <= len(days) + 2  # headings, and nothing that is broken into pieces
 
 
 def test_help_is_there_without_docstrings() -> None:

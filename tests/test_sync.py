@@ -79,10 +79,10 @@ def states(lake: Lake, now: datetime = NOW, since: datetime = FIRST) -> str:
         return "".join(row["state"][0] for row in hours(connection, now) if row["hour"] >= since)
 
 
-def status(lake: Lake) -> str:
+def status(lake: Lake, own_account: str = ACCOUNT) -> str:
     """What the command shows as a table."""
     with connect(lake) as connection:
-        print_status(connection, "table", NOW, out := io.StringIO())
+        print_status(connection, "table", NOW, out := io.StringIO(), own_account=own_account)
     return out.getvalue()
 
 
@@ -162,12 +162,16 @@ def test_what_no_window_asked_about_is_unknown_and_told(lake: Lake, source: Sour
     before = states(lake, since=NOW - timedelta(days=31))
     assert before == "u" * (30 * 24 - 6) + "lluuu"
     with connect(lake) as connection:
-        is_expiring = print_status(connection, form, NOW, out := io.StringIO())
+        is_expiring = print_status(connection, form, NOW, out := io.StringIO(), own_account=ACCOUNT)
     if form == "json":
         assert sum(row["state"] == "unknown" for row in json.loads(out.getvalue())["hours"]) == before.count("u")
     else:
         assert "Nothing is missing" not in out.getvalue()
-        assert f"account {ACCOUNT}: the source has not said what it has of 717 hours, the first at " in out.getvalue()
+        expected = (
+            f"WARNING: account {ACCOUNT}: 717 hours were never listed; the source deletes 168 of them within 7 days, "
+            "the first in 48 minutes: run lakehouse sync"
+        )
+        assert expected in out.getvalue().splitlines()
     assert is_expiring  # the first of them go within the hour
 
 
@@ -177,7 +181,42 @@ def test_unknown_hours_alone_are_told_and_fail_nothing(lake: Lake, source: Sourc
     run(lake, source, since=NOW - timedelta(days=30), until=NOW - HOUR)
     with connect(lake) as connection:
         assert not print_status(connection, "table", NOW + 8 * HOUR, out := io.StringIO())
-    assert "has not said what it has of 8 hours" in out.getvalue()
+    assert f"account {ACCOUNT}: 8 hours were never listed; the source deletes the first in 29 days" in out.getvalue()
+
+
+@pytest.mark.parametrize("own", ["", "4711"])
+def test_no_sync_is_advised_for_an_account_that_is_not_set_up(lake: Lake, source: Source, own: str) -> None:
+    """What can't work is not advised: of hours, files and days that are lacking, `status` says why no sync brings them."""
+    source.has(0, 1, but={1: Reply(status=404)})
+    source.api.script[LISTING_PATH] = [*[Reply(status=503)] * 3, *source.api.script[LISTING_PATH]]
+    run(lake, source, since=FIRST - timedelta(days=1))
+    with connect(lake) as connection:
+        print_status(connection, "table", NOW, out := io.StringIO(), own_account=own)
+    told = [line for line in out.getvalue().splitlines() if f"account {ACCOUNT}" in line and line != f"account {ACCOUNT}"]
+    assert len(told) == 4
+    assert all(f"LP_ACCOUNT_ID is {own or 'not set'}, so that a sync here brings none" in line for line in told)
+
+
+@pytest.mark.parametrize("form", ["table", "json"])
+@pytest.mark.parametrize(("own", "has_files", "words"), [
+    ("", False, "No file was ever loaded and no listing was ever had"),
+    (ACCOUNT, False, "No file was ever loaded and no listing was ever had"),
+    (ACCOUNT, True, f"account {ACCOUNT}: no listing of it was ever had"),
+    ("", True, None),
+])  # fmt: skip
+def test_nothing_missing_is_not_said_where_nothing_ever_came(
+    lake: Lake, tmp_path: Path, form: str, own: str, words: str | None, *, has_files: bool
+) -> None:
+    """A lake whose first sync was refused is not complete; one of files at hand, without an account, is."""
+    lake.create()
+    if has_files:
+        take(lake, put(tmp_path, gz(document(conversation("c1"), account_id=ACCOUNT)), name_at(1)))
+    with connect(lake) as connection:
+        is_told = print_status(connection, form, NOW, out := io.StringIO(), own_account=own)
+    assert is_told is (words is not None)
+    said = json.loads(out.getvalue())["nothing_came"] if form == "json" else out.getvalue()
+    assert (words is None and said is None) or (words or "Nothing is missing that the source still has.") in said
+    assert (words is None and form == "table") is ("Nothing is missing" in out.getvalue())
 
 
 def test_an_account_that_was_never_synced_has_no_unknown_hours_up_to_now(lake: Lake, tmp_path: Path) -> None:
@@ -261,7 +300,7 @@ def test_status_is_as_short_where_there_is_much(lake: Lake, tmp_path: Path) -> N
         put(tmp_path / "in", gz(document(conversation(f"c{day}")), *["garbage"] * (day + 1)), name_at(24 * day))
         put(tmp_path / "in", b"", name_at(24 * day + 1))
     take(lake, tmp_path / "in")
-    lines = [" ".join(line.split()) for line in status(lake).splitlines()]
+    lines = [" ".join(line.split()) for line in status(lake, own_account="").splitlines()]
     assert (len(lines), len(max(lines, key=len)) < 200) == (3 + 2 * (31 + 1 + 10 + 1 + 1), True)
     newest, empty = name_at(24 * 99), name_at(24 * 99 + 1)
     reason = "2. document: it is no JSON: Expecting value at character 0"
@@ -294,7 +333,7 @@ def test_status_has_first_what_the_source_deletes_next(lake: Lake, source: Sourc
     source.api.script[LISTING_PATH] = [listing(entries[0]), listing(), listing(*entries[1:]), listing()]
     run(lake, source, FIRST + 3 * day)
     with connect(lake) as connection:
-        print_status(connection, "table", FIRST + 31 * day, out := io.StringIO())
+        print_status(connection, "table", FIRST + 31 * day, out := io.StringIO(), own_account=ACCOUNT)
     told = [line.partition(" (")[::2] for line in out.getvalue().splitlines() if "could not be had" in line]
     assert [(name, rest.rpartition("; ")[2]) for name, rest in told] == [
         (name_at(48), "run lakehouse sync"),

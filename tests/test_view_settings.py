@@ -30,6 +30,18 @@ def parsed(text: str) -> list[SettingRow]:
     return parse_settings((HEADER + text).encode(), "settings.csv")
 
 
+def test_every_wrong_line_is_named() -> None:
+    """Who corrects the one that is told first need not ask again for the next; of many, ten are told and the rest counted."""
+    head = "setting,account_id,value,about\n"
+    text = f"{head}nonsense,,1,\ntime_zone,,UTC,\nlate_hours,,x,\ntime_zone,,UTC,\n"
+    with pytest.raises(SettingsError) as caught:
+        parse_settings(text.encode(), "s.csv")
+    assert re.findall(r"(s\.csv, )?(line \d+): ", str(caught.value)) == [("s.csv, ", "line 2"), ("", "line 4"), ("", "line 5")]
+    with pytest.raises(SettingsError) as caught:
+        parse_settings((head + "nonsense,,1,\n" * 30).encode(), "s.csv")
+    assert (str(caught.value).count("line "), str(caught.value).endswith("; and 20 more lines")) == (10, True)
+
+
 def test_the_file_that_is_written_says_the_defaults() -> None:
     """A new lake's file has every setting at its default, each with a sentence, and reads back as the defaults."""
     rows = list(csv.DictReader(default_text().splitlines()))

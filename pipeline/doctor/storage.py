@@ -1,5 +1,7 @@
 """Where the lake lies: what is in it, how much room there is, and whether it can be written as the tables' commits need."""
 
+import errno
+import os
 import secrets
 import shutil
 import tempfile
@@ -47,11 +49,13 @@ def about_lake(lake: Lake) -> Iterator[Finding]:
             if snapshot is None:
                 yield Finding("lake", OK, f"none at {lake.uri} yet, the first sync or load makes it")
             else:
+                yield from _data_files(lake, snapshot)
                 ledger = read_ledger(lake, snapshot, ["status", "bytes", "scope_start_time", "loaded_at"])
                 yield _newest_load(lake, snapshot, ledger)
                 growth = _growth_a_day(snapshot, ledger)
                 yield from _erasures(lake, snapshot)
-                yield from _duckdb_file(lake)
+                if ledger.num_rows or lake.files.exists(lake.path(FILE_NAME)):
+                    yield from _duckdb_file(lake)  # else no load has made one yet
                 yield from _schemas(lake)
             yield from _settings_file(lake)
     except (PipelineError, OSError) as error:
@@ -71,6 +75,22 @@ def _erasures(lake: Lake, snapshot: Snapshot) -> Iterator[Finding]:
     if tombstones is not None:
         unchecked = "" if tombstones.is_checked else ", as far as can be told: the next load or erase makes it checkable"
         yield Finding("erasure.key", OK, f"it is that of {many(len(tombstones.until), 'tombstone')}{unchecked}")
+
+
+def _data_files(lake: Lake, snapshot: Snapshot) -> Iterator[Finding]:
+    """Whether each Parquet file that the newest load names is there, whole by its size; none is opened."""
+    wrong = []
+    for table, files in snapshot.files.items():
+        sizes = lake.sizes_below(table) if files else {}
+        for file in files:
+            size = sizes.get(lake.path(table, file.path))
+            if size is None:
+                wrong.append(f"{table}/{file.path} is gone")
+            elif size != file.bytes:
+                wrong.append(f"{table}/{file.path} has {size:,} bytes, its log says {file.bytes:,}")
+    if wrong:
+        more = f", and {many(len(wrong) - 1, 'more file')} like it" if len(wrong) > 1 else ""
+        yield Finding("data files", FAIL, f"{lake.uri}/{wrong[0]}{more}", "lakehouse verify names all and what to do")
 
 
 def _duckdb_file(lake: Lake) -> Iterator[Finding]:
@@ -174,13 +194,21 @@ def about_rights(lake: Lake) -> Iterator[Finding]:
             refused = _refuses_a_taken_name(f"{place}/table", {})
     except (OSError, DeltaError, Timeout, NotImplementedError) as error:
         reason = getattr(error, "strerror", None) or tidied(error)
-        advice = "give this user the right to it; a mounted folder has to know locks and hard links, as ext4, XFS and NFS do"
-        yield Finding("rights", FAIL, f"{folder} can't be written as a lake is ({reason})", advice)
+        yield Finding("rights", FAIL, f"{folder} can't be written as a lake is ({reason})", _remedy(reason))
         return
     if refused:
         yield Finding("rights", OK, f"{folder} can be written, locks and commits work")
     else:
         yield Finding("rights", FAIL, f"{folder} does not keep two commits apart", "put the lake on another file system")
+
+
+def _remedy(reason: str) -> str:
+    """What to do about a folder that can't be written; the table format tells the reason by its words alone."""
+    if any(os.strerror(number) in reason for number in (errno.ENOSPC, errno.EDQUOT)):
+        return "make room, or move the lake"
+    if os.strerror(errno.EROFS) in reason:
+        return "mount it for writing, or move the lake"
+    return "give this user the right to it; a mounted folder has to know locks and hard links, as ext4, XFS and NFS do"
 
 
 def about_bucket(lake: Lake) -> Iterator[Finding]:

@@ -255,7 +255,9 @@ def _hours(choices: Choices) -> list[Chart]:
             title="Hours of the source",
             definition="What the lake has of each hour of the source, by UTC day. Empty: the API said that there is no file. "
             "Rejected: a file of the hour is broken. Missing: a file is listed and not in the lake. Unknown: nobody asked for "
-            "the hour. The source deletes files after 30 days, so fetch them with lakehouse sync, and see lakehouse status. "
+            "the hour. Shown is from the first to the last hour that a file or an answer of the API is about: hours before and "
+            "after them may be unknown, too, and lakehouse status counts them up to now. "
+            "The source deletes files after 30 days, so fetch them with lakehouse sync. "
             f"At most {MOST_HOUR_DAYS:,} days of an account are shown.",
             query=Query(HOURS, ("date",), "account", columns, hidden=("first_hour", "states"), qualify=NEWEST_HOURS),
             panels=panels,

@@ -19,7 +19,7 @@ from pipeline.erase import Erased
 from pipeline.ingest import Outcome
 from pipeline.load import Report
 from pipeline.verify import Verified
-from pipeline.wording import harmless, many
+from pipeline.wording import harmless, many, program
 
 if TYPE_CHECKING:
     from pipeline.api import ListedFile
@@ -147,7 +147,8 @@ def sum_up(report: Report, say: Callable[[str], None]) -> None:
     for line in summary(report):
         say(line)
     if report.loaded and not vars(report).get("known"):  # the first sync, or files loaded by hand
-        say("next: lakehouse sql for a question, lakehouse report for pictures, lakehouse status for what is in")
+        name = program()
+        say(f"next: {name} sql for a question, {name} report for pictures, {name} status for what is in")
 
 
 def summary(report: Report) -> Iterator[str]:

@@ -12,7 +12,7 @@ from pipeline.engines import Processes
 from pipeline.lake import Lake
 from pipeline.load import find_files, incoming_from, load, writing
 from pipeline.progress import LoadProgress
-from pipeline.wording import many, span
+from pipeline.wording import many, program, span
 
 
 def said(folder: Path, capsys: pytest.CaptureFixture[str], **how: float) -> list[str]:
@@ -65,3 +65,25 @@ def test_one_is_no_plural(count: int) -> None:
 def test_a_span_leaves_out_what_is_zero(minutes: int, told: str) -> None:
     """Days and hours, neither of them if there are none; minutes where that leaves nothing."""
     assert span(timedelta(minutes=minutes)) == told
+
+
+@pytest.mark.parametrize(
+    ("called", "told"),
+    [
+        ("bin/lakehouse", "bin/lakehouse"),
+        ("./lakehouse", "./lakehouse"),
+        ("{}/bin/lakehouse", "bin/lakehouse"),
+        ("-c", "lakehouse"),
+    ],
+)
+def test_what_comes_next_can_be_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, called: str, told: str) -> None:
+    """A command is named as it was called, from the working folder, where it is not on PATH; else by its name."""
+    for file in (tmp_path / "bin" / "lakehouse", tmp_path / "lakehouse"):
+        file.parent.mkdir(exist_ok=True)
+        file.touch(0o755)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", [called.format(tmp_path)])
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert program() == told
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    assert program() == "lakehouse"

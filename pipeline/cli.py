@@ -145,7 +145,7 @@ def load(lake_uri: str | None, paths: tuple[str, ...], engine: str | None) -> No
 
 @main.command()
 @click.argument("query", required=False)
-@in_format("table", "csv", "json")
+@in_format("table", "line", "csv", "json")
 @click.option("--null", metavar="TEXT", help="What stands for NULL in csv. [default: nothing; an empty text is in quotes]")
 @on_lake
 def sql(lake_uri: str | None, query: str | None, form: str, null: str | None) -> None:

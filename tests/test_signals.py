@@ -52,7 +52,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize(("number", "form"), [(signal.SIGINT, "csv"), (signal.SIGTERM, "table"), (signal.SIGHUP, "json")])
 def test_a_signal_ends_a_long_query(lake: Path, number: signal.Signals, form: str) -> None:
-    """A query that DuckDB is at ends soon, in a sentence that speaks of no load, with the shell's exit code; nothing is left."""
+    """A query ends soon, in a sentence that speaks of no load, with the shell's exit code; nothing is left."""
     running = begun("sql", ENDLESS, "--format", form, cwd=lake)
     while not is_busy(running.pid):
         time.sleep(0.02)

@@ -152,8 +152,7 @@ def sql(lake_uri: str | None, query: str | None, form: str, null: str | None) ->
     """Ask the tables and views in SQL: one query, or a shell.
 
     QUERY is DuckDB's SQL; statements that write are refused, but for temporary tables. Without QUERY it is read from standard
-    input; on a terminal a shell opens: .tables lists what there is, .describe NAME its columns with their meaning, .help the
-    rest.
+    input; on a terminal a shell opens: .tables lists what there is, .describe NAME the columns of one, .help the rest.
 
     Example: lakehouse sql "from queue_time_daily" --format csv
     """

@@ -81,8 +81,8 @@ def run_query(
 
 def _write(relation: duckdb.DuckDBPyRelation, form: str, out: IO[str], most_rows: int | None, null: str) -> None:
     if form == "table" and not out.isatty():
-        table = str(relation)
-        out.write(f"{table}\n" + _told_columns(table))
+        table = f"{str(relation).rstrip()}\n"
+        out.write(f"{table}{_told_columns(table)}\n")
     elif form == "table":
         _write_screen(relation, Screen(out), most_rows)
     else:

@@ -23,7 +23,7 @@ def _end(number: int, _: FrameType | None) -> None:
     """Say why, and end: nothing is begun before a command takes signals over, and nothing is left once it gives them back."""
     if sys.__stderr__ is not None:
         with contextlib.suppress(OSError):  # the terminal may be gone
-            os.write(sys.__stderr__.fileno(), f"lakehouse: {stopped_by(number)}\n".encode())
+            os.write(sys.__stderr__.fileno(), f"lakehouse: {stopped_by(number, ''.join(sys.argv[1:2]))}\n".encode())
     os._exit(128 + number)
 
 

@@ -106,7 +106,7 @@ class _Fetched:
 def keep_schemas(lake: Lake, client: DataAccessClient, versions: Iterable[str], *, at: datetime) -> str | None:
     """Fetch the versions of the account's schema that are not kept; gives what went wrong, in a line.
 
-    Where none of the account's versions can be had, `latest` stands in. What can't be had is asked for again after a day, and
+    Where none of the account's versions is available, `latest` stands in. What is not is asked for again after a day, and
     so is `latest`, since what it means moves on.
     """
     try:
@@ -132,7 +132,7 @@ def _keep_schemas(lake: Lake, client: DataAccessClient, versions: set[str], at: 
     if tried:
         _put(lake, f"{folder}/{_ASKED}", json.dumps(asked | dict.fromkeys(tried, at.isoformat())).encode())
     problem = next(iter(fetched.problems.values()), None)
-    return problem and f"the account's own schema was not had: {problem}; no row depends on it, a sync after a day asks again"
+    return problem and f"the account's own schema was not available: {problem}; no row needs it, a sync after a day asks again"
 
 
 def _fetch(client: DataAccessClient, versions: list[str]) -> _Fetched:

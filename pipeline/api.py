@@ -186,7 +186,7 @@ class DataAccessClient:
         It is asked for once, since nothing depends on it.
 
         Raises:
-            SourceError: it can't be had.
+            SourceError: it is not available.
         """
         self._find_engagement()
         if self._schema_link is None:
@@ -251,7 +251,7 @@ class DataAccessClient:
             if response.status_code != HTTP_OK:
                 error = error_in(plain_text(self._transport.error_body(response, name)))
                 if response.status_code in HTTP_GONE or (error and error.means_no_files):
-                    message = f"{name}: listed, but no longer at the server (HTTP {response.status_code}); list anew"
+                    message = f"{name}: the server listed it but doesn't have it now (HTTP {response.status_code})"
                     raise UnexpectedAnswerError(message)
                 refusal = self._transport.refusal(response, error, name)
                 raise _RefusedTypeError(refusal) if self._may_be_the_type(response.status_code, error) else refusal

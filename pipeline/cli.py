@@ -146,15 +146,14 @@ def load(lake_uri: str | None, paths: tuple[str, ...], engine: str | None) -> No
 
 @main.command()
 @click.argument("query", required=False)
-@in_format("table", "csv", "json")
+@in_format("table", "line", "csv", "json")
 @click.option("--null", metavar="TEXT", help="What stands for NULL in csv. [default: nothing; an empty text is in quotes]")
 @on_lake
 def sql(lake_uri: str | None, query: str | None, form: str, null: str | None) -> None:
     """Ask the tables and views in SQL: one query, or a shell.
 
     QUERY is DuckDB's SQL; statements that write are refused, but for temporary tables. Without QUERY it is read from standard
-    input; on a terminal a shell opens: .tables lists what there is, .describe NAME its columns with their meaning, .help the
-    rest.
+    input; on a terminal a shell opens: .tables lists what there is, .describe NAME the columns of one, .help the rest.
 
     Example: lakehouse sql "from queue_time_daily" --format csv
     """
@@ -205,7 +204,7 @@ def report(lake_uri: str | None, output: str | None) -> None:
 def status(lake_uri: str | None, form: str) -> None:
     """Show what is loaded, set aside or missing, hour by hour.
 
-    With what is missing comes until when the source keeps it: 30 days, after which it can't be had any more.
+    With what is missing comes until when the source keeps it: 30 days, after which it can't be downloaded any more.
 
     Ends with 3 if the source is going to delete something within 7 days that the lake lacks,
     or an hour that nobody asked about, and if nothing ever came of the account that is set up.
@@ -357,7 +356,7 @@ def sandbox(port: int, faults: tuple[str, ...], seed: int, latency_ms: int, *, l
 
     With --fault it misbehaves, to rehearse what a schedule will meet. A fault that passes strikes a request once, so that the
     next attempt succeeds. SHARE of the requests are struck, 1 unless it is given. A WORD says which ones (base, listing,
-    download), how many attempts in a row (a number), or that it never passes (lasting).
+    download, schema), how many attempts in a row (a number), or that it never passes (lasting).
 
     Example: lakehouse sandbox --fault reset=0.1 --fault late --fault 5xx:listing:lasting=0.02
     """
@@ -375,7 +374,7 @@ def sandbox(port: int, faults: tuple[str, ...], seed: int, latency_ms: int, *, l
     except ValueError as error:
         raise SettingsError(f"--fault {error}") from None
     except OSError as error:
-        message = f"port {port} of 127.0.0.1 can't be had ({error.strerror}); choose another with --port, or 0 for any"
+        message = f"port {port} of 127.0.0.1 can't be used ({error.strerror}); choose another with --port, or 0 for any"
         raise PipelineError(message) from error
     accounts = "the made-up accounts " + " and ".join(served.accounts)
     click.echo(f"# {served.base_url} serves {accounts}: one's lines go into .env; Ctrl-C stops it.")

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import re
 import shlex
 import shutil
 import textwrap
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 _FRAME_LINES = 9  # of a table on the screen that are no rows: head, foot and the next prompt
 _LEAST_ROWS = 10
 _UNCOUNTED = "? rows"
+_NARROWED = re.compile(r"columns? \(\d+ shown\)")
+_WAY_TO_ALL = "the other columns: --format line or csv; in the shell .mode line"
 _CHECK_WIDTH = 114
 
 
@@ -78,7 +81,8 @@ def run_query(
 
 def _write(relation: duckdb.DuckDBPyRelation, form: str, out: IO[str], most_rows: int | None, null: str) -> None:
     if form == "table" and not out.isatty():
-        out.write(f"{relation}\n")
+        table = f"{str(relation).rstrip()}\n"
+        out.write(f"{table}{_told_columns(table)}\n")
     elif form == "table":
         _write_screen(relation, Screen(out), most_rows)
     else:
@@ -96,11 +100,16 @@ def _write_screen(relation: duckdb.DuckDBPyRelation, screen: Screen, most_rows: 
         return
     width, height = shutil.get_terminal_size((160, 24))
     table = _boxed(relation, width, most_rows or max(height - _FRAME_LINES, _LEAST_ROWS))
-    screen.write(f"{table}\n")
+    screen.write(f"{table}\n" + _told_columns(table))
     screen.flush()
     if _UNCOUNTED in table.rpartition("└")[2]:  # DuckDB counts no further than what it fetched for the table
         total = relation.aggregate("count(*)").fetchall()[0][0]
         screen.write(f"  {total:,} rows in all\n")
+
+
+def _told_columns(table: str) -> str:
+    """How to see the columns for which a table has no room, as a line."""
+    return f"  {_WAY_TO_ALL}\n" if _NARROWED.search(table.rpartition("└")[2]) else ""
 
 
 def _boxed(relation: duckdb.DuckDBPyRelation, width: int, rows: int) -> str:

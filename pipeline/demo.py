@@ -20,14 +20,15 @@ from pipeline.settings import Credentials
 from pipeline.summary import print_summary
 from pipeline.sync import sync
 from pipeline.warehouse import connect
+from pipeline.wording import program
 
 UNTIL: Final = datetime(2026, 11, 16, tzinfo=UTC)
 """The demo's days are always the same, so that everybody sees the same numbers and a second run finds nothing new."""
 SINCE: Final = UNTIL - timedelta(days=14)
 NEXT: Final = """
 Report: [bold]{}[/]
-Open it in a browser, it needs no network. Ask your own question: [bold]make sql[/] or [bold]lakehouse sql[/].
-Your own account: [bold]lakehouse --help[/]"""
+Open it in a browser, it needs no network. Ask your own question: [bold]make sql[/] or [bold]{}[/].
+Your own account: [bold]{}[/]"""
 
 _ACCOUNTS: Final = """
     select account_id from conversations
@@ -62,7 +63,7 @@ def run_demo(lake: Lake, say: Callable[[str], None]) -> Report:
     with connect(lake) as connection:
         print_summary(connection, console)
         write_report(connection, target)
-    console.print(NEXT.format(escape(str(target))), soft_wrap=True)
+    console.print(NEXT.format(*map(escape, (str(target), f"{program()} sql", f"{program()} --help"))), soft_wrap=True)
     return total
 
 

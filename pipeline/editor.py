@@ -37,10 +37,15 @@ _NAMES: Final = """
     where regexp_full_match(function_name, '[a-z][a-z0-9_]*')"""
 
 
+def leaves(entry: str) -> bool:
+    """Whether an entry ends the shell, by one of the words that other shells know."""
+    return entry.rstrip("; \n").lower() in {".quit", ".exit", "quit", "exit"}
+
+
 def is_complete(text: str) -> bool:
-    """Whether an entry can be answered as it is: nothing, a dot command, or SQL that ends with a semicolon."""
+    """Whether an entry can be answered as it is: nothing, a dot command, `quit`, or SQL that ends with a semicolon."""
     stripped = text.strip()
-    if not stripped or stripped.startswith("."):
+    if not stripped or stripped.startswith(".") or leaves(stripped):
         return True
     tokens = [place for place, kind in duckdb.tokenize(text) if kind != duckdb.token_type.comment]
     return bool(tokens) and text.encode()[tokens[-1] :].startswith(b";")

@@ -1,4 +1,4 @@
-"""What the API has said of each hour, and what of it could not be had: so that an empty hour is told from a missing one."""
+"""What the API has said of each hour, and what could not be downloaded: so that an empty hour is told from a missing one."""
 
 import re
 from collections import defaultdict
@@ -29,7 +29,7 @@ def remember(
 
     Hours of days that could not be listed keep what was known of them, and lose their number of files. Each month has a
     Parquet file, and only those of the months that were asked for are written anew. `failed` are names of files that could
-    not be had; `at` is when the listing began.
+    not be downloaded; `at` is when the listing began.
     """
     asked, not_had = list(days), set(failed)
     names = _names(asked)
@@ -93,7 +93,7 @@ def _names(days: "Iterable[ListedDay]") -> dict[datetime, set[str]]:
 
 
 def _kept(hour: datetime, known: dict[str, Any] | None, missing: list[str], *, is_unlisted: bool) -> dict[str, Any]:
-    """An hour that nobody listed as a whole: what was known of it, and what could not be had now."""
+    """An hour that nobody listed as a whole: what was known of it, and what could not be downloaded now."""
     former = known or {"listed_at": None, "files": 0, "missing": []}
     files = None if is_unlisted or former["files"] is None else max(former["files"], len(missing))
     names = sorted({*former["missing"], *missing})

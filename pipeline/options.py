@@ -139,7 +139,7 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
     def run(*args: Any, debug: bool, **options: Any) -> None:
         os.umask(0o077)  # what customers wrote is for the owner's eyes only
         try:
-            with stoppable():
+            with stoppable(function.__name__):
                 _run(function, args, options, debug=debug)
         except Stopped as stopped:
             end(stopped.number)

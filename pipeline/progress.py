@@ -19,12 +19,12 @@ from pipeline.erase import Erased
 from pipeline.ingest import Outcome
 from pipeline.load import Report
 from pipeline.verify import Verified
-from pipeline.wording import harmless, many
+from pipeline.wording import harmless, many, program
 
 if TYPE_CHECKING:
     from pipeline.api import ListedFile
 
-_SHOWN: Final = 20  # set-aside files that a summary names; `lakehouse status --format json` names all
+_SHOWN: Final = 20  # rejected files that a summary names; `lakehouse status --format json` names all
 _RELATED_SHOWN: Final = 5  # visitors and consumers of whom conversations are left after an erasure
 _LOG_SECONDS: Final = 30.0
 
@@ -37,8 +37,8 @@ def _console() -> Console:
 class _Bars:
     """Bars on standard error that are gone when the work is done.
 
-    Where that is no terminal, what they show is a line every `log_seconds`, so that the mail of a run is short; what fails is a
-    line at once.
+    Where that is no terminal, what they show is a line every `log_seconds`, so that the mail of a run is short; the summary
+    names what failed.
     """
 
     def __init__(self, *, is_quiet: bool = False, log_seconds: float = _LOG_SECONDS) -> None:
@@ -114,8 +114,6 @@ class LoadProgress(_Bars):
         """One more file is through."""
         self._rows += outcome.counts.conversations + outcome.counts.messages + outcome.counts.transfers
         self._bars.update(self._loading, advance=1, note=f"{self._rows:,} rows")
-        if outcome.status == "rejected":
-            self._log(f"{outcome.name}: rejected: {outcome.reason}")
         self._advance()
 
 
@@ -136,12 +134,11 @@ class SyncProgress(LoadProgress):
         self._bars.update(self._downloading, total=wanted)
         self._bars.update(self._loading, total=wanted, visible=True)
 
-    def _downloaded(self, file: "ListedFile", size: int, error: str | None) -> None:
+    def _downloaded(self, _: "ListedFile", size: int, error: str | None) -> None:
         self._bytes += size
         self._bars.update(self._downloading, advance=1, note=filesize.decimal(self._bytes))
         if error is not None:
             self._bars.update(self._loading, advance=1)
-            self._log(f"{file.name}: could not be had: {error}")
         self._advance()
 
 
@@ -150,7 +147,8 @@ def sum_up(report: Report, say: Callable[[str], None]) -> None:
     for line in summary(report):
         say(line)
     if report.loaded and not vars(report).get("known"):  # the first sync, or files loaded by hand
-        say("next: lakehouse sql for a question, lakehouse report for pictures, lakehouse status for what is in")
+        name = program()
+        say(f"next: {name} sql for a question, {name} report for pictures, {name} status for what is in")
 
 
 def summary(report: Report) -> Iterator[str]:
@@ -169,10 +167,10 @@ def summary(report: Report) -> Iterator[str]:
     if report.encrypted:
         yield f"{many(report.encrypted, 'value')} left encrypted, since there is no key for them: see lakehouse status"
     if report.rejects:
-        yield f"{many(report.rejects, 'document')} set aside: lakehouse status says why, the table rejects has their text"
+        yield f"{many(report.rejects, 'document')} rejected: lakehouse status says why, the table rejects has their text"
     again = "; the next sync tries again" if "listed" in told else "; nothing of them is in"
     yield from _named("file", f"rejected as a whole{again}", report.rejected)
-    yield from _named("file", "could not be had; the next sync tries again", told.get("failed", {}))
+    yield from _named("file", "could not be downloaded; the next sync tries again", told.get("failed", {}))
     yield from _named("day", "could not be listed; the next sync tries again", told.get("unlisted", {}))
     if problem := told.get("schema_problem"):
         yield problem

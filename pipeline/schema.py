@@ -272,7 +272,7 @@ LISTINGS = Table(
         Column(
             "missing",
             pa.list_(TEXT),
-            "Names of those that could not be had in that run; empty where all are in the lake.",
+            "Names of those that could not be downloaded in that run; empty where all are in the lake.",
             null=NEVER,
         ),
     ),

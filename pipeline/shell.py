@@ -15,18 +15,18 @@ from typing import IO, Final
 import duckdb
 
 from pipeline.console import Screen, run_query
-from pipeline.editor import PROMPT, PROMPT_AGAIN, Editor, history_path, is_complete
+from pipeline.editor import PROMPT, PROMPT_AGAIN, Editor, history_path, is_complete, leaves
 from pipeline.formats import QueryError
 
 COMMANDS: Final = {
     ".tables": "the tables and views",
-    ".describe NAME": "the columns of one, with their meaning",
+    ".describe NAME": "the columns of one; of a table with their meaning",
     ".mode FORMAT": "table, line (a line for each column), csv or json",
     ".once FILE": "the next result into a file, in the format of .mode",
     ".rows N": "at most N rows of a table on the screen; .rows 0: as many as fit",
     ".timer on|off": "how long each statement took",
     ".history": "where statements are kept; .history clear forgets them",
-    ".quit": "leave, as Ctrl-D does",
+    ".quit": "leave, as quit, exit and Ctrl-D do",
 }
 _ALL: Final = 10_000
 _HELP: Final = "\n".join(
@@ -49,7 +49,7 @@ def shell(connection: duckdb.DuckDBPyConnection, form: str, history: str = "", *
     say = session.say
     say("Tables and views: .tables   help: .help   leave: .quit")
     for entry in session.entries():
-        if entry.split()[0] in {".quit", ".exit"}:
+        if leaves(entry):
             return
         with contextlib.suppress(KeyboardInterrupt):  # at a moment when there is nothing to stop but the printing
             if entry.startswith("."):

@@ -38,7 +38,7 @@ class Stopped(BaseException):  # no error, and nothing that `except Exception` i
     """The command is to end: its text is one sentence."""
 
     def __init__(self, number: int) -> None:
-        super().__init__(stopped_by(number))
+        super().__init__(stopped_by(number, _state.command))
         self.number = number
 
 
@@ -46,6 +46,7 @@ class _State:
     """What this process was told, and how it is to take that."""
 
     def __init__(self) -> None:
+        self.command = ""
         self.received: int | None = None
         self.finish: Callable[[], None] | None = None
         self.spared: frozenset[int] = frozenset()
@@ -77,7 +78,7 @@ def raise_if_stopped() -> None:
 
 
 @contextlib.contextmanager
-def stoppable() -> Iterator[None]:
+def stoppable(command: str = "") -> Iterator[None]:
     """Let a signal end the block by `Stopped`; one that is ignored, as under nohup, stays so.
 
     Once it has come, this process ends after a while by itself: threads of libraries can wait for the network for a minute.
@@ -89,6 +90,7 @@ def stoppable() -> Iterator[None]:
     heard, told = os.pipe()
     os.set_blocking(told, False)
     waking = signal.set_wakeup_fd(told, warn_on_full_buffer=False)
+    _state.command = command
     _state.received = _state.finish = _state.ends_at = None
     sys.unraisablehook = _unraisable
     Thread(target=_watch, args=(heard,), name="signals", daemon=True).start()

@@ -14,8 +14,9 @@ import duckdb
 from pipeline.errors import PipelineError
 
 _READING: Final = frozenset({"SELECT", "EXECUTE", "TRANSACTION", "DETACH", "RELATION", "LOGICAL_PLAN"})
-# DuckDB itself refuses these for the lake's own views; temporary tables are the session's.
+# DuckDB itself refuses these for the lake's own tables and views; temporary tables are the session's.
 _OF_THE_SESSION: Final = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE_INTO", "ALTER", "ANALYZE", "VACUUM"})
+_REFUSED_BY_DUCKDB: Final = re.compile(r"Can only (?:delete|update|merge)\b|is not an? table\b|attached in read-only mode")
 _GIVING_ROWS: Final = frozenset({"SELECT", "EXPLAIN", "PRAGMA", "CALL", "EXECUTE", "MULTI"})
 _TEMPORARY: Final = frozenset({"temp", "temporary", "local"})
 _PRAGMAS: Final = frozenset(
@@ -151,6 +152,17 @@ def _check(statement: duckdb.Statement) -> None:
         raise RefusedError(f"the statement {told.upper()} is refused; {_REMEDY}")
 
 
+def _writes_to_the_lake(parts: list[duckdb.Statement], error: duckdb.Error) -> str:
+    """The name of a statement that DuckDB did not run since it is about the lake's own, and no temporary, table; else ""."""
+    if not _REFUSED_BY_DUCKDB.search(str(error)):
+        return ""
+    for part in parts:
+        if (kind := _type(part)) not in _READING:
+            word = next(_words(part.query), "with")
+            return (kind.replace("_", " ") if word == "with" else word).upper()
+    return ""
+
+
 def _is_harmless(kind: str, words: list[str], query: str) -> bool:
     """Whether a statement that could write does not."""
     match kind:
@@ -240,14 +252,21 @@ class _Reading:
         return getattr(self._connection, name)
 
     def _run(self, method: str, query: Any, *rest: Any, **options: Any) -> Any:
+        parts = []
         try:
             if isinstance(query, duckdb.Statement):
                 _check(query)
+                parts = [query]
             else:
-                statements(query)
+                parts = statements(query)
         except duckdb.Error:
             pass  # DuckDB says it itself, in its own words
-        result = getattr(self._connection, method)(query, *rest, **options)
+        try:
+            result = getattr(self._connection, method)(query, *rest, **options)
+        except duckdb.Error as error:
+            if writing := _writes_to_the_lake(parts, error):
+                raise RefusedError(f"the statement {writing} is refused; {_REMEDY}") from error
+            raise
         return self if result is self._connection else result
 
     def execute(self, query: Any, *rest: Any, **options: Any) -> Any:

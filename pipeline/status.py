@@ -56,7 +56,7 @@ def hours(connection: duckdb.DuckDBPyConnection, now: datetime) -> list[dict[str
     """One entry per account and hour; of one that was ever synced, all hours of which the source still has something, too.
 
     `state` is loaded, empty (the API said that there is no file), rejected (a file of that hour is broken), missing (a file
-    is listed and could not be had) or unknown (the API was not asked, or did not answer). `deleted_at_source` is when the
+    is listed, but not downloaded) or unknown (the API was not asked, or did not answer). `deleted_at_source` is when the
     source deletes what an hour lacks; NULL where nothing is lacking, or too late. `is_expiring`: that is within seven days.
     """
     relation = connection.sql(_HOURS)
@@ -222,7 +222,7 @@ def _told_aside(aside: list[tuple[Any, ...]]) -> Iterator[str]:
     """The newest rejected files, the newest files with rejected documents, and how many others there are of each."""
     newest = sorted(aside, key=lambda row: scope_of(row[1])[0] or datetime.min.replace(tzinfo=UTC), reverse=True)
     rejects = 'lakehouse sql "from rejects"'
-    for what, where in (("rejected", "lakehouse status --format json"), ("with documents set aside", rejects)):
+    for what, where in (("rejected", "lakehouse status --format json"), ("with rejected documents", rejects)):
         of_kind = [row for row in newest if (row[3] > 0) == (where == rejects)]
         files = [list(rows) for _, rows in groupby(of_kind, lambda row: row[:2])]
         for (account_id, name, reason, _), *others in files[:_SHOWN]:
@@ -249,15 +249,15 @@ def _told_unlisted(unlisted: dict[str, list[str]], own_account: str) -> Iterator
 
 
 def _not_had(listed: list[dict[str, Any]], now: datetime, own_account: str) -> Iterator[str]:
-    """The first files that could not be had, those ahead that the source deletes next, and how many others."""
+    """The first files that could not be downloaded, those ahead that the source deletes next, and how many others."""
     of_hours = [(row["hour"] + RETENTION <= now, row["hour"], row) for row in listed if row["missing"]]
     of_hours.sort(key=lambda of_hour: of_hour[:2])
     names = [(is_gone, row["account_id"], name) for is_gone, _, row in of_hours for name in row["missing"]]
     for is_gone, account_id, name in names[:_SHOWN]:
         advice = "the source has deleted it by now" if is_gone else _advice(account_id, own_account)
-        yield f"{name} (account {account_id}): listed, but could not be had; {advice}"
+        yield f"{name} (account {account_id}): listed, but could not be downloaded; {advice}"
     if len(names) > _SHOWN:
-        yield f"{_others(len(names)).strip()} that could not be had"
+        yield f"{_others(len(names)).strip()} that could not be downloaded"
 
 
 def _others(count: int) -> str:

@@ -47,7 +47,7 @@ _COMMIT_BYTES = 256 << 20  # of downloads: a run that dies has to fetch no more 
 class SyncReport(Report):
     """`listed` = `known` + loaded + unchanged + rejected + failed; on a dry run, `wanted` is what would be fetched.
 
-    `failed` are files, or entries of a listing, that could not be had, with the reason; `unlisted` are days likewise.
+    `failed` are files, or entries of a listing, that could not be downloaded, with the reason; `unlisted` are days likewise.
     """
 
     listed: int = 0
@@ -57,7 +57,7 @@ class SyncReport(Report):
     failed: dict[str, str] = field(default_factory=dict)
     unlisted: dict[str, str] = field(default_factory=dict)
     schema_problem: str | None = None
-    """Why the account's own schema could not be had or kept, in a line; no data depends on it."""
+    """Why the account's own schema could not be downloaded or kept, in a line; no data depends on it."""
 
     @property
     def is_complete(self) -> bool:
@@ -83,7 +83,7 @@ def sync(
 
     Without `since` it begins where the source's retention does, so that a file is found however late it appears; without
     `until` it ends now. A file that the lake has loaded, from whichever side, is not fetched again; a rejected one is, and
-    one whose landed file is lost. What can't be had is recorded, in the report and in the table `listings`, and the rest goes
+    one whose landed file is lost. What can't be downloaded is in the report and in the table `listings`, and the rest goes
     on. What was done is added to `report`, which is returned.
 
     On Ctrl-C and its kin nothing more is fetched, and what is here whole is loaded.
@@ -93,7 +93,7 @@ def sync(
 
     Raises:
         SourceError: the credentials are refused, for the listing or for every download; no day can be listed; or an answer is
-            no listing. What could be had is in.
+            no listing. What could be downloaded is in.
         LakeError: tombstones or their secret are damaged; nothing was listed.
         Stopped: there was a signal; what was here whole is in.
     """
@@ -164,7 +164,7 @@ class _Coming:
         report.wanted += [file.name for file in wanted]
         report.failed |= day.refused
         if day.error is not None:
-            report.unlisted[f"{day.since:%Y-%m-%d}"] = str(day.error)
+            report.unlisted[f"{day.since:%Y-%m-%d}"] = _reason(day.error, f"{day.since:%Y-%m-%d}")
         self._on_listed(report.listed, len(report.wanted))
         return wanted
 
@@ -246,7 +246,7 @@ class _Coming:
                 yield item[0], staged
 
     def _downloaded(self, file: ListedFile, future: Future[Staged]) -> Staged | None:
-        """What came of a download; None if it could not be had."""
+        """What came of a download; None if it failed."""
         try:
             while not self.is_stopped and wait([future], _LOOK_SECONDS).not_done:
                 pass
@@ -256,8 +256,8 @@ class _Coming:
         except SourceError as error:
             if self.is_stopped:
                 return None
-            self._report.failed[file.name] = str(error)
-            self._on_downloaded(file, 0, str(error))
+            self._report.failed[file.name] = _reason(error, file.name)
+            self._on_downloaded(file, 0, self._report.failed[file.name])
             if isinstance(error, AccessRefusedError):
                 self._refusals.append(error)
             return None
@@ -266,7 +266,7 @@ class _Coming:
         return staged
 
     def raise_for_listing(self) -> None:
-        """Raise what makes the run a failure, now that everything is in that could be had."""
+        """Raise what makes the run a failure, now that everything is in that could be downloaded."""
         errors = [day.error for day in self.days if day.error is not None]
         unreadable = [error for error in errors if not isinstance(error, SourceUnreachableError)]
         if self._error is not None:
@@ -275,3 +275,8 @@ class _Coming:
             raise self._refusals[0]
         if unreadable or len(errors) == len(self.days) > 0:
             raise (unreadable or errors)[0]
+
+
+def _reason(error: SourceError, name: str) -> str:
+    """What an error says beside the name of its file or day, which the report has already."""
+    return str(error).removeprefix(f"{name}: ").replace(f" for {name}: ", ": ", 1)

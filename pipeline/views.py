@@ -28,6 +28,16 @@ CODE_TYPES = {
     ("start_reason", "code"): "INTEGER",
 }
 
+# What each table beside those of the lake is about, as the comment that `.tables` shows.
+_ABOUTS = {
+    "end_reason": "Why a conversation ended: each code with its label, and who closed it.",
+    "message_type": "What a line of a transcript is: each code with its label.",
+    "start_reason": "How a conversation started: each code with its label.",
+    "settings": "What settings.csv says of the measures, a row for each setting and account; no account: all others.",
+    "account_rules": "The same settings as typed columns, a row for each account; no account: all others.",
+    "utc_offsets": "What the clocks of the time zones in the settings show: a row for each span of one offset.",
+}
+
 _OFFSET_COLUMNS = {
     "time_zone": "VARCHAR",
     "year": "BIGINT",
@@ -140,6 +150,7 @@ def _create_table(
 ) -> None:
     declared = ", ".join(f"{column} {column_type}" for column, column_type in columns.items())
     connection.execute(f"create or replace table {name} ({declared})")
+    connection.execute(f"comment on table {name} is '{_ABOUTS[name]}'")
     places = ", ".join([f"({', '.join('?' * len(columns))})"] * len(rows))
     connection.execute(f"insert into {name} values {places}", [value for row in rows for value in row])
 

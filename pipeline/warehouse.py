@@ -308,7 +308,7 @@ def named_files(lake: Lake) -> dict[str, set[str]]:
 
     Raises:
         duckdb.Error: the file can't be read.
-        OSError: it can't be had.
+        OSError: it can't be read.
     """
     with _file_as_it_is(lake) as connection:
         views = dict(connection.execute("select view_name, sql from duckdb_views() where not internal").fetchall())

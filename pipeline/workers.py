@@ -42,7 +42,7 @@ def spread(
     """Read units of files, as they come; in this process alone if it takes part and there is only one.
 
     Raises:
-        LakeError: a worker died, or the engine can't be had.
+        LakeError: a worker died, or the engine can't be reached.
     """
     done = _Done(lake, partial(ingest, lake.uri, tombstones=tombstones), progress)
     coming = iter(units)

@@ -21,7 +21,9 @@ from pipeline.spill import PREFIX
 
 ROOT = Path(__file__).parent.parent
 NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM", signal.SIGHUP: "SIGHUP"}
-SENTENCE = "lakehouse: stopped by {}; all finished loads are as they were: run the command again to go on\n"
+STOPPED = "lakehouse: stopped by {}\n"
+STOPPED_WRITING = "lakehouse: stopped by {}; all finished loads are as they were: run the command again to go on\n"
+WRITING = {"load", "sync", "compact", "erase", "demo"}
 SECONDS_TO_END = 60  # however busy the machine is
 NOW = datetime(2026, 11, 16, tzinfo=UTC)
 SPILLS = (
@@ -109,7 +111,8 @@ class Place:
         assert "Traceback" not in said + shown, what
         if running.returncode not in {0, 3}:
             (number,) = {number for number in numbers if running.returncode == 128 + number}
-            assert said.endswith(SENTENCE.format(NAMES[number])), what
+            sentence = STOPPED_WRITING if COMMANDS[name][0] in WRITING else STOPPED
+            assert said.endswith(sentence.format(NAMES[number])), what
             assert said.count("lakehouse: ") == 1, what
         assert _left_of(running.pid) == [], what
         assert list(_temporary(here)) == [], what

@@ -352,7 +352,7 @@ def test_a_broken_archive_is_handed_on(api: ScriptedApi, client: DataAccessClien
 @pytest.mark.parametrize("reply", [says(NO_FILES, status=404), Reply(status=410), says(NO_FILES, status=500)])
 def test_a_vanished_file_says_so(api: ScriptedApi, client: DataAccessClient, reply: Reply) -> None:
     """Between listing and download a file may reach its thirtieth day."""
-    with pytest.raises(UnexpectedAnswerError, match=r"x\.gz: listed, but no longer at the server"):
+    with pytest.raises(UnexpectedAnswerError, match=r"x\.gz: the server listed it but"):
         fetch(client, api, reply)
     assert len(api.seen) == 1
 

@@ -240,12 +240,12 @@ def test_a_lake_that_is_not_fed_is_a_warning(sandbox: Sandbox, here: Path) -> No
     with writing(lake):
         load(lake, incoming_from(find_files(map(str, paths))), now=lambda: datetime.now(UTC) - timedelta(days=5))
     code, found = doctor(well(sandbox))
-    assert re.match(r"warn .*/lake: 3 files loaded, 0 rejected, 0 documents set aside, none for 5 days; sync", found["lake"][0])
+    assert re.match(r"warn .*/lake: 3 files loaded, 0 rejected, 0 documents rejected, none for 5 days; sync", found["lake"][0])
     assert re.match(r"(ok|warn) .* free for the lake, which grows by 0.0 MB a day: for years", found["disk"][0])
     take(lake, put(here.parent, gz("garbage"), name_at(49)))
     assert code == 0
     assert re.match(
-        r"ok .*/lake: 4 files loaded, 0 rejected, 1 document set aside, the newest at ", doctor(well(sandbox))[1]["lake"][0]
+        r"ok .*/lake: 4 files loaded, 0 rejected, 1 document rejected, the newest at ", doctor(well(sandbox))[1]["lake"][0]
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from interruptions import COMMANDS, NAMES, ROOT, SECONDS_TO_END, SENTENCE, Place, await_handlers, begun, is_heard, made
+from interruptions import COMMANDS, NAMES, ROOT, SECONDS_TO_END, STOPPED, Place, await_handlers, begun, is_heard, made
 from lakes import ask
 from terminals import Terminal
 
@@ -38,7 +38,7 @@ def expect_quiet_end(arguments: Sequence[str], number: signal.Signals, seconds: 
     running.send_signal(number)
     _, said = running.communicate(timeout=SECONDS_TO_END)
     # Python takes its handlers down at its very end, after which the system's own way is that of the shell, too.
-    assert (running.returncode, said) in [(0, ""), (128 + number, SENTENCE.format(NAMES[number])), (-number, "")], seconds
+    assert (running.returncode, said) in [(0, ""), (128 + number, STOPPED.format(NAMES[number])), (-number, "")], seconds
 
 
 def test_a_signal_during_imports_is_no_traceback(tmp_path: Path) -> None:
@@ -56,7 +56,7 @@ def test_a_signal_cuts_no_module_off(tmp_path: Path) -> None:
     program = "from pipeline.signals import stoppable\nwith stoppable():\n import sudden"
     command, path = [sys.executable, "-c", program], f"{ROOT}:{tmp_path}"
     done = subprocess.run(command, env={"PYTHONPATH": path}, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout, done.stderr) == (143, "", SENTENCE.format("SIGTERM"))
+    assert (done.returncode, done.stdout, done.stderr) == (143, "", STOPPED.format("SIGTERM"))
 
 
 @pytest.mark.long

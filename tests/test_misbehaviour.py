@@ -53,8 +53,8 @@ SETS_ASIDE = {
     "endless:download": "expected at most 1,048,576 bytes",
     "5xx:download:lasting": "HTTP 503.*after 3 attempts",
     "reset:download:lasting": "broke off after .*after 3 attempts",
-    "vanished": "no longer at the server .HTTP 404",
-    "gone": "no longer at the server .HTTP 410",
+    "vanished": "doesn't have it now .HTTP 404",
+    "gone": "doesn't have it now .HTTP 410",
     "redirect:download": r"found https://files\.example:443; not sent",
 }
 HOSTILE = {

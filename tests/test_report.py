@@ -169,7 +169,7 @@ def test_lake_without_scores_or_connections(tmp_path: Path) -> None:
 
 
 def test_rejected_files_are_named(tmp_path: Path) -> None:
-    """What was set aside is said at the top, with the command that explains it."""
+    """What was rejected is said at the top, with the command that explains it."""
     conversation = {"account_id": "1", "conversation_id": "a", "date": FIRST_DAY.date()}
     files: list[dict[str, Any]] = [
         {"name": "good.gz", "status": "loaded", "rejects": 3},

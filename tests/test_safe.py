@@ -204,7 +204,7 @@ def test_a_bomb_is_refused_and_memory_stays_bounded(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 3
     assert "2 files loaded: 2 conversations," in done.stderr
-    assert f"{name_at(1)}: rejected: it holds more than 33,554,432 bytes of text; if it is genuine, raise LP" in done.stderr
+    assert f"  {name_at(1)}: it holds more than 33,554,432 bytes of text; if it is genuine, raise LP" in done.stderr
     assert int(done.stdout) < 600_000, "in kB, of the largest process"
 
 

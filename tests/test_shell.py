@@ -13,7 +13,7 @@ from prompt_toolkit.completion import CompleteEvent
 from prompt_toolkit.document import Document
 from terminals import Terminal
 
-from pipeline.editor import SqlCompleter, is_complete
+from pipeline.editor import SqlCompleter, is_complete, leaves
 from pipeline.lake import Lake
 from pipeline.shell import COMMANDS
 from pipeline.warehouse import connect
@@ -63,6 +63,15 @@ def test_a_statement_goes_over_several_lines(opened: Terminal) -> None:
     assert "a;b" in do(opened, f"40 + 2 as sum;{ENTER}", "42 │")
 
 
+@pytest.mark.parametrize(
+    ("entry", "is_leaving"),
+    [(".quit", True), ("exit", True), ("QUIT;", True), ("exit ;", True), ("quit from t;", False), ("quitting", False)],
+)
+def test_other_shells_words_leave(entry: str, *, is_leaving: bool) -> None:
+    """`exit` and `quit` leave, with a semicolon or without, where nothing else stands in the entry."""
+    assert leaves(entry) == is_leaving
+
+
 def test_a_dot_command_that_is_none_is_said(opened: Terminal) -> None:
     """A name that is not known, or a word that a command does not take: that, and the list of what there is."""
     for wrong in (".foo", ".mode xml"):
@@ -107,7 +116,7 @@ def test_more_rows_than_fit_come_with_their_number(opened: Terminal) -> None:
 
 def test_wide_tables_end_at_the_screen_s_edge(opened: Terminal) -> None:
     """No line of a table is wider than the terminal; .mode line shows every column."""
-    shown = do(opened, f"from conversations;{ENTER}", "shown)")
+    shown = do(opened, f"from conversations;{ENTER}", "shown)", "in the shell .mode line")
     assert max(len(line) for line in shown.splitlines() if "│" in line) <= 100
     do(opened, f".mode line{ENTER}")
     do(opened, f"from conversations;{ENTER}", "conversation_id = 755558514295264942", "context_id")
@@ -182,6 +191,9 @@ def test_history_can_be_switched_off(lake: Lake, tmp_path: Path) -> None:
     [
         ("", True),
         (".tables", True),
+        ("exit", True),
+        ("quit ", True),
+        ("select 1\nexit", False),
         ("select 1", False),
         ("select 1;", True),
         ("select 1; -- done", True),

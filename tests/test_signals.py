@@ -17,7 +17,8 @@ from pipeline.sandbox import Account, Sandbox
 ROOT = Path(__file__).parent.parent
 ENDLESS = "select count(*) from range(10000000000) a, range(1000) b where a.range % 7 = b.range % 5"
 NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM", signal.SIGHUP: "SIGHUP"}
-SENTENCE = "lakehouse: stopped by {}; all finished loads are as they were: run the command again to go on\n"
+STOPPED = "lakehouse: stopped by {}\n"
+STOPPED_WRITING = "lakehouse: stopped by {}; all finished loads are as they were: run the command again to go on\n"
 
 
 def begun(*arguments: str, cwd: Path, **environment: str) -> subprocess.Popen[str]:
@@ -51,7 +52,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize(("number", "form"), [(signal.SIGINT, "csv"), (signal.SIGTERM, "table"), (signal.SIGHUP, "json")])
 def test_a_signal_ends_a_long_query(lake: Path, number: signal.Signals, form: str) -> None:
-    """A query that DuckDB is at ends soon, in one sentence, with the exit code of the shell, and leaves nothing behind."""
+    """A query ends soon, in a sentence that speaks of no load, with the shell's exit code; nothing is left."""
     running = begun("sql", ENDLESS, "--format", form, cwd=lake)
     while not is_busy(running.pid):
         time.sleep(0.02)
@@ -59,7 +60,7 @@ def test_a_signal_ends_a_long_query(lake: Path, number: signal.Signals, form: st
     sent = time.monotonic()
     _, told = running.communicate(timeout=20)
     assert time.monotonic() - sent < 5
-    assert (running.returncode, told) == (128 + number, SENTENCE.format(NAMES[number]))
+    assert (running.returncode, told) == (128 + number, STOPPED.format(NAMES[number]))
     assert list((lake / "tmp").iterdir()) == []
 
 
@@ -73,7 +74,7 @@ def test_a_stopped_sync_keeps_what_it_has_fetched(tmp_path: Path) -> None:
             time.sleep(0.01)
         os.killpg(running.pid, signal.SIGINT)
         _, told = running.communicate(timeout=30)
-        assert (running.returncode, told.endswith(SENTENCE.format("Ctrl-C"))) == (130, True), told
+        assert (running.returncode, told.endswith(STOPPED_WRITING.format("Ctrl-C"))) == (130, True), told
         assert "could not be" not in told
         fetched = sandbox.count("download")
         done = lakehouse("sync", cwd=tmp_path, **settings)

@@ -89,6 +89,27 @@ WRITING = [
     "set secret_directory = '{file}'",
     "set lock_configuration = false",
 ]
+WRITING_TO_THE_LAKE = [
+    "drop table conversations",
+    "drop view queue_time_daily",
+    "drop schema main",
+    "delete from conversations",
+    "delete from settings",
+    "with x as (select 1) delete from conversations",
+    "truncate messages",
+    "update settings set value = 1",
+    "update conversations set skill_id = 1",
+    "insert into conversations by name select 'c' as conversation_id",
+    "insert into settings values (1, 2, 3, 4)",
+    "merge into settings using settings s on true when matched then delete",
+    "merge into conversations using settings s on true when matched then delete",
+    "alter table conversations add column x int",
+    "comment on view conversations is 'x'",
+    "copy conversations from 'x.csv'",
+    "explain delete from conversations",
+    "prepare p as delete from conversations",
+    "select 1; delete from conversations",
+]
 STEPS = [
     "with x as (copy (select 1) to '{file}') from x",
     "with x as not materialized /* a */ ( -- b\n copy (select 1) to '{file}') from x",
@@ -127,6 +148,25 @@ def test_what_writes_is_refused(connection: duckdb.DuckDBPyConnection, query: st
     with pytest.raises(QueryError, match="is refused"):
         run_query(connection, query, "csv", io.StringIO())
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("query", WRITING_TO_THE_LAKE)
+def test_what_writes_to_the_lake_is_refused_in_the_same_words(connection: duckdb.DuckDBPyConnection, query: str) -> None:
+    """A change of the lake's own tables and views is refused by its name, as any other statement that writes."""
+    for run in (connection.execute, connection.sql):
+        with pytest.raises(RefusedError, match=r"^the statement [A-Z ]+ is refused; SQL over a lake only reads"):
+            run(query)
+    with pytest.raises(QueryError, match=r"^the statement [A-Z ]+ is refused; SQL over a lake only reads"):
+        run_query(connection, query, "table", io.StringIO())
+
+
+def test_a_temporary_table_is_changed(connection: duckdb.DuckDBPyConnection) -> None:
+    """What is the session's own is written, changed and dropped, and its errors are DuckDB's."""
+    connection.execute("create temp table mine as select 1 as a; insert into mine values (2); delete from mine where a = 1")
+    assert connection.execute("update mine set a = 3; from mine").fetchall() == [(3,)]
+    with pytest.raises(duckdb.CatalogException, match="nothing does not exist"):
+        connection.execute("insert into nothing values (1)")
+    connection.execute("drop table mine")
 
 
 def test_every_setting_that_is_text_is_decided() -> None:

@@ -291,7 +291,7 @@ def test_status_names_files_that_could_not_be_had(lake: Lake, source: Source) ->
     run(lake, source)
     told = status(lake)
     assert [name_at(1, part) in told for part in range(12)] == [True] * 10 + [False] * 2
-    assert "and 2 more (lakehouse status --format json names all) that could not be had" in told
+    assert "and 2 more (lakehouse status --format json names all) that could not be downloaded" in told
 
 
 def test_status_is_as_short_where_there_is_much(lake: Lake, tmp_path: Path) -> None:
@@ -306,7 +306,7 @@ def test_status_is_as_short_where_there_is_much(lake: Lake, tmp_path: Path) -> N
     reason = "2. document: it is no JSON: Expecting value at character 0"
     assert f'{newest} (account unknown): {reason}, and 99 more documents: lakehouse sql "from rejects"' in lines
     assert f"{empty} (account unknown): it holds zero bytes" in lines
-    assert 'and 90 more files with documents set aside: lakehouse sql "from rejects" has all' in lines
+    assert 'and 90 more files with rejected documents: lakehouse sql "from rejects" has all' in lines
     assert "and 90 more files rejected: lakehouse status --format json has all" in lines
     [earlier] = [line for line in lines if line.startswith("account 75555851: ") and "earlier days" in line]
     assert earlier.startswith(
@@ -326,7 +326,7 @@ def test_a_file_that_is_listed_with_another_day_is_missing_in_its_own_hour(lake:
 
 
 def test_status_has_first_what_the_source_deletes_next(lake: Lake, source: Source) -> None:
-    """Of files that could not be had: those that are gone come last, and no sync is advised for them."""
+    """Of files that could not be downloaded: those that are gone come last, and no sync is advised for them."""
     day = timedelta(days=1)
     entries = [source.api.entry(name_at(number)) for number in (0, 48, 49)]
     listing = source.api.listing
@@ -334,7 +334,7 @@ def test_status_has_first_what_the_source_deletes_next(lake: Lake, source: Sourc
     run(lake, source, FIRST + 3 * day)
     with connect(lake) as connection:
         print_status(connection, "table", FIRST + 31 * day, out := io.StringIO(), own_account=ACCOUNT)
-    told = [line.partition(" (")[::2] for line in out.getvalue().splitlines() if "could not be had" in line]
+    told = [line.partition(" (")[::2] for line in out.getvalue().splitlines() if "could not be downloaded" in line]
     assert [(name, rest.rpartition("; ")[2]) for name, rest in told] == [
         (name_at(48), "run lakehouse sync"),
         (name_at(49), "run lakehouse sync"),
@@ -416,7 +416,7 @@ def test_a_lake_that_can_not_be_written_ends_the_run_at_once(
 
 
 def test_the_command_says_what_happened(lake: Lake, source: Source) -> None:
-    """A line for each file that fails, a summary that adds up, what comes next; names on standard output for a dry run."""
+    """A summary that adds up and names each file that fails once, what comes next; names on standard output for a dry run."""
     source.has(0, 1, 2, but={1: Reply(status=404), 2: Reply(b"")})
     keys = dict(zip(KEYS, CANARIES, strict=True)) | {"LP_ACCOUNT_ID": ACCOUNT, "LP_BASE_URL": source.api.base_url}
 
@@ -430,12 +430,13 @@ def test_the_command_says_what_happened(lake: Lake, source: Source) -> None:
     assert not Path(lake.root).exists()
     code, out, said = call("sync")
     assert (code, out) == (3, [])
-    assert said[0].startswith(f"{name_at(1)}: could not be had: ")
-    assert said[1].startswith(f"{name_at(2)}: rejected: ")
-    assert said[2:4] == ["3 files listed", "1 file loaded: 1 conversation, 1 message, 0 transfers"]
-    assert [line for line in said[4:] if not line.startswith(" ")] == [
+    assert [line for line in said if name_at(2) in line] == [f"  {name_at(2)}: it holds zero bytes"]
+    gone = f"  {name_at(1)}: the server listed it but doesn't have it now (HTTP 404)"
+    assert [line for line in said if name_at(1) in line] == [gone]
+    assert said[:2] == ["3 files listed", "1 file loaded: 1 conversation, 1 message, 0 transfers"]
+    assert [line for line in said[2:] if not line.startswith(" ")] == [
         "1 file rejected as a whole; the next sync tries again:",
-        "1 file could not be had; the next sync tries again:",
+        "1 file could not be downloaded; the next sync tries again:",
         "next: lakehouse sql for a question, lakehouse report for pictures, lakehouse status for what is in",
     ]
     code, out, _ = call("status", "--format", "json")
@@ -510,3 +511,19 @@ def test_a_name_that_claims_an_hour_far_away_costs_an_hour(lake: Lake, source: S
         listed = hours(connection, NOW + 3 * HOUR)
     assert [row["state"] for row in listed if NOW <= row["hour"] < NOW + 3 * HOUR] == ["unknown"] * 2
     assert (listed[-1]["hour"].year, listed[-1]["deleted_at_source"]) == (9999, None)
+
+
+def test_a_name_is_said_once(lake: Lake, source: Source) -> None:
+    """Whatever goes wrong with a file or a day, the reason beside its name does not name it again."""
+    replies = [
+        Reply(status=404),
+        Reply(status=410),
+        Reply(status=403),
+        Reply(status=302, headers={"Location": "http://other.example/"}),
+    ]
+    source.has(*range(len(replies) + 1), but=dict(enumerate(replies, 1)))
+    source.api.script[LISTING_PATH] = [*[Reply(status=503)] * 3, *source.api.script[LISTING_PATH]]
+    report = run(lake, source, since=FIRST - timedelta(days=1))
+    assert (len(report.failed), len(report.unlisted)) == (len(replies), 1)
+    told = {**report.failed, **report.unlisted}
+    assert [name for name, reason in told.items() if name in reason or not reason] == []

@@ -386,3 +386,10 @@ def test_order_of_rows_does_not_matter(lake: duckdb.DuckDBPyConnection) -> None:
     fill(lake, {"conversations": conversations[::-1]})
 
     assert lake.sql(query).to_arrow_table().to_pylist() == forwards
+
+
+def test_each_table_beside_the_lake_s_says_what_it_is(lake: duckdb.DuckDBPyConnection) -> None:
+    """Code tables, settings and clocks have a sentence of their own, as views have."""
+    names = ("settings", "account_rules", "utc_offsets", "end_reason", "message_type", "start_reason")
+    abouts = dict(lake.sql("select table_name, comment from duckdb_tables() where not internal").fetchall())
+    assert [name for name in names if not str(abouts[name]).endswith(".")] == []

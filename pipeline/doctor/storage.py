@@ -125,7 +125,7 @@ def _newest_load(lake: Lake, snapshot: Snapshot, ledger: pa.Table) -> Finding:
     loaded = pc.sum(pc.equal(ledger["status"], "loaded")).as_py() or 0
     newest = pc.max(ledger["loaded_at"]).as_py()
     documents = many(snapshot.rows.get(schema.REJECTS.name, 0), "document")
-    found = f"{lake.uri}: {many(loaded, 'file')} loaded, {ledger.num_rows - loaded:,} rejected, {documents} set aside"
+    found = f"{lake.uri}: {many(loaded, 'file')} loaded, {ledger.num_rows - loaded:,} rejected, {documents} rejected"
     if newest is None or datetime.now(UTC) - newest < _LATE:
         return Finding("lake", OK, found + (f", the newest at {newest:%Y-%m-%d %H:%M} UTC" if newest else ""))
     days = (datetime.now(UTC) - newest).days

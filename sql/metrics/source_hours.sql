@@ -2,7 +2,7 @@
 -- Grain:   one row per account_id and hour (UTC, start), from an account's first to its last hour that is known of;
 --          more than 400 days in a row of which nothing is known have none: a wrong file name costs an hour.
 -- Counts:  files by the start of their scope; a file without one is in no hour.
--- Units:   state: loaded; rejected = a file of the hour is broken; missing = a file was listed and could not be had;
+-- Units:   state: loaded; rejected = a file of the hour is broken; missing = a file was listed and not downloaded;
 --          empty = the API said that there is none; unknown = the API was not asked, or did not answer. missing: names
 --          of files. listed_count: as the API listed last; listed_at: when; both NULL if it never did. Hours after the
 --          last one, and before the first that the source still has, are unknown, too: lakehouse status has them.

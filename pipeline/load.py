@@ -20,7 +20,7 @@ from pipeline.compact import RETENTION_HOURS, merge_as_it_goes, sweep
 from pipeline.deliveries import Deliveries, Replaced
 from pipeline.engines import Engine, Processes
 from pipeline.erase import finish_purges
-from pipeline.errors import DamagedError, LakeError
+from pipeline.errors import DamagedError, LakeError, SettingsError
 from pipeline.ingest import Incoming, Ingested, Outcome
 from pipeline.lake import Lake, until_undisturbed
 from pipeline.landing import clear_staging, file_name, landed_path, scope_of
@@ -117,11 +117,14 @@ def find_files(
     A file of a folder that can't be read, or a link that leads to nothing, is told and added to `unreadable`.
 
     Raises:
-        LakeError: a path leads to nothing.
+        SettingsError: a path is empty.
+        LakeError: it leads to nothing.
     """
     found: dict[str, int] = {}
     passed: dict[str, str] = {}
     for path in paths:
+        if not path:  # as of a variable in a script that is not set: fsspec takes it for the working folder
+            raise SettingsError("expected a path, found an empty one; nothing was loaded")
         files, root = files_at(path)
         others: list[str] = []
         with reaching(path):

@@ -314,6 +314,14 @@ def test_a_pattern_takes_folders_and_links_as_the_shell_would(tmp_path: Path) ->
     assert found("links/fold*") == {f"links/folder/{name_at(2)}"}
 
 
+def test_an_empty_path_is_not_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A script's variable that is not set loads nothing."""
+    put(tmp_path, gz(document(conversation())))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SettingsError, match="expected a path"):
+        find_files([""])
+
+
 def test_what_can_not_be_read_of_a_folder_keeps_nothing_else_out(tmp_path: Path) -> None:
     """A link that leads to nothing is told, and ends the load with 3; the other files of its folder are in."""
     put(tmp_path / "in", gz(document(conversation())))

@@ -193,6 +193,10 @@ class Lake:
         foreign = self._data_files(LEDGER, ledger) if is_foreign else None
         return Snapshot(versions | {LEDGER: ledger.version()}, files, finished.rows, tables, foreign)
 
+    def newest_files(self, name: str) -> list[DataFile]:
+        """The Parquet files of a table's newest version, finished or not."""
+        return self._data_files(name, self.opened(name))
+
     def is_newest(self, snapshot: Snapshot) -> bool:
         """Whether no load has finished since."""
         ledger = snapshot.tables[LEDGER]

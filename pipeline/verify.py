@@ -24,6 +24,7 @@ from pipeline.failures import of_a_file
 from pipeline.lake import Lake
 from pipeline.landing import digest, landed_files, landed_path
 from pipeline.ledger import read_ledger
+from pipeline.returned import returned_people
 from pipeline.signals import interruptible
 from pipeline.snapshot import LEDGER, WHOLE, DataFile, Snapshot
 from pipeline.spill import spilling
@@ -95,6 +96,8 @@ def verify(lake: Lake, *, read_data: bool = False, progress: Callable[[str], Non
         tell("counts")
         _count(lake, snapshot, ledger, done)
     if is_logged and readable:
+        tell("erased people")
+        done.findings += returned_people(lake, snapshot)
         _check_duckdb_file(lake, snapshot, done)
     return done
 

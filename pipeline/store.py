@@ -380,7 +380,7 @@ def legible(table_uri: str) -> Iterator[None]:
     except (DeltaError, OSError) as error:
         if isinstance(error, OSError) and kind_of(table_uri):
             raise store_error(table_uri, error) from None
-        raise DamagedError(f"{table_uri}: its Delta log can't be read ({tidied(error)}); nothing was changed") from error
+        raise DamagedError(f"{table_uri}: its Delta log can't be read ({tidied(error)})") from error
 
 
 @contextmanager

@@ -146,6 +146,7 @@ def test_each_kind_of_damage_is_found(lake: Lake, damage: str) -> None:
     done = verify(lake)
     assert any(re.search(expected, finding) for finding in done.findings), done.findings
     assert all(finding.count(";") >= 1 and "\n" not in finding for finding in done.findings)
+    assert not [finding for finding in done.findings if "nothing was changed" in finding]  # verify never changes anything
 
 
 def test_an_empty_newest_commit_of_the_ledger_is_no_empty_lake(lake: Lake, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING
 
 import duckdb
 
+from pipeline.failures import of_a_file
 from pipeline.formats import Out, QueryError, write_csv, write_json, write_lines
 from pipeline.statements import RefusedError, gives_rows, statements
 from pipeline.views import checks
@@ -76,7 +77,7 @@ def run_query(
             if relation is not None and (gives_rows(part) or (not asking and part is parts[-1])):
                 _write(relation, form, out, most_rows, null)
     except (duckdb.Error, RefusedError) as error:
-        raise QueryError(str(error)) from error
+        raise QueryError(str(of_a_file(error) or error)) from error
 
 
 def _write(relation: duckdb.DuckDBPyRelation, form: str, out: IO[str], most_rows: int | None, null: str) -> None:

@@ -10,7 +10,8 @@ PipelineError
 ├── CorruptFileError            a source file that is not what its name says: rejected as a whole
 └── LakeError                   the lake cannot be read or written
     ├── ConflictError           another writer changed it first: worked out anew, the change may succeed
-    └── DamagedError            a file of the lake is gone, or not what was written
+    ├── DamagedError            a file of the lake is gone, or not what was written
+    └── TombstonesError         who was erased can't be told
 """
 
 
@@ -67,4 +68,16 @@ class DamagedError(LakeError):
         self.teller = teller
 
     def __str__(self) -> str:
-        return f"{self.found}: run {self.teller}, which tells what to do"
+        return f"{self.found}; run {self.teller}, which says what to do"
+
+
+class TombstonesError(LakeError):
+    """Tombstones or their secret can't be used: `found` says why, `remedy` what to do; whoever writes has changed nothing."""
+
+    def __init__(self, found: str, remedy: str) -> None:
+        super().__init__(found, remedy)
+        self.found = found
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.found}; nothing was changed: {self.remedy}"

@@ -89,7 +89,7 @@ class Lake:
             for name in sorted(schema.STORED.keys() - {LEDGER}):
                 table = self._open(name)
                 if table is not None and table.version():  # the ledger is made before any other table gets rows
-                    raise DamagedError(f"{self.table_uri(LEDGER)}: the log of this table is gone; nothing was changed")
+                    raise DamagedError(f"{self.table_uri(LEDGER)}: the log of this table is gone")
         return found
 
     def create(self) -> None:
@@ -151,7 +151,7 @@ class Lake:
         """
         found = self._open(table, version)
         if found is None:
-            raise DamagedError(f"{self.table_uri(table)}: the table is gone, or a version of it; nothing was changed")
+            raise DamagedError(f"{self.table_uri(table)}: the table is gone, or a version of it")
         return found
 
     def each(self, work: Callable[[Item], Made], items: Iterable[Item]) -> list[Made]:
@@ -176,7 +176,7 @@ class Lake:
             finished = finished_load(ledger)
         if finished is None:
             raise DamagedError(
-                f"{self.table_uri(LEDGER)}: version {ledger.version()} of its log is damaged; nothing was changed, and "
+                f"{self.table_uri(LEDGER)}: version {ledger.version()} of its log is damaged, and "
                 "lakehouse.duckdb has the loads that it was made of"
             )
         versions = {name: finished.pins.get(name, 0) for name in schema.STORED} | {LEDGER: finished.version}
@@ -193,6 +193,10 @@ class Lake:
         foreign = self._data_files(LEDGER, ledger) if is_foreign else None
         return Snapshot(versions | {LEDGER: ledger.version()}, files, finished.rows, tables, foreign)
 
+    def newest_files(self, name: str) -> list[DataFile]:
+        """The Parquet files of a table's newest version, finished or not."""
+        return self._data_files(name, self.opened(name))
+
     def is_newest(self, snapshot: Snapshot) -> bool:
         """Whether no load has finished since."""
         ledger = snapshot.tables[LEDGER]
@@ -205,7 +209,7 @@ class Lake:
             added = pa.table(table.get_add_actions(flatten=True))
         paths, sizes, rows = (added[column].to_pylist() for column in ("path", "size_bytes", "num_records"))
         if odd := [path for path in paths if not _DATA_FILE.fullmatch(path)]:
-            raise DamagedError(f"{self.table_uri(name)}: its log names {odd[0]!r}, no file of its own; nothing was changed")
+            raise DamagedError(f"{self.table_uri(name)}: its log names {odd[0]!r}, no file of its own")
         return sorted(map(DataFile, paths, rows, sizes), key=lambda file: file.path)
 
     def locations(self, table: str, files: Iterable[DataFile]) -> list[str]:

@@ -20,7 +20,8 @@ from pipeline.compact import RETENTION_HOURS, merge_as_it_goes, sweep
 from pipeline.deliveries import Deliveries, Replaced
 from pipeline.engines import Engine, Processes
 from pipeline.erase import finish_purges
-from pipeline.errors import DamagedError, LakeError, SettingsError
+from pipeline.errors import LakeError, SettingsError
+from pipeline.failures import of_a_file
 from pipeline.ingest import Incoming, Ingested, Outcome
 from pipeline.lake import Lake, until_undisturbed
 from pipeline.landing import clear_staging, file_name, landed_path, scope_of
@@ -248,6 +249,9 @@ def _locked(lake: Lake, on_wait: Callable[[str], None] | None) -> Iterator[None]
         lock.release()
 
 
+_OF_THE_SYSTEM = (OSError, duckdb.IOException, duckdb.TransactionException, duckdb.OutOfMemoryException, MemoryError)
+
+
 @contextmanager
 def _in_one_sentence(lake: Lake) -> Iterator[None]:
     """Say of what the system refuses where it did, what now holds and what to do."""
@@ -255,11 +259,13 @@ def _in_one_sentence(lake: Lake) -> Iterator[None]:
         yield
     except BrokenPipeError:
         raise
-    except (OSError, duckdb.IOException, duckdb.TransactionException, duckdb.OutOfMemoryException, MemoryError) as error:
+    except (OSError, duckdb.Error, MemoryError) as error:
+        if found := of_a_file(error):
+            raise found from error
+        if not isinstance(error, _OF_THE_SYSTEM):
+            raise
         where = getattr(error, "filename2", None) or getattr(error, "filename", None) or lake.uri  # of a move, where to
         reason = getattr(error, "strerror", None) or " ".join(str(error).partition("\n")[0].split()) or "out of memory"
-        if "No files found" in reason or (isinstance(error, FileNotFoundError) and str(where).endswith(".parquet")):
-            raise DamagedError(f"{where}: {reason}; all finished loads are as they were") from error
         remedy = _REMEDIES.get(getattr(error, "errno", None) or 0, "see to it")
         raise LakeError(
             f"{where}: {reason}; all finished loads are as they were: {remedy} and run the command again"

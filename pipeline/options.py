@@ -157,7 +157,7 @@ def _run(function: Callable[..., None], args: tuple[Any, ...], options: dict[str
         raise_if_stopped()
         if debug:
             raise
-        say(f"lakehouse: {error}")
+        say(f"lakehouse: {error if isinstance(error, PipelineError) else _of_the_lake(error, function.__name__) or error}")
         raise SystemExit(WRONG_USAGE if isinstance(error, SettingsError) else FAILED) from None
     except Exception as error:  # the last resort, so that nobody who is woken at night has to read a traceback
         raise_if_stopped()
@@ -173,16 +173,29 @@ def _run(function: Callable[..., None], args: tuple[Any, ...], options: dict[str
 
 
 def _last_resort(error: Exception, command: str) -> str:
-    """A sentence for an error that nothing expected: DuckDB's are of files that are gone or damaged, others are ours."""
-    if type(error).__module__ in {"duckdb", "_duckdb"}:
-        told = str(error).partition("\n")[0]
-        return f"{told}; the lake lacks this file, or it is damaged; all finished loads are as they were: {_advice(command)}"
+    """A sentence for an error that nothing expected: of a file of the lake, of a query of ours on its data, or a bug."""
+    from pipeline.failures import is_of_duckdb, without_values  # noqa: PLC0415
+
+    if told := _of_the_lake(error, command):
+        return told
+    if is_of_duckdb(error):
+        return f"{without_values(error)}; a query of ours failed on the lake's data: {_advice(command)}"
     return f"{type(error).__name__}: {error}; this is a bug: run it again with --debug and report what it says"
+
+
+def _of_the_lake(error: Exception, command: str) -> str | None:
+    """What an error says of a file of the lake; None if it is about something else."""
+    from pipeline.failures import of_a_file  # noqa: PLC0415
+
+    found = of_a_file(error)
+    if isinstance(found, DamagedError) and command == "verify":
+        return f"{found.found}; {_advice(command)}"
+    return str(found) if found else None
 
 
 def _advice(command: str) -> str:
     """What tells more, which is never the command itself."""
-    return "run it again with --debug" if command == "verify" else "run lakehouse verify, or --debug"
+    return "run it again with --debug" if command == "verify" else "run lakehouse verify --read-data, or --debug"
 
 
 def on_lake(function: Callable[..., None]) -> Callable[..., None]:

@@ -255,8 +255,8 @@ def compaction(done: Compacted) -> Iterator[str]:
 
 def verification(done: Verified) -> str:
     """How much was looked at, and whether anything was found."""
-    kinds = ((done.landed_files, "landed file"), (done.parquet_files, "Parquet file"), (done.rows, "row"))
-    looked = ", ".join(many(*kind) for kind in kinds)
+    landed = "landed files: not checked" if done.landed_files is None else many(done.landed_files, "landed file")
+    looked = ", ".join((landed, many(done.parquet_files, "Parquet file"), many(done.rows, "row")))
     found = f"{many(len(done.findings), 'finding')}, each with what to do" if done.findings else "all as they should be"
     unknown = f"; the digest of {many(done.undigested, 'Parquet file')} is not known" if done.undigested else ""
     return f"{looked}: {found}{unknown}"

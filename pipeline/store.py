@@ -20,6 +20,7 @@ import fsspec
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from pipeline.errors import ConflictError, DamagedError, LakeError, PipelineError, SettingsError
+from pipeline.failures import of_a_file
 from pipeline.settings import export_store_settings
 
 USERS_FILES: Final = ("settings.csv", "erasure.key")
@@ -384,7 +385,7 @@ def legible(table_uri: str) -> Iterator[None]:
     except (DeltaError, OSError) as error:
         if isinstance(error, OSError) and kind_of(table_uri):
             raise store_error(table_uri, error) from None
-        raise DamagedError(f"{table_uri}: its Delta log can't be read ({tidied(error)}); nothing was changed") from error
+        raise DamagedError(f"{table_uri}: its Delta log can't be read ({tidied(error)})") from error
 
 
 @contextmanager
@@ -398,7 +399,7 @@ def translated(table_uri: str) -> Iterator[None]:
         if isinstance(error, OSError) and kind_of(table_uri):
             raise store_error(table_uri, error) from None
         if "missing file" in str(error):  # to go back to a finished load takes all of its files
-            raise DamagedError(f"{table_uri}: {tidied(error)}; the finished loads are as they were") from error
+            raise of_a_file(error) or DamagedError(f"{table_uri}: a file of the lake is gone ({tidied(error)})") from error
         raise LakeError(
             f"{table_uri}: can't be written ({tidied(error)}); the lake is as it was, run the command again"
         ) from error

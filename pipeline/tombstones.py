@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from pipeline import schema
 from pipeline.decode import unescaped
-from pipeline.errors import LakeError
+from pipeline.errors import LakeError, TombstonesError
 from pipeline.intact import read_file
 from pipeline.lake import Lake, rows_of
 from pipeline.snapshot import Change, Snapshot
@@ -194,9 +194,9 @@ def read_tombstones(lake: Lake, snapshot: Snapshot) -> Tombstones | None:
 
 
 def _unusable(lake: Lake, found: str, until: dict[tuple[str, str], int]) -> LakeError:
-    return LakeError(
-        f"{lake.path(KEY_FILE)}: {found}, and without it those who were erased may come back "
-        f"({many(len(until), 'tombstone')}); nothing was changed: put it back from a backup of the lake"
+    return TombstonesError(
+        f"{lake.path(KEY_FILE)}: {found}, and without it those who were erased may come back ({many(len(until), 'tombstone')})",
+        "put it back from a backup of the lake",
     )
 
 
@@ -227,9 +227,8 @@ def _is_tombstone(row: dict[str, Any]) -> bool:
 
 
 def _damaged(where: str, found: str) -> LakeError:
-    return LakeError(
-        f"{where}: {found}, and without its tombstones those who were erased may come back; nothing was changed: restore the "
-        "lake from a backup"
+    return TombstonesError(
+        f"{where}: {found}, and without its tombstones those who were erased may come back", "restore the lake from a backup"
     )
 
 

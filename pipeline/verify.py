@@ -19,10 +19,12 @@ import pyarrow.parquet as pq
 from pipeline import schema
 from pipeline.checkpoints import damaged, is_needless, versions_of
 from pipeline.deliveries import KEY, SHARE
-from pipeline.errors import DamagedError, LakeError
+from pipeline.errors import DamagedError, LakeError, TombstonesError
+from pipeline.failures import of_a_file
 from pipeline.lake import Lake
 from pipeline.landing import digest, landed_files, landed_path
 from pipeline.ledger import read_ledger
+from pipeline.returned import returned_people
 from pipeline.signals import interruptible
 from pipeline.snapshot import LEDGER, WHOLE, DataFile, Snapshot
 from pipeline.spill import spilling
@@ -44,7 +46,8 @@ _DROP: Final = "run lakehouse compact, which deletes it: the commits have all th
 class Verified:
     """What was looked at, and what is wrong."""
 
-    landed_files: int = 0
+    landed_files: int | None = None
+    """None where they were not checked, since the ledger that names them can't be read."""
     parquet_files: int = 0
     undigested: int = 0
     """Parquet files whose digest nobody knows, since an older version wrote them."""
@@ -76,29 +79,49 @@ def verify(lake: Lake, *, read_data: bool = False, progress: Callable[[str], Non
         _check_logs(lake, done, _pins(lake))
         if not done.findings:
             done.findings.append(f"{error.found}; {_RESTORE}")
-        _check_links(lake, done)
+        links = _check_links(lake, done)
+        tell("landed files")
+        _check_landing(lake, _ledger_alone(lake), links, done)
         return done
     _check_logs(lake, done, snapshot.versions)
     is_logged = all(finding.endswith(_DROP) for finding in done.findings)
-    _check_links(lake, done)
+    links = _check_links(lake, done)
     _check_tombstones(lake, snapshot, done)
     tell("Parquet files")
     readable = _check_parquet_files(lake, snapshot, done, read_data=read_data)
-    if not is_logged or not readable:
-        return done
-    ledger = read_ledger(lake, snapshot)
+    ledger = _ledger(lake, snapshot)
     tell("landed files")
-    _check_landing(lake, ledger, done)
-    tell("counts")
-    _check_rows(lake, snapshot, ledger, done)
-    _check_duckdb_file(lake, snapshot, done)
+    _check_landing(lake, ledger, links, done)
+    if ledger is not None and is_logged and readable:
+        tell("counts")
+        _count(lake, snapshot, ledger, done)
+    if is_logged and readable:
+        tell("erased people")
+        done.findings += returned_people(lake, snapshot)
+        _check_duckdb_file(lake, snapshot, done)
     return done
 
 
-def _check_links(lake: Lake, done: Verified) -> None:
+def _ledger(lake: Lake, snapshot: Snapshot) -> pa.Table | None:
+    """The ledger; None if it can't be read, or is not what was written, which is told with the Parquet files."""
+    with suppress(LakeError, OSError, pa.ArrowException):
+        return read_ledger(lake, snapshot)
+    return None
+
+
+def _ledger_alone(lake: Lake) -> pa.Table | None:
+    """The same of a lake of which another table can't be read."""
+    with suppress(LakeError):
+        return _ledger(lake, lake.snapshot(only=[LEDGER]))
+    return None
+
+
+def _check_links(lake: Lake, done: Verified) -> list[str]:
     """A link in the lake leads to files that may be no part of it: nothing is written, deleted or erased there."""
-    for path in links_below(lake.root) if lake.is_local else ():
+    links = links_below(lake.root) if lake.is_local else []
+    for path in links:
         done.find(path, f"is a link to {Path(path).readlink()}", "put a folder or file of the lake's own in its place")
+    return links
 
 
 def _check_tombstones(lake: Lake, snapshot: Snapshot, done: Verified) -> None:
@@ -107,8 +130,8 @@ def _check_tombstones(lake: Lake, snapshot: Snapshot, done: Verified) -> None:
         read_tombstones(lake, snapshot)
     except DamagedError as error:
         done.findings.append(f"{error.found}; {_remedy(schema.ERASURES.name)}")
-    except LakeError as error:
-        done.findings.append(str(error))
+    except TombstonesError as error:
+        done.findings.append(f"{error.found}; {error.remedy}")
     except FileNotFoundError:  # a Parquet file: told with the others
         return
     except OSError as error:
@@ -181,7 +204,7 @@ def _check_parquet_files(lake: Lake, snapshot: Snapshot, done: Verified, *, read
         ):
             if found:
                 done.find(f"{lake.table_uri(table)}/{file.path}", f"the Parquet file {found}", _remedy(table))
-    done.parquet_files = len(named)
+    done.parquet_files, done.rows = len(named), 0
     done.undigested = sum(file.digest is None for _, file in named)
     for table, files in snapshot.files.items():
         rows = sum(file.rows for file in files)
@@ -213,8 +236,10 @@ def problem(lake: Lake, table: str, file: DataFile, *, read_data: bool) -> str |
     return None
 
 
-def _check_landing(lake: Lake, ledger: pa.Table, done: Verified) -> None:
+def _check_landing(lake: Lake, ledger: pa.Table | None, links: list[str], done: Verified) -> None:
     """Every loaded file lies in the landing zone as it was served, and nothing lies there that was never loaded."""
+    if ledger is None:
+        return
     rows = [row for row in ledger.to_pylist() if row["status"] == "loaded"]
     expected = {landed_path(lake, row["name"], row["sha256"]): row.get("landed_sha256") or row["sha256"] for row in rows}
     with ThreadPoolExecutor(_THREADS) as pool:
@@ -226,6 +251,8 @@ def _check_landing(lake: Lake, ledger: pa.Table, done: Verified) -> None:
     done.landed_files = len(expected)
     names = {row["name"] for row in rows}  # former contents of a name stay
     for path in landed_files(lake):
+        if any(path == link or path.startswith(f"{link}/") for link in links):  # a finding of its own: not to be loaded
+            continue
         if path not in expected and path.rpartition("/")[2] not in names:
             done.find(path, "is in the landing zone, but in no table", f"load it: lakehouse load {path}")
 
@@ -293,6 +320,20 @@ _ROWS: Final = {
         ),
     ),
 }
+
+
+def _count(lake: Lake, snapshot: Snapshot, ledger: pa.Table, done: Verified) -> None:
+    """Check the rows, or name the files of theirs that can't be decoded."""
+    try:
+        _check_rows(lake, snapshot, ledger, done)
+    except duckdb.Error as error:
+        found = of_a_file(error)
+        if not isinstance(found, DamagedError):
+            raise
+        before = len(done.findings)
+        _check_parquet_files(lake, snapshot, done, read_data=True)
+        if len(done.findings) == before:
+            done.findings.append(f"{found.found}; {_PUT_PARQUET_BACK}")
 
 
 def _check_rows(lake: Lake, snapshot: Snapshot, ledger: pa.Table, done: Verified) -> None:

@@ -305,7 +305,7 @@ def test_make_help_lists_every_target_in_a_section() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "advice"), [("verify", "run it again with --debug"), ("load", "run lakehouse verify, or --debug")]
+    ("name", "advice"), [("verify", "run it again with --debug"), ("load", "run lakehouse verify --read-data, or --debug")]
 )
 def test_the_advice_after_a_panic_is_never_the_command_that_met_it(name: str, advice: str) -> None:
     """A panic of a library in Rust ends in a sentence, which sends nobody to verify from verify."""

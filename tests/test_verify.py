@@ -146,6 +146,7 @@ def test_each_kind_of_damage_is_found(lake: Lake, damage: str) -> None:
     done = verify(lake)
     assert any(re.search(expected, finding) for finding in done.findings), done.findings
     assert all(finding.count(";") >= 1 and "\n" not in finding for finding in done.findings)
+    assert not [finding for finding in done.findings if "nothing was changed" in finding]  # verify never changes anything
 
 
 def test_an_empty_newest_commit_of_the_ledger_is_no_empty_lake(lake: Lake, tmp_path: Path) -> None:
@@ -357,4 +358,49 @@ def test_a_parquet_file_that_is_gone_is_named(command: list[str], tmp_path: Path
     done = lakehouse(*command, cwd=tmp_path)
     told = done.stdout + done.stderr
     assert (done.returncode, gone.name in told, "this is a bug" in told) == (3 if command == ["verify"] else 1, True, False)
-    assert ("lakehouse verify" in told) is (command[0] in {"status", "report", "check"})
+    assert ("lakehouse verify" in told) is (command[0] != "verify")
+
+
+@pytest.mark.parametrize("harm", [Path.unlink, lambda path: path.write_bytes(path.read_bytes()[:-9])])
+def test_a_bad_parquet_file_hides_no_landed_file(lake: Lake, harm: Callable[[Path], object]) -> None:
+    """The landing zone is held against the ledger whatever else is wrong."""
+    harm(parquet(lake, "messages"))
+    landed(lake).unlink()
+    done = verify(lake)
+    assert any("landed file is gone" in finding for finding in done.findings), done.findings
+    assert done.landed_files == 4
+
+
+def test_a_log_that_is_gone_hides_no_landed_file(lake: Lake) -> None:
+    """A table that can't be read at all keeps the ledger from nothing."""
+    shutil.rmtree(Path(lake.root, "transfers"))
+    landed(lake).unlink()
+    assert any("landed file is gone" in finding for finding in verify(lake).findings)
+
+
+def test_landed_files_that_no_ledger_names_are_said_to_be_unchecked(lake: Lake) -> None:
+    """Nothing was looked at, which is another thing than that there are none."""
+    parquet(lake, "files").unlink()
+    done = verify(lake)
+    assert done.landed_files is None
+    assert "landed files: not checked" in verification(done)
+
+
+def test_a_link_in_landing_is_not_to_be_loaded(lake: Lake, tmp_path: Path) -> None:
+    """It is one finding, of a link: what lies behind it may be somebody else's."""
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "x.gz").write_bytes(b"x")
+    Path(lake.root, "landing", "link.gz").symlink_to(tmp_path / "other" / "x.gz")
+    Path(lake.root, "landing", "2016-01-01").symlink_to(tmp_path / "other")
+    findings = verify(lake).findings
+    assert len(findings) == 2
+    assert all("is a link to" in finding for finding in findings)
+
+
+def test_a_finding_of_a_key_does_not_say_that_nothing_was_changed(of_all_tables: Lake, tmp_path: Path) -> None:
+    """Neither verify nor doctor ever changes anything."""
+    lake = Lake(str(shutil.copytree(of_all_tables.root, tmp_path / "lake")))
+    Path(lake.root, "erasure.key").unlink()
+    [finding] = [finding for finding in verify(lake).findings if "erasure.key" in finding]
+    assert finding.endswith("; put it back from a backup of the lake")
+    assert "nothing was changed" not in lakehouse("doctor", "--lake", lake.root, cwd=tmp_path).stdout

@@ -21,7 +21,8 @@ from filelock import FileLock, Timeout
 from pipeline import schema
 from pipeline.account_schema import kept_schemas, newest_schemas
 from pipeline.doctor.finding import FAIL, OK, WARN, Finding
-from pipeline.errors import DamagedError, LakeError, PipelineError, SettingsError
+from pipeline.errors import DamagedError, LakeError, PipelineError, SettingsError, TombstonesError
+from pipeline.failures import of_a_file
 from pipeline.lake import Lake
 from pipeline.ledger import read_ledger
 from pipeline.snapshot import Snapshot
@@ -58,7 +59,8 @@ def about_lake(lake: Lake) -> Iterator[Finding]:
                     yield from _duckdb_file(lake)  # else no load has made one yet
                 yield from _schemas(lake)
             yield from _settings_file(lake)
-    except (PipelineError, OSError) as error:
+    except (PipelineError, OSError) as raised:
+        error = of_a_file(raised) or raised
         found = error.found if isinstance(error, DamagedError) else str(error)
         yield Finding("lake", FAIL, found, "lakehouse verify tells more", is_setting=isinstance(error, SettingsError))
     if lake.is_local:
@@ -69,6 +71,9 @@ def _erasures(lake: Lake, snapshot: Snapshot) -> Iterator[Finding]:
     """Whether those who were erased are kept out, if anybody was."""
     try:
         tombstones = read_tombstones(lake, snapshot)
+    except TombstonesError as error:
+        yield Finding("erasure.key", FAIL, error.found, error.remedy)
+        return
     except LakeError as error:
         yield Finding("erasure.key", FAIL, str(error))
         return

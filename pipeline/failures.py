@@ -1,0 +1,57 @@
+"""What a library raises about a Parquet file of the lake, as a sentence that names it and holds no value of the data.
+
+DuckDB, Arrow, Delta and the system each have words of their own for a file that is gone, damaged or not legible; of a damaged
+one DuckDB may quote what a customer wrote.
+"""
+
+import re
+from typing import Final
+
+from pipeline import schema
+from pipeline.errors import DamagedError, LakeError
+
+_FILE: Final = re.compile(
+    rf"(?:[a-z0-9]+://|/)[^\"\n]*?/({'|'.join(schema.STORED)})/(?:date=[^/\"\n]+/)?[\w-]*[0-9a-f]{{8,}}\.parquet"
+)
+_GONE: Final = re.compile("No files found|No such file|missing file|not found|HTTP 404|FileNotFound|NoSuchKey", re.IGNORECASE)
+_REFUSED: Final = re.compile("Permission denied|Cannot open file|Access is denied|Forbidden|Operation not permitted")
+_VALUE: Final = re.compile(r"(?:[:,]?\s*\bvalue\b\s*)?(\"|').*", re.DOTALL)
+_OF_THE_DATA: Final = {
+    "ConversionException",
+    "InvalidInputException",
+    "OutOfRangeException",
+    "Error",
+    "DataError",
+    "InternalException",
+}
+READ_ALL: Final = "lakehouse verify --read-data"
+
+
+def of_a_file(error: BaseException) -> LakeError | None:
+    """What an error has found about a Parquet file of the lake; None if it is about something else."""
+    told = f"{error} {getattr(error, 'filename', None) or ''}"
+    named = _FILE.search(told)
+    if named is None:
+        is_decoder = is_of_duckdb(error) and type(error).__name__ == "Error"  # it has no other words for what it can't decode
+        return DamagedError(f"a Parquet file is damaged ({without_values(error)})", READ_ALL) if is_decoder else None
+    where, table = named[0], named[1]
+    if _GONE.search(told.replace(where, "")):
+        return DamagedError(f"{where}: a file of the lake is gone (table {table})")
+    reason = without_values(error)
+    if _REFUSED.search(told.replace(where, "")) or isinstance(error, PermissionError):
+        return LakeError(f"{where}: a file of the lake can't be read (table {table}: {reason}); give this user the right to it")
+    return DamagedError(f"{where}: a file of the lake is damaged (table {table}: {reason})", READ_ALL)
+
+
+def without_values(error: BaseException) -> str:
+    """The first line of what a library says, without the lake's file and, where it is about data, without what it quotes."""
+    told = getattr(error, "strerror", None) or _FILE.sub("", str(error).partition("\n")[0]).replace('""', "")
+    if is_of_duckdb(error) and type(error).__name__ in _OF_THE_DATA:
+        told = re.sub(r"Failed to read file\s*:?|found in Parquet file\s*(?=:)", "", _VALUE.sub("", told))
+        told = told.removeprefix("Invalid Input Error: ")
+    return " ".join(told.split()).strip(" :") or type(error).__name__
+
+
+def is_of_duckdb(error: BaseException) -> bool:
+    """Whether DuckDB has raised it."""
+    return type(error).__module__ in {"duckdb", "_duckdb"}

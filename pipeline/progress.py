@@ -226,10 +226,10 @@ def erasure(done: Erased, asked: Sequence[tuple[str, str]]) -> Iterator[str]:
 
 def _not_removed(done: Erased, asked: Sequence[tuple[str, str]]) -> Iterator[str]:
     """Which ids nothing has, what goes on, and whose other conversations stay."""
-    for one, moment in done.already.items():
+    for person, moment in done.already.items():
         so_far = "nothing of it is left" if done.is_searched else "nothing of it was found where it could be"
         yield (
-            f"erased already, asked for last on {moment:%Y-%m-%d}: the {one[0]}'s id{_number_of(one, asked)}; searched again, "
+            f"erased already, asked for last on {moment:%Y-%m-%d}: the {person[0]}'s id{_number_of(person, asked)}; searched again, "
             f"{so_far}"
         )
     for kind, ident in done.not_found:

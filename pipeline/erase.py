@@ -246,6 +246,9 @@ def purge(
     done.rows["rejects"] = _cut_rejects(lake, ledger, covering, former, changes["rejects"]) - rejects.num_rows
     if rejects.num_rows:
         changes["rejects"].add.append(lake.write("rejects", rejects))
+    if people:
+        readable = (file for file in landed if file.path not in found.unreadable)
+        ledger.forget([ident for _, ident in people], [row for file in readable for row in file.rows])
     if ledger.added:
         changes[LEDGER] = ledger.change()
     present = {name: lake.sizes_below(name) for name in schema.STORED}

@@ -229,8 +229,8 @@ def _not_removed(done: Erased, asked: Sequence[tuple[str, str]]) -> Iterator[str
     for person, moment in done.already.items():
         so_far = "nothing of it is left" if done.is_searched else "nothing of it was found where it could be"
         yield (
-            f"erased already, asked for last on {moment:%Y-%m-%d}: the {person[0]}'s id{_number_of(person, asked)}; searched again, "
-            f"{so_far}"
+            f"erased already, asked for last on {moment:%Y-%m-%d}: the {person[0]}'s id{_number_of(person, asked)}; searched "
+            f"again, {so_far}"
         )
     for kind, ident in done.not_found:
         which = _number_of((kind, ident), asked)

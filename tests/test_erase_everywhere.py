@@ -49,7 +49,7 @@ def planted(place: str) -> Any:  # noqa: C901 - a case for each place
     tagged = conversation(f"p {place}", consumerId={"string": IDENT}, messages=[line], **lists)
     (one,) = tagged.values()
     header: dict[str, Any] = {"visitorId": {"string": IDENT}}
-    body = {"header": {f"{TAG}VisitorHeader": header}, "engagements": {"array": [tagged]}}
+    body: dict[str, Any] = {"header": {f"{TAG}VisitorHeader": header}, "engagements": {"array": [tagged]}}
     record = {"body": {f"{TAG}EngagementData": body}}
     whole = document(recordCollection=[record])
     levels = {

@@ -223,14 +223,7 @@ def purge(
     ledger = Ledger(lake, snapshot, {path.rpartition("/")[2] for path in landed_files(lake)})
     landed = list_landed(lake, ledger.loaded())
     idents, found = _find(lake, landed, tombstones, idents, at=at, persons=[ident for _, ident in people])
-    done = Erased(
-        landed=len(landed),
-        landed_bytes=sum(file.bytes for file in landed),
-        parquet=sum(map(len, snapshot.files.values())),
-        unreadable=found.unreadable,
-        encrypted=found.encrypted,
-        named=found.named,
-    )
+    done = _searched(snapshot, landed, found)
     if people:
         done.related = related(lake, snapshot, idents, people)
     changes = _changes(lake, snapshot, idents | _as_encrypted(lake, snapshot, idents), done)
@@ -238,8 +231,8 @@ def purge(
     rejects = _count_anew(lake, ledger, found, former)
     covering = tombstones.with_ids("conversation", idents, at)
     if people:
-        done.named |= {ident for _, rows in former for raw in rows["raw"].to_pylist() for ident in covering.named(raw or "")}
-        done.named |= {ident.strip() for ident in done.named}
+        in_rejects = (covering.named(raw or "") for _, rows in former for raw in rows["raw"].to_pylist())
+        done.named = {ident.strip() for ident in done.named.union(*in_rejects)}
     not_found = [one for one in people if one not in had and one[1] not in done.named]
     conversations = (("conversation", ident) for ident in idents)
     changes[schema.ERASURES.name] = bury(lake, tombstones, conversations, at, not_found=not_found)
@@ -247,8 +240,8 @@ def purge(
     if rejects.num_rows:
         changes["rejects"].add.append(lake.write("rejects", rejects))
     if people:
-        readable = (file for file in landed if file.path not in found.unreadable)
-        ledger.forget([ident for _, ident in people], [row for file in readable for row in file.rows])
+        readable = [row for file in landed if file.path not in found.unreadable for row in file.rows]
+        ledger.forget([ident for _, ident in people], readable)  # last: the rejects of these files stay
     if ledger.added:
         changes[LEDGER] = ledger.change()
     present = {name: lake.sizes_below(name) for name in schema.STORED}
@@ -259,6 +252,18 @@ def purge(
     if people:
         done.left = left_over(lake, after, people, idents, at, cut=[file for file, *_ in found.cut], tombstones=covering)
     return done, after
+
+
+def _searched(snapshot: Snapshot, landed: list[Landed], found: Found) -> Erased:
+    """Where an erase has looked, before anything is removed."""
+    return Erased(
+        landed=len(landed),
+        landed_bytes=sum(file.bytes for file in landed),
+        parquet=sum(map(len, snapshot.files.values())),
+        unreadable=found.unreadable,
+        encrypted=found.encrypted,
+        named=found.named,
+    )
 
 
 def _put_all_back(lake: Lake, landed: list[Landed], found: Found, done: Erased) -> None:

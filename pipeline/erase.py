@@ -125,7 +125,8 @@ def erase_all(lake: Lake, people: Iterable[tuple[str, str]], *, now: Callable[[]
             tombstones = read_tombstones(lake, snapshot) or first_tombstones(lake)
             if before is None:  # a second attempt meets the tombstones of the first
                 before = _erased_before(tombstones, asked)
-            snapshot = lake.commit({schema.ERASURES.name: bury(lake, tombstones, asked, requested_at)}, snapshot)
+            new = [one for one in asked if one[0] != "conversation" or tombstones.find(*one) is None]
+            snapshot = lake.commit({schema.ERASURES.name: bury(lake, tombstones, new, requested_at)}, snapshot)
             known = conversations_of(lake, snapshot, asked, requested_at)
             had = known.known | before.keys()
             done, after = purge(lake, snapshot, known.idents, at=requested_at, people=asked, had=had)
@@ -217,7 +218,7 @@ def purge(
     `people` are the kinds and ids that were asked for, which are looked for in all of the landed text, `had` those of them
     that the tables have or had. The caller holds `writing`.
     """
-    tombstones = read_tombstones(lake, snapshot) or first_tombstones(lake)
+    tombstones = stored = read_tombstones(lake, snapshot) or first_tombstones(lake)
     for kind, ident in people:
         tombstones = tombstones.with_ids(kind, [ident], at)
     ledger = Ledger(lake, snapshot, {path.rpartition("/")[2] for path in landed_files(lake)})
@@ -234,8 +235,8 @@ def purge(
         in_rejects = (covering.named(raw or "") for _, rows in former for raw in rows["raw"].to_pylist())
         done.named = {ident.strip() for ident in done.named.union(*in_rejects)}
     not_found = [one for one in people if one not in had and one[1] not in done.named]
-    conversations = (("conversation", ident) for ident in idents)
-    changes[schema.ERASURES.name] = bury(lake, tombstones, conversations, at, not_found=not_found)
+    conversations = {("conversation", ident) for ident in idents}.difference(not_found)
+    changes[schema.ERASURES.name] = bury(lake, stored, conversations, at, not_found=not_found)
     done.rows["rejects"] = _cut_rejects(lake, ledger, covering, former, changes["rejects"]) - rejects.num_rows
     if rejects.num_rows:
         changes["rejects"].add.append(lake.write("rejects", rejects))

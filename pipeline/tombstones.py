@@ -270,7 +270,9 @@ def bury(
         if kind != "conversation" or tombstones.erased_at(kind, ident) is None
     ]
     rows += [
-        {"kind": kind, "key": tombstones.key(f"{kind} {_NOT_FOUND}", ident), "requested_at": at} for kind, ident in not_found
+        {"kind": kind, "key": tombstones.key(f"{kind} {_NOT_FOUND}", ident), "requested_at": at}
+        for kind, ident in not_found
+        if tombstones.erased_at(kind, ident) is not None
     ]
     if not tombstones.is_checked and (rows or tombstones.until):
         rows.append({"kind": _CHECK, "key": tombstones.key(_CHECK, KEY_FILE), "requested_at": at})

@@ -324,8 +324,8 @@ def erase(lake_uri: str | None, **ids: tuple[str, ...]) -> None:
 
     Takes one id or several, each with its option. Conversations go from tables, old versions and landed files, and that can't
     be undone. A keyed tombstone keeps them out when a file is fetched or loaded again. Backups, exports and reports written
-    elsewhere are out of reach. Prints what was removed and where it looked, never the ids that were given. Ends with 3 if
-    an id is not found, a landed file could not be searched, or something is left.
+    elsewhere are out of reach. Prints what was removed and where it looked, never an id that it erased. Ends with 3 if an
+    id is not found and was not erased before, a landed file could not be searched, or something is left.
 
     Example: lakehouse erase --consumer-id 4f1c0a77 --consumer-id 5b2e
     """

@@ -6,7 +6,7 @@ whatever no finished load names. Delta's log holds no ids: its actions name file
 """
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -25,7 +25,7 @@ from pipeline.landing import clear_staging, landed_files, landed_path, put_back,
 from pipeline.ledger import Ledger, read_ledger
 from pipeline.marks import marks_of, remove_marks
 from pipeline.parquet import connected, keep_rows
-from pipeline.people import Related, asked_for, conversations_of, left_over, related
+from pipeline.people import Related, alike, asked_for, conversations_of, left_over, related
 from pipeline.pgp import MARKER, opened
 from pipeline.snapshot import LEDGER, Change, DataFile, Snapshot
 from pipeline.store import exists, links_below
@@ -55,8 +55,9 @@ class Erased:
     `documents` those that went whole with them. `unreadable` are landed files that are broken, and so could not be searched,
     `encrypted` those with ids that no key decrypts.
 
-    `not_found` are the kinds and ids asked for that nothing has, `not_ended` counts conversations that go on and so stay,
-    `related` are others that conversations share with those erased. `left` says in sentences what is left of them.
+    `not_found` are the kinds and ids asked for that nothing has, `alike` which kinds and ids like them the tables have;
+    `already` are those that nothing has any more, and when they were asked for last. `not_ended` counts conversations that go
+    on and so stay, `related` are others that conversations share with those erased. `left` says in sentences what is left.
     """
 
     rows: dict[str, int] = field(default_factory=lambda: dict.fromkeys((*DELIVERED, "rejects"), 0))
@@ -74,14 +75,21 @@ class Erased:
     named: set[str] = field(default_factory=set, repr=False)
     """The ids that landed files and rejects name."""
     not_found: list[tuple[str, str]] = field(default_factory=list, repr=False)
+    alike: dict[tuple[str, str], list[tuple[str, str]]] = field(default_factory=dict, repr=False)
+    already: dict[tuple[str, str], datetime] = field(default_factory=dict, repr=False)
     not_ended: int = 0
     related: list[Related] = field(default_factory=list, repr=False)
     left: list[str] = field(default_factory=list)
 
     @property
     def is_complete(self) -> bool:
-        """Whether all that was asked for was found and is gone, and everything could be searched."""
-        return not (self.unreadable or self.encrypted or self.not_found or self.left)
+        """Whether all that was asked for was found, now or before, and is gone, and everything could be searched."""
+        return self.is_searched and not self.not_found
+
+    @property
+    def is_searched(self) -> bool:
+        """Whether everything could be searched, and nothing that was looked for is left."""
+        return not (self.unreadable or self.encrypted or self.left)
 
     @property
     def anything(self) -> bool:
@@ -106,6 +114,7 @@ def erase_all(lake: Lake, people: Iterable[tuple[str, str]], *, now: Callable[[]
     """
     asked = asked_for(people)
     _require_no_links(lake)
+    before: dict[tuple[str, str], datetime] | None = None
     for attempt in until_undisturbed():
         with attempt:
             requested_at = now() if now else datetime.now(UTC)
@@ -114,12 +123,25 @@ def erase_all(lake: Lake, people: Iterable[tuple[str, str]], *, now: Callable[[]
             if now is None:
                 _require_clock(lake, snapshot, requested_at)
             tombstones = read_tombstones(lake, snapshot) or first_tombstones(lake)
-            snapshot = lake.commit({schema.ERASURES.name: bury(lake, tombstones, asked, requested_at)}, snapshot)
+            if before is None:  # a second attempt meets the tombstones of the first
+                before = _erased_before(tombstones, asked)
+            new = [one for one in asked if one[0] != "conversation" or tombstones.find(*one) is None]
+            snapshot = lake.commit({schema.ERASURES.name: bury(lake, tombstones, new, requested_at)}, snapshot)
             known = conversations_of(lake, snapshot, asked, requested_at)
-            done, _ = purge(lake, snapshot, known.idents, at=requested_at, people=asked)
+            had = known.known | before.keys()
+            done, after = purge(lake, snapshot, known.idents, at=requested_at, people=asked, had=had)
             done.not_ended = known.not_ended
-            done.not_found = [one for one in asked if one not in known.known and one[1] not in done.named]
+            gone = [one for one in asked if one not in known.known and one[1] not in done.named]
+            done.already = {one: before[one] for one in gone if one in before}
+            done.not_found = [one for one in gone if one not in before]
+            done.alike = alike(lake, after, done.not_found)
     return done
+
+
+def _erased_before(tombstones: Tombstones, people: Sequence[tuple[str, str]]) -> dict[tuple[str, str], datetime]:
+    """Which of these were erased by a run before, and when."""
+    moments = ((one, tombstones.erased_at(*one)) for one in people)
+    return {one: datetime.fromtimestamp(moment / 1e6, UTC) for one, moment in moments if moment is not None}
 
 
 def _require_clock(lake: Lake, snapshot: Snapshot, at: datetime) -> None:
@@ -183,39 +205,44 @@ def _purged(lake: Lake, snapshot: Snapshot, idents: set[str], at: datetime) -> S
 
 
 def purge(
-    lake: Lake, snapshot: Snapshot, idents: set[str], *, at: datetime, people: Sequence[tuple[str, str]] = ()
+    lake: Lake,
+    snapshot: Snapshot,
+    idents: set[str],
+    *,
+    at: datetime,
+    people: Sequence[tuple[str, str]] = (),
+    had: Collection[tuple[str, str]] = (),
 ) -> tuple[Erased, Snapshot]:
     """Remove the conversations of these ids, and what tombstones cover, from all that the lake keeps.
 
-    `people` are the kinds and ids that were asked for, which are looked for in all of the landed text. The caller holds
-    `writing`.
+    `people` are the kinds and ids that were asked for, which are looked for in all of the landed text, `had` those of them
+    that the tables have or had. The caller holds `writing`.
     """
-    tombstones = read_tombstones(lake, snapshot) or first_tombstones(lake)
+    tombstones = stored = read_tombstones(lake, snapshot) or first_tombstones(lake)
     for kind, ident in people:
         tombstones = tombstones.with_ids(kind, [ident], at)
     ledger = Ledger(lake, snapshot, {path.rpartition("/")[2] for path in landed_files(lake)})
     landed = list_landed(lake, ledger.loaded())
     idents, found = _find(lake, landed, tombstones, idents, at=at, persons=[ident for _, ident in people])
-    done = Erased(
-        landed=len(landed),
-        landed_bytes=sum(file.bytes for file in landed),
-        parquet=sum(map(len, snapshot.files.values())),
-        unreadable=found.unreadable,
-        encrypted=found.encrypted,
-        named=found.named,
-    )
+    done = _searched(snapshot, landed, found)
     if people:
         done.related = related(lake, snapshot, idents, people)
     changes = _changes(lake, snapshot, idents | _as_encrypted(lake, snapshot, idents), done)
-    changes[schema.ERASURES.name] = bury(lake, tombstones, (("conversation", ident) for ident in idents), at)
     former = _rejects(lake, snapshot)
     rejects = _count_anew(lake, ledger, found, former)
     covering = tombstones.with_ids("conversation", idents, at)
     if people:
-        done.named |= {ident for _, rows in former for raw in rows["raw"].to_pylist() for ident in covering.named(raw or "")}
+        in_rejects = (covering.named(raw or "") for _, rows in former for raw in rows["raw"].to_pylist())
+        done.named = {ident.strip() for ident in done.named.union(*in_rejects)}
+    not_found = [one for one in people if one not in had and one[1] not in done.named]
+    conversations = {("conversation", ident) for ident in idents}.difference(not_found)
+    changes[schema.ERASURES.name] = bury(lake, stored, conversations, at, not_found=not_found)
     done.rows["rejects"] = _cut_rejects(lake, ledger, covering, former, changes["rejects"]) - rejects.num_rows
     if rejects.num_rows:
         changes["rejects"].add.append(lake.write("rejects", rejects))
+    if people:
+        readable = [row for file in landed if file.path not in found.unreadable for row in file.rows]
+        ledger.forget([ident for _, ident in people], readable)  # last: the rejects of these files stay
     if ledger.added:
         changes[LEDGER] = ledger.change()
     present = {name: lake.sizes_below(name) for name in schema.STORED}
@@ -226,6 +253,18 @@ def purge(
     if people:
         done.left = left_over(lake, after, people, idents, at, cut=[file for file, *_ in found.cut], tombstones=covering)
     return done, after
+
+
+def _searched(snapshot: Snapshot, landed: list[Landed], found: Found) -> Erased:
+    """Where an erase has looked, before anything is removed."""
+    return Erased(
+        landed=len(landed),
+        landed_bytes=sum(file.bytes for file in landed),
+        parquet=sum(map(len, snapshot.files.values())),
+        unreadable=found.unreadable,
+        encrypted=found.encrypted,
+        named=found.named,
+    )
 
 
 def _put_all_back(lake: Lake, landed: list[Landed], found: Found, done: Erased) -> None:

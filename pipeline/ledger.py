@@ -1,5 +1,7 @@
 """The table `files` while a load changes it: which source files are known, and what a new one replaces."""
 
+import itertools
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
@@ -117,6 +119,23 @@ class Ledger:
         # its rows stay as they are, with whichever key they were loaded
         encrypted = min(row["encrypted"], counts.encrypted + counts.decrypted)
         self.added.append(row | _counted(counts) | {"landed_sha256": landed_sha256, "encrypted": encrypted})
+
+    def forget(self, idents: Iterable[str], searched: Iterable[Row]) -> None:
+        """Take names of fields and versions that hold these ids out of rows of files that could not be searched."""
+        lists = ("schema_versions", "unknown_fields")
+        pattern = re.compile("|".join(rf"(?<!\w){re.escape(ident)}(?!\w)" for ident in idents))
+        told = {(row["name"], row["account_id"]) for row in searched}
+        rows = read_ledger(self.lake, self.snapshot, ["name", "account_id", *lists]).to_pylist()
+        found = {
+            (row["name"], row["account_id"])
+            for row in rows
+            if (row["name"], row["account_id"]) not in told and any(map(pattern.search, itertools.chain(*map(row.get, lists))))
+        }
+        self.ask({name for name, _ in found} - self._by_name.keys())
+        for row in [row for name in {name for name, _ in found} for row in self._by_name[name]]:
+            if (row["name"], row["account_id"]) in found:
+                self.obsolete.append(row)
+                self.added.append(row | {name: [text for text in row[name] if not pattern.search(text)] for name in lists})
 
     def recount(self, outcomes: Iterable[Outcome]) -> None:
         """Tell how many values stayed encrypted in landed files whose rows were read once more."""

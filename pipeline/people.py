@@ -26,7 +26,9 @@ _NO_MESSAGES: Final = """(
     select null::varchar as account_id, null::varchar as conversation_id, 1 as delivery, null::timestamptz as timestamp
     where false)"""
 _MINE: Final = """
-    with mine as (select * from {conversations} where {kind}_id in (select ident from asked where kind = '{kind}')),
+    with mine as (
+        select * from {conversations} where trim({kind}_id, $blanks) in (select ident from asked where kind = '{kind}')
+    ),
     said as (
         select account_id, conversation_id, delivery, max(timestamp) as newest from {messages}
         where conversation_id in (select conversation_id from mine) group by all
@@ -36,6 +38,18 @@ _MINE: Final = """
     from mine left join said
     on said.account_id is not distinct from mine.account_id and said.conversation_id = mine.conversation_id
     and said.delivery = mine.delivery"""
+_ALIKE: Final = """
+    with whole as (
+        select distinct unnest([
+            {'kind': 'consumer', 'ident': consumer_id},
+            {'kind': 'visitor', 'ident': visitor_id},
+            {'kind': 'conversation', 'ident': conversation_id}
+        ], recursive := true)
+        from read_parquet($files, hive_partitioning = false)
+    )
+    select distinct asked.kind, asked.ident, whole.kind, whole.ident from asked join whole
+    on lower(trim(whole.ident, $blanks)) = lower(asked.ident)
+    order by all"""
 _RELATED: Final = """
     with whole as (
         select distinct conversation_id, visitor_id, consumer_id from read_parquet($files, hive_partitioning = false)
@@ -57,6 +71,7 @@ _STRAY: Final = """
 _KEPT: Final = """
     select source_file, count(*) from read_parquet($files, hive_partitioning = false)
     where source_file in (select name from cut) group by all"""
+_BLANKS: Final = "".join(filter(str.isspace, map(chr, range(0x3001))))  # what `str.strip` takes off, the last one too
 _ANEW: Final = "make the tables anew from the landing zone (docs/operations.md, Making the tables anew)"
 
 
@@ -112,16 +127,30 @@ def conversations_of(lake: Lake, snapshot: Snapshot, people: Iterable[tuple[str,
     if not files["conversations"]:
         return found
     messages = _FILES.format(name="messages") if files["messages"] else _NO_MESSAGES
-    parameters = {name: locations for name, locations in files.items() if locations} | {"until": until}
+    parameters = {name: locations for name, locations in files.items() if locations} | {"until": until, "blanks": _BLANKS}
     going_on: set[str] = set()
     with connected(lake) as connection:
         connection.register("asked", _as_arrow(asked))
         for kind in sorted({kind for kind, _ in asked}):
             query = _MINE.format(kind=kind, conversations=_FILES.format(name="conversations"), messages=messages)
             for ident, conversation_id, has_ended in connection.execute(query, parameters).fetchall():
-                found.known.add((kind, ident))
-                (found.idents if has_ended else going_on).add(conversation_id)
+                found.known.add((kind, ident.strip()))
+                (found.idents if has_ended or kind == "conversation" else going_on).add(conversation_id)
     found.not_ended = len(going_on - found.idents)
+    return found
+
+
+def alike(lake: Lake, snapshot: Snapshot, people: Sequence[tuple[str, str]]) -> dict[tuple[str, str], list[tuple[str, str]]]:
+    """Of kinds and ids that nothing has those that the tables have: as another kind, or in other upper and lower case."""
+    files = lake.locations("conversations", snapshot.files["conversations"])
+    found: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    if not files or not people:
+        return found
+    with connected(lake) as connection:
+        connection.register("asked", _as_arrow(people))
+        rows = connection.execute(_ALIKE, {"files": files, "blanks": _BLANKS}).fetchall()
+    for kind, ident, *other in rows:
+        found.setdefault((kind, ident), []).append((other[0], other[1]))
     return found
 
 

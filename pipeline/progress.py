@@ -210,7 +210,7 @@ def erasure(done: Erased, asked: Sequence[tuple[str, str]]) -> Iterator[str]:
         f"{many(done.parquet, 'Parquet file')} of all tables; the tables' logs name no ids; lakehouse.duckdb was made anew"
     )
     for path in done.unreadable:
-        yield f"not searched, since it is broken: {path}; restore it and erase again, or delete it"
+        yield f"not searched, since it is broken: {path}; restore it or delete it, and erase again"
     if done.encrypted:
         yield (
             f"not searched in full, since ids in them are encrypted: {many(len(done.encrypted), 'landed file')}, the first "
@@ -224,17 +224,39 @@ def erasure(done: Erased, asked: Sequence[tuple[str, str]]) -> Iterator[str]:
 
 def _not_removed(done: Erased, asked: Sequence[tuple[str, str]]) -> Iterator[str]:
     """Which ids nothing has, what goes on, and whose other conversations stay."""
+    for person, moment in done.already.items():
+        so_far = "nothing of it is left" if done.is_searched else "nothing of it was found where it could be"
+        yield (
+            f"erased already, asked for last on {moment:%Y-%m-%d}: the {person[0]}'s id{_number_of(person, asked)}; searched "
+            f"again, {so_far}"
+        )
     for kind, ident in done.not_found:
-        which = f", number {asked.index((kind, ident)) + 1} of {len(asked)} ids" if len(asked) > 1 else ""
-        yield f"not found in tables, landed files and rejects: the {kind}'s id{which}; a tombstone is kept all the same"
+        which = _number_of((kind, ident), asked)
+        yield (
+            f"not found in tables, landed files and rejects: the {kind}'s id{which}; nothing of it was erased, yet it is kept "
+            "out from now on: it has a tombstone, for files that come late"
+        )
+        for other, known in done.alike.get((kind, ident), ())[:_RELATED_SHOWN]:
+            it = "it" if known.strip() == ident else "it in other upper and lower case"
+            yield f"  no {kind} has this very id; a {other} has {it}: {_command(other, known)}"
     if done.not_ended:
         yield f"{many(done.not_ended, 'conversation')} not ended yet, so kept: erase again when over"
     for one in done.related[:_RELATED_SHOWN]:
         verb = "has" if one.conversations == 1 else "have"
-        ident = shlex.quote(one.ident) if one.ident.isprintable() else json.dumps(one.ident)
-        yield f"{many(one.conversations, 'more conversation')} {verb} the same {one.kind}: --{one.kind}-id {ident}"
+        more = many(one.conversations, "more conversation")
+        yield f"{more} {verb} the same {one.kind}: {_command(one.kind, one.ident)}"
     if (others := len(done.related) - _RELATED_SHOWN) > 0:
         yield f"and {many(others, 'more visitor or consumer', 'more visitors and consumers')} of whom conversations are kept"
+
+
+def _number_of(one: tuple[str, str], asked: Sequence[tuple[str, str]]) -> str:
+    """Which of several ids it is."""
+    return f", number {asked.index(one) + 1} of {len(asked)} ids" if len(asked) > 1 else ""
+
+
+def _command(kind: str, ident: str) -> str:
+    """The command that erases this id."""
+    return f"lakehouse erase --{kind}-id {shlex.quote(ident) if ident.isprintable() else json.dumps(ident)}"
 
 
 def compaction(done: Compacted) -> Iterator[str]:

@@ -33,6 +33,7 @@ COLUMNS: Final = {"conversation_id": "conversation", "consumer_id": "consumer", 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECRET_BYTES: Final = 32
 _CHECK: Final = "check"  # the kind of the row by which a secret is known to be that of the tombstones
+_NOT_FOUND: Final = "not found"  # in the key of the row beside a tombstone that says so: as old as that, it covers no id
 _KEY = re.compile(r"[0-9a-f]{64}")
 _STRING = re.compile(r'"((?:[^"\\]++|\\.)*+)"', re.DOTALL)  # possessive: a try that may be taken back costs memory
 _BARE = re.compile(r'[^\s"{}\[\]:,]+')
@@ -66,8 +67,18 @@ class Tombstones:
         return hmac.digest(self.secret, f"{kind}:{ident}".encode("utf-8", "surrogatepass"), "sha256").hex()
 
     def find(self, kind: str, ident: str | None) -> int | None:
-        """Until when the conversations of an id are erased; None if it has no tombstone."""
-        return None if ident is None else self.until.get((kind, self.key(kind, ident)))
+        """Until when the conversations of an id are erased, whatever blanks are around it; None if it has no tombstone."""
+        if ident is None:
+            return None
+        until = self.until.get((kind, self.key(kind, ident)))
+        bare = ident.strip()
+        return self.until.get((kind, self.key(kind, bare))) if until is None and bare != ident else until
+
+    def erased_at(self, kind: str, ident: str) -> int | None:
+        """When an id was asked for last and something was erased; None if it never was, or the lake had nothing of it then."""
+        until = self.find(kind, ident)
+        not_found = self.until.get((kind, self.key(f"{kind} {_NOT_FOUND}", ident)), -1)
+        return None if until is None or until <= not_found else until
 
     def covers(self, row: dict[str, Any], ended: int | None) -> bool:
         """Whether a conversation is erased that ended then; one that no time is known of counts as ended."""
@@ -273,16 +284,29 @@ def _make_secret(lake: Lake, *, is_new: bool) -> bytes:
     return secret
 
 
-def bury(lake: Lake, tombstones: Tombstones, people: Iterable[tuple[str, str]], at: datetime) -> Change:
+def bury(
+    lake: Lake,
+    tombstones: Tombstones,
+    people: Iterable[tuple[str, str]],
+    at: datetime,
+    *,
+    not_found: Iterable[tuple[str, str]] = (),
+) -> Change:
     """Write tombstones for kinds and ids, for a commit; a conversation that has one needs no other.
 
-    With the first ones goes a check value, by which a damaged or foreign secret is known. A lake of an older version, which
-    has none, gets that of the secret that it has.
+    Of those `not_found`, whose tombstones the lake has, it is noted that it had nothing of them at that time. With the first
+    ones goes a check value, by which a damaged or foreign secret is known. A lake of an older version, which has none, gets
+    that of the secret that it has.
     """
     rows = [
         {"kind": kind, "key": tombstones.key(kind, ident), "requested_at": at}
         for kind, ident in sorted(people)
-        if kind != "conversation" or tombstones.find(kind, ident) is None
+        if kind != "conversation" or tombstones.erased_at(kind, ident) is None
+    ]
+    rows += [
+        {"kind": kind, "key": tombstones.key(f"{kind} {_NOT_FOUND}", ident), "requested_at": at}
+        for kind, ident in not_found
+        if tombstones.erased_at(kind, ident) is not None
     ]
     if not tombstones.is_checked and (rows or tombstones.until):
         rows.append({"kind": _CHECK, "key": tombstones.key(_CHECK, KEY_FILE), "requested_at": at})

@@ -70,11 +70,11 @@ def test_other_conversations_of_the_same_visitor_are_told(lake: Lake, tmp_path: 
     documents = [owned("a", "A"), owned("b", None), owned("c", "A", "W"), owned("d", None, "W w"), owned("e", "B", "W w")]
     take(lake, put(tmp_path / "in", gz(*documents, owned("later", "A", "Z", end=ahead))))
     first = lakehouse("erase", "--consumer-id", "A", cwd=tmp_path).stdout
-    assert "1 more conversation has the same visitor: --visitor-id V\n" in first
+    assert "1 more conversation has the same visitor: lakehouse erase --visitor-id V\n" in first
     assert "1 conversation not ended yet, so kept" in first
     assert first.count(" more conversation") == 1
     second = lakehouse("erase", "--conversation-id", "e", cwd=tmp_path).stdout
-    assert "1 more conversation has the same visitor: --visitor-id 'W w'\n" in second
+    assert "1 more conversation has the same visitor: lakehouse erase --visitor-id 'W w'\n" in second
 
 
 def test_rows_that_no_id_leads_to_are_reported(lake: Lake, tmp_path: Path) -> None:

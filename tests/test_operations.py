@@ -31,7 +31,7 @@ def crontab(page: Path) -> list[str]:
     """The commands of its crontabs, whose times are checked."""
     lines = [line for block in blocks(page, "crontab") for line in block.splitlines()]
     found = [
-        re.fullmatch(r"(\d+) (\*|\d+) (\*) (\*) (\*|[0-6]) ([^%]+)", line) for line in lines if not line.startswith("MAILTO=")
+        re.fullmatch(r"(\d+) (\*|\d+) (\*) (\*) (\*|[0-6](?:-[0-6])?) ([^%]+)", line) for line in lines if not line.startswith("MAILTO=")
     ]
     assert found
     assert all(found)

@@ -1,8 +1,8 @@
 -- What the source files of each day brought, and what was rejected.
 -- Grain:   one row per account_id and scope_date (UTC, of the file's hour); NULL for files whose name tells no hour.
 -- Counts:  file_count: loaded files; empty_file_count of them without a conversation; rejected_file_count: files
---          rejected as a whole. document_count and the counts of rows are of loaded files, superseded deliveries included.
---          rejected_document_count: rejected documents; rejected_share is of document_count.
+--          rejected as a whole. document_count and the counts of rows are of loaded files, superseded deliveries
+--          included. rejected_document_count: rejected documents; rejected_share is of document_count.
 -- Units:   counts and bytes as served; shares from 0 to 1, NULL where there is no document.
 -- Source:  ours; files.
 

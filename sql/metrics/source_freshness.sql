@@ -2,9 +2,9 @@
 -- Grain:   one row per account_id with a source file.
 -- Counts:  file_count: loaded files, rejected_file_count rejected ones. delivered_count: conversations as often as
 --          they were delivered, conversation_count: those that count, superseded_count the difference.
---          missing_hour_count: hours of which a listed file could not be downloaded; unknown_hour_count: hours of which the
---          API has not said what there is, between the first and the last hour of source_hours: hours before and after
---          them are not counted here, since a view knows no clock, but by lakehouse status. A quiet hour is neither.
+--          missing_hour_count: hours of which a listed file could not be downloaded; unknown_hour_count: hours of
+--          which the API has not said what there is, between the first and the last hour of source_hours: those
+--          before and after are counted by lakehouse status, since a view knows no clock. A quiet hour is neither.
 -- Units:   instants. scope_end_time is where the newest loaded file's hour ends; data of the last six hours is
 --          provisional.
 -- Source:  ours; files, listings and conversations. The vendor has 99.5 % of the data there six hours after closing.

@@ -29,10 +29,8 @@ def blocks(page: Path, language: str) -> list[str]:
 
 def crontab(page: Path) -> list[str]:
     """The commands of its crontabs, whose times are checked."""
-    lines = [line for block in blocks(page, "crontab") for line in block.splitlines()]
-    found = [
-        re.fullmatch(r"(\d+) (\*|\d+) (\*) (\*) (\*|[0-6](?:-[0-6])?) ([^%]+)", line) for line in lines if not line.startswith("MAILTO=")
-    ]
+    lines = [line for block in blocks(page, "crontab") for line in block.splitlines() if not line.startswith("MAILTO=")]
+    found = [re.fullmatch(r"(\d+) (\*|\d+) (\*) (\*) (\*|[0-6](?:-[0-6])?) ([^%]+)", line) for line in lines]
     assert found
     assert all(found)
     return [one[6] for one in found if one]

@@ -109,8 +109,11 @@ class Place:
         shown, said = running.communicate(timeout=SECONDS_TO_END)
         what = f"{name}, {[one.name for one in numbers]} at {share:.2f}: {running.returncode} {said}"
         assert "Traceback" not in said + shown, what
-        if running.returncode not in {0, 3}:
-            (number,) = {number for number in numbers if running.returncode == 128 + number}
+        # On its way out, all done and told, Python gives signals back to the system: to a shell that is 128 + N, too.
+        is_done = running.returncode in {0, 3} or running.returncode in {-number for number in numbers}
+        if not is_done:
+            number = next((number for number in numbers if running.returncode == 128 + number), None)
+            assert number is not None, what
             sentence = STOPPED_WRITING if COMMANDS[name][0] in WRITING else STOPPED
             assert said.endswith(sentence.format(NAMES[number])), what
             assert said.count("lakehouse: ") == 1, what

@@ -112,10 +112,10 @@ class Place:
         # On its way out, all done and told, Python gives signals back to the system: to a shell that is 128 + N, too.
         is_done = running.returncode in {0, 3} or running.returncode in {-number for number in numbers}
         if not is_done:
-            number = next((number for number in numbers if running.returncode == 128 + number), None)
-            assert number is not None, what
+            told = [number for number in numbers if running.returncode == 128 + number]
+            assert told, what
             sentence = STOPPED_WRITING if COMMANDS[name][0] in WRITING else STOPPED
-            assert said.endswith(sentence.format(NAMES[number])), what
+            assert said.endswith(sentence.format(NAMES[told[0]])), what
             assert said.count("lakehouse: ") == 1, what
         assert _left_of(running.pid) == [], what
         assert list(_temporary(here)) == [], what

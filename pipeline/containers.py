@@ -23,8 +23,8 @@ CHUNK_BYTES = 1 << 20
 
 _GZIP = b"\x1f\x8b"
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+_QUOTED: Final = 8  # bytes: what a file is, and no one's name or id, since `files.reason` outlives an erasure
 # The other methods of a zip unpack gigabytes from a few kilobytes in one step, into memory.
-_QUOTED: Final = 8  # what a file is, and no one's name or id: `files.reason` outlives an erasure
 _BOUNDED: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 # A line that begins as JSON does, or is a word of it
 _JSON_LINE = re.compile(

@@ -330,15 +330,18 @@ class Lake:
 
 
 def require_whole(lake: Lake, snapshot: Snapshot) -> None:
-    """A commit that a broken disk has emptied reads as one without changes: only the rows tell."""
+    """Refuse tables that have not the rows that the ledger says.
+
+    A commit that a broken disk has emptied reads as one without changes: only the rows tell.
+
+    Raises:
+        DamagedError: a table has others.
+    """
     for name, files in snapshot.files.items():
         rows = sum(file.rows for file in files)
         expected = snapshot.rows.get(name, rows)
         if rows != expected:
-            raise DamagedError(
-                f"{lake.table_uri(name)}: expected {expected:,} rows, found {rows:,}; its log is damaged, and nothing was "
-                "changed"
-            )
+            raise DamagedError(f"{lake.table_uri(name)}: expected {expected:,} rows, found {rows:,}; its log is damaged")
 
 
 def until_undisturbed() -> Retrying:

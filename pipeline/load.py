@@ -35,7 +35,7 @@ from pipeline.store import (
     files_at,
     found_below,
     innermost,
-    is_folder,
+    is_local,
     is_special,
     modified,
     reaching,
@@ -159,7 +159,7 @@ def find_files(
 
 def _unreadable(files: Any, root: str, entries: Iterable[str]) -> list[str]:
     """Of the local files that a path leads to those that can't be opened, unless it names the file itself."""
-    return [name for name in entries if name != root and is_folder(files) and not os.access(name, os.R_OK)]
+    return [name for name in entries if name != root and is_local(files) and not os.access(name, os.R_OK)]
 
 
 def _entries_at(files: Any, root: str, others: list[str]) -> dict[str, dict[str, Any]]:

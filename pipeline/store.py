@@ -85,7 +85,7 @@ def files_at(uri: str) -> tuple[Any, str]:
     return files, path
 
 
-def is_folder(files: Any) -> bool:
+def is_local(files: Any) -> bool:
     """Whether paths of a file system are those of this machine."""
     return "file" in (files.protocol if isinstance(files.protocol, tuple) else (files.protocol,))
 
@@ -98,12 +98,12 @@ def lake_at(uri: str) -> tuple[Any, str, bool]:
     """
     files, path = files_at(uri)
     root = path.rstrip("/")
-    is_local = is_folder(files)
-    if not root or not (is_local or kind_of(uri)):
+    is_here = is_local(files)
+    if not root or not (is_here or kind_of(uri)):
         raise SettingsError(f"{uri}: expected a folder, or a bucket such as s3://bucket/lake, for a lake; name another one")
-    if is_local:
+    if is_here:
         _require_usable(root)
-    return files, root, is_local
+    return files, root, is_here
 
 
 def _require_usable(path: str) -> None:
@@ -135,7 +135,7 @@ def innermost(url: str) -> str:
 
 def is_special(files: Any, path: str) -> bool:
     """Whether a local path leads to a pipe, a device or a socket: whatever opens one may wait for ever, or reads it once."""
-    if not is_folder(files):
+    if not is_local(files):
         return False
     try:
         mode = os.stat(path).st_mode  # noqa: PTH116  # links are followed
@@ -176,9 +176,8 @@ def found_below(files: Any, folder: str, *, follow_links: bool = False) -> dict[
     """
     if not exists(files, folder):
         return {}
-    is_local = is_folder(files)
     walk = partial(_followed, seen=set()) if follow_links else _below
-    found = walk(files, folder) if is_local else files.find(folder, detail=True).values()  # a store lists all at once
+    found = walk(files, folder) if is_local(files) else files.find(folder, detail=True).values()  # a store lists all at once
     return dict(sorted((entry["name"], entry) for entry in found))
 
 

@@ -281,7 +281,17 @@ def test_durations_read_well(seconds: float | None, text: str) -> None:
 
 @pytest.mark.parametrize(
     "output",
-    ["lake/erasure.key", "lake/settings.csv", "lake/files/x.html", "lake/page.json", "link", "/dev/full", "s3://b/x.html", "."],
+    [
+        "lake/erasure.key",
+        "lake/settings.csv",
+        "lake/files/x.html",
+        "lake/page.json",
+        "link",
+        "/dev/full",
+        "s3://b/x.html",
+        "~no-such-user/x.html",
+        ".",
+    ],
 )
 def test_a_report_replaces_nothing_that_a_lake_is_made_of(output: str, tmp_path: Path) -> None:
     """Nor a device, nor what a link leads to there; a URL is no path."""
@@ -289,7 +299,7 @@ def test_a_report_replaces_nothing_that_a_lake_is_made_of(output: str, tmp_path:
     lake.files.makedirs(lake.root)
     (tmp_path / "link").symlink_to(tmp_path / "lake" / "erasure.key")
     with pytest.raises(SettingsError, match=r"name another one|a report can only be"):
-        chosen_path(lake, output if output.startswith(("/", "s3")) else str(tmp_path / output))
+        chosen_path(lake, output if output.startswith(("/", "s3", "~")) else str(tmp_path / output))
 
 
 def test_a_report_goes_where_a_user_wants_it(tmp_path: Path) -> None:

@@ -30,13 +30,14 @@ def report_path(lake: Lake) -> Path:
 
 
 def chosen_path(lake: Lake, output: str) -> Path:
-    """Where a user wants the report; a link's target.
+    """Where a user wants the report; of a link its target.
 
     Raises:
-        SettingsError: it is no place for a report: a URL, a device, or a file that a lake is made of.
+        SettingsError: it is no place for a report: a URL, an unknown user's home, a device, or a file that a lake is made of.
     """
-    target = Path(output).expanduser().resolve()
-    if "://" in output or (target.exists() and not target.is_file()):
+    path = os.path.expanduser(output)  # noqa: PTH111  # pathlib raises where the user is unknown
+    target = Path(path).resolve()
+    if path.startswith("~") or "://" in path or (target.exists() and not target.is_file()):
         raise SettingsError(f"{output}: expected the path of a file for the report; name another one with --output")
     root = Path(lake.root).resolve()
     if lake.is_local and root in target.parents and (target.parent != root or target.suffix != ".html"):

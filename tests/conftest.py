@@ -18,7 +18,10 @@ _SURROUNDINGS = re.compile(
 for _name in [name for name in os.environ if _SURROUNDINGS.fullmatch(name)]:
     del os.environ[_name]
 
+from scripted_api import CREDENTIALS, QUICK, ScriptedApi  # noqa: E402
+
 from pipeline.answers import forget_secrets  # noqa: E402
+from pipeline.api import DataAccessClient  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -35,6 +38,20 @@ def _environment() -> Iterator[None]:
         if os.environ.get(name) != value:
             os.environ[name] = value
     forget_secrets()
+
+
+@pytest.fixture
+def api() -> Iterator[ScriptedApi]:
+    """An API on loopback that answers as a test has written it."""
+    with ScriptedApi() as api:
+        yield api
+
+
+@pytest.fixture
+def client(api: ScriptedApi) -> Iterator[DataAccessClient]:
+    """A client of that API, which does not wait long."""
+    with DataAccessClient(CREDENTIALS, api.base_url, limits=QUICK) as client:
+        yield client
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

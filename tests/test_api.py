@@ -3,7 +3,6 @@
 import gzip
 import io
 import zlib
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -27,18 +26,6 @@ FILE_PATH = f"{LISTING_PATH}/x.gz"
 ARCHIVE = gzip.compress(b'{"dataType": "x"}\n' * 500)
 ZIP = b"PK\x05\x06" + bytes(18)  # an archive of nothing
 NO_FILES = "No Available Files"
-
-
-@pytest.fixture
-def api() -> Iterator[ScriptedApi]:
-    with ScriptedApi() as api:
-        yield api
-
-
-@pytest.fixture
-def client(api: ScriptedApi) -> Iterator[DataAccessClient]:
-    with DataAccessClient(CREDENTIALS, api.base_url, limits=QUICK) as client:
-        yield client
 
 
 def name_at(moment: datetime, part: int = 0) -> str:

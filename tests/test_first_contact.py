@@ -1,7 +1,6 @@
 """What real accounts are known to do that no page of the vendor's says is met without a hand."""
 
 import io
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import pytest
 from commands import lakehouse
 from documents import conversation, document, gz, name_at
 from pydantic import SecretStr
-from scripted_api import CREDENTIALS, LISTING_PATH, QUICK, Reply, ScriptedApi, listed, says
+from scripted_api import LISTING_PATH, QUICK, Reply, ScriptedApi, listed, says
 
 from pipeline.api import DataAccessClient
 from pipeline.errors import UnexpectedAnswerError
@@ -17,18 +16,6 @@ from pipeline.sandbox import Account, Sandbox, file_bytes
 from pipeline.settings import Credentials
 
 START = datetime(2016, 7, 25, 18, tzinfo=UTC)
-
-
-@pytest.fixture
-def api() -> Iterator[ScriptedApi]:
-    with ScriptedApi() as api:
-        yield api
-
-
-@pytest.fixture
-def client(api: ScriptedApi) -> Iterator[DataAccessClient]:
-    with DataAccessClient(CREDENTIALS, api.base_url, limits=QUICK) as client:
-        yield client
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 import io
 import logging
 import traceback
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from urllib.parse import quote, quote_plus, urlsplit
@@ -25,18 +24,6 @@ from pipeline.transport import Limits
 NAME = "Engagement.1469466000000.1469469600000.part-00000-0.gz"
 FILE_PATH = f"{LISTING_PATH}/{NAME}"
 DAY = datetime(2016, 7, 25, tzinfo=UTC)
-
-
-@pytest.fixture
-def api() -> Iterator[ScriptedApi]:
-    with ScriptedApi() as api:
-        yield api
-
-
-@pytest.fixture
-def client(api: ScriptedApi) -> Iterator[DataAccessClient]:
-    with DataAccessClient(CREDENTIALS, api.base_url, limits=QUICK) as client:
-        yield client
 
 
 def a_file(href: str) -> ListedFile:

@@ -118,7 +118,9 @@ class Place:
             assert said.endswith(sentence.format(NAMES[told[0]])), what
             assert said.count("lakehouse: ") == 1, what
         assert _left_of(running.pid) == [], what
-        assert list(_temporary(here)) == [], what
+        # A second signal ends the command at once: what was coming in then is the next run's to clear, see below.
+        left = [path for path in _temporary(here) if len(numbers) == 1 or path.parent.name != ".incoming"]
+        assert left == [], (what, left)
         self.expect_whole(name, here, before, what)
         shutil.rmtree(here)
 

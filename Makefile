@@ -27,7 +27,7 @@ report: $(RUN) ## write the HTML report of the lake anew
 	@$(BIN)/lakehouse report
 
 notebook: $(DEV) ## open five notebooks with pictures in JupyterLab
-	@LAKE_URI=$$($(BIN)/python -c 'from pipeline.lake import Lake; from pipeline.settings import read_settings; print(Lake(read_settings().lake_uri).uri)') && \
+	@LAKE_URI=$$($(BIN)/python -c 'from pipeline.lake.lake import Lake; from pipeline.settings import read_settings; print(Lake(read_settings().lake_uri).uri)') && \
 		export LAKE_URI && cd notebooks && ../$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root)
 
 ##@ Develop
@@ -50,7 +50,7 @@ lint: $(DEV) ## ruff and mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
 docs: $(RUN) ## write docs/metrics.md, docs/tables.md and the README's list of views anew
-	@$(BIN)/python -m pipeline.catalogue
+	@$(BIN)/python -m pipeline.warehouse.pages
 
 lock: ## for maintainers, needs uv: resolve the dependencies anew into requirements*.txt
 	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --group build -o requirements.txt
@@ -65,7 +65,7 @@ $(VENV)/.made:
 	@$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-$(RUN): $(VENV)/.made requirements.txt pyproject.toml hatch_build.py pipeline/scan.c
+$(RUN): $(VENV)/.made requirements.txt pyproject.toml hatch_build.py pipeline/decode/scanner/scanner.c
 	@echo "Installing into $(VENV), once, which takes a minute or two ..." >&2
 	@$(PIP) install --require-hashes -r requirements.txt
 	@$(PIP) install --no-deps --no-build-isolation --editable .

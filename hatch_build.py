@@ -1,4 +1,4 @@
-"""Compiles pipeline/scan.c when the package is built, where there is a C compiler; without one the package is pure Python."""
+"""Compiles the scanner when the package is built, where there is a C compiler; without one the package is pure Python."""
 
 import os
 import shutil
@@ -11,15 +11,15 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
 class ScannerBuildHook(BuildHookInterface[Any]):
-    """Leaves `pipeline/_scan.so` in the tree and in the wheel."""
+    """Leaves `pipeline/decode/scanner/_scanner.so` in the tree and in the wheel."""
 
     PLUGIN_NAME = "custom"
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002  # hatchling's signature
         """Compile, and tag the wheel for this machine's platform if that worked."""
         root = Path(self.root)
-        target = root / "pipeline" / "_scan.so"
-        made = target.with_name(f"_scan.{os.getpid()}.so")  # another process may be using the former one
+        target = root / "pipeline" / "decode" / "scanner" / "_scanner.so"
+        made = target.with_name(f"_scanner.{os.getpid()}.so")  # another process may be using the former one
         compiler = os.environ.get("CC") or shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
         if compiler is None:
             target.unlink(missing_ok=True)
@@ -33,7 +33,7 @@ class ScannerBuildHook(BuildHookInterface[Any]):
             "-fPIC",
             "-o",
             str(made),
-            str(root / "pipeline" / "scan.c"),
+            str(root / "pipeline" / "decode" / "scanner" / "scanner.c"),
         ]
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # the user's own compiler
         if done.returncode != 0:
@@ -43,6 +43,6 @@ class ScannerBuildHook(BuildHookInterface[Any]):
             )
             return
         made.replace(target)
-        build_data["artifacts"].append("pipeline/_scan.so")
+        build_data["artifacts"].append("pipeline/decode/scanner/_scanner.so")
         build_data["pure_python"] = False
         build_data["tag"] = f"py3-none-{sysconfig.get_platform().replace('-', '_').replace('.', '_')}"

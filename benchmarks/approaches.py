@@ -38,7 +38,7 @@ class Approach:
 def lakehouse_command() -> tuple[str, ...]:
     """The command beside this Python, as people call it."""
     script = Path(sys.executable).with_name("lakehouse")
-    return (str(script),) if script.exists() else (sys.executable, "-m", "pipeline.cli")
+    return (str(script),) if script.exists() else (sys.executable, "-m", "pipeline")
 
 
 def _peer(module: str, *options: str, source: str = _SOURCE) -> tuple[str, ...]:

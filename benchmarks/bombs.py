@@ -128,7 +128,7 @@ def _measure(title: str, text: bytes, usual: float | None = None) -> float:
 def _load(path: str, lake: str) -> None:
     """Load a file in a child process, and say what it took."""
     start = time.monotonic()
-    command = [sys.executable, "-c", "from pipeline.cli import main; main()", "load", path, "--lake", lake]
+    command = [sys.executable, "-c", "from pipeline.cli.commands import main; main()", "load", path, "--lake", lake]
     done = run(command, capture_output=True, check=False, env=os.environ | {"PYTHONHASHSEED": "0"})  # noqa: S603
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     print(json.dumps({"seconds": time.monotonic() - start, "peak": peak, "code": done.returncode}))

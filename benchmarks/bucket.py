@@ -27,12 +27,12 @@ from moto.moto_server.werkzeug_app import create_backend_app
 from scale_runs import KEPT_DAYS
 from werkzeug.serving import make_server
 
-from pipeline.engines import Processes
-from pipeline.lake import Lake
-from pipeline.ledger import loaded_files
-from pipeline.listings import remember
-from pipeline.load import find_files, incoming_from, load, writing
-from pipeline.snapshot import LEDGER, Snapshot
+from pipeline.lake.lake import Lake
+from pipeline.lake.ledger import loaded_files
+from pipeline.lake.listings import remember
+from pipeline.lake.snapshot import LEDGER, Snapshot
+from pipeline.load.engines import Processes
+from pipeline.load.load import find_files, incoming_from, load, writing
 
 _YOUNG_HOURS = 10  # a lake's first checkpoint comes after them
 _STEPS = ("snapshot", "known", "read", "commit", "publish")

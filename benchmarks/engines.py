@@ -20,9 +20,9 @@ from typing import Any
 from made_files import DEFAULT_FOLDER, FileSet, clean_set, small_set
 from measure import MB, fresh_output, machine
 
-from pipeline.engines import Cluster, Engine, Processes
-from pipeline.lake import Lake
-from pipeline.load import find_files, incoming_from, load, writing
+from pipeline.lake.lake import Lake
+from pipeline.load.engines import Cluster, Engine, Processes
+from pipeline.load.load import find_files, incoming_from, load, writing
 
 _PAIRS = (("processes, 1", "Dask, 1 worker"), ("processes, 2", "Dask, 2 workers"))
 _MOST = 1.1
@@ -78,7 +78,7 @@ def cluster(workers: int) -> Iterator[Cluster]:
 
         with Client(address) as client:
             client.wait_for_workers(workers)
-            client.run(__import__, "pipeline.ingest")
+            client.run(__import__, "pipeline.load.worker")
         yield Cluster(address.replace("tcp://", "dask://"))
 
 

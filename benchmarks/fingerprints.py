@@ -7,7 +7,7 @@ import duckdb
 from parquet_tables import PARTITIONED
 
 from pipeline import schema
-from pipeline.lake import Lake
+from pipeline.lake.lake import Lake
 
 _SHOWN = 3
 

@@ -16,7 +16,7 @@ from approaches import lakehouse_command
 from made_files import DEFAULT_FOLDER, FileSet, years_set
 from measure import MB, Run, fresh_output, machine, run
 
-from pipeline.lake import Lake
+from pipeline.lake.lake import Lake
 
 _CHUNK = 500  # source files that a load takes while the full lake is made
 

@@ -20,7 +20,7 @@ from made_files import DEFAULT_FOLDER
 from measure import MB, machine
 from year_lake import YEAR_DAYS, YearLake, year_lake
 
-from pipeline.views import ordered_views
+from pipeline.warehouse.library import ordered_views
 
 _MOST = 2.0
 _BATCH_ROWS = 100_000

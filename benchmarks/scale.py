@@ -25,9 +25,9 @@ from measure import MB, machine
 from scale_runs import KEPT_DAYS, WORK_SECONDS, commit_often
 
 from pipeline import schema
-from pipeline.deliveries import DELIVERED
-from pipeline.lake import Lake
-from pipeline.snapshot import LEDGER
+from pipeline.lake.deliveries import DELIVERED
+from pipeline.lake.lake import Lake
+from pipeline.lake.snapshot import LEDGER
 
 ACCOUNTS = 1_000
 HOURS = 24 * DAYS

@@ -15,13 +15,13 @@ from grown_lakes import ACCOUNT_ID, END, last_days
 from measure import MB
 
 from pipeline import schema
-from pipeline.engines import Processes
-from pipeline.lake import Lake, until_undisturbed
-from pipeline.ledger import loaded_files
-from pipeline.listings import remember
-from pipeline.load import find_files, incoming_from, load, writing
-from pipeline.snapshot import Change, Snapshot
-from pipeline.warehouse import FILE_NAME, publish
+from pipeline.lake.lake import Lake, until_undisturbed
+from pipeline.lake.ledger import loaded_files
+from pipeline.lake.listings import remember
+from pipeline.lake.snapshot import Change, Snapshot
+from pipeline.load.engines import Processes
+from pipeline.load.load import find_files, incoming_from, load, writing
+from pipeline.warehouse.database import FILE_NAME, publish
 
 KEPT_DAYS: Final = 30
 WORK_SECONDS: Final = 0.5

@@ -18,9 +18,9 @@ from statistics import median
 from approaches import lakehouse_command
 from measure import fresh_output, machine
 
-from pipeline.lake import Lake
+from pipeline.lake.lake import Lake
+from pipeline.load.sync import DOWNLOADS
 from pipeline.sandbox import Account, Sandbox
-from pipeline.sync import DOWNLOADS
 
 ACCOUNT = Account("4711", conversations_per_day=3000, sessions_per_part=20)
 UNTIL = datetime(2026, 3, 8, tzinfo=UTC)

@@ -21,7 +21,7 @@ from made_files import write_day
 import pipeline
 from pipeline.sandbox import Account
 from pipeline.schema import TABLES
-from pipeline.views import create_views
+from pipeline.warehouse.library import create_views
 
 FIRST_DAY = datetime(2025, 11, 1, tzinfo=UTC)
 YEAR_DAYS = 365

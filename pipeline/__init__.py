@@ -30,8 +30,8 @@ def open(lake: str | None = None) -> "duckdb.DuckDBPyConnection":  # noqa: A001 
     """
     import warnings  # noqa: PLC0415
 
-    from pipeline.lake import Lake  # noqa: PLC0415
+    from pipeline.lake.lake import Lake  # noqa: PLC0415
     from pipeline.settings import read_settings  # noqa: PLC0415
-    from pipeline.warehouse import connect  # noqa: PLC0415
+    from pipeline.warehouse.database import connect  # noqa: PLC0415
 
     return connect(Lake(lake or read_settings().lake_uri), lambda told: warnings.warn(told, stacklevel=_CALLER))

@@ -19,7 +19,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Final, TextIO
 from weakref import WeakSet
 
-from pipeline.wording import stopped_by
+from pipeline.text import stopped_by
 
 if TYPE_CHECKING:
     import duckdb

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from pipeline.cli import main
-from pipeline.pgp import read_keyring
+from pipeline.cli.commands import main
+from pipeline.decode.pgp import read_keyring
 
 
 def lakehouse(*arguments: str, cwd: Path, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
@@ -31,7 +31,7 @@ def process(*arguments: str, cwd: Path, stdin: str = "", **environment: str) -> 
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("LP_", "LAKE_"))}
     path = os.pathsep.join([str(Path(__file__).parent.parent), *filter(None, [kept.get("PYTHONPATH")])])
     return subprocess.run(
-        [sys.executable, "-W", "error", "-m", "pipeline.cli", *arguments],
+        [sys.executable, "-W", "error", "-m", "pipeline", *arguments],
         cwd=cwd,
         input=stdin,
         env=kept | {"PYTHONPATH": path} | environment,

@@ -20,8 +20,8 @@ for _name in [name for name in os.environ if _SURROUNDINGS.fullmatch(name)]:
 
 from scripted_api import CREDENTIALS, QUICK, ScriptedApi  # noqa: E402
 
-from pipeline.answers import forget_secrets  # noqa: E402
-from pipeline.api import DataAccessClient  # noqa: E402
+from pipeline.api.client import DataAccessClient  # noqa: E402
+from pipeline.api.responses import forget_secrets  # noqa: E402
 
 
 @pytest.fixture(autouse=True)

@@ -98,7 +98,7 @@ class Killer:
     def start(self, step: Step, lake: Path) -> subprocess.Popen[str]:
         """Start a command in a process group of its own."""
         return subprocess.Popen(
-            [sys.executable, "-W", "error", "-m", "pipeline.cli", *step.arguments, "--lake", str(lake)],
+            [sys.executable, "-W", "error", "-m", "pipeline", *step.arguments, "--lake", str(lake)],
             cwd=lake.parent,
             env=self.environment,
             stdin=subprocess.DEVNULL,

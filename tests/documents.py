@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from pipeline.containers import NO_CAPS, Caps, Overlong, Passed, texts
-from pipeline.decode import Document, Splitter
+from pipeline.decode.containers import NO_CAPS, Caps, Overlong, Passed, texts
+from pipeline.decode.documents import Document, Splitter
 
 VENDOR_EXAMPLE = Path(__file__).parent / "data" / "vendor_example.json"
 TAG = "com.liveperson.dataaccess."

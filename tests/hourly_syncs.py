@@ -8,12 +8,12 @@ from pathlib import Path
 from pydantic import SecretStr
 from sandboxes import QUICK, SMALL
 
-from pipeline.api import DataAccessClient
+from pipeline.api.client import DataAccessClient
 from pipeline.errors import SourceError
-from pipeline.lake import Lake
-from pipeline.load import writing
+from pipeline.lake.lake import Lake
+from pipeline.load.load import writing
+from pipeline.load.sync import RETENTION, sync
 from pipeline.settings import Credentials
-from pipeline.sync import RETENTION, sync
 
 
 def main(*arguments: str) -> None:

@@ -16,8 +16,8 @@ from commands import lakehouse
 from documents import conversation, document, gz, message, name_at, put
 from lakes import seen
 
+from pipeline.lake.spill import PREFIX
 from pipeline.sandbox import Account, Sandbox
-from pipeline.spill import PREFIX
 
 ROOT = Path(__file__).parent.parent
 NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM", signal.SIGHUP: "SIGHUP"}

@@ -5,11 +5,11 @@ from typing import Any
 
 import duckdb
 
-from pipeline.engines import Processes
-from pipeline.lake import Lake
-from pipeline.load import Report, find_files, incoming_from, load, writing
+from pipeline.lake.lake import Lake
+from pipeline.load.engines import Processes
+from pipeline.load.load import Report, find_files, incoming_from, load, writing
 from pipeline.schema import TABLES
-from pipeline.warehouse import connect
+from pipeline.warehouse.database import connect
 
 
 def take(lake: Lake, *paths: Path) -> Report:

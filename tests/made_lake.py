@@ -10,7 +10,7 @@ import duckdb
 import pyarrow as pa
 
 from pipeline.schema import TABLES
-from pipeline.views import create_views
+from pipeline.warehouse.library import create_views
 
 FIRST_DAY = datetime(2026, 3, 2, tzinfo=UTC)
 ACCOUNTS = ("10000001", "10000002")

@@ -7,10 +7,10 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from pipeline.api import DataAccessClient
+from pipeline.api.client import DataAccessClient
+from pipeline.api.transport import Limits
 from pipeline.sandbox import Account, Sandbox
 from pipeline.settings import Credentials
-from pipeline.transport import Limits
 
 SMALL = Account("4711", conversations_per_day=2)
 """About a file a day, of one document: two months of it are made in a second."""

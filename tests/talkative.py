@@ -15,7 +15,7 @@ from types import FrameType
 from typing import Any
 
 import pipeline
-from pipeline.cli import main
+from pipeline.cli.commands import main
 
 _OURS = str(Path(pipeline.__file__).parent)
 _SHOWN = reprlib.Repr()

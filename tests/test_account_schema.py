@@ -15,21 +15,21 @@ from click.testing import CliRunner
 from sandboxes import MIDNIGHT, QUICK, SMALL, keys_of, misbehaving
 from scripted_api import ACCOUNT, CANARIES, CREDENTIALS, LISTING_PATH, Reply, ScriptedApi, as_json, says
 
-from pipeline.account_schema import keep_schemas, kept_schemas, newest_schemas
-from pipeline.api import DataAccessClient
-from pipeline.cli import main
-from pipeline.doctor.storage import about_lake
-from pipeline.lake import Lake
-from pipeline.landing import landed_files
-from pipeline.load import find_files, writing
-from pipeline.progress import summary
+from pipeline.api.client import DataAccessClient
+from pipeline.api.transport import Limits
+from pipeline.cli.commands import main
+from pipeline.cli.doctor.storage import about_lake
+from pipeline.cli.progress import summary
+from pipeline.cli.status import print_status
+from pipeline.lake.lake import Lake
+from pipeline.lake.landing import landed_files
+from pipeline.load.account_schema import keep_schemas, kept_schemas, newest_schemas
+from pipeline.load.load import find_files, writing
+from pipeline.load.sync import SyncReport, sync
+from pipeline.maintenance.verify import verify
 from pipeline.sandbox import Sandbox, changes
 from pipeline.sandbox.avro import engagement_schema
-from pipeline.status import print_status
-from pipeline.sync import SyncReport, sync
-from pipeline.transport import Limits
-from pipeline.verify import verify
-from pipeline.warehouse import connect
+from pipeline.warehouse.database import connect
 
 DAY = timedelta(days=1)
 SCHEMA = json.dumps(engagement_schema(is_tagged=True)).encode()

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.answers import (
+from pipeline.api.responses import (
     error_in,
     is_answer,
     link_to,

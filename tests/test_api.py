@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 from scripted_api import ACCOUNT, BASE_PATH, CREDENTIALS, LISTING_PATH, QUICK, Reply, ScriptedApi, as_json, listed, says
 
-from pipeline.api import DataAccessClient, Limits, ListedFile, _days
+from pipeline.api.client import DataAccessClient, Limits, ListedFile, _days
 from pipeline.errors import AccessRefusedError, SettingsError, SourceUnreachableError, UnexpectedAnswerError
 from pipeline.sandbox import Account, Sandbox, file_bytes, hour_file_names
 from pipeline.settings import Credentials

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import schema
-from pipeline.answers import keep_secret
-from pipeline.avro_schema import Compared, compare
-from pipeline.decode import Decimal64
-from pipeline.fields import MISFIT, fit
+from pipeline.api.responses import keep_secret
+from pipeline.decode.avro_json import MISFIT, fit
+from pipeline.decode.avro_schema import Compared, compare
+from pipeline.decode.documents import Decimal64
 from pipeline.sandbox.avro import engagement_schema
 
 RECORDS = {

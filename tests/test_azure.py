@@ -18,7 +18,7 @@ from lakes import ask, everything, take
 from test_erase import Marked, found
 from test_s3 import ran, side_by_side
 
-from pipeline.lake import Lake
+from pipeline.lake.lake import Lake
 
 pytestmark = [pytest.mark.long, pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")]
 

@@ -11,13 +11,13 @@ from documents import conversation, document, gz, message, name_at, put
 from lakes import everything, take
 
 from pipeline import schema
-from pipeline.compact import compact
-from pipeline.erase import erase
+from pipeline.erasure.erase import erase
 from pipeline.errors import DamagedError
-from pipeline.lake import Lake
-from pipeline.load import writing
-from pipeline.snapshot import LEDGER
-from pipeline.verify import verify
+from pipeline.lake.lake import Lake
+from pipeline.lake.snapshot import LEDGER
+from pipeline.load.load import writing
+from pipeline.maintenance.compact import compact
+from pipeline.maintenance.verify import verify
 
 TRANSFER = {"timestamp": {"string": "1469469300000"}, "skillId": {"long": 1}, "targetSkillId": {"long": 2}}
 DAMAGES: dict[str, Callable[[Path], object]] = {

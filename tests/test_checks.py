@@ -8,8 +8,8 @@ import duckdb
 import pytest
 from made_lake import make_lake, write_lake
 
-from pipeline.console import run_checks
-from pipeline.views import checks
+from pipeline.cli.query import run_checks
+from pipeline.warehouse.library import checks
 
 
 def test_a_finding_says_what_it_means_and_how_to_see_it(tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ from commands import lakehouse, process
 from documents import VENDOR_EXAMPLE, conversation, document, gz, name_at, put
 from terminals import Terminal
 
-from pipeline.cli import main
-from pipeline.options import command
+from pipeline.cli.commands import main
+from pipeline.cli.options import command
 from pipeline.sandbox import Account, Sandbox
 
 ROOT = Path(__file__).parent.parent
@@ -106,7 +106,7 @@ def test_an_encoding_that_has_every_character_is_kept(loaded: Path) -> None:
 def test_a_terminal_shows_what_it_lacks_escaped(loaded: Path) -> None:
     """Bytes of UTF-8 could steer a terminal of another encoding; none ends the command."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "LAKE_URI": "lake", "TERM": "dumb", "PYTHONIOENCODING": "latin-1"}
-    command = [sys.executable, "-m", "pipeline.cli", "sql", "select '€' as a", "--format", "csv"]
+    command = [sys.executable, "-m", "pipeline", "sql", "select '€' as a", "--format", "csv"]
     with Terminal(command, cwd=loaded, env=environment) as terminal:
         assert terminal.expect("\\u20ac")
 
@@ -114,7 +114,7 @@ def test_a_terminal_shows_what_it_lacks_escaped(loaded: Path) -> None:
 def test_a_query_that_is_no_text_is_told_in_one_sentence(loaded: Path) -> None:
     """Bytes that are no UTF-8 in a file of SQL are no bug."""
     done = subprocess.run(
-        [sys.executable, "-m", "pipeline.cli", "sql"],
+        [sys.executable, "-m", "pipeline", "sql"],
         cwd=loaded,
         input=b"select '\xff'",
         env={**os.environ, "PYTHONPATH": str(ROOT), "LAKE_URI": "lake", "PYTHONUTF8": "1"},
@@ -149,7 +149,7 @@ def test_a_dot_command_outside_the_shell_is_told_from_sql(loaded: Path, asked: s
 
 def test_the_shell_answers_and_leaves(loaded: Path) -> None:
     """The shell lists tables, answers statements over several lines and survives errors."""
-    script = "import pty, sys, os; pty.spawn([sys.executable, '-m', 'pipeline.cli', 'sql'])"
+    script = "import pty, sys, os; pty.spawn([sys.executable, '-m', 'pipeline', 'sql'])"
     done = subprocess.run(
         [sys.executable, "-c", script],
         cwd=loaded,

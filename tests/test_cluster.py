@@ -17,17 +17,17 @@ from lakes import everything, take
 from sandboxes import misbehaving
 from stores import serving, variables
 
-import pipeline.engines as engines_module
-import pipeline.workers as workers_module
-from pipeline.cli import main
-from pipeline.engines import Cluster, as_here, engine_of
+import pipeline.load.engines as engines_module
+import pipeline.load.workers as workers_module
+from pipeline.cli.commands import main
 from pipeline.errors import LakeError, SettingsError
-from pipeline.ingest import Incoming, Ingested, Outcome, ingest
-from pipeline.lake import Lake
-from pipeline.landing import stage
-from pipeline.load import find_files, incoming_from, load, writing
+from pipeline.lake.lake import Lake
+from pipeline.lake.landing import stage
+from pipeline.load.engines import Cluster, as_here, engine_of
+from pipeline.load.load import find_files, incoming_from, load, writing
+from pipeline.load.sync import sync
+from pipeline.load.worker import Incoming, Ingested, Outcome, ingest
 from pipeline.sandbox import Account, file_bytes, hour_file_names
-from pipeline.sync import sync
 
 ACCOUNT = Account("75555851", conversations_per_day=150)
 FIRST_HOUR = datetime(2026, 3, 2, tzinfo=UTC)

@@ -11,15 +11,15 @@ import pytest
 from documents import conversation, document, gz, message, name_at, put
 from lakes import ask, everything, take
 
-import pipeline.compact as compact_module
-import pipeline.load as load_module
+import pipeline.load.load as load_module
+import pipeline.maintenance.compact as compact_module
 from pipeline import schema
-from pipeline.compact import compact, sweep
-from pipeline.engines import Processes
 from pipeline.errors import ConflictError
-from pipeline.lake import Lake
-from pipeline.load import load, writing
-from pipeline.snapshot import LEDGER, Change, DataFile
+from pipeline.lake.lake import Lake
+from pipeline.lake.snapshot import LEDGER, Change, DataFile
+from pipeline.load.engines import Processes
+from pipeline.load.load import load, writing
+from pipeline.maintenance.compact import compact, sweep
 
 TRANSFER = {"timestamp": {"string": "1469469300000"}, "skillId": {"long": 1}, "targetSkillId": {"long": 2}}
 DAY_MS = 86_400_000

@@ -12,11 +12,11 @@ from click.testing import CliRunner
 from crashes import AFTERNOON, ENDED_WELL, Killer, Reader, Rows, Step, environment, life_of_a_lake, paths_below
 from lakes import everything
 
-from pipeline.cli import main
-from pipeline.console import run_checks
-from pipeline.lake import Lake
+from pipeline.cli.commands import main
+from pipeline.cli.query import run_checks
+from pipeline.lake.lake import Lake
 from pipeline.sandbox import Account, Sandbox
-from pipeline.warehouse import connect
+from pipeline.warehouse.database import connect
 
 ROUNDS = int(os.environ.get("CRASH_ROUNDS", "200"))
 SEED = int(os.environ.get("CRASH_SEED", "1"))

@@ -17,12 +17,12 @@ from sandboxes import SMALL
 
 import pipeline
 from pipeline import schema
-from pipeline.erase import erase
+from pipeline.erasure.erase import erase
 from pipeline.errors import DamagedError, PipelineError
-from pipeline.lake import Lake
-from pipeline.load import writing
+from pipeline.lake.lake import Lake
+from pipeline.load.load import writing
 from pipeline.sandbox import Sandbox
-from pipeline.warehouse import connect
+from pipeline.warehouse.database import connect
 
 TRANSFER = {"timestamp": {"string": "1469469300000"}, "skillId": {"long": 1}, "targetSkillId": {"long": 2}}
 COMMANDS: dict[str, tuple[str, ...]] = {

@@ -13,8 +13,8 @@ from documents import VENDOR_EXAMPLE, document, lines_of, read_documents
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.containers import Caps, Passed, texts, unpacked
-from pipeline.decode import Splitter, unescaped
+from pipeline.decode.containers import Caps, Passed, texts, unpacked
+from pipeline.decode.documents import Splitter, unescaped
 from pipeline.errors import CorruptFileError
 
 PRETTY = VENDOR_EXAMPLE.read_text()

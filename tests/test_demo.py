@@ -8,8 +8,8 @@ from commands import lakehouse
 from documents import conversation, document, gz, put
 from lakes import ask, everything, take
 
-import pipeline.demo as demo_module
-from pipeline.lake import Lake
+import pipeline.cli.demo as demo_module
+from pipeline.lake.lake import Lake
 
 
 @pytest.mark.parametrize(("account_id", "told"), [("4711", "4711"), (None, "unknown")])

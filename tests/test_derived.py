@@ -14,12 +14,12 @@ from documents import conversation, document, gz, put
 from lakes import ask, seen, take
 
 import pipeline
-from pipeline.compact import compact
-from pipeline.doctor.storage import about_lake
-from pipeline.lake import Lake
-from pipeline.load import writing
-from pipeline.verify import verify
-from pipeline.warehouse import publish
+from pipeline.cli.doctor.storage import about_lake
+from pipeline.lake.lake import Lake
+from pipeline.load.load import writing
+from pipeline.maintenance.compact import compact
+from pipeline.maintenance.verify import verify
+from pipeline.warehouse.database import publish
 
 COUNT = "select count(*) from conversations"
 SPOIL = "create or replace view files as select 666 as name; create table mine(a int)"
@@ -137,7 +137,7 @@ def sealed(lake: Lake, query: str) -> str:
     """Ask where all that DuckDB and Python would write to is read-only."""
     bind = "mount --bind $place $place && mount -o remount,ro,bind $place || exit 77"
     mounts = f"for place in /tmp /var/tmp /dev/shm {lake.root}; do {bind}; done"
-    command = [sys.executable, "-m", "pipeline.cli", "sql", query, "--format", "csv", "--lake", lake.root]
+    command = [sys.executable, "-m", "pipeline", "sql", query, "--format", "csv", "--lake", lake.root]
     done = subprocess.run(
         ["unshare", "-m", "sh", "-c", f'{mounts}; cd /proc; exec "$@"', "sh", *command],
         env=os.environ | {"PYTHONPATH": str(Path(pipeline.__file__).parent.parent), "TMPDIR": "/nonexistent"},

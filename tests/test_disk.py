@@ -12,7 +12,7 @@ from crashes import AFTERNOON, WINDOW, environment
 from documents import DAY_MS, START, conversation, document, gz, name_at, put
 from lakes import ask, everything, seen, take
 
-from pipeline.lake import Lake
+from pipeline.lake.lake import Lake
 from pipeline.sandbox import Account, Sandbox
 
 
@@ -58,7 +58,7 @@ class Refused:
     def run(self, *arguments: str, through: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
         """A command in a process of its own."""
         return subprocess.run(
-            [*through, sys.executable, "-W", "error", "-m", "pipeline.cli", *arguments, "--lake", self.lake.root],
+            [*through, sys.executable, "-W", "error", "-m", "pipeline", *arguments, "--lake", self.lake.root],
             env=self.settings,
             capture_output=True,
             text=True,

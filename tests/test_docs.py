@@ -12,14 +12,14 @@ import pytest
 from documents import VENDOR_EXAMPLE, conversation, document, gz, message, name_at, put
 from lakes import ask, take
 
-from pipeline import catalogue
-from pipeline.cli import main
-from pipeline.lake import Lake
+from pipeline.cli.commands import main
+from pipeline.cli.shell import COMMANDS
+from pipeline.lake.lake import Lake
 from pipeline.schema import NEVER, STORED, TABLES
 from pipeline.settings import STORE_PREFIXES, Settings
-from pipeline.shell import COMMANDS
-from pipeline.view_settings import SETTINGS
-from pipeline.views import create_views, ordered_views
+from pipeline.warehouse import pages as catalogue
+from pipeline.warehouse.library import create_views, ordered_views
+from pipeline.warehouse.rules import SETTINGS
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"

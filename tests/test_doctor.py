@@ -21,10 +21,10 @@ from documents import conversation, document, gz, name_at, put
 from lakes import take
 from scripted_api import BASE_PATH, CANARIES, CREDENTIALS, LISTING_PATH, Reply, ScriptedApi, says
 
-from pipeline.cli import main
-from pipeline.doctor.installation import about_pgp_key
-from pipeline.lake import Lake
-from pipeline.load import find_files, incoming_from, load, writing
+from pipeline.cli.commands import main
+from pipeline.cli.doctor.installation import about_pgp_key
+from pipeline.lake.lake import Lake
+from pipeline.load.load import find_files, incoming_from, load, writing
 from pipeline.sandbox import Account, Sandbox
 from pipeline.sandbox.keys import Credentials
 
@@ -75,7 +75,7 @@ def doctor(settings: dict[str, str]) -> tuple[int, dict[str, list[str]]]:
 def process(*arguments: str, settings: dict[str, str], through: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
     """Doctor in a process of its own."""
     return subprocess.run(
-        [*through, sys.executable, "-W", "error", "-m", "pipeline.cli", "doctor", *arguments],
+        [*through, sys.executable, "-W", "error", "-m", "pipeline", "doctor", *arguments],
         env=os.environ | {"PYTHONPATH": str(ROOT)} | settings,
         capture_output=True,
         text=True,
@@ -386,7 +386,7 @@ def test_a_private_key_decrypts_and_is_for_its_owner(tmp_path: Path) -> None:
 
 def test_a_terminal_gets_lines_that_fit(sandbox: Sandbox, here: Path) -> None:
     """On a terminal of 80 columns nothing is cut, and what needs more goes on below its own column."""
-    script = "import pty, sys; pty.spawn([sys.executable, '-m', 'pipeline.cli', 'doctor'])"
+    script = "import pty, sys; pty.spawn([sys.executable, '-m', 'pipeline', 'doctor'])"
     environment = os.environ | {"PYTHONPATH": str(ROOT), "TERM": "xterm", "COLUMNS": "80"} | well(sandbox)
     done = subprocess.run([sys.executable, "-c", script], cwd=here, env=environment, capture_output=True, text=True, check=True)
     plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", done.stdout).replace("\r", "")

@@ -9,9 +9,9 @@ import pytest
 from documents import conversation, document, gz, message, name_at, put
 from lakes import ask, take
 
-from pipeline.compact import compact
-from pipeline.lake import Lake
-from pipeline.load import writing
+from pipeline.lake.lake import Lake
+from pipeline.load.load import writing
+from pipeline.maintenance.compact import compact
 from pipeline.schema import TABLES
 
 TRANSFER = {"timestamp": {"string": "1469469300000"}, "skillId": {"long": 1}, "targetSkillId": {"long": 2}}

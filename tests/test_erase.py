@@ -21,18 +21,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lakes import ask, everything, take
 
-import pipeline.erase as erase_module
-import pipeline.traces as traces_module
-import pipeline.workers as workers_module
-from pipeline.cli import main
-from pipeline.compact import compact
-from pipeline.engines import Processes
-from pipeline.erase import Erased, erase
+import pipeline.erasure.erase as erase_module
+import pipeline.erasure.search as traces_module
+import pipeline.load.workers as workers_module
+from pipeline.cli.commands import main
+from pipeline.erasure.erase import Erased, erase
+from pipeline.erasure.tombstones import KEY_FILE
 from pipeline.errors import LakeError
-from pipeline.lake import Lake
-from pipeline.load import find_files, incoming_from, load, writing
-from pipeline.snapshot import LEDGER, Change
-from pipeline.tombstones import KEY_FILE
+from pipeline.lake.lake import Lake
+from pipeline.lake.snapshot import LEDGER, Change
+from pipeline.load.engines import Processes
+from pipeline.load.load import find_files, incoming_from, load, writing
+from pipeline.maintenance.compact import compact
 
 CONSUMER, VISITOR = "consumer/ü-41", "visitor 41"
 Json = dict[str, Any]

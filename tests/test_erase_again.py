@@ -9,11 +9,11 @@ from documents import gz, name_at, put
 from lakes import take
 from test_erase_many import conversations, owned
 
-import pipeline.erase as erase_module
-from pipeline.erase import Erased, erase_all
-from pipeline.lake import Lake
-from pipeline.load import writing
-from pipeline.progress import erasure
+import pipeline.erasure.erase as erase_module
+from pipeline.cli.progress import erasure
+from pipeline.erasure.erase import Erased, erase_all
+from pipeline.lake.lake import Lake
+from pipeline.load.load import writing
 
 
 @pytest.fixture

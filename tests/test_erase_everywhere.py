@@ -10,9 +10,9 @@ from documents import TAG, conversation, document, gz, message, name_at, put
 from lakes import ask, take
 from test_erase import contents
 
-from pipeline.erase import erase_all
-from pipeline.lake import Lake
-from pipeline.load import writing
+from pipeline.erasure.erase import erase_all
+from pipeline.lake.lake import Lake
+from pipeline.load.load import writing
 
 IDENT = "Q7person41"
 PLACES = [

@@ -11,13 +11,13 @@ from commands import lakehouse
 from documents import START, TAG, conversation, document, gz, message, name_at, put
 from lakes import ask, take
 
-from pipeline.cli import main
-from pipeline.engines import Processes
-from pipeline.erase import erase_all
-from pipeline.lake import Lake, rows_of
-from pipeline.load import find_files, incoming_from, load, writing
+from pipeline.cli.commands import main
+from pipeline.erasure.erase import erase_all
+from pipeline.lake.lake import Lake, rows_of
+from pipeline.lake.snapshot import Change
+from pipeline.load.engines import Processes
+from pipeline.load.load import find_files, incoming_from, load, writing
 from pipeline.schema import TABLES
-from pipeline.snapshot import Change
 
 DAY_MS = 86_400_000
 
@@ -183,7 +183,7 @@ def test_what_the_vendor_has_erased_is_counted_and_offered(lake: Lake, tmp_path:
     masked = [conversation(ident, messages=[message("** LP deleted data **")] * 2) for ident in ("m1", "m2")]
     take(lake, put(tmp_path / "in", gz(document(*masked, conversation("c")))))
     for rows in (5_000_000, 0):
-        monkeypatch.setattr("pipeline.status._SEARCHED_ROWS", rows)
+        monkeypatch.setattr("pipeline.cli.status._SEARCHED_ROWS", rows)
         told = lakehouse("status", cwd=tmp_path).stdout
         assert "2 conversations" + ("" if rows else " of those since 2016-06-2") in told
         assert "with text that the vendor has erased" in told

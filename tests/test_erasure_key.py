@@ -11,15 +11,15 @@ from documents import conversation, document, gz, message, name_at, put
 from lakes import ask, take
 from scripted_api import ScriptedApi
 
-import pipeline.load as load_module
+import pipeline.load.load as load_module
 from pipeline import schema
-from pipeline.erase import erase
+from pipeline.erasure.erase import erase
+from pipeline.erasure.tombstones import KEY_FILE, read_tombstones
 from pipeline.errors import LakeError
-from pipeline.lake import Lake, rows_of
-from pipeline.load import writing
-from pipeline.snapshot import Change
-from pipeline.tombstones import KEY_FILE, read_tombstones
-from pipeline.verify import verify
+from pipeline.lake.lake import Lake, rows_of
+from pipeline.lake.snapshot import Change
+from pipeline.load.load import writing
+from pipeline.maintenance.verify import verify
 
 
 @pytest.fixture(scope="module")

@@ -14,11 +14,11 @@ from documents import conversation, document, gz, message, name_at, put
 from lakes import take
 
 import pipeline
-from pipeline.cli import main
-from pipeline.console import run_query
+from pipeline.cli.commands import main
+from pipeline.cli.formats import QueryError
+from pipeline.cli.query import run_query
 from pipeline.failures import of_a_file, without_values
-from pipeline.formats import QueryError
-from pipeline.lake import Lake
+from pipeline.lake.lake import Lake
 
 SAID = "Did you already try"
 

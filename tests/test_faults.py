@@ -26,16 +26,16 @@ from requests.adapters import HTTPAdapter
 from sandboxes import keys_of
 
 import pipeline
-from pipeline.api import DataAccessClient
-from pipeline.compact import compact
-from pipeline.erase import erase
+from pipeline.api.client import DataAccessClient
+from pipeline.api.transport import Limits
+from pipeline.erasure.erase import erase
 from pipeline.errors import LakeError, PipelineError
-from pipeline.lake import Lake
-from pipeline.load import writing
+from pipeline.lake.lake import Lake
+from pipeline.lake.snapshot import LEDGER
+from pipeline.load.load import writing
+from pipeline.load.sync import sync
+from pipeline.maintenance.compact import compact
 from pipeline.sandbox import Account, Sandbox
-from pipeline.snapshot import LEDGER
-from pipeline.sync import sync
-from pipeline.transport import Limits
 
 if TYPE_CHECKING:
     from types import FrameType

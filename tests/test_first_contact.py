@@ -10,7 +10,7 @@ from documents import conversation, document, gz, name_at
 from pydantic import SecretStr
 from scripted_api import LISTING_PATH, QUICK, Reply, ScriptedApi, listed, says
 
-from pipeline.api import DataAccessClient
+from pipeline.api.client import DataAccessClient
 from pipeline.errors import UnexpectedAnswerError
 from pipeline.sandbox import Account, Sandbox, file_bytes
 from pipeline.settings import Credentials

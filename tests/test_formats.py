@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from pipeline.console import run_query
+from pipeline.cli.query import run_query
 
 EXAMPLES = {
     "BOOLEAN": ["true", "false"],

@@ -10,14 +10,14 @@ from documents import conversation, document, gz, name_at, put
 from lakes import ask, take
 
 from pipeline import schema
-from pipeline.api import ListedDay
-from pipeline.compact import compact, sweep
-from pipeline.lake import Lake, rows_of
-from pipeline.ledger import Ledger, read_ledger
-from pipeline.listings import HOUR, remember
-from pipeline.load import find_files, incoming_from, load, writing
-from pipeline.snapshot import LEDGER, Change
-from pipeline.warehouse import publish
+from pipeline.api.client import ListedDay
+from pipeline.lake.lake import Lake, rows_of
+from pipeline.lake.ledger import Ledger, read_ledger
+from pipeline.lake.listings import HOUR, remember
+from pipeline.lake.snapshot import LEDGER, Change
+from pipeline.load.load import find_files, incoming_from, load, writing
+from pipeline.maintenance.compact import compact, sweep
+from pipeline.warehouse.database import publish
 
 DAY = timedelta(days=1)
 MIDSUMMER = datetime(2016, 6, 20, tzinfo=UTC)

@@ -12,12 +12,12 @@ from documents import DAY_MS, START, conversation, document, gz, name_at, put
 from lakes import ask, everything, take
 
 from pipeline import schema
-from pipeline.compact import compact
 from pipeline.errors import LakeError
-from pipeline.lake import Lake
-from pipeline.load import writing
-from pipeline.snapshot import WHOLE, Change, DataFile
-from pipeline.verify import verify
+from pipeline.lake.lake import Lake
+from pipeline.lake.snapshot import WHOLE, Change, DataFile
+from pipeline.load.load import writing
+from pipeline.maintenance.compact import compact
+from pipeline.maintenance.verify import verify
 
 INDEX = schema.INDEX.name
 

@@ -12,8 +12,8 @@ from interruptions import COMMANDS, NAMES, ROOT, SECONDS_TO_END, STOPPED, Place,
 from lakes import ask
 from terminals import Terminal
 
-from pipeline.cli import main
-from pipeline.lake import Lake
+from pipeline.cli.commands import main
+from pipeline.lake.lake import Lake
 
 SIGNALS = [(number,) for number in NAMES] + [(signal.SIGINT, signal.SIGINT), (signal.SIGTERM, signal.SIGINT)]
 

@@ -8,7 +8,7 @@ from made_documents import dumped
 from test_reference import differences, product_rows, reference_rows
 
 from pipeline import schema
-from pipeline.scan import _UPPER, NoScanner, new_scanner
+from pipeline.decode.scanner import _UPPER, NoScanner, new_scanner
 
 Row = dict[str, Any]
 LEVELS: Final = (
@@ -87,7 +87,7 @@ def test_the_scanner_takes_no_field_for_a_column_that_is_inherited(column: str) 
     """A description that lets the input fill a column which the row takes from elsewhere is refused before anything is read."""
     scanner = new_scanner()
     if isinstance(scanner, NoScanner):
-        pytest.skip("scan.c is not compiled here: no C compiler was found")
+        pytest.skip("scanner.c is not compiled here: no C compiler was found")
     place = [one.name for one in scanner.columns[1]].index(column)
     with pytest.raises(ValueError, match=r"Message\.anything may not fill a column"):
         scanner._field("Message", "anything", "TEXT", 1, place)

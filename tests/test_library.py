@@ -6,8 +6,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pipeline import views
 from pipeline.schema import TABLES
+from pipeline.warehouse import library as views
 
 
 @pytest.mark.parametrize("view", views.ordered_views(), ids=lambda view: view.name)

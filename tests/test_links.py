@@ -9,8 +9,8 @@ from commands import lakehouse
 from documents import conversation, document, gz, name_at, put
 from lakes import ask, take
 
-from pipeline.lake import Lake
-from pipeline.verify import verify
+from pipeline.lake.lake import Lake
+from pipeline.maintenance.verify import verify
 
 COMMANDS = (("load", "new"), ("compact", "--retain-hours", "0"), ("erase", "--conversation-id", "c1"))
 

@@ -14,16 +14,16 @@ from hypothesis import strategies as st
 from lakes import ask, everything, seen, take
 from scripted_api import Reply, ScriptedApi
 
-import pipeline.warehouse as warehouse_module
-from pipeline.compact import compact
-from pipeline.engines import Processes
+import pipeline.warehouse.database as warehouse_module
 from pipeline.errors import LakeError, SettingsError
-from pipeline.ingest import ingest
-from pipeline.lake import Lake
-from pipeline.load import find_files, incoming_from, load, writing
-from pipeline.parquet import connected
+from pipeline.lake.lake import Lake
+from pipeline.lake.rewrite import connected
+from pipeline.load.engines import Processes
+from pipeline.load.load import find_files, incoming_from, load, writing
+from pipeline.load.worker import ingest
+from pipeline.maintenance.compact import compact
 from pipeline.schema import TABLES
-from pipeline.warehouse import connect
+from pipeline.warehouse.database import connect
 
 TRANSFER = {"timestamp": {"string": "1469469300000"}, "skillId": {"long": 1}, "targetSkillId": {"long": 2}}
 

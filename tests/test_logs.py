@@ -10,7 +10,7 @@ import pytest
 from commands import lakehouse
 from documents import conversation, document, gz, name_at, put
 
-from pipeline.cli import main
+from pipeline.cli.commands import main
 
 COMMANDS = {
     "load": ("load", "in"),
@@ -67,7 +67,7 @@ def test_help_is_there_without_docstrings() -> None:
     script = """
 import sys
 from click.testing import CliRunner
-from pipeline.cli import main
+from pipeline.cli.commands import main
 for name in ("", *main.commands):
     print(CliRunner().invoke(main, [*name.split(), "--help"], prog_name="lakehouse").output)
 """

@@ -17,15 +17,15 @@ from lakes import everything, take
 from sandboxes import QUICK
 from sandboxes import misbehaving as misbehaving_at
 
-from pipeline.api import DataAccessClient
-from pipeline.cli import main
+from pipeline.api.client import DataAccessClient
+from pipeline.cli.commands import main
 from pipeline.errors import SourceError
-from pipeline.lake import Lake
-from pipeline.load import writing
+from pipeline.lake.lake import Lake
+from pipeline.load.load import writing
+from pipeline.load.sync import sync
 from pipeline.sandbox import Account, Request, Sandbox, fault_list, hour_file_names, wish
 from pipeline.sandbox.answers import Answer
 from pipeline.sandbox.misbehaviour import Misbehaviour
-from pipeline.sync import sync
 
 ROOT = Path(__file__).parent.parent
 HOUR = timedelta(hours=1)
@@ -316,7 +316,7 @@ def test_the_docs_list_every_fault() -> None:
 def test_the_command_serves_faults(tmp_path: Path) -> None:
     """`lakehouse sandbox` misbehaves as its options say, and says nothing else than usual."""
     arguments = ["sandbox", "--port", "0", "--fault", "refused:base", "--fault", "5xx:listing=0.5", "--latency-ms", "1"]
-    command = [sys.executable, "-W", "error", "-m", "pipeline.cli", *arguments, "--seed", "3"]
+    command = [sys.executable, "-W", "error", "-m", "pipeline", *arguments, "--seed", "3"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         lines = [process.stdout.readline() for _ in range(9)]

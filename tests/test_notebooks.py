@@ -19,9 +19,9 @@ from documents import NAME, conversation, document, gz, name_at, put
 from lakes import take
 
 from pipeline.errors import LakeError
-from pipeline.lake import Lake
+from pipeline.lake.lake import Lake
 from pipeline.sandbox import Account, file_bytes, hour_file_names
-from pipeline.warehouse import connect
+from pipeline.warehouse.database import connect
 
 NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
 UNTIL = datetime(2026, 11, 5, tzinfo=UTC)

@@ -11,9 +11,9 @@ from documents import DAY_MS, START, conversation, document, gz, name_at
 from lakes import ask, take
 
 from pipeline.errors import LakeError
-from pipeline.lake import Lake
-from pipeline.load import find_files
-from pipeline.snapshot import LEDGER
+from pipeline.lake.lake import Lake
+from pipeline.lake.snapshot import LEDGER
+from pipeline.load.load import find_files
 
 
 @pytest.mark.parametrize("name", ["a::b.gz", "zip::x.gz", "file::s3::y.gz", "::.gz", "a:b.gz", "zip:x.gz"])

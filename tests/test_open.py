@@ -20,8 +20,8 @@ from lakes import take
 
 import pipeline
 from pipeline.errors import LakeError
-from pipeline.lake import Lake
-from pipeline.views import ordered_views
+from pipeline.lake.lake import Lake
+from pipeline.warehouse.library import ordered_views
 
 TRANSFER = {"timestamp": {"string": "2016-07-25 17:55:00"}, "skillId": {"long": 3}, "targetSkillId": {"long": 4}}
 DAYS = 4

@@ -12,8 +12,8 @@ import yaml
 from documents import conversation, document, gz, put
 from lakes import everything, take
 
-from pipeline.lake import Lake
-from pipeline.load import writing
+from pipeline.lake.lake import Lake
+from pipeline.load.load import writing
 from pipeline.settings import Settings
 
 ROOT = Path(__file__).parent.parent

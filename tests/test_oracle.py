@@ -14,12 +14,12 @@ from lakes import take
 from oracle import VIEWS
 from oracle.days import days_of
 
-from pipeline import views
-from pipeline.lake import Lake
+from pipeline.lake.lake import Lake
 from pipeline.sandbox import Account, file_bytes, hour_file_names
 from pipeline.schema import TABLES
-from pipeline.view_settings import SettingRow, filled_up
-from pipeline.warehouse import connect
+from pipeline.warehouse import library as views
+from pipeline.warehouse.database import connect
+from pipeline.warehouse.rules import SettingRow, filled_up
 
 # Clocks in New York are set back on 1 November 2026.
 UNTIL = datetime(2026, 11, 3, tzinfo=UTC)

@@ -17,13 +17,13 @@ from commands import lakehouse
 from documents import NAME, START, conversation, document, gz, put
 from lakes import ask
 
-from pipeline import containers
-from pipeline.containers import Caps
-from pipeline.decode import Splitter, TooManyValuesError, parse
-from pipeline.flatten import Source
-from pipeline.lake import Lake
-from pipeline.redact import redact
-from pipeline.tombstones import Tombstones
+from pipeline.decode import containers
+from pipeline.decode.containers import Caps
+from pipeline.decode.documents import Splitter, TooManyValuesError, parse
+from pipeline.decode.flatten import Source
+from pipeline.erasure.redact import redact
+from pipeline.erasure.tombstones import Tombstones
+from pipeline.lake.lake import Lake
 
 CAP = 70_000
 

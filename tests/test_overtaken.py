@@ -12,16 +12,16 @@ from documents import conversation, document, gz, message, name_at, put
 from lakes import ask, take
 from stores import serving, variables
 
-from pipeline.compact import merge_as_it_goes
-from pipeline.erase import _delete_rest, erase
+from pipeline.erasure.erase import _delete_rest, erase
 from pipeline.errors import LakeError
-from pipeline.lake import Lake
-from pipeline.load import writing
+from pipeline.lake.lake import Lake
+from pipeline.lake.snapshot import LEDGER
+from pipeline.load.load import writing
+from pipeline.load.workers import spread
+from pipeline.maintenance.compact import merge_as_it_goes
+from pipeline.maintenance.verify import verify
 from pipeline.schema import ERASURES
-from pipeline.snapshot import LEDGER
-from pipeline.verify import verify
-from pipeline.warehouse import publish
-from pipeline.workers import spread
+from pipeline.warehouse.database import publish
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,7 @@ def test_a_load_that_dies_before_it_has_purged_is_finished_by_the_next(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("pipeline.erase.purge", die)
+        patched.setattr("pipeline.erasure.erase.purge", die)
         with pytest.raises(KeyboardInterrupt):
             take(lake, telling)
     assert take(lake, telling).unchanged == 1
@@ -95,11 +95,11 @@ def test_an_erasure_deletes_nothing_that_another_writer_has_brought_meanwhile(
     take(in_bucket, file(tmp_path, 1, "theirs", consumer_id="x"))
 
     def load_first(*arguments: Any) -> None:
-        monkeypatch.setattr("pipeline.erase.publish", publish)
+        monkeypatch.setattr("pipeline.erasure.erase.publish", publish)
         take(Lake(in_bucket.uri), file(tmp_path, 3, "others"))
         publish(*arguments)
 
-    monkeypatch.setattr("pipeline.erase.publish", load_first)
+    monkeypatch.setattr("pipeline.erasure.erase.publish", load_first)
     with writing(in_bucket):
         erase(in_bucket, "consumer", "x")
     assert conversations(in_bucket) == ["others"]
@@ -125,14 +125,14 @@ def test_an_erasure_that_deletes_late_takes_nothing_of_a_load_that_it_overtook(
             erase(other, "conversation", "theirs")
 
     def erase_first(*arguments: Any) -> None:
-        monkeypatch.setattr("pipeline.load.merge_as_it_goes", merge_as_it_goes)
+        monkeypatch.setattr("pipeline.load.load.merge_as_it_goes", merge_as_it_goes)
         erasure.start()
         assert has_committed.wait(60)
         merge_as_it_goes(*arguments)
 
     erasure = Thread(target=erase_again)
-    monkeypatch.setattr("pipeline.erase._delete_rest", delete_late)
-    monkeypatch.setattr("pipeline.load.merge_as_it_goes", erase_first)
+    monkeypatch.setattr("pipeline.erasure.erase._delete_rest", delete_late)
+    monkeypatch.setattr("pipeline.load.load.merge_as_it_goes", erase_first)
     assert take(in_bucket, file(tmp_path, 3, "new")).loaded == 1
     may_delete.set()
     erasure.join()
@@ -147,12 +147,12 @@ def test_a_load_that_an_erasure_overtakes_leaves_nothing_of_the_person(
     take(in_bucket, file(tmp_path, 1, "others"))
 
     def erase_first(*arguments: Any, **options: Any) -> Any:
-        monkeypatch.setattr("pipeline.load.spread", spread)
+        monkeypatch.setattr("pipeline.load.load.spread", spread)
         with writing(other := Lake(in_bucket.uri)):
             erase(other, "consumer", "x")
         return spread(*arguments, **options)
 
-    monkeypatch.setattr("pipeline.load.spread", erase_first)
+    monkeypatch.setattr("pipeline.load.load.spread", erase_first)
     with pytest.raises(LakeError, match="somebody was erased while files were read; none of these was loaded"):
         take(in_bucket, file(tmp_path, 2, "theirs", consumer_id="x"))
     landed = [gzip.decompress(in_bucket.files.cat_file(path)) for path in in_bucket.files.find(in_bucket.path("landing"))]

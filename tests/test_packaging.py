@@ -23,7 +23,7 @@ def test_the_wheel_works_outside_the_checkout(tmp_path: Path) -> None:
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(tmp_path / "site"), "HOME": str(tmp_path)}
 
     def run(*arguments: str) -> str:
-        command = [sys.executable, "-P", "-m", "pipeline.cli", *arguments]
+        command = [sys.executable, "-P", "-m", "pipeline", *arguments]
         return subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True, text=True).stdout
 
     run("load", ".")

@@ -153,7 +153,7 @@ def test_what_no_key_opens_stays_as_it_was_sent(tmp_path: Path) -> None:
         "escape": f"{ARMOUR}\\ \u0000",
     }
     put(tmp_path, gz(document(conversation(messages=[message(text) for text in (good, *odd.values(), good)]))))
-    measured = "import resource, subprocess as s, sys; s.run([sys.executable, '-m', 'pipeline.cli', 'load', '.'], check=True)"
+    measured = "import resource, subprocess as s, sys; s.run([sys.executable, '-m', 'pipeline', 'load', '.'], check=True)"
     done = subprocess.run(
         [sys.executable, "-c", f"{measured}; print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"],
         cwd=tmp_path,

@@ -12,11 +12,11 @@ import pytest
 from documents import DAY_MS, START, conversation, document, gz, name_at, put
 from lakes import everything, take
 
-from pipeline.erase import erase
-from pipeline.lake import Lake
-from pipeline.load import writing
-from pipeline.snapshot import LEDGER
-from pipeline.verify import verify
+from pipeline.erasure.erase import erase
+from pipeline.lake.lake import Lake
+from pipeline.lake.snapshot import LEDGER
+from pipeline.load.load import writing
+from pipeline.maintenance.verify import verify
 
 Cut = Callable[[], AbstractContextManager[Lake]]
 

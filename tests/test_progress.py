@@ -8,11 +8,11 @@ from documents import conversation, document, gz, name_at, put
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.engines import Processes
-from pipeline.lake import Lake
-from pipeline.load import find_files, incoming_from, load, writing
-from pipeline.progress import LoadProgress
-from pipeline.wording import many, program, span
+from pipeline.cli.progress import LoadProgress
+from pipeline.lake.lake import Lake
+from pipeline.load.engines import Processes
+from pipeline.load.load import find_files, incoming_from, load, writing
+from pipeline.text import many, program, span
 
 
 def said(folder: Path, capsys: pytest.CaptureFixture[str], **how: float) -> list[str]:

@@ -8,9 +8,9 @@ import pytest
 from documents import conversation, document, name_at, put
 from lakes import ask, take
 
-from pipeline.erase import erase_all
-from pipeline.lake import Lake
-from pipeline.load import writing
+from pipeline.erasure.erase import erase_all
+from pipeline.lake.lake import Lake
+from pipeline.load.load import writing
 
 IDS = ["u1", "pers-7.b", "3f2a-99_x", "1000166", "anna@example.com", "a b", "Zoë", "x/y:z", "O'Hara"]
 """As accounts have them: plain, with marks, an address, with a blank, no ASCII, with what else parts words."""

@@ -20,10 +20,10 @@ from made_documents import Piece, laid_out, made_files, pieces_of, random_file
 from reference import Number, exact, is_number_text, parsed, read_file, split
 
 from pipeline import schema
-from pipeline.collect import Collector
-from pipeline.containers import texts
-from pipeline.flatten import Source
-from pipeline.scan import PADDING, NoScanner
+from pipeline.decode.containers import texts
+from pipeline.decode.flatten import Source
+from pipeline.decode.reader import Collector
+from pipeline.decode.scanner import PADDING, NoScanner
 
 Row = dict[str, Any]
 Decoded = dict[str, Any]

@@ -8,9 +8,9 @@ from collections.abc import Iterable
 
 import pytest
 
-from pipeline.collect import Collector
-from pipeline.flatten import Source
-from pipeline.scan import PADDING, NoScanner
+from pipeline.decode.flatten import Source
+from pipeline.decode.reader import Collector
+from pipeline.decode.scanner import PADDING, NoScanner
 
 LARGE, MANY = "x" * 50_000, 6_000
 MOST_MEGABYTES = 60
@@ -46,7 +46,7 @@ def main() -> None:
         for is_careful in (False, True):
             collector = Collector()
             if is_careful:
-                collector._scanner = NoScanner()  # as where scan.c is not compiled
+                collector._scanner = NoScanner()  # as where scanner.c is not compiled
             before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             collector.begin(Source("made"))
             collector.feed(text.encode() + PADDING)

@@ -15,7 +15,7 @@ from made_lake import ACCOUNTS, FIRST_DAY, make_lake, write_lake
 from report_pages import HOSTILE, Element, report, rows_of, unpacked
 
 from pipeline.errors import SettingsError
-from pipeline.lake import Lake
+from pipeline.lake.lake import Lake
 from pipeline.report import chosen_path, write_report
 from pipeline.report.charts import charts
 from pipeline.report.choices import NO_ACCOUNT, Choices, Option

@@ -8,11 +8,11 @@ from click.testing import CliRunner
 from documents import conversation, document, gz, message, name_at, put
 from lakes import ask, take
 
-from pipeline.cli import main
-from pipeline.erase import erase
-from pipeline.lake import Lake
-from pipeline.load import writing
-from pipeline.verify import verify
+from pipeline.cli.commands import main
+from pipeline.erasure.erase import erase
+from pipeline.lake.lake import Lake
+from pipeline.load.load import writing
+from pipeline.maintenance.verify import verify
 
 
 def test_who_was_erased_and_is_there_again_is_found_and_erased_by_what_is_advised(tmp_path: Path) -> None:

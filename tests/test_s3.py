@@ -29,25 +29,25 @@ from stores import SECRET, serving, variables
 from test_erase import Marked, found
 
 import pipeline
-import pipeline.store as store_module
+import pipeline.lake.store as store_module
 from pipeline import schema
-from pipeline.account_schema import keep_schemas, kept_schemas
-from pipeline.api import DataAccessClient
-from pipeline.cli import main
-from pipeline.compact import compact, sweep
-from pipeline.engines import Processes
-from pipeline.erase import erase
+from pipeline.api.client import DataAccessClient
+from pipeline.cli.commands import main
+from pipeline.erasure.erase import erase
 from pipeline.errors import ConflictError, LakeError, SettingsError
-from pipeline.lake import Lake
-from pipeline.landing import landed_files, landed_path, stage
-from pipeline.load import find_files, incoming_from, load, writing
+from pipeline.lake.lake import Lake
+from pipeline.lake.landing import landed_files, landed_path, stage
+from pipeline.lake.snapshot import LEDGER, Change
+from pipeline.load.account_schema import keep_schemas, kept_schemas
+from pipeline.load.engines import Processes
+from pipeline.load.load import find_files, incoming_from, load, writing
+from pipeline.load.sync import sync
+from pipeline.maintenance.compact import compact, sweep
+from pipeline.maintenance.verify import verify
 from pipeline.sandbox import Account, Sandbox
 from pipeline.settings import Credentials
-from pipeline.snapshot import LEDGER, Change
-from pipeline.statements import RefusedError
-from pipeline.sync import sync
-from pipeline.verify import verify
-from pipeline.warehouse import publish
+from pipeline.warehouse.database import publish
+from pipeline.warehouse.statements import RefusedError
 
 ROOT = Path(__file__).parent.parent
 _ADLFS = "ignore:Sending a large body:ResourceWarning"  # by aiohttp, of how it is called
@@ -79,7 +79,7 @@ def lake(tmp_path: Path) -> Lake:
 def lakehouse(*arguments: str, cwd: Path) -> "subprocess.Popen[str]":
     """Start the command in a process of its own."""
     return subprocess.Popen(
-        [sys.executable, "-W", "error", "-W", _ADLFS, "-m", "pipeline.cli", *arguments],
+        [sys.executable, "-W", "error", "-W", _ADLFS, "-m", "pipeline", *arguments],
         cwd=cwd,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,

@@ -19,8 +19,8 @@ from documents import conversation, document, gz, name_at, put
 from lakes import ask, take
 from scripted_api import ACCOUNT, CANARIES, LISTING_PATH, Reply, ScriptedApi, Seen, as_json, says
 
-from pipeline.cli import main
-from pipeline.lake import Lake
+from pipeline.cli.commands import main
+from pipeline.lake.lake import Lake
 
 ROOT = Path(__file__).parent.parent
 SECRETS = ("LP_APP_KEY", "LP_APP_SECRET", "LP_ACCESS_TOKEN", "LP_ACCESS_TOKEN_SECRET")
@@ -52,7 +52,7 @@ def loud(*commands: str, cwd: Path, **settings: str) -> subprocess.CompletedProc
 
 def lakehouse(*arguments: str, cwd: Path, **settings: str) -> subprocess.CompletedProcess[str]:
     """A command in a process of its own."""
-    command = [sys.executable, "-W", "error", "-m", "pipeline.cli", *arguments]
+    command = [sys.executable, "-W", "error", "-m", "pipeline", *arguments]
     return subprocess.run(command, cwd=cwd, env=environment(**settings), capture_output=True, text=True, check=False)
 
 
@@ -199,7 +199,7 @@ def test_a_bomb_is_refused_and_memory_stays_bounded(tmp_path: Path) -> None:
         "import resource, subprocess, sys; code = subprocess.call(sys.argv[1:]); "
         "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss); sys.exit(code)"
     )
-    command = [sys.executable, "-c", measured, sys.executable, "-m", "pipeline.cli", "load", "in"]
+    command = [sys.executable, "-c", measured, sys.executable, "-m", "pipeline", "load", "in"]
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent)}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 3

@@ -7,9 +7,9 @@ import pytest
 from documents import conversation, document, gz, message, name_at, put
 from lakes import ask, take
 
-from pipeline.lake import Lake
-from pipeline.ledger import loaded_files
-from pipeline.snapshot import LEDGER
+from pipeline.lake.lake import Lake
+from pipeline.lake.ledger import loaded_files
+from pipeline.lake.snapshot import LEDGER
 
 
 @pytest.fixture

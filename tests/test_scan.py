@@ -12,15 +12,15 @@ from documents import TAG, conversation, document, message
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import collect
-from pipeline.collect import Collector
-from pipeline.containers import texts
-from pipeline.flatten import Source
+from pipeline.decode import reader as collect
+from pipeline.decode.containers import texts
+from pipeline.decode.flatten import Source
+from pipeline.decode.reader import Collector
+from pipeline.decode.scanner import PADDING, NoScanner, Scanner, new_scanner
 from pipeline.sandbox import Account, documents
-from pipeline.scan import PADDING, NoScanner, Scanner, new_scanner
 
 pytestmark = pytest.mark.skipif(
-    isinstance(new_scanner(), NoScanner), reason="scan.c is not compiled here: no C compiler was found"
+    isinstance(new_scanner(), NoScanner), reason="scanner.c is not compiled here: no C compiler was found"
 )
 
 HOUR = datetime(2026, 11, 10, 18, tzinfo=UTC)

@@ -13,10 +13,10 @@ from prompt_toolkit.completion import CompleteEvent
 from prompt_toolkit.document import Document
 from terminals import Terminal
 
-from pipeline.editor import SqlCompleter, is_complete, leaves
-from pipeline.lake import Lake
-from pipeline.shell import COMMANDS
-from pipeline.warehouse import connect
+from pipeline.cli.prompt import SqlCompleter, is_complete, leaves
+from pipeline.cli.shell import COMMANDS
+from pipeline.lake.lake import Lake
+from pipeline.warehouse.database import connect
 
 ROOT = Path(__file__).parent.parent
 ENTER, TAB, CTRL_C, CTRL_D, UP = "\r", "\t", "\x03", "\x04", "\x1b[A"
@@ -36,7 +36,7 @@ def shell(lake: Lake, home: Path, *options: str, **variables: str) -> Terminal:
     """`lakehouse sql` on a terminal of 30 lines and 100 columns."""
     surroundings = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "TERM": "xterm-256color", "PROMPT_TOOLKIT_NO_CPR": "1"}
     env = surroundings | {"PYTHONPATH": str(ROOT), "HOME": str(home), "LAKE_URI": lake.uri} | variables
-    command = [sys.executable, "-m", "pipeline.cli", "sql", *options]
+    command = [sys.executable, "-m", "pipeline", "sql", *options]
     return Terminal(command, cwd=home, env=env, lines=30, columns=100)
 
 

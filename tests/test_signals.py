@@ -24,7 +24,7 @@ STOPPED_WRITING = "lakehouse: stopped by {}; all finished loads are as they were
 def begun(*arguments: str, cwd: Path, **environment: str) -> subprocess.Popen[str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("LP_", "LAKE_"))}
     return subprocess.Popen(
-        [sys.executable, "-W", "error", "-m", "pipeline.cli", *arguments],
+        [sys.executable, "-W", "error", "-m", "pipeline", *arguments],
         cwd=cwd,
         env=kept | {"PYTHONPATH": str(ROOT), "TMPDIR": str(cwd / "tmp")} | environment,
         stdout=subprocess.PIPE,
@@ -86,7 +86,7 @@ def test_a_stopped_sync_keeps_what_it_has_fetched(tmp_path: Path) -> None:
 
 def test_closed_streams_end_no_command(lake: Path) -> None:
     """A command whose standard input or output is closed from the start does its work, without a traceback."""
-    command = f"{sys.executable} -m pipeline.cli sql 'select 1' --format csv"
+    command = f"{sys.executable} -m pipeline sql 'select 1' --format csv"
     for closed in ("<&-", ">&-", "<&- >&- 2>&-"):
         done = subprocess.run(
             ["sh", "-c", f"{command} {closed}"],

@@ -26,8 +26,8 @@ from rfc5849 import (
 from sandboxes import SMALL
 from scripted_api import CANARIES, CREDENTIALS, QUICK, Reply, ScriptedApi
 
+from pipeline.api.transport import _LINK, Transport
 from pipeline.sandbox import Sandbox
-from pipeline.transport import _LINK, Transport
 
 SECTION_3_4_1_1 = Signed(
     method="POST",

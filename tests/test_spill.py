@@ -14,9 +14,9 @@ from documents import conversation, document, gz, put
 from lakes import take
 
 import pipeline
-from pipeline.lake import Lake
-from pipeline.load import writing
-from pipeline.spill import PREFIX, clear, hold, release
+from pipeline.lake.lake import Lake
+from pipeline.lake.spill import PREFIX, clear, hold, release
+from pipeline.load.load import writing
 
 PROGRAM = """
 import sys, pipeline

@@ -13,10 +13,10 @@ from documents import conversation, document, gz, put
 from lakes import take
 
 import pipeline
-from pipeline.console import run_query
-from pipeline.formats import QueryError
-from pipeline.lake import Lake
-from pipeline.statements import RefusedError, statements
+from pipeline.cli.formats import QueryError
+from pipeline.cli.query import run_query
+from pipeline.lake.lake import Lake
+from pipeline.warehouse.statements import RefusedError, statements
 
 READING = [
     "",

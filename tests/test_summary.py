@@ -8,7 +8,7 @@ import pytest
 from made_lake import make_lake
 from rich.console import Console
 
-from pipeline.summary import print_summary
+from pipeline.cli.summary import print_summary
 
 
 def printed(database: Path, *, encoding: str = "utf-8", width: int = 80) -> str:

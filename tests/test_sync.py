@@ -16,16 +16,16 @@ from documents import conversation, document, gz, name_at, put
 from lakes import ask, everything, take
 from scripted_api import ACCOUNT, CANARIES, CREDENTIALS, LISTING_PATH, QUICK, Reply, ScriptedApi, as_json, says
 
-import pipeline.sync as sync_module
-from pipeline.api import DataAccessClient
-from pipeline.cli import main
+import pipeline.load.sync as sync_module
+from pipeline.api.client import DataAccessClient
+from pipeline.cli.commands import main
+from pipeline.cli.status import hours, print_status
 from pipeline.errors import AccessRefusedError, LakeError, UnexpectedAnswerError
-from pipeline.lake import Lake
-from pipeline.load import writing
-from pipeline.status import hours, print_status
-from pipeline.sync import SyncReport, sync
-from pipeline.verify import verify
-from pipeline.warehouse import connect
+from pipeline.lake.lake import Lake
+from pipeline.load.load import writing
+from pipeline.load.sync import SyncReport, sync
+from pipeline.maintenance.verify import verify
+from pipeline.warehouse.database import connect
 
 KEYS = ("LP_APP_KEY", "LP_APP_SECRET", "LP_ACCESS_TOKEN", "LP_ACCESS_TOKEN_SECRET")
 HOUR = timedelta(hours=1)

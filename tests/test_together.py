@@ -14,8 +14,8 @@ from crashes import SECONDS_TO_DIE
 from documents import conversation, document, gz, message, name_at, put
 from lakes import ask, take
 
-from pipeline.lake import Lake
-from pipeline.load import writing
+from pipeline.lake.lake import Lake
+from pipeline.load.load import writing
 
 WAITS = "is being written by another run; waiting for it to finish"
 
@@ -29,7 +29,7 @@ def loading(lake: Lake, *paths: Path) -> subprocess.Popen[str]:
     """A load in a process of its own."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("LP_", "LAKE_"))}
     return subprocess.Popen(
-        [sys.executable, "-W", "error", "-m", "pipeline.cli", "load", *map(str, paths), "--lake", lake.root],
+        [sys.executable, "-W", "error", "-m", "pipeline", "load", *map(str, paths), "--lake", lake.root],
         env=kept | {"PYTHONPATH": str(Path(__file__).parent.parent)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -108,7 +108,7 @@ def test_a_helper_that_dies_ends_the_load_in_one_sentence(lake: Lake, much: Path
 def test_helpers_load_no_more_than_they_need() -> None:
     """DuckDB is not for them: it takes a while to start, and talks when such a process ends."""
     done = subprocess.run(
-        [sys.executable, "-c", "import sys, pipeline.ingest; sys.exit('duckdb' in sys.modules)"],
+        [sys.executable, "-c", "import sys, pipeline.load.worker; sys.exit('duckdb' in sys.modules)"],
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent)},
         check=False,
     )

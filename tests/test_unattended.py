@@ -14,13 +14,13 @@ from hourly_syncs import read, write
 from lakes import everything
 from sandboxes import MIDNIGHT, SMALL, keys_of, misbehaving
 
-from pipeline.lake import Lake
-from pipeline.load import writing
+from pipeline.cli.status import hours
+from pipeline.lake.lake import Lake
+from pipeline.load.load import writing
+from pipeline.load.sync import sync
+from pipeline.maintenance.verify import verify
 from pipeline.sandbox import Sandbox
-from pipeline.status import hours
-from pipeline.sync import sync
-from pipeline.verify import verify
-from pipeline.warehouse import connect
+from pipeline.warehouse.database import connect
 
 FAULTS = (
     *(

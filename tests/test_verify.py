@@ -19,17 +19,17 @@ from documents import conversation, document, gz, message, name_at, put
 from lakes import ask, everything, take
 
 from pipeline import schema
-from pipeline.compact import compact
-from pipeline.erase import erase
+from pipeline.cli.progress import verification
+from pipeline.erasure.erase import erase
 from pipeline.errors import LakeError
-from pipeline.intact import read_file, read_part
-from pipeline.lake import Lake, rows_of
-from pipeline.ledger import Ledger
-from pipeline.load import writing
-from pipeline.progress import verification
-from pipeline.snapshot import Change, named
-from pipeline.verify import problem, verify
-from pipeline.warehouse import publish
+from pipeline.lake.intact import read_file, read_part
+from pipeline.lake.lake import Lake, rows_of
+from pipeline.lake.ledger import Ledger
+from pipeline.lake.snapshot import Change, named
+from pipeline.load.load import writing
+from pipeline.maintenance.compact import compact
+from pipeline.maintenance.verify import problem, verify
+from pipeline.warehouse.database import publish
 
 TRANSFER = {"timestamp": {"string": "1469469300000"}, "skillId": {"long": 1}, "targetSkillId": {"long": 2}}
 

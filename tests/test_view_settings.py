@@ -14,13 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lakes import ask, take
 
-from pipeline import view_settings
-from pipeline.engines import Processes
 from pipeline.errors import SettingsError
-from pipeline.lake import Lake
-from pipeline.load import find_files, incoming_from, load, writing
-from pipeline.view_settings import SETTINGS, SettingRow, default_text, defaults, parse_settings, utc_offsets
-from pipeline.warehouse import connect
+from pipeline.lake.lake import Lake
+from pipeline.load.engines import Processes
+from pipeline.load.load import find_files, incoming_from, load, writing
+from pipeline.warehouse import rules as view_settings
+from pipeline.warehouse.database import connect
+from pipeline.warehouse.rules import SETTINGS, SettingRow, default_text, defaults, parse_settings, utc_offsets
 
 HEADER = "setting,account_id,value,about\n"
 

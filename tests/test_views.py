@@ -15,9 +15,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from oracle.conversations import measures
 
-from pipeline import view_settings, views
 from pipeline.schema import TABLES
-from pipeline.view_settings import SettingRow
+from pipeline.warehouse import library as views
+from pipeline.warehouse import rules as view_settings
+from pipeline.warehouse.rules import SettingRow
 
 Row = dict[str, Any]
 

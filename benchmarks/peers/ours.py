@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from peers.program import run
-from pipeline.lake import Lake
-from pipeline.load import find_files, incoming_from, load, writing
+from pipeline.lake.lake import Lake
+from pipeline.load.load import find_files, incoming_from, load, writing
 
 
 def work(source: Path, out: Path) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 
 from pipeline.errors import SettingsError
-from pipeline.lake import Lake
+from pipeline.lake.lake import Lake
 from pipeline.report import keys
 from pipeline.report.charts import Chart, charts
 from pipeline.report.choices import Choices, read_choices

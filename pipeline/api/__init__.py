@@ -1,0 +1,1 @@
+"""The Data Access API: signed requests with retries, listings, downloads."""

@@ -1,0 +1,102 @@
+"""Whatever would keep a run from working, looked at before it does: settings, lake, disk, versions, server, clock, credentials.
+
+Each finding is one line that says what was found and what to do. Nothing is changed; what is written, to try whether it can be,
+is deleted again. What may hang is asked in a thread of its own, which nobody waits for when the time is up.
+"""
+
+import json
+import os
+import time
+from collections.abc import Collection, Iterable, Iterator
+from typing import IO
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from pipeline.cli.doctor.account import about_api, about_settings
+from pipeline.cli.doctor.finding import FAIL, MOST_SECONDS, OK, WARN, Finding, Later
+from pipeline.cli.doctor.installation import about_compiler, about_pgp_key, about_versions
+from pipeline.cli.doctor.storage import about_bucket, about_lake, about_rights, about_temporary_folder
+from pipeline.errors import PipelineError, SettingsError
+from pipeline.lake.lake import Lake
+from pipeline.settings import Settings, read_settings
+from pipeline.text import harmless
+
+__all__ = ["FAIL", "OK", "WARN", "Finding", "examine", "exit_code", "print_findings", "verdict"]
+
+_STYLES = {OK: "green", WARN: "yellow", FAIL: "bold red"}
+
+
+def examine(lake_uri: str | None) -> Iterator[Finding]:
+    """Look at everything, what is near first; a bucket and the Data Access API are asked meanwhile."""
+    deadline = time.monotonic() + MOST_SECONDS
+    settings: Settings | None = None
+    try:
+        settings = read_settings()
+    except SettingsError as error:
+        yield Finding("settings", FAIL, str(error), is_setting=True)
+    far = [Later("server", lambda: about_api(settings))] if settings else []
+    if settings:
+        yield from about_settings(settings)
+    try:
+        lake = Lake(lake_uri or (settings.lake_uri if settings else os.environ.get("LAKE_URI") or "./lake"))
+    except PipelineError as error:
+        yield Finding("lake", FAIL, str(error), is_setting=isinstance(error, SettingsError))
+    else:
+        if lake.is_local:
+            yield from about_lake(lake)
+            yield from about_rights(lake)
+        else:
+            far.insert(0, Later("bucket", lambda: [*about_lake(lake), *about_bucket(lake)]))
+    yield from about_temporary_folder()
+    yield from about_compiler()
+    yield from about_versions()
+    yield from about_pgp_key(getattr(settings, "lp_pgp_key", ""))
+    for later in far:
+        yield from later.findings(deadline)
+
+
+def exit_code(findings: Iterable[Finding]) -> int:
+    """2 if a setting is missing or wrong, else 1 if something fails, else 0: warnings stop no run."""
+    failures = [finding for finding in findings if finding.level == FAIL]
+    return 2 if any(finding.is_setting for finding in failures) else 1 if failures else 0
+
+
+def verdict(findings: Collection[Finding]) -> str:
+    """All findings in a sentence, with what comes next."""
+    failed, warned = (sum(finding.level == level for finding in findings) for level in (FAIL, WARN))
+    if failed:
+        return f"{failed} of {len(findings)} checks failed, {warned} warn: do what their lines say, then ask doctor again"
+    if any(finding.lacks_account for finding in findings):
+        return f"none of {len(findings)} checks failed, {warned} warn: lakehouse load can be run, sync needs an account"
+    if warned:
+        return f"none of {len(findings)} checks failed, {warned} warn: lakehouse sync can be run"
+    return f"{len(findings)} checks, all well: lakehouse sync can be run"
+
+
+def _plain(finding: Finding) -> dict[str, str]:
+    return {"check": finding.subject, "level": finding.level, "found": finding.found, "advice": finding.advice}
+
+
+def print_findings(findings: Iterable[Finding], form: str, out: IO[str]) -> list[Finding]:
+    """Print each as it comes, or all as JSON; gives them back."""
+    if form == "json":
+        told = list(findings)
+        out.write(json.dumps([_plain(finding) for finding in told], indent=1) + "\n")
+        return told
+    console = Console(file=out, highlight=False, force_terminal=out.isatty())
+    told = []
+    for finding in findings:
+        told.append(finding)
+        if not console.is_terminal:
+            out.write(f"{finding.level:<4}  {finding.subject:<11}  {harmless(str(finding))}\n")
+            out.flush()  # before the verdict, which goes elsewhere
+            continue
+        line = Table.grid(padding=(0, 2), expand=True)
+        line.add_column(width=4)
+        line.add_column(width=11)
+        line.add_column(ratio=1, overflow="fold")
+        line.add_row(Text(finding.level, _STYLES[finding.level]), Text(finding.subject), Text(harmless(str(finding))))
+        console.print(line)
+    return told

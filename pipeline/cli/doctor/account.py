@@ -1,0 +1,153 @@
+"""What the Data Access API needs: settings, its server, the right time, and credentials that it takes."""
+
+import difflib
+import os
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from pipeline.api.client import DataAccessClient
+from pipeline.api.responses import utc_from_http_date
+from pipeline.api.transport import MAX_CLOCK_SKEW_SECONDS, Limits, Transport, told_skew
+from pipeline.cli.doctor.finding import FAIL, OK, WARN, Finding
+from pipeline.errors import SettingsError, SourceError
+from pipeline.settings import ENV_FILE, LOOPBACK_HOSTS, Settings, checked_base_url, env_file_names, env_file_warning
+from pipeline.text import many
+
+_REGIONS: Final = tuple(f"{name}.da.liveperson.net" for name in ("va", "lo", "sy"))
+_SECRETS: Final = ("lp_app_key", "lp_app_secret", "lp_access_token", "lp_access_token_secret")
+_LEAST_SECRET: Final = 8  # characters; those of LivePerson have 32
+_LIMITS: Final = Limits(connect_seconds=4, read_seconds=6, attempts=1)
+_SKEW_TO_TELL: Final = 30  # seconds
+
+
+def about_settings(settings: Settings) -> Iterator[Finding]:
+    """Where settings come from, which are missing, and which can hardly be right."""
+    if warning := env_file_warning():
+        yield Finding(".env", WARN, warning)
+    elif ENV_FILE.exists():
+        yield Finding(".env", OK, f"{ENV_FILE.resolve()}, for its owner alone")
+    else:
+        yield Finding(".env", OK, f"none in {Path.cwd()}, settings come from the environment")
+    known = [name.upper() for name in Settings.model_fields]
+    for name in sorted({*os.environ, *env_file_names()}):
+        near = difflib.get_close_matches(name.upper(), known, 1, cutoff=0.8)
+        if near and near[0] != name.upper():
+            yield Finding("settings", WARN, f"{name} is no setting", f"correct it if {near[0]} is meant")
+    if settings.has_no_account:
+        found = "no account is set up: lakehouse load works without, lakehouse sync does not"
+        yield Finding("settings", WARN, found, "to sync, set what lakehouse sync --help names", lacks_account=True)
+        if complaint := _complaint(lambda: checked_base_url(settings.lp_base_url)):
+            yield Finding("settings", FAIL, complaint, is_setting=True)
+        return
+    wrong = dict.fromkeys(
+        filter(None, (_complaint(settings.credentials), _complaint(lambda: checked_base_url(settings.lp_base_url))))
+    )
+    for complaint in wrong:
+        yield Finding("settings", FAIL, complaint, is_setting=True)
+    odd = list(_odd_secrets(settings))
+    yield from odd
+    if not wrong and not odd:
+        yield Finding("settings", OK, f"account {settings.lp_account_id}, all four keys are set")
+
+
+def _complaint(judge: Callable[[], object]) -> str | None:
+    try:
+        judge()
+    except SettingsError as error:
+        return str(error)
+    return None
+
+
+def _odd_secrets(settings: Settings) -> Iterator[Finding]:
+    """Keys that can hardly be keys; none of their characters is told."""
+    times = Counter(getattr(settings, name).get_secret_value() for name in _SECRETS)
+    for name in _SECRETS:
+        value = getattr(settings, name).get_secret_value()
+        told = name.upper()
+        if not value:
+            continue
+        if not value.isascii() or re.search(r"[\s<>\"'…]|\.\.\.", value):
+            found = f"{told} holds a blank, a quote or another character that no key has"
+            yield Finding("settings", WARN, found, "copy it anew, without what is around it")
+        elif len(value) < _LEAST_SECRET:
+            yield Finding("settings", WARN, f"{told} has {len(value)} characters only", "copy it whole")
+        elif times[value] > 1:
+            yield Finding("settings", WARN, f"{told} is the same as another key", "copy each of the four from its own field")
+
+
+def about_api(settings: Settings) -> Iterator[Finding]:
+    """The server, its clock and whether it takes the credentials; each only if the one before is well.
+
+    Without any setting of an account nobody is asked: a lake of files at hand needs no server.
+    """
+    if settings.has_no_account:
+        yield Finding("server", WARN, "not asked, since no account is set")
+        return
+    try:
+        base_url = checked_base_url(settings.lp_base_url)
+    except SettingsError:
+        return  # told by the settings, or by nothing else if others are missing
+    host = urlsplit(base_url).hostname or ""
+    if host not in _REGIONS and host not in LOOPBACK_HOSTS:
+        found = f"{host} is no host of the vendor's that is known"
+        yield Finding(
+            "server", WARN, found, f"LP_BASE_URL is mostly one of {', '.join(f'https://{name}' for name in _REGIONS)}"
+        )
+    try:
+        seconds, skew = _knock(base_url)
+    except SourceError as error:
+        yield Finding("server", FAIL, str(error))
+        return
+    yield Finding("server", OK, f"{host} answers in {seconds * 1000:.0f} ms")
+    yield _clock(skew)
+    try:
+        credentials = settings.credentials()
+    except SettingsError:
+        yield Finding("credentials", WARN, "not tried, since settings are missing or wrong")
+        return
+    yield _access(DataAccessClient(credentials, base_url, limits=_LIMITS))
+
+
+def _knock(base_url: str) -> tuple[float, float | None]:
+    """Send a request without a signature; gives how long the answer took, and this clock's lead on the server's, in seconds."""
+    transport = Transport(None, base_url, _LIMITS)
+    sent, started = datetime.now(UTC), time.monotonic()
+    with closing(transport), closing(transport.send(f"{base_url}/data_access_le", "the listing service")) as response:
+        seconds = time.monotonic() - started
+        theirs = utc_from_http_date(response.headers.get("Date"))
+    # Their date is cut to seconds, and was written between request and answer.
+    half = timedelta(seconds=seconds / 2 - 0.5)
+    return seconds, (sent + half - theirs).total_seconds() if theirs else None
+
+
+def _clock(skew: float | None) -> Finding:
+    if skew is None:
+        return Finding("clock", WARN, "the server tells no time", "see that this computer gets its own from a time server")
+    if abs(skew) <= _SKEW_TO_TELL:
+        return Finding("clock", OK, f"this computer's clock and the server's are {abs(skew):.0f} s apart")
+    level = FAIL if abs(skew) > MAX_CLOCK_SKEW_SECONDS else WARN
+    return Finding("clock", level, told_skew(skew), "signatures need the right time: set it, as by timedatectl set-ntp true")
+
+
+def _access(client: DataAccessClient) -> Finding:
+    """Ask for the base resource and, by its engagement link, for the files of the last two hours."""
+    now = datetime.now(UTC)
+    try:
+        with client:
+            [*days] = client.list_days(now - timedelta(hours=2), now)
+            for error in filter(None, (day.error for day in days)):
+                raise error
+            files = sum(len(day.files) for day in days)
+    except SourceError as error:
+        others = [name for name in _REGIONS if name != urlsplit(client.base_url).hostname]
+        advice = f"an account of another region is at {' or '.join(others)}" if len(others) < len(_REGIONS) else ""
+        return Finding("credentials", FAIL, str(error), advice)
+    found = f"taken for account {client.account_id}, whose last two hours have {many(files, 'file')} so far"
+    return Finding("credentials", OK, found)

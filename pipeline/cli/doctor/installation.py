@@ -1,0 +1,80 @@
+"""This installation: the compiled scanner, versions, the private key file."""
+
+import importlib.metadata
+import platform
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from pipeline.cli.doctor.finding import FAIL, OK, WARN, Finding
+from pipeline.decode.pgp import check_key
+from pipeline.decode.scanner import NoScanner, new_scanner
+from pipeline.errors import SettingsError
+
+_DISTRIBUTION: Final = "engagement-lakehouse"
+
+
+def about_compiler() -> Iterator[Finding]:
+    """Whether plain documents load as fast as they can."""
+    if isinstance(new_scanner(), NoScanner):
+        found = (
+            "pipeline/decode/scanner/scanner.c is not compiled, so documents load several times as slowly, with the same rows"
+        )
+        yield Finding("speed", WARN, found, "install a C compiler, then install the package again")
+    else:
+        yield Finding("speed", OK, "pipeline/decode/scanner/scanner.c is compiled")
+
+
+def about_versions() -> Iterator[Finding]:
+    """The libraries against the versions that the package says it was tried with."""
+    try:
+        needed = importlib.metadata.requires(_DISTRIBUTION) or []
+    except importlib.metadata.PackageNotFoundError:
+        yield Finding(
+            "versions", WARN, "the package is not installed, only its folder is used", "pip install . tells what it needs"
+        )
+        return
+    found = {name: (version, wanted) for name, version, wanted in map(_installed, needed) if version}
+    odd = {name: both for name, both in found.items() if not _fits(*both)}
+    for name, (version, wanted) in odd.items():
+        advice = "install a version that was, as requirements.txt locks them"
+        yield Finding("versions", WARN, f"{name} {version} was not tried, {wanted} was", advice)
+    shown = ", ".join(f"{name} {found[name][0]}" for name in ("pyarrow", "deltalake", "duckdb", "polars") if name in found)
+    if not odd:
+        yield Finding("versions", OK, f"Python {platform.python_version()}, {shown}; all {len(found)} libraries as tried")
+
+
+def _installed(requirement: str) -> tuple[str, str | None, str]:
+    """Name, installed version and wanted versions of a line such as `duckdb<3,>=1.4` or `s3fs>=2025.3; extra == 's3'`."""
+    name, wanted = re.fullmatch(r"([\w.-]+)(?:\[.*?\])? *([^;]*?) *(?:;.*)?", requirement).groups()  # type: ignore[union-attr]
+    try:
+        return name, importlib.metadata.version(name), wanted
+    except importlib.metadata.PackageNotFoundError:
+        return name, None, wanted
+
+
+def _fits(version: str, wanted: str) -> bool:
+    """Whether a version is of a range of the only two kinds that pyproject.toml has: `>=` and `<`."""
+    bounds = re.findall(r"(>=|<)([\d.]+)", wanted)
+    return all((_numbers(version) >= _numbers(bound)) is (sign == ">=") for sign, bound in bounds)
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(part) for part in re.match(r"[\d.]*\d|", version)[0].split(".") if part]  # type: ignore[index]
+
+
+def about_pgp_key(path: str) -> Iterator[Finding]:
+    """Whether the private key that the settings name by this path, if any, decrypts, and is for its owner alone."""
+    if not path:
+        return
+    try:
+        check_key(lambda _: None)
+        mode = Path(path).expanduser().stat().st_mode
+    except (SettingsError, OSError) as error:
+        yield Finding("PGP key", FAIL, str(error), "correct LP_PGP_KEY, or leave it out", is_setting=True)
+        return
+    if mode & 0o077:
+        yield Finding("PGP key", WARN, f"{path}: others can read it (its mode is {mode & 0o777:o})", f"run chmod 600 {path}")
+    else:
+        yield Finding("PGP key", OK, f"{path}, for its owner alone")

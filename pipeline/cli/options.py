@@ -1,0 +1,271 @@
+"""What the commands have in common: options, errors in one sentence, exit codes, the overview of all of them."""
+
+import ast
+import contextlib
+import functools
+import inspect
+import os
+import signal
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from pipeline.cli.streams import all_written, prepare_streams
+from pipeline.errors import DamagedError, OutputError, PipelineError, SettingsError
+from pipeline.signals import Stopped, end, raise_if_stopped, stoppable
+from pipeline.text import harmless
+
+if TYPE_CHECKING:
+    from pipeline.lake.lake import Lake
+
+FAILED: Final = 1
+WRONG_USAGE: Final = 2
+SET_ASIDE: Final = 3
+
+_SECTIONS: Final = {
+    "Try it, without an account": ("demo", "sandbox"),
+    "Bring data in": ("doctor", "sync", "load", "status"),
+    "Ask": ("sql", "report"),
+    "Look after the lake": ("check", "verify", "compact", "erase"),
+}
+
+
+def _docstring(function: Callable[..., Any] | None) -> str | None:
+    """What a function says of itself, as its source has it: with -OO or PYTHONOPTIMIZE=2 Python keeps no docstring."""
+    with contextlib.suppress(OSError):  # there is no source
+        if function:
+            (written,) = ast.parse(textwrap.dedent(inspect.getsource(inspect.unwrap(function)))).body
+            return ast.get_docstring(written) if isinstance(written, ast.FunctionDef) else None
+    return None
+
+
+class Command(click.Command):
+    """A command that refuses an option which is given twice and has one value: click would take the last without a word."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.help = self.help or _docstring(self.callback)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse, once it is known that no option is given twice."""
+        given = self.make_parser(ctx).parse_args(list(args))[2]
+        for option in dict.fromkeys(given):
+            if isinstance(option, click.Option) and not (option.multiple or option.is_flag) and given.count(option) > 1:
+                name = max(option.opts, key=len)
+                raise click.UsageError(f"{name} takes one value and is given {given.count(option)} times; give it once", ctx)
+        return super().parse_args(ctx, args)
+
+
+@contextlib.contextmanager
+def _usage_errors() -> Iterator[None]:
+    """Let click repeat no control character of what was typed."""
+    try:
+        yield
+    except click.ClickException as error:
+        told = harmless(error.format_message())
+        setattr(error, "format_message", lambda: told)  # noqa: B010  # of this one, whatever its class makes it of
+        raise
+
+
+class Overview(click.Group):
+    """The commands in the order in which people need them."""
+
+    command_class = Command
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.help = self.help or _docstring(self.callback)
+
+    def main(self, *args: Any, **options: Any) -> Any:
+        """Run a command, or print help: results go where they are read, or one sentence says why not."""
+        prepare_streams()
+        try:
+            with all_written():
+                return super().main(*args, **options)
+        except OutputError as error:
+            say(f"lakehouse: {error}")
+            raise SystemExit(FAILED) from None
+
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        """Parse what stands before the command."""
+        with _usage_errors():
+            return super().make_context(*args, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Parse the command's arguments and run it."""
+        with _usage_errors():
+            return super().invoke(ctx)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # click's
+        """Write each section with the first sentence of its commands' help."""
+        for heading, names in _SECTIONS.items():
+            with formatter.section(heading):
+                formatter.write_dl([(f"{name:<7}", self.commands[name].get_short_help_str(formatter.width)) for name in names])
+
+
+class Moment(click.ParamType[datetime]):
+    """A day or a time in ISO 8601; without an offset it is UTC."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """What was typed as an aware time."""
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"expected a time such as 2026-11-02 or 2026-11-02T14:00Z, found {value!r}", param, ctx)
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def say(message: str) -> None:
+    """Tell people something: results alone go to standard output."""
+    click.echo(harmless(message), err=True)
+
+
+def show(path: object) -> None:
+    """Print a path: on a terminal so that it steers nothing, anywhere else as it is."""
+    click.echo(harmless(str(path)) if sys.stdout.isatty() else path)
+
+
+def command(function: Callable[..., None]) -> Callable[..., None]:
+    """Add `--debug`, and let no traceback out without it."""
+
+    @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+    @functools.wraps(function)
+    def run(*args: Any, debug: bool, **options: Any) -> None:
+        os.umask(0o077)  # what customers wrote is for the owner's eyes only
+        try:
+            with stoppable(function.__name__):
+                _run(function, args, options, debug=debug)
+        except Stopped as stopped:
+            end(stopped.number)
+        except KeyboardInterrupt:  # of a shell that was not at a prompt
+            end(signal.SIGINT)
+
+    return run
+
+
+def _run(function: Callable[..., None], args: tuple[Any, ...], options: dict[str, Any], *, debug: bool) -> None:
+    try:
+        with all_written():
+            function(*args, **options)
+    except (PipelineError, OSError) as error:
+        raise_if_stopped()
+        if debug:
+            raise
+        say(f"lakehouse: {error if isinstance(error, PipelineError) else _of_the_lake(error, function.__name__) or error}")
+        raise SystemExit(WRONG_USAGE if isinstance(error, SettingsError) else FAILED) from None
+    except Exception as error:  # the last resort, so that nobody who is woken at night has to read a traceback
+        raise_if_stopped()
+        if debug:
+            raise
+        say(f"lakehouse: {_last_resort(error, function.__name__)}")
+        raise SystemExit(FAILED) from None
+    except BaseException as error:
+        if debug or type(error).__name__ != "PanicException":  # of a library in Rust, which is no Exception
+            raise
+        say(f"lakehouse: a library gave up: {error}; all finished loads are as they were: {_advice(function.__name__)}")
+        raise SystemExit(FAILED) from None
+
+
+def _last_resort(error: Exception, command: str) -> str:
+    """A sentence for an error that nothing expected: of a file of the lake, of a query of ours on its data, or a bug."""
+    from pipeline.failures import is_of_duckdb, without_values  # noqa: PLC0415
+
+    if told := _of_the_lake(error, command):
+        return told
+    if is_of_duckdb(error):
+        return f"{without_values(error)}; a query of ours failed on the lake's data: {_advice(command)}"
+    return f"{type(error).__name__}: {error}; this is a bug: run it again with --debug and report what it says"
+
+
+def _of_the_lake(error: Exception, command: str) -> str | None:
+    """What an error says of a file of the lake; None if it is about something else."""
+    from pipeline.failures import of_a_file  # noqa: PLC0415
+
+    found = of_a_file(error)
+    if isinstance(found, DamagedError) and command == "verify":
+        return f"{found.found}; {_advice(command)}"
+    return str(found) if found else None
+
+
+def _advice(command: str) -> str:
+    """What tells more, which is never the command itself."""
+    return "run it again with --debug" if command == "verify" else "run lakehouse verify --read-data, or --debug"
+
+
+def on_lake(function: Callable[..., None]) -> Callable[..., None]:
+    """Make a command of a lake: with `--lake` and `--debug`."""
+    lake = click.option(
+        "--lake", "lake_uri", metavar="URI", help="The lake: a folder or a bucket. [default: LAKE_URI, else ./lake]"
+    )
+    return lake(command(function))
+
+
+def lake_of(lake_uri: str | None) -> "Lake":
+    """The lake that the option names, else the settings."""
+    from pipeline.lake.lake import Lake  # noqa: PLC0415
+    from pipeline.settings import read_settings  # noqa: PLC0415
+
+    return Lake(lake_uri or read_settings().lake_uri)
+
+
+def existing_lake(lake_uri: str | None) -> "Lake":
+    """The same, if something was ever loaded there.
+
+    Raises:
+        LakeError: nothing was.
+    """
+    from pipeline.warehouse.database import no_lake  # noqa: PLC0415
+
+    lake = lake_of(lake_uri)
+    with contextlib.suppress(DamagedError):  # then there is one, and the command may be what mends it
+        if not lake.exists:
+            raise no_lake(lake)
+    return lake
+
+
+def in_format(*forms: str) -> Callable[..., Any]:
+    """Make the option `--format`; the first one is its default."""
+    told = f"How to print it. [default: {forms[0]}]"
+    return click.option("--format", "form", type=click.Choice(forms), default=forms[0], help=told)
+
+
+on_engine: Final = click.option(
+    "--engine", metavar="ADDRESS", help="A Dask cluster that reads the files: dask://host:8786. [default: this machine]"
+)
+
+
+def of_the_sandbox(function: Callable[..., None]) -> Callable[..., None]:
+    """Make the options of the sandbox: where it serves, and how it misbehaves."""
+    options = (
+        click.option(
+            "--port",
+            type=click.IntRange(0, 65535),
+            default=8080,
+            show_default=True,
+            metavar="N",
+            help="Port on 127.0.0.1, 0 for any free one.",
+        ),
+        click.option(
+            "--fault", "faults", multiple=True, metavar="NAME[:WORD...][=SHARE]", help="Misbehave; can be given several times."
+        ),
+        click.option("--list-faults", is_flag=True, help="List the faults: their names, what they strike, what they do."),
+        click.option(
+            "--seed",
+            default=1,
+            metavar="N",
+            help="Which requests the faults strike; the same seed, the same ones. [default: 1]",
+        ),
+        click.option(
+            "--latency-ms", type=click.IntRange(0), default=0, metavar="N", help="Wait before each answer, as a network does."
+        ),
+        click.option("--log", is_flag=True, help="Log every request on standard error."),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function

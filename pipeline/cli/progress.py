@@ -1,0 +1,284 @@
+"""What a run says while it works and when it is done, for standard error: bars on a terminal only, the summary always."""
+
+import json
+import shlex
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Self
+
+import click
+from rich import filesize
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from pipeline.decode.reader import Counts
+from pipeline.erasure.erase import Erased
+from pipeline.load.load import Report
+from pipeline.load.worker import Outcome
+from pipeline.maintenance.compact import Compacted
+from pipeline.maintenance.verify import Verified
+from pipeline.text import harmless, many, program
+
+if TYPE_CHECKING:
+    from pipeline.api.client import ListedFile
+
+_SHOWN: Final = 20  # rejected files that a summary names; `lakehouse status --format json` names all
+_RELATED_SHOWN: Final = 5  # visitors and consumers of whom conversations are left after an erasure
+_LOG_SECONDS: Final = 30.0
+
+
+def _console() -> Console:
+    """Standard error; a terminal only if it is one, whatever FORCE_COLOR says."""
+    return Console(stderr=True, force_terminal=sys.stderr.isatty())
+
+
+class _Bars:
+    """Bars on standard error that are gone when the work is done.
+
+    Where that is no terminal, what they show is a line every `log_seconds`, so that the mail of a run is short; the summary
+    names what failed.
+    """
+
+    def __init__(self, *, is_quiet: bool = False, log_seconds: float = _LOG_SECONDS) -> None:
+        console = _console()
+        self._is_log = not console.is_terminal and not is_quiet
+        self._log_seconds = log_seconds
+        self._logged_at = time.monotonic()
+        self._bars = Progress(
+            TextColumn("{task.description:<11}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("files"),
+            TextColumn("{task.fields[note]}"),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._bars.stop()
+
+    def _log(self, line: str) -> None:
+        if self._is_log:
+            click.echo(harmless(line), err=True)
+
+    def _advance(self) -> None:
+        """Say how far the bars are, if that was not said for a while."""
+        if time.monotonic() - self._logged_at >= self._log_seconds:
+            self._logged_at = time.monotonic()
+            tasks = [task for task in self._bars.tasks if task.total is not None]
+            told = (
+                f"{task.description} {task.completed:,.0f} of {task.total:,.0f} files, {task.fields['note']}" for task in tasks
+            )
+            self._log("; ".join(told))
+
+
+class Stages:
+    """What is being looked at, on standard error while it lasts; nothing where that is no terminal."""
+
+    def __init__(self) -> None:
+        console = _console()
+        self._status = console.status("") if console.is_terminal else None
+
+    def __enter__(self) -> Self:
+        if self._status:
+            self._status.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._status:
+            self._status.stop()
+
+    def tell(self, stage: str) -> None:
+        """Go on to the next stage."""
+        if self._status:
+            self._status.update(stage)
+
+
+class LoadProgress(_Bars):
+    """A bar of files loaded, with the rows so far."""
+
+    def __init__(self, total: int | None = None, **how: Any) -> None:
+        super().__init__(**how)
+        self._rows = 0
+        self._loading = self._bars.add_task("loading", total=total, note="0 rows", visible=total is not None)
+
+    def loaded(self, outcome: Outcome) -> None:
+        """One more file is through."""
+        self._rows += outcome.counts.conversations + outcome.counts.messages + outcome.counts.transfers
+        self._bars.update(self._loading, advance=1, note=f"{self._rows:,} rows")
+        self._advance()
+
+
+class SyncProgress(LoadProgress):
+    """A bar of files downloaded above the one of files loaded."""
+
+    def __init__(self, **how: Any) -> None:
+        super().__init__(**how)
+        self._bytes = 0
+        self._downloading = self._bars.add_task("downloading", total=None, note="")
+
+    @property
+    def hooks(self) -> dict[str, Any]:
+        """What `sync` calls on its way."""
+        return {"on_listed": self._listed, "on_downloaded": self._downloaded, "progress": self.loaded}
+
+    def _listed(self, _: int, wanted: int) -> None:
+        self._bars.update(self._downloading, total=wanted)
+        self._bars.update(self._loading, total=wanted, visible=True)
+
+    def _downloaded(self, _: "ListedFile", size: int, error: str | None) -> None:
+        self._bytes += size
+        self._bars.update(self._downloading, advance=1, note=filesize.decimal(self._bytes))
+        if error is not None:
+            self._bars.update(self._loading, advance=1)
+        self._advance()
+
+
+def sum_up(report: Report, say: Callable[[str], None]) -> None:
+    """Say what a run did, and what can be done with that where it may be new to people."""
+    for line in summary(report):
+        say(line)
+    if report.loaded and not vars(report).get("known"):  # the first sync, or files loaded by hand
+        name = program()
+        say(f"next: {name} sql for a question, {name} report for pictures, {name} status for what is in")
+
+
+def summary(report: Report) -> Iterator[str]:
+    """What a run did, in lines whose counts add up, with every kind of thing that needs a look."""
+    told = vars(report)  # a sync's tells more; its class is not imported, since it brings all that speaks HTTP
+    if "listed" in told:
+        known = f", {told['known']:,} of them in the lake already" if told["known"] else ""
+        yield f"{many(told['listed'], 'file')} listed{known}"
+    yield f"{many(report.loaded, 'file')} loaded" + (f": {_rows(report)}" if report.loaded else "")
+    if report.unchanged:
+        yield f"{many(report.unchanged, 'file')} unchanged"
+    if report.superseded:
+        yield f"{many(report.superseded, 'delivery', 'deliveries')} of a conversation superseded by another"
+    if report.unknown_fields:
+        yield f"fields without a column, kept in extra: {', '.join(sorted(report.unknown_fields))}"
+    if report.encrypted:
+        yield f"{many(report.encrypted, 'value')} left encrypted, since there is no key for them: see lakehouse status"
+    if report.rejects:
+        yield f"{many(report.rejects, 'document')} rejected: lakehouse status says why, the table rejects has their text"
+    again = "; the next sync tries again" if "listed" in told else "; nothing of them is in"
+    yield from _named("file", f"rejected as a whole{again}", report.rejected)
+    yield from _named("file", "could not be downloaded; the next sync tries again", told.get("failed", {}))
+    yield from _named("day", "could not be listed; the next sync tries again", told.get("unlisted", {}))
+    if problem := told.get("schema_problem"):
+        yield problem
+
+
+def _rows(counts: Counts | Report) -> str:
+    kinds = ("conversation", "message", "transfer")
+    return ", ".join(many(getattr(counts, f"{kind}s"), kind) for kind in kinds)
+
+
+def _named(kind: str, what: str, of: dict[str, str]) -> Iterator[str]:
+    if of:
+        yield f"{many(len(of), kind)} {what}:"
+    for name, reason in list(of.items())[:_SHOWN]:
+        yield f"  {name}: {reason}"
+    if len(of) > _SHOWN:
+        yield f"  and {len(of) - _SHOWN:,} more; lakehouse status --format json names them"
+
+
+def erasure(done: Erased, asked: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """What an erase removed, where it looked, and what it can't reach; the ids that were asked for are not said."""
+    rows = ", ".join(many(count, table.removesuffix("s")) for table, count in done.rows.items())
+    if done.anything:
+        yield f"removed from the tables: {rows}"
+        yield (
+            f"removed from the landing zone: {many(done.deliveries, 'delivery', 'deliveries')} of a conversation, "
+            f"{many(done.documents, 'document')} with nothing else; {many(done.landed_rewritten, 'file')} written anew"
+        )
+    else:
+        yield "nothing was removed"
+    yield from _not_removed(done, asked)
+    yield f"deleted with the tables' old versions: {many(done.deleted, 'file')}, {many(done.deleted_bytes, 'byte')}"
+    if done.report_deleted:
+        yield "deleted the lake's report.html; lakehouse report writes it anew"
+    yield (
+        f"searched: {many(done.landed, 'landed file')} ({many(done.landed_bytes, 'byte')}), "
+        f"{many(done.parquet, 'Parquet file')} of all tables; the tables' logs name no ids; lakehouse.duckdb was made anew"
+    )
+    for path in done.unreadable:
+        yield f"not searched, since it is broken: {path}; restore it or delete it, and erase again"
+    if done.encrypted:
+        yield (
+            f"not searched in full, since ids in them are encrypted: {many(len(done.encrypted), 'landed file')}, the first "
+            f"{done.encrypted[0]}; set LP_PGP_KEY to the key of their account and erase again"
+        )
+    for left in done.left:
+        yield f"LEFT, and may be of an erased person: {left}"
+    yield "tombstones, which do not hold the ids, keep out what had ended by now, when a file is fetched or loaded again"
+    yield "out of reach: backups, exports, reports written elsewhere; the source keeps its files for 30 days"
+
+
+def _not_removed(done: Erased, asked: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """Which ids nothing has, what goes on, and whose other conversations stay."""
+    for person, moment in done.already.items():
+        so_far = "nothing of it is left" if done.is_searched else "nothing of it was found where it could be"
+        yield (
+            f"erased already, asked for last on {moment:%Y-%m-%d}: the {person[0]}'s id{_number_of(person, asked)}; searched "
+            f"again, {so_far}"
+        )
+    for kind, ident in done.not_found:
+        which = _number_of((kind, ident), asked)
+        yield (
+            f"not found in tables, landed files and rejects: the {kind}'s id{which}; nothing of it was erased, yet it is kept "
+            "out from now on: it has a tombstone, for files that come late"
+        )
+        for other, known in done.alike.get((kind, ident), ())[:_RELATED_SHOWN]:
+            it = "it" if known.strip() == ident else "it in other upper and lower case"
+            yield f"  no {kind} has this very id; a {other} has {it}: {_command(other, known)}"
+    if done.not_ended:
+        yield f"{many(done.not_ended, 'conversation')} not ended yet, so kept: erase again when over"
+    for one in done.related[:_RELATED_SHOWN]:
+        verb = "has" if one.conversations == 1 else "have"
+        more = many(one.conversations, "more conversation")
+        yield f"{more} {verb} the same {one.kind}: {_command(one.kind, one.ident)}"
+    if (others := len(done.related) - _RELATED_SHOWN) > 0:
+        yield f"and {many(others, 'more visitor or consumer', 'more visitors and consumers')} of whom conversations are kept"
+
+
+def _number_of(one: tuple[str, str], asked: Sequence[tuple[str, str]]) -> str:
+    """Which of several ids it is."""
+    return f", number {asked.index(one) + 1} of {len(asked)} ids" if len(asked) > 1 else ""
+
+
+def _command(kind: str, ident: str) -> str:
+    """The command that erases this id."""
+    return f"lakehouse erase --{kind}-id {shlex.quote(ident) if ident.isprintable() else json.dumps(ident)}"
+
+
+def compaction(done: Compacted) -> Iterator[str]:
+    """What a compaction merged and deleted, and what stays until when."""
+    if done.merged:
+        yield f"{many(done.merged, 'Parquet file')} merged into {done.made:,}"
+    else:
+        yield "nothing to merge"
+    if done.deleted:
+        yield f"{many(done.deleted, 'file')} deleted, {done.deleted_bytes / 1e6:,.1f} MB"
+    elif not done.merged:
+        yield "nothing to delete"
+    if done.kept_hours:
+        yield f"what is no longer used stays for {many(done.kept_hours, 'hour')}, for queries that began before"
+    else:
+        yield "nothing is kept that is no longer used: a query that began before may fail, and has to be asked again"
+
+
+def verification(done: Verified) -> str:
+    """How much was looked at, and whether anything was found."""
+    landed = "landed files: not checked" if done.landed_files is None else many(done.landed_files, "landed file")
+    looked = ", ".join((landed, many(done.parquet_files, "Parquet file"), many(done.rows, "row")))
+    found = f"{many(len(done.findings), 'finding')}, each with what to do" if done.findings else "all as they should be"
+    unknown = f"; the digest of {many(done.undigested, 'Parquet file')} is not known" if done.undigested else ""
+    return f"{looked}: {found}{unknown}"

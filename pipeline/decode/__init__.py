@@ -1,0 +1,1 @@
+"""A source file, whatever its layout, as rows of tables."""

@@ -1,0 +1,235 @@
+"""The rows of source files, collected from a fast path and a careful one until there are enough to write.
+
+A line goes to `scan`, which reads what is built exactly as usual; a line that is odd in any way goes to `decode` and
+`flatten`, with those behind it that belong to the same document. Both give the same rows.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline import schema
+from pipeline.decode.containers import NO_CAPS, Caps, Overlong, Passed
+from pipeline.decode.documents import Splitter
+from pipeline.decode.flatten import Row, Rows, Source, flatten
+from pipeline.decode.pgp import opened
+from pipeline.decode.scanner import PADDING, TABLES, new_scanner
+
+Tables = dict[str, pa.Table]
+"""Rows by the name of their table, in all its columns."""
+
+
+@dataclass
+class Counts:
+    """What was read in a source file, by either path."""
+
+    documents: int = 0
+    conversations: int = 0
+    messages: int = 0
+    transfers: int = 0
+    rejects: int = 0
+    account_ids: set[str] = field(default_factory=set)
+    schema_versions: set[str] = field(default_factory=set)
+    unknown_fields: set[str] = field(default_factory=set)
+    watched: set[str] = field(default_factory=set)
+    decrypted: int = 0
+    """Values that were armoured PGP messages."""
+    encrypted: int = 0
+    """Values that still are."""
+
+
+Watch = Callable[[dict[str, set[str]], list[str]], set[str]]
+"""Picks, out of the ids of conversations by column and out of texts that may name somebody, the ids that it looks for."""
+Look = Callable[[bytes], None]
+"""Is shown all text of a source file, decrypted."""
+_REJECT_BYTES = 1000  # that a row of rejects takes beside its text
+_IDS = ("conversation_id", "consumer_id", "visitor_id")
+NAMING: Final = ("consumerid", "visitorid")
+"""How names end, in small letters, of fields that may name a person where no column takes that."""
+
+
+class Collector:
+    """Reads source files, one after another: `begin`, `feed` every text of it, `finish`, then `hold` or `abandon`."""
+
+    def __init__(self) -> None:
+        self._scanner = new_scanner()
+        self._ends: list[tuple[str, list[int]]] = []  # of each whole file its name, and the scanner's rows where it ends
+        self._whole = Rows()  # rows that the careful path read in whole files
+        self._open = Rows()  # and in the file that is being read
+        self._start = [0] * len(TABLES)  # where the scanner's rows of that one start
+        self._source = Source("")
+        self._splitter = Splitter()
+        self._counts = Counts()
+        self._watch: Watch | None = None
+        self._look: Look | None = None
+        self._ids_only = False
+        self._longest = NO_CAPS.document
+        self.text_bytes = 0
+        """How much text the rows held are from, or what they take where that is more."""
+
+    def begin(
+        self,
+        source: Source,
+        watch: Watch | None = None,
+        *,
+        look: Look | None = None,
+        ids_only: bool = False,
+        caps: Caps = NO_CAPS,
+    ) -> None:
+        """Start a source file; what `watch` finds among its ids is in its counts. `ids_only` leaves all else encrypted."""
+        self._watch, self._look, self._ids_only = watch, look, ids_only
+        self._source, self._counts, self._splitter, self._open = source, Counts(), Splitter(caps, self._pass_over), Rows()
+        self._start = self._scanner.rows()
+        self._longest = caps.document
+        self._scanner.begin_file(source.account_id, source.scope_start, caps.document)
+
+    def feed(self, served: bytes) -> None:
+        """Read whole lines, `PADDING` behind them, or what there is of an overlong one."""
+        if isinstance(served, Passed):
+            self._feed_passed(served)
+        elif isinstance(served, Overlong):
+            for piece in self._splitter.feed(served):
+                self._read_carefully(piece)
+        else:
+            self._feed_lines(served)
+
+    def _feed_passed(self, served: bytes) -> None:
+        if self._look or self._watch:
+            done = opened(served, ids_only=True)
+            self._counts.encrypted += done.encrypted if self._look else 0  # a load has no use for the values
+            self._pass_over(done.text)
+
+    def _pass_over(self, text: bytes) -> None:
+        """Look for erased people in a text that is not read any further."""
+        if self._look:
+            self._look(text)
+        if self._watch is not None:
+            self._counts.watched |= self._watch({}, [text.decode("utf-8", errors="backslashreplace")])
+
+    def _feed_lines(self, served: bytes) -> None:
+        before = self._scanner.spread
+        done = opened(served, ids_only=self._ids_only)
+        text = done.text
+        if self._look:
+            self._look(text)
+        self._counts.decrypted += done.decrypted
+        self._counts.encrypted += done.encrypted
+        place, stop = 0, len(text) - len(PADDING)
+        while place < stop:
+            if not self._splitter.pending:
+                place = self._scanner.scan(text, place)
+            if place < stop:
+                end = text.index(b"\n", place) + 1
+                for piece in self._splitter.feed(text[place:end]):
+                    self._read_carefully(piece)
+                place = end
+        self.text_bytes += max(len(text), self._scanner.spread - before)
+
+    def _read_carefully(self, piece: bytes) -> None:
+        if len(piece) > self._longest:
+            self._pass_over(piece)
+        rows = flatten(self._splitter.document(self._scanner.documents + 1, piece), self._source)
+        for name in ("conversations", "messages", "transfers"):
+            for row in getattr(rows, name):
+                row["delivery"] += self._scanner.deliveries
+        self._scanner.count_on(1, len(rows.conversations))
+        self.text_bytes += rows.spread + _REJECT_BYTES * len(rows.rejects)
+        self._open.extend(rows)
+
+    def finish(self) -> Counts:
+        """Read the source file's end; gives what was in all of it."""
+        for piece in self._splitter.finish():
+            self._read_carefully(piece)
+        self._count()
+        self._counts.documents = self._scanner.documents
+        return self._counts
+
+    def hold(self) -> None:
+        """Keep the rows of the source file that was finished for `take`."""
+        self._whole.extend(self._open)
+        self._ends.append((self._source.name, self._scanner.rows()))
+        self._close()
+
+    def _close(self) -> None:
+        """No file is being read any more."""
+        self._counts, self._open, self._start = Counts(), Rows(), self._scanner.rows()
+
+    def _count(self) -> None:
+        counts, rows = self._counts, self._open
+        scanned = [now - before for now, before in zip(self._scanner.rows(), self._start, strict=True)]
+        counts.conversations += scanned[0] + len(rows.conversations)
+        counts.messages += scanned[1] + len(rows.messages)
+        counts.transfers += scanned[2] + len(rows.transfers)
+        counts.rejects += len(rows.rejects)
+        counts.account_ids |= rows.account_ids | self._scanner.distinct("account_id", self._start[0])
+        counts.schema_versions |= rows.schema_versions | self._scanner.distinct("schema_version", self._start[0])
+        counts.unknown_fields |= rows.unknown_fields | self._scanner.unknown_fields()
+        if self._watch is not None:
+            ids = {
+                name: self._scanner.distinct(name, self._start[0]) | {row[name] for row in rows.conversations if row.get(name)}
+                for name in _IDS
+            }
+            counts.watched |= self._watch(ids, [row["raw"] for row in rows.rejects] + self._naming())
+
+    def _naming(self) -> list[str]:
+        """The texts of `extra` that may name a person: an id that is no text, or sent in two spellings."""
+        if not any(path.lower().endswith(NAMING) for path in self._counts.unknown_fields):
+            return []
+        careful = [row["extra"] for row in self._open.conversations if row["extra"]]
+        return [*self._scanner.distinct("extra", self._start[0]), *careful]
+
+    def abandon(self) -> None:
+        """Forget the source file that is being read."""
+        self._scanner.cut_back(self._start)
+        self._close()
+
+    def take(self) -> tuple[Tables, Tables]:
+        """Hand out the rows held and forget them: those of whole files, and those of the file that is being read."""
+        self._count()
+        ends = [*self._ends, (self._source.name, self._scanner.rows())]
+        whole: Tables = {}
+        part: Tables = {}
+        for which, table in enumerate(TABLES):
+            rows = _with_source_file(self._scanner.table(which), table, [(name, end[which]) for name, end in ends])
+            start = self._start[which]
+            whole[table.name] = _joined(rows.slice(0, start), _table(getattr(self._whole, table.name), table))
+            part[table.name] = _joined(rows.slice(start), _table(getattr(self._open, table.name), table))
+        whole["rejects"] = _table(self._whole.rejects, schema.REJECTS)
+        part["rejects"] = _table(self._open.rejects, schema.REJECTS)
+        self._renew_scanner()
+        self._ends, self._whole, self._open, self.text_bytes = [], Rows(), Rows(), 0
+        return whole, part
+
+    def _renew_scanner(self) -> None:
+        """Leave the rows held to those who have them, and read on where the file is."""
+        former, self._scanner = self._scanner, type(self._scanner)()
+        self._scanner.begin_file(self._source.account_id, self._source.scope_start, self._longest)
+        self._scanner.count_on(former.documents, former.deliveries)
+        self._start = [0] * len(TABLES)
+
+
+def _with_source_file(rows: pa.Table, table: schema.Table, ends: list[tuple[str, int]]) -> pa.Table:
+    """Add the file, which a plain document's rows have beside what is scanned."""
+    runs = [pa.array([], pa.int32())]
+    start = 0
+    for place, (_, end) in enumerate(ends):
+        runs.append(pa.repeat(pa.scalar(place, pa.int32()), end - start))
+        start = end
+    names = pa.array([name for name, _ in ends], schema.TEXT)
+    source_file = pa.DictionaryArray.from_arrays(pa.concat_arrays(runs), names)
+    whole = rows.append_column("source_file", source_file)
+    return whole.select([column.name for column in table.columns])
+
+
+def _joined(scanned: pa.Table, careful: pa.Table) -> pa.Table:
+    place = careful.schema.get_field_index("source_file")
+    alike = careful.set_column(place, "source_file", pc.dictionary_encode(careful["source_file"]))
+    return pa.concat_tables([scanned, alike]).unify_dictionaries()
+
+
+def _table(rows: list[Row], table: schema.Table) -> pa.Table:
+    columns = [pa.array([row.get(item.name) for row in rows], item.type) for item in table.arrow_schema]
+    return pa.Table.from_arrays(columns, schema=table.arrow_schema)

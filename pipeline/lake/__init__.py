@@ -1,0 +1,1 @@
+"""Delta tables, the landing zone, and the commits that change them."""

@@ -1,0 +1,118 @@
+"""What the API has said of each hour, and what could not be downloaded: so that an empty hour is told from a missing one."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline import schema
+from pipeline.lake.intact import read_file
+from pipeline.lake.lake import Lake, rows_of
+from pipeline.lake.snapshot import Change, Snapshot
+
+if TYPE_CHECKING:
+    from pipeline.api.client import ListedDay
+
+HOUR: Final = timedelta(hours=1)
+_IS_OF_MONTH: Final = re.compile(r"\d{4}-\d\d-")  # the name of a file; others hold whatever came before there were such names
+_MONTH: Final = len("2026-11")
+
+
+def remember(
+    lake: Lake, snapshot: Snapshot, account_id: str, days: "Iterable[ListedDay]", *, failed: Iterable[str], at: datetime
+) -> dict[str, Change]:
+    """Put what was listed of an account into the table `listings`, in place of what was listed of the same hours before.
+
+    Hours of days that could not be listed keep what was known of them, and lose their number of files. Each month has a
+    Parquet file, and only those of the months that were asked for are written anew. `failed` are names of files that could
+    not be downloaded; `at` is when the listing began.
+    """
+    asked, not_had = list(days), set(failed)
+    names = _names(asked)
+    listed = {row["hour"]: row for row in _listed(asked, names, not_had, at)}
+    unlisted = {hour for day in asked if day.error is not None for hour in _asked(day, at)} - listed.keys()
+    elsewhere = {hour: list(not_had & of_hour) for hour, of_hour in names.items() if hour not in listed and not_had & of_hour}
+    hours = [*listed, *sorted(unlisted | elsewhere.keys())]
+    if not hours:
+        return {}
+    table = schema.LISTINGS
+    months = {f"{hour:%Y-%m}" for hour in hours}
+    touched = [file for file in snapshot.files[table.name] if file.path[:_MONTH] in months or not _IS_OF_MONTH.match(file.path)]
+    parts = (read_file(lake, table.name, file).select(table.file_schema.names).cast(table.file_schema) for file in touched)
+    former = pa.concat_tables([table.file_schema.empty_table(), *parts])
+    is_again = pc.and_(pc.equal(former["account_id"], account_id), pc.is_in(former["hour"], pa.array(hours, schema.TIME)))
+    known = {row["hour"]: row for row in former.filter(is_again).to_pylist()}
+    kept = [
+        _kept(hour, known.get(hour), elsewhere.get(hour, []), is_unlisted=hour in unlisted) for hour in hours[len(listed) :]
+    ]
+    rows = [{"account_id": account_id, **row} for row in [*listed.values(), *kept]]
+    now = pa.concat_tables([former.filter(pc.invert(is_again)), rows_of(rows, table)])
+    of_months = _months(now)
+    written = [
+        lake.write(table.name, now.filter(pc.equal(of_months, month)), label=month)
+        for month in pc.unique(of_months).to_pylist()
+    ]
+    return {table.name: Change(add=written, remove=touched)}
+
+
+def _months(rows: pa.Table) -> pa.ChunkedArray:
+    return pc.strftime(rows["hour"], "%Y-%m")
+
+
+def _listed(
+    days: "Iterable[ListedDay]", names: Mapping[datetime, set[str]], failed: set[str], at: datetime
+) -> Iterator[dict[str, Any]]:
+    """Every hour of a listed day that was over when it was listed, or that has files."""
+    for day in days:
+        if day.error is not None:
+            continue
+        hour = day.since if day.since == _floor(day.since) else _floor(day.since) + HOUR
+        while hour < day.until and (hour + HOUR <= at or hour in names):
+            of_hour = names.get(hour, set())
+            yield {"hour": hour, "listed_at": at, "files": len(of_hour), "missing": sorted(failed & of_hour)}
+            hour += HOUR
+
+
+def _names(days: "Iterable[ListedDay]") -> dict[datetime, set[str]]:
+    """What was listed, by hour: with whichever day, since a server may list more than it was asked for.
+
+    What has no known hour counts in the first one of its day.
+    """
+    names: dict[datetime, set[str]] = defaultdict(set)
+    for day in days:
+        first = _first(day)
+        for file in day.files:
+            names[first if file.scope_start_time is None else _floor(file.scope_start_time)].add(file.name)
+        if day.refused:
+            names[first].update(day.refused)
+    return dict(names)
+
+
+def _kept(hour: datetime, known: dict[str, Any] | None, missing: list[str], *, is_unlisted: bool) -> dict[str, Any]:
+    """An hour that nobody listed as a whole: what was known of it, and what could not be downloaded now."""
+    former = known or {"listed_at": None, "files": 0, "missing": []}
+    files = None if is_unlisted or former["files"] is None else max(former["files"], len(missing))
+    names = sorted({*former["missing"], *missing})
+    return {"hour": hour, "listed_at": former["listed_at"], "files": files, "missing": names}
+
+
+def _asked(day: "ListedDay", at: datetime) -> Iterator[datetime]:
+    """The hours of a day that were over, or else its first one, so that no day is without."""
+    hour = first = _first(day)
+    while hour < day.until and (hour + HOUR <= at or hour == first):
+        yield hour
+        hour += HOUR
+
+
+def _first(day: "ListedDay") -> datetime:
+    """The first full hour of the part of a day that was asked for, or the one that this part is in."""
+    first = _floor(day.since)
+    return first + HOUR if first != day.since and first + HOUR < day.until else first
+
+
+def _floor(moment: datetime) -> datetime:
+    return moment.replace(minute=0, second=0, microsecond=0)

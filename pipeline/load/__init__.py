@@ -1,0 +1,1 @@
+"""Source files into a lake: find, read in workers, commit."""

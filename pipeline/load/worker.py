@@ -1,0 +1,294 @@
+"""What a worker does: source files in, Parquet files of their rows and a count of everything out.
+
+The files that it writes belong to nothing until the load's commit names them, and what it was given is still there when it is
+done, staged or in its place in the landing zone: a worker that dies leaves nothing but litter, and another one can do it again.
+"""
+
+import os
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import partial
+from io import BytesIO
+from multiprocessing import parent_process
+from pathlib import Path
+from threading import Thread
+from typing import BinaryIO, cast
+
+import pyarrow.compute as pc
+
+from pipeline import schema
+from pipeline.decode.containers import Caps, texts, unpacked
+from pipeline.decode.flatten import Source
+from pipeline.decode.pgp import read_keyring
+from pipeline.decode.reader import Collector, Counts, Tables
+from pipeline.decode.scanner import PADDING
+from pipeline.erasure.redact import redact
+from pipeline.erasure.tombstones import Tombstones, microseconds
+from pipeline.errors import CorruptFileError
+from pipeline.lake.lake import Lake
+from pipeline.lake.landing import Staged, drop, keep, landed_path, scope_of, stage
+from pipeline.lake.snapshot import DataFile
+from pipeline.lake.store import exists, files_at, reaching
+from pipeline.settings import read_settings
+
+BUFFER_BYTES = 64 << 20
+"""Text of documents whose rows a worker holds before it writes them."""
+
+_FETCHED_BYTES = 4 << 20  # of a compressed source file in a store, which is then read at once and not piece by piece
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the ledger says of a loaded file: size and digest as served, digest of what is kept, values still encrypted."""
+
+    bytes: int
+    sha256: str
+    landed_sha256: str | None
+    encrypted: int
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """A source file to be read: a URL that fsspec knows, of so many bytes, or a file that is staged already.
+
+    `account_id` and the scope are what a listing says of it, None where there was no listing. `known` are, by their digests,
+    the files of this name that the lake has loaded: such a file is not read again, unless its landed file is lost or values of
+    it are encrypted and there is a key by now.
+    """
+
+    name: str
+    url: str | None = None
+    bytes: int = 0
+    staged: Staged | None = None
+    account_id: str | None = None
+    scope_start: datetime | None = None
+    scope_end: datetime | None = None
+    known: Mapping[str, Known] = field(default_factory=dict)
+
+
+@dataclass
+class Outcome:
+    """What became of one source file: `status` is loaded, rejected or unchanged; counts are of what was read in it."""
+
+    name: str
+    account_id: str | None
+    scope_start: datetime | None
+    scope_end: datetime | None
+    staged: Staged
+    status: str = "loaded"
+    reason: str | None = None
+    counts: Counts = field(default_factory=Counts)
+    landed_sha256: str | None = None
+    """Digest of what is kept of it, where erased conversations were taken out; else it is kept as served."""
+    erased: set[str] = field(default_factory=set)
+    """Ids of those of them that have no tombstone of their own yet."""
+
+
+@dataclass
+class Ingested:
+    """The outcomes of some source files, and the Parquet files of each table that hold their rows."""
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    written: dict[str, list[DataFile]] = field(default_factory=lambda: defaultdict(list))
+
+
+def ingest(
+    lake_uri: str, incoming: list[Incoming], tombstones: Tombstones | None = None, *, buffer_bytes: int = BUFFER_BYTES
+) -> Ingested:
+    """Land, decode and flatten source files, one after another, and write their rows below the tables' folders.
+
+    What the tombstones cover is taken out of a file before it is landed.
+
+    Raises:
+        SettingsError: the settings that cap the size of a source file can't be read.
+    """
+    lake = Lake(lake_uri)
+    worker = _Worker(lake, tombstones, buffer_bytes, read_caps())
+    for item, (staged, contents) in zip(incoming, lake.each(partial(_at_hand, lake), incoming), strict=True):
+        worker.take(item, staged, contents)
+    worker.finish()
+    return worker.ingested
+
+
+def read_caps() -> Caps:
+    """How much of a source file the settings allow.
+
+    Raises:
+        SettingsError: they can't be read.
+    """
+    settings = read_settings()
+    return Caps(unpacked=settings.lp_max_unpacked_bytes, document=settings.lp_max_document_bytes)
+
+
+def _at_hand(lake: Lake, item: Incoming) -> tuple[Staged, bytes | None]:
+    """The file staged; where it lies in a store and is small, with its contents."""
+    staged = item.staged or _staged(lake, item.url or "")
+    place = landed_path(lake, item.name, staged.sha256)
+    if lake.is_local and not Path(staged.path).exists() and Path(place).exists():  # a worker that died has given it that
+        staged = replace(staged, path=place)
+    is_fetched = not lake.is_local and staged.bytes <= _FETCHED_BYTES
+    return staged, lake.files.cat_file(staged.path) if is_fetched else None
+
+
+def _staged(lake: Lake, url: str) -> Staged:
+    files, path = files_at(url)
+    with reaching(url), cast("BinaryIO", files.open(path, "rb")) as source:
+        return stage(lake, source)
+
+
+def end_with_parent() -> None:
+    """End this process when the one that started it does: a helper whose load was killed would wait for work for ever."""
+
+    def watch() -> None:
+        parent = parent_process()
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    Thread(target=watch, daemon=True).start()
+
+
+def _is_less(encrypted: int, left: int | None) -> bool:
+    return left is None or encrypted < left
+
+
+class _Worker:
+    """Reads file after file, and writes the rows held when they are from more than `buffer_bytes` of text."""
+
+    def __init__(self, lake: Lake, tombstones: Tombstones | None, buffer_bytes: int, caps: Caps) -> None:
+        self.lake = lake
+        self.tombstones = tombstones
+        self.buffer_bytes = buffer_bytes
+        self.caps = caps
+        self.collector = Collector()
+        self.ingested = Ingested()
+        self.places: list[tuple[Staged, str]] = []
+
+    def take(self, item: Incoming, staged: Staged, contents: bytes | None) -> None:
+        """Read one file, from its bytes to its rows; `contents`, where they are known, are those of the staged file."""
+        start, end = scope_of(item.name)
+        outcome = Outcome(item.name, item.account_id, start or item.scope_start, end or item.scope_end, staged)
+        self.ingested.outcomes.append(outcome)
+        left = self._left_encrypted(outcome, item.known.get(staged.sha256))
+        try:
+            kept = None if left == 0 else self._read(outcome, contents, left=left)
+        except CorruptFileError as error:
+            outcome.status, outcome.reason = "rejected", str(error)
+            return
+        if kept is None:
+            outcome.status = "unchanged"
+            return
+        if outcome.account_id is None and len(outcome.counts.account_ids) == 1:
+            (outcome.account_id,) = outcome.counts.account_ids
+        if kept.path != self._place(outcome):
+            self.places.append((kept, self._place(outcome)))
+
+    def _left_encrypted(self, outcome: Outcome, former: Known | None) -> int | None:
+        """How many values of a file are worth another try to decrypt; None if it is to be read in any case."""
+        if former is None:
+            return None
+        if outcome.staged.sha256 == former.landed_sha256:  # what an erasure left of it
+            outcome.landed_sha256 = former.landed_sha256
+            outcome.staged = replace(outcome.staged, bytes=former.bytes, sha256=former.sha256)
+        if not exists(self.lake.files, self._place(outcome)):
+            return None
+        return former.encrypted if former.encrypted and read_keyring() else 0
+
+    def _place(self, outcome: Outcome) -> str:
+        return landed_path(self.lake, outcome.name, outcome.staged.sha256)
+
+    def _read(self, outcome: Outcome, contents: bytes | None, *, left: int | None) -> Staged | None:
+        """Collect the rows of one file; gives what is to be kept of it, which is the file unless erased people are in it.
+
+        None: as many values of it are encrypted as were `left` before, so that nothing changes.
+        """
+        source = Source(
+            outcome.name, outcome.account_id, None if outcome.scope_start is None else microseconds(outcome.scope_start)
+        )
+        is_new = outcome.staged.path != self._place(outcome)  # a file that the lake has is not given up for a cap of today
+        caps = self.caps if is_new else Caps(document=self.caps.document)
+        outcome.counts = self._collect(source, outcome.staged.path, self.tombstones, contents, left=left, caps=caps)
+        if self.tombstones is None or not outcome.counts.watched:
+            return outcome.staged if _is_less(outcome.counts.encrypted, left) else None
+        redaction = redact(self.lake, outcome.staged.path, source, self.tombstones, outcome.counts.watched, caps=caps)
+        kept = redaction.staged or outcome.staged
+        outcome.counts = self._collect(source, kept.path, None, caps=caps)
+        if redaction.staged is not None:
+            outcome.landed_sha256 = kept.sha256
+            outcome.erased = {one for one in redaction.conversations if self.tombstones.find("conversation", one) is None}
+        return kept
+
+    def _collect(
+        self,
+        source: Source,
+        path: str,
+        tombstones: Tombstones | None,
+        contents: bytes | None = None,
+        *,
+        left: int | None = None,
+        caps: Caps,
+    ) -> Counts:
+        """Hold the rows of a file; if it proves broken or unchanged, or erased people are in it, nothing of it stays."""
+        parts: list[tuple[str, DataFile]] = []  # of this file alone, written before its end was seen
+        visitors: set[str] = set()
+
+        def look(text: bytes) -> None:
+            if tombstones:
+                visitors.update(tombstones.visitors(text))
+
+        self.collector.begin(source, tombstones.watch if tombstones else None, look=look, caps=caps)
+        try:
+            with self.lake.files.open(path, "rb") if contents is None else BytesIO(contents) as stored:
+                for text in texts(unpacked(cast("BinaryIO", stored), caps), padding=PADDING, caps=caps):
+                    self.collector.feed(text)
+                    if self.collector.text_bytes > self.buffer_bytes:
+                        parts += self._write()
+            counts = self.collector.finish()
+        except CorruptFileError:
+            self._abandon(parts)
+            raise
+        counts.watched |= visitors
+        if counts.watched or not _is_less(counts.encrypted, left):
+            self._abandon(parts)
+            return counts
+        self.collector.hold()
+        self._record(parts)
+        return counts
+
+    def _abandon(self, parts: list[tuple[str, DataFile]]) -> None:
+        """Nothing of the file that is being read stays."""
+        self.collector.abandon()
+        for table, file in parts:
+            self.lake.discard(table, [file])
+
+    def finish(self) -> None:
+        """Write what is still held, and give the files their places."""
+        self._record(self._write())
+        self.lake.each(lambda one: keep(self.lake, *one), self.places)
+        outcomes = {outcome.staged.path for outcome in self.ingested.outcomes}
+        drop(self.lake, [staged for staged, _ in self.places if staged.path not in outcomes])
+
+    def _write(self) -> list[tuple[str, DataFile]]:
+        """Write the rows held; gives the files with rows of the source file that is being read."""
+        whole, part = self.collector.take()
+        self._record(self._write_tables(whole))
+        return self._write_tables(part)
+
+    def _record(self, files: list[tuple[str, DataFile]]) -> None:
+        for table, file in files:
+            self.ingested.written[table].append(file)
+
+    def _write_tables(self, tables: Tables) -> list[tuple[str, DataFile]]:
+        written = []
+        for name, rows in tables.items():
+            table = schema.TABLES[name]
+            if not table.partitioned:
+                written += [(name, self.lake.write(name, rows))] if rows.num_rows else []
+                continue
+            dates = pc.unique(rows["date"])
+            for date in dates:
+                same = rows if len(dates) == 1 else rows.filter(pc.equal(rows["date"], date))
+                written.append((name, self.lake.write(name, same.drop_columns("date"), date=date.as_py().isoformat())))
+        return written

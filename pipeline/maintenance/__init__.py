@@ -1,0 +1,1 @@
+"""Compact and verify a lake."""

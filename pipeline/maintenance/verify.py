@@ -1,0 +1,398 @@
+"""Everything that a lake keeps, checked against everything else that it keeps; nothing is changed, and no writer is disturbed.
+
+A finding is one line: where, what is wrong, what to do. What a dead run left is none: the next run takes it back by itself.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline import schema
+from pipeline.erasure.returned import returned_people
+from pipeline.erasure.tombstones import KEY_FILE, read_tombstones
+from pipeline.errors import DamagedError, LakeError, TombstonesError
+from pipeline.failures import of_a_file
+from pipeline.lake.checkpoints import damaged, is_needless, versions_of
+from pipeline.lake.deliveries import KEY, SHARE
+from pipeline.lake.lake import Lake
+from pipeline.lake.landing import digest, landed_files, landed_path
+from pipeline.lake.ledger import read_ledger
+from pipeline.lake.snapshot import LEDGER, WHOLE, DataFile, Snapshot
+from pipeline.lake.spill import spilling
+from pipeline.lake.store import digest_of, links_below
+from pipeline.signals import interruptible
+from pipeline.warehouse.database import logs_of_clients, named_files, no_lake
+
+_THREADS: Final = 4
+_PUT_BACK: Final = (
+    "delete it if it is there, then sync, or load the file from a backup: either puts it back; the tables have its rows"
+)
+_REBUILD: Final = "load the files in landing/ into a new lake and repeat each erasure of the last 30 days there"
+_RESTORE: Final = f"restore the lake from a backup, or {_REBUILD}"
+_PUT_PARQUET_BACK: Final = f"put it back from a backup, where it has the same name, or {_REBUILD}"
+_DROP: Final = "run lakehouse compact, which deletes it: the commits have all that it held"
+
+
+@dataclass
+class Verified:
+    """What was looked at, and what is wrong."""
+
+    landed_files: int | None = None
+    """None where they were not checked, since the ledger that names them can't be read."""
+    parquet_files: int = 0
+    undigested: int = 0
+    """Parquet files whose digest nobody knows, since an older version wrote them."""
+    rows: int = 0
+    findings: list[str] = field(default_factory=list)
+
+    def find(self, where: str, what: str, remedy: str) -> None:
+        """Add a finding."""
+        self.findings.append(f"{where}: {what}; {remedy}")
+
+
+def verify(lake: Lake, *, read_data: bool = False, progress: Callable[[str], None] | None = None) -> Verified:
+    """Check logs, Parquet files, landed files, counts, index and DuckDB file of the newest finished load.
+
+    `read_data` holds every Parquet file against the digest that its commit knows, and decodes every value; without it their
+    sizes, footers and row counts are checked.
+
+    Raises:
+        LakeError: nothing was ever loaded here.
+    """
+    done = Verified()
+    tell = progress or (lambda _: None)
+    tell("logs")
+    try:
+        if not lake.files.exists(lake.path(LEDGER)) and not lake.exists:
+            raise no_lake(lake)
+        snapshot = lake.snapshot()
+    except DamagedError as error:
+        _check_logs(lake, done, _pins(lake))
+        if not done.findings:
+            done.findings.append(f"{error.found}; {_RESTORE}")
+        links = _check_links(lake, done)
+        tell("landed files")
+        _check_landing(lake, _ledger_alone(lake), links, done)
+        return done
+    _check_logs(lake, done, snapshot.versions)
+    is_logged = all(finding.endswith(_DROP) for finding in done.findings)
+    links = _check_links(lake, done)
+    _check_tombstones(lake, snapshot, done)
+    tell("Parquet files")
+    readable = _check_parquet_files(lake, snapshot, done, read_data=read_data)
+    ledger = _ledger(lake, snapshot)
+    tell("landed files")
+    _check_landing(lake, ledger, links, done)
+    if ledger is not None and is_logged and readable:
+        tell("counts")
+        _count(lake, snapshot, ledger, done)
+    if is_logged and readable:
+        tell("erased people")
+        done.findings += returned_people(lake, snapshot)
+        _check_duckdb_file(lake, snapshot, done)
+    return done
+
+
+def _ledger(lake: Lake, snapshot: Snapshot) -> pa.Table | None:
+    """The ledger; None if it can't be read, or is not what was written, which is told with the Parquet files."""
+    with suppress(LakeError, OSError, pa.ArrowException):
+        return read_ledger(lake, snapshot)
+    return None
+
+
+def _ledger_alone(lake: Lake) -> pa.Table | None:
+    """The same of a lake of which another table can't be read."""
+    with suppress(LakeError):
+        return _ledger(lake, lake.snapshot(only=[LEDGER]))
+    return None
+
+
+def _check_links(lake: Lake, done: Verified) -> list[str]:
+    """A link in the lake leads to files that may be no part of it: nothing is written, deleted or erased there."""
+    links = links_below(lake.root) if lake.is_local else []
+    for path in links:
+        done.find(path, f"is a link to {Path(path).readlink()}", "put a folder or file of the lake's own in its place")
+    return links
+
+
+def _check_tombstones(lake: Lake, snapshot: Snapshot, done: Verified) -> None:
+    """Erased people are known when they are met again: every tombstone is whole, and the secret is theirs."""
+    try:
+        read_tombstones(lake, snapshot)
+    except DamagedError as error:
+        done.findings.append(f"{error.found}; {_remedy(schema.ERASURES.name)}")
+    except TombstonesError as error:
+        done.findings.append(f"{error.found}; {error.remedy}")
+    except FileNotFoundError:  # a Parquet file: told with the others
+        return
+    except OSError as error:
+        where = str(error.filename or lake.path(KEY_FILE))
+        done.find(where, f"can't be read ({error.strerror or error})", "make it legible, else no load goes on")
+
+
+def _pins(lake: Lake) -> dict[str, int]:
+    """The versions that the newest finished load has pinned, though a table can't be read; none if the ledger can't be."""
+    with suppress(LakeError):
+        return lake.snapshot(only=[]).versions
+    return {}
+
+
+def _check_logs(lake: Lake, done: Verified, pins: dict[str, int]) -> None:
+    """Commits that hold nothing, and versions that are missing: Delta readers take both without a word.
+
+    What is above a table's pin is a dead run's, its checkpoint too; versions below the newest checkpoint that is none of a dead
+    run are read by nobody, and go in time.
+    """
+    for name in schema.STORED:
+        sizes = lake.sizes_below(name, "_delta_log")
+        commits, checkpoints = versions_of(sizes)
+        bad = damaged(lake, name)
+        remedy = _DROP if bad and is_needless(lake, name, bad) else _RESTORE
+        for path, problem_with_it in bad.items():
+            done.find(path, f"the checkpoint {problem_with_it}" if "checkpoint." in path else problem_with_it, remedy)
+        where = lake.table_uri(name)
+        if not commits:
+            done.find(where, "its log has no commit" if sizes else "the table is gone", _RESTORE)
+            continue
+        pinned = pins.get(name, max(commits))
+        empty = sorted(version for version, path in commits.items() if not sizes[path] and version <= pinned)
+        for version in _still_in_force(lake, commits, empty):
+            done.find(commits[version], f"version {version} of the log is empty, as a broken disk leaves it", _RESTORE)
+        usable = [version for version, path in checkpoints.items() if version <= pinned and path not in bad]
+        first = max(usable, default=-1) + 1
+        missing = sorted(set(range(first, max(commits))) - commits.keys())
+        if missing:
+            done.find(where, f"its log lacks version {missing[0]} ({len(missing)} in all)", _RESTORE)
+
+
+def _still_in_force(lake: Lake, commits: dict[int, str], empty: list[int]) -> list[int]:
+    """Those of the empty commits that no later one has taken back: a run that died may have left one, and the next restores."""
+    for version in sorted(commits, reverse=True):
+        if not empty or version <= empty[0]:
+            break
+        restored = _restored(lake.files.cat_file(commits[version]))
+        empty = [one for one in empty if restored is None or not restored < one < version]
+    return empty
+
+
+def _restored(commit: bytes) -> int | None:
+    """The version that a commit went back to; None if it did not, or is broken."""
+    for line in commit.splitlines():
+        with suppress(ValueError, AttributeError, KeyError, TypeError):
+            said = json.loads(line)["commitInfo"]
+            if said["operation"] == "RESTORE":
+                return int(said["operationParameters"]["version"])
+    return None
+
+
+def _check_parquet_files(lake: Lake, snapshot: Snapshot, done: Verified, *, read_data: bool) -> bool:
+    """Whether every file that the snapshot names is there as the log says, and all of them together have all rows."""
+    named = [(table, file) for table, files in snapshot.files.items() for file in files]
+    before = len(done.findings)
+    with ThreadPoolExecutor(_THREADS) as pool:
+        for (table, file), found in zip(
+            named, pool.map(lambda one: problem(lake, *one, read_data=read_data), named), strict=True
+        ):
+            if found:
+                done.find(f"{lake.table_uri(table)}/{file.path}", f"the Parquet file {found}", _remedy(table))
+    done.parquet_files, done.rows = len(named), 0
+    done.undigested = sum(file.digest is None for _, file in named)
+    for table, files in snapshot.files.items():
+        rows = sum(file.rows for file in files)
+        done.rows += rows
+        if rows != snapshot.rows.get(table, rows):
+            done.find(lake.table_uri(table), f"has {rows} rows, the ledger says {snapshot.rows[table]}", _RESTORE)
+    return len(done.findings) == before
+
+
+def problem(lake: Lake, table: str, file: DataFile, *, read_data: bool) -> str | None:
+    """What is wrong with a Parquet file."""
+    path = lake.path(table, file.path)
+    try:
+        size = lake.files.size(path)
+        if size != file.bytes:
+            return f"has {size} bytes, its log says {file.bytes}"
+        if read_data and not file.has_digest(digest_of(lake.files, path)):
+            return "is not what was written: its digest differs from the one that its commit knows"
+        with lake.files.open(path, "rb") as stored:
+            parquet = pq.ParquetFile(stored, page_checksum_verification=True)
+            if parquet.metadata.num_rows != file.rows:
+                return f"has {parquet.metadata.num_rows} rows, its log says {file.rows}"
+            for batch in parquet.iter_batches() if read_data else ():
+                batch.validate(full=True)
+    except FileNotFoundError:
+        return "is gone"
+    except (OSError, pa.ArrowException) as error:
+        return f"can't be read ({' '.join(str(error).split())})"
+    return None
+
+
+def _check_landing(lake: Lake, ledger: pa.Table | None, links: list[str], done: Verified) -> None:
+    """Every loaded file lies in the landing zone as it was served, and nothing lies there that was never loaded."""
+    if ledger is None:
+        return
+    rows = [row for row in ledger.to_pylist() if row["status"] == "loaded"]
+    expected = {landed_path(lake, row["name"], row["sha256"]): row.get("landed_sha256") or row["sha256"] for row in rows}
+    with ThreadPoolExecutor(_THREADS) as pool:
+        for path, found in zip(expected, pool.map(lambda path: _digest(lake, path), expected), strict=True):
+            if found is None:
+                done.find(path, "the landed file is gone", _PUT_BACK)
+            elif found != expected[path]:
+                done.find(path, "the landed file is not what was served: its digest differs from the ledger's", _PUT_BACK)
+    done.landed_files = len(expected)
+    names = {row["name"] for row in rows}  # former contents of a name stay
+    for path in landed_files(lake):
+        if any(path == link or path.startswith(f"{link}/") for link in links):  # a finding of its own: not to be loaded
+            continue
+        if path not in expected and path.rpartition("/")[2] not in names:
+            done.find(path, "is in the landing zone, but in no table", f"load it: lakehouse load {path}")
+
+
+def _digest(lake: Lake, path: str) -> str | None:
+    try:
+        return digest(lake, path).sha256
+    except FileNotFoundError:
+        return None
+
+
+_UNKNOWN: Final = """
+    select source_file, count(*) as rows from (
+        select source_file from conversations union all select source_file from messages
+        union all select source_file from transfers union all select source_file from rejects
+    ) where source_file not in (select name from ledger where status = 'loaded') group by all"""
+_COUNTS: Final = """
+    with kept as (
+        select source_file, count(*) filter (of = 'c') as conversations, count(*) filter (of = 'm') as messages,
+            count(*) filter (of = 't') as transfers, count(*) filter (of = 'r') as rejects
+        from (
+            select source_file, 'c' as of from conversations union all select source_file, 'm' from messages
+            union all select source_file, 't' from transfers union all select source_file, 'r' from rejects
+        ) group by source_file
+    ), brought as (
+        select name as source_file, sum(conversations) as conversations, sum(messages) as messages,
+            sum(transfers) as transfers, sum(rejects) as rejects
+        from ledger where status = 'loaded' group by name
+    )
+    select
+        source_file,
+        coalesce(kept.conversations, 0), brought.conversations, coalesce(kept.messages, 0), brought.messages,
+        coalesce(kept.transfers, 0), brought.transfers, coalesce(kept.rejects, 0), brought.rejects
+    from brought left join kept using (source_file)
+    where coalesce(kept.rejects, 0) <> brought.rejects
+        or coalesce(kept.conversations, 0) > brought.conversations
+        or coalesce(kept.messages, 0) > brought.messages
+        or coalesce(kept.transfers, 0) > brought.transfers
+        or coalesce(kept.conversations, 0) = brought.conversations
+            and (coalesce(kept.messages, 0), coalesce(kept.transfers, 0)) <> (brought.messages, brought.transfers)
+    order by source_file"""
+_STRAY: Final = """
+    select count(*) from {table} as line anti join conversations as whole
+    on line.account_id is not distinct from whole.account_id and line.conversation_id = whole.conversation_id
+        and line.source_file = whole.source_file and line.delivery = whole.delivery and line.date = whole.date"""
+_ROWS: Final = {
+    "conversations": (
+        (
+            "select count(*) from (select 1 from conversations group by account_id, conversation_id having count(*) > 1)",
+            "conversations are there more than once",
+        ),
+        (
+            "select count(*) from conversations where date <> (conversation_start_time at time zone 'UTC')::date",
+            "rows are in the partition of another day than that of their start",
+        ),
+    ),
+    "messages": ((_STRAY.format(table="messages"), "rows belong to no conversation"),),
+    "transfers": ((_STRAY.format(table="transfers"), "rows belong to no conversation"),),
+    schema.INDEX.name: (
+        (
+            f"""select count(*) from (select {SHARE} as share, {KEY} as key, date from conversations) as whole
+            anti join (select *, regexp_extract(filename, '([^/]*)-[^/]*$', 1) as label from conversation_dates) as entry
+            on whole.key = entry.key and whole.date = entry.date and entry.label in (whole.share, '{WHOLE}')""",
+            "conversations are not in it, so that another delivery of them would be taken for a new one",
+        ),
+    ),
+}
+
+
+def _count(lake: Lake, snapshot: Snapshot, ledger: pa.Table, done: Verified) -> None:
+    """Check the rows, or name the files of theirs that can't be decoded."""
+    try:
+        _check_rows(lake, snapshot, ledger, done)
+    except duckdb.Error as error:
+        found = of_a_file(error)
+        if not isinstance(found, DamagedError):
+            raise
+        before = len(done.findings)
+        _check_parquet_files(lake, snapshot, done, read_data=True)
+        if len(done.findings) == before:
+            done.findings.append(f"{found.found}; {_PUT_PARQUET_BACK}")
+
+
+def _check_rows(lake: Lake, snapshot: Snapshot, ledger: pa.Table, done: Verified) -> None:
+    """The ledger's counts against the tables, and the tables against each other."""
+    with spilling(lake) as spill, interruptible(duckdb.connect(config={"threads": 2, "temp_directory": spill})) as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        if not lake.is_local:
+            connection.register_filesystem(lake.files_to_query)
+        connection.register("ledger", ledger)
+        for name, table in schema.STORED.items():
+            connection.execute(f"create temp view {name} as {_select(table, lake.locations(name, snapshot.files[name]))}")
+        for source_file, rows in connection.execute(_UNKNOWN).fetchall():
+            done.find(
+                f"{lake.uri}: {source_file}", f"{rows} rows are of a file that the ledger does not know as loaded", _RESTORE
+            )
+        for source_file, *counts in connection.execute(_COUNTS).fetchall():
+            kinds = ("conversations", "messages", "transfers", "rejects")
+            told = ", ".join(f"{counts[2 * place]} of {counts[2 * place + 1]} {kind}" for place, kind in enumerate(kinds))
+            done.find(f"{lake.uri}: {source_file}", f"the tables hold {told} that the ledger counted", _RESTORE)
+        for name, queries in _ROWS.items():
+            for query, what in queries:
+                count = connection.execute(query).fetchall()[0][0]
+                if count:
+                    done.find(lake.table_uri(name), f"{count} {what}", _remedy(name, _RESTORE))
+
+
+def _remedy(table: str, otherwise: str = _PUT_PARQUET_BACK) -> str:
+    return "run lakehouse compact, which makes it anew" if table == schema.INDEX.name else otherwise
+
+
+def _select(table: schema.Table, locations: Iterable[str]) -> str:
+    files = ", ".join("'" + location.replace("'", "''") + "'" for location in locations)
+    hive = "hive_partitioning = true, hive_types = {'date': date}" if table.partitioned else "hive_partitioning = false"
+    return f"from read_parquet([{files}], {hive}, filename = true)" if files else f"from {_empty(table)}"
+
+
+def _empty(table: schema.Table) -> str:
+    columns = ", ".join(f"null::{_EMPTY_TYPES.get(column.name, 'varchar')} as {column.name}" for column in table.columns)
+    columns += ", null::varchar as filename"
+    return f"(select {columns} where false)"
+
+
+_EMPTY_TYPES: Final = defaultdict(
+    lambda: "varchar",
+    {"date": "date", "key": "bigint", "delivery": "integer", "conversation_start_time": "timestamptz"},
+)
+
+
+def _check_duckdb_file(lake: Lake, snapshot: Snapshot, done: Verified) -> None:
+    """It names the Parquet files of the newest finished load."""
+    remedy = "run lakehouse compact, or wait for the next load: both make it anew"
+    try:
+        named = named_files(lake)
+    except (OSError, duckdb.Error) as error:
+        done.find(lake.path("lakehouse.duckdb"), f"can't be read ({' '.join(str(error).split())})", remedy)
+        return
+    for log in logs_of_clients(lake):
+        done.find(str(log), "a client that opened the DuckDB file for writing left it, and others show what it says", remedy)
+    for table in schema.TABLES:
+        if named[table] != {file.path for file in snapshot.files[table]}:
+            done.find(lake.path("lakehouse.duckdb"), f"its view {table} is not that of the newest finished load", remedy)
+            return

@@ -1,0 +1,1 @@
+"""The DuckDB file: the SQL library over the tables of one load."""

@@ -1,0 +1,179 @@
+"""The pages that say what is in a lake, made of what schema and SQL library say of themselves (`make docs`)."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import duckdb
+
+from pipeline.schema import TABLES, Column, Table
+from pipeline.warehouse.library import View, checks, code_lists, create_views, ordered_views
+from pipeline.warehouse.rules import SETTINGS
+
+THEMES: Final = {
+    "Conversations": "conversation_metrics conversation_labels message_labels handling_daily end_reason_daily closed_by_daily",
+    "Queue": (
+        "queue_time_daily queue_time_hourly queue_time_by_skill queue_time_local_daily queue_length service_level_daily "
+        "abandonment_daily wait_histogram_daily arrivals_by_interval arrivals_hourly"
+    ),
+    "Responses": "first_response_daily response_time_daily response_sla_daily consumer_response_daily",
+    "Agents and skills": "agent_daily agent_engagement_daily skill_daily segment_metrics",
+    "Transfers": "transfer_daily transfer_flow agent_transfer_daily",
+    "Meaningful Connection Score": (
+        "mcs_daily mcs_distribution mcs_band_daily mcs_by_agent mcs_by_skill mcs_movement mcs_movement_daily"
+    ),
+    "Repeat contact": "repeat_contact repeat_contact_daily",
+    "Sources": "source_freshness source_hours source_gaps source_lateness_daily source_daily null_share_daily unknown_fields",
+    "Steps that the others stand on": (
+        "conversation_times conversation_rules dialogue_lines turns agent_responses skill_responses "
+        "conversation_interactivity transfer_times segments queue_entries queue_intervals scored_conversations local_days"
+    ),
+}
+"""Every view once, in the order of the page."""
+
+_METRICS: Final = """# Metrics
+
+Every measure with its definition, made from the headers of the files in `sql/`. A definition holds for the numbers of the
+view beside it, and nothing else counts them otherwise.
+
+Rules that hold everywhere: a rate stands beside its numerator and denominator, and is NULL where the denominator is 0; a
+mean stands beside its n, where it is not that of all rows; who wants the mean of a longer time adds up sums and counts,
+never means. Percentiles and distinct counts don't add up at all: take them from the conversations again. A day called
+`date` is that of UTC on which the conversation started, by which the tables are partitioned, so a condition on it reads
+that day's files only; `local_date` is a day of the account's time zone. Means and percentiles of time leave out what has no
+time. An account without an id is a group of its own.
+
+## Settings
+
+What changes the meaning of measures is in `settings.csv` in the lake, written with the defaults by the first load. Edit it:
+a row with an `account_id` holds for that account, one without for all others; what is left out keeps its default, and
+`about` is for you. A change holds from the next command on. In SQL they are the table `settings`, and typed, by account,
+`account_rules`.
+"""
+_TABLES: Final = """# Tables
+
+Every column with its type in SQL, its meaning, what NULL means in it, and the API's field that it is taken from; one without a
+field is ours. `.describe conversations` in the shell says the same. Views on these tables: [metrics.md](metrics.md).
+
+What holds everywhere: times are timestamps in UTC. Ids are text, but those of skills and campaigns are BIGINT. What the API
+sends as null or leaves out is NULL (here: not sent), an empty text stays an empty text. A value that does not fit its column is
+NULL there and kept in `extra`, as is what no column is for; `files.unknown_fields` lists the paths of such values. How values
+are read: [readings.md](readings.md).
+"""
+_PARTITIONED: Final = "Partitioned by `date`: a condition on it reads that day's files only."
+_CODES: Final = """
+## Codes
+
+The vendor's codes with their labels, as tables to join; the views `conversation_labels` and `message_labels` have done so.
+"""
+_VIEWS_BEGIN: Final = "<!-- views: make docs -->\n"
+_VIEWS_END: Final = "<!-- end of views -->\n"
+_UNITS: Final = (
+    (r".*_milliseconds", "milliseconds"),
+    (r".*_seconds", "seconds"),
+    (r".*_minutes", "minutes"),
+    (r".*_hours|hour_count", "hours"),
+    (r".*_share", "share, 0 to 1"),
+    (r"transfers_per_conversation|concurrency", "ratio"),
+    (r".*_count", "count"),
+    (r"waiting_(avg|min|max)", "people"),
+    (r"mcs.*|bucket", "points"),
+    (r"local_start_time", "local time"),
+    (r".*_time|hour", "instant"),
+    (r"local_date", "local day"),
+    (r".*_?date", "day, UTC"),
+)
+
+
+def pages(readme: str) -> dict[str, str]:
+    """What `make docs` writes, by file: two pages, and the README with the list of views brought up to date.
+
+    Raises:
+        ValueError: the README lacks the marks between which that list stands.
+
+    """
+    head, begin, rest = readme.partition(_VIEWS_BEGIN)
+    _, end, tail = rest.partition(_VIEWS_END)
+    if not (begin and end):
+        message = f"README.md: expected the views between {_VIEWS_BEGIN.strip()} and {_VIEWS_END.strip()}, found no such marks"
+        raise ValueError(message)
+    with duckdb.connect() as connection:
+        for table in TABLES.values():
+            connection.register("no_rows", table.arrow_schema.empty_table())
+            connection.execute(f"create table {table.name} as from no_rows")
+        create_views(connection)
+        return {
+            "docs/metrics.md": "\n".join(_metrics(connection)) + "\n",
+            "docs/tables.md": "\n".join(_tables(connection)) + "\n",
+            "README.md": head + begin + "\n".join(_listed()) + "\n" + end + tail,
+        }
+
+
+def _listed() -> Iterator[str]:
+    """Every view with its first sentence, by theme."""
+    abouts = {view.name: view.about for view in ordered_views()}
+    for theme, names in THEMES.items():
+        yield f"\n**{theme}**\n"
+        yield from (f"- [`{name}`](docs/metrics.md#{name}): {abouts[name]}" for name in names.split())
+    yield ""
+
+
+def _tables(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
+    yield _TABLES
+    for table in TABLES.values():
+        grain = f"{table.grain[0].upper()}{table.grain[1:]}."
+        yield f"## {table.name}\n\n{grain} {_PARTITIONED}" if table.partitioned else f"## {table.name}\n\n{grain}"
+        yield from _columns(table, connection)
+    yield _CODES
+    for name, (columns, rows) in code_lists().items():
+        yield f"### {name}\n\n| {' | '.join(columns)} |\n|{' --- |' * len(columns)}"
+        yield from (f"| {' | '.join(row)} |" for row in rows)
+        yield ""
+    yield "## Settings\n\n`settings`, `account_rules` and `utc_offsets`, of `settings.csv`: [metrics.md](metrics.md#settings)."
+
+
+def _columns(table: Table, connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
+    relation = connection.table(table.name)
+    types = dict(zip(relation.columns, relation.types, strict=True))
+    yield "\n| column | type | meaning | NULL | field |\n| --- | --- | --- | --- | --- |"
+    for column in table.shown:
+        yield f"| {column.name} | {types[column.name]} | {column.about} | {column.null} | {_field(column)} |"
+    yield ""
+
+
+def _field(column: Column) -> str:
+    return ".".join(filter(None, (column.container, column.field)))
+
+
+def _metrics(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
+    yield _METRICS
+    yield from ("| setting | default | values | about |", "| --- | --- | --- | --- |")
+    for setting in SETTINGS:
+        yield f"| `{setting.name}` | {setting.default} | {setting.kind.expected} | {setting.about} |"
+    views = {view.name: view for view in ordered_views()}
+    for theme, names in THEMES.items():
+        yield f"\n## {theme}"
+        for name in names.split():
+            yield from _described(views[name], connection)
+    yield "\n## Checks\n\n`lakehouse check` runs each, and says so if it finds rows. They are queries in `sql/checks`.\n"
+    yield from (f"- **{check.name}**: {check.meaning}" for check in checks())
+
+
+def _described(view: View, connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
+    yield f"\n### {view.name}\n\n{view.about}\n"
+    yield from (f"- **{label}**: {text}" for label, text in view.notes.items())
+    yield "\n| column | type | unit |\n| --- | --- | --- |"
+    relation = connection.table(view.name)
+    for column, column_type in zip(relation.columns, relation.types, strict=True):
+        yield f"| {column} | {column_type} | {unit_of(column)} |"
+
+
+def unit_of(column: str) -> str:
+    """What a column of this name is counted in; the library's names end in their unit."""
+    return next((unit for pattern, unit in _UNITS if re.fullmatch(pattern, column)), "")
+
+
+if __name__ == "__main__":
+    for name, text in pages(Path("README.md").read_text(encoding="utf-8")).items():
+        Path(name).write_text(text, encoding="utf-8")

@@ -18,24 +18,18 @@ from zoneinfo import ZoneInfo
 
 ROOT: Final = Path(__file__).parent.parent
 QUICK: Final = (
-    *("test_api", "test_doctor", "test_first_contact", "test_logs", "test_operations", "test_progress"),
-    *("test_sandbox", "test_settings", "test_signature", "test_summary", "test_transport", "test_view_settings"),
+    *("api/test_client", "api/test_first_contact", "api/test_signature", "api/test_transport", "cli/test_doctor"),
+    *("cli/test_logs", "cli/test_progress", "cli/test_summary", "project/test_operations", "project/test_settings"),
+    *("sandbox/test_sandbox", "warehouse/test_rules"),
 )
 """Test files whose subjects ask for the time, the zone, the terminal, the network's settings or their own, at little cost."""
 FILES: Final = (
     *QUICK,
-    *(
-        "test_answers",
-        "test_cli",
-        "test_docs",
-        "test_erase_many",
-        "test_formats",
-        "test_growth",
-        "test_load",
-        "test_misbehaviour",
-    ),
-    *("test_open", "test_oracle", "test_pgp", "test_report", "test_report_numbers", "test_safe", "test_shell", "test_signals"),
-    *("test_library", "test_misbehaviour", "test_spill", "test_sync", "test_verify"),
+    *("api/test_responses", "cli/test_commands", "cli/test_formats", "cli/test_safe", "cli/test_shell"),
+    *("cli/test_signals", "decode/test_pgp", "erasure/test_erase_many", "lake/test_growth", "lake/test_spill"),
+    *("load/test_load", "load/test_sync", "maintenance/test_verify", "oracle/test_views", "project/test_docs"),
+    *("report/test_numbers", "report/test_page", "sandbox/test_misbehaviour", "warehouse/test_library"),
+    "warehouse/test_open",
 )
 """Those, and the dearer ones."""
 PLACES: Final[dict[str, tuple[str | None, dict[str, str]]]] = {
@@ -82,7 +76,9 @@ def main(names: list[str], files: tuple[str, ...] = FILES) -> int:
         library = Path(folder, "clock.so")
         compiler = os.environ.get("CC") or shutil.which("cc")
         if compiler:
-            subprocess.run([compiler, "-O2", "-shared", "-fPIC", "-o", library, ROOT / "tests" / "clock.c"], check=True)
+            subprocess.run(
+                [compiler, "-O2", "-shared", "-fPIC", "-o", library, ROOT / "tests" / "support" / "clock.c"], check=True
+            )
         for name in names or PLACES:
             clock, variables = PLACES[name]
             if clock and not compiler:

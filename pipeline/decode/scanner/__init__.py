@@ -1,8 +1,8 @@
 """Plain documents straight into columns, at the speed of memory.
 
-`scanner.c` reads lines that are built exactly as Avro's encoder builds them, and stops at any other: that one is for the careful
-path of `flatten`. Fields that the schema lacks are no reason to stop, since the vendor adds some. It is compiled when the
-package is installed where there is a C compiler; without one every line counts as odd, and the rows are the same, later.
+`scanner.c` reads lines that are built exactly as Avro's encoder builds them, and stops at any other: that one is for the
+careful path of `flatten`. Fields that the schema lacks are no reason to stop, since the vendor adds some. It is compiled when
+the package is installed where there is a C compiler; without one every line counts as odd, and the rows are the same, later.
 """
 
 import ctypes

@@ -1,0 +1,93 @@
+"""A field counts at the level that has it: a known name at another level is an unknown field of that one."""
+
+from typing import Any, Final
+
+import pytest
+from differences import differences, product_rows, reference_rows
+from documents import TAG, conversation, document, message
+from made_documents import dumped
+
+from pipeline import schema
+from pipeline.decode.scanner import _UPPER, NoScanner, new_scanner
+
+Row = dict[str, Any]
+LEVELS: Final = (
+    *("Document", "MetaData", "Record", "EngagementData", "VisitorHeader", "Conversation"),
+    *("CampaignData", "Message", "FileData", "LinkData", "Transfer"),
+)
+COLUMNS: Final = [column for table in (schema.CONVERSATIONS, schema.MESSAGES, schema.TRANSFERS) for column in table.columns]
+NAMES: Final = sorted({
+    *(column.field or column.name for column in COLUMNS),
+    *(column.name for column in COLUMNS),
+    *(column.container for column in COLUMNS if column.container),
+    *(name for _, name, _, _ in _UPPER),
+})  # fmt: skip
+INHERITED: Final = {
+    "conversationId": "c1",
+    "accountId": "75555851",
+    "schemaVersion": "1.0.0.22",
+    **{name: name for name in ("visitId", "visitorId", "contextId")},
+}
+"""What the row inherits under these names."""
+
+
+def a_record_of(level: str) -> tuple[Row, Row]:
+    """A document with everything in it, and its record of that level."""
+    header = {name: {"string": name} for name in ("visitId", "visitorId", "contextId")}
+    campaign = {"campaignId": {"long": 5}, "campaignEngagementId": {"long": 6}}
+    file_data, link_data = {"caption": {"string": "f"}}, {"caption": {"string": "l"}}
+    line = message(fileData={f"{TAG}FileData": file_data}, linkData={f"{TAG}LinkData": link_data})
+    transfer = {"timestamp": {"string": "1469469281856"}, "skillId": {"long": 7}}
+    whole = conversation(
+        "c1", messages=[line], transfers={"array": [transfer]}, campaignData={f"{TAG}CampaignData": campaign}, consumerId="u1"
+    )
+    made = document(whole)
+    record = made["recordCollection"][0]
+    body = record["body"][f"{TAG}EngagementData"]
+    body["header"] = {f"{TAG}VisitorHeader": header}
+    levels = (made, made["metaData"], record, body, header, *whole.values(), campaign, line, file_data, link_data, transfer)
+    return made, dict(zip(LEVELS, levels, strict=True))[level]
+
+
+def documents_with(name: str, level: str) -> list[Row]:
+    """A document for each value that the field may have there."""
+    same = INHERITED.get(name, "c1")
+    made = []
+    for value in (same, "OTHER", {"string": "OTHER"}, None, 12):
+        whole, record = a_record_of(level)
+        record[name] = value
+        made.append(whole)
+    return made
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_every_known_name_at_every_level_gives_the_rows_of_the_reference(level: str) -> None:
+    """By either path a name fills the column of its own level, and is an unknown field of any other, whatever its value."""
+    text = b"".join(dumped(made) + b"\n" for name in NAMES for made in documents_with(name, level))
+    expected = reference_rows(text)
+    for is_careful in (False, True):
+        found = differences(expected, product_rows(text, is_careful=is_careful))
+        assert found == [], f"{level}, {is_careful=}"
+
+
+@pytest.mark.parametrize(("level", "table"), [("Message", "messages"), ("Transfer", "transfers")])
+@pytest.mark.parametrize("is_careful", [False, True], ids=["fast", "careful"])
+def test_no_line_can_say_to_which_conversation_it_belongs(level: str, table: str, *, is_careful: bool) -> None:
+    """Lines and transfers are of the conversation that they stand in; another id in them is kept as an unknown field."""
+    whole, record = a_record_of(level)
+    record["conversationId"] = "OTHER"
+    got = product_rows(dumped(whole), is_careful=is_careful)
+    (row,) = got[table]
+    assert (row["conversation_id"], row["extra"]) == ("c1", '{"conversationId":"OTHER"}')
+    assert got["unknown_fields"] == [f"{level}.conversationId"]
+
+
+@pytest.mark.parametrize("column", ["account_id", "conversation_id", "date", "position", "delivery", "extra"])
+def test_the_scanner_takes_no_field_for_a_column_that_is_inherited(column: str) -> None:
+    """A description that lets the input fill a column which the row takes from elsewhere is refused before anything is read."""
+    scanner = new_scanner()
+    if isinstance(scanner, NoScanner):
+        pytest.skip("scanner.c is not compiled here: no C compiler was found")
+    place = [one.name for one in scanner.columns[1]].index(column)
+    with pytest.raises(ValueError, match=r"Message\.anything may not fill a column"):
+        scanner._field("Message", "anything", "TEXT", 1, place)

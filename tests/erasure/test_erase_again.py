@@ -1,0 +1,104 @@
+"""An erase that is asked for again, or of an id that nothing has, says what holds and what to do."""
+
+import json
+from pathlib import Path
+
+import pytest
+from commands import lakehouse
+from documents import gz, name_at, owned, put
+from lakes import conversations, take
+
+import pipeline.erasure.erase as erase_module
+from pipeline.cli.progress import erasure
+from pipeline.erasure.erase import Erased, erase_all
+from pipeline.lake.lake import Lake
+from pipeline.load.load import writing
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(str(tmp_path / "lake"))
+
+
+def erased(lake: Lake, kind: str, ident: str) -> tuple[Erased, str]:
+    """Erase as the command does; gives what it says, too."""
+    with writing(lake):
+        done = erase_all(lake, [(kind, ident)])
+    return done, "\n".join(erasure(done, [(kind, ident)]))
+
+
+def test_a_broken_file_deleted_leads_to_a_finished_erase(lake: Lake, tmp_path: Path) -> None:
+    """Once the file that could not be searched is deleted, the same command ends with 0 and says since when it is erased."""
+    take(lake, *(put(tmp_path / "in", gz(owned(f"x{hour}", "X")), name_at(hour)) for hour in range(2)))
+    broken = next(Path(lake.root, "landing").rglob(name_at(1)))
+    broken.write_bytes(broken.read_bytes()[:-9])
+    first, said = erased(lake, "consumer", "X")
+    assert (first.is_complete, f"{broken}; restore it or delete it, and erase again" in said) == (False, True)
+    again, said = erased(lake, "consumer", "X")
+    assert (again.is_complete, "nothing of it was found where it could be" in said) == (False, True)
+    broken.unlink()
+    done = lakehouse("erase", "--consumer-id", "X", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout
+    assert "erased already, asked for last on 20" in done.stdout
+    assert "the consumer's id; searched again, nothing of it is left\n" in done.stdout
+
+
+@pytest.mark.parametrize(("kind", "ident"), [("consumer", "X"), ("visitor", "V"), ("conversation", "x")])
+def test_an_erase_killed_after_the_rows_went_is_finished_by_the_same_command(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, ident: str
+) -> None:
+    """Run again, it is complete; so it is for a conversation that went with its person."""
+    take(lake, put(tmp_path / "in", gz(owned("x", "X"))))
+
+    def dies(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(erase_module, "_delete_rest", dies)
+        with pytest.raises(KeyboardInterrupt):
+            erased(lake, kind, ident)
+    assert erased(lake, kind, ident)[0].is_complete
+    assert erased(lake, "conversation", "x")[0].is_complete
+
+
+@pytest.mark.parametrize(("kind", "ident"), [("consumer", "X"), ("visitor", "W"), ("conversation", "x")])
+def test_an_id_never_found_stays_not_found(lake: Lake, tmp_path: Path, kind: str, ident: str) -> None:
+    """A misspelled id asked for twice is not taken for an erased one; it has a tombstone, and the sentence says so."""
+    take(lake, put(tmp_path / "in", gz(owned("y", "Y"))))
+    for _ in range(3):
+        done, said = erased(lake, kind, ident)
+        assert (done.is_complete, done.already, done.not_found) == (False, {}, [(kind, ident)])
+        assert "nothing of it was erased, yet it is kept out from now on: it has a tombstone" in said
+    take(lake, put(tmp_path / "in", gz(owned("x", "X", "W")), name_at(1)))
+    assert conversations(lake) == ["y"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "ident", "hint"),
+    [
+        ("consumer", "V v", "a visitor has it: lakehouse erase --visitor-id 'V v'"),
+        ("visitor", "c1", "a conversation has it: lakehouse erase --conversation-id c1"),
+        ("conversation", "Über", "a consumer has it: lakehouse erase --consumer-id 'Über'"),
+        ("consumer", "üBER", "a consumer has it in other upper and lower case: lakehouse erase --consumer-id 'Über'"),
+        ("consumer", "C1", "a conversation has it in other upper and lower case: lakehouse erase --conversation-id c1"),
+    ],
+)
+def test_an_id_that_is_there_in_another_way_is_told(lake: Lake, tmp_path: Path, kind: str, ident: str, hint: str) -> None:
+    """What is not found as it was given, but as another kind or in other case, is told with the command that erases it."""
+    take(lake, put(tmp_path / "in", gz(owned("c1", "Über", "V v"))))
+    done, said = erased(lake, kind, ident)
+    assert (done.is_complete, conversations(lake)) == (False, ["c1"])
+    assert f"\n  no {kind} has this very id; {hint}\n" in said
+
+
+@pytest.mark.parametrize(("kind", "ident"), [("consumer", "X"), ("visitor", "V"), ("conversation", "x")])
+def test_an_id_with_blanks_around_it_in_the_data_is_erased(lake: Lake, tmp_path: Path, kind: str, ident: str) -> None:
+    """Blanks around an id are none of it, in the data as in what is asked for; it stays out when it comes again."""
+    mine = owned(" x\t", "\u3000X\xa0\n", "\u2003V ")
+    take(lake, put(tmp_path / "in", gz(mine, owned("y", "Y", "W"))))
+    done, said = erased(lake, kind, ident)
+    assert (done.is_complete, conversations(lake), done.landed_rewritten) == (True, ["y"], 1), said
+    take(lake, put(tmp_path / "in", gz(mine, json.dumps(mine, indent=1), owned("z", "Z", "W")), name_at(1)))
+    assert conversations(lake) == ["y", "z"]
+    done, said = erased(lake, kind, ident)
+    assert done.is_complete, said

@@ -1,0 +1,200 @@
+"""An erase does all that it was asked for, or says what not: several ids, ids that nothing has, rows that no id leads to."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from commands import lakehouse
+from documents import START, conversation, document, gz, message, name_at, owned, put
+from lakes import ask, conversations, take
+
+from pipeline.cli.commands import main
+from pipeline.erasure.erase import erase_all
+from pipeline.lake.lake import Lake, rows_of
+from pipeline.lake.snapshot import Change
+from pipeline.load.engines import Processes
+from pipeline.load.load import find_files, incoming_from, load, writing
+from pipeline.schema import TABLES
+
+DAY_MS = 86_400_000
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(str(tmp_path / "lake"))
+
+
+def test_several_ids_of_several_kinds_are_all_erased(lake: Lake, tmp_path: Path) -> None:
+    """Each id that is given is erased, blanks around it aside; the ones that nothing has are told by their number."""
+    people = [("a", "A", "1"), ("b", "B", "2"), ("c", "C", "3"), ("d", "D", "4"), ("e", "E", "5"), ("f", "A,B", "6")]
+    take(lake, put(tmp_path / "in", gz(*(owned(*one) for one in people))))
+    given = ("--consumer-id", "A", "--consumer-id", " B\t", "--visitor-id", "3", "--conversation-id", "d")
+    done = lakehouse("erase", *given, cwd=tmp_path)
+    assert (done.returncode, conversations(lake)) == (0, ["e", "f"]), done.stdout
+    comma = lakehouse("erase", "--consumer-id", "A,B", "--consumer-id", "E,E", "--visitor-id", "5", cwd=tmp_path)
+    assert (comma.returncode, conversations(lake)) == (3, [])
+    assert "not found in tables, landed files and rejects: the consumer's id, number 2 of 3 ids" in comma.stdout
+    assert lakehouse("verify", cwd=tmp_path).returncode == 0
+
+
+def test_an_id_that_others_mention_is_not_found(lake: Lake, tmp_path: Path) -> None:
+    """Digits or words inside of somebody else's text are no person; one whom a reject names is found."""
+    take(lake, put(tmp_path / "in", gz(owned("a1234", "A", "X4711X"), 'garbage "G"', document(conversation("b")))))
+    for kind, ident, expected in (("consumer", "471", 3), ("conversation", "hello", 3), ("visitor", "G", 0)):
+        assert lakehouse("erase", f"--{kind}-id", ident, cwd=tmp_path).returncode == expected, ident
+
+
+def test_other_conversations_of_the_same_visitor_are_told(lake: Lake, tmp_path: Path) -> None:
+    """What shares a visitor or a consumer with the erased is counted, with the option that erases it; what goes on, too."""
+    ahead = int((datetime.now(UTC) + timedelta(days=9)).timestamp() * 1000)
+    documents = [owned("a", "A"), owned("b", None), owned("c", "A", "W"), owned("d", None, "W w"), owned("e", "B", "W w")]
+    take(lake, put(tmp_path / "in", gz(*documents, owned("later", "A", "Z", end=ahead))))
+    first = lakehouse("erase", "--consumer-id", "A", cwd=tmp_path).stdout
+    assert "1 more conversation has the same visitor: lakehouse erase --visitor-id V\n" in first
+    assert "1 conversation not ended yet, so kept" in first
+    assert first.count(" more conversation") == 1
+    second = lakehouse("erase", "--conversation-id", "e", cwd=tmp_path).stdout
+    assert "1 more conversation has the same visitor: lakehouse erase --visitor-id 'W w'\n" in second
+
+
+def test_rows_that_no_id_leads_to_are_reported(lake: Lake, tmp_path: Path) -> None:
+    """Rows in no conversation, and rows that a file which lost somebody lacks, are told before an erase is done."""
+    take(lake, put(tmp_path / "in", gz(owned("a", "A"), owned("b", "B"))))
+    with writing(lake):
+        snapshot = lake.snapshot()
+        (file,) = snapshot.files["messages"]
+        rows = ask(lake, f"from read_parquet({lake.locations('messages', [file])}, hive_partitioning = false)")
+        names = TABLES["messages"].file_schema.names
+        other = [dict(zip(names, row, strict=True)) | {"conversation_id": "OTHERa"} for row in rows[:1]]
+        more = lake.write("messages", rows_of(other, TABLES["messages"]), date=file.date)
+        lake.commit({"messages": Change(add=[more])}, snapshot)
+    done = lakehouse("erase", "--consumer-id", "A", cwd=tmp_path)
+    assert (done.returncode, conversations(lake)) == (3, ["b"])
+    assert "LEFT, and may be of an erased person: 1 row of messages that belong to no conversation" in done.stdout
+    assert "1 row of messages more than are left in Engagement." in done.stdout
+    assert "make the tables anew" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("table", "fields"),
+    [
+        ("extra of messages", {"messages": [message(consumerId={"string": "A.*"}, senderVisitorId="V"), message(note="A.*")]}),
+        ("extra of transfers", {"transfers": [{"reason": 1, "byConsumerId": "A.*"}]}),
+        ("secure_forms of conversations", {"secureForms": [{"formId": 1, "consumerId": {"string": "A.*"}}]}),
+        ("secure_forms of conversations", {"mcs": {"score": 5, "consumerId": "A.*"}}),
+        ("secure_forms of conversations", {"newField": {"CONSUMERID": "A.*", "more": 1}}),
+    ],
+)
+def test_somebody_who_is_named_beside_the_columns_is_told(
+    lake: Lake, tmp_path: Path, table: str, fields: dict[str, Any]
+) -> None:
+    """A row of another conversation that names the erased person, where no column takes it, is told to be left."""
+    other = conversation("b", consumerId={"string": "B"}, **fields)
+    take(lake, put(tmp_path / "in", gz(owned("a", "A.*"), document(other))))
+    with writing(lake):
+        (left,) = erase_all(lake, [("consumer", "A.*")]).left
+        assert f"{table}, in conversation 'b'" in left
+        assert conversations(lake) == ["b"]
+        assert erase_all(lake, [("conversation", "b")]).is_complete
+
+
+def test_a_changed_file_is_told_since_its_ids_may_be_others(lake: Lake, tmp_path: Path) -> None:
+    """Rows of a Parquet file that is not what was written may be the person's, though no id of theirs says so."""
+    take(lake, put(tmp_path / "in", gz(owned("a", "A"), owned("b", "B", start=START + DAY_MS))))
+    changed = next(Path(lake.path("messages")).glob("date=2016-07-26/*.parquet"))
+    changed.write_bytes(changed.read_bytes().replace(b"parquet-cpp", b"qarquet-cpp"))
+    with writing(lake):
+        (left,) = erase_all(lake, [("consumer", "A")]).left
+    assert left.startswith(f"rows in {changed}: is not what was written")
+    assert conversations(lake) == ["b"]
+
+
+def test_a_reject_whose_landed_file_is_lost_is_judged_by_its_text(lake: Lake, tmp_path: Path) -> None:
+    """Though other contents of the same name are landed: they say nothing of it."""
+    for folder, documents in (("old", [owned("b", "B")]), ("new", ['broken {"consumerId": "A"', owned("b", "B")])):
+        take(lake, put(tmp_path / folder, gz(*documents)))
+    (lost,) = ask(lake, "select left(sha256, 16) from files")
+    next(Path(lake.path("landing")).glob(f"*/{lost[0]}/*")).unlink()
+    with writing(lake):
+        assert erase_all(lake, [("consumer", "A")]).rows["rejects"] == 1
+    assert ask(lake, "select count(*) from rejects") == [(0,)]
+
+
+def test_a_clock_that_is_behind_erases_nothing(lake: Lake, tmp_path: Path) -> None:
+    """Where the newest load is later than now, an erase is refused and nothing changes."""
+    source = put(tmp_path / "in", gz(owned("a", "A")))
+    with writing(lake):
+        incoming = incoming_from(find_files([str(source)]))
+        load(lake, incoming, engine=Processes(1), now=lambda: datetime.now(UTC) + timedelta(hours=1))
+    done = lakehouse("erase", "--consumer-id", "A", cwd=tmp_path)
+    assert (done.returncode, conversations(lake)) == (2, ["a"])
+    assert "set the clock right" in done.stderr
+    assert not Path(lake.root, "erasure.key").exists()
+
+
+SINGLE = [
+    (name, option)
+    for name, command in main.commands.items()
+    for option in command.params
+    if isinstance(option, click.Option) and not option.is_flag and not option.multiple
+]
+
+
+@pytest.mark.parametrize(("command", "option"), SINGLE, ids=lambda value: getattr(value, "name", value))
+def test_an_option_that_is_given_twice_is_refused(tmp_path: Path, command: str, option: click.Option) -> None:
+    """Each option of each command that has one value can be given once, however it is spelled."""
+    value = option.type.choices[0] if isinstance(option.type, click.Choice) else "2026-01-01" if option.metavar == "T" else "1"
+    done = lakehouse(command, option.opts[0], value, f"{option.opts[0]}={value}", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"{option.opts[0]} takes one value and is given 2 times; give it once" in " ".join(done.stderr.split())
+    assert not list(tmp_path.iterdir())
+
+
+def test_options_are_looked_at() -> None:
+    """The commands have such options, and those that may be given several times are few and known."""
+    options = [option for command in main.commands.values() for option in command.params]
+    many = {option.name for option in options if getattr(option, "multiple", False)}
+    assert len(SINGLE) > 10
+    assert many == {"consumer_id", "visitor_id", "conversation_id", "faults"}
+
+
+def test_what_the_vendor_has_erased_is_counted_and_offered(lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Conversations with the vendor's mark in the place of a text are counted by status, listed by check, gone after erase."""
+    masked = [conversation(ident, messages=[message("** LP deleted data **")] * 2) for ident in ("m1", "m2")]
+    take(lake, put(tmp_path / "in", gz(document(*masked, conversation("c")))))
+    for rows in (5_000_000, 0):
+        monkeypatch.setattr("pipeline.cli.status._SEARCHED_ROWS", rows)
+        told = lakehouse("status", cwd=tmp_path).stdout
+        assert "2 conversations" + ("" if rows else " of those since 2016-06-2") in told
+        assert "with text that the vendor has erased" in told
+    assert '"conversations": 2' in lakehouse("status", "--format", "json", cwd=tmp_path).stdout
+    found = lakehouse("check", cwd=tmp_path)
+    assert (found.returncode, "FIND  erased_at_source\n      2 rows: " in found.stdout) == (3, True)
+    ids = ("--conversation-id", "m1", "--conversation-id", "m2")
+    assert lakehouse("erase", *ids, cwd=tmp_path).returncode == 0
+    assert "vendor has erased" not in lakehouse("status", cwd=tmp_path).stdout
+
+
+ODD: list[Any] = [
+    document(conversation("x", consumerId={"id": "A"})),
+    document(conversation("x", consumerId={"string": "B"}, ConsumerID={"string": "A"})),
+    document(conversation("x", visitorId={"string": "A"})),
+    document(recordCollection=[{"body": {"header": {"visitorId": ["A"]}, "engagements": [conversation("x")]}}]),
+    document(recordCollection=[{"body": {"header": {"visitorId": "B", "visitorID": "A"}, "engagements": [conversation("x")]}}]),
+    document(conversation("x"), consumerId="A"),
+]
+
+
+@pytest.mark.parametrize("odd", ODD, ids=range(len(ODD)))
+def test_who_is_named_beside_the_columns_does_not_come_back(lake: Lake, tmp_path: Path, odd: dict[str, Any]) -> None:
+    """What an erase takes for the person's in a landed file, a load keeps out of a file that comes later, alone or not."""
+    take(lake, put(tmp_path / "in", gz(odd, owned("b", "B"))))
+    with writing(lake):
+        erase_all(lake, [("consumer", "A"), ("visitor", "A")])
+    assert conversations(lake) == ["b"]
+    odd["recordCollection"] = json.loads(json.dumps(odd["recordCollection"]).replace('"x"', '"y"'))
+    take(lake, put(tmp_path / "in", gz(odd), name_at(1)), put(tmp_path / "in", gz(odd, owned("c", "C")), name_at(2)))
+    assert conversations(lake) == ["b", "c"]

@@ -1,0 +1,203 @@
+"""What README and docs say is there is there, and what is there they say."""
+
+import json
+import re
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+
+import click
+import duckdb
+import pytest
+from documents import VENDOR_EXAMPLE, conversation, document, gz, message, name_at, put
+from lakes import ask, take
+from places import ROOT
+
+from pipeline.cli.commands import main
+from pipeline.cli.shell import COMMANDS
+from pipeline.lake.lake import Lake
+from pipeline.schema import NEVER, STORED, TABLES
+from pipeline.settings import STORE_PREFIXES, Settings
+from pipeline.warehouse import pages as catalogue
+from pipeline.warehouse.library import create_views, ordered_views
+from pipeline.warehouse.rules import SETTINGS
+
+README = ROOT / "README.md"
+OPERATIONS = ROOT / "docs" / "operations.md"
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")), ROOT / "benchmarks" / "README.md"]
+TEXTS = {page: page.read_text() for page in PAGES}
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+# Names that pages put into backticks and that are others' or Python's.
+ELSEWHERE = {"current_date", "read_json"}
+
+each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+
+
+def words_of_notebooks() -> Iterator[str]:
+    """The prose and the code of the notebooks."""
+    for notebook in NOTEBOOKS:
+        for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
+            yield "".join(cell["source"])
+
+
+def anchors(text: str) -> set[str]:
+    """Where links into a page can lead, as GitHub names its headings."""
+    headings = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.fixture(scope="module")
+def empty() -> Iterator[duckdb.DuckDBPyConnection]:
+    """Every table and view, without rows."""
+    with duckdb.connect() as connection:
+        for table in TABLES.values():
+            connection.register("no_rows", table.arrow_schema.empty_table())
+            connection.execute(f"create table {table.name} as from no_rows")
+        create_views(connection)
+        yield connection
+
+
+@each_page
+def test_links_lead_somewhere(page: Path) -> None:
+    """Every file that a page links to or shows is there, and so is the heading."""
+    for link in re.findall(r"\]\(([^)\s]+)\)", TEXTS[page]):
+        path, _, anchor = link.partition("#")
+        if not path.startswith("https://"):
+            target = page.parent / path if path else page
+            assert target.exists(), link
+            assert not anchor or anchor in anchors(target.read_text()), link
+
+
+def test_every_page_can_be_found() -> None:
+    """The index of docs/ has each page of it, and the README leads to the index and to each notebook."""
+    index = TEXTS[ROOT / "docs" / "README.md"]
+    linked = set(re.findall(r"\((\w[\w-]*\.md)\)", index))
+    assert linked == {page.name for page in (ROOT / "docs").glob("*.md")} - {"README.md"}
+    assert "(docs/README.md)" in TEXTS[README]
+    for page in (README, ROOT / "docs" / "asking.md"):
+        assert all(f"notebooks/{notebook.name})" in TEXTS[page] for notebook in NOTEBOOKS)
+
+
+@each_page
+def test_paths_that_a_page_names_exist(page: Path) -> None:
+    """A path of the repository in backticks is one, but where NAME stands for any."""
+    for path in re.findall(r"`((?:docs|pipeline|sql|tests|notebooks|benchmarks|\.ci)/[\w./-]*)`", TEXTS[page]):
+        assert "NAME" in path or (ROOT / path).exists(), path
+
+
+def test_documented_make_targets_exist_and_all_are_documented() -> None:
+    """Each target that a page or a notebook names is in the Makefile and its help, and each of these is on some page."""
+    targets = set(re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    everything = "\n".join([*TEXTS.values(), *words_of_notebooks()])
+    assert set(re.findall(r"(?:^|[`&] ?)make ([a-z-]+)", everything, re.MULTILINE)) == targets
+
+
+@each_page
+def test_every_command_and_option_shown_exists(page: Path) -> None:
+    """Whatever a page shows as a call of `lakehouse` is one that the command line takes."""
+    assert isinstance(main, click.Group)
+    for name, rest in re.findall(r"(?:^|[/`]|run: )lakehouse ([a-z]+)([^`#\n]*)", TEXTS[page], re.MULTILINE):
+        assert name in main.commands, name
+        options = {option for param in main.commands[name].params for option in param.opts} | {"--help"}
+        assert {*re.findall(r"(?<![\w-])--[a-z-]+", rest)} <= options, (name, rest)
+
+
+def test_every_command_and_option_is_documented() -> None:
+    """The README has a row for each command, and each of its options is on some page."""
+    assert isinstance(main, click.Group)
+    rows = dict(re.findall(r"^\| `lakehouse ([a-z]+)([^|]*(?:\\\|[^|]*)*\|.*)\|$", TEXTS[README], re.MULTILINE))
+    assert rows.keys() == main.commands.keys()
+    everything = "\n".join(TEXTS.values())
+    for option in chain.from_iterable(param.opts for command in main.commands.values() for param in command.params):
+        assert not option.startswith("--") or re.search(rf"(?<![\w-]){option}(?![\w-])", everything), option
+
+
+def test_every_setting_is_documented_and_exists() -> None:
+    """The table of settings has each of ours with its default, and no page names one that is none."""
+    table = TEXTS[OPERATIONS].partition("## Settings")[2].partition("## A schedule")[0]
+    for name, field in Settings.model_fields.items():
+        row = re.search(rf"^\|[^|\n]*`{name.upper()}`[^|\n]*\|([^|\n]*)\|", table, re.MULTILINE)
+        assert row, name
+        shown = row[1].strip().strip("`")
+        default = Settings.model_validate({name: shown} if shown else {})
+        assert getattr(default, name) == field.default, name
+    named = set(re.findall(r"\b(?:LP|LAKE)_[A-Z_]+\b", "\n".join(TEXTS.values()))) - {"LP_MAX_"}
+    assert {name.lower() for name in named} == set(Settings.model_fields)
+    assert all(re.search(rf"\b{prefix}", "\n".join(TEXTS.values())) for prefix in STORE_PREFIXES)
+
+
+def test_the_tables_of_the_readme() -> None:
+    """The README lists the tables that there are, each with its grain."""
+    listed = dict(
+        re.findall(
+            r"^\| `(\w+)` \| (.*) \|$", TEXTS[README].partition("| table | grain |")[2].partition("\n\n")[0], re.MULTILINE
+        )
+    )
+    assert listed.keys() == TABLES.keys()
+    for name, grain in listed.items():
+        assert re.match(re.escape(TABLES[name].grain.split(",")[0]), grain), name
+
+
+def test_the_commands_of_the_shell() -> None:
+    """The page on asking lists the dot commands that the shell knows."""
+    listed = re.findall(r"^\| `(\.[a-z]+)", TEXTS[ROOT / "docs" / "asking.md"], re.MULTILINE)
+    assert sorted(listed) == sorted([".help", *(command.split()[0] for command in COMMANDS)])
+
+
+def test_what_is_made_of_the_code_is_up_to_date() -> None:
+    """Both pages, and the README's list with each view's first words, are what schema.py and sql/ say now: make docs."""
+    for name, text in catalogue.pages(TEXTS[README]).items():
+        assert (ROOT / name).read_text() == text, f"{name}: run make docs"
+
+
+def test_every_view_has_a_theme() -> None:
+    """The page of metrics has every view once."""
+    named = [name for names in catalogue.THEMES.values() for name in names.split()]
+    assert sorted(named) == sorted(view.name for view in ordered_views())
+
+
+@each_page
+def test_names_in_backticks_are_of_tables_columns_views_and_settings(page: Path, empty: duckdb.DuckDBPyConnection) -> None:
+    """A name with underscores in backticks is one that a lake or the program has."""
+    known = {
+        name
+        for (name,) in empty.sql("select table_name from duckdb_tables() union select view_name from duckdb_views()").fetchall()
+    }
+    known |= {name for (name,) in empty.sql("select column_name from duckdb_columns()").fetchall()}
+    known |= {column.name for table in STORED.values() for column in table.columns} | set(STORED)
+    known |= {setting.name for setting in SETTINGS} | {path.stem for path in (ROOT / "pipeline").rglob("*.py")}
+    known |= {path.stem for path in NOTEBOOKS} | {path.stem for path in (ROOT / "sql" / "checks").glob("*.sql")}
+    named = set(re.findall(r"`([a-z]+(?:_[a-z0-9]+)+)`", TEXTS[page]))
+    assert named - known - ELSEWHERE == set()
+
+
+def queries(text: str) -> Iterator[str]:
+    """The SQL that a page shows: of the command, of Python, and of the shell."""
+    yield from re.findall(r'lakehouse sql "([^"]+)"', text)
+    yield from re.findall(r'\.sql\(\s*"([^"]+)"', text)
+    for block in re.findall(r"^lake> (.*?;)$", text, re.MULTILINE | re.DOTALL):
+        yield block.replace("\n   -> ", "\n")
+
+
+def test_every_query_shown_works(empty: duckdb.DuckDBPyConnection) -> None:
+    """DuckDB binds each query of the pages over a lake's tables and views."""
+    shown = list(chain.from_iterable(queries(text) for text in TEXTS.values()))
+    assert len(shown) >= 7
+    for query in shown:
+        assert empty.execute(f"explain {query}", ["x"] * query.count("?")).fetchall(), query
+
+
+def test_a_column_that_says_so_is_never_null(tmp_path: Path) -> None:
+    """Whatever is missing or odd in source files, the columns that docs/tables.md says are never NULL have values."""
+    lake = Lake(str(tmp_path / "lake"))
+    odd = conversation("odd", start=None, transfers={"array": [{"timestamp": None}]}, messages=[message(type=None), {}])
+    put(tmp_path / "in", gz(document(odd, account_id=None, metaData=None), document(conversation(None)), "garbage"), "plain.gz")
+    put(tmp_path / "in", gz("cut")[:-3], name_at(1))
+    put(tmp_path / "in", b"<html>", "page.gz")
+    put(tmp_path / "in", VENDOR_EXAMPLE.read_bytes(), name_at(2))
+    take(lake, tmp_path / "in")
+    for table in TABLES.values():
+        never = [column.name for column in table.shown if column.null == NEVER]
+        ((rows, *present),) = ask(lake, f"select count(*), {', '.join(f'count({name})' for name in never)} from {table.name}")
+        assert rows > 0 or table.name == "listings", table.name
+        assert present == [rows] * len(never), table.name

@@ -1,0 +1,240 @@
+"""The notebooks run from top to bottom on a lake, show what is in it, and are stored without output."""
+
+import ast
+import contextlib
+import io
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+import pytest
+from documents import NAME, conversation, document, gz, name_at, put
+from lakes import take
+from places import ROOT
+
+from pipeline.errors import LakeError
+from pipeline.lake.lake import Lake
+from pipeline.sandbox import Account, file_bytes, hour_file_names
+from pipeline.warehouse.database import connect
+
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+UNTIL = datetime(2026, 11, 5, tzinfo=UTC)
+ACCOUNTS = (
+    Account("75555851", conversations_per_day=90, load=1.1, tagged=False),
+    Account("20348697", conversations_per_day=60, messaging_share=0.55, tagged=True),
+)
+
+
+@dataclass
+class Run:
+    """What a notebook left: its names, what each cell printed, and the value that each shows at its end."""
+
+    names: dict[str, Any] = field(default_factory=dict)
+    printed: dict[str, str] = field(default_factory=dict)
+    shown: dict[str, Any] = field(default_factory=dict)
+
+    def picture(self, cell: str) -> str:
+        """The picture that a cell shows, as Jupyter asks for it."""
+        return str(self.shown[cell]._repr_mimebundle_()["image/svg+xml"])
+
+    def pictures(self) -> list[str]:
+        """The cells that show one."""
+        return [cell for cell, value in self.shown.items() if hasattr(value, "_repr_mimebundle_") and hasattr(value, "to_dict")]
+
+
+def cells(notebook: str) -> list[dict[str, Any]]:
+    """The cells as they are stored."""
+    (path,) = (path for path in NOTEBOOKS if path.stem == notebook)
+    return list(json.loads(path.read_text(encoding="utf-8"))["cells"])
+
+
+def run(notebook: str, lake: str, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run all code cells in order, in this process: as a kernel does with cells of plain Python, in a fraction of the time."""
+    monkeypatch.setenv("LAKE_URI", lake)
+    done = Run()
+    for cell in cells(notebook):
+        if cell["cell_type"] == "code":
+            tree = ast.parse("".join(cell["source"]), filename=f"{notebook}:{cell['id']}")
+            last = tree.body.pop() if isinstance(tree.body[-1], ast.Expr) else None
+            with contextlib.redirect_stdout(io.StringIO()) as out:
+                exec(compile(tree, f"{notebook}:{cell['id']}", "exec"), done.names)  # noqa: S102
+                if isinstance(last, ast.Expr):
+                    shown = compile(ast.Expression(last.value), f"{notebook}:{cell['id']}", "eval")
+                    done.shown[cell["id"]] = eval(shown, done.names)  # noqa: S307
+            done.printed[cell["id"]] = out.getvalue()
+    return done
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """Three days of two accounts as the demo has them, and two odd files: a broken one, and one of three odd documents."""
+    folder = tmp_path_factory.mktemp("lake")
+    source = folder / "source"
+    for account in ACCOUNTS:
+        for hours in range(24 * 3):
+            for name in hour_file_names(account, UNTIL - timedelta(hours=hours + 1)):
+                put(source / account.account_id, file_bytes(account, name), name)
+    odd = folder / "odd"
+    put(odd, gz(document(conversation("odd", newField={"string": "x"}), account_id=None), "garbage", "more garbage"), NAME)
+    put(odd, gz("cut")[:-3], name_at(3))
+    made = Lake(str(folder / "lake"))
+    for account in ACCOUNTS:  # one after the other, since both have files of the same names
+        take(made, source / account.account_id)
+    take(made, odd)
+    return made
+
+
+@pytest.fixture(scope="module")
+def connection(lake: Lake) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The lake, asked without a notebook."""
+    with connect(lake) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def ran(lake: Lake) -> Iterator[Callable[[str], Run]]:
+    """Each notebook on that lake, run when it is first asked for."""
+    with pytest.MonkeyPatch.context() as patch:
+        yield cache(lambda notebook: run(notebook, lake.uri, patch))
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda notebook: notebook.stem)
+def test_a_notebook_is_stored_without_output_and_says_what_it_is_for(notebook: Path) -> None:
+    """No output and no execution count shows anybody's data; a question comes first, and last what to do next."""
+    first, *_, last = stored = cells(notebook.stem)
+    code = [cell for cell in stored if cell["cell_type"] == "code"]
+
+    assert code
+    assert [cell["id"] for cell in code if cell["outputs"] or cell["execution_count"] is not None] == []
+    assert len({cell["id"] for cell in stored}) == len(stored)
+    assert re.match(r"# [^\n]+\n\n\*\*[^*]+\?\*\* ", "".join(first["source"]))
+    assert re.match(r"## What next\n\n- ", "".join(last["source"]))
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda notebook: notebook.stem)
+def test_pictures_need_no_network_and_no_time_zone_of_the_reader(notebook: Path, ran: Callable[[str], Run]) -> None:
+    """Every picture has marks of both accounts and a title, links nowhere, and shows times as they are in UTC."""
+    done = ran(notebook.stem)
+    assert done.pictures()
+    for cell in done.pictures():
+        drawing = done.picture(cell)
+        assert re.search(r'class="mark-(line|rect|symbol)', drawing), cell
+        assert 'class="mark-text role-title-text"' in drawing, cell
+        assert all(account.account_id in drawing for account in ACCOUNTS), cell
+        assert not re.search(r'(src|href)="http', drawing), cell
+        for encoding in times(done.shown[cell].to_dict()):
+            assert encoding.get("timeUnit", "").startswith("utc") or encoding["scale"]["type"] == "utc", cell
+        assert not re.search(r'"\d{4}-\d\d-\d\dT[\d:.]+"', done.shown[cell].to_json()), cell
+
+
+def times(spec: Any) -> Iterator[dict[str, Any]]:
+    """The encodings of times in a picture's specification."""
+    if isinstance(spec, dict):
+        if spec.get("type") == "temporal":
+            yield spec
+        spec = list(spec.values())
+    if isinstance(spec, list):
+        for part in spec:
+            yield from times(part)
+
+
+def test_first_look_counts_and_reads(ran: Callable[[str], Run], connection: duckdb.DuckDBPyConnection) -> None:
+    """The printed counts are those of the tables; the transcript has its lines in order, with both sides."""
+    done = ran("01_first_look")
+    printed = dict(line.split() for line in done.printed["counts"].splitlines())
+    times = re.findall(r"^(\d\d:\d\d:\d\d)  (\w+)", done.printed["transcript"], flags=re.MULTILINE)
+
+    assert set(printed) == {"conversations", "messages", "transfers", "files", "rejects", "listings"}
+    for table, count in printed.items():
+        assert connection.sql(f"select count(*) from {table}").fetchall() == [(int(count.replace(",", "")),)]
+    assert {"VISITOR_LINE", "REP_LINE"} <= {who for _, who in times}
+    assert len(times) >= 4
+    assert done.shown["skills"]["conversations"].sum() == int(printed["conversations"].replace(",", ""))
+
+
+def test_queue_time_adds_up_seconds_not_means(ran: Callable[[str], Run], connection: duckdb.DuckDBPyConnection) -> None:
+    """The mean of an hour of the week is weighted by time; shares of waits add up to 1; the days are those of the view."""
+    names = ran("02_queue_time").names
+    expected = connection.sql("""
+        select account_id, dayname(local_start_time)[:3], hour(local_start_time),
+            round(sum(waiting_seconds) / sum(interval_seconds), 9)
+        from queue_length group by all
+    """).fetchall()
+
+    assert set(expected) == set(names["week"].with_columns(pl.col("people").round(9)).rows())
+    assert any(row[3] > 0 for row in expected)
+    assert names["waits"].group_by("account").agg(pl.col("share").sum().round(9))["share"].to_list() == [1.0, 1.0]
+    assert names["daily"].height == len(connection.sql("from queue_time_daily").fetchall())
+
+
+def test_mcs_counts_every_scored_conversation_once(ran: Callable[[str], Run], connection: duckdb.DuckDBPyConnection) -> None:
+    """The steps of waiting have every connected conversation with a score and a wait, the bands of a day add up to 1."""
+    names = ran("03_mcs").names
+    metrics = connection.sql("from conversation_metrics where is_connected and queue_seconds is not null and mcs is not null")
+    long = metrics.filter("queue_seconds between 60 and 299.999 and account_id = '75555851'").fetchall()
+
+    assert names["waited"]["n"].sum() == len(metrics.fetchall())
+    row = names["waited"].row(by_predicate=(pl.col("account") == "75555851") & (pl.col("wait") == "1 to 5 min"), named=True)
+    scores = [dict(zip(metrics.columns, one, strict=True))["mcs"] for one in long]
+    assert (row["n"], round(row["mcs_avg"], 9)) == (len(scores), round(sum(scores) / len(scores), 9))
+    assert names["bands"].group_by("account", "day").agg(pl.col("share").sum().round(9))["share"].unique().to_list() == [1.0]
+    moved = connection.sql("select count(*) from mcs_movement where scored_count > 1").fetchall()
+    assert [(names["movement"]["conversations"].sum(),)] == moved
+
+
+def test_transcripts_finds_the_words_and_the_gaps(ran: Callable[[str], Run], connection: duckdb.DuckDBPyConnection) -> None:
+    """The search has the visitors' lines that Python finds too; the gaps of a transcript add up to its length."""
+    done = ran("04_transcripts")
+    hits, lines = done.names["hits"], connection.sql("select text from messages where type = '0'").fetchall()
+    found = [text for (text,) in lines if text and re.search(done.names["words"], text, re.IGNORECASE)]
+
+    assert found
+    assert sorted(hits["text"]) == sorted(found)
+    gaps = [float(gap.replace(",", "")) for gap in re.findall(r"^ *([\d,]+) s  ", done.printed["transcript"], re.MULTILINE)]
+    (first,) = connection.sql(
+        "select count(*), epoch(max(timestamp)) - epoch(min(timestamp)) from messages where conversation_id = ?",
+        params=[hits["conversation_id"][0]],
+    ).fetchall()
+    assert len(gaps) == first[0] - 1
+    assert abs(sum(gaps) - first[1]) <= len(gaps) / 2  # printed in whole seconds
+    slowest = done.shown["longest"]["response_seconds"]
+    assert slowest.to_list() == sorted(slowest, reverse=True)
+    assert slowest[0] == connection.sql("select max(response_seconds) from agent_responses").fetchall()[0][0]
+
+
+def test_quality_shows_what_is_odd(ran: Callable[[str], Run], connection: duckdb.DuckDBPyConnection) -> None:
+    """The broken file, the documents set aside, the unknown field and every check are shown, with the right counts."""
+    done = ran("05_quality_of_data")
+    printed = dict(line.split() for line in done.printed["checks"].splitlines())
+
+    assert done.shown["reach"]["rejected_file_count"].sum() == 1
+    assert done.shown["rejects"]["documents"].sum() == 2
+    assert done.shown["unknown"]["field"].to_list() == ["Conversation.newField"]
+    assert {"loaded", "rejected"} <= set(done.names["hours"]["state"])
+    assert len(printed) == len(list((ROOT / "sql" / "checks").glob("*.sql")))
+    assert printed["message_without_conversation"] == "0"
+    (nulls,) = connection.sql("select count(*) - count(consumer_id) from conversations").fetchall()
+    shares = done.names["nulls"]
+    assert round((shares["consumer_null_share"] * shares["conversation_count"]).sum(), 6) == nulls[0] > 0
+
+
+def test_a_lake_with_next_to_nothing_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lake whose only document could not be read has nothing to draw, and every notebook still comes to its end."""
+    lake = Lake(str(tmp_path / "lake"))
+    take(lake, put(tmp_path, gz("garbage")))
+    for notebook in NOTEBOOKS:
+        done = run(notebook.stem, lake.uri, monkeypatch)
+        assert done.shown
+
+
+def test_without_a_lake_it_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is no lake yet, the notebook stops with the commands that make one."""
+    with pytest.raises(LakeError, match="there is no lake; load something first, with lakehouse demo"):
+        run("01_first_look", str(tmp_path / "nowhere"), monkeypatch)

@@ -1,0 +1,97 @@
+"""The code is what docs/architecture.md draws: packages that are steps, with imports that go one way."""
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from functools import cache
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+from places import ROOT
+
+PACKAGE = ROOT / "pipeline"
+MOST_FLOORS = 8
+
+Graph = dict[str, set[str]]
+
+
+def drawn() -> list[str]:
+    """The packages, and the modules that are in none, of the table in docs/architecture.md, from top to bottom."""
+    rows = re.findall(r"^\| (`[a-z_`, ]+`) \|", (ROOT / "docs" / "architecture.md").read_text(), re.MULTILINE)
+    return [name for row in rows for name in re.findall(r"[a-z_]+", row)]
+
+
+def modules() -> dict[str, Path]:
+    """The file of each module, by its dotted name below `pipeline`; a package's `__init__` has the package's name."""
+    names = {path: ".".join(path.relative_to(PACKAGE).with_suffix("").parts) for path in PACKAGE.rglob("*.py")}
+    return {
+        name.removesuffix(".__init__"): path for path, name in sorted(names.items()) if name not in {"__init__", "__main__"}
+    }
+
+
+@cache
+def imports() -> Mapping[str, set[str]]:
+    """The modules that each module imports, also inside functions."""
+    known = modules()
+    found: Graph = {}
+    for name, path in known.items():
+        froms = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom) and node.module]
+        named = {f"{node.module}.{alias.name}".partition(".")[2] for node in froms for alias in node.names}
+        modules_named = {name if name in known else name.rpartition(".")[0] for name in named}
+        found[name] = {each for each in modules_named if each in known} - {name}
+    return found
+
+
+def package_of(module: str) -> str:
+    return module.partition(".")[0]
+
+
+def test_every_package_is_drawn() -> None:
+    """The table in the docs names each package, and each module that is in none, once."""
+    assert sorted(drawn()) == sorted({package_of(name) for name in modules()})
+
+
+def test_imports_go_up_the_list() -> None:
+    """No package imports one that stands below it."""
+    order = {name: place for place, name in enumerate(drawn())}
+    wrong = [
+        f"{name} imports {imported}"
+        for name, others in imports().items()
+        for imported in others
+        if order[package_of(imported)] > order[package_of(name)]
+    ]
+    assert wrong == []
+
+
+def test_packages_stand_on_few_floors() -> None:
+    """A package stands one floor above the highest that it imports; there are at most eight."""
+    below: Graph = {}
+    for name, others in imports().items():
+        below.setdefault(package_of(name), set()).update(set(map(package_of, others)) - {package_of(name)})
+    floors: dict[str, int] = {}
+    for name in TopologicalSorter(below).static_order():
+        floors[name] = 1 + max((floors[other] for other in below.get(name, ())), default=0)
+    assert max(floors.values()) <= MOST_FLOORS, floors
+
+
+def test_modules_import_in_no_circle() -> None:
+    """Inside of a package, too, imports go one way."""
+    TopologicalSorter(imports()).prepare()
+
+
+def test_only_the_transport_imports_requests() -> None:
+    """HTTP has one door."""
+    pattern = re.compile(r"^\s*(import|from) requests", re.MULTILINE)
+    assert {name for name, path in modules().items() if pattern.search(path.read_text())} == {"api.transport"}
+
+
+def test_help_needs_nothing_heavy() -> None:
+    """`lakehouse --help` loads none of the large libraries."""
+    program = (
+        "import sys, pipeline.cli.commands; "
+        "print([m for m in ('pyarrow', 'duckdb', 'polars', 'deltalake', 'requests', 'pydantic', 'altair') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

@@ -1,0 +1,55 @@
+"""What tests do to a lake: load files into it in this process, ask it, tell all that is in it."""
+
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from pipeline.lake.lake import Lake
+from pipeline.load.engines import Processes
+from pipeline.load.load import Report, find_files, incoming_from, load, writing
+from pipeline.schema import TABLES
+from pipeline.warehouse.database import connect
+
+
+def take(lake: Lake, *paths: Path) -> Report:
+    """Load files or folders, in this process."""
+    with writing(lake):
+        return load(lake, incoming_from(find_files(map(str, paths))), engine=Processes(1))
+
+
+def ask(lake: Lake, query: str) -> list[tuple[Any, ...]]:
+    """The rows that a query over the lake's newest finished load gives."""
+    with connect(lake) as connection:
+        return connection.sql(query).fetchall()
+
+
+def everything(lake: Lake) -> dict[str, list[str]]:
+    """All rows of all tables as sorted text, but for the times at which files were listed, came in and were loaded."""
+    with connect(lake) as connection:
+        return all_rows(connection)
+
+
+def seen(path: Path | str) -> dict[str, list[str]]:
+    """What `everything` tells, as any DuckDB client sees it that opens the DuckDB file in a lake's folder."""
+    with duckdb.connect(f"{path}/lakehouse.duckdb", read_only=True) as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        return all_rows(connection)
+
+
+def all_rows(connection: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
+    """What `everything` tells, by a connection to the lake's DuckDB file."""
+    return {
+        name: sorted(map(str, connection.sql(f"select {_timeless(name)} from {name}").to_arrow_table().to_pylist()))
+        for name in TABLES
+    }
+
+
+def _timeless(table: str) -> str:
+    names = (column.name for column in TABLES[table].shown)
+    return ", ".join(f'"{name}"' for name in names if name not in {"downloaded_at", "loaded_at", "listed_at"})
+
+
+def conversations(lake: Lake) -> list[str]:
+    """Ids of all conversations."""
+    return [ident for (ident,) in ask(lake, "select conversation_id from conversations order by all")]

@@ -1,0 +1,397 @@
+"""What the views say: against hand-computed rows, `conversation_metrics` also against plain loops over any transcript."""
+
+import re
+import tomllib
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from oracle.conversations import measures
+from places import TESTS
+
+from pipeline.schema import TABLES
+from pipeline.warehouse import library as views
+from pipeline.warehouse import rules as view_settings
+from pipeline.warehouse.rules import SettingRow
+
+Row = dict[str, Any]
+
+CASES = sorted((TESTS / "sql").glob("*/*.toml"))
+LAKE_TABLES = tuple(TABLES)
+ALL_DATES = ("repeat_contact",)  # the next conversation may be of any date
+TIME_ZONES = ("UTC", "Asia/Kolkata", "America/New_York")
+
+METRIC_COLUMNS = {
+    "account_id": "VARCHAR",
+    "conversation_id": "VARCHAR",
+    "date": "DATE",
+    "type": "VARCHAR",
+    "skill_id": "BIGINT",
+    "agent_id": "VARCHAR",
+    "campaign_id": "BIGINT",
+    "source_origin": "VARCHAR",
+    "source_device": "VARCHAR",
+    "is_interactive": "BOOLEAN",
+    "mcs": "DOUBLE",
+    "conversation_start_time": "TIMESTAMP WITH TIME ZONE",
+    "conversation_end_time": "TIMESTAMP WITH TIME ZONE",
+    "is_connected": "BOOLEAN",
+    "is_abandoned": "BOOLEAN",
+    "queue_seconds": "DOUBLE",
+    "transfer_count": "BIGINT",
+    "transfer_queue_seconds": "DOUBLE",
+    "total_queue_seconds": "DOUBLE",
+    "duration_seconds": "DOUBLE",
+    "chat_seconds": "DOUBLE",
+    "visitor_line_count": "BIGINT",
+    "agent_line_count": "BIGINT",
+    "first_response_seconds": "DOUBLE",
+    "first_reply_seconds": "DOUBLE",
+    "response_count": "BIGINT",
+    "response_avg_seconds": "DOUBLE",
+    "response_max_seconds": "DOUBLE",
+}
+QUEUE_COLUMNS = {
+    "conversation_count": "BIGINT",
+    "connected_count": "BIGINT",
+    "abandoned_count": "BIGINT",
+    "abandoned_share": "DOUBLE",
+    "queue_avg_seconds": "DOUBLE",
+    "queue_p50_seconds": "DOUBLE",
+    "queue_p90_seconds": "DOUBLE",
+    "queue_max_seconds": "DOUBLE",
+}
+CONTRACT = {
+    "conversation_metrics": METRIC_COLUMNS,
+    "queue_time_daily": {"account_id": "VARCHAR", "date": "DATE"} | QUEUE_COLUMNS,
+    "queue_time_hourly": {"account_id": "VARCHAR", "hour": "TIMESTAMP WITH TIME ZONE"} | QUEUE_COLUMNS,
+    "queue_time_by_skill": {"account_id": "VARCHAR", "skill_id": "BIGINT"} | QUEUE_COLUMNS,
+    "mcs_distribution": {
+        "account_id": "VARCHAR",
+        "date": "DATE",
+        "bucket": "INTEGER",
+        "conversation_count": "BIGINT",
+    },
+    "mcs_daily": {
+        "account_id": "VARCHAR",
+        "date": "DATE",
+        "scored_count": "BIGINT",
+        "mcs_avg": "DOUBLE",
+        "mcs_p10": "DOUBLE",
+        "mcs_p50": "DOUBLE",
+        "mcs_p90": "DOUBLE",
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def lake() -> Iterator[duckdb.DuckDBPyConnection]:
+    """Give a database with empty tables and every view; a test fills it by `fill`."""
+    with duckdb.connect() as connection:
+        for name in LAKE_TABLES:
+            connection.register("no_rows", TABLES[name].arrow_schema.empty_table())
+            connection.execute(f"create table {name} as from no_rows")
+            connection.unregister("no_rows")
+        views.create_views(connection)
+        yield connection
+
+
+def fill(connection: duckdb.DuckDBPyConnection, rows: dict[str, list[Row]]) -> None:
+    """Replace the contents of all tables; a column that a row leaves out is NULL, one that no table has is an error."""
+    assert set(rows) <= {*LAKE_TABLES, "settings"}, f"unknown tables {sorted(set(rows) - set(LAKE_TABLES))}"
+    given_settings = [SettingRow(row["setting"], row.get("account_id"), row["value"]) for row in rows.get("settings", [])]
+    settings = view_settings.filled_up(given_settings)
+    if set(connection.execute("select setting, account_id, value from settings").fetchall()) != set(settings):
+        views.create_settings(connection, settings)
+    for name in LAKE_TABLES:
+        schema = TABLES[name].arrow_schema
+        given_rows = rows.get(name, [])
+        unknown = {column for row in given_rows for column in row} - set(schema.names)
+        assert not unknown, f"{name}: unknown columns {sorted(unknown)}"
+        connection.execute(f"delete from {name}")
+        connection.register("given_rows", pa.Table.from_pylist(given_rows, schema=schema))
+        connection.execute(f"insert into {name} by name from given_rows")
+        connection.unregister("given_rows")
+
+
+def fetch(connection: duckdb.DuckDBPyConnection, query: str) -> list[Row]:
+    """Return the rows of `query`; times in UTC, whatever the session's time zone."""
+    rows: list[Row] = connection.sql(query).to_arrow_table().to_pylist()
+    return [{name: plain(value) for name, value in row.items()} for row in rows]
+
+
+def plain(value: Any) -> Any:
+    """Bring a value into the one form in which two of them are compared: a microsecond, in UTC unless it is local."""
+    if isinstance(value, float):
+        return round(value, 6)
+    return value.astimezone(UTC) if isinstance(value, datetime) and value.tzinfo else value
+
+
+def in_order(rows: list[Row]) -> list[Row]:
+    """Sort rows by all their values, NULL last."""
+    return sorted(rows, key=lambda row: [(value is None, str(value)) for value in row.values()])
+
+
+def query_of(name: str) -> str:
+    """Return what to run for a view or a check."""
+    found = {check.name: check.sql for check in views.checks()}
+    return found.get(name, f"from {name}")
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.parent.name}/{case.stem}")
+def test_case(lake: duckdb.DuckDBPyConnection, case: Path) -> None:
+    """A view or check gives exactly the expected rows, whatever the client's time zone."""
+    content = tomllib.loads(case.read_text(encoding="utf-8"))
+    assert set(content) <= {"given", "expect", "where"}
+    fill(lake, content.get("given", {}))
+    query = f"{query_of(case.parent.name)} where {content['where']}" if "where" in content else query_of(case.parent.name)
+    columns = lake.sql(query).columns
+    for row in content.get("expect", []):
+        assert set(row) <= set(columns), f"unknown columns {sorted(set(row) - set(columns))}"
+    expected = [{name: plain(row.get(name)) for name in columns} for row in content.get("expect", [])]
+
+    for time_zone in TIME_ZONES:
+        lake.execute(f"set TimeZone = '{time_zone}'")
+        assert in_order(fetch(lake, query)) == in_order(expected), time_zone
+
+
+@pytest.mark.parametrize("name", CONTRACT)
+def test_contract_columns(lake: duckdb.DuckDBPyConnection, name: str) -> None:
+    """A view of the contract has its columns, in order, with their types."""
+    relation = lake.table(name)
+
+    assert dict(zip(relation.columns, map(str, relation.types), strict=True)) == CONTRACT[name]
+
+
+@pytest.mark.parametrize("name", [file.stem for file in views.view_files()] + [check.name for check in views.checks()])
+def test_has_cases(name: str) -> None:
+    """Every view has two cases at least, every check one."""
+    least = 1 if name in {check.name for check in views.checks()} else 2
+
+    assert len([case for case in CASES if case.parent.name == name]) >= least
+
+
+def test_no_stray_cases() -> None:
+    """Every folder of cases is named after a view or a check."""
+    names = {file.stem for file in views.view_files()} | {check.name for check in views.checks()}
+
+    assert {case.parent.name for case in CASES} <= names
+
+
+@pytest.mark.parametrize("check", views.checks(), ids=lambda check: check.name)
+def test_check_runs(lake: duckdb.DuckDBPyConnection, check: views.Check) -> None:
+    """Every check says what a finding means and finds nothing in an empty lake."""
+    fill(lake, {})
+
+    assert check.meaning.endswith(".")
+    assert fetch(lake, check.sql) == []
+
+
+def test_code_tables(lake: duckdb.DuckDBPyConnection) -> None:
+    """Each code list is a table of its own, its code typed like the column which it explains."""
+    assert {(name, "code") for name in views.code_lists()} == set(views.CODE_TYPES)
+    assert fetch(lake, "select label from end_reason where code = 205") == [{"label": "Visitor disconnected"}]
+    assert fetch(lake, "select label from start_reason where code = 0") == [{"label": "visitor request"}]
+    assert fetch(lake, "select label from message_type where code = '3'") == [{"label": "REP_URL_LINE"}]
+    for (name, column), code_type in views.CODE_TYPES.items():
+        assert str(lake.table(name).select(column).types[0]) == code_type
+
+
+def test_create_views_again(lake: duckdb.DuckDBPyConnection) -> None:
+    """Creating the views a second time changes nothing."""
+    listing = "select view_name, sql, comment from duckdb_views() where not internal order by all"
+    before = fetch(lake, listing)
+    views.create_views(lake)
+
+    assert fetch(lake, listing) == before
+    assert fetch(lake, "select count(*) as n from end_reason") == [{"n": 7}]
+    comments = {row["view_name"]: row["comment"] for row in before}
+    assert comments["mcs_daily"] == "The Meaningful Connection Score of conversations, day by day."
+
+
+def test_file_is_self_contained(tmp_path: Path) -> None:
+    """A database file with the views answers in a later session without this package; without rows there is a calendar only."""
+    file = tmp_path / "lake.duckdb"
+    with duckdb.connect(file) as connection:
+        for name in LAKE_TABLES:
+            connection.register("no_rows", TABLES[name].arrow_schema.empty_table())
+            connection.execute(f"create table {name} as from no_rows")
+            connection.unregister("no_rows")
+        views.create_views(connection)
+    with duckdb.connect(file, read_only=True) as connection:
+        for path in views.view_files():
+            assert (fetch(connection, f"from {path.stem}") == []) == (path.stem != "local_days")
+
+
+@pytest.fixture(scope="module")
+def partitioned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Give the views over three days of Parquet files, one file per table and day."""
+    folder = tmp_path_factory.mktemp("partitioned")
+    for name in LAKE_TABLES:
+        for day in (1, 2, 3) if TABLES[name].partitioned else (1,):
+            file = folder / name / f"date=2024-03-0{day}" / "part.parquet"
+            file.parent.mkdir(parents=True)
+            rows = [{"account_id": account, "conversation_id": f"{day}"} for account in ("a", None)]
+            rows = rows if TABLES[name].partitioned else [{"account_id": "a"}]
+            pq.write_table(pa.Table.from_pylist(rows, schema=TABLES[name].file_schema), file)
+    with duckdb.connect() as connection:
+        for name in LAKE_TABLES:
+            connection.execute(
+                f"create view {name} as from read_parquet('{folder}/{name}/*/*.parquet', hive_types = {{'date': date}})"
+            )
+        views.create_views(connection)
+        yield connection
+
+
+@pytest.mark.parametrize("condition", ["date = '2024-03-02'", "date > '2024-03-01' and date < '2024-03-03'"])
+@pytest.mark.parametrize("name", [file.stem for file in views.view_files() if file.stem not in ALL_DATES])
+def test_one_day_reads_one_file(partitioned: duckdb.DuckDBPyConnection, name: str, condition: str) -> None:
+    """A day's rows of a view with a date are computed from that day's file of each table it reads, no other is opened."""
+    if "date" not in partitioned.table(name).columns:
+        return
+    plan = partitioned.sql(f"explain analyze select * from {name} where {condition}").fetchall()[0][1]
+
+    assert set(re.findall(r"Total Files Read: (\d+)", plan)) == {"1"}
+
+
+def test_accounts_without_an_id_are_one_hash_join(partitioned: duckdb.DuckDBPyConnection) -> None:
+    """A NULL account joins like any other, and no join of `conversation_metrics` compares all pairs."""
+    plan = partitioned.sql("explain select * from conversation_metrics").fetchall()[0][1]
+    kinds = {kind.lower().replace("_", " ") for kind in re.findall(r"\w+[ _][Jj](?:oin|OIN)\b", plan)}
+
+    assert kinds == {"hash join"}
+    query = "select account_id, sum(transfer_count)::int as n from conversation_metrics group by all"
+    assert in_order(fetch(partitioned, query)) == [{"account_id": "a", "n": 3}, {"account_id": None, "n": 3}]
+
+
+KEY = ("account_id", "conversation_id", "date")
+KEY_AND_MEASURES = (*KEY, *list(METRIC_COLUMNS)[list(METRIC_COLUMNS).index("is_connected") :])
+
+# Few moments, a quarter of an hour on both sides of midnight UTC, so that equal and reversed times are common.
+MOMENTS = st.none() | st.integers(-12, 12).map(
+    lambda step: datetime(2024, 3, 31, tzinfo=UTC) + step * timedelta(seconds=75, milliseconds=123)
+)
+LINES = st.lists(
+    st.fixed_dictionaries({"timestamp": MOMENTS, "type": st.sampled_from(["0", "0", "1", "1", "2", "3", "4", "5", "9", None])}),
+    max_size=12,
+)
+TRANSFERS = st.lists(st.fixed_dictionaries({"queue_start_time": MOMENTS, "queue_end_time": MOMENTS}), max_size=3)
+TIMES = st.fixed_dictionaries(
+    dict.fromkeys(
+        (
+            "conversation_start_time",
+            "interaction_start_time",
+            "conversation_end_time",
+            "queue_start_time",
+            "queue_end_time",
+        ),
+        MOMENTS,
+    )
+)
+KEYS = st.fixed_dictionaries(
+    {
+        "account_id": st.sampled_from(["a", "b", "", None]),
+        "conversation_id": st.sampled_from(["1", "2", "3"]),
+        "date": st.sampled_from([date(2024, 3, 30), date(2024, 3, 31)]),
+    }
+)
+CONVERSATIONS = st.lists(
+    st.tuples(KEYS, TIMES, LINES, TRANSFERS), max_size=8, unique_by=lambda made: tuple(made[0][name] for name in KEY)
+)
+
+
+@settings(max_examples=80, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+@given(made=CONVERSATIONS)
+def test_conversation_metrics_agrees_with_second_implementation(
+    lake: duckdb.DuckDBPyConnection, made: list[tuple[Row, Row, list[Row], list[Row]]]
+) -> None:
+    """Whatever the transcripts, the view and plain loops over them give the same numbers to the microsecond."""
+    rows: dict[str, list[Row]] = {name: [] for name in LAKE_TABLES}
+    expected = []
+    for key, times, lines, transfers in made:
+        numbered_lines = [key | line | {"position": position} for position, line in enumerate(lines)]
+        numbered_transfers = [key | move | {"position": position} for position, move in enumerate(transfers)]
+        rows["conversations"].append(key | times)
+        # Latest first: the order in the table is not the order of the transcript.
+        rows["messages"].extend(reversed(numbered_lines))
+        rows["transfers"].extend(reversed(numbered_transfers))
+        expected.append(key | measures(times, numbered_lines, numbered_transfers))
+    fill(lake, rows)
+
+    columns = ", ".join(KEY_AND_MEASURES)
+    found = fetch(lake, f"select {columns} from conversation_metrics")
+
+    assert in_order(found) == in_order([{name: plain(row[name]) for name in KEY_AND_MEASURES} for row in expected])
+
+
+def test_hours_and_intervals_begin_before_1970_as_after_it(lake: duckdb.DuckDBPyConnection) -> None:
+    """Every time stands in the hour, interval and day of UTC that begins at it or before it, by `date_trunc`."""
+    moments = [
+        datetime(year, month, 28, hour, minute, second, 999_000, tzinfo=UTC)
+        for year, month in ((1, 1), (1969, 12), (1970, 1), (2024, 3), (9999, 11))
+        for hour, minute, second in ((0, 0, 0), (7, 59, 59), (23, 30, 0))
+    ]
+    moments += [moment.replace(minute=0, second=0, microsecond=0) for moment in moments]
+    rows = [
+        {"conversation_id": str(number), "date": moment.date(), "conversation_start_time": moment, "queue_start_time": moment}
+        | {"queue_end_time": moment + timedelta(hours=20), "is_interactive": True}
+        for number, moment in enumerate(moments)
+    ]
+    fill(lake, {"conversations": rows})
+
+    def told(query: str) -> list[Any]:
+        return lake.sql(query).fetchall()
+
+    lake.execute("set TimeZone = 'UTC'")
+    utc = "select epoch_ms({}) as at, count(*) from conversations group by 1 order by 1"
+    hour, quarter = "date_trunc('hour', {0})", "time_bucket(interval 15 minutes, {0}, timestamp '2000-01-01')"
+    start = "make_timestamp(epoch_ms(conversation_start_time) * 1000)"
+    hours = "select epoch_ms(hour), conversation_count from queue_time_hourly order by 1"
+    assert told(hours) == told(utc.format(hour.format(start)))
+    entries = (
+        "select epoch_ms(interval_start), conversation_count from arrivals_by_interval where conversation_count > 0 order by 1"
+    )
+    assert told(entries) == told(utc.format(quarter.format(start)))
+    days = (
+        f"select distinct epoch_ms(date_trunc('day', {start} + interval 1 hour * n)) "
+        "from conversations, range(21) as t(n) order by 1"
+    )
+    at = "make_timestamp(epoch_ms(interval_start) * 1000)"
+    assert told(f"select distinct epoch_ms(date_trunc('day', {at})) from queue_intervals order by 1") == told(days)
+
+
+def test_order_of_rows_does_not_matter(lake: duckdb.DuckDBPyConnection) -> None:
+    """The same rows in another order give the same answers to the last digit."""
+    day = datetime(2024, 3, 1, tzinfo=UTC)
+    conversations = [
+        {
+            "account_id": "a",
+            "conversation_id": str(number),
+            "date": day.date(),
+            "queue_start_time": day,
+            "queue_end_time": day + timedelta(milliseconds=number * 7919 % 100_003),
+            "interaction_start_time": day,
+            "mcs": number * 104_729 % 1_000_003 / 10_007,
+        }
+        for number in range(1, 3000)
+    ]
+    query = "select * from queue_time_daily join mcs_daily using (account_id, date)"
+    fill(lake, {"conversations": conversations})
+    forwards = lake.sql(query).to_arrow_table().to_pylist()
+    fill(lake, {"conversations": conversations[::-1]})
+
+    assert lake.sql(query).to_arrow_table().to_pylist() == forwards
+
+
+def test_each_table_beside_the_lake_s_says_what_it_is(lake: duckdb.DuckDBPyConnection) -> None:
+    """Code tables, settings and clocks have a sentence of their own, as views have."""
+    names = ("settings", "account_rules", "utc_offsets", "end_reason", "message_type", "start_reason")
+    abouts = dict(lake.sql("select table_name, comment from duckdb_tables() where not internal").fetchall())
+    assert [name for name in names if not str(abouts[name]).endswith(".")] == []

@@ -14,11 +14,11 @@ from pathlib import Path
 import duckdb
 
 from pipeline import schema
-from pipeline.api.client import ListedDay
 from pipeline.lake.deliveries import DELIVERED, SHARE
 from pipeline.lake.lake import Lake
 from pipeline.lake.rewrite import connected
 from pipeline.lake.snapshot import LEDGER, WHOLE, Change, DataFile, named
+from pipeline.source_files import ListedDay
 
 PARTS = 50
 """Source files an account and hour."""

@@ -1,32 +1,22 @@
 """The Data Access API: lists a window's source files and streams one.
 
-What the vendor documents is in spec/engagement.md: base resource, its engagement link, a listing by `startTime` and
+What the vendor's page has: base resource, its engagement link, a listing by `startTime` and
 `endTime`, and a signed download for each file. `pipeline.api.transport` carries it, `pipeline.api.responses` reads it.
 """
 
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import BinaryIO, Self
 from urllib.parse import urlsplit
 
 from pipeline.api.packed import gunzipped, is_labelled_gzip, plain_text, to_the_end_of_gzip, without_transfer_gzip
-from pipeline.api.responses import (
-    EPOCH,
-    MILLISECOND,
-    ListedFile,
-    ServerError,
-    error_in,
-    is_answer,
-    link_to,
-    listed_files,
-    parse_documents,
-    shortened,
-)
+from pipeline.api.responses import ServerError, error_in, is_answer, link_to, listed_files, parse_documents, shortened
 from pipeline.api.transport import GarbledAnswerError, Limits, Response, Transport, has_announced_end, joined
 from pipeline.errors import AccessRefusedError, SourceError, UnexpectedAnswerError
 from pipeline.settings import DEFAULT_BASE_URL, Credentials, checked_account_id, checked_base_url
+from pipeline.source_files import ListedDay, ListedFile
+from pipeline.times import EPOCH, MILLISECOND
 
 __all__ = ["DataAccessClient", "Limits", "ListedDay", "ListedFile"]
 
@@ -44,20 +34,6 @@ There are accounts whose server takes one of them only, and says of the other th
 """
 _NOT_ACCEPTABLE = frozenset({406, 415})
 _UNSUPPORTED_CODE, _UNAUTHORIZED_CODE = "5", "10"
-
-
-@dataclass
-class ListedDay:
-    """What the API has of a UTC day, or of the part of it that is in the window asked for: [since, until).
-
-    `refused` are entries that are no file, as text, with the reason; `error` says why the day could not be listed at all.
-    """
-
-    since: datetime
-    until: datetime
-    files: list[ListedFile] = field(default_factory=list)
-    refused: dict[str, str] = field(default_factory=dict)
-    error: SourceError | None = None
 
 
 class DataAccessClient:

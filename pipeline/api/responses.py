@@ -1,6 +1,6 @@
 """What the answers of the Data Access API say: links, listed files, errors. No request, no clock.
 
-Lenient in shape, where the vendor's page and its accounts differ (spec/engagement.md shows two JSON documents one after
+Lenient in shape, where the vendor's page and its accounts differ (the page shows two JSON documents one after
 another, users met single objects instead of lists and XML errors), and strict about names, which become file names.
 """
 
@@ -9,16 +9,16 @@ import re
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
 from unicodedata import category
 from urllib.parse import quote, quote_plus, unquote
 
 from pipeline.errors import UnexpectedAnswerError
+from pipeline.source_files import ListedFile, with_gz
+from pipeline.times import at_milliseconds
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MILLISECOND = timedelta(milliseconds=1)
 MAX_NAME_BYTES = 255
 
 _BLANKS = re.compile(r"\s*")
@@ -27,17 +27,6 @@ _FILE_TIMES = re.compile(r"\.(\d{1,14})\.(\d{1,14})\.part-")
 _SHORTEST_SECRET = 6
 """A shorter one says nothing of a name that happens to hold it."""
 _secrets: set[str] = set()
-
-
-@dataclass(frozen=True, slots=True)
-class ListedFile:
-    """A source file as listed: `name` is a bare file name with `.gz`, or `.GZ`; its scope is in UTC, None where unreadable."""
-
-    account_id: str
-    name: str
-    href: str
-    scope_start_time: datetime | None
-    scope_end_time: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,11 +202,6 @@ def _listed_file(entry: object, account_id: str) -> ListedFile:
     )
 
 
-def with_gz(name: str) -> str:
-    """Return `name` with `.gz`, which listings leave out at times; `.GZ` is as good."""
-    return name if name.lower().endswith(".gz") else f"{name}.gz"
-
-
 def _is_bare_name(name: str) -> bool:
     """Whether `name` can be a file in any folder without leading out of it or hiding."""
     plain = name.strip() == name and not any(char in "/\\" or category(char)[0] == "C" for char in name)
@@ -228,7 +212,7 @@ def utc_from_text(value: object) -> datetime | None:
     """Read ISO 8601 (without offset: UTC) or epoch milliseconds; None where it is neither."""
     try:
         if isinstance(value, int) or (isinstance(value, str) and value.isdecimal()):
-            return EPOCH + int(value) * MILLISECOND
+            return at_milliseconds(int(value))
         moment = datetime.fromisoformat(value) if isinstance(value, str) else None
         if moment is None:
             return None

@@ -24,7 +24,7 @@ from pipeline.cli.options import (
     show,
 )
 from pipeline.errors import PipelineError, SettingsError, SourceError
-from pipeline.signals import Stopped, sparing
+from pipeline.processes import Stopped, sparing
 from pipeline.text import harmless
 
 

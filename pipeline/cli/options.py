@@ -16,7 +16,7 @@ import click
 
 from pipeline.cli.streams import all_written, prepare_streams
 from pipeline.errors import DamagedError, OutputError, PipelineError, SettingsError
-from pipeline.signals import Stopped, end, raise_if_stopped, stoppable
+from pipeline.processes import Stopped, end, raise_if_stopped, stoppable
 from pipeline.text import harmless
 
 if TYPE_CHECKING:

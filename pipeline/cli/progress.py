@@ -13,16 +13,15 @@ from rich import filesize
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from pipeline.decode.reader import Counts
 from pipeline.erasure.erase import Erased
 from pipeline.load.load import Report
-from pipeline.load.worker import Outcome
 from pipeline.maintenance.compact import Compacted
 from pipeline.maintenance.verify import Verified
+from pipeline.source_files import Counts, Outcome
 from pipeline.text import harmless, many, program
 
 if TYPE_CHECKING:
-    from pipeline.api.client import ListedFile
+    from pipeline.source_files import ListedFile
 
 _SHOWN: Final = 20  # rejected files that a summary names; `lakehouse status --format json` names all
 _RELATED_SHOWN: Final = 5  # visitors and consumers of whom conversations are left after an erasure

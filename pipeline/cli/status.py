@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 
-from pipeline.lake.landing import scope_of
 from pipeline.load.account_schema import KeptSchema, newest_schemas
 from pipeline.load.sync import RETENTION
+from pipeline.source_files import scope_of
 from pipeline.text import harmless, many, span
 
 WARNING: Final = timedelta(days=7)

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from pipeline import schema
 from pipeline.decode.documents import Decimal64
+from pipeline.times import microseconds
 
 
 class _Misfit:
@@ -36,7 +37,6 @@ _SCORES = ("chatmcs", "score", "mcs")  # in the vendor's sister API the first is
 _NO_SCORES = ("rawscore", "alertedmcs")
 _LONGEST_NUMBER = 400  # digits; nothing longer fits any column, and arithmetic on it would take for ever
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 EARLIEST_MS: Final = -62_135_596_800_000  # 0001-01-01
 LATEST_MS: Final = 253_402_300_799_999  # 9999-12-31
 
@@ -170,8 +170,7 @@ def time(value: Any) -> Any:
         moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError):
         return MISFIT
-    since = moment - _EPOCH
-    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+    return microseconds(moment)
 
 
 def bigints(value: Any) -> Any:

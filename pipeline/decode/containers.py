@@ -18,6 +18,7 @@ from typing import BinaryIO, Final, Self
 from isal import igzip, isal_zlib
 
 from pipeline.errors import CorruptFileError
+from pipeline.settings import read_settings
 
 CHUNK_BYTES = 1 << 20
 
@@ -240,3 +241,13 @@ def _end_of_document(text: bytes, start: int) -> int:
     line = text.find(b"\n", start) + 1
     boundaries = (found.end() for found in _BOUNDARY.finditer(text, 0, line or len(text)))
     return next((end for end in boundaries if end > start), line)
+
+
+def read_caps() -> Caps:
+    """How much of a source file the settings allow.
+
+    Raises:
+        SettingsError: they can't be read.
+    """
+    settings = read_settings()
+    return Caps(unpacked=settings.lp_max_unpacked_bytes, document=settings.lp_max_document_bytes)

@@ -6,7 +6,7 @@ row's `extra`, what can't be a row at all goes with its document to `rejects`.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from functools import cache
 from typing import Any, Final
 
@@ -14,19 +14,12 @@ from pipeline import schema
 from pipeline.decode import avro_json as fields
 from pipeline.decode.avro_json import MISFIT, escaped, json_text, untag, untag_all
 from pipeline.decode.documents import Document
+from pipeline.source_files import Source
+from pipeline.times import at_microseconds
 
 Row = dict[str, Any]
 NO_DATE = date(1970, 1, 1)
 """The partition of a conversation that no time at all tells a date of."""
-
-
-@dataclass(frozen=True)
-class Source:
-    """What is known of a source file before it is read; `scope_start` is in microseconds since 1970 UTC, None if unknown."""
-
-    name: str
-    account_id: str | None = None
-    scope_start: int | None = None
 
 
 @dataclass
@@ -291,7 +284,7 @@ class _Reader:
     def _date(self, start: int | None) -> date:
         for moment in (start, self.start, self.source.scope_start):
             if moment is not None:
-                return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=moment)).date()
+                return at_microseconds(moment).date()
         return NO_DATE
 
 

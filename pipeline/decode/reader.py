@@ -5,7 +5,6 @@ A line goes to `scan`, which reads what is built exactly as usual; a line that i
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Final
 
 import pyarrow as pa
@@ -14,33 +13,17 @@ import pyarrow.compute as pc
 from pipeline import schema
 from pipeline.decode.containers import NO_CAPS, Caps, Overlong, Passed
 from pipeline.decode.documents import Splitter
-from pipeline.decode.flatten import Row, Rows, Source, flatten
+from pipeline.decode.flatten import Row, Rows, flatten
 from pipeline.decode.pgp import opened
 from pipeline.decode.scanner import PADDING, TABLES, new_scanner
+from pipeline.source_files import Counts, Source
 
 Tables = dict[str, pa.Table]
 """Rows by the name of their table, in all its columns."""
 
 
-@dataclass
-class Counts:
-    """What was read in a source file, by either path."""
-
-    documents: int = 0
-    conversations: int = 0
-    messages: int = 0
-    transfers: int = 0
-    rejects: int = 0
-    account_ids: set[str] = field(default_factory=set)
-    schema_versions: set[str] = field(default_factory=set)
-    unknown_fields: set[str] = field(default_factory=set)
-    watched: set[str] = field(default_factory=set)
-    decrypted: int = 0
-    """Values that were armoured PGP messages."""
-    encrypted: int = 0
-    """Values that still are."""
-
-
+BUFFER_BYTES = 64 << 20
+"""Text of documents whose rows a worker holds before it writes them."""
 Watch = Callable[[dict[str, set[str]], list[str]], set[str]]
 """Picks, out of the ids of conversations by column and out of texts that may name somebody, the ids that it looks for."""
 Look = Callable[[bytes], None]

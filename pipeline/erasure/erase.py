@@ -21,24 +21,19 @@ from pipeline.decode.pgp import MARKER, opened
 from pipeline.erasure.marks import marks_of, remove_marks
 from pipeline.erasure.people import Related, alike, asked_for, conversations_of, left_over, related
 from pipeline.erasure.search import Found, Landed, find, list_landed, read_landed
-from pipeline.erasure.tombstones import (
-    Tombstones,
-    bury,
-    first_tombstones,
-    ids_as_arrow,
-    microseconds,
-    read_tombstones,
-)
+from pipeline.erasure.tombstones import Tombstones, bury, first_tombstones, ids_as_arrow, read_tombstones
 from pipeline.errors import ConflictError, LakeError, SettingsError
 from pipeline.lake.deliveries import DELIVERED, KEY
 from pipeline.lake.intact import read_file
 from pipeline.lake.lake import REPORT_NAME, Lake, until_undisturbed
-from pipeline.lake.landing import clear_staging, landed_files, landed_path, put_back, renew, scope_of
+from pipeline.lake.landing import clear_staging, landed_files, landed_path, put_back, renew
 from pipeline.lake.ledger import Ledger, read_ledger
 from pipeline.lake.rewrite import connected, keep_rows
 from pipeline.lake.snapshot import LEDGER, Change, DataFile, Snapshot
 from pipeline.lake.store import exists, links_below
+from pipeline.source_files import scope_of
 from pipeline.text import many
+from pipeline.times import microseconds
 from pipeline.warehouse.database import publish
 
 _CLOCKS_APART: Final = timedelta(minutes=1)  # of machines that write one bucket

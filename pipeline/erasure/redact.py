@@ -14,13 +14,14 @@ from isal import igzip
 from pipeline.decode.avro_json import json_text, untag
 from pipeline.decode.containers import NO_CAPS, Caps, Overlong, Passed, texts, unpacked
 from pipeline.decode.documents import Document, Splitter, parse, unescaped
-from pipeline.decode.flatten import Row, Rows, Source, flatten
+from pipeline.decode.flatten import Row, Rows, flatten
 from pipeline.decode.pgp import MARKER, opened
 from pipeline.decode.reader import NAMING
 from pipeline.decode.scanner import PADDING, new_scanner
 from pipeline.erasure.tombstones import Tombstones, json_spelling
 from pipeline.lake.lake import Lake
-from pipeline.lake.landing import Staged, digest, staging
+from pipeline.lake.landing import digest, staging
+from pipeline.source_files import Source, Staged
 
 _BLANK: Final = b" \t\r\n"
 

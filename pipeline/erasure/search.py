@@ -14,18 +14,19 @@ from typing import BinaryIO, Final, cast
 
 import pyarrow as pa
 
-from pipeline.decode.containers import Caps, texts, unpacked
+from pipeline.decode.containers import Caps, read_caps, texts, unpacked
 from pipeline.decode.documents import unescaped
-from pipeline.decode.flatten import Source
-from pipeline.decode.reader import Collector, Counts, Look, Watch
+from pipeline.decode.reader import BUFFER_BYTES, Collector, Look, Watch
 from pipeline.decode.scanner import PADDING
 from pipeline.erasure.redact import Redaction, redact
-from pipeline.erasure.tombstones import Tombstones, json_spelling, microseconds
+from pipeline.erasure.tombstones import Tombstones, json_spelling
 from pipeline.errors import CorruptFileError
 from pipeline.lake.lake import Lake
-from pipeline.lake.landing import Staged, drop, landed_files, landed_path, scope_of
+from pipeline.lake.landing import drop, landed_files, landed_path
 from pipeline.lake.ledger import Row
-from pipeline.load.worker import BUFFER_BYTES, end_with_parent, read_caps
+from pipeline.processes import end_with_parent
+from pipeline.source_files import Counts, Source, Staged, scope_of
+from pipeline.times import microseconds
 
 _ALONE_BYTES: Final = 16 << 20  # of landed files: less than that to search is not worth the start of other processes
 

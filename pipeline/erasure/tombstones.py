@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 import pyarrow as pa
@@ -25,12 +25,12 @@ from pipeline.lake.intact import read_file
 from pipeline.lake.lake import Lake, rows_of
 from pipeline.lake.snapshot import Change, Snapshot
 from pipeline.text import many
+from pipeline.times import microseconds
 
 KEY_FILE: Final = "erasure.key"
 COLUMNS: Final = {"conversation_id": "conversation", "consumer_id": "consumer", "visitor_id": "visitor"}
 """The columns by which people are found, and the kinds of tombstones."""
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECRET_BYTES: Final = 32
 _CHECK: Final = "check"  # the kind of the row by which a secret is known to be that of the tombstones
 _NOT_FOUND: Final = "not found"  # in the key of the row beside a tombstone that says so: as old as that, it covers no id
@@ -134,11 +134,6 @@ class Tombstones:
         known = set(idents)
         added = {(kind, self.key(kind, ident)): microseconds(until) for ident in known}
         return replace(self, until=self.until | added, plain=self.plain | known)
-
-
-def microseconds(moment: datetime) -> int:
-    """Microseconds since 1970 UTC."""
-    return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
 def json_spelling(ident: str) -> bytes:

@@ -6,7 +6,6 @@ the partitions that it names, and into no others.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 import pyarrow as pa
 
@@ -15,6 +14,7 @@ from pipeline.lake.intact import require_same
 from pipeline.lake.lake import Lake
 from pipeline.lake.rewrite import connected, keep_rows, one
 from pipeline.lake.snapshot import WHOLE, Change, DataFile, Snapshot
+from pipeline.source_files import Replaced
 
 DELIVERED = ("conversations", "messages", "transfers")
 """The tables whose rows belong to a delivery."""
@@ -24,14 +24,6 @@ KEY = "(md5_number_lower(conversation_id) >> 1)::bigint"
 """What the index knows a conversation by."""
 SHARE = "left(md5(coalesce(account_id, '')), 4)"
 """Which share of the index it is in: that of its account, and of what few others have the same hash."""
-
-
-@dataclass(frozen=True)
-class Replaced:
-    """A source file whose rows go: all of that name but those of other accounts that have a file so called, "" for none."""
-
-    name: str
-    others: tuple[str, ...] = ()
 
 
 class Deliveries:

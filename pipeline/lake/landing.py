@@ -6,22 +6,18 @@ overwrite what is there, and a load that dies leaves nothing wrong behind.
 
 import hashlib
 import os
-import re
 import time
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
 
-from pipeline.api.responses import with_gz
 from pipeline.lake.lake import Lake
 from pipeline.lake.store import digest_of, modified
+from pipeline.source_files import Staged, scope_of
 
-_SCOPE = re.compile(r"\.(\d{10,15})\.(\d{10,15})\.")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _COPY_BYTES = 1 << 20
 _LEFT_BEHIND = timedelta(days=1)
 SCHEMAS = "schema"
@@ -29,15 +25,6 @@ SCHEMAS = "schema"
 _SECONDS_APART = 1  # a store tells times of files in seconds
 PUBLISHING = ".publish-"
 """How the folder is called in which a DuckDB file is made, or to which DuckDB moves what finds no room in memory."""
-
-
-@dataclass(frozen=True)
-class Staged:
-    """A file that has come in but is not yet known to be whole: where it waits, its size and its digest as served."""
-
-    path: str
-    bytes: int
-    sha256: str
 
 
 class _Digesting:
@@ -56,29 +43,6 @@ class _Digesting:
     @property
     def sha256(self) -> str:
         return self._digest.hexdigest()
-
-
-def file_name(url: str) -> str:
-    r"""The name under which tables and landing zone know a file at hand: its base name, with `.gz` where it lacks it.
-
-    The query and the fragment of a web address, which may hold a signature, are no part of it. Bytes that are no UTF-8
-    are spelled out, as `\xff`, since no table can hold them.
-    """
-    path = re.split(r"[?#]", url, maxsplit=1)[0] if re.match(r"https?://", url, re.IGNORECASE) else url
-    name = path.rstrip("/").rpartition("/")[2]
-    return with_gz(name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace"))
-
-
-def scope_of(name: str) -> tuple[datetime | None, datetime | None]:
-    """Start and end of the hour that a name such as `Engagement.<startMs>.<endMs>.part-00000-0.gz` tells in UTC, if any."""
-    found = _SCOPE.search(name)
-    if found is None:
-        return None, None
-    try:
-        start, end = (_EPOCH + timedelta(milliseconds=int(part)) for part in found.groups())
-    except OverflowError:  # behind the year 9999
-        return None, None
-    return start, end
 
 
 def landed_path(lake: Lake, name: str, sha256: str) -> str:

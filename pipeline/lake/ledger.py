@@ -11,14 +11,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import schema
-from pipeline.decode.reader import Counts
-from pipeline.lake.deliveries import Replaced
 from pipeline.lake.intact import read_part, require_same
 from pipeline.lake.lake import Lake, rows_of
-from pipeline.lake.landing import Staged, landed_path
+from pipeline.lake.landing import landed_path
 from pipeline.lake.rewrite import connected, keep_rows
 from pipeline.lake.snapshot import LEDGER, Change, DataFile, Snapshot
-from pipeline.load.worker import Incoming, Known, Outcome
+from pipeline.source_files import Counts, Incoming, Known, Outcome, Replaced, Staged
 
 Row = dict[str, Any]
 

@@ -15,7 +15,7 @@ from pipeline.lake.lake import Lake, rows_of
 from pipeline.lake.snapshot import Change, Snapshot
 
 if TYPE_CHECKING:
-    from pipeline.api.client import ListedDay
+    from pipeline.source_files import ListedDay
 
 HOUR: Final = timedelta(hours=1)
 _IS_OF_MONTH: Final = re.compile(r"\d{4}-\d\d-")  # the name of a file; others hold whatever came before there were such names

@@ -13,7 +13,7 @@ from pipeline.lake.landing import PUBLISHING
 from pipeline.lake.snapshot import Change, DataFile, Place, named
 from pipeline.lake.spill import hold
 from pipeline.lake.store import digest_of
-from pipeline.signals import interruptible
+from pipeline.processes import interruptible
 
 _THREADS: Final = 2
 _ROW_GROUP_ROWS: Final = 122_880

@@ -18,8 +18,9 @@ from multiprocessing import get_context
 from typing import Any, Final
 
 from pipeline.errors import LakeError, PipelineError, SettingsError
-from pipeline.load.worker import Incoming, Ingested, end_with_parent
-from pipeline.signals import Stopped, end_children, kept_from_children
+from pipeline.load.worker import Ingested
+from pipeline.processes import Stopped, end_children, end_with_parent, kept_from_children
+from pipeline.source_files import Incoming
 
 _MOST_PENDING: Final = 1_000  # tasks a scheduler knows of at a time: enough to grow a cluster on, whatever the load's size
 PATIENCE_SECONDS: Final = 30

@@ -21,10 +21,11 @@ from pipeline.erasure.tombstones import Tombstones, bury, read_tombstones
 from pipeline.errors import LakeError, SettingsError
 from pipeline.failures import of_a_file
 from pipeline.lake.checkpoints import drop_damaged, has_torn
-from pipeline.lake.deliveries import Deliveries, Replaced
+from pipeline.lake.deliveries import Deliveries
 from pipeline.lake.lake import Lake, until_undisturbed
-from pipeline.lake.landing import clear_staging, file_name, landed_path, scope_of
+from pipeline.lake.landing import clear_staging, landed_path
 from pipeline.lake.ledger import Ledger
+from pipeline.lake.merge import merge_as_it_goes
 from pipeline.lake.snapshot import LEDGER, Change, Snapshot
 from pipeline.lake.spill import clear_dead
 from pipeline.lake.store import (
@@ -40,11 +41,12 @@ from pipeline.lake.store import (
     require_plain,
     url_of,
 )
+from pipeline.lake.vacuum import RETENTION_HOURS, sweep
 from pipeline.load.engines import Engine, Processes
-from pipeline.load.worker import Incoming, Ingested, Outcome
+from pipeline.load.worker import Ingested
 from pipeline.load.workers import Progress, spread, units_of
-from pipeline.maintenance.compact import RETENTION_HOURS, merge_as_it_goes, sweep
-from pipeline.signals import Stopped
+from pipeline.processes import Stopped
+from pipeline.source_files import Incoming, Outcome, Replaced, file_name, scope_of
 from pipeline.text import many
 from pipeline.warehouse.database import prepare, publish, settings_in_force
 

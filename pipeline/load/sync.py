@@ -12,11 +12,11 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import BinaryIO, Final, cast
 
-from pipeline.api.client import DataAccessClient, ListedDay, ListedFile
+from pipeline.api.client import DataAccessClient
 from pipeline.erasure.tombstones import read_tombstones
 from pipeline.errors import AccessRefusedError, SourceError, SourceUnreachableError
 from pipeline.lake.lake import Lake
-from pipeline.lake.landing import Staged, landed_path, stage
+from pipeline.lake.landing import landed_path, stage
 from pipeline.lake.ledger import loaded_files
 from pipeline.lake.listings import remember
 from pipeline.lake.snapshot import Change, Snapshot
@@ -24,9 +24,9 @@ from pipeline.lake.store import sizes_below
 from pipeline.load.account_schema import keep_schemas
 from pipeline.load.engines import Engine
 from pipeline.load.load import Report, load
-from pipeline.load.worker import Incoming
 from pipeline.load.workers import Progress
-from pipeline.signals import finishing
+from pipeline.processes import finishing
+from pipeline.source_files import Incoming, ListedDay, ListedFile, Staged
 
 OnListed = Callable[[int, int], None]
 OnDownloaded = Callable[[ListedFile, int, str | None], None]

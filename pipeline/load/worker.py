@@ -4,86 +4,31 @@ The files that it writes belong to nothing until the load's commit names them, a
 done, staged or in its place in the landing zone: a worker that dies leaves nothing but litter, and another one can do it again.
 """
 
-import os
 from collections import defaultdict
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from functools import partial
 from io import BytesIO
-from multiprocessing import parent_process
 from pathlib import Path
-from threading import Thread
 from typing import BinaryIO, cast
 
 import pyarrow.compute as pc
 
 from pipeline import schema
-from pipeline.decode.containers import Caps, texts, unpacked
-from pipeline.decode.flatten import Source
+from pipeline.decode.containers import Caps, read_caps, texts, unpacked
 from pipeline.decode.pgp import read_keyring
-from pipeline.decode.reader import Collector, Counts, Tables
+from pipeline.decode.reader import BUFFER_BYTES, Collector, Tables
 from pipeline.decode.scanner import PADDING
 from pipeline.erasure.redact import redact
-from pipeline.erasure.tombstones import Tombstones, microseconds
+from pipeline.erasure.tombstones import Tombstones
 from pipeline.errors import CorruptFileError
 from pipeline.lake.lake import Lake
-from pipeline.lake.landing import Staged, drop, keep, landed_path, scope_of, stage
+from pipeline.lake.landing import drop, keep, landed_path, stage
 from pipeline.lake.snapshot import DataFile
 from pipeline.lake.store import exists, files_at, reaching
-from pipeline.settings import read_settings
-
-BUFFER_BYTES = 64 << 20
-"""Text of documents whose rows a worker holds before it writes them."""
+from pipeline.source_files import Counts, Incoming, Known, Outcome, Source, Staged, scope_of
+from pipeline.times import microseconds
 
 _FETCHED_BYTES = 4 << 20  # of a compressed source file in a store, which is then read at once and not piece by piece
-
-
-@dataclass(frozen=True)
-class Known:
-    """What the ledger says of a loaded file: size and digest as served, digest of what is kept, values still encrypted."""
-
-    bytes: int
-    sha256: str
-    landed_sha256: str | None
-    encrypted: int
-
-
-@dataclass(frozen=True)
-class Incoming:
-    """A source file to be read: a URL that fsspec knows, of so many bytes, or a file that is staged already.
-
-    `account_id` and the scope are what a listing says of it, None where there was no listing. `known` are, by their digests,
-    the files of this name that the lake has loaded: such a file is not read again, unless its landed file is lost or values of
-    it are encrypted and there is a key by now.
-    """
-
-    name: str
-    url: str | None = None
-    bytes: int = 0
-    staged: Staged | None = None
-    account_id: str | None = None
-    scope_start: datetime | None = None
-    scope_end: datetime | None = None
-    known: Mapping[str, Known] = field(default_factory=dict)
-
-
-@dataclass
-class Outcome:
-    """What became of one source file: `status` is loaded, rejected or unchanged; counts are of what was read in it."""
-
-    name: str
-    account_id: str | None
-    scope_start: datetime | None
-    scope_end: datetime | None
-    staged: Staged
-    status: str = "loaded"
-    reason: str | None = None
-    counts: Counts = field(default_factory=Counts)
-    landed_sha256: str | None = None
-    """Digest of what is kept of it, where erased conversations were taken out; else it is kept as served."""
-    erased: set[str] = field(default_factory=set)
-    """Ids of those of them that have no tombstone of their own yet."""
 
 
 @dataclass
@@ -112,16 +57,6 @@ def ingest(
     return worker.ingested
 
 
-def read_caps() -> Caps:
-    """How much of a source file the settings allow.
-
-    Raises:
-        SettingsError: they can't be read.
-    """
-    settings = read_settings()
-    return Caps(unpacked=settings.lp_max_unpacked_bytes, document=settings.lp_max_document_bytes)
-
-
 def _at_hand(lake: Lake, item: Incoming) -> tuple[Staged, bytes | None]:
     """The file staged; where it lies in a store and is small, with its contents."""
     staged = item.staged or _staged(lake, item.url or "")
@@ -136,18 +71,6 @@ def _staged(lake: Lake, url: str) -> Staged:
     files, path = files_at(url)
     with reaching(url), cast("BinaryIO", files.open(path, "rb")) as source:
         return stage(lake, source)
-
-
-def end_with_parent() -> None:
-    """End this process when the one that started it does: a helper whose load was killed would wait for work for ever."""
-
-    def watch() -> None:
-        parent = parent_process()
-        if parent is not None:
-            parent.join()
-            os._exit(1)
-
-    Thread(target=watch, daemon=True).start()
 
 
 def _is_less(encrypted: int, left: int | None) -> bool:

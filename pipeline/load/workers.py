@@ -9,7 +9,8 @@ from pipeline.erasure.tombstones import Tombstones
 from pipeline.lake.lake import Lake
 from pipeline.lake.landing import drop
 from pipeline.load.engines import PATIENCE_SECONDS, Engine, Submit, Work
-from pipeline.load.worker import Incoming, Ingested, Outcome, ingest
+from pipeline.load.worker import Ingested, ingest
+from pipeline.source_files import Incoming, Outcome
 
 Progress = Callable[[Outcome], None]
 

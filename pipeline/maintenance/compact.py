@@ -6,10 +6,8 @@ to keep up: `merge_as_it_goes`. `compact` merges all that is worth it, and delet
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
 from itertools import chain
 from typing import Final
 
@@ -21,32 +19,14 @@ from pipeline.lake.checkpoints import drop_damaged
 from pipeline.lake.deliveries import KEY, SHARE
 from pipeline.lake.intact import require_same
 from pipeline.lake.lake import Lake, until_undisturbed
+from pipeline.lake.merge import MEMORY_LIMIT, ORDERS, merge, partitions
 from pipeline.lake.rewrite import connected, copied, quoted
-from pipeline.lake.snapshot import LEDGER, WHOLE, Change, DataFile, Place, Snapshot
+from pipeline.lake.snapshot import WHOLE, Change, DataFile, Place, Snapshot
+from pipeline.lake.vacuum import RETENTION_HOURS, kept_hours, sweep
 from pipeline.warehouse.database import publish
 
-RETENTION_HOURS: Final = 24
-"""How long a file stays on the disk that the newest load no longer names, for readers that have begun to read it."""
-
-_SMALL_BYTES: Final = 32 << 20
-_MERGE_BYTES: Final = 256 << 20  # of compressed files that are merged into one
-_HOT_FILES: Final = 8  # a partition that still grows is merged at so many files,
-_COLD_FILES: Final = 4  # one that is older than _HOT at so many
-_HOT: Final = timedelta(days=2)
-_FILES_A_MERGE: Final = 4  # a load merges one partition for every so many files that it adds
-_ORDERS: Final = {
-    "conversations": "account_id, skill_id, conversation_start_time, conversation_id",
-    "messages": "account_id, conversation_id, delivery, position",
-    "transfers": "account_id, conversation_id, delivery, position",
-    "rejects": "account_id, source_file, document",
-    "erasures": "kind, key, requested_at",
-    LEDGER: "scope_start_time, name",
-    "conversation_dates": "key, date",
-}
-"""Of the tables that are merged, in this order; `listings` has few files by itself."""
 _AT_STAKE_SECONDS: Final = 10
 """For how long `compact` merges before it commits. Where no lock keeps a load away that finishes meanwhile, so much is lost."""
-_MEMORY_LIMIT: Final = "300MB"
 _HIVE: Final = "hive_partitioning = true, hive_types = {'date': date}"
 
 
@@ -64,23 +44,6 @@ class Compacted:
     kept_hours: int
 
 
-def merge_as_it_goes(lake: Lake, snapshot: Snapshot, changes: dict[str, Change]) -> None:
-    """Add merges of the partitions that need it most to the changes of a load."""
-    added = sum(len(change.add) for change in changes.values())
-    crowded = []
-    for name in [name for name in changes if name in _ORDERS]:
-        partitions = _partitions(snapshot.after(name, changes[name]))
-        newest = max((day for day, _ in partitions if day), default=None)
-        for (day, _), files in partitions.items():
-            is_cold = day is not None and newest is not None and date.fromisoformat(newest) - date.fromisoformat(day) > _HOT
-            if len(files) >= (_COLD_FILES if is_cold else _HOT_FILES):
-                crowded.append((len(files), name, files))
-    crowded.sort(key=lambda one: one[0], reverse=True)
-    for _, name, files in crowded[: -(-added // _FILES_A_MERGE)]:
-        with suppress(LakeError):  # a damaged file is left as it is, for verify to find; what is loaded has no part in it
-            _merge(lake, name, files, changes[name])
-
-
 def compact(lake: Lake, *, retention_hours: int = RETENTION_HOURS, progress: Callable[[str], None] | None = None) -> Compacted:
     """Merge the small files of every partition, and delete what has been unneeded for so long.
 
@@ -94,7 +57,7 @@ def compact(lake: Lake, *, retention_hours: int = RETENTION_HOURS, progress: Cal
     merged = made = 0
     drop_damaged(lake)
     snapshot = lake.snapshot()
-    for name in _ORDERS:
+    for name in ORDERS:
         settled: set[Place] = set()
         is_done = False
         while not is_done:
@@ -111,7 +74,7 @@ def compact(lake: Lake, *, retention_hours: int = RETENTION_HOURS, progress: Cal
     publish(lake, snapshot)
     deleted = sweep(lake, snapshot, retention_hours=retention_hours)
     deleted_bytes = sum(file.bytes for file in deleted)
-    return Compacted(merged, made, len(deleted), deleted_bytes, _kept_hours(lake, retention_hours))
+    return Compacted(merged, made, len(deleted), deleted_bytes, kept_hours(lake, retention_hours))
 
 
 def _next_merges(
@@ -143,23 +106,11 @@ def _next_merges(
 
 def _merges(lake: Lake, snapshot: Snapshot, name: str, change: Change, done: set[Place]) -> Iterator[str]:
     """Merge the small files of a table, one partition after another that is not `done`; says each time what was merged."""
-    for place, files in _partitions(snapshot.files[name]).items():
+    for place, files in partitions(snapshot.files[name]).items():
         if len(files) > 1 and place not in done:
-            _merge(lake, name, files, change)
+            merge(lake, name, files, change)
             done.add(place)
             yield f"{name} {place[0] or ''}: {len(files)} files merged"
-
-
-def _partitions(files: Iterable[DataFile]) -> dict[Place, list[DataFile]]:
-    """The small files by date and label, in the order of dates, no more of one than are worth to be merged at a time."""
-    found: dict[Place, list[DataFile]] = defaultdict(list)
-    held: dict[Place, int] = defaultdict(int)
-    for file in sorted(files, key=lambda file: (file.date or "", file.bytes)):
-        place = file.place
-        if file.bytes < _SMALL_BYTES and held[place] + file.bytes <= _MERGE_BYTES:
-            found[place].append(file)
-            held[place] += file.bytes
-    return found
 
 
 def _index_anew(lake: Lake, snapshot: Snapshot, name: str, change: Change, done: set[Place]) -> Iterator[str]:
@@ -172,13 +123,13 @@ def _index_anew(lake: Lake, snapshot: Snapshot, name: str, change: Change, done:
     for file in snapshot.files[name]:
         former[file.label].append(file)
     conversations = lake.locations("conversations", snapshot.files["conversations"])
-    with connected(lake, memory_limit=_MEMORY_LIMIT) as connection:
+    with connected(lake, memory_limit=MEMORY_LIMIT) as connection:
         shares = _shares(connection, conversations)
         for share, condition in shares.items():
             if (None, share) in done:
                 continue
             source = (
-                f"(select distinct {KEY} as key, date from read_parquet(?, {_HIVE}) where {condition}) order by {_ORDERS[name]}"
+                f"(select distinct {KEY} as key, date from read_parquet(?, {_HIVE}) where {condition}) order by {ORDERS[name]}"
             )
             made = copied(lake, connection, name, (None, share), source, conversations)
             if _are_same(lake, connection, former[share], made):
@@ -216,33 +167,3 @@ def _are_same(lake: Lake, connection: duckdb.DuckDBPyConnection, standing: list[
         return connection.execute(query, {"former": former, "new": new}).fetchall() == [(0,)]
     except (LakeError, OSError, duckdb.Error):
         return False
-
-
-def _merge(lake: Lake, table: str, files: list[DataFile], change: Change) -> None:
-    """Put one file in the place of several of one date and label, its rows in the order of `_ORDERS`."""
-    source = f"read_parquet(?, hive_partitioning = false) order by {_ORDERS[table]}"
-    require_same(lake, table, files)
-    with connected(lake, memory_limit=_MEMORY_LIMIT) as connection:
-        merged = copied(lake, connection, table, files[0].place, source, lake.locations(table, files))
-    rows = sum(file.rows for file in files)
-    if merged.rows != rows:
-        raise AssertionError(f"{lake.path(table, merged.path)}: {rows} rows merged, {merged.rows} written")
-    for file in files:
-        change.swap(file, None)
-    change.add.append(merged)
-
-
-def _kept_hours(lake: Lake, retention_hours: int) -> int:
-    """For how long files stay: no less than `RETENTION_HOURS` where another run may be at work, on files yet without a name."""
-    return retention_hours if lake.is_local else max(retention_hours, RETENTION_HOURS)
-
-
-def sweep(lake: Lake, snapshot: Snapshot, *, retention_hours: int) -> list[DataFile]:
-    """Delete the Parquet files that no finished load has named for so long, and those that a dead run left."""
-    deleted = []
-    hours = _kept_hours(lake, retention_hours)
-    for name in schema.STORED:
-        unneeded = lake.unneeded(name, snapshot, retention_hours=hours)
-        lake.discard(name, unneeded)
-        deleted += unneeded
-    return deleted

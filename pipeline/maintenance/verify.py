@@ -29,7 +29,7 @@ from pipeline.lake.ledger import read_ledger
 from pipeline.lake.snapshot import LEDGER, WHOLE, DataFile, Snapshot
 from pipeline.lake.spill import spilling
 from pipeline.lake.store import digest_of, links_below
-from pipeline.signals import interruptible
+from pipeline.processes import interruptible
 from pipeline.warehouse.database import logs_of_clients, named_files, no_lake
 
 _THREADS: Final = 4

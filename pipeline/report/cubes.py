@@ -12,9 +12,9 @@ from typing import Any, TypeAlias
 
 import duckdb
 
+from pipeline.processes import interruptible
 from pipeline.report.choices import ALL, Choices, readable
 from pipeline.report.measures import Source
-from pipeline.signals import interruptible
 
 Cell: TypeAlias = str | int | float | bool | None
 Row: TypeAlias = dict[str, Cell]

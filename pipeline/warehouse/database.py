@@ -27,7 +27,7 @@ from pipeline.lake.landing import PUBLISHING
 from pipeline.lake.snapshot import Snapshot
 from pipeline.lake.spill import hold, release
 from pipeline.lake.store import reaching
-from pipeline.signals import interruptible
+from pipeline.processes import interruptible
 from pipeline.warehouse.library import create_views, view_files
 from pipeline.warehouse.rules import FILE_NAME as SETTINGS_NAME
 from pipeline.warehouse.rules import SettingRow, default_text, defaults, filled_up, parse_settings, settings_names

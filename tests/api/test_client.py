@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 from scripted_api import ACCOUNT, BASE_PATH, CREDENTIALS, LISTING_PATH, QUICK, Reply, ScriptedApi, as_json, listed, says
 
-from pipeline.api.client import DataAccessClient, Limits, ListedFile, _days
+from pipeline.api.client import DataAccessClient, Limits, _days
 from pipeline.errors import AccessRefusedError, SettingsError, SourceUnreachableError, UnexpectedAnswerError
 from pipeline.sandbox import Account, Sandbox, file_bytes, hour_file_names
 from pipeline.settings import Credentials
+from pipeline.source_files import ListedFile
 
 DAY = datetime(2016, 7, 25, tzinfo=UTC)
 ONE_DAY = timedelta(days=1)

@@ -11,7 +11,7 @@ import pytest
 from rfc5849 import Signed, header_pairs, signature
 from scripted_api import ACCOUNT, BASE_PATH, CANARIES, CREDENTIALS, LISTING_PATH, QUICK, Reply, ScriptedApi, Seen, listed, says
 
-from pipeline.api.client import DataAccessClient, ListedFile
+from pipeline.api.client import DataAccessClient
 from pipeline.api.transport import Limits
 from pipeline.errors import (
     AccessRefusedError,
@@ -20,6 +20,7 @@ from pipeline.errors import (
     SourceUnreachableError,
     UnexpectedAnswerError,
 )
+from pipeline.source_files import ListedFile
 
 NAME = "Engagement.1469466000000.1469469600000.part-00000-0.gz"
 FILE_PATH = f"{LISTING_PATH}/{NAME}"

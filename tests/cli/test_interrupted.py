@@ -54,7 +54,7 @@ def test_a_signal_cuts_no_module_off(tmp_path: Path) -> None:
         "import os, time\ntry:\n os.kill(os.getpid(), 15)\n time.sleep(9)\nexcept BaseException as error:\n print(repr(error))"
     )
     (tmp_path / "sudden.py").write_text(module)
-    program = "from pipeline.signals import stoppable\nwith stoppable():\n import sudden"
+    program = "from pipeline.processes import stoppable\nwith stoppable():\n import sudden"
     command, path = [sys.executable, "-c", program], f"{ROOT}:{tmp_path}"
     done = subprocess.run(command, env={"PYTHONPATH": path}, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (143, "", STOPPED.format("SIGTERM"))

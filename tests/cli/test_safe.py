@@ -17,7 +17,7 @@ import pytest
 from click.testing import CliRunner
 from documents import conversation, document, gz, name_at, put
 from lakes import ask, take
-from places import ROOT
+from places import ROOT, SUPPORT
 from scripted_api import ACCOUNT, CANARIES, LISTING_PATH, Reply, ScriptedApi, Seen, as_json, says
 
 from pipeline.cli.commands import main
@@ -46,7 +46,7 @@ def settings_of(api: ScriptedApi) -> dict[str, str]:
 
 def loud(*commands: str, cwd: Path, **settings: str) -> subprocess.CompletedProcess[str]:
     """Commands that tell all that they can."""
-    command = [sys.executable, "-X", "faulthandler", str(ROOT / "tests" / "talkative.py"), *commands]
+    command = [sys.executable, "-X", "faulthandler", str(SUPPORT / "log_everything.py"), *commands]
     return subprocess.run(command, cwd=cwd, env=environment(**settings), capture_output=True, text=True, check=False)
 
 

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from documents import START, TAG, VENDOR_EXAMPLE, conversation, document, message, read_documents
 
-from pipeline.decode.flatten import Rows, Source, flatten
+from pipeline.decode.flatten import Rows, flatten
+from pipeline.source_files import Source
 
 SOURCE = Source("x.gz", account_id="listed", scope_start=1_469_469_600_000_000)
 

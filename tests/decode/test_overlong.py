@@ -21,10 +21,10 @@ from places import ROOT
 from pipeline.decode import containers
 from pipeline.decode.containers import Caps
 from pipeline.decode.documents import Splitter, TooManyValuesError, parse
-from pipeline.decode.flatten import Source
 from pipeline.erasure.redact import redact
 from pipeline.erasure.tombstones import Tombstones
 from pipeline.lake.lake import Lake
+from pipeline.source_files import Source
 
 CAP = 70_000
 

@@ -8,9 +8,9 @@ from collections.abc import Iterable
 
 import pytest
 
-from pipeline.decode.flatten import Source
 from pipeline.decode.reader import Collector
 from pipeline.decode.scanner import PADDING, NoScanner
+from pipeline.source_files import Source
 
 LARGE, MANY = "x" * 50_000, 6_000
 MOST_MEGABYTES = 60

@@ -12,12 +12,11 @@ from documents import TAG, conversation, document, message
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.decode import reader as collect
 from pipeline.decode.containers import texts
-from pipeline.decode.flatten import Source
 from pipeline.decode.reader import Collector
 from pipeline.decode.scanner import PADDING, NoScanner, Scanner, new_scanner
 from pipeline.sandbox import Account, documents
+from pipeline.source_files import Counts, Source
 
 pytestmark = pytest.mark.skipif(
     isinstance(new_scanner(), NoScanner), reason="scanner.c is not compiled here: no C compiler was found"
@@ -37,7 +36,7 @@ TRANSFER = {
 }
 
 
-def collected(text: bytes, *, careful: bool, chunk: int = 1 << 20) -> tuple[dict[str, list[dict[str, Any]]], collect.Counts]:
+def collected(text: bytes, *, careful: bool, chunk: int = 1 << 20) -> tuple[dict[str, list[dict[str, Any]]], Counts]:
     """The rows of a text, by delivery and position, and its counts."""
     collector = Collector()
     if careful:

@@ -15,10 +15,10 @@ from stores import serving, variables
 from pipeline.erasure.erase import _delete_rest, erase
 from pipeline.errors import LakeError
 from pipeline.lake.lake import Lake
+from pipeline.lake.merge import merge_as_it_goes
 from pipeline.lake.snapshot import LEDGER
 from pipeline.load.load import writing
 from pipeline.load.workers import spread
-from pipeline.maintenance.compact import merge_as_it_goes
 from pipeline.maintenance.verify import verify
 from pipeline.schema import ERASURES
 from pipeline.warehouse.database import publish

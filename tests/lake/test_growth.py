@@ -10,13 +10,14 @@ from documents import conversation, document, gz, name_at, put
 from lakes import ask, take
 
 from pipeline import schema
-from pipeline.api.client import ListedDay
 from pipeline.lake.lake import Lake, rows_of
 from pipeline.lake.ledger import Ledger, read_ledger
 from pipeline.lake.listings import HOUR, remember
 from pipeline.lake.snapshot import LEDGER, Change
+from pipeline.lake.vacuum import sweep
 from pipeline.load.load import find_files, incoming_from, load, writing
-from pipeline.maintenance.compact import compact, sweep
+from pipeline.maintenance.compact import compact
+from pipeline.source_files import ListedDay
 from pipeline.warehouse.database import publish
 
 DAY = timedelta(days=1)

@@ -35,11 +35,12 @@ from pipeline.errors import ConflictError, LakeError, SettingsError
 from pipeline.lake.lake import Lake
 from pipeline.lake.landing import landed_files, landed_path, stage
 from pipeline.lake.snapshot import LEDGER, Change
+from pipeline.lake.vacuum import sweep
 from pipeline.load.account_schema import keep_schemas, kept_schemas
 from pipeline.load.engines import Processes
 from pipeline.load.load import find_files, incoming_from, load, writing
 from pipeline.load.sync import sync
-from pipeline.maintenance.compact import compact, sweep
+from pipeline.maintenance.compact import compact
 from pipeline.maintenance.verify import verify
 from pipeline.sandbox import Account, Sandbox
 from pipeline.settings import Credentials

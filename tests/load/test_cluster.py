@@ -26,8 +26,9 @@ from pipeline.lake.landing import stage
 from pipeline.load.engines import Cluster, as_here, engine_of
 from pipeline.load.load import find_files, incoming_from, load, writing
 from pipeline.load.sync import sync
-from pipeline.load.worker import Incoming, Ingested, Outcome, ingest
+from pipeline.load.worker import Ingested, ingest
 from pipeline.sandbox import Account, file_bytes, hour_file_names
+from pipeline.source_files import Incoming, Outcome
 
 ACCOUNT = Account("75555851", conversations_per_day=150)
 FIRST_HOUR = datetime(2026, 3, 2, tzinfo=UTC)

@@ -11,15 +11,17 @@ import pytest
 from documents import conversation, document, gz, message, name_at, put
 from lakes import ask, everything, take
 
+import pipeline.lake.merge as merge_module
 import pipeline.load.load as load_module
 import pipeline.maintenance.compact as compact_module
 from pipeline import schema
 from pipeline.errors import ConflictError
 from pipeline.lake.lake import Lake
 from pipeline.lake.snapshot import LEDGER, Change, DataFile
+from pipeline.lake.vacuum import sweep
 from pipeline.load.engines import Processes
 from pipeline.load.load import load, writing
-from pipeline.maintenance.compact import compact, sweep
+from pipeline.maintenance.compact import compact
 
 TRANSFER = {"timestamp": {"string": "1469469300000"}, "skillId": {"long": 1}, "targetSkillId": {"long": 2}}
 DAY_MS = 86_400_000
@@ -146,7 +148,7 @@ def test_a_load_that_another_one_overtakes_works_its_change_out_anew(
         )
         for hour in (0, 1)
     )
-    merge = compact_module.merge_as_it_goes
+    merge = merge_module.merge_as_it_goes
     overtakers = [first]
 
     def overtaken(*args: Any) -> None:

@@ -7,9 +7,9 @@ from reference import parsed, read_file
 
 from pipeline import schema
 from pipeline.decode.containers import texts
-from pipeline.decode.flatten import Source
 from pipeline.decode.reader import Collector
 from pipeline.decode.scanner import PADDING, NoScanner
+from pipeline.source_files import Source
 
 Row = dict[str, Any]
 

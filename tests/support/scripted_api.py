@@ -17,9 +17,10 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from pipeline.api.client import DataAccessClient, ListedFile
+from pipeline.api.client import DataAccessClient
 from pipeline.api.transport import Limits
 from pipeline.settings import Credentials
+from pipeline.source_files import ListedFile
 
 ACCOUNT = "75555851"
 BASE_PATH = f"/data_access_le/account/{ACCOUNT}/le"

@@ -14,6 +14,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
+from multiprocessing import parent_process
 from threading import RLock, Thread, current_thread, main_thread
 from types import FrameType
 from typing import TYPE_CHECKING, Final, TextIO
@@ -247,3 +248,15 @@ def _unraisable(unraisable: "sys.UnraisableHookArgs") -> None:
     """Say nothing where a destructor was stopped, which can't end the command: the thread that hears signals does."""
     if not isinstance(unraisable.exc_value, Stopped):
         sys.__unraisablehook__(unraisable)
+
+
+def end_with_parent() -> None:
+    """End this process when the one that started it does: a helper whose load was killed would wait for work for ever."""
+
+    def watch() -> None:
+        parent = parent_process()
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    Thread(target=watch, daemon=True).start()

@@ -138,12 +138,15 @@ def create_views(
     create_settings(connection, defaults() if settings is None else settings)
     for view in ordered_views(folder):
         connection.execute(f"create or replace view {view.name} as\n{view.sql}")
-        quoted = view.about.replace("'", "''")
-        connection.execute(f"comment on view {view.name} is '{quoted}'")
+        connection.execute(f"comment on view {view.name} is '{_quoted(view.about)}'")
 
 
 def create_settings(connection: duckdb.DuckDBPyConnection, settings: list[SettingRow]) -> None:
-    """Create or replace the table of settings, and what their time zones' clocks show."""
+    """Create or replace the tables of settings and of their time zones' offsets, and the type `account_with_rules`.
+
+    The type holds the accounts that have a row of their own in `account_rules`. Any other id casts to NULL, which is the
+    account of the row for all others: so a view finds the rules of an account by one join.
+    """
     abouts = {setting.name: setting.about for setting in SETTINGS}
     _create_table(
         connection,
@@ -151,8 +154,11 @@ def create_settings(connection: duckdb.DuckDBPyConnection, settings: list[Settin
         {"setting": "VARCHAR", "account_id": "VARCHAR", "value": "VARCHAR", "about": "VARCHAR"},
         [(*row, abouts[row.setting]) for row in settings],
     )
+    rules = rules_by_account(settings)
+    named = ", ".join(f"'{_quoted(account_id)}'" for account_id, *_ in rules if account_id is not None)
+    connection.execute(f"create or replace type account_with_rules as enum ({named})")
     columns = {"account_id": "VARCHAR"} | {setting.name: setting.kind.sql_type for setting in SETTINGS}
-    _create_table(connection, "account_rules", columns, rules_by_account(settings))
+    _create_table(connection, "account_rules", columns, rules)
     _create_table(connection, "utc_offsets", _OFFSET_COLUMNS, utc_offsets(settings))
 
 
@@ -164,6 +170,10 @@ def _create_table(
     connection.execute(f"comment on table {name} is '{_ABOUTS[name]}'")
     places = ", ".join([f"({', '.join('?' * len(columns))})"] * len(rows))
     connection.execute(f"insert into {name} values {places}", [value for row in rows for value in row])
+
+
+def _quoted(text: str) -> str:
+    return text.replace("'", "''")
 
 
 def code_lists(folder: Path | None = None) -> dict[str, tuple[list[str], list[tuple[str, ...]]]]:

@@ -28,7 +28,11 @@ time. An account without an id is a group of its own.
 What changes the meaning of measures is in `settings.csv` in the lake, written with the defaults by the first load. Edit it:
 a row with an `account_id` holds for that account, one without for all others; what is left out keeps its default, and
 `about` is for you. A change holds from the next command on. In SQL they are the table `settings`, and typed, by account,
-`account_rules`.
+`account_rules`, which has a row for all other accounts, too:
+
+```sql
+join account_rules as rules on rules.account_id is not distinct from try_cast(conversations.account_id as account_with_rules)
+```
 """
 _TABLES: Final = """# Tables
 

@@ -13,12 +13,12 @@ with engaged as (
     select
         segments.account_id,
         segments.agent_id,
-        coalesce(own.time_zone, general.time_zone) as time_zone,
+        rules.time_zone,
         segments.assigned_time,
         segments.segment_end_time
     from segments
-    left join account_rules as own on segments.account_id = own.account_id
-    cross join (select * from account_rules where account_id is null) as general
+    join account_rules as rules
+        on rules.account_id is not distinct from try_cast(segments.account_id as account_with_rules)
     where segments.agent_id is not null and segments.segment_end_time > segments.assigned_time
 ),
 

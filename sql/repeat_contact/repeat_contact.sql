@@ -76,7 +76,7 @@ gaps as (
         followed.next_conversation.skill_id = followed.skill_id as is_same_skill,
         epoch_ms(coalesce(reach.scope_end_time, newest.start_time)) - epoch_ms(followed.conversation_end_time)
             as observed_milliseconds,
-        coalesce(own.repeat_bounds_hours, general.repeat_bounds_hours) as bounds,
+        rules.repeat_bounds_hours as bounds,
         case
             when repeat_milliseconds is not null
                 then len(list_filter(bounds, lambda bound: bound * 3_600_000 < repeat_milliseconds)) + 1
@@ -84,8 +84,8 @@ gaps as (
     from followed
     left join reach on followed.account_id is not distinct from reach.account_id
     left join newest on followed.account_id is not distinct from newest.account_id
-    left join account_rules as own on followed.account_id = own.account_id
-    cross join (select * from account_rules where account_id is null) as general
+    join account_rules as rules
+        on rules.account_id is not distinct from try_cast(followed.account_id as account_with_rules)
     where followed.is_end
 )
 

@@ -12,14 +12,14 @@ with closed as (
     select
         repeat_contact.account_id,
         make_timestamp(epoch_us(repeat_contact.conversation_end_time))::date as end_date,
-        coalesce(own.resolution_hours, general.resolution_hours) * 3600 as resolution_seconds,
+        rules.resolution_hours * 3600 as resolution_seconds,
         coalesce(repeat_contact.observed_seconds >= resolution_seconds, false) as is_judged,
         is_judged and coalesce(repeat_contact.repeat_seconds <= resolution_seconds, false) as is_repeated,
         is_repeated and coalesce(repeat_contact.is_same_skill, false) as is_same_skill,
         true as has_person
     from repeat_contact
-    left join account_rules as own on repeat_contact.account_id = own.account_id
-    cross join (select * from account_rules where account_id is null) as general
+    join account_rules as rules
+        on rules.account_id is not distinct from try_cast(repeat_contact.account_id as account_with_rules)
     union all
     select
         account_id,

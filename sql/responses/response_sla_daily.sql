@@ -11,11 +11,11 @@ with responses as (
         response.account_id,
         response.date,
         response.response_number = 1 as is_first,
-        coalesce(own.response_bounds_seconds, general.response_bounds_seconds) as bounds,
+        rules.response_bounds_seconds as bounds,
         len(list_filter(bounds, lambda bound: bound * 1000 < response.response_milliseconds)) + 1 as bucket
     from agent_responses as response
-    left join account_rules as own on response.account_id = own.account_id
-    cross join (select * from account_rules where account_id is null) as general
+    join account_rules as rules
+        on rules.account_id is not distinct from try_cast(response.account_id as account_with_rules)
     where response.response_milliseconds is not null
 ),
 

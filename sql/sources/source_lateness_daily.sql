@@ -18,13 +18,13 @@ with delivered as (
         case
             when files.loaded_at >= files.scope_end_time then epoch_ms(files.loaded_at) - epoch_ms(files.scope_end_time)
         end as load_milliseconds,
-        coalesce(own.late_hours, general.late_hours) as late_hours
+        rules.late_hours
     from conversations
     left join files
         on conversations.account_id is not distinct from files.account_id
         and conversations.source_file = files.name
-    left join account_rules as own on conversations.account_id = own.account_id
-    cross join (select * from account_rules where account_id is null) as general
+    join account_rules as rules
+        on rules.account_id is not distinct from try_cast(conversations.account_id as account_with_rules)
 )
 
 select

@@ -55,12 +55,12 @@ select
     entries.left_time,
     coalesce(
         epoch_ms(entries.left_time) - epoch_ms(entries.entered_time)
-        between 0 and coalesce(own.longest_queue_hours, general.longest_queue_hours) * 3_600_000,
+        between 0 and rules.longest_queue_hours * 3_600_000,
         false
     ) as is_valid,
-    coalesce(own.interval_minutes, general.interval_minutes) as interval_minutes,
-    coalesce(own.time_zone, general.time_zone) as time_zone
+    rules.interval_minutes,
+    rules.time_zone
 from entries
-left join account_rules as own on entries.account_id = own.account_id
-cross join (select * from account_rules where account_id is null) as general
+join account_rules as rules
+    on rules.account_id is not distinct from try_cast(entries.account_id as account_with_rules)
 where entries.entered_time is not null

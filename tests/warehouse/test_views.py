@@ -204,6 +204,25 @@ def test_code_tables(lake: duckdb.DuckDBPyConnection) -> None:
         assert str(lake.table(name).select(column).types[0]) == code_type
 
 
+def test_every_account_finds_its_rules(lake: duckdb.DuckDBPyConnection) -> None:
+    """An account has its own settings, whatever its id is spelled like; every other one, known or not, those for all."""
+    own = ("a", "A", "o'brien", "NULL", "1")
+    rows = [{"setting": "late_hours", "account_id": account, "value": str(place)} for place, account in enumerate(own)]
+    others = ("b", "", None)
+    conversations = [{"account_id": account, "conversation_id": "1", "date": date(2024, 3, 1)} for account in (*own, *others)]
+    fill(lake, {"settings": rows, "conversations": conversations})
+
+    found = lake.sql("""
+        select conversations.account_id, rules.late_hours
+        from conversations
+        join account_rules as rules
+            on rules.account_id is not distinct from try_cast(conversations.account_id as account_with_rules)
+    """).fetchall()
+
+    assert dict(found) == {account: place for place, account in enumerate(own)} | dict.fromkeys(others, 6)
+    assert len(found) == len(conversations)
+
+
 def test_create_views_again(lake: duckdb.DuckDBPyConnection) -> None:
     """Creating the views a second time changes nothing."""
     listing = "select view_name, sql, comment from duckdb_views() where not internal order by all"

@@ -48,7 +48,7 @@ from pipeline.load.workers import Progress, spread, units_of
 from pipeline.processes import Stopped
 from pipeline.source_files import Incoming, Outcome, Replaced, file_name, scope_of
 from pipeline.text import many
-from pipeline.warehouse.database import prepare, publish, settings_in_force
+from pipeline.warehouse.database import publish, settings_in_force
 
 Also = Callable[[Snapshot], dict[str, Change]]
 """What a commit is to hold besides the rows of files, worked out from what the lake has by then."""
@@ -339,7 +339,6 @@ def _load_wave(
     tombstones = read_tombstones(lake, snapshot)
     units = _unless_known(units_of(wave), ledger)
     ingested = spread(lake, units, tombstones, engine=engine, progress=progress)
-    prepare(lake)
     for outcome in ingested.outcomes:
         report.count(outcome)
     for attempt in until_undisturbed():

@@ -12,7 +12,6 @@ import os
 import re
 import tempfile
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -28,24 +27,14 @@ from pipeline.lake.snapshot import Snapshot
 from pipeline.lake.spill import hold, release
 from pipeline.lake.store import reaching
 from pipeline.processes import interruptible
-from pipeline.warehouse.library import create_views, view_files
+from pipeline.warehouse.library import comment_columns, create_views, quoted, set_rules, view_files
 from pipeline.warehouse.rules import FILE_NAME as SETTINGS_NAME
 from pipeline.warehouse.rules import SettingRow, default_text, defaults, filled_up, parse_settings, settings_names
 from pipeline.warehouse.statements import reading
+from pipeline.warehouse.template import attached, create_empty_tables, template
 
 FILE_NAME: Final = "lakehouse.duckdb"
 _LOCATION: Final = re.compile(r"'([^']*\.parquet)'")
-_STORAGE_VERSION: Final = "v1.2.0"  # clients from 1.4 on open it; the default of DuckDB 2.0 they refuse
-_maker: Final = ThreadPoolExecutor(1)
-_made: Final[dict[tuple[SettingRow, ...], Future[bytes]]] = {}
-_SQL_TYPES: Final = {
-    schema.TEXT: "VARCHAR",
-    schema.BIGINT: "BIGINT",
-    schema.INTEGER: "INTEGER",
-    schema.DOUBLE: "DOUBLE",
-    schema.BOOLEAN: "BOOLEAN",
-    schema.TIME: "TIMESTAMP WITH TIME ZONE",
-}
 
 
 def publish(lake: Lake, snapshot: Snapshot) -> None:
@@ -125,88 +114,40 @@ def read_settings(lake: Lake, *, or_write: bool = False) -> list[SettingRow]:
     return defaults()
 
 
-def prepare(lake: Lake) -> None:
-    """Begin to make what `publish` needs whatever the lake holds, beside other work."""
-    _views_file(settings_in_force(lake))
-
-
-def _views_file(settings: list[SettingRow]) -> Future[bytes]:
-    """A DuckDB file with every view over empty tables: made once by a process, since that takes longer than all else."""
-    key = tuple(settings)
-    made = _made.get(key)
-    if made is None or (made.done() and made.exception()):
-        made = _made[key] = _maker.submit(_make_views, settings)
-    return made
-
-
-def _make_views(settings: list[SettingRow]) -> bytes:
-    with tempfile.TemporaryDirectory(prefix=PUBLISHING) as folder:
-        path = Path(folder) / FILE_NAME
-        with _attached(interruptible(duckdb.connect()), path) as connection:
-            _create_tables(connection, None, Snapshot({}, {}))  # else every view opens the tables' files
-            create_views(connection, settings=settings)
-        return path.read_bytes()
-
-
 def _make(path: Path, lake: Lake, snapshot: Snapshot, settings: list[SettingRow]) -> None:
-    path.write_bytes(_views_file(settings).result())
-    with _attached(_opened(":memory:", lake), path) as connection:
+    path.write_bytes(template())
+    with attached(_opened(":memory:", lake), path) as connection:
+        if settings != defaults():
+            set_rules(connection, settings)
         _create_tables(connection, lake, snapshot)
         _comment_tables(connection)
 
 
-@contextlib.contextmanager
-def _attached(connection: duckdb.DuckDBPyConnection, path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A database file to write, as one transaction."""
-    with connection:
-        connection.execute(f"attach '{_quoted(str(path))}' as lakehouse (storage_version '{_STORAGE_VERSION}')")
-        connection.execute("use lakehouse")
-        connection.begin()  # one write to the disk, not one a statement
-        yield connection
-        connection.commit()
-        connection.execute("checkpoint lakehouse")  # when it closes, it would do so too, but say nothing of a full disk
-
-
-def _create_tables(connection: duckdb.DuckDBPyConnection, lake: Lake | None, snapshot: Snapshot) -> None:
-    """Create a view for each table of the lake; without one they are empty.
+def _create_tables(connection: duckdb.DuckDBPyConnection, lake: Lake, snapshot: Snapshot) -> None:
+    """Create a view for each table of the lake that has files; the others stay empty.
 
     Raises:
         DamagedError: a table has not the rows that the ledger says.
     """
-    if lake:
-        require_whole(lake, snapshot)
+    require_whole(lake, snapshot)
     for table in schema.TABLES.values():
-        locations = lake.locations(table.name, snapshot.files[table.name]) if lake else []
-        connection.execute(f"create or replace view {table.name} as {_select(table, locations)}")
+        if locations := lake.locations(table.name, snapshot.files[table.name]):
+            connection.execute(f"create or replace view {table.name} as {_select(table, locations)}")
 
 
 def _comment_tables(connection: duckdb.DuckDBPyConnection) -> None:
     """Say each table's grain and each column's meaning."""
     for table in schema.TABLES.values():
-        connection.execute(f"comment on view {table.name} is '{_quoted(table.grain)}'")
+        connection.execute(f"comment on view {table.name} is '{quoted(table.grain)}'")
         for column in table.shown:
-            connection.execute(f"comment on column {table.name}.{column.name} is '{_quoted(column.about)}'")
+            connection.execute(f"comment on column {table.name}.{column.name} is '{quoted(column.about)}'")
 
 
 def _select(table: schema.Table, locations: list[str]) -> str:
-    if not locations:
-        columns = ", ".join(f"null::{_sql_type(column)} as {column.name}" for column in table.shown)
-        return f"select {columns} where false"
     names = ", ".join(column.name for column in table.shown)
-    files = ", ".join(f"'{_quoted(location)}'" for location in locations)
+    files = ", ".join(f"'{quoted(location)}'" for location in locations)
     hive = ", hive_partitioning = true, hive_types = {'date': date}" if table.partitioned else ", hive_partitioning = false"
     return f"select {names} from read_parquet([{files}]{hive})"
-
-
-def _sql_type(column: schema.Column) -> str:
-    if column.type == schema.DATE.type:
-        return "DATE"
-    value_type = getattr(column.type, "value_type", None)
-    return f"{_SQL_TYPES[value_type]}[]" if value_type is not None else _SQL_TYPES[column.type]
-
-
-def _quoted(text: str) -> str:
-    return text.replace("'", "''")
 
 
 def connect(lake: Lake, tell: Callable[[str], None] = lambda _: None) -> duckdb.DuckDBPyConnection:
@@ -232,7 +173,7 @@ def connect(lake: Lake, tell: Callable[[str], None] = lambda _: None) -> duckdb.
     connection.execute("set python_scan_all_frames = true")  # a data frame's name is looked up where it was written
     spill = hold(lake)
     with suppress(duckdb.NotImplementedException):  # another connection of this process to the file has chosen, and uses it
-        connection.execute(f"set temp_directory = '{_quoted(spill)}'")
+        connection.execute(f"set temp_directory = '{quoted(spill)}'")
     return reading(connection, lambda: release(lake))
 
 
@@ -360,8 +301,9 @@ def _opened_alone(lake: Lake, settings: list[SettingRow]) -> duckdb.DuckDBPyConn
         _make(path, lake, snapshot, settings)
         return _opened(path, lake)
     connection = _opened(":memory:", lake)
-    _create_tables(connection, None, Snapshot({}, {}))
+    create_empty_tables(connection)
     create_views(connection, settings=settings)
+    comment_columns(connection)
     _create_tables(connection, lake, snapshot)
     _comment_tables(connection)
     return connection
@@ -384,7 +326,7 @@ def no_lake(lake: Lake) -> LakeError:
 
 def _is_at_home(connection: duckdb.DuckDBPyConnection, lake: Lake) -> bool:
     named = connection.execute("select sql from duckdb_views() where view_name = 'files'").fetchall()
-    return any(f"'{_quoted(lake.table_uri('files'))}/" in sql or "read_parquet" not in sql for (sql,) in named)
+    return any(f"'{quoted(lake.table_uri('files'))}/" in sql or "read_parquet" not in sql for (sql,) in named)
 
 
 def _has_settings(connection: duckdb.DuckDBPyConnection, wanted: list[SettingRow]) -> bool:

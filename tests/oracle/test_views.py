@@ -137,7 +137,7 @@ def test_days_are_those_of_the_time_zone_database() -> None:
     """A day begins when the clocks begin to show it, also where they change at midnight, and ends when the next begins."""
     zones = [SettingRow("time_zone", f"{number}", zone) for number, zone in enumerate(ZONES)]
     with over(NO_ROWS) as connection:
-        views.create_settings(connection, filled_up([SettingRow("time_zone", None, ZONES[0]), *zones]))
+        views.set_rules(connection, filled_up([SettingRow("time_zone", None, ZONES[0]), *zones]))
         found = view(connection, "local_days").sort("time_zone", "local_date").to_dicts()
 
     assert found == [day for zone in ZONES for day in days_of(ZoneInfo(zone))]
@@ -173,7 +173,7 @@ def test_time_of_year_does_not_matter(few_days: dict[str, pl.DataFrame]) -> None
     moved = {name: table.with_columns(pl.selectors.temporal() + week) for name, table in few_days.items()}
     with over(moved) as later, over(few_days) as now:
         for connection in (later, now):
-            views.create_settings(connection, before)
+            views.set_rules(connection, before)
         for name in NAMES:
             shifted = now.sql(COMPARED[name]).pl().with_columns(pl.selectors.temporal() + week)
             if "start_seconds" in shifted.columns:

@@ -109,7 +109,7 @@ def fill(connection: duckdb.DuckDBPyConnection, rows: dict[str, list[Row]]) -> N
     given_settings = [SettingRow(row["setting"], row.get("account_id"), row["value"]) for row in rows.get("settings", [])]
     settings = view_settings.filled_up(given_settings)
     if set(connection.execute("select setting, account_id, value from settings").fetchall()) != set(settings):
-        views.create_settings(connection, settings)
+        views.set_rules(connection, settings)
     for name in LAKE_TABLES:
         schema = TABLES[name].arrow_schema
         given_rows = rows.get(name, [])

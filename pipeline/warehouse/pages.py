@@ -8,13 +8,13 @@ from typing import Final
 import duckdb
 
 from pipeline.schema import TABLES, Column, Table
-from pipeline.warehouse.library import THEMES, View, checks, code_lists, create_views, ordered_views
+from pipeline.warehouse.library import THEMES, View, checks, code_lists, column_meanings, create_views, ordered_views
 from pipeline.warehouse.rules import SETTINGS
 
 _METRICS: Final = """# Metrics
 
-Every measure with its definition, made from the headers of the files in `sql/`. A definition holds for the numbers of the
-view beside it, and nothing else counts them otherwise.
+Every measure with its definition, made from the files in `sql/`. A definition holds for the numbers of the view beside it,
+and nothing else counts them otherwise. `.describe queue_time_daily` in the shell says what the columns mean, too.
 
 Rules that hold everywhere: a rate stands beside its numerator and denominator, and is NULL where the denominator is 0; a
 mean stands beside its n, where it is not that of all rows; who wants the mean of a longer time adds up sums and counts,
@@ -140,21 +140,22 @@ def _metrics(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
     yield from ("| setting | default | values | about |", "| --- | --- | --- | --- |")
     for setting in SETTINGS:
         yield f"| `{setting.name}` | {setting.default} | {setting.kind.expected} | {setting.about} |"
+    relations = {view.name: connection.table(view.name) for view in ordered_views()}
+    meanings = column_meanings({name: relation.columns for name, relation in relations.items()})
     for heading, views in _by_theme():
         yield f"\n## {heading}"
         for view in views:
-            yield from _described(view, connection)
+            yield from _described(view, relations[view.name], meanings[view.name])
     yield "\n## Checks\n\n`lakehouse check` runs each, and says so if it finds rows. They are queries in `sql/checks`.\n"
     yield from (f"- **{check.name}**: {check.meaning}" for check in checks())
 
 
-def _described(view: View, connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
+def _described(view: View, relation: duckdb.DuckDBPyRelation, meanings: dict[str, str]) -> Iterator[str]:
     yield f"\n### {view.name}\n\n{view.about}\n"
     yield from (f"- **{label}**: {text}" for label, text in view.notes.items())
-    yield "\n| column | type | unit |\n| --- | --- | --- |"
-    relation = connection.table(view.name)
+    yield "\n| column | type | unit | meaning |\n| --- | --- | --- | --- |"
     for column, column_type in zip(relation.columns, relation.types, strict=True):
-        yield f"| {column} | {column_type} | {unit_of(column)} |"
+        yield f"| {column} | {column_type} | {unit_of(column)} | {meanings[column]} |"
 
 
 def unit_of(column: str) -> str:

@@ -90,16 +90,16 @@ gaps as (
 )
 
 select
-    account_id,
+    account_id,  -- The LivePerson account.
     conversation_id,
     date,
-    person_kind,
+    person_kind,  -- consumer or visitor: the id that tells the person.
     skill_id,
     conversation_end_time,
-    next_start_time,
-    repeat_milliseconds / 1000 as repeat_seconds,
-    case when band <= len(bounds) then band end as repeat_band,
-    bounds[band] as repeat_bound_hours,
-    is_same_skill,
-    observed_milliseconds / 1000 as observed_seconds
+    next_start_time,  -- Start of the person's next conversation.
+    repeat_milliseconds / 1000 as repeat_seconds,  -- From the end to that start.
+    case when band <= len(bounds) then band end as repeat_band,  -- Number of the band that the time falls in, from 1.
+    bounds[band] as repeat_bound_hours,  -- Upper bound of that band.
+    is_same_skill,  -- The next conversation has the same last skill.
+    observed_milliseconds / 1000 as observed_seconds  -- From the end to where the data reaches.
 from gaps

@@ -54,15 +54,17 @@ buckets as (
 )
 
 select
-    account_id,
+    account_id,  -- The LivePerson account.
     date,
-    bounds[bucket] as bound_seconds,
-    sum(coalesce(counts[bucket], 0)) over up_to_here::bigint as within_count,
-    timed_count,
-    within_count / timed_count as within_share,
-    sum(coalesce(follow_up_counts[bucket], 0)) over up_to_here::bigint as follow_up_within_count,
-    follow_up_count,
-    follow_up_within_count / nullif(follow_up_count, 0) as follow_up_within_share
+    bounds[bucket] as bound_seconds,  -- Bound of this row; NULL: none.
+    sum(coalesce(counts[bucket], 0)) over up_to_here::bigint as within_count,  -- Responses within the bound.
+    timed_count,  -- Responses with a time.
+    within_count / timed_count as within_share,  -- within_count / timed_count.
+    sum(coalesce(follow_up_counts[bucket], 0)) over up_to_here::bigint
+        as follow_up_within_count,  -- Follow-up responses within the bound.
+    follow_up_count,  -- Responses with a time but the first of a conversation.
+    follow_up_within_count / nullif(follow_up_count, 0)
+        as follow_up_within_share  -- follow_up_within_count / follow_up_count.
 from buckets
 window up_to_here as (
     partition by account_id, date order by bucket

@@ -5,7 +5,7 @@
 -- Source:  ours; conversation_times and account_rules.
 
 select
-    conversation.account_id,
+    conversation.account_id,  -- The LivePerson account.
     conversation.conversation_id,
     conversation.date,
     conversation.skill_id,

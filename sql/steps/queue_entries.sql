@@ -47,17 +47,17 @@ entries as (
 )
 
 select
-    entries.account_id,
+    entries.account_id,  -- The LivePerson account.
     entries.date,
-    entries.is_transfer,
-    entries.is_connected,
-    entries.entered_time,
-    entries.left_time,
+    entries.is_transfer,  -- A transfer, else the start of a conversation.
+    entries.is_connected,  -- The conversation was connected; NULL for transfers.
+    entries.entered_time,  -- The queue was entered.
+    entries.left_time,  -- The queue was left.
     coalesce(
         epoch_ms(entries.left_time) - epoch_ms(entries.entered_time)
         between 0 and rules.longest_queue_hours * 3_600_000,
         false
-    ) as is_valid,
+    ) as is_valid,  -- The wait is known and of a likely length.
     rules.interval_minutes,
     rules.time_zone
 from entries

@@ -409,6 +409,18 @@ def test_order_of_rows_does_not_matter(lake: duckdb.DuckDBPyConnection) -> None:
     assert lake.sql(query).to_arrow_table().to_pylist() == forwards
 
 
+def test_every_column_says_what_it_means(lake: duckdb.DuckDBPyConnection) -> None:
+    """Every column of a view, and of a table beside the lake's, has a sentence: that of its line, else that of its source."""
+    views.comment_columns(lake)
+    listing = "select table_name, column_name, comment from duckdb_columns() where not internal"
+    found = {(name, column): comment for name, column, comment in lake.sql(listing).fetchall() if name not in TABLES}
+
+    assert [column for column, comment in found.items() if not str(comment).endswith(".")] == []
+    assert found["transfer_daily", "returned_share"] == "returned_count / transferred_count."
+    assert found["turns", "timestamp"] == "The message was published."
+    assert found["account_rules", "resolution_hours"] == found["conversation_rules", "resolution_hours"]
+
+
 def test_each_table_beside_the_lake_s_says_what_it_is(lake: duckdb.DuckDBPyConnection) -> None:
     """Code tables, settings and clocks have a sentence of their own, as views have."""
     names = ("settings", "account_rules", "utc_offsets", "end_reason", "message_type", "start_reason")

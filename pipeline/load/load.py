@@ -48,7 +48,7 @@ from pipeline.load.workers import Progress, spread, units_of
 from pipeline.processes import Stopped
 from pipeline.source_files import Incoming, Outcome, Replaced, file_name, scope_of
 from pipeline.text import many
-from pipeline.warehouse.database import publish, settings_in_force
+from pipeline.warehouse.database import publish, rules_in_force
 
 Also = Callable[[Snapshot], dict[str, Change]]
 """What a commit is to hold besides the rows of files, worked out from what the lake has by then."""
@@ -215,7 +215,7 @@ def writing(lake: Lake, on_wait: Callable[[str], None] | None = None) -> Iterato
         clear_dead(lake)
         if lake.is_local and has_torn(lake):
             drop_damaged(lake)
-        settings_in_force(lake, on_wait)  # says what is wrong with the file; no data waits for it
+        rules_in_force(lake, on_wait)  # says what is wrong with the file; no data waits for it
         finish_purges(lake)
         try:
             yield

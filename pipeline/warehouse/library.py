@@ -1,9 +1,9 @@
-"""The SQL library: what is in `sql/`, in which order it can be created, and how it gets into a DuckDB database.
+"""The SQL library in `sql/`: its files, their order, and their way into a DuckDB database.
 
 A view is one bare select in the folder of its theme, and its name is the file's name. A check is a select in
 `sql/checks` that returns the offending rows. A code list is a file `sql/codes/<table>.csv` with the columns code and
-label; what else it has is there, too. Nothing here knows where the tables of the lake come from: `create_views` expects all
-of `schema.TABLES` to be there already. A fault in the library itself is a `ValueError`: the tests keep it from every user.
+label, and perhaps more. `create_views` expects the tables of `schema.TABLES`, wherever they come from. A fault in the library
+itself is a `ValueError`: the tests keep it from every user.
 """
 
 import csv
@@ -18,7 +18,8 @@ from typing import Any, Final, NamedTuple
 import duckdb
 
 from pipeline.schema import TABLES
-from pipeline.warehouse.rules import SETTINGS, SettingRow, defaults, rules_by_account, utc_offsets
+from pipeline.warehouse.rules import RULES, RuleRow, defaults, rules_by_account
+from pipeline.warehouse.time_zones import utc_offsets
 
 THEMES: Final = {
     "conversations": "Conversations",
@@ -40,14 +41,14 @@ CODE_TYPES = {
     ("start_reason", "code"): "INTEGER",
 }
 
-# What each table beside those of the lake is about, as the comment that `.tables` shows.
+# The comment of each table beside those of the lake, which `.tables` shows.
 _ABOUTS = {
     "end_reason": "Why a conversation ended: each code with its label, and who closed it.",
     "message_type": "What a line of a transcript is: each code with its label.",
     "start_reason": "How a conversation started: each code with its label.",
-    "settings": "What settings.csv says of the measures, a row for each setting and account; no account: all others.",
+    "settings": "The rules of measures in settings.csv, a row for each setting and account; no account: all others.",
     "account_rules": "The same settings as typed columns, a row for each account; no account: all others.",
-    "utc_offsets": "What the clocks of the time zones in the settings show: a row for each span of one offset.",
+    "utc_offsets": "Offsets from UTC of the time zones in the settings: a row for each span of one offset.",
 }
 
 _SETTING_COLUMNS = {"setting": "VARCHAR", "account_id": "VARCHAR", "value": "VARCHAR", "about": "VARCHAR"}
@@ -73,7 +74,7 @@ _MEANINGS = {
         "value": "The value, as text.",
         "about": "What the setting changes.",
     },
-    "account_rules": {"account_id": _RULES_OF} | {setting.name: setting.about for setting in SETTINGS},
+    "account_rules": {"account_id": _RULES_OF} | {setting.name: setting.about for setting in RULES},
     "utc_offsets": {
         "time_zone": "Name of the time zone.",
         "year": "Year of UTC or of the local time that the span touches: a span has a row for each.",
@@ -113,7 +114,7 @@ class View:
 
 
 class Check(NamedTuple):
-    """A query that returns the offending rows, and what it means if there are any."""
+    """A query that returns the offending rows, and the meaning of such a row."""
 
     name: str
     meaning: str
@@ -122,7 +123,7 @@ class Check(NamedTuple):
 
 
 def sql_folder() -> Path:
-    """Where `sql/` is: inside the package once installed, beside it in a checkout."""
+    """Find `sql/`: inside the package once installed, beside it in a checkout."""
     package = Path(__file__).resolve().parent.parent
     installed = package / "sql"
     return installed if installed.is_dir() else package.parent / "sql"
@@ -160,40 +161,40 @@ def create_views(
     connection: duckdb.DuckDBPyConnection,
     folder: Path | None = None,
     *,
-    settings: list[SettingRow] | None = None,
+    rules: list[RuleRow] | None = None,
 ) -> None:
     """Create or replace the code tables, the settings and every view in the connection's current schema.
 
     Lists and settings become tables with rows, so a database file stays whole without files beside it. Each view has its
-    header's opening as its comment. The tables that the views read must exist. `settings` are the defaults if
-    there are no others.
+    header's opening as its comment. The tables that the views read must exist. `rules` are the defaults if none
+    are given.
     """
     for name, (columns, rows) in code_lists(folder).items():
         _create_table(connection, name, {column: CODE_TYPES.get((name, column), "VARCHAR") for column in columns})
         _fill(connection, name, rows)
     _create_table(connection, "settings", _SETTING_COLUMNS)
-    rule_columns = {"account_id": "VARCHAR"} | {setting.name: setting.kind.sql_type for setting in SETTINGS}
+    rule_columns = {"account_id": "VARCHAR"} | {setting.name: setting.kind.sql_type for setting in RULES}
     _create_table(connection, "account_rules", rule_columns)
     _create_table(connection, "utc_offsets", _OFFSET_COLUMNS)
-    set_rules(connection, defaults() if settings is None else settings)
+    set_rules(connection, defaults() if rules is None else rules)
     for view in ordered_views(folder):
         connection.execute(f"create or replace view {view.name} as\n{view.sql}")
         connection.execute(f"comment on view {view.name} is '{quoted(view.about)}'")
 
 
-def set_rules(connection: duckdb.DuckDBPyConnection, settings: list[SettingRow]) -> None:
+def set_rules(connection: duckdb.DuckDBPyConnection, rules: list[RuleRow]) -> None:
     """Replace the rows of the settings and of their time zones' offsets, and the type `account_with_rules`.
 
     The type holds the accounts that have a row of their own in `account_rules`. Any other id casts to NULL, which is the
     account of the row for all others: so a view finds the rules of an account by one join.
     """
-    abouts = {setting.name: setting.about for setting in SETTINGS}
-    rules = rules_by_account(settings)
-    named = ", ".join(f"'{quoted(account_id)}'" for account_id, *_ in rules if account_id is not None)
+    abouts = {setting.name: setting.about for setting in RULES}
+    typed = rules_by_account(rules)
+    named = ", ".join(f"'{quoted(account_id)}'" for account_id, *_ in typed if account_id is not None)
     connection.execute(f"create or replace type account_with_rules as enum ({named})")
-    _fill(connection, "settings", [(*row, abouts[row.setting]) for row in settings])
-    _fill(connection, "account_rules", rules)
-    _fill(connection, "utc_offsets", utc_offsets(settings))
+    _fill(connection, "settings", [(*row, abouts[row.setting]) for row in rules])
+    _fill(connection, "account_rules", typed)
+    _fill(connection, "utc_offsets", utc_offsets(row.value for row in rules if row.setting == "time_zone"))
 
 
 def _create_table(connection: duckdb.DuckDBPyConnection, name: str, columns: dict[str, str]) -> None:

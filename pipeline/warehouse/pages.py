@@ -1,4 +1,4 @@
-"""The pages that say what is in a lake, made of what schema and SQL library say of themselves (`make docs`)."""
+"""The generator of docs/tables.md, docs/metrics.md and the README's list of views (`make docs`)."""
 
 import re
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ import duckdb
 
 from pipeline.schema import TABLES, Column, Table
 from pipeline.warehouse.library import THEMES, View, checks, code_lists, column_meanings, create_views, ordered_views
-from pipeline.warehouse.rules import SETTINGS
+from pipeline.warehouse.rules import RULES
 
 _METRICS: Final = """# Metrics
 
@@ -70,7 +70,7 @@ _UNITS: Final = (
 
 
 def pages(readme: str) -> dict[str, str]:
-    """What `make docs` writes, by file: two pages, and the README with the list of views brought up to date.
+    """Write two pages and the README's list of views, from schema and SQL library; gives the texts by file.
 
     Raises:
         ValueError: the README lacks the marks between which that list stands.
@@ -94,14 +94,14 @@ def pages(readme: str) -> dict[str, str]:
 
 
 def _by_theme() -> Iterator[tuple[str, list[View]]]:
-    """The heading of each theme with its views, by name."""
+    """Give the heading of each theme with its views, by name."""
     views = sorted(ordered_views(), key=lambda view: view.name)
     for theme, heading in THEMES.items():
         yield heading, [view for view in views if view.theme == theme]
 
 
 def _listed() -> Iterator[str]:
-    """Every view with its first sentence, by theme."""
+    """List every view with its first sentence, by theme."""
     for heading, views in _by_theme():
         yield f"\n**{heading}**\n"
         yield from (f"- [`{view.name}`](docs/metrics.md#{view.name}): {view.about}" for view in views)
@@ -138,7 +138,7 @@ def _field(column: Column) -> str:
 def _metrics(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
     yield _METRICS
     yield from ("| setting | default | values | about |", "| --- | --- | --- | --- |")
-    for setting in SETTINGS:
+    for setting in RULES:
         yield f"| `{setting.name}` | {setting.default} | {setting.kind.expected} | {setting.about} |"
     relations = {view.name: connection.table(view.name) for view in ordered_views()}
     meanings = column_meanings({name: relation.columns for name, relation in relations.items()})
@@ -159,7 +159,7 @@ def _described(view: View, relation: duckdb.DuckDBPyRelation, meanings: dict[str
 
 
 def unit_of(column: str) -> str:
-    """What a column of this name is counted in; the library's names end in their unit."""
+    """Give the unit of a column, which its name ends in; "" if it has none."""
     return next((unit for pattern, unit in _UNITS if re.fullmatch(pattern, column)), "")
 
 

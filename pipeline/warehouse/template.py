@@ -20,7 +20,7 @@ import duckdb
 
 from pipeline import schema
 from pipeline.processes import interruptible
-from pipeline.warehouse import library, rules
+from pipeline.warehouse import library, rules, time_zones
 from pipeline.warehouse.library import comment_columns, create_views, quoted, sql_folder
 
 _STORAGE_VERSION: Final = "v1.2.0"  # clients from 1.4 on open it; the default of DuckDB 2.0 they refuse
@@ -60,7 +60,7 @@ def make_template() -> bytes:
 def _digest() -> str:
     """The digest of all that the file is made from."""
     digest = sha256(f"{duckdb.__version__} {_STORAGE_VERSION}".encode())
-    modules = [Path(str(module.__file__)) for module in (schema, library, rules)]
+    modules = [Path(str(module.__file__)) for module in (schema, library, rules, time_zones)]
     for file in (*modules, Path(__file__), *sorted(sql_folder().glob("*/*"))):
         content = file.read_bytes()
         digest.update(f"{file.parent.name}/{file.name} {len(content)} ".encode() + content)

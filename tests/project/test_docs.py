@@ -166,6 +166,7 @@ def test_names_in_backticks_are_of_tables_columns_views_and_settings(page: Path,
     known |= {name for (name,) in empty.sql("select column_name from duckdb_columns()").fetchall()}
     known |= {column.name for table in STORED.values() for column in table.columns} | set(STORED)
     known |= {setting.name for setting in SETTINGS} | {path.stem for path in (ROOT / "pipeline").rglob("*.py")}
+    known |= {path.parent.name for path in (ROOT / "pipeline").rglob("__init__.py")}
     known |= {path.stem for path in NOTEBOOKS} | {path.stem for path in (ROOT / "sql" / "checks").glob("*.sql")}
     named = set(re.findall(r"`([a-z]+(?:_[a-z0-9]+)+)`", TEXTS[page]))
     assert named - known - ELSEWHERE == set()

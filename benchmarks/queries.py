@@ -59,7 +59,7 @@ def main() -> None:
 
 
 def _options() -> argparse.Namespace:
-    every = ",".join(sorted(view.name for view in ordered_views() if view.folder == "metrics"))
+    every = ",".join(sorted(view.name for view in ordered_views() if view.theme != "steps"))
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5, help="how often each view is asked (default 5)")
     parser.add_argument("--views", default=every, metavar="NAMES", help="such as mcs_daily,agent_daily (default: all)")

@@ -1,6 +1,6 @@
 """The SQL library: what is in `sql/`, in which order it can be created, and how it gets into a DuckDB database.
 
-A view is one bare select in `sql/core` or `sql/metrics`, and its name is the file's name. A check is a select in
+A view is one bare select in the folder of its theme, and its name is the file's name. A check is a select in
 `sql/checks` that returns the offending rows. A code list is a file `sql/codes/<table>.csv` with the columns code and
 label; what else it has is there, too. Nothing here knows where the tables of the lake come from: `create_views` expects all
 of `schema.TABLES` to be there already. A fault in the library itself is a `ValueError`: the tests keep it from every user.
@@ -13,13 +13,24 @@ from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import duckdb
 
 from pipeline.warehouse.rules import SETTINGS, SettingRow, defaults, rules_by_account, utc_offsets
 
-VIEW_FOLDERS = ("core", "metrics")
+THEMES: Final = {
+    "conversations": "Conversations",
+    "queue": "Queue",
+    "responses": "Responses",
+    "agents": "Agents and skills",
+    "transfers": "Transfers",
+    "mcs": "Meaningful Connection Score",
+    "repeat_contact": "Repeat contact",
+    "sources": "Sources",
+    "steps": "Steps that the others stand on",
+}
+"""The folders of views with the headings of their themes, in the order of the pages."""
 
 # The type of `code` in each code table: that of the column which it explains.
 CODE_TYPES = {
@@ -59,7 +70,7 @@ class View:
     """One file of the library; `about` is the header's opening, `notes` its parts: Grain, Counts, Units, Source."""
 
     name: str
-    folder: str
+    theme: str
     about: str
     notes: dict[str, str]
     sql: str
@@ -85,7 +96,7 @@ def sql_folder() -> Path:
 def view_files(folder: Path | None = None) -> list[Path]:
     """List the file of every view, sorted by name; two files of one name are a `ValueError`."""
     root = folder or sql_folder()
-    files = sorted((file for part in VIEW_FOLDERS for file in (root / part).glob("*.sql")), key=lambda file: file.stem)
+    files = sorted((file for theme in THEMES for file in (root / theme).glob("*.sql")), key=lambda file: file.stem)
     for first, second in pairwise(files):
         if first.stem == second.stem:
             message = f"{first} and {second}: expected one file per view, found two named {first.stem}"

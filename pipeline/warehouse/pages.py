@@ -8,29 +8,8 @@ from typing import Final
 import duckdb
 
 from pipeline.schema import TABLES, Column, Table
-from pipeline.warehouse.library import View, checks, code_lists, create_views, ordered_views
+from pipeline.warehouse.library import THEMES, View, checks, code_lists, create_views, ordered_views
 from pipeline.warehouse.rules import SETTINGS
-
-THEMES: Final = {
-    "Conversations": "conversation_metrics conversation_labels message_labels handling_daily end_reason_daily closed_by_daily",
-    "Queue": (
-        "queue_time_daily queue_time_hourly queue_time_by_skill queue_time_local_daily queue_length service_level_daily "
-        "abandonment_daily wait_histogram_daily arrivals_by_interval arrivals_hourly"
-    ),
-    "Responses": "first_response_daily response_time_daily response_sla_daily consumer_response_daily",
-    "Agents and skills": "agent_daily agent_engagement_daily skill_daily segment_metrics",
-    "Transfers": "transfer_daily transfer_flow agent_transfer_daily",
-    "Meaningful Connection Score": (
-        "mcs_daily mcs_distribution mcs_band_daily mcs_by_agent mcs_by_skill mcs_movement mcs_movement_daily"
-    ),
-    "Repeat contact": "repeat_contact repeat_contact_daily",
-    "Sources": "source_freshness source_hours source_gaps source_lateness_daily source_daily null_share_daily unknown_fields",
-    "Steps that the others stand on": (
-        "conversation_times conversation_rules dialogue_lines turns agent_responses skill_responses "
-        "conversation_interactivity transfer_times segments queue_entries queue_intervals scored_conversations local_days"
-    ),
-}
-"""Every view once, in the order of the page."""
 
 _METRICS: Final = """# Metrics
 
@@ -110,12 +89,18 @@ def pages(readme: str) -> dict[str, str]:
         }
 
 
+def _by_theme() -> Iterator[tuple[str, list[View]]]:
+    """The heading of each theme with its views, by name."""
+    views = sorted(ordered_views(), key=lambda view: view.name)
+    for theme, heading in THEMES.items():
+        yield heading, [view for view in views if view.theme == theme]
+
+
 def _listed() -> Iterator[str]:
     """Every view with its first sentence, by theme."""
-    abouts = {view.name: view.about for view in ordered_views()}
-    for theme, names in THEMES.items():
-        yield f"\n**{theme}**\n"
-        yield from (f"- [`{name}`](docs/metrics.md#{name}): {abouts[name]}" for name in names.split())
+    for heading, views in _by_theme():
+        yield f"\n**{heading}**\n"
+        yield from (f"- [`{view.name}`](docs/metrics.md#{view.name}): {view.about}" for view in views)
     yield ""
 
 
@@ -151,11 +136,10 @@ def _metrics(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
     yield from ("| setting | default | values | about |", "| --- | --- | --- | --- |")
     for setting in SETTINGS:
         yield f"| `{setting.name}` | {setting.default} | {setting.kind.expected} | {setting.about} |"
-    views = {view.name: view for view in ordered_views()}
-    for theme, names in THEMES.items():
-        yield f"\n## {theme}"
-        for name in names.split():
-            yield from _described(views[name], connection)
+    for heading, views in _by_theme():
+        yield f"\n## {heading}"
+        for view in views:
+            yield from _described(view, connection)
     yield "\n## Checks\n\n`lakehouse check` runs each, and says so if it finds rows. They are queries in `sql/checks`.\n"
     yield from (f"- **{check.name}**: {check.meaning}" for check in checks())
 

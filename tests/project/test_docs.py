@@ -19,7 +19,7 @@ from pipeline.lake.lake import Lake
 from pipeline.schema import NEVER, STORED, TABLES
 from pipeline.settings import STORE_PREFIXES, Settings
 from pipeline.warehouse import pages as catalogue
-from pipeline.warehouse.library import create_views, ordered_views
+from pipeline.warehouse.library import THEMES, create_views, ordered_views
 from pipeline.warehouse.rules import SETTINGS
 
 README = ROOT / "README.md"
@@ -151,8 +151,9 @@ def test_what_is_made_of_the_code_is_up_to_date() -> None:
 
 
 def test_every_view_has_a_theme() -> None:
-    """The page of metrics has every view once."""
-    named = [name for names in catalogue.THEMES.values() for name in names.split()]
+    """Every folder of sql/ is a theme, the checks or the codes; the page of metrics has every view once."""
+    assert {folder.name for folder in (ROOT / "sql").iterdir()} == {*THEMES, "checks", "codes"}
+    named = re.findall(r"^### (\w+)$", TEXTS[ROOT / "docs" / "metrics.md"], re.MULTILINE)
     assert sorted(named) == sorted(view.name for view in ordered_views())
 
 

@@ -49,7 +49,7 @@ bench-query: $(RUN) ## queries over a lake of a year, some 20 minutes and 2.5 GB
 lint: $(DEV) ## ruff and mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
-docs: $(RUN) ## write docs/metrics.md, docs/tables.md and the README's list of views anew
+docs: $(RUN) ## write docs/metrics.md and docs/tables.md anew
 	@$(BIN)/python -m pipeline.warehouse.pages
 
 lock: ## for maintainers, needs uv: resolve the dependencies anew into requirements*.txt

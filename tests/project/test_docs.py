@@ -138,6 +138,17 @@ def test_the_tables_of_the_readme() -> None:
         assert re.match(re.escape(TABLES[name].grain.split(",")[0]), grain), name
 
 
+def test_the_themes_of_the_readme() -> None:
+    """The README lists the themes that there are, in their order, each with some of its views."""
+    table = TEXTS[README].partition("| views | answer | such as |")[2].partition("\n\n")[0]
+    rows = re.findall(r"^\| \[(.*?)\]\(docs/metrics\.md#.*?\) \| .* \| (.*) \|$", table, re.MULTILINE)
+    assert [heading for heading, _ in rows] == list(THEMES.values())
+    for heading, named in rows:
+        views = {view.name for view in ordered_views() if THEMES[view.theme] == heading}
+        assert set(re.findall(r"`(\w+)`", named)) <= views, heading
+        assert named, heading
+
+
 def test_the_commands_of_the_shell() -> None:
     """The page on asking lists the dot commands that the shell knows."""
     listed = re.findall(r"^\| `(\.[a-z]+)", TEXTS[ROOT / "docs" / "asking.md"], re.MULTILINE)
@@ -145,8 +156,8 @@ def test_the_commands_of_the_shell() -> None:
 
 
 def test_what_is_made_of_the_code_is_up_to_date() -> None:
-    """Both pages, and the README's list with each view's first words, are what schema.py and sql/ say now: make docs."""
-    for name, text in catalogue.pages(TEXTS[README]).items():
+    """Both pages, and the list with each view's first words, are what schema.py and sql/ say now: make docs."""
+    for name, text in catalogue.pages().items():
         assert (ROOT / name).read_text() == text, f"{name}: run make docs"
 
 

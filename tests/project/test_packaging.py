@@ -1,4 +1,4 @@
-"""What a newcomer reads and installs is true."""
+"""The built package works, under both of its names, and the locks are complete."""
 
 import os
 import re
@@ -16,7 +16,7 @@ from places import ROOT
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the built wheel installs: a folder to import from."""
+    """Return a folder to import from, with the files that the built wheel installs."""
     folder = tmp_path_factory.mktemp("wheel")
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder / "dist")]
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
@@ -27,13 +27,13 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def linked() -> list[str]:
-    """The folders of the checkout that `make` links into .venv, in the place of what a wheel installs."""
+    """Return the folders of the checkout that `make` links into .venv, in the place of a wheel's files."""
     build = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]
     return [str(ROOT / folder) for folder in build["dev-mode-dirs"]]
 
 
 def run_python(home: Path, path: Iterable[str], *arguments: str) -> str:
-    """The output of a Python process in a folder, which finds modules there first, then on the path."""
+    """Return the output of a Python process in a folder, which finds modules there first, then on the path."""
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(path), "HOME": str(home)}
     command = [sys.executable, *arguments]
     return subprocess.run(command, cwd=home, env=environment, check=True, capture_output=True, text=True).stdout
@@ -71,7 +71,7 @@ def test_the_alias_works_beside_a_folder_of_the_same_name(wheel: Path, tmp_path:
 
 
 def test_the_alias_opens_a_lake_as_the_package_does(tmp_path: Path) -> None:
-    """Where nothing hides it, both names give the same function, with the same signature."""
+    """If no folder hides `pipeline`, both names give the same function, with the same signature."""
     program = (
         "import inspect, pipeline, engagement_lakehouse as alias\n"
         "one, other = pipeline.open, alias.open\n"
@@ -82,7 +82,7 @@ def test_the_alias_opens_a_lake_as_the_package_does(tmp_path: Path) -> None:
 
 @pytest.mark.long
 def test_types_are_seen_from_outside(wheel: Path, tmp_path: Path) -> None:
-    """The marker py.typed is in the wheel: mypy knows what `open` of either name takes and gives."""
+    """The marker py.typed is in the wheel: mypy knows the types of `open` under either name."""
     names = ("pipeline", "engagement_lakehouse")
     (tmp_path / "asks.py").write_text("".join(f"import {name}\nreveal_type({name}.open)\n" for name in names))
     alone = ["--python-executable", f"{sys.base_prefix}/bin/python3"]  # the environment of the tests has the checkout, too
@@ -91,7 +91,7 @@ def test_types_are_seen_from_outside(wheel: Path, tmp_path: Path) -> None:
 
 
 def test_the_lock_names_no_index_and_hashes_everything() -> None:
-    """Locked versions come with hashes and from whichever index the machine uses."""
+    """Locked versions have hashes, and the locks name no index."""
     for lock in ("requirements.txt", "requirements-dev.txt"):
         text = (ROOT / lock).read_text()
         assert "://" not in text

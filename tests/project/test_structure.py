@@ -37,8 +37,12 @@ def imports() -> Mapping[str, set[str]]:
     known = modules()
     found: Graph = {}
     for name, path in known.items():
-        froms = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom) and node.module]
-        named = {f"{node.module}.{alias.name}".partition(".")[2] for node in froms for alias in node.names}
+        nodes = list(ast.walk(ast.parse(path.read_text())))
+        froms = [node for node in nodes if isinstance(node, ast.ImportFrom)]
+        assert not any(node.level for node in froms), f"{path}: expected imports that begin with pipeline, found a relative one"
+        named = {f"{node.module}.{alias.name}" for node in froms for alias in node.names}
+        named |= {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+        named = {each.removeprefix("pipeline.") for each in named if each.startswith("pipeline.")}
         modules_named = {name if name in known else name.rpartition(".")[0] for name in named}
         found[name] = {each for each in modules_named if each in known} - {name}
     return found

@@ -1,7 +1,7 @@
-"""Lakes that look, to whoever writes them, like those of many accounts or years: their metadata is real, their data is not.
+"""Make lakes with the metadata of many accounts or years, and hardly any data, to time loads in.
 
-Ledger, index of conversations and listings have as many rows as they would have; of the data there are as many Parquet files,
-each a link to one without rows, said to be as large as merged ones are. All of it is committed as a load commits.
+Ledger, index of conversations and listings have all the rows of such lakes. The data has as many Parquet files,
+each a link to one without rows; the log gives them the size of merged ones. All of it is committed as a load commits.
 """
 
 import gzip
@@ -67,7 +67,7 @@ def grown(  # all that grows
     index: int = 0,
     others: int = 0,
 ) -> Lake:
-    """A lake of so many accounts and, in three years, so many Parquet files of data.
+    """Make a lake of so many accounts and, in three years, so many Parquet files of data.
 
     Its ledger has the rows of so many hours, `listings` so many hours of each account, the index so many conversations of the
     account `ACCOUNT_ID`, and of others.
@@ -134,7 +134,7 @@ def _links(lake: Lake, table: str, count: int) -> Iterator[DataFile]:
 
 
 def tiny_files(folder: Path, count: int, *, first: datetime = END) -> list[Path]:
-    """So many source files of one short conversation each, `PARTS` an hour."""
+    """Write so many source files of one short conversation each, `PARTS` an hour."""
     folder.mkdir(parents=True)
     return [_tiny_file(folder, first + number // PARTS * _HOUR, number % PARTS) for number in range(count)]
 
@@ -158,5 +158,5 @@ def _tiny_file(folder: Path, hour: datetime, part: int) -> Path:
 
 
 def last_days(days: int) -> list[ListedDay]:
-    """What a sync at `END` lists, of an account that has no files."""
+    """Return the listings of a sync at `END`, for an account without files."""
     return [ListedDay(END - timedelta(days=number), END - timedelta(days=number - 1)) for number in range(days, 0, -1)]

@@ -1,6 +1,6 @@
-"""What `scale.py` times in processes of their own, so that their memory is their own, too.
+"""The runs of `scale.py`, each in a separate process, so that its memory is its own, too.
 
-`python scale_runs.py RUN ARGUMENTS` prints what it found as JSON.
+`python scale_runs.py RUN ARGUMENTS` prints the result as JSON.
 """
 
 import json
@@ -29,7 +29,7 @@ WORK_SECONDS: Final = 0.5
 
 
 def load_once(source: str, target: str) -> dict[str, Any]:
-    """Load a folder into a new lake, with all cores; tells seconds in all, and those after the last file was read."""
+    """Load a folder into a new lake, with all cores; return the seconds in all, and those after the last file was read."""
     lake, moments = Lake(target), list[float]()
 
     def now() -> datetime:
@@ -53,7 +53,7 @@ def load_once(source: str, target: str) -> dict[str, Any]:
 
 
 def probe(root: str, source: str) -> dict[str, float]:
-    """Take the steps of an hourly sync of one account: seconds of each, and the peak of memory in MB."""
+    """Run the steps of an hourly sync of one account; return the seconds of each, and the peak of memory in MB."""
     lake, moments = Lake(root), list[float]()
 
     def now() -> datetime:
@@ -82,7 +82,7 @@ def probe(root: str, source: str) -> dict[str, float]:
 
 
 def commit_often(lake: Lake, commits: int) -> list[float]:
-    """Commit a file to each table so many times; gives the seconds of each time."""
+    """Commit a file to each table so many times; return the seconds of each time."""
     snapshot, taken = lake.snapshot(), []
     for _ in range(commits):
         began = time.perf_counter()
@@ -101,7 +101,7 @@ def _small_change(lake: Lake) -> dict[str, Change]:
 
 
 def write_on(root: str, seconds: str) -> dict[str, float]:
-    """Commit change after change for so long, each worked out from the newest snapshot, as a load does in a bucket."""
+    """Commit change after change for so long, each planned from the newest snapshot, as a load does in a bucket."""
     lake, commits, attempts = Lake(root), 0, 0
     began = time.perf_counter()
     while time.perf_counter() - began < float(seconds):
@@ -122,7 +122,7 @@ def _seconds(step: Callable[[], Any]) -> float:
 
 
 def _peak_mb() -> float:
-    """The most memory that this process has had; `ru_maxrss` would count that of its parent."""
+    """Return the peak of memory of this process; `ru_maxrss` would count that of its parent."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM")) / MB
 

@@ -1,4 +1,4 @@
-"""Ours, called in a process that has imported it: what `lakehouse load` takes without its start."""
+"""Our load in a process that has imported it: `lakehouse load` without its start."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from pipeline.load.load import find_files, incoming_from, load, writing
 
 
 def work(source: Path, out: Path) -> None:
-    """What the command does."""
+    """Load as the command does."""
     lake = Lake(str(out))
     incoming = incoming_from(find_files([str(source)]))
     with writing(lake):

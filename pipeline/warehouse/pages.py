@@ -23,6 +23,9 @@ never means. Percentiles and distinct counts don't add up at all: take them from
 that day's files only; `local_date` is a day of the account's time zone. Means and percentiles of time leave out what has no
 time. An account without an id is a group of its own.
 
+## Views
+"""
+_SETTINGS: Final = """
 ## Settings
 
 What changes the meaning of measures is in `settings.csv` in the lake, written with the defaults by the first load. Edit it:
@@ -50,8 +53,6 @@ _CODES: Final = """
 
 The vendor's codes with their labels, as tables to join; the views `conversation_labels` and `message_labels` have done so.
 """
-_VIEWS_BEGIN: Final = "<!-- views: make docs -->\n"
-_VIEWS_END: Final = "<!-- end of views -->\n"
 _UNITS: Final = (
     (r".*_milliseconds", "milliseconds"),
     (r".*_seconds", "seconds"),
@@ -69,18 +70,8 @@ _UNITS: Final = (
 )
 
 
-def pages(readme: str) -> dict[str, str]:
-    """Write two pages and the README's list of views, from schema and SQL library; gives the texts by file.
-
-    Raises:
-        ValueError: the README lacks the marks between which that list stands.
-
-    """
-    head, begin, rest = readme.partition(_VIEWS_BEGIN)
-    _, end, tail = rest.partition(_VIEWS_END)
-    if not (begin and end):
-        message = f"README.md: expected the views between {_VIEWS_BEGIN.strip()} and {_VIEWS_END.strip()}, found no such marks"
-        raise ValueError(message)
+def pages() -> dict[str, str]:
+    """Return the text of the pages that `make docs` writes, by file."""
     with duckdb.connect() as connection:
         for table in TABLES.values():
             connection.register("no_rows", table.arrow_schema.empty_table())
@@ -89,7 +80,6 @@ def pages(readme: str) -> dict[str, str]:
         return {
             "docs/metrics.md": "\n".join(_metrics(connection)) + "\n",
             "docs/tables.md": "\n".join(_tables(connection)) + "\n",
-            "README.md": head + begin + "\n".join(_listed()) + "\n" + end + tail,
         }
 
 
@@ -104,8 +94,7 @@ def _listed() -> Iterator[str]:
     """List every view with its first sentence, by theme."""
     for heading, views in _by_theme():
         yield f"\n**{heading}**\n"
-        yield from (f"- [`{view.name}`](docs/metrics.md#{view.name}): {view.about}" for view in views)
-    yield ""
+        yield from (f"- [`{view.name}`](#{view.name}): {view.about}" for view in views)
 
 
 def _tables(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
@@ -136,7 +125,9 @@ def _field(column: Column) -> str:
 
 
 def _metrics(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
-    yield _METRICS
+    yield _METRICS.rstrip()
+    yield from _listed()
+    yield _SETTINGS
     yield from ("| setting | default | values | about |", "| --- | --- | --- | --- |")
     for setting in RULES:
         yield f"| `{setting.name}` | {setting.default} | {setting.kind.expected} | {setting.about} |"
@@ -164,5 +155,5 @@ def unit_of(column: str) -> str:
 
 
 if __name__ == "__main__":
-    for name, text in pages(Path("README.md").read_text(encoding="utf-8")).items():
+    for name, text in pages().items():
         Path(name).write_text(text, encoding="utf-8")

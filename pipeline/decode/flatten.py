@@ -64,10 +64,10 @@ class TooManyRowsError(ValueError):
     """What the rows of a document repeat is many times the document."""
 
 
-# As scanner.c has them: what a row takes at least, and how often a document's own size its rows may take
-_ROW_BYTES: Final = 100
-_MOST_SPREAD: Final = 6
-_LEAST_SPREAD: Final = 64 << 10
+# Both paths have these: the bytes that a row takes at least, and how many times its document's size its rows may repeat
+ROW_BYTES: Final = 100
+MOST_SPREAD: Final = 6
+LEAST_SPREAD: Final = 64 << 10
 _MOST_PROBLEMS: Final = 5
 
 
@@ -105,7 +105,7 @@ class _Reader:
     """Walks one document down to its conversations."""
 
     def __init__(self, source: Source, rows: Rows, size: int) -> None:
-        self.most_spread = _LEAST_SPREAD + _MOST_SPREAD * size
+        self.most_spread = LEAST_SPREAD + MOST_SPREAD * size
         self.account_size = 0
         self.source = source
         self.rows = rows
@@ -245,7 +245,7 @@ class _Reader:
 
     def _row_bytes(self, key: Row) -> int:
         """What a row repeats of its document, about."""
-        return _ROW_BYTES + len(key["conversation_id"]) + self.account_size
+        return ROW_BYTES + len(key["conversation_id"]) + self.account_size
 
     def _date(self, start: int | None) -> date:
         for moment in (start, self.start, self.source.scope_start):

@@ -2,9 +2,10 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
-import zipfile
+import tarfile
 from pathlib import Path
 
 from documents import VENDOR_EXAMPLE, put
@@ -12,12 +13,18 @@ from places import ROOT
 
 
 def test_the_wheel_works_outside_the_checkout(tmp_path: Path) -> None:
-    """The built wheel carries sql/ and the report's parts, and its command loads and answers."""
-    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path / "dist")]
+    """The built wheel carries sql/, the scanner and the report's parts, and its command loads and answers."""
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-t", "wheel", "-d", str(tmp_path / "dist")]
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
     (wheel,) = (tmp_path / "dist").glob("*.whl")
-    with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(tmp_path / "site")
+    (sources,) = (tmp_path / "dist").glob("*.tar.gz")
+    shutil.unpack_archive(wheel, tmp_path / "site", "zip")
+    scanner = Path("pipeline", "decode", "scanner")
+    has_compiler = any(map(shutil.which, ("cc", "gcc", "clang")))
+    assert (tmp_path / "site" / scanner / "_scanner.so").exists() == has_compiler
+    with tarfile.open(sources) as tar:
+        packed = {Path(name).name for name in tar.getnames() if Path(name).parent.match(f"*/{scanner}")}
+    assert packed == {path.name for path in (ROOT / scanner).iterdir() if path.suffix in {".py", ".c", ".h"}}
     put(tmp_path, VENDOR_EXAMPLE.read_bytes())
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(tmp_path / "site"), "HOME": str(tmp_path)}
 

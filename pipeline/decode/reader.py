@@ -14,7 +14,7 @@ from pipeline import schema
 from pipeline.decode.containers import NO_CAPS, Caps, Overlong, Passed
 from pipeline.decode.documents import Splitter
 from pipeline.decode.flatten import Row, Rows, flatten
-from pipeline.decode.pgp import opened
+from pipeline.decode.pgp import Decrypt, leave_encrypted
 from pipeline.decode.scanner import PADDING, TABLES, NoScanner, Scanner, new_scanner
 from pipeline.source_files import Counts, Source
 
@@ -37,7 +37,8 @@ NAMING: Final = ("consumerid", "visitorid")
 class Collector:
     """Reads source files, one after another: `begin`, `feed` every text of it, `finish`, then `hold` or `abandon`."""
 
-    def __init__(self, scanner: Scanner | NoScanner | None = None) -> None:
+    def __init__(self, decrypt: Decrypt = leave_encrypted, *, scanner: Scanner | NoScanner | None = None) -> None:
+        self._decrypt = decrypt
         self._scanner = scanner or new_scanner()
         self._ends: list[tuple[str, list[int]]] = []  # of each whole file its name, and the scanner's rows where it ends
         self._whole = Rows()  # rows that the careful path read in whole files
@@ -81,7 +82,7 @@ class Collector:
 
     def _feed_passed(self, served: bytes) -> None:
         if self._look or self._watch:
-            done = opened(served, ids_only=True)
+            done = self._decrypt(served, ids_only=True)
             self._counts.encrypted += done.encrypted if self._look else 0  # a load has no use for the values
             self._pass_over(done.text)
 
@@ -94,7 +95,7 @@ class Collector:
 
     def _feed_lines(self, served: bytes) -> None:
         before = self._scanner.spread
-        done = opened(served, ids_only=self._ids_only)
+        done = self._decrypt(served, ids_only=self._ids_only)
         text = done.text
         if self._look:
             self._look(text)
@@ -126,6 +127,7 @@ class Collector:
         """Read the source file's end; gives what was in all of it."""
         for piece in self._splitter.finish():
             self._read_carefully(piece)
+        self._splitter = Splitter()  # the former one refers to this object, and so to the keys
         self._count()
         self._counts.documents = self._scanner.documents
         return self._counts
@@ -138,6 +140,7 @@ class Collector:
 
     def _close(self) -> None:
         """No file is being read any more."""
+        self._splitter = Splitter()
         self._counts, self._open, self._start = Counts(), Rows(), self._scanner.rows()
 
     def _count(self) -> None:

@@ -61,7 +61,7 @@ def test_no_text_makes_the_scanner_touch_foreign_memory(sanitized: dict[str, str
 
 def main(many: int) -> None:
     """Scan as many texts; from time to time rows are taken back, handed out, or left to the end."""
-    reader = Collector(Scanner())
+    reader = Collector(scanner=Scanner())
     for seed in range(many):
         rng = random.Random(seed)
         text = mutated(rng) if seed % 2 else grown(rng)

@@ -30,7 +30,7 @@ TRANSFER = {
 
 def collected(text: bytes, *, careful: bool, chunk: int = 1 << 20) -> tuple[dict[str, list[dict[str, Any]]], Counts]:
     """The rows of a text, by delivery and position, and its counts."""
-    collector = Collector(NoScanner() if careful else None)
+    collector = Collector(scanner=NoScanner() if careful else None)
     collector.begin(Source("x.gz", account_id="listed", scope_start=1_469_469_600_000_000))
     for part in texts((text[start : start + chunk] for start in range(0, len(text), chunk)), padding=PADDING):
         collector.feed(part)
@@ -200,7 +200,7 @@ def test_what_was_odd_in_one_line_slows_none_behind_it(odd: dict[str, Any]) -> N
     """The scanner learns from a line how the next may look, and still reads one that looks as usual."""
     lines = [json.dumps(document(conversation(**odd))).encode(), *PLAIN]
     scanner = Scanner()
-    collector = Collector(scanner)
+    collector = Collector(scanner=scanner)
     collector.begin(Source("x.gz"))
     collector.feed(b"".join(line + b"\n" for line in lines) + PADDING)
     assert collector.finish().conversations - scanner.rows()[0] <= 1

@@ -25,14 +25,14 @@ def test_the_wheel_works_outside_the_checkout(tmp_path: Path) -> None:
     with tarfile.open(sources) as tar:
         packed = {Path(name).name for name in tar.getnames() if Path(name).parent.match(f"*/{scanner}")}
     assert packed == {path.name for path in (ROOT / scanner).iterdir() if path.suffix in {".py", ".c", ".h"}}
-    put(tmp_path, VENDOR_EXAMPLE.read_bytes())
+    put(tmp_path / "in", VENDOR_EXAMPLE.read_bytes())
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(tmp_path / "site"), "HOME": str(tmp_path)}
 
     def run(*arguments: str) -> str:
         command = [sys.executable, "-P", "-m", "pipeline", *arguments]
         return subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True, text=True).stdout
 
-    run("load", ".")
+    run("load", "in")
     assert run("sql", "select queue_p50_seconds from queue_time_daily", "--format", "csv") == "queue_p50_seconds\n86.709\n"
     assert Path(run("report").strip()).stat().st_size > 100_000
 

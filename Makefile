@@ -65,7 +65,7 @@ $(VENV)/.made:
 	@$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-$(RUN): $(VENV)/.made requirements.txt pyproject.toml hatch_build.py pipeline/decode/scanner/scanner.c
+$(RUN): $(VENV)/.made requirements.txt pyproject.toml hatch_build.py $(wildcard pipeline/decode/scanner/*.[ch])
 	@echo "Installing into $(VENV), once, which takes a minute or two ..." >&2
 	@$(PIP) install --require-hashes -r requirements.txt
 	@$(PIP) install --no-deps --no-build-isolation --editable .

@@ -29,6 +29,8 @@ class ScannerBuildHook(BuildHookInterface[Any]):
             *compiler.split(),
             "-O3",
             "-std=c11",
+            "-Wall",
+            "-Wextra",  # without -Werror: another compiler may know of more
             "-shared",
             "-fPIC",
             "-o",

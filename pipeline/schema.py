@@ -1,11 +1,14 @@
-"""The tables of the lake: every column with its type, its source field and a sentence.
+"""The tables of the lake, every column with its type, its source field and a sentence; the record types of a document.
 
-This is the only place where a column is declared. Times are microsecond timestamps in UTC; ids are text, except skills and
-campaigns; what the API sends as null or leaves out is NULL. Sources are sections of the vendor's Engagement page.
+This is the only place where a column or a record type is declared. Times are microsecond timestamps in UTC; ids are text,
+except skills and campaigns; NULL stands for a null and for a field that was not sent. Sources are sections of the vendor's
+Engagement page.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Final, Literal
 
 import pyarrow as pa
 
@@ -34,6 +37,8 @@ class Column:
     container: str | None = None
     null: str = "not sent"
     is_hidden: bool = False  # kept in the Parquet files for ourselves, not shown by the DuckDB file
+    sent_as: Literal["value", "score", "forms"] = "value"
+    """The shape of the field: a value; a score, bare or in a record of its own; a list of secure forms, kept as JSON."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,7 @@ class Table:
     @cached_property
     def file_schema(self) -> pa.Schema:
         """What one Parquet file holds: all columns but the partition's, which is in the file's path."""
-        return pa.schema([field for field in self.arrow_schema if not (self.partitioned and field.name == "date")])
+        return pa.schema([one for one in self.arrow_schema if not (self.partitioned and one.name == "date")])
 
 
 NEVER = "never"
@@ -128,7 +133,7 @@ CONVERSATIONS = Table(
         Column("start_reason_id", INTEGER, "Why it started; labels in the table `start_reason`.", "startReasonId"),
         Column("start_page", TEXT, "Title of the page on which it started.", "startPage"),
         Column("start_url", TEXT, "Address of that page.", "startUrl"),
-        Column("mcs", DOUBLE, "Meaningful Connection Score.", "mcs"),
+        Column("mcs", DOUBLE, "Meaningful Connection Score.", "mcs", sent_as="score"),
         Column("queue_start_time", TIME, "The visitor asked for a conversation.", "queueStartTime"),
         Column("queue_end_time", TIME, "The visitor was connected to an agent.", "queueEndTime"),
         Column(
@@ -137,6 +142,7 @@ CONVERSATIONS = Table(
             "JSON array of the secure forms, tags removed; NULL where there is none.",
             "secureForms",
             null="there is none",
+            sent_as="forms",
         ),
         Column("visit_id", TEXT, "The visitor's session, from the header.", "visitId", "header"),
         Column("visitor_id", TEXT, "The visitor, from the header.", "visitorId", "header"),
@@ -170,7 +176,7 @@ MESSAGES = Table(
         Column("link_url", TEXT, "Where the linked file is, from linkData.", "externalFileLink", "linkData"),
         Column("link_file_type", TEXT, "Type of the linked file, from linkData.", "fileType", "linkData"),
         Column("link_caption", TEXT, "Text attached to a link, from linkData.", "caption", "linkData"),
-        Column("mcs", DOUBLE, "Meaningful Connection Score of the message.", "mcs"),
+        Column("mcs", DOUBLE, "Meaningful Connection Score of the message.", "mcs", sent_as="score"),
         SOURCE_FILE,
         EXTRA,
         DELIVERY,
@@ -309,3 +315,75 @@ TABLES: dict[str, Table] = {table.name: table for table in (CONVERSATIONS, MESSA
 
 STORED: dict[str, Table] = {**TABLES, INDEX.name: INDEX, ERASURES.name: ERASURES}
 """What a lake keeps."""
+
+
+@dataclass(frozen=True, eq=False)
+class RecordType:
+    """A record type of the vendor's schema: the fields that it has, and where their values go.
+
+    A field that is in none of the four mappings is unknown: `extra` keeps it.
+    """
+
+    name: str
+    columns: Mapping[str, Column] = field(default_factory=dict)
+    """The column that each field fills."""
+    values: Mapping[str, pa.DataType] = field(default_factory=dict)
+    """Fields above the conversations which are read for them, but fill no column by themselves."""
+    records: Mapping[str, "RecordType"] = field(default_factory=dict)
+    """Fields that hold one record."""
+    lists: Mapping[str, "RecordType"] = field(default_factory=dict)
+    """Fields that hold a list of records."""
+    row_of: Table | None = None
+    """The table that gets a row for each record of this type."""
+
+    @cached_property
+    def known(self) -> dict[str, str]:
+        """The spelling of every known field by its lower case: the vendor writes both skillID and skillId."""
+        return {name.lower(): name for name in (*self.columns, *self.values, *self.records, *self.lists)}
+
+    def walk(self) -> Iterator["RecordType"]:
+        """This type and every type below it, in the order in which a document has them."""
+        yield self
+        for inner in (*self.records.values(), *self.lists.values()):
+            yield from inner.walk()
+
+
+def _fields(table: Table, container: str | None = None) -> dict[str, Column]:
+    return {column.field: column for column in table.columns if column.field and column.container == container}
+
+
+_MESSAGE = RecordType(
+    "Message",
+    _fields(MESSAGES),
+    records={
+        "fileData": RecordType("FileData", _fields(MESSAGES, "fileData")),
+        "linkData": RecordType("LinkData", _fields(MESSAGES, "linkData")),
+    },
+    row_of=MESSAGES,
+)
+_CONVERSATION = RecordType(
+    "Conversation",
+    _fields(CONVERSATIONS),
+    records={"campaignData": RecordType("CampaignData", _fields(CONVERSATIONS, "campaignData"))},
+    lists={"transcripts": _MESSAGE, "transfers": RecordType("Transfer", _fields(TRANSFERS), row_of=TRANSFERS)},
+    row_of=CONVERSATIONS,
+)
+_BODY = RecordType(
+    "EngagementData",
+    records={"header": RecordType("VisitorHeader", _fields(CONVERSATIONS, "header"))},
+    lists={"engagements": _CONVERSATION},
+)
+DOCUMENT: Final = RecordType(
+    "Document",
+    values={"dataType": TEXT},
+    records={
+        "metaData": RecordType(
+            "MetaData", values={"accountId": TEXT, "schemaVersion": TEXT, "startTime": TIME, "endTime": TIME}
+        )
+    },
+    lists={"recordCollection": RecordType("Record", records={"body": _BODY})},
+)
+"""An Engagement document, with all that is in it."""
+
+RECORD_TYPES: Final[Mapping[str, RecordType]] = {type_.name: type_ for type_ in DOCUMENT.walk()}
+"""Every record type by its name."""

@@ -11,9 +11,8 @@ from typing import Any, Final
 import pyarrow as pa
 
 from pipeline.api.responses import parse_documents, shortened
-from pipeline.decode import avro_json as fields
-from pipeline.decode.flatten import KINDS
-from pipeline.schema import BIGINT, BOOLEAN, DOUBLE, INTEGER, TEXT, TIME
+from pipeline.decode import avro_json
+from pipeline.schema import BIGINT, BOOLEAN, DOUBLE, INTEGER, RECORD_TYPES, TEXT, TIME
 
 _NAMED: Final = frozenset({"record", "enum", "fixed"})
 _PRIMITIVE: Final = frozenset({"boolean", "int", "long", "float", "double", "bytes", "string"})
@@ -24,17 +23,12 @@ _KNOWN_BY: Final = {
 }
 """By which fields, in lower case, a record is known, whatever it is called."""
 _CHILDREN: Final = {
-    "metaData": "MetaData",
-    "recordCollection": "Record",
-    "header": "VisitorHeader",
-    "engagements": "Conversation",
-    "transcripts": "Message",
-    "transfers": "Transfer",
-    "campaignData": "CampaignData",
-    "fileData": "FileData",
-    "linkData": "LinkData",
+    name: inner.name
+    for outer in RECORD_TYPES.values()
+    for name, inner in (*outer.records.items(), *outer.lists.items())
+    if name != "body"  # which is known by its fields
 }
-_LISTS: Final = frozenset({"recordCollection", "engagements", "transcripts", "transfers"})
+_LISTS: Final = frozenset(name for outer in RECORD_TYPES.values() for name in outer.lists)
 _UNDOCUMENTED: Final = frozenset({"mcs", "secureForms"})
 _TEXTS: Final = frozenset({"string", "enum", "bytes", "fixed"})
 _NUMBERS: Final = frozenset({"int", "long", "float", "double"})
@@ -151,7 +145,7 @@ class _Avro:
             seen.add((kind, id(record)))
             yield kind, record
             for name, declared in _fields_of(record, kind):
-                if name in _CHILDREN and name in KINDS[kind].known.values():
+                if name in _CHILDREN and name in RECORD_TYPES[kind].known.values():
                     waiting += [(_CHILDREN[name], option) for option in self.elements(declared) if _is_record(option)]
 
 
@@ -176,8 +170,8 @@ def compare(text: bytes) -> Compared:
 
 
 def _compare(avro: _Avro, kind: str, name: str, declared: object, compared: Compared) -> None:
-    path, column = _line(f"{kind}.{name}"), KINDS[kind].columns.get(name)
-    if name not in KINDS[kind].known.values():
+    path, column = _line(f"{kind}.{name}"), RECORD_TYPES[kind].columns.get(name)
+    if name not in RECORD_TYPES[kind].known.values():
         compared.without_column.add(path)
         return
     if column is not None:
@@ -206,12 +200,12 @@ def _is_held(label: str, name: str, held: frozenset[str]) -> bool:
 def _has_score(inside: dict[str, str]) -> bool:
     """Whether a value of that record has what the decoder takes for the score."""
     sample = {name: 1 if {*kind.split(" or ")} & _NUMBERS else "x" for name, kind in inside.items()}
-    return not sample or fields.score(sample)[0] is not fields.MISFIT
+    return not sample or avro_json.score(sample)[0] is not avro_json.MISFIT
 
 
 def _fields_of(record: dict[str, Any], kind: str | None = None) -> Iterator[tuple[str, Any]]:
     """Name and type of each field, spelled as is usual in records of a kind; of a field that comes twice the first."""
-    usual = KINDS[kind].known if kind else {}
+    usual = RECORD_TYPES[kind].known if kind else {}
     seen = set()
     for declared in record["fields"]:
         name = declared.get("name") if isinstance(declared, dict) else None

@@ -21,7 +21,7 @@ from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection
 from pathlib import Path
 from queue import LifoQueue
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn, Protocol
 
 from pipeline.errors import LakeError, SettingsError
 
@@ -55,53 +55,73 @@ _MEMORY_BYTES: Final = 256 << 20  # for opening one
 _SECONDS: Final = 10  # likewise, of a core; a usual one takes some hundredths
 _REMEMBERED: Final = 256  # messages, since erasing reads a document several times
 _REFUSED: Final = b"-"
-_OPENED: Final = b"+"
+_PLAIN: Final = b"+"
 _NUMBER_BYTES: Final = 8  # of a request, which its answer repeats
 
 
 @dataclass(frozen=True)
-class Opened:
-    """A text whose messages are replaced by what they say, where there is a key for them; how many were, and how many not."""
+class Decrypted:
+    """A text whose messages are replaced by what they say, where a key opens them; how many were, and how many not."""
 
     text: bytes
     decrypted: int = 0
     encrypted: int = 0
 
 
-def opened(text: bytes, *, ids_only: bool = False) -> Opened:
-    """Decrypt the strings of a JSON text that are armoured messages; `ids_only` those by which erased people are found alone.
+class Decrypt(Protocol):
+    """Decrypts the strings of a JSON text that are armoured messages."""
+
+    def __call__(self, text: bytes, *, ids_only: bool = False) -> Decrypted:
+        """`ids_only`: only the ids by which erased people are found.
+
+        Raises:
+            SettingsError: the key can't be used.
+            LakeError: the process that holds it has died.
+        """
+
+
+def leave_encrypted(text: bytes, *, ids_only: bool = False) -> Decrypted:
+    """Count the messages, without a key."""
+    return _replaced(text, lambda _: {}, ids_only=ids_only)
+
+
+def read_decrypt() -> Decrypt:
+    """Decrypt with the keys that LP_PGP_KEY names; where it names none, leave all encrypted.
 
     Raises:
-        SettingsError: the key can't be used.
-        LakeError: the process that holds it has died.
+        SettingsError: the file can't be read.
     """
-    if MARKER not in text:
-        return Opened(text)
-    pattern = _ID if ids_only else _ANY
     keyring = read_keyring()
-    said = keyring.open({found["message"] for found in pattern.finditer(text)}) if keyring else {}
+    return keyring.decrypt if keyring else leave_encrypted
+
+
+def _replaced(text: bytes, open_all: Callable[[set[bytes]], dict[bytes, bytes | None]], *, ids_only: bool) -> Decrypted:
+    """`open_all` gives the JSON strings that messages hold, by their spelling between quotes."""
+    if MARKER not in text:
+        return Decrypted(text)
+    pattern = _ID if ids_only else _ANY
+    strings = open_all({found["message"] for found in pattern.finditer(text)})
     encrypted = 0
 
     def plain(found: re.Match[bytes]) -> bytes:
         nonlocal encrypted
-        spelled = said.get(found["message"])
-        if spelled is None:
+        string = strings.get(found["message"])
+        if string is None:
             encrypted += 1
             return found[0]
-        return found["before"] + spelled
+        return found["before"] + string
 
     replaced, met = pattern.subn(plain, text)
-    return Opened(replaced, met - encrypted, encrypted)
+    return Decrypted(replaced, met - encrypted, encrypted)
 
 
-@functools.cache
 def read_keyring() -> "Keyring | None":
     """The keys that LP_PGP_KEY names; None where it names none.
 
     Raises:
         SettingsError: the file can't be read.
     """
-    from pipeline.settings import read_settings  # noqa: PLC0415  # what only opens messages needs none
+    from pipeline.settings import read_settings  # noqa: PLC0415  # the processes that open messages start without it
 
     settings = read_settings()
     if not settings.lp_pgp_key:
@@ -117,7 +137,7 @@ def read_keyring() -> "Keyring | None":
 
 
 class Keyring:
-    """Private keys, and the processes that open messages with them; they start when they are needed."""
+    """Private keys, and the processes that open messages with them: started when needed, ended with the keyring."""
 
     def __init__(self, keys: bytes, passphrase: "SecretStr", *, path: Path, is_open: bool) -> None:
         self._keys = keys
@@ -129,11 +149,7 @@ class Keyring:
         # a load's helpers are as many as there are cores already
         count = (os.cpu_count() or 1) if parent_process() is None else 1
         self._threads = ThreadPoolExecutor(count)
-        self._numbers = itertools.count()
-        self._idle: LifoQueue[Connection | None] = LifoQueue()
-        for _ in range(count):
-            self._idle.put(None)
-        self._said = functools.lru_cache(_REMEMBERED)(self._spelled)
+        self._plain = functools.lru_cache(_REMEMBERED)(_Openers(keys, passphrase, count).plain_string)
 
     def check(self) -> None:
         """Unlock the keys.
@@ -148,18 +164,35 @@ class Keyring:
         except ValueError as error:
             raise SettingsError(f"LP_PGP_KEY: {self._path} {error}; nothing was done") from None
 
-    def open(self, messages: Iterable[bytes]) -> dict[bytes, bytes | None]:
-        """What messages say, as JSON strings, by their spelling between quotes; None for those that none of the keys opens."""
-        listed = [message for message in messages if len(message) <= _LONGEST]
-        return dict(zip(listed, self._threads.map(self._said, listed), strict=True))
+    def decrypt(self, text: bytes, *, ids_only: bool = False) -> Decrypted:
+        """As `Decrypt` has it."""
+        return _replaced(text, self._opened, ids_only=ids_only)
 
-    def _spelled(self, spelling: bytes) -> bytes | None:
+    def _opened(self, messages: Iterable[bytes]) -> dict[bytes, bytes | None]:
+        """None for those that none of the keys opens."""
+        listed = [message for message in messages if len(message) <= _LONGEST]
+        return dict(zip(listed, self._threads.map(self._plain, listed), strict=True))
+
+
+class _Openers:
+    """Processes that open messages, one at work for each thread that asks."""
+
+    def __init__(self, keys: bytes, passphrase: "SecretStr", count: int) -> None:
+        self._keys = keys
+        self._passphrase = passphrase
+        self._numbers = itertools.count()
+        self._idle: LifoQueue[Connection | None] = LifoQueue()
+        for _ in range(count):
+            self._idle.put(None)
+
+    def plain_string(self, spelling: bytes) -> bytes | None:
+        """The JSON string that a message holds; the message as it is spelled in a JSON string itself, between the quotes."""
         message = _armoured(spelling)
-        said = None if message is None else self._ask(message)
-        if said is None:
+        plain = None if message is None else self._ask(message)
+        if plain is None:
             return None
         try:
-            return json.dumps(said.decode(), ensure_ascii=False).encode()
+            return json.dumps(plain.decode(), ensure_ascii=False).encode()
         except UnicodeDecodeError:
             return None
 
@@ -177,7 +210,7 @@ class Keyring:
                 "all finished loads are as they were: leave it more memory and run the command again"
             ) from error
         self._idle.put(opener)
-        return answer[_NUMBER_BYTES + 1 :] if answer[_NUMBER_BYTES:].startswith(_OPENED) else None
+        return answer[_NUMBER_BYTES + 1 :] if answer[_NUMBER_BYTES:].startswith(_PLAIN) else None
 
     def _start(self) -> Connection:
         ours, theirs = get_context("spawn").Pipe()
@@ -289,9 +322,9 @@ def _answer(requests: Connection, found: "list[PyDecryptor]") -> NoReturn:
             while True:
                 request = requests.recv_bytes()
                 _limit_time()
-                said = _decrypted(found, request[_NUMBER_BYTES:])
+                plain = _open(found, request[_NUMBER_BYTES:])
                 _limit_time()  # no answer ends halfway
-                answer = b"" if said is None or len(said) > _MOST_BYTES else _OPENED + said
+                answer = b"" if plain is None or len(plain) > _MOST_BYTES else _PLAIN + plain
                 requests.send_bytes(request[:_NUMBER_BYTES] + answer)
         os._exit(0)
     finally:
@@ -312,7 +345,7 @@ def _limit_time() -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (int(time.process_time()) + _SECONDS, resource.getrlimit(resource.RLIMIT_CPU)[1]))
 
 
-def _decrypted(found: "list[PyDecryptor]", message: bytes) -> bytes | None:
+def _open(found: "list[PyDecryptor]", message: bytes) -> bytes | None:
     from pysequoia import decrypt  # noqa: PLC0415
 
     for decryptor in found:

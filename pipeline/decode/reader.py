@@ -14,8 +14,8 @@ from pipeline import schema
 from pipeline.decode.containers import NO_CAPS, Caps, Overlong, Passed
 from pipeline.decode.documents import Splitter
 from pipeline.decode.flatten import Row, Rows, flatten
-from pipeline.decode.pgp import opened
-from pipeline.decode.scanner import PADDING, TABLES, new_scanner
+from pipeline.decode.pgp import Decrypt, leave_encrypted
+from pipeline.decode.scanner import PADDING, TABLES, NoScanner, Scanner, new_scanner
 from pipeline.source_files import Counts, Source
 
 Tables = dict[str, pa.Table]
@@ -37,8 +37,9 @@ NAMING: Final = ("consumerid", "visitorid")
 class Collector:
     """Reads source files, one after another: `begin`, `feed` every text of it, `finish`, then `hold` or `abandon`."""
 
-    def __init__(self) -> None:
-        self._scanner = new_scanner()
+    def __init__(self, decrypt: Decrypt = leave_encrypted, *, scanner: Scanner | NoScanner | None = None) -> None:
+        self._decrypt = decrypt
+        self._scanner = scanner or new_scanner()
         self._ends: list[tuple[str, list[int]]] = []  # of each whole file its name, and the scanner's rows where it ends
         self._whole = Rows()  # rows that the careful path read in whole files
         self._open = Rows()  # and in the file that is being read
@@ -81,7 +82,7 @@ class Collector:
 
     def _feed_passed(self, served: bytes) -> None:
         if self._look or self._watch:
-            done = opened(served, ids_only=True)
+            done = self._decrypt(served, ids_only=True)
             self._counts.encrypted += done.encrypted if self._look else 0  # a load has no use for the values
             self._pass_over(done.text)
 
@@ -94,7 +95,7 @@ class Collector:
 
     def _feed_lines(self, served: bytes) -> None:
         before = self._scanner.spread
-        done = opened(served, ids_only=self._ids_only)
+        done = self._decrypt(served, ids_only=self._ids_only)
         text = done.text
         if self._look:
             self._look(text)
@@ -126,6 +127,7 @@ class Collector:
         """Read the source file's end; gives what was in all of it."""
         for piece in self._splitter.finish():
             self._read_carefully(piece)
+        self._splitter = Splitter()  # the former one refers to this object, and so to the keys
         self._count()
         self._counts.documents = self._scanner.documents
         return self._counts
@@ -138,6 +140,7 @@ class Collector:
 
     def _close(self) -> None:
         """No file is being read any more."""
+        self._splitter = Splitter()
         self._counts, self._open, self._start = Counts(), Rows(), self._scanner.rows()
 
     def _count(self) -> None:
@@ -175,23 +178,16 @@ class Collector:
         ends = [*self._ends, (self._source.name, self._scanner.rows())]
         whole: Tables = {}
         part: Tables = {}
-        for which, table in enumerate(TABLES):
-            rows = _with_source_file(self._scanner.table(which), table, [(name, end[which]) for name, end in ends])
+        for which, (table, scanned) in enumerate(zip(TABLES, self._scanner.drain(), strict=True)):
+            rows = _with_source_file(scanned, table, [(name, end[which]) for name, end in ends])
             start = self._start[which]
             whole[table.name] = _joined(rows.slice(0, start), _table(getattr(self._whole, table.name), table))
             part[table.name] = _joined(rows.slice(start), _table(getattr(self._open, table.name), table))
         whole["rejects"] = _table(self._whole.rejects, schema.REJECTS)
         part["rejects"] = _table(self._open.rejects, schema.REJECTS)
-        self._renew_scanner()
+        self._start = [0] * len(TABLES)
         self._ends, self._whole, self._open, self.text_bytes = [], Rows(), Rows(), 0
         return whole, part
-
-    def _renew_scanner(self) -> None:
-        """Leave the rows held to those who have them, and read on where the file is."""
-        former, self._scanner = self._scanner, type(self._scanner)()
-        self._scanner.begin_file(self._source.account_id, self._source.scope_start, self._longest)
-        self._scanner.count_on(former.documents, former.deliveries)
-        self._start = [0] * len(TABLES)
 
 
 def _with_source_file(rows: pa.Table, table: schema.Table, ends: list[tuple[str, int]]) -> pa.Table:

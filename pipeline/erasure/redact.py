@@ -15,7 +15,7 @@ from pipeline.decode.avro_json import json_text, untag
 from pipeline.decode.containers import NO_CAPS, Caps, Overlong, Passed, texts, unpacked
 from pipeline.decode.documents import Document, Splitter, parse, unescaped
 from pipeline.decode.flatten import Row, Rows, flatten
-from pipeline.decode.pgp import MARKER, opened
+from pipeline.decode.pgp import MARKER, Decrypt, leave_encrypted
 from pipeline.decode.reader import NAMING
 from pipeline.decode.scanner import PADDING, new_scanner
 from pipeline.erasure.tombstones import Tombstones, json_spelling
@@ -40,7 +40,14 @@ class Redaction:
 
 
 def redact(
-    lake: Lake, path: str, source: Source, tombstones: Tombstones, idents: set[str], *, caps: Caps = NO_CAPS
+    lake: Lake,
+    path: str,
+    source: Source,
+    tombstones: Tombstones,
+    idents: set[str],
+    *,
+    caps: Caps = NO_CAPS,
+    decrypt: Decrypt = leave_encrypted,
 ) -> Redaction:
     """Write a file of the lake anew without what is erased; `idents` are the erased ids that were found in it.
 
@@ -51,7 +58,7 @@ def redact(
     """
     going: set[int] = set()
     while True:
-        redactor = _Redactor(source, tombstones, idents, caps, going)
+        redactor = _Redactor(source, tombstones, idents, going, caps=caps, decrypt=decrypt)
         staged = _written(lake, path, redactor)
         if redactor.going == going:
             break
@@ -79,7 +86,9 @@ def _written(lake: Lake, path: str, redactor: "_Redactor") -> str:
 class _Redactor:
     """Cuts a text into documents as the loader does, and lets through what is left of each."""
 
-    def __init__(self, source: Source, tombstones: Tombstones, idents: set[str], caps: Caps, going: set[int]) -> None:
+    def __init__(
+        self, source: Source, tombstones: Tombstones, idents: set[str], going: set[int], *, caps: Caps, decrypt: Decrypt
+    ) -> None:
         self.done = Redaction()
         self.going = set(going)
         """The numbers of the overlong documents that name an erased id."""
@@ -87,7 +96,8 @@ class _Redactor:
         self._overlong = 0  # number of the one that is passed over, or was last
         self._is_passing = False
         self._let_past: list[bytes] = []  # of it, and not yet let through
-        self._cutter = _Cutter(source, tombstones, self.done)
+        self._cutter = _Cutter(source, tombstones, self.done, decrypt)
+        self._decrypt = decrypt
         self._needles = list(map(json_spelling, idents))
         self._source = source
         self._scanner = new_scanner()
@@ -108,6 +118,7 @@ class _Redactor:
                 yield from self._usual(text)
         for piece in self._splitter.finish():
             yield self._let_through(piece)
+        self._splitter = Splitter()  # the former one refers to this object, and so to the keys
         yield bytes(self._held)
 
     def _usual(self, text: bytes) -> Iterator[bytes]:
@@ -194,7 +205,7 @@ class _Redactor:
         return before + (piece if kept is None else kept)
 
     def _has_needle(self, text: bytes) -> bool:
-        simple = unescaped(opened(text).text)
+        simple = unescaped(self._decrypt(text).text)
         return any(needle in simple for needle in self._needles)
 
 
@@ -208,8 +219,9 @@ def _lines(text: bytes, start: int, end: int) -> Iterator[bytes]:
 class _Cutter:
     """Takes erased conversations out of documents, each read by itself as the loader reads it."""
 
-    def __init__(self, source: Source, tombstones: Tombstones, done: Redaction) -> None:
+    def __init__(self, source: Source, tombstones: Tombstones, done: Redaction, decrypt: Decrypt) -> None:
         self._source = source
+        self._decrypt = decrypt
         self._tombstones = tombstones
         self._done = done
         self._raw, self._is_armoured = b"", False
@@ -242,11 +254,11 @@ class _Cutter:
     def _rows(self, document: Row) -> Rows:
         """The rows of a document as a load reads it, decrypted; the document itself stays as it was served."""
         text = json_text(document).encode() if self._is_armoured else b""
-        value = parse(opened(text).text) if self._is_armoured else document
+        value = parse(self._decrypt(text).text) if self._is_armoured else document
         return flatten(Document(1, self._raw, value=value), self._source)
 
     def _names_erased(self, text: str) -> bool:
-        plain = opened(text.encode()).text.decode() if self._is_armoured else text
+        plain = self._decrypt(text.encode()).text.decode() if self._is_armoured else text
         return self._tombstones.covers_text(plain, self._source.scope_start)
 
     def _cut_records(self, document: Row) -> bool:

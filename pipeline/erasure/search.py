@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from pipeline.decode.containers import Caps, read_caps, texts, unpacked
 from pipeline.decode.documents import unescaped
+from pipeline.decode.pgp import Decrypt, read_decrypt
 from pipeline.decode.reader import BUFFER_BYTES, Collector, Look, Watch
 from pipeline.decode.scanner import PADDING
 from pipeline.erasure.redact import Redaction, redact
@@ -79,7 +80,8 @@ def _landed(path: str, size: int, rows: tuple[Row, ...]) -> Landed:
 def find(lake: Lake, landed: list[Landed], tombstones: Tombstones, persons: Sequence[str] = ()) -> Found:
     """Search landed files for what tombstones cover; `persons` are ids known in plain text, which are looked for everywhere."""
     found = Found()
-    for file, traces in _searched(lake, landed, tombstones, persons):
+    decrypt = read_decrypt()
+    for file, traces in _searched(landed, _Search(lake.uri, tombstones, persons)):
         if traces is None:
             found.unreadable.append(file.path)
             continue
@@ -87,7 +89,7 @@ def find(lake: Lake, landed: list[Landed], tombstones: Tombstones, persons: Sequ
             found.encrypted.append(file.path)
         found.named |= traces.named
         if traces.idents:
-            redaction = redact(lake, file.path, file.source, tombstones, traces.idents, caps=_landed_caps())
+            redaction = redact(lake, file.path, file.source, tombstones, traces.idents, caps=_landed_caps(), decrypt=decrypt)
             if redaction.staged is not None:
                 found.cut.append((file, redaction, redaction.staged))
                 found.named |= traces.idents
@@ -106,12 +108,9 @@ class _Traces:
     has_encrypted_ids: bool
 
 
-def _searched(
-    lake: Lake, landed: list[Landed], tombstones: Tombstones, persons: Sequence[str]
-) -> Iterator[tuple[Landed, _Traces | None]]:
+def _searched(landed: list[Landed], search: "_Search") -> Iterator[tuple[Landed, _Traces | None]]:
     """Landed files, each with the erased ids in it; None for a broken one."""
     files = [(file.path, file.source) for file in landed]
-    search = functools.partial(_search, lake_uri=lake.uri, tombstones=tombstones, persons=persons)
     if sum(file.bytes for file in landed) < _ALONE_BYTES:
         yield from zip(landed, map(search, files), strict=True)
         return
@@ -119,27 +118,40 @@ def _searched(
         yield from zip(landed, pool.map(search, files, chunksize=8), strict=True)
 
 
-def _search(file: tuple[str, Source], *, lake_uri: str, tombstones: Tombstones, persons: Sequence[str]) -> _Traces | None:
-    """The erased ids in a landed file; None if it is broken."""
-    visitors: set[str] = set()
-    found: set[str] = set()
-    quoted = [(b'"' + json_spelling(person) + b'"', person) for person in persons]
-    quoted += [(person.encode(), person) for person in persons if person.isdigit()]
+@dataclass(frozen=True)
+class _Search:
+    """Looks for erased ids in landed files. A process gets a copy with some files, and reads the key once for them."""
 
-    def look(text: bytes) -> None:
-        visitors.update(tombstones.visitors(text))
-        if quoted:
-            simple = unescaped(text)
-            found.update(person for spelling, person in quoted if spelling in simple)
+    lake_uri: str
+    tombstones: Tombstones
+    persons: Sequence[str]
 
-    path, source = file
-    try:
-        collector, _ = _fed(Lake(lake_uri), path, source, watch=tombstones.watch, look=look, ids_only=True)
-        counts = collector.finish()
+    @functools.cached_property
+    def _decrypt(self) -> Decrypt:
+        return read_decrypt()
+
+    def __call__(self, file: tuple[str, Source]) -> _Traces | None:
+        """The erased ids in a landed file; None if it is broken."""
+        visitors: set[str] = set()
+        found: set[str] = set()
+        quoted = [(b'"' + json_spelling(person) + b'"', person) for person in self.persons]
+        quoted += [(person.encode(), person) for person in self.persons if person.isdigit()]
+
+        def look(text: bytes) -> None:
+            visitors.update(self.tombstones.visitors(text))
+            if quoted:
+                simple = unescaped(text)
+                found.update(person for spelling, person in quoted if spelling in simple)
+
+        path, source = file
+        collector = Collector(self._decrypt)
+        try:
+            _feed(collector, Lake(self.lake_uri), path, source, watch=self.tombstones.watch, look=look, ids_only=True)
+            counts = collector.finish()
+        except CorruptFileError:
+            return None
         named = counts.watched | visitors
         return _Traces(found | named, named, has_encrypted_ids=counts.encrypted > 0)
-    except CorruptFileError:
-        return None
 
 
 def read_landed(lake: Lake, path: str, source: Source) -> tuple[Counts, pa.Table]:
@@ -148,17 +160,25 @@ def read_landed(lake: Lake, path: str, source: Source) -> tuple[Counts, pa.Table
     Raises:
         CorruptFileError: the file is broken.
     """
-    collector, rejects = _fed(lake, path, source)
+    collector = Collector(read_decrypt())
+    rejects = _feed(collector, lake, path, source)
     counts = collector.finish()
     collector.hold()
     return counts, pa.concat_tables([*rejects, collector.take()[0]["rejects"]])
 
 
-def _fed(
-    lake: Lake, path: str, source: Source, *, watch: Watch | None = None, look: Look | None = None, ids_only: bool = False
-) -> tuple[Collector, list[pa.Table]]:
-    """A collector that has read all of a file but its end, and the rejects that it had to hand out on its way."""
-    collector, caps = Collector(), _landed_caps()
+def _feed(
+    collector: Collector,
+    lake: Lake,
+    path: str,
+    source: Source,
+    *,
+    watch: Watch | None = None,
+    look: Look | None = None,
+    ids_only: bool = False,
+) -> list[pa.Table]:
+    """Read all of a file but its end; gives the rejects that had to be handed out on the way."""
+    caps = _landed_caps()
     collector.begin(source, watch, look=look, ids_only=ids_only, caps=caps)
     rejects = []
     with lake.files.open(path, "rb") as stored:
@@ -166,7 +186,7 @@ def _fed(
             collector.feed(text)
             if collector.text_bytes > BUFFER_BYTES:
                 rejects.append(collector.take()[1]["rejects"])
-    return collector, rejects
+    return rejects
 
 
 def _landed_caps() -> Caps:

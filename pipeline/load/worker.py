@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from pipeline import schema
 from pipeline.decode.containers import Caps, read_caps, texts, unpacked
-from pipeline.decode.pgp import read_keyring
+from pipeline.decode.pgp import Keyring, leave_encrypted, read_keyring
 from pipeline.decode.reader import BUFFER_BYTES, Collector, Tables
 from pipeline.decode.scanner import PADDING
 from pipeline.erasure.redact import redact
@@ -47,10 +47,10 @@ def ingest(
     What the tombstones cover is taken out of a file before it is landed.
 
     Raises:
-        SettingsError: the settings that cap the size of a source file can't be read.
+        SettingsError: the settings, or the private key that they name, can't be read.
     """
     lake = Lake(lake_uri)
-    worker = _Worker(lake, tombstones, buffer_bytes, read_caps())
+    worker = _Worker(lake, tombstones, buffer_bytes, read_caps(), read_keyring())
     for item, (staged, contents) in zip(incoming, lake.each(partial(_at_hand, lake), incoming), strict=True):
         worker.take(item, staged, contents)
     worker.finish()
@@ -80,12 +80,16 @@ def _is_less(encrypted: int, left: int | None) -> bool:
 class _Worker:
     """Reads file after file, and writes the rows held when they are from more than `buffer_bytes` of text."""
 
-    def __init__(self, lake: Lake, tombstones: Tombstones | None, buffer_bytes: int, caps: Caps) -> None:
+    def __init__(
+        self, lake: Lake, tombstones: Tombstones | None, buffer_bytes: int, caps: Caps, keyring: Keyring | None
+    ) -> None:
         self.lake = lake
         self.tombstones = tombstones
         self.buffer_bytes = buffer_bytes
         self.caps = caps
-        self.collector = Collector()
+        self.has_key = keyring is not None
+        self.decrypt = keyring.decrypt if keyring else leave_encrypted
+        self.collector = Collector(self.decrypt)
         self.ingested = Ingested()
         self.places: list[tuple[Staged, str]] = []
 
@@ -117,7 +121,7 @@ class _Worker:
             outcome.staged = replace(outcome.staged, bytes=former.bytes, sha256=former.sha256)
         if not exists(self.lake.files, self._place(outcome)):
             return None
-        return former.encrypted if former.encrypted and read_keyring() else 0
+        return former.encrypted if former.encrypted and self.has_key else 0
 
     def _place(self, outcome: Outcome) -> str:
         return landed_path(self.lake, outcome.name, outcome.staged.sha256)
@@ -135,7 +139,9 @@ class _Worker:
         outcome.counts = self._collect(source, outcome.staged.path, self.tombstones, contents, left=left, caps=caps)
         if self.tombstones is None or not outcome.counts.watched:
             return outcome.staged if _is_less(outcome.counts.encrypted, left) else None
-        redaction = redact(self.lake, outcome.staged.path, source, self.tombstones, outcome.counts.watched, caps=caps)
+        redaction = redact(
+            self.lake, outcome.staged.path, source, self.tombstones, outcome.counts.watched, caps=caps, decrypt=self.decrypt
+        )
         kept = redaction.staged or outcome.staged
         outcome.counts = self._collect(source, kept.path, None, caps=caps)
         if redaction.staged is not None:

@@ -44,9 +44,7 @@ def main() -> None:
     found = []
     for title, text in REPEATED.items():
         for is_careful in (False, True):
-            collector = Collector()
-            if is_careful:
-                collector._scanner = NoScanner()  # as where scanner.c is not compiled
+            collector = Collector(scanner=NoScanner() if is_careful else None)  # the former as where scanner.c is not compiled
             before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             collector.begin(Source("made"))
             collector.feed(text.encode() + PADDING)

@@ -2,8 +2,10 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tarfile
 import tomllib
 import zipfile
 from collections.abc import Iterable
@@ -18,12 +20,22 @@ from places import ROOT
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder to import from, with the files that the built wheel installs."""
     folder = tmp_path_factory.mktemp("wheel")
-    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder / "dist")]
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-t", "wheel", "-d", str(folder / "dist")]
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
     (built,) = (folder / "dist").glob("*.whl")
     with zipfile.ZipFile(built) as archive:
         archive.extractall(folder / "site")
     return folder / "site"
+
+
+def test_scanner_is_in_the_wheel_and_its_sources_in_the_sdist(wheel: Path) -> None:
+    """The wheel has the compiled scanner where there is a compiler, the source distribution each of its parts."""
+    scanner = Path("pipeline", "decode", "scanner")
+    assert (wheel / scanner / "_scanner.so").exists() == any(map(shutil.which, ("cc", "gcc", "clang")))
+    (sources,) = (wheel.parent / "dist").glob("*.tar.gz")
+    with tarfile.open(sources) as tar:
+        packed = {Path(name).name for name in tar.getnames() if Path(name).parent.match(f"*/{scanner}")}
+    assert packed == {path.name for path in (ROOT / scanner).iterdir() if path.suffix in {".py", ".c", ".h"}}
 
 
 def linked() -> list[str]:

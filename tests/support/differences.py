@@ -44,9 +44,7 @@ def product_rows(
     is_careful: bool = False,
 ) -> Decoded:
     """The product's rows of a file's text, from whichever path reads them, in the shape of `reference.read_file`."""
-    collector = Collector()
-    if is_careful:
-        collector._scanner = NoScanner()
+    collector = Collector(scanner=NoScanner() if is_careful else None)
     collector.begin(Source(NAME, account_id=account_id, scope_start=scope_start_us))
     for part in texts([text], padding=PADDING):
         collector.feed(part)

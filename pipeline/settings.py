@@ -48,6 +48,16 @@ class Credentials:
     access_token: SecretStr
     access_token_secret: SecretStr
 
+    @property
+    def secrets(self) -> tuple[str, str, str, str]:
+        """The four in clear: key and secret of the app, then of its token."""
+        return (
+            self.app_key.get_secret_value(),
+            self.app_secret.get_secret_value(),
+            self.access_token.get_secret_value(),
+            self.access_token_secret.get_secret_value(),
+        )
+
 
 class Settings(BaseModel):
     """What the environment and `.env` say; made by `read_settings`. Each field is the variable of its name."""

@@ -208,12 +208,7 @@ class Transport:
         keys = self._credentials
         if keys is None:
             return lambda request: request  # not None, for which requests would look into a .netrc
-        return OAuth1(
-            keys.app_key.get_secret_value(),
-            keys.app_secret.get_secret_value(),
-            keys.access_token.get_secret_value(),
-            keys.access_token_secret.get_secret_value(),
-        )
+        return OAuth1(*keys.secrets)
 
     def _require_allowed(self, url: str, what: str) -> None:
         """Refuse a link to anywhere but the configured host or, over https, the vendor's domain.

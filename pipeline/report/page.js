@@ -1,5 +1,5 @@
 "use strict";
-// Shows what is chosen: key figures, tables, SQL and charts, from the numbers in the page. Rows and text as in cubes.py and text.py.
+// Shows what is chosen: key figures, tables, SQL and charts, from the numbers in the page. Rows and text as in cubes.py and formatting.py.
 
 const ALL = 0;
 const WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];

@@ -15,13 +15,13 @@ import duckdb
 
 from pipeline.errors import SettingsError
 from pipeline.lake.lake import Lake
-from pipeline.report import keys
 from pipeline.report.charts import Chart, charts
 from pipeline.report.choices import Choices, read_choices
 from pipeline.report.cubes import Columns, Query, Row, read_cubes, rows_of_all
-from pipeline.report.figures import FRESHNESS, Figures, read_figures
+from pipeline.report.formatting import FILTERS, HEADINGS, TEXTS
+from pipeline.report.head import FRESHNESS, Head, read_head
+from pipeline.report.key_figures import KEY_FIGURES, QUERIES
 from pipeline.report.style import CONFIG, Panel, Spec
-from pipeline.report.text import FILTERS, HEADINGS, TEXTS
 
 
 def report_path(lake: Lake) -> Path:
@@ -55,8 +55,8 @@ def write_report(connection: duckdb.DuckDBPyConnection, output: Path) -> None:
         SettingsError: `output` cannot be written; what was there stays.
 
     """
-    figures = read_figures(connection)
-    page = _render(figures=None, scripts=[]) if figures is None else _page(connection, figures)
+    head = read_head(connection)
+    page = _render(head=None, scripts=[]) if head is None else _page(connection, head)
     try:
         _replace(output, page.encode())
     except OSError as error:
@@ -64,21 +64,19 @@ def write_report(connection: duckdb.DuckDBPyConnection, output: Path) -> None:
         raise SettingsError(message) from error
 
 
-def _page(connection: duckdb.DuckDBPyConnection, figures: Figures) -> str:
+def _page(connection: duckdb.DuckDBPyConnection, head: Head) -> str:
     choices = read_choices(connection)
-    drawn = charts(choices, figures.service_level)
-    cubes = read_cubes(connection, [*keys.QUERIES.values(), *(chart.query for chart in drawn)], choices)
+    drawn = charts(choices, head.service_level)
+    cubes = read_cubes(connection, [*QUERIES.values(), *(chart.query for chart in drawn)], choices)
     data = _data(choices, drawn, cubes)
     return _render(
-        figures=figures,
+        head=head,
         scripts=[_script_safe(_charting_library()), _asset("page.js")],
         choices=choices,
         sections=_sections(drawn, cubes, choices),
-        keys=keys.KEYS,
-        key_rows={
-            name: _key_row(query, rows_of_all(query, cubes[query.cube], choices)) for name, query in keys.QUERIES.items()
-        },
-        key_sql={name: _sql(query) for name, query in keys.QUERIES.items()},
+        keys=KEY_FIGURES,
+        key_rows={name: _key_row(query, rows_of_all(query, cubes[query.cube], choices)) for name, query in QUERIES.items()},
+        key_sql={name: _sql(query) for name, query in QUERIES.items()},
         freshness_sql=FRESHNESS,
         data=base64.b64encode(gzip.compress(_json(data), mtime=0)).decode(),
     )
@@ -113,9 +111,9 @@ def _data(choices: Choices, drawn: list[Chart], cubes: dict[str, Columns]) -> di
         "skills": [option._asdict() for option in choices.skills],
         "periods": [period._asdict() for period in choices.periods],
         "cubes": cubes,
-        "keys": [vars(key) for key in keys.KEYS],
+        "keys": [vars(key) for key in KEY_FIGURES],
         "charts": [
-            *({"name": f"key-{name}", **_wired(query), "panels": []} for name, query in keys.QUERIES.items()),
+            *({"name": f"key-{name}", **_wired(query), "panels": []} for name, query in QUERIES.items()),
             *(
                 {"name": chart.name, **_wired(chart.query), "panels": [_panel(panel) for panel in chart.panels]}
                 for chart in drawn

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from pipeline.report.choices import ALL
-from pipeline.report.text import HEADINGS
+from pipeline.report.formatting import HEADINGS
 
 Spec: TypeAlias = dict[str, Any]
 

@@ -1,7 +1,7 @@
 """The Data Access API on loopback, with made-up accounts: for trying out, for tests and for benchmarks."""
 
 from pipeline.sandbox.account import Account, demo_accounts
-from pipeline.sandbox.keys import Credentials, credentials_for
+from pipeline.sandbox.authentication import credentials_for
 from pipeline.sandbox.misbehaviour import fault_list, wish
 from pipeline.sandbox.routes import Request
 from pipeline.sandbox.server import Sandbox
@@ -9,7 +9,6 @@ from pipeline.sandbox.traffic import documents, file_bytes, hour_file_names
 
 __all__ = [
     "Account",
-    "Credentials",
     "Request",
     "Sandbox",
     "credentials_for",

@@ -7,8 +7,8 @@ from functools import partial
 from typing import Final
 
 from pipeline.sandbox import changes
-from pipeline.sandbox.answers import NO_FILES, UNAUTHORIZED, UNSUPPORTED
 from pipeline.sandbox.changes import STRANGER, Change
+from pipeline.sandbox.replies import NO_FILES, UNAUTHORIZED, UNSUPPORTED
 
 KINDS: Final = ("base", "listing", "download")
 

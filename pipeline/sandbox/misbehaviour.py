@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from hashlib import blake2b
 from threading import Lock
 
-from pipeline.sandbox.answers import Answer
 from pipeline.sandbox.faults import FAULTS, KINDS, Fault
+from pipeline.sandbox.replies import Reply
 from pipeline.sandbox.routes import Request
 
 _WISH = re.compile(r"([a-z0-9-]+)((?::[a-z0-9]+)*)(?:=([0-9.]+))?")
@@ -60,7 +60,7 @@ def wish(text: str) -> Wish:
 
 
 class Misbehaviour:
-    """Spoils answers, and keeps files back."""
+    """Spoils replies, and keeps files back."""
 
     def __init__(self, wishes: Iterable[str], seed: int) -> None:
         """Read the wishes; see `wish`."""
@@ -70,18 +70,18 @@ class Misbehaviour:
         self._asked: Counter[tuple[str, str]] = Counter()
         self._lock = Lock()
         self.strikes: Counter[str] = Counter()
-        """How many answers each fault has changed so far."""
+        """How many replies each fault has changed so far."""
 
-    def spoiled(self, request: Request, answer: Answer, now: datetime) -> Answer:
-        """The answer that a request gets."""
+    def spoiled(self, request: Request, reply: Reply, now: datetime) -> Reply:
+        """The reply that a request gets."""
         for wanted in self._wishes:
             if wanted.fault.change and request.kind in wanted.kinds and self._is_struck(wanted, request):
-                changed = wanted.fault.change(answer, request, now)
-                if changed != answer:
+                changed = wanted.fault.change(reply, request, now)
+                if changed != reply:
                     with self._lock:
                         self.strikes[wanted.fault.name] += 1
-                answer = changed
-        return answer
+                reply = changed
+        return reply
 
     def _is_struck(self, wanted: Wish, request: Request) -> bool:
         """Whether it is this attempt's turn: in every run of attempts the first ones are struck, if chance wants it."""

@@ -12,13 +12,11 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from pydantic import SecretStr
 from scripted_api import ACCOUNT, BASE_PATH, CREDENTIALS, LISTING_PATH, QUICK, Reply, ScriptedApi, as_json, listed, says
 
 from pipeline.api.client import DataAccessClient, Limits, _days
 from pipeline.errors import AccessRefusedError, SettingsError, SourceUnreachableError, UnexpectedAnswerError
 from pipeline.sandbox import Account, Sandbox, file_bytes, hour_file_names
-from pipeline.settings import Credentials
 from pipeline.source_files import ListedFile
 
 DAY = datetime(2016, 7, 25, tzinfo=UTC)
@@ -387,15 +385,14 @@ def test_the_sandbox_is_listed_and_downloaded_whole() -> None:
     account = Account("4500", conversations_per_day=60)
     now = datetime(2024, 3, 10, 12, 30, tzinfo=UTC)
     since = datetime(2024, 3, 8, 22, tzinfo=UTC)
-    with Sandbox([account], now=now) as sandbox:
-        keys = sandbox.credentials("4500")
-        secrets = (keys.app_key, keys.app_secret, keys.access_token, keys.access_token_secret)
-        credentials = Credentials(keys.account_id, *(SecretStr(secret) for secret in secrets))
-        with DataAccessClient(credentials, sandbox.base_url, limits=Limits()) as client:
-            files = listed(client, since, now)
-            hours = [since + timedelta(hours=hour) for hour in range(38)]
-            assert [file.name for file in files] == [name for hour in hours for name in hour_file_names(account, hour)]
-            for file in files[:5]:
-                to = io.BytesIO()
-                client.download(file, to)
-                assert to.getvalue() == file_bytes(account, file.name)
+    with (
+        Sandbox([account], now=now) as sandbox,
+        DataAccessClient(sandbox.credentials("4500"), sandbox.base_url, limits=Limits()) as client,
+    ):
+        files = listed(client, since, now)
+        hours = [since + timedelta(hours=hour) for hour in range(38)]
+        assert [file.name for file in files] == [name for hour in hours for name in hour_file_names(account, hour)]
+        for file in files[:5]:
+            to = io.BytesIO()
+            client.download(file, to)
+            assert to.getvalue() == file_bytes(account, file.name)

@@ -198,20 +198,18 @@ def test_whatever_the_link_the_signature_is_of_what_is_on_the_wire(
 def test_the_sandbox_accepts_what_is_signed_by_the_rfc_alone(change: str) -> None:
     """A request that no library signed is served; of one whose method, target, host or signature changed none is."""
     with Sandbox([SMALL]) as sandbox:
-        keys = sandbox.credentials(SMALL.account_id)
+        app_key, app_secret, access_token, token_secret = sandbox.credentials(SMALL.account_id).secrets
         target = f"/data_access_le/account/{SMALL.account_id}/le/engagement?startTime=0&endTime=1&x=a%20b+c&x=%C3%A9"
         pairs = [
-            ("oauth_consumer_key", keys.app_key),
-            ("oauth_token", keys.access_token),
+            ("oauth_consumer_key", app_key),
+            ("oauth_token", access_token),
             ("oauth_signature_method", "HMAC-SHA1"),
             ("oauth_timestamp", str(int(time.time()))),
             ("oauth_nonce", uuid4().hex),
         ]
         signed = Signed("GET", "http", urlsplit(sandbox.base_url).netloc, target, authorization(pairs))
         other = {"method": "POST", "target": f"{target}&y", "host": "127.0.0.1:1"}
-        digest = signature(
-            replace(signed, **{change: other[change]} if change in other else {}), keys.app_secret, keys.access_token_secret
-        )
+        digest = signature(replace(signed, **{change: other[change]} if change in other else {}), app_secret, token_secret)
         header = authorization([*pairs, ("oauth_signature", digest[::-1] if change == "signature" else digest)])
         connection = http.client.HTTPConnection(signed.host, timeout=5)
         connection.request("GET", target, headers={"Authorization": header})

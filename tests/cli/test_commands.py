@@ -205,7 +205,6 @@ def test_missing_settings_are_all_named(tmp_path: Path) -> None:
 def test_sync_brings_everything_once(tmp_path: Path) -> None:
     """Over real HTTP: a dry run lists, a run loads, a second run finds nothing new; settings come from .env."""
     with Sandbox([Account("4711", conversations_per_day=2)]) as sandbox:
-        keys = sandbox.credentials("4711")
         (tmp_path / ".env").write_text(f"{sandbox.settings_of('4711')}LAKE_URI=mine\n")
         dry = lakehouse("sync", "--dry-run", cwd=tmp_path)
         assert (dry.returncode, (tmp_path / "mine" / "lakehouse.duckdb").exists()) == (0, False)
@@ -217,7 +216,7 @@ def test_sync_brings_everything_once(tmp_path: Path) -> None:
         second = lakehouse("sync", cwd=tmp_path)
         assert (second.returncode, sandbox.count("download")) == (0, len(names))
         assert "0 files loaded" in second.stderr
-        for secret in (keys.app_secret, keys.access_token_secret):
+        for secret in sandbox.credentials("4711").secrets:
             assert secret not in first.stderr + first.stdout + second.stderr
     rows = json.loads(lakehouse("sql", "select name from files order by name", "--format", "json", cwd=tmp_path).stdout)
     assert [row["name"] for row in rows] == sorted(names)

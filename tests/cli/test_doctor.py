@@ -27,7 +27,7 @@ from pipeline.cli.doctor.installation import about_pgp_key
 from pipeline.lake.lake import Lake
 from pipeline.load.load import find_files, incoming_from, load, writing
 from pipeline.sandbox import Account, Sandbox
-from pipeline.sandbox.keys import Credentials
+from pipeline.settings import Credentials
 
 ACCOUNT = "4711"
 NOWHERE = "http://127.0.0.1:9"
@@ -52,7 +52,7 @@ def here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 def settings_of(base_url: str, keys: Credentials | None = None, **changed: str) -> dict[str, str]:
     """All that doctor wants, with canaries for the secrets unless there are keys."""
-    secrets = (keys.app_key, keys.app_secret, keys.access_token, keys.access_token_secret) if keys else CANARIES
+    secrets = keys.secrets if keys else CANARIES
     names = ("LP_APP_KEY", "LP_APP_SECRET", "LP_ACCESS_TOKEN", "LP_ACCESS_TOKEN_SECRET")
     account = ACCOUNT if keys else CREDENTIALS.account_id
     return {"LP_BASE_URL": base_url, "LP_ACCOUNT_ID": account} | dict(zip(names, secrets, strict=True)) | changed

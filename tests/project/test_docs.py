@@ -18,7 +18,7 @@ from pipeline.cli.shell import COMMANDS
 from pipeline.lake.lake import Lake
 from pipeline.schema import NEVER, STORED, TABLES
 from pipeline.settings import STORE_PREFIXES, Settings
-from pipeline.warehouse import pages as catalogue
+from pipeline.warehouse import pages
 from pipeline.warehouse.library import create_views, ordered_views
 from pipeline.warehouse.rules import SETTINGS
 
@@ -146,13 +146,13 @@ def test_the_commands_of_the_shell() -> None:
 
 def test_what_is_made_of_the_code_is_up_to_date() -> None:
     """Both pages, and the README's list with each view's first words, are what schema.py and sql/ say now: make docs."""
-    for name, text in catalogue.pages(TEXTS[README]).items():
+    for name, text in pages.pages(TEXTS[README]).items():
         assert (ROOT / name).read_text() == text, f"{name}: run make docs"
 
 
 def test_every_view_has_a_theme() -> None:
     """The page of metrics has every view once."""
-    named = [name for names in catalogue.THEMES.values() for name in names.split()]
+    named = [name for names in pages.THEMES.values() for name in names.split()]
     assert sorted(named) == sorted(view.name for view in ordered_views())
 
 

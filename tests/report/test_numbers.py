@@ -24,7 +24,7 @@ from pipeline.report.choices import (
     read_choices,
 )
 from pipeline.report.cubes import Columns, Query, read_cubes
-from pipeline.report.text import format_cell, format_duration, format_number, format_share
+from pipeline.report.formatting import format_cell, format_duration, format_number, format_share
 
 CHARTS = [chart.name for chart in charts(Choices((), (), (), 0, 0), "")]
 

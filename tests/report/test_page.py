@@ -19,8 +19,8 @@ from pipeline.lake.lake import Lake
 from pipeline.report import chosen_path, write_report
 from pipeline.report.charts import charts
 from pipeline.report.choices import NO_ACCOUNT, Choices, Option
+from pipeline.report.formatting import format_duration
 from pipeline.report.style import CONFIG
-from pipeline.report.text import format_duration
 
 LIMIT_BYTES = 3_000_000
 CHARTS = charts(Choices((Option("a", ""), Option("b", "")), (), (), 0, 0), "Service level: X.")

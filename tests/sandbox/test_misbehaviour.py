@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import sandboxes
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lakes import everything, take
 from places import ROOT
 from sandboxes import QUICK
-from sandboxes import misbehaving as misbehaving_at
 
 from pipeline.api.client import DataAccessClient
 from pipeline.cli.commands import main
@@ -25,8 +25,8 @@ from pipeline.lake.lake import Lake
 from pipeline.load.load import writing
 from pipeline.load.sync import sync
 from pipeline.sandbox import Account, Request, Sandbox, fault_list, hour_file_names, wish
-from pipeline.sandbox.answers import Answer
 from pipeline.sandbox.misbehaviour import Misbehaviour
+from pipeline.sandbox.replies import Reply
 
 HOUR = timedelta(hours=1)
 SHOP = Account("4711", conversations_per_day=10, sessions_per_part=1)
@@ -36,7 +36,7 @@ UNTIL = datetime(2026, 3, 10, 5, tzinfo=UTC)
 ALL_IN, FAILED, SET_ASIDE = 0, 1, 3
 NAMES = [name for hour in range((UNTIL - SINCE) // HOUR) for name in hour_file_names(SHOP, SINCE + hour * HOUR)]
 Rows = dict[str, list[str]]
-misbehaving = functools.partial(misbehaving_at, account=SHOP, now=UNTIL)
+misbehaving = functools.partial(sandboxes.misbehaving, account=SHOP, now=UNTIL)
 
 IN_PASSING = ["silence=0.1", "drip=0.1", "busy=0.1", "busy-date=0.1", "5xx=0.2", "reset=0.2", "short=0.2", "cut=0.2",
               "html:base", "html:listing=0.3", "garbage=0.3"]  # fmt: skip
@@ -261,7 +261,7 @@ def test_a_fault_that_is_none_is_refused(text: str, words: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def answers() -> list[tuple[Request, Answer]]:
+def replies() -> list[tuple[Request, Reply]]:
     """Requests of every kind, and what they get if nothing is spoilt."""
     with Sandbox([SHOP], now=UNTIL) as sandbox:
         return [(request, sandbox.answer(request, "4711")) for request in REQUESTS]
@@ -275,14 +275,14 @@ _WISHES = st.dictionaries(
 @settings(max_examples=40, deadline=None)
 @given(wishes=_WISHES, seed=st.integers(0, 9))
 def test_faults_can_be_combined_and_are_the_same_for_the_same_seed(
-    answers: list[tuple[Request, Answer]], wishes: dict[str, str], seed: int
+    replies: list[tuple[Request, Reply]], wishes: dict[str, str], seed: int
 ) -> None:
-    """Whatever is asked for, in whichever order, each request gets an answer, and with the same seed the same one."""
+    """Whatever is asked for, in whichever order, each request gets a reply, and with the same seed the same one."""
     spoilt = []
     for order in (list(wishes.items()), list(wishes.items())[::-1]):
         misbehaviour = Misbehaviour([f"{name}={share}" for name, share in order], seed)
-        spoilt.append([misbehaviour.spoiled(request, answer, UNTIL) for request, answer in answers * 2])
-    assert [replace(answer, headers=()) for answer in spoilt[0]] == [replace(answer, headers=()) for answer in spoilt[1]]
+        spoilt.append([misbehaviour.spoiled(request, reply, UNTIL) for request, reply in replies * 2])
+    assert [replace(reply, headers=()) for reply in spoilt[0]] == [replace(reply, headers=()) for reply in spoilt[1]]
 
 
 def strikes(*faults: str, attempts: int) -> list[bool]:

@@ -46,7 +46,7 @@ HAS_VIEW = "select count(*) > 0 from information_schema.tables where table_name 
 
 
 @dataclass(frozen=True)
-class Figures:
+class Head:
     """The lake's span, where its rows came from, how fresh each account is, and what counts as in time, in words."""
 
     span: Row
@@ -55,7 +55,7 @@ class Figures:
     service_level: str
 
 
-def read_figures(connection: duckdb.DuckDBPyConnection) -> Figures | None:
+def read_head(connection: duckdb.DuckDBPyConnection) -> Head | None:
     """The head of the report; None where the lake has no conversation yet."""
     if connection.execute(HAS_VIEW).fetchall() != [(True,)]:
         return None
@@ -66,7 +66,7 @@ def read_figures(connection: duckdb.DuckDBPyConnection) -> Figures | None:
     for row in freshness:
         row["account_id"] = NO_ACCOUNT if row["account_id"] is None else readable(str(row["account_id"]))
     [sources] = read_rows(connection, SOURCES)
-    return Figures(span, sources, freshness, _service_level(read_rows(connection, THRESHOLDS)))
+    return Head(span, sources, freshness, _service_level(read_rows(connection, THRESHOLDS)))
 
 
 def _service_level(rules: list[Row]) -> str:

@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 
 from pipeline.report.cubes import Query, Row
+from pipeline.report.formatting import FILTERS, format_count
 from pipeline.report.measures import CONVERSATIONS, RESPONSES
-from pipeline.report.text import FILTERS, format_count
 
 CONVERSATION_FIGURES = Query(
     CONVERSATIONS,
@@ -31,7 +31,7 @@ QUERIES = {"conversations": CONVERSATION_FIGURES, "responses": RESPONSE_FIGURES}
 
 
 @dataclass(frozen=True)
-class Key:
+class KeyFigure:
     """A figure: `measure` of a query in `QUERIES`, in the form of a filter of `text`; `basis` names counts in braces."""
 
     name: str
@@ -51,10 +51,12 @@ class Key:
         return re.sub(r"{(\w+)}", lambda found: format_count(row[found[1]]), self.basis)
 
 
-KEYS = (
-    Key("p50", "Queue time, median", "conversations", "queue_p50_seconds", "duration", "n = {queue_count} connected"),
-    Key("p90", "Queue time, 90th percentile", "conversations", "queue_p90_seconds", "duration", "n = {queue_count} connected"),
-    Key(
+KEY_FIGURES = (
+    KeyFigure("p50", "Queue time, median", "conversations", "queue_p50_seconds", "duration", "n = {queue_count} connected"),
+    KeyFigure(
+        "p90", "Queue time, 90th percentile", "conversations", "queue_p90_seconds", "duration", "n = {queue_count} connected"
+    ),
+    KeyFigure(
         "service-level",
         "Service level",
         "conversations",
@@ -62,7 +64,7 @@ KEYS = (
         "share",
         "{within_count} in time of n = {service_level_count}",
     ),
-    Key(
+    KeyFigure(
         "abandoned",
         "Abandoned",
         "conversations",
@@ -70,7 +72,7 @@ KEYS = (
         "share",
         "{abandoned_count} of n = {conversation_count}",
     ),
-    Key(
+    KeyFigure(
         "first-reply",
         "First reply, median",
         "responses",
@@ -78,5 +80,5 @@ KEYS = (
         "duration",
         "n = {first_reply_count} answered",
     ),
-    Key("mcs", "MCS, mean", "conversations", "mcs_avg", "number", "n = {scored_count} scored"),
+    KeyFigure("mcs", "MCS, mean", "conversations", "mcs_avg", "number", "n = {scored_count} scored"),
 )

@@ -28,7 +28,7 @@ order by bucket"""
 HAS_VIEW = "select count(*) > 0 from information_schema.tables where table_name = 'queue_time_daily'"
 
 
-def print_summary(connection: duckdb.DuckDBPyConnection, console: Console) -> None:
+def print_tables(connection: duckdb.DuckDBPyConnection, console: Console) -> None:
     """Print queue time of the last 14 days with conversations and a histogram of MCS, in at most 80 columns."""
     has_view = connection.execute(HAS_VIEW).fetchall() == [(True,)]
     days = connection.execute(LAST_DAYS).fetchall() if has_view else []

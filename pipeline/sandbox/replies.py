@@ -1,4 +1,4 @@
-"""What the API answers: links, listings, errors, and how an answer goes over the wire."""
+"""What the API answers: links, listings, errors, and how a reply goes over the wire."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ _RELATIONS = ("agentActivity", "webSession", "engagement", "survey")
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What goes back to the client; from `framing` on, what an answer of a good server leaves as it is."""
+class Reply:
+    """What goes back to the client; from `framing` on, what a reply of a good server leaves as it is."""
 
     status: int
     body: bytes
     content_type: str = "application/json"
     headers: tuple[tuple[str, str], ...] = ()
-    """Beside those that every answer has; a Date among them replaces the usual one."""
+    """Beside those that every reply has; a Date among them replaces the usual one."""
     framing: Literal["length", "chunked", "close"] = "length"
     """How the client learns where the body ends; `close`: by the end of the connection."""
     breaks_off_after: int | None = None

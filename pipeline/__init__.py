@@ -31,7 +31,10 @@ def open(lake: str | None = None) -> "duckdb.DuckDBPyConnection":  # noqa: A001 
     import warnings  # noqa: PLC0415
 
     from pipeline.lake.lake import Lake  # noqa: PLC0415
-    from pipeline.settings import read_settings  # noqa: PLC0415
+    from pipeline.settings import export_store_settings, read_settings  # noqa: PLC0415
     from pipeline.warehouse.database import connect  # noqa: PLC0415
 
-    return connect(Lake(lake or read_settings().lake_uri), lambda told: warnings.warn(told, stacklevel=_CALLER))
+    uri = lake or read_settings().lake_uri
+    if "://" in uri:
+        export_store_settings()
+    return connect(Lake(uri), lambda sentence: warnings.warn(sentence, stacklevel=_CALLER))

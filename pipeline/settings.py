@@ -20,7 +20,7 @@ from pipeline.errors import SettingsError
 
 ENV_FILE: Final = Path(".env")
 DEFAULT_BASE_URL = "https://va.da.liveperson.net"
-_CERTIFICATES: Final = frozenset({"REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"})
+_CERTIFICATES: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 STORE_PREFIXES = ("AWS_", "AZURE_", "GOOGLE_")
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 
@@ -201,18 +201,19 @@ def env_file_warning() -> str | None:
 
 
 def export_store_settings() -> None:
-    """Put what `.env` says of object stores into the environment, where their libraries look; what stands there wins.
+    """Copy the variables of object stores from `.env` to the environment, where their libraries look; the environment wins.
 
-    They are the variables that begin with AWS_, AZURE_ or GOOGLE_. A blank one counts as missing. A region of S3 goes by both
-    of its names, since some libraries know one and some the other.
+    A command, `pipeline.open` and a worker do so at their start; nothing else changes the environment. The variables are those
+    that begin with AWS_, AZURE_ or GOOGLE_. A blank one counts as missing. A region of S3 goes by both of its names, since some
+    libraries know one and some the other.
 
     Raises:
         SettingsError: `.env` cannot be read.
     """
-    said = _env_file()
+    variables = _env_file()
     for name in [name for name, value in os.environ.items() if name.startswith(STORE_PREFIXES) and not value.strip()]:
         del os.environ[name]
-    for name, value in said.items():
+    for name, value in variables.items():
         if name.startswith(STORE_PREFIXES) and value and value.strip():
             os.environ.setdefault(name, value.strip())
     for name, other in (("AWS_REGION", "AWS_DEFAULT_REGION"), ("AWS_DEFAULT_REGION", "AWS_REGION")):
@@ -220,11 +221,14 @@ def export_store_settings() -> None:
             os.environ.setdefault(other, os.environ[name])
 
 
-def export_certificates() -> None:
-    """Put the certificates that `.env` names into the environment, where the HTTP library looks; what stands there wins."""
-    for name, value in _env_file().items():
-        if name in _CERTIFICATES and value and value.strip():
-            os.environ.setdefault(name, value.strip())
+def certificates_of_env_file() -> str | None:
+    """The file of certificates that `.env` names for HTTPS, if any.
+
+    Raises:
+        SettingsError: `.env` cannot be read.
+    """
+    variables = _env_file()
+    return next((value.strip() for name in _CERTIFICATES if (value := variables.get(name)) and value.strip()), None)
 
 
 def checked_account_id(account_id: str) -> str:

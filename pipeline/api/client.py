@@ -10,15 +10,17 @@ from datetime import datetime
 from typing import BinaryIO, Self
 from urllib.parse import urlsplit
 
+from pipeline.api.limits import Limits
+from pipeline.api.links import resolve_link
 from pipeline.api.packed import gunzipped, is_labelled_gzip, plain_text, to_the_end_of_gzip, without_transfer_gzip
-from pipeline.api.responses import ServerError, error_in, is_answer, link_to, listed_files, parse_documents, shortened
-from pipeline.api.transport import GarbledAnswerError, Limits, Response, Transport, has_announced_end, joined
+from pipeline.api.responses import ServerError, error_in, is_answer, link_to, listed_files, parse_documents
+from pipeline.api.retries import GarbledAnswerError, Retries
+from pipeline.api.transport import Response, Transport, has_announced_end
 from pipeline.errors import AccessRefusedError, SourceError, UnexpectedAnswerError
 from pipeline.settings import DEFAULT_BASE_URL, Credentials, checked_account_id, checked_base_url
 from pipeline.source_files import ListedDay, ListedFile
+from pipeline.text import shortened
 from pipeline.times import EPOCH, MILLISECOND
-
-__all__ = ["DataAccessClient", "Limits", "ListedDay", "ListedFile"]
 
 DAY_MS = 86_400_000
 HTTP_OK = 200
@@ -49,6 +51,7 @@ class DataAccessClient:
         self.base_url = checked_base_url(base_url)
         self.limits = limits or Limits()
         self._transport = Transport(credentials, self.base_url, self.limits)
+        self._retries = Retries(self.limits, self._transport.closed)
         self._base_resource = f"{self.base_url}/data_access_le/account/{self.account_id}/le"
         self._documented = f"{self._base_resource}/engagement"
         self._engagement_url: str | None = None
@@ -102,9 +105,9 @@ class DataAccessClient:
 
     def _list_window(self, url: str, start: int, end: int, day: ListedDay) -> None:
         """Ask for one window, in epoch milliseconds."""
-        what = f"{shortened(urlsplit(url).path)} for {day.since.date()}"
+        subject = f"{shortened(urlsplit(url).path)} for {day.since.date()}"
         try:
-            documents = self._ask(url, what, {"startTime": start, "endTime": end})
+            documents = self._ask(url, subject, {"startTime": start, "endTime": end})
         except (AccessRefusedError, UnexpectedAnswerError) as error:
             if self._is_linked:
                 raise
@@ -112,7 +115,7 @@ class DataAccessClient:
             message = f"{error}; {found}: ask LivePerson to open Data Access to the account"
             raise type(error)(message) from error
         self._has_listed = True
-        day.files, day.refused = listed_files(documents, self.account_id, what)
+        day.files, day.refused = listed_files(documents, self.account_id, subject)
 
     def _find_engagement(self) -> str:
         """Take the address of the listings from the base resource, or the documented one where that has none."""
@@ -121,40 +124,37 @@ class DataAccessClient:
             link = link_to("engagement", documents)
             self._schema_link = link_to("schema", documents)
             self._is_linked = link is not None
-            self._engagement_url = joined(self._base_resource, link or self._documented, f"account {self.account_id}")
+            self._engagement_url = resolve_link(self._base_resource, link or self._documented, f"account {self.account_id}")
         return self._engagement_url
 
-    def _ask(self, url: str, what: str, params: dict[str, int] | None = None) -> list[object]:
+    def _ask(self, url: str, subject: str, params: dict[str, int] | None = None) -> list[object]:
         """Return the JSON documents of an answer, none where the API says that there are no files, or no base resource."""
 
         def attempt() -> list[object]:
-            with closing(self._transport.send(url, what, params)) as response:
+            with closing(self._transport.send(url, subject, params)) as response:
                 if response.status_code == HTTP_OK:
-                    body = self._text(response, what, self.limits.listing_bytes, "LP_MAX_LISTING_BYTES")
-                    documents = _documents(body, what)
+                    body = self._text(response, subject, self.limits.listing_bytes, "LP_MAX_LISTING_BYTES")
+                    documents = _documents(body, subject)
                     if is_answer(documents):
                         return documents
                 else:
-                    body = self._transport.error_body(response, what)
+                    body = self._transport.error_body(response, subject)
                 error = error_in(plain_text(body))
                 is_nothing = response.status_code == HTTP_NO_CONTENT and not body
                 if is_nothing or (error and error.means_no_files):
                     return []
-                refusal = self._transport.refusal(response, error, what)
-                if (
-                    url == self._base_resource
-                    and response.status_code in HTTP_GONE
-                    and not isinstance(refusal, AccessRefusedError)
-                ):
+                failure = self._transport.error_for(response, error, subject)
+                is_gone = response.status_code in HTTP_GONE and not isinstance(failure, AccessRefusedError)
+                if is_gone and url == self._base_resource:
                     return []
-                raise refusal
+                raise failure
 
-        return self._transport.persistently(attempt)
+        return self._retries.with_retries(attempt)
 
-    def _text(self, response: Response, what: str, limit: int, setting: str | None = None) -> bytes:
-        chunks = self._transport.body(response, what)
-        plain = gunzipped(chunks, what) if is_labelled_gzip(response.headers) else chunks
-        return b"".join(_capped(plain, limit, what, setting))
+    def _text(self, response: Response, subject: str, limit: int, setting: str | None = None) -> bytes:
+        chunks = self._transport.body(response, subject)
+        plain = gunzipped(chunks, subject) if is_labelled_gzip(response.headers) else chunks
+        return b"".join(_capped(plain, limit, subject, setting))
 
     def schema(self, version: str) -> bytes | None:
         """Fetch the account's own Avro schema of a version, or the `latest`; None where the base resource names no link to it.
@@ -167,13 +167,14 @@ class DataAccessClient:
         self._find_engagement()
         if self._schema_link is None:
             return None
-        what = f"schema {version}"
-        url = joined(self._base_resource, self._schema_link, what).partition("?")[0]
-        with closing(self._transport.send(url, what, {"schemaId": version})) as response:
+        subject = f"schema {version}"
+        url = resolve_link(self._base_resource, self._schema_link, subject).partition("?")[0]
+        with closing(self._transport.send(url, subject, {"schemaId": version})) as response:
             if response.status_code != HTTP_OK:
-                said = error_in(plain_text(self._transport.error_body(response, what)))
-                raise UnexpectedAnswerError(f"{what}: expected an Avro schema, found HTTP {response.status_code}, {said or ''}")
-            return self._text(response, what, self.limits.schema_bytes)
+                error = error_in(plain_text(self._transport.error_body(response, subject)))
+                found = f"HTTP {response.status_code}, {error or ''}"
+                raise UnexpectedAnswerError(f"{subject}: expected an Avro schema, found {found}")
+            return self._text(response, subject, self.limits.schema_bytes)
 
     def download(self, file: ListedFile, to: BinaryIO, *, on_bytes: Callable[[int], None] | None = None) -> None:
         """Write `file` to `to` as served, before any transfer encoding; each attempt empties `to` and starts anew.
@@ -208,11 +209,11 @@ class DataAccessClient:
                 report(-written)
                 raise
 
-        self._transport.persistently(attempt)
+        self._retries.with_retries(attempt)
 
     def _served(self, file: ListedFile) -> Generator[bytes, None, None]:
         """Yield the bytes of one attempt at a file, asked for with the other type, too, where the first one is refused."""
-        url = joined(self._engagement_url or self._documented, file.href, file.name)
+        url = resolve_link(self._engagement_url or self._documented, file.href, file.name)
         first, other = self._file_types
         try:
             yield from self._served_as(first, url, file.name)
@@ -220,7 +221,7 @@ class DataAccessClient:
             try:
                 yield from self._served_as(other, url, file.name)
             except _RefusedTypeError:
-                raise refused.refusal from refused
+                raise refused.failure from refused
 
     def _served_as(self, accept: str, url: str, name: str) -> Generator[bytes, None, None]:
         with closing(self._transport.send(url, name, accept=accept)) as response:
@@ -229,8 +230,8 @@ class DataAccessClient:
                 if response.status_code in HTTP_GONE or (error and error.means_no_files):
                     message = f"{name}: the server listed it but doesn't have it now (HTTP {response.status_code})"
                     raise UnexpectedAnswerError(message)
-                refusal = self._transport.refusal(response, error, name)
-                raise _RefusedTypeError(refusal) if self._may_be_the_type(response.status_code, error) else refusal
+                failure = self._transport.error_for(response, error, name)
+                raise _RefusedTypeError(failure) if self._may_be_the_type(response.status_code, error) else failure
             self._file_types = (accept, *(kind for kind in _FILE_TYPES if kind != accept))
             self._is_type_known = True
             chunks = self._transport.body(response, name)
@@ -249,11 +250,11 @@ class DataAccessClient:
 
 
 class _RefusedTypeError(Exception):
-    """A file was refused, maybe for the type that was asked for; `refusal` is what is to be told if no other one helps."""
+    """A file was refused, maybe for the type that was asked for; `failure` is the error if the other type is refused, too."""
 
-    def __init__(self, refusal: SourceError) -> None:
-        super().__init__(str(refusal))
-        self.refusal = refusal
+    def __init__(self, failure: SourceError) -> None:
+        super().__init__(str(failure))
+        self.failure = failure
 
 
 def _days(since: datetime, until: datetime) -> Iterator[tuple[int, int]]:
@@ -278,23 +279,23 @@ def _is_from(moment: datetime, file: ListedFile) -> bool:
     return file.scope_start_time is not None and file.scope_start_time >= moment
 
 
-def _documents(body: bytes, what: str) -> list[object]:
+def _documents(body: bytes, subject: str) -> list[object]:
     """Read the body of a 200; none where it is an error in XML."""
     try:
         return parse_documents(body)
     except ValueError as error:
-        if (said := error_in(body)) and (said.internal_code or said.means_no_files):
+        if (in_xml := error_in(body)) and (in_xml.internal_code or in_xml.means_no_files):
             return []
         kind = "a page in HTML or XML" if body.lstrip()[:1] == b"<" else f"{len(body):,} bytes that are not, or not all"
-        message = f"{what}: expected JSON, found {kind}; check LP_BASE_URL and what stands between"
+        message = f"{subject}: expected JSON, found {kind}; check LP_BASE_URL and what stands between"
         raise GarbledAnswerError(message) from error
 
 
-def _capped(chunks: Iterator[bytes], limit: int, what: str, setting: str | None) -> Iterator[bytes]:
+def _capped(chunks: Iterator[bytes], limit: int, subject: str, setting: str | None) -> Iterator[bytes]:
     received = 0
     for chunk in chunks:
         received += len(chunk)
         if received > limit:
-            message = f"{what}: expected at most {limit:,} bytes, more came"
+            message = f"{subject}: expected at most {limit:,} bytes, more came"
             raise UnexpectedAnswerError(f"{message}; if it is genuine, raise {setting}" if setting else message)
         yield chunk

@@ -7,16 +7,15 @@ another, users met single objects instead of lists and XML errors), and strict a
 import json
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import partial
 from unicodedata import category
-from urllib.parse import quote, quote_plus, unquote
 
 from pipeline.errors import UnexpectedAnswerError
 from pipeline.source_files import ListedFile, with_gz
+from pipeline.text import SECRETS, shortened
 from pipeline.times import at_milliseconds
 
 MAX_NAME_BYTES = 255
@@ -24,9 +23,6 @@ MAX_NAME_BYTES = 255
 _BLANKS = re.compile(r"\s*")
 _ERROR_BYTES = 1 << 16
 _FILE_TIMES = re.compile(r"\.(\d{1,14})\.(\d{1,14})\.part-")
-_SHORTEST_SECRET = 6
-"""A shorter one says nothing of a name that happens to hold it."""
-_secrets: set[str] = set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,38 +41,6 @@ class ServerError:
         """Put it on one short line."""
         code = f"internalCode {shortened(self.internal_code)}: " if self.internal_code else ""
         return f"{code}{shortened(self.message) or 'no message'}"
-
-
-def keep_secret(secrets: Iterable[str]) -> None:
-    """Show asterisks instead of these, from now on, wherever a text from outside is shown."""
-    _secrets.update(filter(None, secrets))
-
-
-def forget_secrets() -> None:
-    """Let go of all that were kept, once whoever uses them is done."""
-    _secrets.clear()
-
-
-def repeats_a_secret(text: str) -> bool:
-    """Whether a name or link from outside holds one of our secrets, in any spelling."""
-    secrets = [secret for secret in _secrets if len(secret) >= _SHORTEST_SECRET]
-    return any(_masked(spelled, secrets) != spelled for spelled in (text, unquote(text)))
-
-
-def _masked(text: str, secrets: Iterable[str]) -> str:
-    """Hide secrets where a server repeats them: as they are, as in a URL or as in JSON, in capitals or not."""
-    spellings = (str, quote, partial(quote, safe=""), quote_plus, lambda secret: json.dumps(secret)[1:-1])
-    spelled = sorted({spell(secret) for secret in secrets for spell in spellings}, key=len, reverse=True)
-    return re.sub("|".join(map(re.escape, spelled)), "***", text, flags=re.IGNORECASE) if spelled else text
-
-
-def shortened(text: str, limit: int = 120) -> str:
-    """Put a text from outside on one printable line of at most `limit` characters, without the secrets it may repeat."""
-    secrets = list(_secrets)
-    masked = _masked(text, secrets)  # before it is cut, since a part of a secret is one
-    line = "".join(char if char.isprintable() else " " for char in masked[: limit * 10])
-    line = _masked(" ".join(line.split()), secrets)
-    return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 
 def parse_documents(body: bytes) -> list[object]:
@@ -154,7 +118,7 @@ def link_to(relation: str, documents: list[object]) -> str | None:
     return None
 
 
-def listed_files(documents: list[object], account_id: str, what: str) -> tuple[list[ListedFile], dict[str, str]]:
+def listed_files(documents: list[object], account_id: str, subject: str) -> tuple[list[ListedFile], dict[str, str]]:
     """Read the files of a listing, in its order; second come the entries that are no file, as text, with the reason.
 
     Raises:
@@ -167,7 +131,7 @@ def listed_files(documents: list[object], account_id: str, what: str) -> tuple[l
         if not isinstance(listing, dict):
             if _says_no_files(document):
                 continue
-            message = f"{what}: expected a JSON object with dataAccessFiles, found {_shown(document)}"
+            message = f"{subject}: expected a JSON object with dataAccessFiles, found {_shown(document)}"
             raise UnexpectedAnswerError(message)
         for entry in _as_list(listing.get("file") or []):
             try:
@@ -185,7 +149,7 @@ def _listed_file(entry: object, account_id: str) -> ListedFile:
     if not isinstance(name, str) or not _is_bare_name(name):
         message = "expected a bare file name as @name in the listing; not fetched"
         raise UnexpectedAnswerError(message)
-    if repeats_a_secret(name):
+    if SECRETS.are_in(name):
         message = "expected a file name as @name in the listing, found one that repeats a key; not fetched"
         raise UnexpectedAnswerError(message)
     if not isinstance(href, str):

@@ -70,7 +70,8 @@ def sync(lake_uri: str | None, since: datetime | None, until: datetime | None, e
 
     Example: lakehouse sync --since 2026-11-01
     """
-    from pipeline.api.client import DataAccessClient, Limits  # noqa: PLC0415
+    from pipeline.api.client import DataAccessClient  # noqa: PLC0415
+    from pipeline.api.limits import Limits  # noqa: PLC0415
     from pipeline.cli.progress import SyncProgress, sum_up  # noqa: PLC0415
     from pipeline.decode.pgp import check_key  # noqa: PLC0415
     from pipeline.lake.store import reaching  # noqa: PLC0415
@@ -132,7 +133,7 @@ def load(lake_uri: str | None, paths: tuple[str, ...], engine: str | None) -> No
     from pipeline.load.load import find_files, incoming_from, writing  # noqa: PLC0415
     from pipeline.load.load import load as run_load  # noqa: PLC0415
 
-    lake = lake_of(lake_uri)
+    lake = lake_of(lake_uri, paths)
     readers = engine_of(engine)
     unreadable: list[str] = []
     incoming = incoming_from(find_files(paths, say, unreadable))

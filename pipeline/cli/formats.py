@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol
 import duckdb
 
 from pipeline.errors import PipelineError
+from pipeline.text import harmless_json
 
 _BATCH_ROWS: Final = 2_000
 _TO_QUOTE: Final = '[",#\n\r]'
@@ -64,17 +65,9 @@ def write_json(relation: duckdb.DuckDBPyRelation, out: Out) -> None:
     values = (f"{_literal(f'{name}: ')} || {value}" for name, value in zip(names, map(_json, *_columns(relation)), strict=True))
     separator = "[\n"
     for (row,) in _rows(relation.project(" || ', ' || ".join(values))):
-        out.write(f"{separator}{{{_STEERING.sub(_escaped, str(row))}}}")
+        out.write(f"{separator}{{{harmless_json(str(row))}}}")
         separator = ",\n"
     out.write("[]\n" if separator == "[\n" else "\n]\n")
-
-
-# What a terminal obeys and JSON lets stand: as an escape it is the same value, wherever the JSON is looked at
-_STEERING: Final = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-
-
-def _escaped(found: re.Match[str]) -> str:
-    return f"\\u{ord(found[0]):04x}"
 
 
 def _rows(relation: duckdb.DuckDBPyRelation) -> Iterator[tuple[str | None, ...]]:

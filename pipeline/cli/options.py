@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -206,12 +206,15 @@ def on_lake(function: Callable[..., None]) -> Callable[..., None]:
     return lake(command(function))
 
 
-def lake_of(lake_uri: str | None) -> "Lake":
-    """The lake that the option names, else the settings."""
+def lake_of(lake_uri: str | None, paths: Sequence[str] = ()) -> "Lake":
+    """The lake of the option or the settings; for URLs, also among `paths`, `.env` sets their stores' variables first."""
     from pipeline.lake.lake import Lake  # noqa: PLC0415
-    from pipeline.settings import read_settings  # noqa: PLC0415
+    from pipeline.settings import export_store_settings, read_settings  # noqa: PLC0415
 
-    return Lake(lake_uri or read_settings().lake_uri)
+    uri = lake_uri or read_settings().lake_uri
+    if any("://" in place for place in (uri, *paths)):
+        export_store_settings()
+    return Lake(uri)
 
 
 def existing_lake(lake_uri: str | None) -> "Lake":

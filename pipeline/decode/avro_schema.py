@@ -10,10 +10,11 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from pipeline.api.responses import parse_documents, shortened
+from pipeline.api.responses import parse_documents
 from pipeline.decode import avro_json as fields
 from pipeline.decode.flatten import KINDS
 from pipeline.schema import BIGINT, BOOLEAN, DOUBLE, INTEGER, TEXT, TIME
+from pipeline.text import shortened
 
 _NAMED: Final = frozenset({"record", "enum", "fixed"})
 _PRIMITIVE: Final = frozenset({"boolean", "int", "long", "float", "double", "bytes", "string"})

@@ -14,7 +14,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from scripted_api import ACCOUNT, BASE_PATH, CREDENTIALS, LISTING_PATH, QUICK, Reply, ScriptedApi, as_json, listed, says
 
-from pipeline.api.client import DataAccessClient, Limits, _days
+from pipeline.api.client import DataAccessClient, _days
+from pipeline.api.limits import Limits
 from pipeline.errors import AccessRefusedError, SettingsError, SourceUnreachableError, UnexpectedAnswerError
 from pipeline.sandbox import Account, Sandbox, file_bytes, hour_file_names
 from pipeline.source_files import ListedFile

@@ -14,10 +14,10 @@ from pipeline.api.responses import (
     listed_files,
     parse_documents,
     retry_after_seconds,
-    shortened,
     utc_from_text,
 )
 from pipeline.errors import UnexpectedAnswerError
+from pipeline.text import shortened
 
 NAME = "Engagement.1467853200000.1467856800000.part-00000-0.gz"
 ENTRY = {

@@ -26,7 +26,8 @@ from rfc5849 import (
 from sandboxes import SMALL
 from scripted_api import CANARIES, CREDENTIALS, QUICK, Reply, ScriptedApi
 
-from pipeline.api.transport import _LINK, Transport
+from pipeline.api.links import _LINK
+from pipeline.api.transport import Transport
 from pipeline.sandbox import Sandbox
 
 SECTION_3_4_1_1 = Signed(

@@ -26,7 +26,7 @@ from requests.adapters import HTTPAdapter
 
 import pipeline
 from pipeline.api.client import DataAccessClient
-from pipeline.api.transport import Limits
+from pipeline.api.limits import Limits
 from pipeline.erasure.erase import erase
 from pipeline.errors import LakeError, PipelineError
 from pipeline.lake.lake import Lake

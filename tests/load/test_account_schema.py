@@ -16,7 +16,7 @@ from sandboxes import MIDNIGHT, QUICK, SMALL, misbehaving
 from scripted_api import ACCOUNT, CANARIES, CREDENTIALS, LISTING_PATH, Reply, ScriptedApi, as_json, says
 
 from pipeline.api.client import DataAccessClient
-from pipeline.api.transport import Limits
+from pipeline.api.limits import Limits
 from pipeline.cli.commands import main
 from pipeline.cli.doctor.storage import about_lake
 from pipeline.cli.progress import summary

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pipeline.api.client import DataAccessClient
-from pipeline.api.transport import Limits
+from pipeline.api.limits import Limits
 from pipeline.sandbox import Account, Sandbox
 
 SMALL = Account("4711", conversations_per_day=2)

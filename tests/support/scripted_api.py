@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from pipeline.api.client import DataAccessClient
-from pipeline.api.transport import Limits
+from pipeline.api.limits import Limits
 from pipeline.settings import Credentials
 from pipeline.source_files import ListedFile
 

@@ -20,7 +20,7 @@ from pipeline.cli.doctor.installation import about_compiler, about_pgp_key, abou
 from pipeline.cli.doctor.storage import about_bucket, about_lake, about_rights, about_temporary_folder
 from pipeline.errors import PipelineError, SettingsError
 from pipeline.lake.lake import Lake
-from pipeline.settings import Settings, read_settings
+from pipeline.settings import Settings, export_store_settings, read_settings
 from pipeline.text import harmless
 
 __all__ = ["FAIL", "OK", "WARN", "Finding", "examine", "exit_code", "print_findings", "verdict"]
@@ -39,8 +39,11 @@ def examine(lake_uri: str | None) -> Iterator[Finding]:
     far = [Later("server", lambda: about_api(settings))] if settings else []
     if settings:
         yield from about_settings(settings)
+    uri = lake_uri or (settings.lake_uri if settings else os.environ.get("LAKE_URI") or "./lake")
     try:
-        lake = Lake(lake_uri or (settings.lake_uri if settings else os.environ.get("LAKE_URI") or "./lake"))
+        if "://" in uri:
+            export_store_settings()
+        lake = Lake(uri)
     except PipelineError as error:
         yield Finding("lake", FAIL, str(error), is_setting=isinstance(error, SettingsError))
     else:

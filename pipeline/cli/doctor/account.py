@@ -13,8 +13,9 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from pipeline.api.client import DataAccessClient
+from pipeline.api.limits import Limits
 from pipeline.api.responses import utc_from_http_date
-from pipeline.api.transport import MAX_CLOCK_SKEW_SECONDS, Limits, Transport, told_skew
+from pipeline.api.transport import MAX_CLOCK_SKEW_SECONDS, Transport, describe_skew
 from pipeline.cli.doctor.finding import FAIL, OK, WARN, Finding
 from pipeline.errors import SettingsError, SourceError
 from pipeline.settings import ENV_FILE, LOOPBACK_HOSTS, Settings, checked_base_url, env_file_names, env_file_warning
@@ -133,7 +134,9 @@ def _clock(skew: float | None) -> Finding:
     if abs(skew) <= _SKEW_TO_TELL:
         return Finding("clock", OK, f"this computer's clock and the server's are {abs(skew):.0f} s apart")
     level = FAIL if abs(skew) > MAX_CLOCK_SKEW_SECONDS else WARN
-    return Finding("clock", level, told_skew(skew), "signatures need the right time: set it, as by timedatectl set-ntp true")
+    return Finding(
+        "clock", level, describe_skew(skew), "signatures need the right time: set it, as by timedatectl set-ntp true"
+    )
 
 
 def _access(client: DataAccessClient) -> Finding:

@@ -29,27 +29,27 @@ READ_ALL: Final = "lakehouse verify --read-data"
 
 def of_a_file(error: BaseException) -> LakeError | None:
     """What an error has found about a Parquet file of the lake; None if it is about something else."""
-    told = f"{error} {getattr(error, 'filename', None) or ''}"
-    named = _FILE.search(told)
+    text = f"{error} {getattr(error, 'filename', None) or ''}"
+    named = _FILE.search(text)
     if named is None:
         is_decoder = is_of_duckdb(error) and type(error).__name__ == "Error"  # it has no other words for what it can't decode
         return DamagedError(f"a Parquet file is damaged ({without_values(error)})", READ_ALL) if is_decoder else None
     where, table = named[0], named[1]
-    if _GONE.search(told.replace(where, "")):
+    if _GONE.search(text.replace(where, "")):
         return DamagedError(f"{where}: a file of the lake is gone (table {table})")
     reason = without_values(error)
-    if _REFUSED.search(told.replace(where, "")) or isinstance(error, PermissionError):
+    if _REFUSED.search(text.replace(where, "")) or isinstance(error, PermissionError):
         return LakeError(f"{where}: a file of the lake can't be read (table {table}: {reason}); give this user the right to it")
     return DamagedError(f"{where}: a file of the lake is damaged (table {table}: {reason})", READ_ALL)
 
 
 def without_values(error: BaseException) -> str:
     """The first line of what a library says, without the lake's file and, where it is about data, without what it quotes."""
-    told = getattr(error, "strerror", None) or _FILE.sub("", str(error).partition("\n")[0]).replace('""', "")
+    text = getattr(error, "strerror", None) or _FILE.sub("", str(error).partition("\n")[0]).replace('""', "")
     if is_of_duckdb(error) and type(error).__name__ in _OF_THE_DATA:
-        told = re.sub(r"Failed to read file\s*:?|found in Parquet file\s*(?=:)", "", _VALUE.sub("", told))
-        told = told.removeprefix("Invalid Input Error: ")
-    return " ".join(told.split()).strip(" :") or type(error).__name__
+        text = re.sub(r"Failed to read file\s*:?|found in Parquet file\s*(?=:)", "", _VALUE.sub("", text))
+        text = text.removeprefix("Invalid Input Error: ")
+    return " ".join(text.split()).strip(" :") or type(error).__name__
 
 
 def is_of_duckdb(error: BaseException) -> bool:

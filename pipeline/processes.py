@@ -88,9 +88,9 @@ def stoppable(command: str = "") -> Iterator[None]:
         yield
         return
     former, unraisablehook = {number: signal.getsignal(number) for number in _SIGNALS}, sys.unraisablehook
-    heard, told = os.pipe()
-    os.set_blocking(told, False)
-    waking = signal.set_wakeup_fd(told, warn_on_full_buffer=False)
+    heard, waker = os.pipe()
+    os.set_blocking(waker, False)
+    waking = signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
     _state.command = command
     _state.received = _state.finish = _state.ends_at = None
     sys.unraisablehook = _unraisable
@@ -106,7 +106,7 @@ def stoppable(command: str = "") -> Iterator[None]:
                 signal.signal(number, action)
             signal.set_wakeup_fd(waking)
             sys.unraisablehook = unraisablehook
-            os.close(told)  # ends the thread, which closes the other end
+            os.close(waker)  # ends the thread, which closes the other end
 
 
 @contextlib.contextmanager

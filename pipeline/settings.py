@@ -134,7 +134,7 @@ def read_settings() -> Settings:
         SettingsError: `.env` cannot be read, or a value is no text or no size. Values are not repeated.
     """
     try:
-        return Settings.model_validate(_told(_env_file()) | _told(os.environ))
+        return Settings.model_validate(_filled(_env_file()) | _filled(os.environ))
     except ValidationError as error:
         wrong = {str(detail["loc"][0]) for detail in error.errors(include_input=False)}
         sizes = {name for name in wrong if Settings.model_fields[name].annotation is ByteSize}
@@ -155,7 +155,7 @@ def account_of_settings() -> str:
         return ""
 
 
-def _told(variables: Mapping[str, str | None]) -> dict[str, str | None]:
+def _filled(variables: Mapping[str, str | None]) -> dict[str, str | None]:
     """Those of ours that say something, by the names of the fields; a name without `=` is kept, to be told."""
     names = {name: name.lower() for name in variables if name.lower() in Settings.model_fields}
     return {

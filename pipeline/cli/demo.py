@@ -1,4 +1,4 @@
-"""The main job end to end, without an account: sandbox -> sync -> lake -> answers."""
+"""The demo: syncs made-up accounts from the sandbox, prints two tables and writes the report."""
 
 import sys
 from collections.abc import Callable, Collection
@@ -21,7 +21,7 @@ from pipeline.text import program
 from pipeline.warehouse.database import connect
 
 UNTIL: Final = datetime(2026, 11, 16, tzinfo=UTC)
-"""The demo's days are always the same, so that everybody sees the same numbers and a second run finds nothing new."""
+"""The demo's days are always the same, so that its numbers are, too, and a second run finds nothing new."""
 SINCE: Final = UNTIL - timedelta(days=14)
 NEXT: Final = """
 Report: [bold]{}[/]
@@ -35,7 +35,7 @@ _ACCOUNTS: Final = """
     order by account_id nulls last"""
 
 
-def run_demo(lake: Lake, say: Callable[[str], None]) -> Report:
+def run_demo(lake: Lake, say: Callable[[str], None], *, since: datetime = SINCE) -> Report:
     """Sync two weeks of two made-up accounts, print queue time and MCS, write the report.
 
     Raises:
@@ -45,13 +45,13 @@ def run_demo(lake: Lake, say: Callable[[str], None]) -> Report:
     with Sandbox(now=UNTIL) as sandbox:
         _require_no_others(lake, sandbox.accounts)
         for account_id in sandbox.accounts:
-            say(f"Account {account_id} of the sandbox at {sandbox.base_url}, {SINCE:%d %b} to {UNTIL:%d %b %Y}:")
+            say(f"Account {account_id} of the sandbox at {sandbox.base_url}, {since:%d %b} to {UNTIL:%d %b %Y}:")
             with (
                 DataAccessClient(sandbox.credentials(account_id), sandbox.base_url) as client,
                 SyncProgress(is_quiet=True) as progress,
                 writing(lake, say),
             ):
-                report = sync(lake, client, since=SINCE, until=UNTIL, **progress.hooks)
+                report = sync(lake, client, since=since, until=UNTIL, **progress.hooks)
             for line in summary(report):
                 say(f"  {line}")
             total.rejects += report.rejects

@@ -1,4 +1,4 @@
-"""The lake's main figures as text: queue time by day and the spread of the scores, for a terminal or a log."""
+"""The two tables of the demo, for a terminal or a log: queue time by day and the distribution of MCS."""
 
 from collections.abc import Callable, Sequence
 

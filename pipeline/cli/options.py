@@ -66,8 +66,8 @@ def _usage_errors() -> Iterator[None]:
     try:
         yield
     except click.ClickException as error:
-        told = harmless(error.format_message())
-        setattr(error, "format_message", lambda: told)  # noqa: B010  # of this one, whatever its class makes it of
+        message = harmless(error.format_message())
+        setattr(error, "format_message", lambda: message)  # noqa: B010  # of this one, whatever its class makes it of
         raise
 
 
@@ -176,8 +176,8 @@ def _last_resort(error: Exception, command: str) -> str:
     """A sentence for an error that nothing expected: of a file of the lake, of a query of ours on its data, or a bug."""
     from pipeline.failures import is_of_duckdb, without_values  # noqa: PLC0415
 
-    if told := _of_the_lake(error, command):
-        return told
+    if message := _of_the_lake(error, command):
+        return message
     if is_of_duckdb(error):
         return f"{without_values(error)}; a query of ours failed on the lake's data: {_advice(command)}"
     return f"{type(error).__name__}: {error}; this is a bug: run it again with --debug and report what it says"
@@ -234,8 +234,8 @@ def existing_lake(lake_uri: str | None) -> "Lake":
 
 def in_format(*forms: str) -> Callable[..., Any]:
     """Make the option `--format`; the first one is its default."""
-    told = f"How to print it. [default: {forms[0]}]"
-    return click.option("--format", "form", type=click.Choice(forms), default=forms[0], help=told)
+    text = f"How to print it. [default: {forms[0]}]"
+    return click.option("--format", "form", type=click.Choice(forms), default=forms[0], help=text)
 
 
 on_engine: Final = click.option(

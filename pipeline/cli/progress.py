@@ -73,10 +73,10 @@ class _Bars:
         if time.monotonic() - self._logged_at >= self._log_seconds:
             self._logged_at = time.monotonic()
             tasks = [task for task in self._bars.tasks if task.total is not None]
-            told = (
+            lines = (
                 f"{task.description} {task.completed:,.0f} of {task.total:,.0f} files, {task.fields['note']}" for task in tasks
             )
-            self._log("; ".join(told))
+            self._log("; ".join(lines))
 
 
 class Stages:
@@ -152,10 +152,10 @@ def sum_up(report: Report, say: Callable[[str], None]) -> None:
 
 def summary(report: Report) -> Iterator[str]:
     """What a run did, in lines whose counts add up, with every kind of thing that needs a look."""
-    told = vars(report)  # a sync's tells more; its class is not imported, since it brings all that speaks HTTP
-    if "listed" in told:
-        known = f", {told['known']:,} of them in the lake already" if told["known"] else ""
-        yield f"{many(told['listed'], 'file')} listed{known}"
+    counts = vars(report)  # a sync's has more; its class is not imported, since it brings the HTTP libraries
+    if "listed" in counts:
+        known = f", {counts['known']:,} of them in the lake already" if counts["known"] else ""
+        yield f"{many(counts['listed'], 'file')} listed{known}"
     yield f"{many(report.loaded, 'file')} loaded" + (f": {_rows(report)}" if report.loaded else "")
     if report.unchanged:
         yield f"{many(report.unchanged, 'file')} unchanged"
@@ -167,11 +167,11 @@ def summary(report: Report) -> Iterator[str]:
         yield f"{many(report.encrypted, 'value')} left encrypted, since there is no key for them: see lakehouse status"
     if report.rejects:
         yield f"{many(report.rejects, 'document')} rejected: lakehouse status says why, the table rejects has their text"
-    again = "; the next sync tries again" if "listed" in told else "; nothing of them is in"
+    again = "; the next sync tries again" if "listed" in counts else "; nothing of them is in"
     yield from _named("file", f"rejected as a whole{again}", report.rejected)
-    yield from _named("file", "could not be downloaded; the next sync tries again", told.get("failed", {}))
-    yield from _named("day", "could not be listed; the next sync tries again", told.get("unlisted", {}))
-    if problem := told.get("schema_problem"):
+    yield from _named("file", "could not be downloaded; the next sync tries again", counts.get("failed", {}))
+    yield from _named("day", "could not be listed; the next sync tries again", counts.get("unlisted", {}))
+    if problem := counts.get("schema_problem"):
         yield problem
 
 
@@ -180,13 +180,13 @@ def _rows(counts: Counts | Report) -> str:
     return ", ".join(many(getattr(counts, f"{kind}s"), kind) for kind in kinds)
 
 
-def _named(kind: str, what: str, of: dict[str, str]) -> Iterator[str]:
-    if of:
-        yield f"{many(len(of), kind)} {what}:"
-    for name, reason in list(of.items())[:_SHOWN]:
+def _named(kind: str, state: str, reasons: dict[str, str]) -> Iterator[str]:
+    if reasons:
+        yield f"{many(len(reasons), kind)} {state}:"
+    for name, reason in list(reasons.items())[:_SHOWN]:
         yield f"  {name}: {reason}"
-    if len(of) > _SHOWN:
-        yield f"  and {len(of) - _SHOWN:,} more; lakehouse status --format json names them"
+    if len(reasons) > _SHOWN:
+        yield f"  and {len(reasons) - _SHOWN:,} more; lakehouse status --format json names them"
 
 
 def erasure(done: Erased, asked: Sequence[tuple[str, str]]) -> Iterator[str]:

@@ -63,9 +63,9 @@ def run_query(
         "set python_enable_replacements = false"
     )  # else a name in the query can mean a variable of this function
     if query.lstrip().startswith("."):
-        told = f"{query.split(maxsplit=1)[0]}: expected SQL, found a dot command, which only the shell has"
+        found = f"{query.split(maxsplit=1)[0]}: expected SQL, found a dot command, which only the shell has"
         raise QueryError(
-            f'{told}: lakehouse sql on a terminal; in SQL, "show tables" lists what there is, "describe NAME" columns'
+            f'{found}: lakehouse sql on a terminal; in SQL, "show tables" lists what there is, "describe NAME" columns'
         )
     try:
         parts = statements(query)

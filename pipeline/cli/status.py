@@ -43,7 +43,9 @@ _UNLISTED = """
 _MASKED = """
     select count(distinct (account_id, conversation_id)) from messages
     where contains(text, '** LP deleted data **') and date >= $since"""
-_SEARCHED_ROWS: Final = 5_000_000  # of messages: of a larger lake the newest month alone is searched, to take no more seconds
+SEARCHED_ROWS: Final = 5_000_000
+"""Messages that are searched for the vendor's mark in a few seconds; of a larger lake the newest month alone is searched."""
+
 _SYNCED: Final = "select distinct account_id from listings"
 _HAS_FILES: Final = "select exists (from files)"
 _LACKING: Final = frozenset({"missing", "rejected", "unknown"})
@@ -108,6 +110,7 @@ def print_status(
     encrypted: tuple[int, int] = (0, 0),
     schemas: Sequence[KeptSchema] = (),
     own_account: str = "",
+    searched_rows: int = SEARCHED_ROWS,
 ) -> bool:
     """Print the hours and what was set aside, as JSON or, day by day, as a table; tells whether anything is expiring.
 
@@ -118,10 +121,10 @@ def print_status(
     nothing_came = _nothing_came(connection, own_account)
     aside = _fetch(connection.sql(_SET_ASIDE))
     unlisted = _unlisted(connection)
-    masked, since = masked_conversations(connection)
+    masked, since = masked_conversations(connection, searched_rows=searched_rows)
     if form == "json":
         left = dict(zip(("values", "files"), encrypted, strict=True))
-        told = {
+        plain = {
             "hours": listed,
             "set_aside": [dict(zip(("account_id", "file", "reason"), row[:3], strict=True)) for row in aside],
             "unlisted": [{"account_id": account_id, "day": day} for account_id, days in unlisted.items() for day in days],
@@ -130,13 +133,13 @@ def print_status(
             "erased_at_source": {"conversations": masked, "since": since},
             "schemas": [kept.plain() for kept in schemas],
         }
-        out.write(json.dumps(told, default=_text, indent=1) + "\n")
+        out.write(json.dumps(plain, default=_text, indent=1) + "\n")
     else:
         console = Console(file=out, force_terminal=out.isatty())
         _print_days(console, listed)
-        left_out = [*_told_aside(aside), *_not_had(listed, now, own_account), *_told_unlisted(unlisted, own_account)]
-        lacking = [*_lacking(listed, now, own_account), *filter(None, [nothing_came])]
-        for line in (*_lines(listed, left_out, lacking, encrypted), *_told_masked(masked, since), *_told_schemas(schemas)):
+        left_out = [*_aside_lines(aside), *_missing_lines(listed, now, own_account), *_unlisted_lines(unlisted, own_account)]
+        lacking = [*_lacking_lines(listed, now, own_account), *filter(None, [nothing_came])]
+        for line in (*_lines(listed, left_out, lacking, encrypted), *_masked_lines(masked, since), *_schema_lines(schemas)):
             console.print(harmless(line), markup=False, highlight=False, soft_wrap=True)
     return nothing_came is not None or any(row["is_expiring"] for row in listed)
 
@@ -157,15 +160,17 @@ def _nothing_came(connection: duckdb.DuckDBPyConnection, own_account: str) -> st
     return None
 
 
-def masked_conversations(connection: duckdb.DuckDBPyConnection) -> tuple[int, date | None]:
-    """How many conversations have texts that the vendor has erased, and since which day was looked; None: in all."""
+def masked_conversations(
+    connection: duckdb.DuckDBPyConnection, *, searched_rows: int = SEARCHED_ROWS
+) -> tuple[int, date | None]:
+    """Count the conversations with texts that the vendor has erased; second comes the first day searched, None for all."""
     count, newest = connection.execute("select count(*), (select max(date) from conversations) from messages").fetchall()[0]
-    since = newest - RETENTION if newest and count > _SEARCHED_ROWS else None
+    since = newest - RETENTION if newest and count > searched_rows else None
     masked: int = connection.execute(_MASKED, {"since": since or date.min}).fetchall()[0][0]
     return masked, since
 
 
-def _told_masked(masked: int, since: date | None) -> Iterator[str]:
+def _masked_lines(masked: int, since: date | None) -> Iterator[str]:
     if masked:
         where = f" of those since {since:%Y-%m-%d}" if since else ""
         yield (
@@ -174,10 +179,10 @@ def _told_masked(masked: int, since: date | None) -> Iterator[str]:
         )
 
 
-def _told_schemas(schemas: Sequence[KeptSchema]) -> Iterator[str]:
+def _schema_lines(schemas: Sequence[KeptSchema]) -> Iterator[str]:
     for kept in newest_schemas(schemas):
-        if told := kept.told():
-            yield f"account {kept.account_id}, schema {kept.version}: {told}"
+        if lines := kept.told():
+            yield f"account {kept.account_id}, schema {kept.version}: {lines}"
 
 
 def _text(value: object) -> str:
@@ -185,12 +190,12 @@ def _text(value: object) -> str:
 
 
 def _lines(
-    listed: list[dict[str, Any]], told: Sequence[str], lacking: Sequence[str], encrypted: tuple[int, int]
+    listed: list[dict[str, Any]], left_out: Sequence[str], lacking: Sequence[str], encrypted: tuple[int, int]
 ) -> Iterator[str]:
     """What is said below the table: few lines, however much there is."""
     yield " # loaded   · empty at the source   - missing   ! a file of that hour is broken   ? never asked about"
     yield from _earlier(listed)
-    yield from told or ["Nothing is set aside."]
+    yield from left_out or ["Nothing is set aside."]
     if encrypted[0]:
         yield (
             f"{many(encrypted[0], 'value')} of {many(encrypted[1], 'file')} left encrypted: set LP_PGP_KEY to the private "
@@ -218,18 +223,18 @@ def _earlier(listed: list[dict[str, Any]]) -> Iterator[str]:
             )
 
 
-def _told_aside(aside: list[tuple[Any, ...]]) -> Iterator[str]:
+def _aside_lines(aside: list[tuple[Any, ...]]) -> Iterator[str]:
     """The newest rejected files, the newest files with rejected documents, and how many others there are of each."""
     newest = sorted(aside, key=lambda row: scope_of(row[1])[0] or datetime.min.replace(tzinfo=UTC), reverse=True)
     rejects = 'lakehouse sql "from rejects"'
-    for what, where in (("rejected", "lakehouse status --format json"), ("with rejected documents", rejects)):
+    for state, where in (("rejected", "lakehouse status --format json"), ("with rejected documents", rejects)):
         of_kind = [row for row in newest if (row[3] > 0) == (where == rejects)]
         files = [list(rows) for _, rows in groupby(of_kind, lambda row: row[:2])]
         for (account_id, name, reason, _), *others in files[:_SHOWN]:
             more = f", and {many(len(others), 'more document')}: {rejects}" if others else ""
             yield f"{name} (account {account_id or 'unknown'}): {reason}{more}"
         if (left := len(files) - _SHOWN) > 0:
-            yield f"and {many(left, 'more file')} {what}: {where} has all"
+            yield f"and {many(left, 'more file')} {state}: {where} has all"
 
 
 def _unlisted(connection: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
@@ -240,7 +245,7 @@ def _unlisted(connection: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
     return {account_id: list(of_account) for account_id, of_account in days.items()}
 
 
-def _told_unlisted(unlisted: dict[str, list[str]], own_account: str) -> Iterator[str]:
+def _unlisted_lines(unlisted: dict[str, list[str]], own_account: str) -> Iterator[str]:
     for account_id, days in unlisted.items():
         yield (
             f"account {account_id}: {many(len(days), 'day')} could not be listed when last asked for: "
@@ -248,7 +253,7 @@ def _told_unlisted(unlisted: dict[str, list[str]], own_account: str) -> Iterator
         )
 
 
-def _not_had(listed: list[dict[str, Any]], now: datetime, own_account: str) -> Iterator[str]:
+def _missing_lines(listed: list[dict[str, Any]], now: datetime, own_account: str) -> Iterator[str]:
     """The first files that could not be downloaded, those ahead that the source deletes next, and how many others."""
     of_hours = [(row["hour"] + RETENTION <= now, row["hour"], row) for row in listed if row["missing"]]
     of_hours.sort(key=lambda of_hour: of_hour[:2])
@@ -264,9 +269,9 @@ def _others(count: int) -> str:
     return f" and {count - _SHOWN:,} more (lakehouse status --format json names all)" if count > _SHOWN else ""
 
 
-def _lacking(listed: list[dict[str, Any]], now: datetime, own_account: str) -> list[str]:
+def _lacking_lines(listed: list[dict[str, Any]], now: datetime, own_account: str) -> list[str]:
     """Sentences for each account that lacks hours which the source still has, or of which nobody knows what it has."""
-    told = []
+    lines = []
     lacking = [row for row in listed if row["deleted_at_source"] is not None]
     for account_id, rows in groupby(lacking, lambda row: row["account_id"]):
         of_account = list(rows)
@@ -274,18 +279,18 @@ def _lacking(listed: list[dict[str, Any]], now: datetime, own_account: str) -> l
             of_kind = [row for row in of_account if (row["state"] == "unknown") == is_unknown]
             if of_kind:
                 count = many(len(of_kind), "hour")
-                what = f"{count} {_verb(of_kind)} never listed" if is_unknown else f"files of {count} are lacking"
-                said = f"account {account_id or 'unknown'}: {what}; {_told_deletion(of_kind, now)}"
+                found = f"{count} {_verb(of_kind)} never listed" if is_unknown else f"files of {count} are lacking"
+                line = f"account {account_id or 'unknown'}: {found}; {_deletion(of_kind, now)}"
                 warning = "WARNING: " if any(row["is_expiring"] for row in of_kind) else ""
-                told.append(f"{warning}{said}: {_advice(account_id, own_account)}")
-    return told
+                lines.append(f"{warning}{line}: {_advice(account_id, own_account)}")
+    return lines
 
 
 def _verb(rows: Sequence[object]) -> str:
     return "was" if len(rows) == 1 else "were"
 
 
-def _told_deletion(rows: list[dict[str, Any]], now: datetime) -> str:
+def _deletion(rows: list[dict[str, Any]], now: datetime) -> str:
     """When the source deletes hours, which are in order, and how many of them soon."""
     left = span(rows[0]["deleted_at_source"] - now)
     if len(rows) == 1:

@@ -106,5 +106,5 @@ def all_written() -> Iterator[None]:
             raise
         if isinstance(refused, BrokenPipeError):
             raise SystemExit(_FAILED) from None
-        told = f"standard output: {refused.strerror}; the output is not whole, what was changed is changed: see to it"
-        raise OutputError(told) from error
+        message = f"standard output: {refused.strerror}; the output is not whole, what was changed is changed: see to it"
+        raise OutputError(message) from error

@@ -72,15 +72,15 @@ def read_head(connection: duckdb.DuckDBPyConnection) -> Head | None:
 def _service_level(rules: list[Row]) -> str:
     """What is in time and what does not count, and for which accounts otherwise."""
     general, *own = rules
-    said = _thresholds(general)
-    differing = [row for row in own if _thresholds(row) != said]
+    text = _thresholds(general)
+    differing = [row for row in own if _thresholds(row) != text]
     for row in differing[:5]:
-        said += f"; {readable(str(row['account_id']))}: {_thresholds(row)}"
+        text += f"; {readable(str(row['account_id']))}: {_thresholds(row)}"
     if len(differing) > 5:  # noqa: PLR2004 - more would not be read
-        said += f"; {len(differing) - 5} more accounts have their own"
+        text += f"; {len(differing) - 5} more accounts have their own"
     return (
         "Service level: of the visitors, the share that was connected in time; who gave up soon is left out. In time and "
-        f"soon are set in the lake's settings.csv: {said}."
+        f"soon are set in the lake's settings.csv: {text}."
     )
 
 

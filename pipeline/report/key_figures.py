@@ -43,8 +43,8 @@ class KeyFigure:
 
     def value(self, row: Row) -> str:
         """The figure as the page writes it."""
-        said: str = FILTERS[self.form](row[self.measure])
-        return said
+        text: str = FILTERS[self.form](row[self.measure])
+        return text
 
     def counted(self, row: Row) -> str:
         """What it is counted over."""

@@ -89,7 +89,7 @@ function rowsOf(chart, choice) {
     row.account_id = data.accounts[row.account - 1]?.name;
     row.skill_id = data.skills[row.skill - 1]?.name;
     row.target_skill_id = data.skills[row.target_skill - 1]?.name;
-    row.said = Object.fromEntries(chart.columns.map((name) => [name, cell(row[name], name)]));
+    row.texts = Object.fromEntries(chart.columns.map((name) => [name, cell(row[name], name)]));
     rows.push(row);
   }
   if (!chart.most) return rows;
@@ -108,7 +108,7 @@ function showTable(chart, rows) {
       const field = document.createElement(place ? "td" : "th");
       if (!place) field.scope = "row";
       else if (data.texts.includes(name)) field.className = "text";
-      field.textContent = row.said[name];
+      field.textContent = row.texts[name];
       line.append(field);
     });
     return line;
@@ -220,7 +220,7 @@ function brokenAtGaps(rows, day) {
   return days.flatMap((row, place) => {
     const following = days[place + 1];
     const isGap = following && following.account === row.account && following[day] !== next(row);
-    return isGap ? [row, { account: row.account, account_id: row.account_id, [day]: next(row), value: null, said: {} }] : [row];
+    return isGap ? [row, { account: row.account, account_id: row.account_id, [day]: next(row), value: null, texts: {} }] : [row];
   });
 }
 

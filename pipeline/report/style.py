@@ -3,7 +3,7 @@
 Colours are CSS variables of the page, so that one drawing serves light, dark and print. `page.js` puts the unit of its times
 in place of `{unit}` and sets the parameters: `days` is how many days are drawn, `room` and `strongest` are ends of scales,
 `label` and `entry` how wide a label and an entry of the legend may be. A row has the table's columns, `value`, which is the
-panel's measure in that unit, and `said`, each column as the table writes it.
+panel's measure in that unit, and `texts`, each column as the table writes it.
 """
 
 from dataclasses import dataclass
@@ -135,7 +135,7 @@ def bar_panel(title: str, measure: str, name: str, tips: list[str]) -> Panel:
             {"mark": {"type": "bar", "color": "var(--series-1)", "height": {"band": 0.7}}},
             {
                 "mark": {"type": "text", "align": "left", "dx": 5},
-                "encoding": {"text": {"field": f"said.{measure}", "type": "nominal"}},
+                "encoding": {"text": {"field": f"texts.{measure}", "type": "nominal"}},
             },
         ],
     }
@@ -212,7 +212,7 @@ def matrix_panel(measure: str, names: list[str], tips: list[str]) -> Panel:
                 "mark": {"type": "rect", "cornerRadius": 2, "fill": "var(--series-1)"},
                 "encoding": {"opacity": {**_strength(None), "scale": {**_strength(None)["scale"], "range": [0.06, 0.55]}}},
             },
-            {"mark": {"type": "text"}, "encoding": {"text": {"field": f"said.{measure}", "type": "nominal"}}},
+            {"mark": {"type": "text"}, "encoding": {"text": {"field": f"texts.{measure}", "type": "nominal"}}},
         ],
     }
     return Panel(None, measure, _framed(spec))
@@ -237,7 +237,7 @@ def hours_panel(account: int, title: str | None) -> Panel:
             "y2": {"field": "to_hour"},
             "color": {"field": "state", "type": "nominal", "scale": colours, "legend": {"title": None, "columns": 4}},
             "tooltip": [
-                {"field": "said.date", "type": "nominal", "title": "Day"},
+                {"field": "texts.date", "type": "nominal", "title": "Day"},
                 {"field": "hours", "type": "nominal", "title": "Hours (UTC)"},
                 {"field": "state", "type": "nominal", "title": "State"},
             ],
@@ -265,7 +265,7 @@ def account_colour() -> Spec:
 
 def tooltip(columns: list[str]) -> list[Spec]:
     """The columns of a row as the table says them."""
-    return [{"field": f"said.{name}", "type": "nominal", "title": HEADINGS[name]} for name in columns]
+    return [{"field": f"texts.{name}", "type": "nominal", "title": HEADINGS[name]} for name in columns]
 
 
 def _strength(legend: Spec | None) -> Spec:

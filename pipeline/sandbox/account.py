@@ -75,14 +75,14 @@ class Account:
         """Whether its documents are of the newer schema, with every record tagged."""
         return self.number_for("tagged") % 2 == 1 if self.tagged is None else self.tagged
 
-    def number_for(self, *what: object) -> int:
+    def number_for(self, *parts: object) -> int:
         """64 bits that depend on nothing but the account, its seed and `what`."""
-        key = repr((self.account_id, self.seed, *what)).encode()
+        key = repr((self.account_id, self.seed, *parts)).encode()
         return int.from_bytes(blake2b(key, digest_size=8).digest())
 
-    def random_for(self, *what: object) -> Random:
+    def random_for(self, *parts: object) -> Random:
         """A source of chance for `what`, the same in every process."""
-        return Random(self.number_for(*what))
+        return Random(self.number_for(*parts))
 
     def business_day(self, epoch_ms: int) -> date:
         """The business day that a moment belongs to."""

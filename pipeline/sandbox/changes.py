@@ -126,14 +126,14 @@ def _listing(change: Callable[[dict[str, Any]], list[dict[str, Any]]]) -> Change
         if reply.status != HTTPStatus.OK:
             return reply
         former = (orjson.loads(line)["dataAccessFiles"] for line in reply.body.splitlines())
-        lines = [orjson.dumps({"dataAccessFiles": document}) for said in former for document in change(said)]
+        lines = [orjson.dumps({"dataAccessFiles": document}) for listing in former for document in change(listing)]
         return replace(reply, body=b"\n".join(lines))
 
     return changed
 
 
 def _entries(change: Callable[[dict[str, str]], dict[str, str]]) -> Change:
-    return _listing(lambda said: [{**said, "file": [entry | change(entry) for entry in said["file"]]}])
+    return _listing(lambda listing: [{**listing, "file": [entry | change(entry) for entry in listing["file"]]}])
 
 
 def named(pattern: str, without: str = "") -> Change:
@@ -146,8 +146,10 @@ def linked(pattern: str) -> Change:
     return _entries(lambda file: {"@href": pattern.format(file["@name"])})
 
 
-documents: Change = _listing(lambda said: [{**said, "file": [entry]} for entry in said["file"]])
-object_if_alone: Change = _listing(lambda said: [{**said, "file": said["file"][0] if len(said["file"]) == 1 else said["file"]}])
+documents: Change = _listing(lambda listing: [{**listing, "file": [entry]} for entry in listing["file"]])
+object_if_alone: Change = _listing(
+    lambda listing: [{**listing, "file": listing["file"][0] if len(listing["file"]) == 1 else listing["file"]}]
+)
 
 
 def if_accepting(accept: str, change: Change) -> Change:

@@ -110,14 +110,14 @@ class _Floor:
         for shift in on_duty:
             self.at(shift.starts, self.come_to_work, shift)
 
-    def at(self, moment: int, action: Callable[..., None], *what: object) -> None:
+    def at(self, moment: int, action: Callable[..., None], *arguments: object) -> None:
         self.count += 1
-        heappush(self.events, (moment, self.count, action, what))
+        heappush(self.events, (moment, self.count, action, arguments))
 
     def run(self) -> None:
         while self.events:
-            now, _, action, what = heappop(self.events)
-            action(now, *what)
+            now, _, action, arguments = heappop(self.events)
+            action(now, *arguments)
 
     def come_to_work(self, now: int, shift: Shift) -> None:
         self.desks[shift.agent.number] = desk = _Desk(shift.agent, shift.ends, now)

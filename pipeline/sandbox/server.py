@@ -42,7 +42,7 @@ class Sandbox:
         now: the time (aware) that decides which files are there already and which are deleted: a moment that stands
             still, or a function that gives one. None is the real clock.
         delay_seconds: waits this long before each answer, as a network would.
-        faults: how to misbehave, each as `misbehaviour.wish` reads it: `reset`, `reset:listing=0.1`, `late`.
+        faults: how to misbehave, each as `FaultSpec.parse` reads it: `reset`, `reset:listing=0.1`, `late`.
         seed: another seed, other requests and files that the faults strike.
         kept_files: as many files are made once and then kept, for benchmarks that are not about making them.
     """

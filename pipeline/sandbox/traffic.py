@@ -126,8 +126,8 @@ def _conversation_id(account: Account, day: date, visit: Visit, place: int) -> s
     return f"{account.account_id}{days:06d}{visit.number * 2 + place:07d}"
 
 
-def _uuid(account: Account, *what: object) -> str:
-    high, low = account.number_for("high", *what), account.number_for("low", *what)
+def _uuid(account: Account, *parts: object) -> str:
+    high, low = account.number_for("high", *parts), account.number_for("low", *parts)
     return str(UUID(int=high << 64 | low, version=4))
 
 

@@ -24,7 +24,7 @@ from pipeline.errors import SourceError
 from pipeline.lake.lake import Lake
 from pipeline.load.load import writing
 from pipeline.load.sync import sync
-from pipeline.sandbox import Account, Request, Sandbox, fault_list, hour_file_names, wish
+from pipeline.sandbox import Account, FaultSpec, Request, Sandbox, fault_list, hour_file_names
 from pipeline.sandbox.misbehaviour import Misbehaviour
 from pipeline.sandbox.replies import Reply
 
@@ -108,7 +108,7 @@ def rows(lake: Lake) -> Rows:
 
 
 def names_of(faults: str) -> set[str]:
-    return {wish(fault).fault.name for fault in faults.split()}
+    return {FaultSpec.parse(fault).fault.name for fault in faults.split()}
 
 
 @pytest.fixture
@@ -267,19 +267,19 @@ def replies() -> list[tuple[Request, Reply]]:
         return [(request, sandbox.answer(request, "4711")) for request in REQUESTS]
 
 
-_WISHES = st.dictionaries(
+_SPECS = st.dictionaries(
     st.sampled_from([name for name, _, _ in fault_list() if name != "bomb"]), st.sampled_from(["0.2", "0.8", "1"]), max_size=8
 )
 
 
 @settings(max_examples=40, deadline=None)
-@given(wishes=_WISHES, seed=st.integers(0, 9))
+@given(specs=_SPECS, seed=st.integers(0, 9))
 def test_faults_can_be_combined_and_are_the_same_for_the_same_seed(
-    replies: list[tuple[Request, Reply]], wishes: dict[str, str], seed: int
+    replies: list[tuple[Request, Reply]], specs: dict[str, str], seed: int
 ) -> None:
     """Whatever is asked for, in whichever order, each request gets a reply, and with the same seed the same one."""
     spoilt = []
-    for order in (list(wishes.items()), list(wishes.items())[::-1]):
+    for order in (list(specs.items()), list(specs.items())[::-1]):
         misbehaviour = Misbehaviour([f"{name}={share}" for name, share in order], seed)
         spoilt.append([misbehaviour.spoiled(request, reply, UNTIL) for request, reply in replies * 2])
     assert [replace(reply, headers=()) for reply in spoilt[0]] == [replace(reply, headers=()) for reply in spoilt[1]]

@@ -85,13 +85,13 @@ def _plain(finding: Finding) -> dict[str, str]:
 def print_findings(findings: Iterable[Finding], form: str, out: IO[str]) -> list[Finding]:
     """Print each as it comes, or all as JSON; gives them back."""
     if form == "json":
-        told = list(findings)
-        out.write(json.dumps([_plain(finding) for finding in told], indent=1) + "\n")
-        return told
+        shown = list(findings)
+        out.write(json.dumps([_plain(finding) for finding in shown], indent=1) + "\n")
+        return shown
     console = Console(file=out, highlight=False, force_terminal=out.isatty())
-    told = []
+    shown = []
     for finding in findings:
-        told.append(finding)
+        shown.append(finding)
         if not console.is_terminal:
             out.write(f"{finding.level:<4}  {finding.subject:<11}  {harmless(str(finding))}\n")
             out.flush()  # before the verdict, which goes elsewhere
@@ -102,4 +102,4 @@ def print_findings(findings: Iterable[Finding], form: str, out: IO[str]) -> list
         line.add_column(ratio=1, overflow="fold")
         line.add_row(Text(finding.level, _STYLES[finding.level]), Text(finding.subject), Text(harmless(str(finding))))
         console.print(line)
-    return told
+    return shown

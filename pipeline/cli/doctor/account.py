@@ -71,16 +71,18 @@ def _odd_secrets(settings: Settings) -> Iterator[Finding]:
     times = Counter(getattr(settings, name).get_secret_value() for name in _SECRETS)
     for name in _SECRETS:
         value = getattr(settings, name).get_secret_value()
-        told = name.upper()
+        variable = name.upper()
         if not value:
             continue
         if not value.isascii() or re.search(r"[\s<>\"'…]|\.\.\.", value):
-            found = f"{told} holds a blank, a quote or another character that no key has"
+            found = f"{variable} holds a blank, a quote or another character that no key has"
             yield Finding("settings", WARN, found, "copy it anew, without what is around it")
         elif len(value) < _LEAST_SECRET:
-            yield Finding("settings", WARN, f"{told} has {len(value)} characters only", "copy it whole")
+            yield Finding("settings", WARN, f"{variable} has {len(value)} characters only", "copy it whole")
         elif times[value] > 1:
-            yield Finding("settings", WARN, f"{told} is the same as another key", "copy each of the four from its own field")
+            yield Finding(
+                "settings", WARN, f"{variable} is the same as another key", "copy each of the four from its own field"
+            )
 
 
 def about_api(settings: Settings) -> Iterator[Finding]:

@@ -120,9 +120,9 @@ def _schemas(lake: Lake) -> Iterator[Finding]:
 
 def _settings_file(lake: Lake) -> Iterator[Finding]:
     """Whether the views can be made as the settings file says."""
-    told: list[str] = []
-    settings_in_force(lake, told.append)
-    for sentence in told:
+    sentences: list[str] = []
+    settings_in_force(lake, sentences.append)
+    for sentence in sentences:
         yield Finding("views", FAIL, sentence, is_setting=True)
 
 

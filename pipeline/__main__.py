@@ -1,4 +1,4 @@
-"""`python -m pipeline` is `lakehouse`."""
+"""`python -m pipeline`: the same as `lakehouse`, whose entry point is `pipeline.cli.__main__`."""
 
 from pipeline.cli.__main__ import main
 

@@ -82,13 +82,13 @@ def harmless_json(text: str) -> str:
     return text.translate(_IN_JSON)
 
 
-def many(count: int, what: str, several: str = "") -> str:
-    """A count with its noun: 1 file, 2,000 files; `several` where the plural takes more than an s."""
-    return f"{count:,} {what if count == 1 else several or f'{what}s'}"
+def many(count: int, noun: str, several: str = "") -> str:
+    """A count with its noun: 1 file, 2,000 files; `several` is an irregular plural."""
+    return f"{count:,} {noun if count == 1 else several or f'{noun}s'}"
 
 
 def span(time: timedelta) -> str:
-    """How long, in days and hours; less than an hour in minutes."""
+    """A time span in days and hours; less than an hour in minutes."""
     hours, rest = divmod(int(time.total_seconds()), 3600)
     days, hours = divmod(hours, 24)
     parts = [many(days, "day")] if days else []
@@ -97,14 +97,14 @@ def span(time: timedelta) -> str:
 
 
 def stopped_by(number: int, command: str) -> str:
-    """What a command says that a signal has ended; one that only reads has nothing to go on with."""
+    """The sentence of a command that a signal has ended; commands that write say how to go on."""
     name = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
     kept = "; all finished loads are as they were: run the command again to go on" if command in _WRITING else ""
     return f"stopped by {name}{kept}"
 
 
 def program() -> str:
-    """The command `lakehouse` as a shell finds it: its path, as it was called, where it is not on PATH."""
+    """The name of `lakehouse` for a shell: with its path, as it was called, if it is not on PATH."""
     called = Path(sys.argv[0])
     if called.name != _PROGRAM or shutil.which(_PROGRAM) or not called.is_file():
         return _PROGRAM

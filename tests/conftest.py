@@ -26,7 +26,7 @@ from pipeline.text import SECRETS  # noqa: E402
 
 @pytest.fixture(autouse=True)
 def _environment() -> Iterator[None]:
-    """What a test, or the product in it, says to its surroundings ends with it, and so do the secrets that it has met.
+    """Undo a test's changes of the environment, and forget the secrets that it used.
 
     Only what differs is put back: a library's thread that reads the environment meanwhile may end the process.
     """

@@ -1,7 +1,7 @@
-"""The Data Access API: lists a window's source files and streams one.
+"""The client of the Data Access API: lists the source files of a time range and downloads them.
 
-What the vendor's page has: base resource, its engagement link, a listing by `startTime` and
-`endTime`, and a signed download for each file. `pipeline.api.transport` carries it, `pipeline.api.responses` reads it.
+As on the vendor's page: base resource, its engagement link, a listing by `startTime` and `endTime`, and a signed download for
+each file. `pipeline.api.transport` sends the requests, `pipeline.api.responses` reads the bodies.
 """
 
 from collections.abc import Callable, Generator, Iterator
@@ -30,9 +30,9 @@ HTTP_SERVER_ERROR = 500
 HTTP_GONE = frozenset({404, 410})
 _MOST_ERRORS = 3
 _FILE_TYPES = ("*/*", "application/json")
-"""What to accept of a file: what the one public client that downloads sends, and what listings are asked with.
+"""The `Accept` headers for files: that of the one public client that downloads, and that of the listings.
 
-There are accounts whose server takes one of them only, and says of the other that it supports, or even allows, no such request.
+Some accounts' servers take only one of them, and answer to the other that the request is not supported, or not authorized.
 """
 _NOT_ACCEPTABLE = frozenset({406, 415})
 _UNSUPPORTED_CODE, _UNAUTHORIZED_CODE = "5", "10"
@@ -70,7 +70,7 @@ class DataAccessClient:
         self.close()
 
     def close(self) -> None:
-        """Drop the connections and end every pause between attempts; what is asked for later raises SourceError."""
+        """Drop the connections and end every pause between attempts; later requests raise SourceError."""
         self._transport.close()
 
     def list_days(self, since: datetime, until: datetime) -> Iterator[ListedDay]:
@@ -84,7 +84,7 @@ class DataAccessClient:
         Raises:
             SourceUnreachableError: the base resource does not answer within the limits.
             AccessRefusedError: it, or a listing, refuses the credentials.
-            UnexpectedAnswerError: its answer is none that the API documents.
+            UnexpectedAnswerError: its answer is not as the API documents it.
         """
         url = self._find_engagement()
         seen: set[str] = set()
@@ -118,7 +118,7 @@ class DataAccessClient:
         day.files, day.refused = listed_files(documents, self.account_id, subject)
 
     def _find_engagement(self) -> str:
-        """Take the address of the listings from the base resource, or the documented one where that has none."""
+        """The address of the listings: from the base resource, or the documented one if that has no link."""
         if self._engagement_url is None:
             documents = self._ask(self._base_resource, f"account {self.account_id}")
             link = link_to("engagement", documents)
@@ -128,7 +128,7 @@ class DataAccessClient:
         return self._engagement_url
 
     def _ask(self, url: str, subject: str, params: dict[str, int] | None = None) -> list[object]:
-        """Return the JSON documents of an answer, none where the API says that there are no files, or no base resource."""
+        """Return the JSON documents of an answer; none if the API says that there are no files, or no base resource."""
 
         def attempt() -> list[object]:
             with closing(self._transport.send(url, subject, params)) as response:
@@ -157,9 +157,9 @@ class DataAccessClient:
         return b"".join(_capped(plain, limit, subject, setting))
 
     def schema(self, version: str) -> bytes | None:
-        """Fetch the account's own Avro schema of a version, or the `latest`; None where the base resource names no link to it.
+        """Fetch the account's own Avro schema of a version, or the `latest`; None if the base resource has no link to it.
 
-        It is asked for once, since nothing depends on it.
+        There are no retries, since no load depends on it.
 
         Raises:
             SourceError: it is not available.
@@ -179,14 +179,13 @@ class DataAccessClient:
     def download(self, file: ListedFile, to: BinaryIO, *, on_bytes: Callable[[int], None] | None = None) -> None:
         """Write `file` to `to` as served, before any transfer encoding; each attempt empties `to` and starts anew.
 
-        All of it came when it is as long as the server announced, or where it announced nothing, when the gzip stream
-        in it comes to its end. Whether it is a sound archive is for the landing zone to judge. After an error `to`
-        holds anything.
+        The file is complete at the announced length or, without one, at the end of its gzip stream. The landing zone
+        checks the archive itself. After an error the content of `to` is undefined.
 
         Args:
             file: as `list_days` gave it.
-            to: seekable; emptied first. Errors of writing to it are passed on as they are.
-            on_bytes: is told how many bytes were written; a negative number takes back those of a failed attempt.
+            to: seekable; emptied first. Its own errors are passed on unchanged.
+            on_bytes: called with the number of bytes written; a negative number takes back those of a failed attempt.
 
         Raises:
             SourceUnreachableError: the server did not give the whole file within the limits.
@@ -212,7 +211,7 @@ class DataAccessClient:
         self._retries.with_retries(attempt)
 
     def _served(self, file: ListedFile) -> Generator[bytes, None, None]:
-        """Yield the bytes of one attempt at a file, asked for with the other type, too, where the first one is refused."""
+        """Yield the bytes of one attempt at a file; if the first type is refused, ask with the other one."""
         url = resolve_link(self._engagement_url or self._documented, file.href, file.name)
         first, other = self._file_types
         try:
@@ -242,7 +241,7 @@ class DataAccessClient:
             yield from _capped(chunks, self.limits.file_bytes, name, "LP_MAX_FILE_BYTES")
 
     def _may_be_the_type(self, status: int, error: ServerError | None) -> bool:
-        """Whether another type may help: also if it says that keys which list well are no good, until a file has come."""
+        """Whether the other type may help: also if keys that listed are refused for the first file."""
         code = error.internal_code if error else ""
         is_refused = status == HTTP_UNAUTHORIZED and code == _UNAUTHORIZED_CODE
         is_unsupported = code == _UNSUPPORTED_CODE and status < HTTP_SERVER_ERROR
@@ -258,7 +257,7 @@ class _RefusedTypeError(Exception):
 
 
 def _days(since: datetime, until: datetime) -> Iterator[tuple[int, int]]:
-    """Cut [since, until) at UTC midnights, in epoch milliseconds; an instant within one takes all of it."""
+    """Cut [since, until) at UTC midnights, in epoch milliseconds, rounded outwards."""
     if since >= until:
         return
     start, stop = (since - EPOCH) // MILLISECOND, -((EPOCH - until) // MILLISECOND)
@@ -280,7 +279,7 @@ def _is_from(moment: datetime, file: ListedFile) -> bool:
 
 
 def _documents(body: bytes, subject: str) -> list[object]:
-    """Read the body of a 200; none where it is an error in XML."""
+    """Read the body of a 200; no documents if it is an error in XML."""
     try:
         return parse_documents(body)
     except ValueError as error:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long and how much the client waits, tries and reads."""
+    """Time limits, numbers of attempts and sizes of the client."""
 
     connect_seconds: float = 10.0
     read_seconds: float = 30.0

@@ -22,7 +22,7 @@ def resolve_link(base: str, link: str, subject: str) -> str:
     """Resolve a link as found on the page `base`.
 
     Raises:
-        UnexpectedAnswerError: it is none, or one that repeats a key, which would show wherever a library shows the link.
+        UnexpectedAnswerError: it is malformed, or repeats a key, which libraries would show with the link.
     """
     if SECRETS.are_in(link):
         message = f"{subject}: expected a link, found one that repeats a key; not followed"
@@ -40,7 +40,7 @@ def require_allowed(url: str, base_url: str, subject: str) -> None:
     The names of loopback are one host: a listing may say localhost where LP_BASE_URL says 127.0.0.1.
 
     Raises:
-        UnexpectedAnswerError: it leads elsewhere, or parsers may read it differently.
+        UnexpectedAnswerError: it leads to another host, or is ambiguous.
     """
     scheme, host, port = _origin(url) if _LINK.fullmatch(url) else ("", "", 0)
     is_vendor = scheme == "https" and port == _PORTS["https"] and host.endswith(VENDOR_DOMAIN)

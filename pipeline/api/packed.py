@@ -1,4 +1,4 @@
-"""Bodies of answers out of the gzip that they came in, and whether they came to their end."""
+"""Unpacks gzip of the transfer, and checks that a body is complete."""
 
 import zlib
 from collections import deque

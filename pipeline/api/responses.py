@@ -1,4 +1,4 @@
-"""What the answers of the Data Access API say: links, listed files, errors. No request, no clock.
+"""Reads the responses of the Data Access API: links, listed files, errors. No request, no clock.
 
 Lenient in shape, where the vendor's page and its accounts differ (the page shows two JSON documents one after
 another, users met single objects instead of lists and XML errors), and strict about names, which become file names.
@@ -27,14 +27,14 @@ _FILE_TIMES = re.compile(r"\.(\d{1,14})\.(\d{1,14})\.part-")
 
 @dataclass(frozen=True, slots=True)
 class ServerError:
-    """What the server says about a request that it did not serve; "" where it does not say."""
+    """The server's error; "" for parts that it leaves out."""
 
     message: str
     internal_code: str
 
     @property
     def means_no_files(self) -> bool:
-        """Whether this is the API's way to answer an empty time range."""
+        """Whether it is the API's answer to an empty time range."""
         return "no available files" in self.message.lower()
 
     def __str__(self) -> str:
@@ -73,12 +73,12 @@ def _next_mark(text: str, position: int) -> int:
 
 
 def is_answer(documents: list[object]) -> bool:
-    """Whether links or files were answered, rather than an error."""
+    """Whether the documents are links or files, and no error."""
     return any(mapping.keys() & {"dataAccessFiles", "link", "file"} for mapping in _mappings(documents))
 
 
 def error_in(body: bytes) -> ServerError | None:
-    """Find the server's message in a JSON, XML or plain body; None where there is none."""
+    """Find the server's message in a JSON, XML or plain body; None without one."""
     try:
         return _error_in_documents(parse_documents(body))
     except ValueError:
@@ -110,7 +110,7 @@ def _error_in_documents(documents: list[object]) -> ServerError | None:
 
 
 def link_to(relation: str, documents: list[object]) -> str | None:
-    """Find the link with that relation, such as `engagement`, wherever in the base resource it stands."""
+    """Find the link with that relation, such as `engagement`, at any depth of the base resource."""
     for mapping in _mappings(documents):
         href = _field(mapping, "href")
         if _field(mapping, "rel") == relation and isinstance(href, str):
@@ -119,7 +119,7 @@ def link_to(relation: str, documents: list[object]) -> str | None:
 
 
 def listed_files(documents: list[object], account_id: str, subject: str) -> tuple[list[ListedFile], dict[str, str]]:
-    """Read the files of a listing, in its order; second come the entries that are no file, as text, with the reason.
+    """Read the files of a listing, in its order; second come the refused entries, as text, with the reason.
 
     Raises:
         UnexpectedAnswerError: a document is no listing.
@@ -167,13 +167,13 @@ def _listed_file(entry: object, account_id: str) -> ListedFile:
 
 
 def _is_bare_name(name: str) -> bool:
-    """Whether `name` can be a file in any folder without leading out of it or hiding."""
+    """Whether `name` is safe as a file's name: it leads out of no folder and is not hidden."""
     plain = name.strip() == name and not any(char in "/\\" or category(char)[0] == "C" for char in name)
     return plain and name[:1] not in ("", ".") and len(with_gz(name).encode()) <= MAX_NAME_BYTES
 
 
 def utc_from_text(value: object) -> datetime | None:
-    """Read ISO 8601 (without offset: UTC) or epoch milliseconds; None where it is neither."""
+    """Read ISO 8601 (without offset: UTC) or epoch milliseconds; None for other values."""
     try:
         if isinstance(value, int) or (isinstance(value, str) and value.isdecimal()):
             return at_milliseconds(int(value))
@@ -186,7 +186,7 @@ def utc_from_text(value: object) -> datetime | None:
 
 
 def retry_after_seconds(header: str | None, now: datetime) -> float | None:
-    """Read a Retry-After header, in seconds or as an HTTP date; None where it says nothing readable."""
+    """Read a Retry-After header, in seconds or as an HTTP date; None if it is unreadable."""
     text = (header or "").strip()
     if text.isascii() and text.isdecimal():
         return float(text[:9])
@@ -195,7 +195,7 @@ def retry_after_seconds(header: str | None, now: datetime) -> float | None:
 
 
 def utc_from_http_date(header: str | None) -> datetime | None:
-    """Read a date as HTTP headers have it; None where it is none."""
+    """Read the date of an HTTP header; None if it is unreadable."""
     try:
         moment = parsedate_to_datetime(header or "")
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

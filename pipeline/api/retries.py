@@ -41,7 +41,7 @@ class Retries:
             stop=self._is_enough,
             sleep=tenacity.sleep_using_event(self._closed),
             before_sleep=_log_attempt,
-            retry_error_callback=_give_up,
+            retry_error_callback=self._give_up,
         )
         return retrying(attempt)
 
@@ -53,12 +53,23 @@ class Retries:
     def _is_enough(self, state: tenacity.RetryCallState) -> bool:
         limits, retry_after = self.limits, _error_of(state).retry_after_seconds or 0.0
         next_start = state.seconds_since_start + state.upcoming_sleep if state.seconds_since_start else 0.0
-        is_again, is_long = state.attempt_number > 1, retry_after > limits.retry_seconds
-        if is_again and is_long:
+        is_late = state.attempt_number > 1 and next_start > limits.retry_seconds
+        return is_late or self._is_too_long(retry_after, state) or state.attempt_number >= limits.attempts
+
+    def _is_too_long(self, retry_after: float, state: tenacity.RetryCallState) -> bool:
+        """Whether the server asks for a pause beyond the limits, or for a second long one."""
+        was_in_vain = state.attempt_number > 1 or not self._is_patient
+        is_long = retry_after > self.limits.retry_seconds
+        return is_long and (was_in_vain or retry_after > self.limits.longest_retry_after_seconds)
+
+    def _give_up(self, state: tenacity.RetryCallState) -> NoReturn:
+        error = _error_of(state)
+        if state.attempt_number > 1 and (error.retry_after_seconds or 0.0) > self.limits.retry_seconds:
             self._is_patient = False  # else each of a thousand files would wait
-        late = is_again and next_start > limits.retry_seconds
-        too_long = is_long and (retry_after > limits.longest_retry_after_seconds or not self._is_patient)
-        return late or too_long or state.attempt_number >= limits.attempts
+        message = f"{error} (given up after {state.attempt_number} attempts)" if state.attempt_number > 1 else str(error)
+        if isinstance(error, GarbledAnswerError):
+            raise UnexpectedAnswerError(message) from error
+        raise SourceUnreachableError(message, retry_after_seconds=error.retry_after_seconds) from error
 
 
 def _error_of(state: tenacity.RetryCallState) -> SourceUnreachableError:
@@ -68,11 +79,3 @@ def _error_of(state: tenacity.RetryCallState) -> SourceUnreachableError:
 
 def _log_attempt(state: tenacity.RetryCallState) -> None:
     _log.info("%s; attempt %d starts in %.1f s", _error_of(state), state.attempt_number + 1, state.upcoming_sleep)
-
-
-def _give_up(state: tenacity.RetryCallState) -> NoReturn:
-    error = _error_of(state)
-    message = f"{error} (given up after {state.attempt_number} attempts)" if state.attempt_number > 1 else str(error)
-    if isinstance(error, GarbledAnswerError):
-        raise UnexpectedAnswerError(message) from error
-    raise SourceUnreachableError(message, retry_after_seconds=error.retry_after_seconds) from error

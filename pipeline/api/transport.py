@@ -48,8 +48,8 @@ Response = requests.Response
 class Transport:
     """Sends requests with one account's signature, or with none. Threads may share it: they read one session.
 
-    Requests are prepared from the session and handed to its adapter, whose connection pool is made for threads. What
-    `Session.request` would add (cookies, redirects) is what must not happen here.
+    Requests are prepared from the session and handed to its adapter, whose connection pool is made for threads.
+    `Session.request` would add cookies and redirects, which must not happen here.
     """
 
     def __init__(self, credentials: Credentials | None, base_url: str, limits: Limits) -> None:
@@ -114,14 +114,14 @@ class Transport:
             raise SettingsError(f"REQUESTS_CA_BUNDLE: expected the file of a certificate, found none ({error})") from error
 
     def _signer(self) -> Callable[[requests.PreparedRequest], requests.PreparedRequest]:
-        """Make what signs one request: it draws the nonce and reads the clock when the request is prepared."""
+        """Make the signer of one request: it draws the nonce and reads the clock when the request is prepared."""
         keys = self._credentials
         if keys is None:
             return lambda request: request  # not None, for which requests would look into a .netrc
         return OAuth1(*keys.secrets)
 
     def body(self, response: requests.Response, subject: str) -> Iterator[bytes]:
-        """Yield the body as it is on the line, chunked transfer undone; it is as long as announced and never stalls."""
+        """Yield the body as sent, without chunked transfer; check its announced length and that it does not stall."""
         announced, received, started = _announced_length(response), 0, time.monotonic()
         try:
             # `read1`, because `read` waits for a full chunk, and a drip of single bytes would never time out.
@@ -142,10 +142,10 @@ class Transport:
             raise SourceUnreachableError(message)
 
     def error_body(self, response: requests.Response, subject: str) -> bytes:
-        """Read the beginning of what comes with an error.
+        """Read the beginning of an error's body.
 
         Raises:
-            SourceUnreachableError: it broke off, and the status alone does not tell what is meant.
+            SourceUnreachableError: it broke off, and the status alone is not clear.
         """
         body = b""
         try:
@@ -163,7 +163,7 @@ class Transport:
         return body[:ERROR_BYTES]
 
     def error_for(self, response: requests.Response, error: ServerError | None, subject: str) -> SourceError:
-        """Make the error that an answer other than a plain 200 stands for."""
+        """Make the exception for an answer other than a plain 200."""
         status, now = response.status_code, datetime.now(UTC)
         found = f"HTTP {status}, {error}" if error else f"HTTP {status} without a message"
         server_time = utc_from_http_date(response.headers.get("Date"))
@@ -184,7 +184,7 @@ def _means_later(status: int) -> bool:
 
 
 def _is_clear(status: int) -> bool:
-    """Whether a status needs no text: of the others, only the text tells an empty range from a wrong request."""
+    """Whether a status is clear without its text, which else tells an empty range from a wrong request."""
     return status in _REFUSED or _means_later(status)
 
 
@@ -196,7 +196,7 @@ def _announced_length(response: requests.Response) -> int | None:
 
 
 def has_announced_end(response: requests.Response) -> bool:
-    """Whether the line itself tells a whole body from one cut short."""
+    """Whether HTTP itself tells a complete body from one cut short."""
     is_chunked = "chunked" in response.headers.get("Transfer-Encoding", "").lower()
     return is_chunked or _announced_length(response) is not None
 
@@ -206,13 +206,13 @@ def _count(received: int, announced: int | None) -> str:
 
 
 def _clock_advice(server_time: datetime | None, now: datetime) -> str:
-    """Name the difference between the clocks where it is large enough to spoil signatures, else nothing."""
+    """Name the difference between the clocks if it is large enough to spoil signatures, else an empty text."""
     seconds = (now - server_time).total_seconds() if server_time else 0
     return f"{describe_skew(seconds)}: set it right" if abs(seconds) > MAX_CLOCK_SKEW_SECONDS else ""
 
 
 def describe_skew(seconds: float) -> str:
-    """Say by how much this computer's clock is ahead of the server's, or behind where it is negative."""
+    """The difference between the clocks in words; positive seconds: this computer's is ahead."""
     return f"this computer's clock is {abs(seconds):.0f} s {'ahead of' if seconds > 0 else 'behind'} the server's"
 
 
@@ -230,7 +230,7 @@ def _no_answer(error: Exception, url: str, subject: str) -> SourceError:
 
 
 def _root_of(error: BaseException) -> BaseException:
-    """Find the first cause: the outer errors of urllib3 and requests show objects and addresses instead."""
+    """Find the first cause, since the outer errors of urllib3 and requests show objects and addresses."""
     root = error
     while root.__cause__ or root.__context__:
         root = root.__cause__ or root.__context__ or root
@@ -248,7 +248,7 @@ def _is_worth_a_line(record: logging.LogRecord) -> bool:
 def _keep_signatures_out_of_logs() -> None:
     """Drop the debug lines of the signing libraries: they carry keys, tokens and the signed header.
 
-    A filter, and not a level: whoever turns everything to DEBUG would turn the level, too.
+    A filter and not a level, since setting all loggers to DEBUG would change the level, too.
     """
     for name in _SIGNING_LOGGERS:
         logging.getLogger(name).addFilter(_is_worth_a_line)

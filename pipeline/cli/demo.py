@@ -39,7 +39,7 @@ def run_demo(lake: Lake, say: Callable[[str], None], *, since: datetime = SINCE)
     """Sync two weeks of two made-up accounts, print queue time and MCS, write the report.
 
     Raises:
-        SettingsError: the lake has other accounts, among which made-up ones have no business.
+        SettingsError: the lake has other accounts, which made-up ones must not join.
     """
     total = Report()
     with Sandbox(now=UNTIL) as sandbox:

@@ -1,4 +1,4 @@
-"""What the lake has, hour by hour, and what the source is going to delete before it is here."""
+"""`lakehouse status`: loaded, missing and rejected hours, and those that the source will delete before they are loaded."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -17,7 +17,7 @@ from pipeline.source_files import scope_of
 from pipeline.text import harmless, many, span
 
 WARNING: Final = timedelta(days=7)
-"""So long before the source deletes what the lake lacks, `status` warns."""
+"""`status` warns so long before the source deletes files that the lake lacks."""
 
 _HOUR = timedelta(hours=1)
 _LONGEST_GAP = timedelta(days=400)  # as in the view source_hours
@@ -55,11 +55,11 @@ _DAYS_SHOWN: Final = RETENTION.days + 1  # of an account: all of which the sourc
 
 
 def hours(connection: duckdb.DuckDBPyConnection, now: datetime) -> list[dict[str, Any]]:
-    """One entry per account and hour; of one that was ever synced, all hours of which the source still has something, too.
+    """One entry per account and hour; of a synced account also all hours that the source still keeps.
 
     `state` is loaded, empty (the API said that there is no file), rejected (a file of that hour is broken), missing (a file
     is listed, but not downloaded) or unknown (the API was not asked, or did not answer). `deleted_at_source` is when the
-    source deletes what an hour lacks; NULL where nothing is lacking, or too late. `is_expiring`: that is within seven days.
+    source deletes the files that an hour lacks; NULL if none is lacking or they are deleted. `is_expiring`: within seven days.
     """
     relation = connection.sql(_HOURS)
     known = [dict(zip(relation.columns, row, strict=True)) for row in _fetch(relation)]
@@ -78,7 +78,7 @@ def hours(connection: duckdb.DuckDBPyConnection, now: datetime) -> list[dict[str
 
 
 def _with_unknown(now: datetime, rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """The hours of an account, in order, with those before and after them that the source can still have files of."""
+    """The hours of an account, in order, with unknown ones added that the source may still have files of."""
     oldest = _first_hour_after(now - RETENTION)
     ended = [row["hour"] for row in rows if row["hour"] + _HOUR <= now]  # a wrong name may claim a later one
     last = max(ended, default=oldest - _HOUR)
@@ -112,10 +112,10 @@ def print_status(
     own_account: str = "",
     searched_rows: int = SEARCHED_ROWS,
 ) -> bool:
-    """Print the hours and what was set aside, as JSON or, day by day, as a table; tells whether anything is expiring.
+    """Print hours and rejects, as JSON or, day by day, as a table; return whether anything is expiring.
 
     `encrypted` are numbers of values and of their files; `schemas` are the accounts' own, with which nothing expires.
-    `own_account` is the one that is set up, of which a sync brings files. If none ever brought any, that counts as expiring.
+    `own_account` is the account of the settings. If no sync ever brought a file of it, that counts as expiring.
     """
     listed = hours(connection, now)
     nothing_came = _nothing_came(connection, own_account)
@@ -145,9 +145,9 @@ def print_status(
 
 
 def _nothing_came(connection: duckdb.DuckDBPyConnection, own_account: str) -> str | None:
-    """A sentence if the lake is empty, or the API never told of any hour of the account that is set up; else None.
+    """A sentence if the lake is empty, or the API never listed an hour of the settings' account; else None.
 
-    Where nothing is known to be missing, nothing may be known at all.
+    Without it, an account that was never listed would look complete.
     """
     synced = {account_id for (account_id,) in _fetch(connection.sql(_SYNCED))}
     [(has_files,)] = _fetch(connection.sql(_HAS_FILES))
@@ -156,7 +156,7 @@ def _nothing_came(connection: duckdb.DuckDBPyConnection, own_account: str) -> st
         first = "" if own_account else ", once LP_ACCOUNT_ID and its keys are set; files at hand come by lakehouse load"
         return f"No file was ever loaded and no listing was ever had: {then}{first}"
     if own_account and own_account not in synced:
-        return f"account {own_account}: no listing of it was ever had, so nobody knows what the source has: {then}"
+        return f"account {own_account}: no listing of it was ever had, so its files are unknown: {then}"
     return None
 
 
@@ -192,7 +192,7 @@ def _text(value: object) -> str:
 def _lines(
     listed: list[dict[str, Any]], left_out: Sequence[str], lacking: Sequence[str], encrypted: tuple[int, int]
 ) -> Iterator[str]:
-    """What is said below the table: few lines, however much there is."""
+    """The lines below the table: few, however many files are set aside."""
     yield " # loaded   · empty at the source   - missing   ! a file of that hour is broken   ? never asked about"
     yield from _earlier(listed)
     yield from left_out or ["Nothing is set aside."]
@@ -205,14 +205,14 @@ def _lines(
 
 
 def _advice(account_id: str | None, own_account: str) -> str:
-    """What brings files of an account: a sync, if that is the one that is set up."""
+    """The way to an account's files: a sync, if it is the account of the settings."""
     if account_id == own_account:
         return "run lakehouse sync"
     return f"LP_ACCOUNT_ID is {own_account or 'not set'}, so that a sync here brings none of this account"
 
 
 def _earlier(listed: list[dict[str, Any]]) -> Iterator[str]:
-    """A sentence for each account of whose days the table leaves some out."""
+    """A sentence for each account with days that the table leaves out."""
     for account_id, rows in groupby(listed, lambda row: row["account_id"]):
         days = [list(of_day) for _, of_day in groupby(rows, lambda row: row["hour"].date())][:-_DAYS_SHOWN]
         if days:
@@ -238,7 +238,7 @@ def _aside_lines(aside: list[tuple[Any, ...]]) -> Iterator[str]:
 
 
 def _unlisted(connection: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
-    """By account, the days that could not be listed, in whole or in part, when they were asked for last."""
+    """By account, the days whose last listing failed, in whole or in part."""
     days: dict[str, dict[str, None]] = {}
     for account_id, hour in _fetch(connection.sql(_UNLISTED)):
         days.setdefault(account_id, {})[f"{hour:%Y-%m-%d}"] = None
@@ -270,7 +270,7 @@ def _others(count: int) -> str:
 
 
 def _lacking_lines(listed: list[dict[str, Any]], now: datetime, own_account: str) -> list[str]:
-    """Sentences for each account that lacks hours which the source still has, or of which nobody knows what it has."""
+    """Sentences for each account with hours that are lacking, or were never listed, and that the source still keeps."""
     lines = []
     lacking = [row for row in listed if row["deleted_at_source"] is not None]
     for account_id, rows in groupby(lacking, lambda row: row["account_id"]):
@@ -304,7 +304,7 @@ _STATES: Final = {"loaded": "#", "empty": "·", "missing": "-", "rejected": "!",
 
 
 def _print_days(console: Console, listed: list[dict[str, Any]]) -> None:
-    """Print a line for each of the newest days of every account: of a table, if that fits, else below the account."""
+    """Print a line for each of the newest days of every account: as a table if it fits, else below the account."""
     table = Table(box=None)
     for heading in ("account", "day (UTC)", "hours 0 to 23", "files", "conversations"):
         table.add_column(heading, overflow="fold")

@@ -11,7 +11,7 @@ from typing import Any, Final
 import pyarrow as pa
 
 from pipeline.api.responses import parse_documents
-from pipeline.decode import avro_json as fields
+from pipeline.decode import avro_json
 from pipeline.decode.flatten import KINDS
 from pipeline.schema import BIGINT, BOOLEAN, DOUBLE, INTEGER, TEXT, TIME
 from pipeline.text import shortened
@@ -207,7 +207,7 @@ def _is_held(label: str, name: str, held: frozenset[str]) -> bool:
 def _has_score(inside: dict[str, str]) -> bool:
     """Whether a value of that record has what the decoder takes for the score."""
     sample = {name: 1 if {*kind.split(" or ")} & _NUMBERS else "x" for name, kind in inside.items()}
-    return not sample or fields.score(sample)[0] is not fields.MISFIT
+    return not sample or avro_json.score(sample)[0] is not avro_json.MISFIT
 
 
 def _fields_of(record: dict[str, Any], kind: str | None = None) -> Iterator[tuple[str, Any]]:

@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any, Final
 
 from pipeline import schema
-from pipeline.decode import avro_json as fields
+from pipeline.decode import avro_json
 from pipeline.decode.avro_json import MISFIT, escaped, json_text, untag, untag_all
 from pipeline.decode.documents import Document
 from pipeline.source_files import Source
@@ -202,7 +202,7 @@ class _Reader:
             self.rows.schema_versions.add(version)
 
     def _fit_meta(self, known: Row, name: str, kind: Any) -> Any:
-        value = fields.fit(known.get(name), kind)
+        value = avro_json.fit(known.get(name), kind)
         if value is MISFIT:
             self._keep_extra(_META_DATA, {name: known[name]})
             return None
@@ -353,7 +353,7 @@ def _read(kind: _Kind, record: Row, unknown: set[str]) -> tuple[Row, Row]:
             _read_score(kind, value, values, extra, unknown)
         else:
             column = kind.columns[name]
-            fitted = _secure_forms(value) if name == "secureForms" else fields.fit(value, column.type)
+            fitted = _secure_forms(value) if name == "secureForms" else avro_json.fit(value, column.type)
             if fitted is MISFIT:
                 rest[name] = value
             else:
@@ -379,7 +379,7 @@ def _read_container(  # noqa: PLR0917  # the two halves of a record, as in `_rea
 
 
 def _read_score(kind: _Kind, value: Any, values: Row, extra: Row, unknown: set[str]) -> None:
-    score, beyond = fields.score(value)
+    score, beyond = avro_json.score(value)
     if score is MISFIT:
         unknown.add(f"{kind.name}.mcs")
         extra["mcs"] = untag_all(value)

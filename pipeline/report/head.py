@@ -1,4 +1,4 @@
-"""The head of the report and what it says of the source: numbers of the whole lake, whatever is chosen."""
+"""The head of the report: numbers of the whole lake, independent of the choice."""
 
 from dataclasses import dataclass
 
@@ -47,7 +47,7 @@ HAS_VIEW = "select count(*) > 0 from information_schema.tables where table_name 
 
 @dataclass(frozen=True)
 class Head:
-    """The lake's span, where its rows came from, how fresh each account is, and what counts as in time, in words."""
+    """Dates of the lake, counts of its sources, freshness of each account, and the service level in words."""
 
     span: Row
     sources: Row
@@ -56,7 +56,7 @@ class Head:
 
 
 def read_head(connection: duckdb.DuckDBPyConnection) -> Head | None:
-    """The head of the report; None where the lake has no conversation yet."""
+    """The head of the report; None for a lake without conversations."""
     if connection.execute(HAS_VIEW).fetchall() != [(True,)]:
         return None
     [span] = read_rows(connection, SPAN)
@@ -70,7 +70,7 @@ def read_head(connection: duckdb.DuckDBPyConnection) -> Head | None:
 
 
 def _service_level(rules: list[Row]) -> str:
-    """What is in time and what does not count, and for which accounts otherwise."""
+    """The thresholds of the service level, and accounts with other ones."""
     general, *own = rules
     text = _thresholds(general)
     differing = [row for row in own if _thresholds(row) != text]

@@ -1,4 +1,4 @@
-"""The key figures at the top of the report, each with what it is counted over."""
+"""The key figures at the top of the report, each with the counts that it rests on."""
 
 import re
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ QUERIES = {"conversations": CONVERSATION_FIGURES, "responses": RESPONSE_FIGURES}
 
 @dataclass(frozen=True)
 class KeyFigure:
-    """A figure: `measure` of a query in `QUERIES`, in the form of a filter of `text`; `basis` names counts in braces."""
+    """A figure: `measure` of a query in `QUERIES`, formatted by a filter of `formatting`; `basis` names counts in braces."""
 
     name: str
     title: str
@@ -42,12 +42,12 @@ class KeyFigure:
     basis: str
 
     def value(self, row: Row) -> str:
-        """The figure as the page writes it."""
+        """Format the figure."""
         text: str = FILTERS[self.form](row[self.measure])
         return text
 
-    def counted(self, row: Row) -> str:
-        """What it is counted over."""
+    def count(self, row: Row) -> str:
+        """Format the counts that it rests on."""
         return re.sub(r"{(\w+)}", lambda found: format_count(row[found[1]]), self.basis)
 
 

@@ -1,4 +1,4 @@
-"""How the report draws: Vega-Lite drawings for lines by day, bars and fields, which `page.js` fills with the rows chosen.
+"""The report's drawings in Vega-Lite: lines by day, bars and matrices, which `page.js` fills with the choice's rows.
 
 Colours are CSS variables of the page, so that one drawing serves light, dark and print. `page.js` puts the unit of its times
 in place of `{unit}` and sets the parameters: `days` is how many days are drawn, `room` and `strongest` are ends of scales,
@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from pipeline.report.choices import ALL
-from pipeline.report.formatting import HEADINGS
+from pipeline.report.formatting import HEADINGS, WEEKDAYS
 
 Spec: TypeAlias = dict[str, Any]
 
 FEW_DAYS = 62
 MANY_DAYS = 180
-"""From here on ticks are months."""
-WEEKDAYS = "['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun']"
+"""For more days the ticks are months."""
+_DAYS = str([name[:3] for name in WEEKDAYS])
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', sans-serif"
 BAR_STEP = 26
 
@@ -74,7 +74,7 @@ class Panel:
 
     @property
     def is_duration(self) -> bool:
-        """Whether its values are seconds, which are drawn in the unit that suits them."""
+        """Whether its values are seconds, whose unit is chosen by their size."""
         return self.measure.endswith("_seconds")
 
 
@@ -182,7 +182,7 @@ def week_panel(measure: str, tips: list[str]) -> Panel:
                 "type": "ordinal",
                 "title": None,
                 "scale": {"domain": list(range(1, 8)), "paddingInner": 0.06},
-                "axis": {"labelExpr": f"{WEEKDAYS}[datum.value - 1]", "domain": False, "ticks": False},
+                "axis": {"labelExpr": f"{_DAYS}[datum.value - 1]", "domain": False, "ticks": False},
             },
             "opacity": _strength(legend),
             "tooltip": tooltip(tips),

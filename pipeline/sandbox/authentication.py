@@ -1,4 +1,4 @@
-"""The sandbox's credentials, and the check that a request is signed with them: OAuth 1.0a with HMAC-SHA1."""
+"""The sandbox's credentials, and its check of signatures: OAuth 1.0a with HMAC-SHA1."""
 
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
@@ -10,12 +10,12 @@ from pydantic import SecretStr
 
 from pipeline.settings import Credentials
 
-# How far a request's timestamp may be off the clock: whoever signs must have the right time.
+# A signed timestamp further off the clock is refused.
 CLOCK_TOLERANCE_SECONDS = 300
 
 
 def credentials_for(account_id: str) -> Credentials:
-    """The sandbox's credentials of an account: always the same, and obviously made up."""
+    """The credentials of a made-up account: always the same, and obviously made up."""
 
     def made_up(kind: str) -> SecretStr:
         return SecretStr(f"sandbox{kind}{sha256(f'{kind} {account_id}'.encode()).hexdigest()[:16]}")
@@ -24,7 +24,7 @@ def credentials_for(account_id: str) -> Credentials:
 
 
 class Gate:
-    """Lets requests through that are signed with the credentials of an account, each signature once."""
+    """Admits requests that are signed with an account's credentials, each signature once."""
 
     def __init__(self, account_ids: Iterable[str]) -> None:
         """Know the keys of these accounts."""
@@ -32,7 +32,7 @@ class Gate:
         self._endpoint = ResourceEndpoint(self._validator)
 
     def account_of(self, method: str, url: str, headers: Mapping[str, str]) -> str | None:
-        """The account whose keys signed a request; None: unknown, wrong, used before or of another time."""
+        """The account whose keys signed a request; None if the signature is unknown, wrong, repeated or too old."""
         try:
             is_valid, request = self._endpoint.validate_protected_resource_request(
                 url, http_method=method, headers=dict(headers), realms=[]
@@ -44,7 +44,7 @@ class Gate:
 
 
 class _Validator(RequestValidator):
-    """What oauthlib asks us while it verifies a signature."""
+    """The callbacks of oauthlib's check of a signature."""
 
     enforce_ssl = False
     timestamp_lifetime = CLOCK_TOLERANCE_SECONDS

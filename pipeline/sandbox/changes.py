@@ -1,4 +1,4 @@
-"""What faults do to a reply: each function gives another one, or the same where there is nothing to spoil."""
+"""The changes that faults make: each takes a reply and returns a spoilt one, or the same if it has nothing to spoil."""
 
 import gzip
 from collections.abc import Callable
@@ -28,39 +28,39 @@ _CLOCK_OFF = timedelta(minutes=10)
 
 
 def wire(**fields: Any) -> Change:
-    """The reply as it is, badly sent."""
+    """The same reply, badly sent."""
     return lambda reply, *_: replace(reply, **fields)
 
 
 def cut(**fields: Any) -> Change:
-    """Half of the body."""
+    """Send half of the body."""
     return lambda reply, *_: replace(reply, breaks_off_after=len(reply.body) // 2, **fields)
 
 
 def page(status: int, text: str) -> Change:
-    """Another page instead."""
+    """Send a web page instead."""
     return lambda *_: Reply(status, text.encode(), "text/html")
 
 
 def error(status: int, message: str, code: int, **headers: str) -> Change:
-    """An error in the API's words instead."""
+    """Send an error in the API's words instead."""
     fields = tuple((name.replace("_", "-"), value) for name, value in headers.items())
     return lambda _, __, now: Reply(status, replies.error(message, code, now), headers=fields)
 
 
 def redirect(_: Reply, request: Request, __: datetime) -> Reply:
-    """To another host."""
+    """Redirect to another host."""
     return Reply(HTTPStatus.FOUND, b"", headers=(("Location", STRANGER + request.path),))
 
 
 def busy_until_date(_: Reply, __: Request, now: datetime) -> Reply:
-    """429, with the time from which on to come again."""
+    """Send 429, with the time to try again."""
     headers = (("Date", _http(now)), ("Retry-After", _http(now + timedelta(seconds=1))))
     return Reply(HTTPStatus.TOO_MANY_REQUESTS, replies.error("Too many requests", 0, now), headers=headers)
 
 
 def clock_off(_: Reply, __: Request, now: datetime) -> Reply:
-    """What a server answers whose clock, as its Date header tells, is not the client's."""
+    """Refuse as a server does whose clock, by its Date header, differs from the client's."""
     headers = (("Date", _http(datetime.now(UTC) + _CLOCK_OFF)),)
     body = replies.error("Unauthorized request", replies.UNAUTHORIZED, now)
     return Reply(HTTPStatus.UNAUTHORIZED, body, headers=headers)
@@ -71,7 +71,7 @@ def _http(moment: datetime) -> str:
 
 
 def body(change: Callable[[bytes], bytes], **headers: str) -> Change:
-    """Other bytes, where there are some."""
+    """Change the body's bytes, if there are some."""
     fields = tuple((name.replace("_", "-"), value) for name, value in headers.items())
 
     def changed(reply: Reply, _: Request, __: datetime) -> Reply:
@@ -83,17 +83,17 @@ def body(change: Callable[[bytes], bytes], **headers: str) -> Change:
 
 
 def wrong_checksum(archive: bytes) -> bytes:
-    """Every bit of the CRC turned."""
+    """Invert every bit of the CRC."""
     return archive[:-8] + bytes(255 - byte for byte in archive[-8:-4]) + archive[-4:]
 
 
 def first_half(archive: bytes) -> bytes:
-    """Without the end."""
+    """Drop the end."""
     return archive[: len(archive) // 2]
 
 
 def before_replacement(reply: Reply, request: Request, now: datetime) -> Reply:
-    """A file as it was at first: without its last document."""
+    """Send a file in its first version: without its last document."""
     if reply.status != HTTPStatus.OK or request.file_name is None:
         return reply
     hour_ends = datetime.fromtimestamp(int(request.file_name.split(".")[2]) / 1000, UTC)
@@ -104,7 +104,7 @@ def before_replacement(reply: Reply, request: Request, now: datetime) -> Reply:
 
 
 def bomb(reply: Reply, request: Request, _: datetime) -> Reply:
-    """Blanks before what was asked for: legal, and larger than anybody wants it."""
+    """Put blanks before the body: legal, and far too large."""
     if reply.status != HTTPStatus.OK:
         return reply
     if request.kind == "download":
@@ -120,7 +120,7 @@ def _blanks() -> bytes:
 
 
 def _listing(change: Callable[[dict[str, Any]], list[dict[str, Any]]]) -> Change:
-    """Each document of a listing that has files, as others."""
+    """Change each document of a listing with files."""
 
     def changed(reply: Reply, _: Request, __: datetime) -> Reply:
         if reply.status != HTTPStatus.OK:
@@ -153,12 +153,12 @@ object_if_alone: Change = _listing(
 
 
 def if_accepting(accept: str, change: Change) -> Change:
-    """Another reply to whoever asks for that type."""
+    """Change the reply to a client that asks for that type."""
     return lambda reply, request, now: change(reply, request, now) if request.accept == accept else reply
 
 
 def if_empty(change: Change) -> Change:
-    """Another reply to a range that has no files."""
+    """Change the reply to a range without files."""
     return lambda reply, request, now: change(reply, request, now) if reply.status == HTTPStatus.NOT_FOUND else reply
 
 
@@ -168,18 +168,18 @@ def listing_without_files(_: Reply, request: Request, __: datetime) -> Reply:
 
 
 def if_not_latest(status: int) -> Change:
-    """An error for a schema that is asked for by its version."""
+    """Send an error for a schema that is requested by its version."""
     refused = error(status, "No such schema", 0)
     return lambda reply, request, now: reply if request.schema_id == "latest" else refused(reply, request, now)
 
 
 def with_blanks(text: bytes) -> bytes:
-    """Followed by more of them than a schema has bytes."""
+    """Add more blanks than a schema has bytes."""
     return text + b" " * (5 << 20)
 
 
 def more_fields(text: bytes) -> bytes:
-    """A schema with a field more in its conversations, one in its messages, and other insides of their scores."""
+    """Send a schema with an added field in conversations and in messages, and scores with other fields."""
     return _with_fields(
         text,
         Conversation={"closeReasonNote": "string"},
@@ -189,7 +189,7 @@ def more_fields(text: bytes) -> bytes:
 
 
 def other_types(text: bytes) -> bytes:
-    """A schema in which a skill is text and the number of an end reason is a long one."""
+    """Send a schema with a skill as text and the number of an end reason as a long."""
     return _with_fields(text, Conversation={"skillId": "string", "endReasonId": "long"})
 
 

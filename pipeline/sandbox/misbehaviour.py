@@ -33,7 +33,7 @@ class FaultSpec:
         """Read NAME[:WORD...][=SHARE]; a word is a kind of request, how many attempts in a row it strikes, or `lasting`.
 
         Raises:
-            ValueError: it is none.
+            ValueError: it is malformed.
         """
         match = _SPEC.fullmatch(text)
         fault = FAULTS.get(match[1]) if match else None
@@ -61,7 +61,7 @@ class FaultSpec:
 
 
 class Misbehaviour:
-    """Spoils replies, and keeps files back."""
+    """Spoils replies and delays files."""
 
     def __init__(self, specs: Iterable[str], seed: int) -> None:
         """Read the specs; see `FaultSpec.parse`."""
@@ -71,7 +71,7 @@ class Misbehaviour:
         self._asked: Counter[tuple[str, str]] = Counter()
         self._lock = Lock()
         self.strikes: Counter[str] = Counter()
-        """How many replies each fault has changed so far."""
+        """Replies that each fault has changed so far."""
 
     def spoiled(self, request: Request, reply: Reply, now: datetime) -> Reply:
         """The reply that a request gets."""
@@ -85,7 +85,7 @@ class Misbehaviour:
         return reply
 
     def _is_struck(self, spec: FaultSpec, request: Request) -> bool:
-        """Whether it is this attempt's turn: in every run of attempts the first ones are struck, if chance wants it."""
+        """Whether the fault strikes this attempt: the first ones of a run of attempts, if the run is drawn."""
         # A day is one listing, however its range is cut, so that what lasts lasts from one sync to the next.
         day = "" if request.start_ms is None else str(request.start_ms // _DAY_MS)
         key = f"{request.kind} {request.account_id} {request.file_name or day}"
@@ -97,7 +97,7 @@ class Misbehaviour:
         return attempt < spec.times and self._chance(spec.fault, f"{key} {run}") < spec.share
 
     def delay(self, account_id: str, name: str) -> timedelta:
-        """How long after its hour a file appears."""
+        """The time from the end of an hour until its file appears."""
         late = [
             spec.fault.latest * self._chance(spec.fault, f"{account_id} {name} by")
             for spec in self._specs
@@ -106,13 +106,13 @@ class Misbehaviour:
         return max(late, default=timedelta(0))
 
     def _chance(self, fault: Fault, key: str) -> float:
-        """A number in [0, 1) that depends on nothing else."""
+        """A number in [0, 1) that depends on seed, fault and key only."""
         digest = blake2b(f"{self._seed} {fault.name} {key}".encode(), digest_size=8).digest()
         return int.from_bytes(digest) / 2**64
 
 
 def fault_list() -> list[tuple[str, str, str]]:
-    """Of each fault its name, what it strikes unless it is told, and what it does."""
+    """Each fault's name, the requests that it strikes by default, and its description."""
     return [(fault.name, _struck(fault), fault.description) for fault in FAULTS.values()]
 
 

@@ -37,13 +37,13 @@ class Sandbox:
     Signatures are checked against the real clock, since clients sign with it, also where `now` is another time.
 
     Args:
-        accounts: whom to serve; None for the two of the demo.
+        accounts: the accounts to serve; None for the two of the demo.
         port: 0 takes a free one.
         now: the time (aware) that decides which files are there already and which are deleted: a moment that stands
             still, or a function that gives one. None is the real clock.
         delay_seconds: waits this long before each answer, as a network would.
         faults: how to misbehave, each as `FaultSpec.parse` reads it: `reset`, `reset:listing=0.1`, `late`.
-        seed: another seed, other requests and files that the faults strike.
+        seed: chooses the requests and files that the faults strike.
         kept_files: as many files are made once and then kept, for benchmarks that are not about making them.
     """
 
@@ -71,11 +71,11 @@ class Sandbox:
 
     @property
     def base_url(self) -> str:
-        """Scheme, host and port, without a slash at the end: what `LP_BASE_URL` wants."""
+        """Scheme, host and port, without a slash at the end, as for `LP_BASE_URL`."""
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def credentials(self, account_id: str) -> Credentials:
-        """The four secrets of an account that is served here."""
+        """The credentials of an account of this sandbox."""
         return credentials_for(self.accounts[account_id].account_id)
 
     def settings_of(self, account_id: str) -> str:
@@ -94,7 +94,7 @@ class Sandbox:
         return self._now() if callable(self._now) else self._now
 
     def count(self, kind: str) -> int:
-        """How many requests of a kind have come in so far, refused ones included."""
+        """The number of requests of a kind so far, refused ones included."""
         return sum(request.kind == kind for request in self.requests)
 
     def serve(self) -> None:
@@ -120,7 +120,7 @@ class Sandbox:
         self._server.server_close()
 
     def answer(self, request: Request, signed_by: str | None) -> Reply:
-        """What the API says to a request that was signed with the keys of `signed_by`; None: not validly signed."""
+        """The API's reply to a request signed with the keys of `signed_by`; None: not validly signed."""
         if request.method != "GET":
             return self._refuse(HTTPStatus.METHOD_NOT_ALLOWED)
         if signed_by is None:
@@ -223,7 +223,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = do_OPTIONS = do_GET  # noqa: N815 -- the names that http.server calls
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- the name of the base class
-        """Nothing: what is worth a line goes to `logging`, without the query and the headers."""
+        """Print nothing: `logging` gets a line for each request, without query and headers."""
 
 
 class _Server(ThreadingHTTPServer):
@@ -249,7 +249,7 @@ class _Server(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Note a client that went away, and anything else with its traceback, at debug level."""
+        """Log a lost client, and other errors with their traceback, at debug level."""
         del request, client_address
         _LOG.debug("connection ended", exc_info=True)
 

@@ -87,7 +87,7 @@ def _days_of(account: Account, start: int) -> list[date]:
 
 @lru_cache(maxsize=4096)
 def _counts(account: Account, day: date) -> dict[int, int]:
-    """How many visits of a business day closed in each hour: small enough to keep for the many hours of a listing."""
+    """Numbers of visits of a business day that closed in each hour: small enough to keep for the many hours of a listing."""
     return {hour: len(visits) for hour, visits in _by_hour(account, day).items()}
 
 
@@ -169,7 +169,7 @@ def _conversation(account: Account, conversation: Conversation, conversation_id:
 
 
 def _queue_end(conversation: Conversation, rng: Random) -> str:
-    """Who gave up has a queue end in half of the cases only."""
+    """The end of the wait; visitors who gave up have one in half of the cases."""
     first = conversation.legs[0]
     if first.queue_end is None and rng.random() < 0.5:
         return encode.long(first.ends)

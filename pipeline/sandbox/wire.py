@@ -1,4 +1,4 @@
-"""A reply over the wire, as badly as it is told to."""
+"""Sends a reply, with the misbehaviour that it asks for."""
 
 import socket
 import struct
@@ -57,7 +57,7 @@ def _pieces(reply: Reply) -> Iterator[bytes]:
 
 
 def _reset(handler: BaseHTTPRequestHandler) -> None:
-    """End the connection by a reset: closed with the linger time 0, and by nobody properly shut down before."""
+    """Reset the connection: close it with the linger time 0 and without a shutdown."""
     handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
     handler.rfile.close()
     handler.connection.close()

@@ -66,7 +66,7 @@ def test_a_window_is_asked_for_day_by_day_in_time_order(api: ScriptedApi, client
 @example(datetime(2000, 1, 1, 0, 0, 0, 1), timedelta())  # noqa: DTZ001
 @example(datetime(2000, 1, 1, 0, 0, 0, 2), timedelta(microseconds=-1))  # noqa: DTZ001
 def test_days_cover_a_window_without_gap_or_overlap(naive: datetime, length: timedelta) -> None:
-    """Whatever the window, each instant of it is in one day's request, and no request is longer than a day."""
+    """Each instant of any window is in one day's request, and no request is longer than a day."""
     since = naive.replace(tzinfo=UTC)
     days = list(_days(since, since + length))
     assert bool(days) == (length > timedelta())
@@ -123,7 +123,7 @@ def test_of_one_name_with_two_links_the_first_holds(api: ScriptedApi, client: Da
 @pytest.mark.parametrize("status", [200, 400, 404, 500])
 @pytest.mark.parametrize("in_xml", [False, True], ids=["json", "xml"])
 def test_no_available_files_is_an_empty_day(api: ScriptedApi, client: DataAccessClient, status: int, *, in_xml: bool) -> None:
-    """Whatever the status and the format, the message decides; it is no failure and costs one request."""
+    """The message decides, for every status and format; it is no failure and costs one request."""
     xml = Reply(f"<error><message>{NO_FILES}</message><internalCode>7</internalCode></error>".encode(), status=status)
     api.script[LISTING_PATH] = [xml if in_xml else says(NO_FILES, status=status)]
     assert names(client) == []
@@ -193,7 +193,7 @@ def test_a_garbled_listing_is_tried_again_before_it_is_an_error(
     ],
 )
 def test_another_answer_is_an_error_at_once(api: ScriptedApi, client: DataAccessClient, reply: Reply, words: str) -> None:
-    """What will not change by itself is not tried again, and the sentence shows what came."""
+    """Permanent errors are not tried again, and the sentence shows the answer."""
     api.script[LISTING_PATH] = [reply]
     with pytest.raises(UnexpectedAnswerError, match=words):
         names(client)
@@ -374,7 +374,7 @@ def test_threads_share_a_client_and_its_connections(api: ScriptedApi, client: Da
 
 
 def test_a_client_needs_a_usable_account_and_host() -> None:
-    """What `Settings.credentials` checks holds for a client made by hand, too."""
+    """The checks of `Settings.credentials` hold for a client made by hand, too."""
     with pytest.raises(SettingsError, match="LP_ACCOUNT_ID"):
         DataAccessClient(replace(CREDENTIALS, account_id="../x"))
     with pytest.raises(SettingsError, match="LP_BASE_URL"):

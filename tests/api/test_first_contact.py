@@ -1,4 +1,4 @@
-"""What real accounts are known to do that no page of the vendor's says is met without a hand."""
+"""Undocumented ways of real accounts' servers work without a setting."""
 
 import io
 from datetime import UTC, datetime, timedelta

@@ -173,10 +173,8 @@ _QUERIES = st.lists(st.one_of(_PIECES, st.sampled_from("&=?")), max_size=16).map
 @given(_PATHS, _QUERIES)
 @example("Engagement.1469466000000.1469469600000.part-00000-0.gz", "")
 @example("a%20b+c%2Bd/%C3%A9/%7E~", "b5=%3D%253D&a3=a&c%40=&a2=r%20b&c2&a3=2+q")
-def test_whatever_the_link_the_signature_is_of_what_is_on_the_wire(
-    api: ScriptedApi, transport: Transport, path: str, query: str
-) -> None:
-    """Nothing on the way from a link to the socket encodes, decodes or tidies what was signed."""
+def test_the_signature_of_any_link_is_of_the_bytes_sent(api: ScriptedApi, transport: Transport, path: str, query: str) -> None:
+    """The signed URL reaches the socket without being encoded, decoded or tidied."""
     api.seen.clear()
     link = f"{api.base_url}/{path}{'?' if query else ''}{query}"
     assume(_LINK.fullmatch(link))

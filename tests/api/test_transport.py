@@ -121,7 +121,7 @@ def test_retry_after_is_waited_for(api: ScriptedApi, client: DataAccessClient, *
 
 
 def test_a_retry_after_beyond_the_limit_ends_it_at_once(api: ScriptedApi, client: DataAccessClient) -> None:
-    """Nobody waits an hour for a file: the next run gets it; the caller learns the server's wish."""
+    """A client does not wait an hour for a file: the next run gets it; the caller gets the server's `Retry-After`."""
     api.script[FILE_PATH] = [Reply(status=503, headers={"Retry-After": "3600"})]
     with pytest.raises(SourceUnreachableError, match="asks to wait 3600 s") as caught:
         fetch(client, api.base_url + FILE_PATH)
@@ -316,7 +316,7 @@ def test_no_secret_leaves_by_repr_log_or_traceback(
 
 
 def test_a_closed_client_asks_no_more(api: ScriptedApi, client: DataAccessClient) -> None:
-    """Whoever still waits for a next attempt gets an error instead, so that an interrupted run ends."""
+    """Closing ends a pause before the next attempt by an error, so that an interrupted run ends."""
     client.close()
     with pytest.raises(SourceError, match="the client is closed"):
         fetch(client, api.base_url + FILE_PATH)

@@ -14,7 +14,7 @@ from pipeline.lake.lake import Lake
 
 @pytest.mark.parametrize(("account_id", "told"), [("4711", "4711"), (None, "unknown")])
 def test_a_lake_of_other_accounts_is_refused(tmp_path: Path, account_id: str | None, told: str) -> None:
-    """One sentence names what was found and what to do; nothing is put among somebody's conversations."""
+    """One sentence names the account and the remedy; no row is added to the lake."""
     lake = Lake(str(tmp_path / "mine"))
     take(lake, put(tmp_path, gz(document(conversation(), account_id=account_id))))
     before, files = everything(lake), sorted(Path(lake.root).rglob("*"))

@@ -1,4 +1,4 @@
-"""Doctor: what is well, what is wrong, and that it ends, whatever is missing. Real servers, disks and processes."""
+"""Doctor: its findings, and its end in every case. Real servers, disks and processes."""
 
 import json
 import os
@@ -157,7 +157,7 @@ def test_what_is_wrong_is_told(sandbox: Sandbox, change: dict[str, str], check: 
 
 
 def test_the_same_key_twice_is_told(sandbox: Sandbox) -> None:
-    """Whoever copies four keys copies one of them twice."""
+    """One of the four keys was copied twice."""
     settings = well(sandbox)
     _, found = doctor(settings | {"LP_ACCESS_TOKEN": settings["LP_APP_KEY"]})
     assert [one.split(";")[0] for one in found["settings"]] == [
@@ -286,7 +286,7 @@ def test_a_duckdb_file_that_no_load_ever_made_is_not_gone(here: Path) -> None:
 
 @pytest.fixture
 def unprivileged() -> tuple[str, ...]:
-    """What to start a process through, so that it has to obey the rights of files: root may do without them."""
+    """The command that starts a process under the rights of files, which root can ignore."""
     if os.geteuid() != 0:
         return ()
     through = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")

@@ -2,6 +2,7 @@
 
 import math
 from datetime import UTC, datetime, timedelta
+from gzip import compress, decompress
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -195,8 +196,6 @@ def test_accounts_do_not_meet(few_days: dict[str, pl.DataFrame], answers: dict[s
 
 def test_a_file_may_come_in_parts(tmp_path: Path) -> None:
     """The documents of a file, split over two files of its hour, give the same rows in every view of conversations."""
-    from gzip import compress, decompress  # noqa: PLC0415
-
     account = ACCOUNTS[0]
     (name,) = hour_file_names(account, UNTIL - timedelta(hours=5))
     documents = decompress(file_bytes(account, name)).splitlines(keepends=True)

@@ -118,7 +118,7 @@ def lake(tmp_path: Path) -> Lake:
 
 @pytest.fixture(scope="module")
 def perfect(tmp_path_factory: pytest.TempPathFactory) -> Rows:
-    """What a sync brings where nothing is in its way."""
+    """The rows of a sync without faults."""
     lake = Lake(str(tmp_path_factory.mktemp("perfect") / "lake"))
     with misbehaving() as (sandbox, client):
         assert run(lake, client, sandbox).code == ALL_IN
@@ -221,7 +221,7 @@ def test_late_files_are_late_as_told() -> None:
 
 
 def test_new_contents_under_an_old_name_replace_what_it_brought(lake: Lake, perfect: Rows, tmp_path: Path) -> None:
-    """What is served a day later is another file of the same name; loaded from another lake's landing zone, it counts."""
+    """A file served a day later is another one of the same name; loaded from another lake's landing zone, it counts."""
     clock = [UNTIL - 8 * HOUR]
     later = Lake(str(tmp_path / "later"))
     with misbehaving("replaced", now=lambda: clock[0]) as (sandbox, client):
@@ -277,7 +277,7 @@ _SPECS = st.dictionaries(
 def test_faults_can_be_combined_and_are_the_same_for_the_same_seed(
     replies: list[tuple[Request, Reply]], specs: dict[str, str], seed: int
 ) -> None:
-    """Whatever is asked for, in whichever order, each request gets a reply, and with the same seed the same one."""
+    """With any faults in any order each request gets a reply, and with the same seed the same one."""
     spoilt = []
     for order in (list(specs.items()), list(specs.items())[::-1]):
         misbehaviour = Misbehaviour([f"{name}={share}" for name, share in order], seed)

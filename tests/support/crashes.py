@@ -1,4 +1,4 @@
-"""What the crash tests share: a lake's life as commands, processes that are killed, and a reader who asks all the while."""
+"""Shared by the crash tests: a lake's life as commands, killed processes, and a reader at the same time."""
 
 import os
 import random

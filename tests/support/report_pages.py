@@ -90,7 +90,7 @@ def report(database: Path, output: Path | None = None) -> Element:
 
 
 def data_of(page: Element) -> dict[str, Any]:
-    """What the page's script works on."""
+    """The data of the page's script."""
     return unpacked(page.by_id("data").text)
 
 

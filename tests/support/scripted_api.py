@@ -103,7 +103,7 @@ class ScriptedApi:
             return replies.pop(0) if len(replies) > 1 else replies[0]
 
     def paths(self) -> list[str]:
-        """What was asked for, in order."""
+        """The requests so far, in order."""
         return [seen.path for seen in self.seen]
 
 

@@ -1,7 +1,7 @@
-"""Whatever would keep a run from working, looked at before it does: settings, lake, disk, versions, server, clock, credentials.
+"""Preflight checks: settings, lake, disk, versions, server, clock, credentials.
 
-Each finding is one line that says what was found and what to do. Nothing is changed; what is written, to try whether it can be,
-is deleted again. What may hang is asked in a thread of its own, which nobody waits for when the time is up.
+Each finding is one line: the fact and the remedy. Nothing is changed; files that try out the rights are deleted again. Slow
+checks run in threads of their own, and are given up after a time limit.
 """
 
 import json
@@ -29,7 +29,7 @@ _STYLES = {OK: "green", WARN: "yellow", FAIL: "bold red"}
 
 
 def examine(lake_uri: str | None) -> Iterator[Finding]:
-    """Look at everything, what is near first; a bucket and the Data Access API are asked meanwhile."""
+    """Run all checks, local ones first; bucket and Data Access API are asked meanwhile."""
     deadline = time.monotonic() + MOST_SECONDS
     settings: Settings | None = None
     try:
@@ -67,7 +67,7 @@ def exit_code(findings: Iterable[Finding]) -> int:
 
 
 def verdict(findings: Collection[Finding]) -> str:
-    """All findings in a sentence, with what comes next."""
+    """The sum of the findings in a sentence, with the next step."""
     failed, warned = (sum(finding.level == level for finding in findings) for level in (FAIL, WARN))
     if failed:
         return f"{failed} of {len(findings)} checks failed, {warned} warn: do what their lines say, then ask doctor again"
@@ -83,7 +83,7 @@ def _plain(finding: Finding) -> dict[str, str]:
 
 
 def print_findings(findings: Iterable[Finding], form: str, out: IO[str]) -> list[Finding]:
-    """Print each as it comes, or all as JSON; gives them back."""
+    """Print each finding as it comes, or all as JSON; return them."""
     if form == "json":
         shown = list(findings)
         out.write(json.dumps([_plain(finding) for finding in shown], indent=1) + "\n")

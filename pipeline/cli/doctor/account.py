@@ -1,4 +1,4 @@
-"""What the Data Access API needs: settings, its server, the right time, and credentials that it takes."""
+"""Checks of the Data Access API: settings, server, clock and credentials."""
 
 import difflib
 import os
@@ -29,7 +29,7 @@ _SKEW_TO_TELL: Final = 30  # seconds
 
 
 def about_settings(settings: Settings) -> Iterator[Finding]:
-    """Where settings come from, which are missing, and which can hardly be right."""
+    """The source of the settings, and missing or implausible ones."""
     if warning := env_file_warning():
         yield Finding(".env", WARN, warning)
     elif ENV_FILE.exists():
@@ -67,7 +67,7 @@ def _complaint(judge: Callable[[], object]) -> str | None:
 
 
 def _odd_secrets(settings: Settings) -> Iterator[Finding]:
-    """Keys that can hardly be keys; none of their characters is told."""
+    """Implausible keys; none of their characters is shown."""
     times = Counter(getattr(settings, name).get_secret_value() for name in _SECRETS)
     for name in _SECRETS:
         value = getattr(settings, name).get_secret_value()
@@ -86,9 +86,9 @@ def _odd_secrets(settings: Settings) -> Iterator[Finding]:
 
 
 def about_api(settings: Settings) -> Iterator[Finding]:
-    """The server, its clock and whether it takes the credentials; each only if the one before is well.
+    """The server, its clock, and the credentials; each only if the check before it is good.
 
-    Without any setting of an account nobody is asked: a lake of files at hand needs no server.
+    Without any setting of an account no server is asked: a lake of local files needs none.
     """
     if settings.has_no_account:
         yield Finding("server", WARN, "not asked, since no account is set")
@@ -119,7 +119,7 @@ def about_api(settings: Settings) -> Iterator[Finding]:
 
 
 def _knock(base_url: str) -> tuple[float, float | None]:
-    """Send a request without a signature; gives how long the answer took, and this clock's lead on the server's, in seconds."""
+    """Send an unsigned request; return the seconds until the answer, and this clock's lead on the server's in seconds."""
     transport = Transport(None, base_url, _LIMITS)
     sent, started = datetime.now(UTC), time.monotonic()
     with closing(transport), closing(transport.send(f"{base_url}/data_access_le", "the listing service")) as response:

@@ -269,15 +269,15 @@ def compaction(done: Compacted) -> Iterator[str]:
     elif not done.merged:
         yield "nothing to delete"
     if done.kept_hours:
-        yield f"what is no longer used stays for {many(done.kept_hours, 'hour')}, for queries that began before"
+        yield f"unused files stay for {many(done.kept_hours, 'hour')}, for queries that began before"
     else:
-        yield "nothing is kept that is no longer used: a query that began before may fail, and has to be asked again"
+        yield "no unused file is kept: a query that began before may fail; ask it again"
 
 
 def verification(done: Verified) -> str:
     """The summary of a verification: counts of checked things and findings."""
     landed = "landed files: not checked" if done.landed_files is None else many(done.landed_files, "landed file")
     looked = ", ".join((landed, many(done.parquet_files, "Parquet file"), many(done.rows, "row")))
-    found = f"{many(len(done.findings), 'finding')}, each with what to do" if done.findings else "all as they should be"
+    found = f"{many(len(done.findings), 'finding')}, each with its remedy" if done.findings else "all as they should be"
     unknown = f"; the digest of {many(done.undigested, 'Parquet file')} is not known" if done.undigested else ""
     return f"{looked}: {found}{unknown}"

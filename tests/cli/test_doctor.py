@@ -136,7 +136,7 @@ def test_nothing_is_there() -> None:
         ({"LP_APP_SECRET": "wrong"}, "credentials", r"FAIL .*refuses the credentials \(HTTP 401, internalCode 10", 1),
         ({"LP_ACCOUNT_ID": "4712"}, "credentials", r"FAIL .*refuses the credentials \(HTTP 403", 1),
         ({"LP_BASE_URL": NOWHERE}, "server", r"FAIL the listing service: no answer from 127\.0\.0\.1 .*refused", 1),
-        ({"LP_BASE_URL": "https://nowhere.invalid"}, "server", r"warn nowhere\.invalid is no host of the vendor's", 1),
+        ({"LP_BASE_URL": "https://nowhere.invalid"}, "server", r"warn nowhere\.invalid is no known host of the vendor", 1),
         ({"LP_BASE_URL": "https://va.da.liveperson.net/x"}, "settings", "FAIL LP_BASE_URL: expected https", 2),
         ({"LP_ACCOUNT_ID": ""}, "settings", r"FAIL LP_ACCOUNT_ID not set", 2),
         ({"LP_APP_SECRET": ""}, "credentials", r"warn not tried, since settings are missing", 2),

@@ -43,7 +43,9 @@ def about_settings(settings: Settings) -> Iterator[Finding]:
             yield Finding("settings", WARN, f"{name} is no setting", f"correct it if {near[0]} is meant")
     if settings.has_no_account:
         found = "no account is set up: lakehouse load works without, lakehouse sync does not"
-        yield Finding("settings", WARN, found, "to sync, set what lakehouse sync --help names", lacks_account=True)
+        yield Finding(
+            "settings", WARN, found, "to sync, set the variables that lakehouse sync --help names", lacks_account=True
+        )
         if complaint := _complaint(lambda: checked_base_url(settings.lp_base_url)):
             yield Finding("settings", FAIL, complaint, is_setting=True)
         return
@@ -76,7 +78,7 @@ def _odd_secrets(settings: Settings) -> Iterator[Finding]:
             continue
         if not value.isascii() or re.search(r"[\s<>\"'…]|\.\.\.", value):
             found = f"{variable} holds a blank, a quote or another character that no key has"
-            yield Finding("settings", WARN, found, "copy it anew, without what is around it")
+            yield Finding("settings", WARN, found, "copy it anew, without the text around it")
         elif len(value) < _LEAST_SECRET:
             yield Finding("settings", WARN, f"{variable} has {len(value)} characters only", "copy it whole")
         elif times[value] > 1:
@@ -96,10 +98,10 @@ def about_api(settings: Settings) -> Iterator[Finding]:
     try:
         base_url = checked_base_url(settings.lp_base_url)
     except SettingsError:
-        return  # told by the settings, or by nothing else if others are missing
+        return  # `about_settings` says so
     host = urlsplit(base_url).hostname or ""
     if host not in _REGIONS and host not in LOOPBACK_HOSTS:
-        found = f"{host} is no host of the vendor's that is known"
+        found = f"{host} is no known host of the vendor"
         yield Finding(
             "server", WARN, found, f"LP_BASE_URL is mostly one of {', '.join(f'https://{name}' for name in _REGIONS)}"
         )

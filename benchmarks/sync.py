@@ -31,8 +31,7 @@ _WINDOW = ("--since", f"{SINCE:%Y-%m-%d}", "--until", f"{UNTIL:%Y-%m-%d}")
 def serve(latency_ms: int) -> None:
     """Run the sandbox: print its settings, then serve until killed."""
     served = Sandbox([ACCOUNT], now=UNTIL, delay_seconds=latency_ms / 1000, kept_files=100_000)
-    keys = served.credentials(ACCOUNT.account_id)
-    print(served.base_url, keys.app_key, keys.app_secret, keys.access_token, keys.access_token_secret, flush=True)
+    print(served.base_url, *served.credentials(ACCOUNT.account_id).secrets, flush=True)
     served.serve()
 
 

@@ -27,7 +27,7 @@ class Column:
     `field` is None where no field of the record may fill it, since we derive the value, or the row inherits it from a level
     above: there a field of that name is an unknown one.
 
-    `null` says what NULL means. What was sent and fits no column of its type is in `extra`, so it is not lost.
+    `null` is the meaning of NULL. Values that fit no column of their type are kept in `extra`.
     """
 
     name: str
@@ -63,7 +63,7 @@ class Table:
 
     @cached_property
     def file_schema(self) -> pa.Schema:
-        """What one Parquet file holds: all columns but the partition's, which is in the file's path."""
+        """The columns of one Parquet file: all but the partition's, which is in the file's path."""
         return pa.schema([one for one in self.arrow_schema if not (self.partitioned and one.name == "date")])
 
 
@@ -311,10 +311,10 @@ ERASURES = Table(
 )
 
 TABLES: dict[str, Table] = {table.name: table for table in (CONVERSATIONS, MESSAGES, TRANSFERS, FILES, REJECTS, LISTINGS)}
-"""What users see."""
+"""The tables that users see."""
 
 STORED: dict[str, Table] = {**TABLES, INDEX.name: INDEX, ERASURES.name: ERASURES}
-"""What a lake keeps."""
+"""All tables of a lake."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,12 +21,12 @@ for _name in [name for name in os.environ if _SURROUNDINGS.fullmatch(name)]:
 from scripted_api import CREDENTIALS, QUICK, ScriptedApi  # noqa: E402
 
 from pipeline.api.client import DataAccessClient  # noqa: E402
-from pipeline.api.responses import forget_secrets  # noqa: E402
+from pipeline.text import SECRETS  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
 def _environment() -> Iterator[None]:
-    """What a test, or the product in it, says to its surroundings ends with it, and so do the secrets that it has met.
+    """Undo a test's changes of the environment, and forget the secrets that it used.
 
     Only what differs is put back: a library's thread that reads the environment meanwhile may end the process.
     """
@@ -37,7 +37,7 @@ def _environment() -> Iterator[None]:
     for name, value in before.items():
         if os.environ.get(name) != value:
             os.environ[name] = value
-    forget_secrets()
+    SECRETS.forget()
 
 
 @pytest.fixture

@@ -10,9 +10,10 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from pipeline.api.responses import parse_documents, shortened
+from pipeline.api.responses import parse_documents
 from pipeline.decode import avro_json
 from pipeline.schema import BIGINT, BOOLEAN, DOUBLE, INTEGER, RECORD_TYPES, TEXT, TIME
+from pipeline.text import shortened
 
 _NAMED: Final = frozenset({"record", "enum", "fixed"})
 _PRIMITIVE: Final = frozenset({"boolean", "int", "long", "float", "double", "bytes", "string"})

@@ -121,7 +121,7 @@ def read_keyring() -> "Keyring | None":
     Raises:
         SettingsError: the file can't be read.
     """
-    from pipeline.settings import read_settings  # noqa: PLC0415  # the processes that open messages start without it
+    from pipeline.settings import read_settings  # the processes that open messages start without it
 
     settings = read_settings()
     if not settings.lp_pgp_key:
@@ -251,7 +251,7 @@ def decryptors(keys: bytes, passphrase: str) -> "list[PyDecryptor]":
         ImportError: the extra is not installed.
         ValueError: there is none; the text goes on from the file's name.
     """
-    from pysequoia import Tsk  # noqa: PLC0415
+    from pysequoia import Tsk
 
     found, problems = [], []
     for packets in _single_keys(keys):
@@ -278,7 +278,7 @@ def decryptors(keys: bytes, passphrase: str) -> "list[PyDecryptor]":
 
 def _single_keys(keys: bytes) -> "Iterator[list[Packet]]":
     """Each key and subkey with what vouches for it, as a key of its own: the library takes the first that decrypts only."""
-    from pysequoia.packet import PacketPile, Tag  # noqa: PLC0415
+    from pysequoia.packet import PacketPile, Tag
 
     for block in _BLOCK.findall(keys) or [keys]:
         try:
@@ -300,7 +300,7 @@ def _single_keys(keys: bytes) -> "Iterator[list[Packet]]":
 
 def _serve(requests: Connection) -> None:
     """Let children open messages until there are no more; the first two requests are the keys and their passphrase."""
-    import resource  # noqa: PLC0415  # POSIX only
+    import resource  # POSIX only
 
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # a message that breaks the library would print a backtrace
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -332,7 +332,7 @@ def _answer(requests: Connection, found: "list[PyDecryptor]") -> NoReturn:
 
 
 def _limit_memory() -> None:
-    import resource  # noqa: PLC0415  # POSIX only
+    import resource  # POSIX only
 
     with contextlib.suppress(OSError):  # not on macOS, where the time must do
         taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
@@ -340,13 +340,13 @@ def _limit_memory() -> None:
 
 
 def _limit_time() -> None:
-    import resource  # noqa: PLC0415  # POSIX only
+    import resource  # POSIX only
 
     resource.setrlimit(resource.RLIMIT_CPU, (int(time.process_time()) + _SECONDS, resource.getrlimit(resource.RLIMIT_CPU)[1]))
 
 
 def _open(found: "list[PyDecryptor]", message: bytes) -> bytes | None:
-    from pysequoia import decrypt  # noqa: PLC0415
+    from pysequoia import decrypt
 
     for decryptor in found:
         with contextlib.suppress(RuntimeError):  # another key's, tampered with, or no message at all

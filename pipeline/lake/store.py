@@ -21,7 +21,6 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 
 from pipeline.errors import ConflictError, DamagedError, LakeError, PipelineError, SettingsError
 from pipeline.failures import of_a_file
-from pipeline.settings import export_store_settings
 
 USERS_FILES: Final = ("settings.csv", "erasure.key")
 """Files at the top of a lake that may be links: they are read, and only ever replaced."""
@@ -71,7 +70,6 @@ def files_at(uri: str) -> tuple[Any, str]:
     kind = kind_of(uri)
     options: dict[str, Any] = {}
     if kind is not None:
-        export_store_settings()
         options = {"use_listings_cache": False} | ({"config_kwargs": _S3_CONFIG} if kind == "s3" else {})
         if "::" in uri:  # then they are the store's, not those of the archive in it
             options = {uri.rpartition("::")[2].partition("://")[0]: options}

@@ -14,13 +14,12 @@ from threading import Thread
 from typing import Any, Final
 
 from pipeline.api.client import DataAccessClient
-from pipeline.api.responses import repeats_a_secret
 from pipeline.decode.avro_schema import Compared, compare
 from pipeline.errors import PipelineError
 from pipeline.lake.lake import Lake
 from pipeline.lake.landing import SCHEMAS, drop, keep, stage
 from pipeline.lake.store import found_below, reaching
-from pipeline.text import many
+from pipeline.text import SECRETS, many
 
 LATEST: Final = "latest"
 _VERSION: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,63}")
@@ -168,7 +167,7 @@ def _require_schema(text: bytes) -> None:
     Raises:
         ValueError: it is.
     """
-    if repeats_a_secret(text.decode("utf-8", "replace")):
+    if SECRETS.are_in(text.decode("utf-8", "replace")):
         raise ValueError("expected an Avro schema, found a text that repeats a key")
     compare(text)
 

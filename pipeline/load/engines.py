@@ -20,6 +20,7 @@ from typing import Any, Final
 from pipeline.errors import LakeError, PipelineError, SettingsError
 from pipeline.load.worker import Ingested
 from pipeline.processes import Stopped, end_children, end_with_parent, kept_from_children
+from pipeline.settings import export_store_settings
 from pipeline.source_files import Incoming
 
 _MOST_PENDING: Final = 1_000  # tasks a scheduler knows of at a time: enough to grow a cluster on, whatever the load's size
@@ -172,6 +173,7 @@ def as_here(expected: str, work: Work, unit: list[Incoming]) -> Ingested:
     """
     if _this_package() != expected:
         raise SettingsError(f"a worker has {_this_package()}, this process {expected}; install the same version on both sides")
+    export_store_settings()
     os.umask(0o077)  # what customers wrote is for its owner's eyes only
     return work(unit)
 

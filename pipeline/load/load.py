@@ -14,7 +14,6 @@ import duckdb
 from filelock import FileLock, Timeout
 
 from pipeline import schema
-from pipeline.api.responses import shortened
 from pipeline.erasure.erase import finish_purges
 from pipeline.erasure.marks import mark
 from pipeline.erasure.tombstones import Tombstones, bury, read_tombstones
@@ -47,7 +46,7 @@ from pipeline.load.worker import Ingested
 from pipeline.load.workers import Progress, spread, units_of
 from pipeline.processes import Stopped
 from pipeline.source_files import Incoming, Outcome, Replaced, file_name, scope_of
-from pipeline.text import many
+from pipeline.text import many, shortened
 from pipeline.warehouse.database import publish, rules_in_force
 
 Also = Callable[[Snapshot], dict[str, Change]]

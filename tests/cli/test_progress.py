@@ -1,4 +1,4 @@
-"""What a run says on its way where there is no terminal: how far it is, and nothing twice."""
+"""Progress of a run without a terminal: its counts, and nothing twice."""
 
 from datetime import timedelta
 from pathlib import Path

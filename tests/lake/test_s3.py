@@ -22,7 +22,6 @@ from deltalake.transaction import CommitProperties
 from documents import conversation, document, gz, message, name_at, put
 from lakes import ask, everything, take
 from marked import Marked, found
-from pydantic import SecretStr
 from sandboxes import misbehaving
 from stores import SECRET, lakehouse, serving, side_by_side, variables
 
@@ -43,7 +42,6 @@ from pipeline.load.sync import sync
 from pipeline.maintenance.compact import compact
 from pipeline.maintenance.verify import verify
 from pipeline.sandbox import Account, Sandbox
-from pipeline.settings import Credentials
 from pipeline.warehouse.database import publish
 from pipeline.warehouse.statements import RefusedError
 
@@ -121,11 +119,9 @@ def test_sync_brings_everything_once(lake: Lake, tmp_path: Path) -> None:
     now = datetime(2026, 11, 16, tzinfo=UTC)
     folder = Lake(str(tmp_path / "folder"))
     with Sandbox([Account("4711", conversations_per_day=60)], now=now) as sandbox:
-        keys = sandbox.credentials("4711")
-        secrets = (keys.app_key, keys.app_secret, keys.access_token, keys.access_token_secret)
         reports = []
         for one in (folder, lake, lake):
-            with DataAccessClient(Credentials("4711", *map(SecretStr, secrets)), sandbox.base_url) as client, writing(one):
+            with DataAccessClient(sandbox.credentials("4711"), sandbox.base_url) as client, writing(one):
                 reports.append(sync(one, client, since=now - timedelta(hours=4), until=now))
     _, first, second = reports
     assert (first.loaded, first.is_complete) == (first.listed, True)

@@ -18,7 +18,7 @@ from pipeline.cli.shell import COMMANDS
 from pipeline.lake.lake import Lake
 from pipeline.schema import NEVER, STORED, TABLES
 from pipeline.settings import STORE_PREFIXES, Settings
-from pipeline.warehouse import pages as catalogue
+from pipeline.warehouse import pages
 from pipeline.warehouse.library import THEMES, create_views, ordered_views
 from pipeline.warehouse.rules import RULES
 
@@ -157,7 +157,7 @@ def test_the_commands_of_the_shell() -> None:
 
 def test_what_is_made_of_the_code_is_up_to_date() -> None:
     """Both pages, and the list with each view's first sentence, equal the output of `make docs` now."""
-    for name, text in catalogue.pages().items():
+    for name, text in pages.pages().items():
         assert (ROOT / name).read_text() == text, f"{name}: run make docs"
 
 

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import tarfile
 import tomllib
-import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -23,8 +22,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     build = [sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-t", "wheel", "-d", str(folder / "dist")]
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
     (built,) = (folder / "dist").glob("*.whl")
-    with zipfile.ZipFile(built) as archive:
-        archive.extractall(folder / "site")
+    shutil.unpack_archive(built, folder / "site", "zip")
     return folder / "site"
 
 

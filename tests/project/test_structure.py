@@ -91,6 +91,14 @@ def test_only_the_transport_imports_requests() -> None:
     assert {name for name, path in modules().items() if pattern.search(path.read_text())} == {"api.transport"}
 
 
+def test_only_the_settings_change_the_environment() -> None:
+    """Opening a bucket or a connection changes none; a program does once, at its start, by `export_store_settings`."""
+    pattern = re.compile(
+        r"^\s*(del os\.environ|os\.environ\[[^]]+\] =|os\.environ\.(setdefault|update|pop)|os\.putenv)", re.MULTILINE
+    )
+    assert {name for name, path in modules().items() if pattern.search(path.read_text())} == {"settings"}
+
+
 def test_help_needs_nothing_heavy() -> None:
     """`lakehouse --help` loads none of the large libraries."""
     program = (

@@ -99,7 +99,7 @@ def without_our_words(row: Row) -> Row:
 
 
 def differences(expected: Decoded, got: Decoded) -> list[str]:
-    """What the product reads otherwise than the reference does, in the order of tables and rows."""
+    """Differences between the product's rows and the reference's, in the order of tables and rows."""
     found = [
         f"{name}: expected {expected[name]}, got {got[name]}"
         for name in ("documents", "schema_versions", "unknown_fields")

@@ -41,7 +41,7 @@ def read(clock: Path) -> datetime:
 
 
 def write(clock: Path, now: datetime) -> None:
-    """Let it be so late; whoever reads sees the former time or this one."""
+    """Set the clock; a reader sees the former time or this one."""
     beside = clock.with_suffix(".new")
     beside.write_text(now.isoformat())
     beside.replace(clock)

@@ -1,4 +1,4 @@
-"""What tests do to a lake: load files into it in this process, ask it, tell all that is in it."""
+"""Helpers for tests of a lake: load files in this process, query it, list its whole content."""
 
 from pathlib import Path
 from typing import Any
@@ -31,14 +31,14 @@ def everything(lake: Lake) -> dict[str, list[str]]:
 
 
 def seen(path: Path | str) -> dict[str, list[str]]:
-    """What `everything` tells, as any DuckDB client sees it that opens the DuckDB file in a lake's folder."""
+    """The result of `everything` for a DuckDB client that opens the DuckDB file in a lake's folder."""
     with duckdb.connect(f"{path}/lakehouse.duckdb", read_only=True) as connection:
         connection.execute("set TimeZone = 'UTC'")
         return all_rows(connection)
 
 
 def all_rows(connection: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
-    """What `everything` tells, by a connection to the lake's DuckDB file."""
+    """The result of `everything`, by a connection to the lake's DuckDB file."""
     return {
         name: sorted(map(str, connection.sql(f"select {_timeless(name)} from {name}").to_arrow_table().to_pylist()))
         for name in TABLES

@@ -1,8 +1,8 @@
-"""How the report writes numbers: the same here, for the page as it is served, and in `page.js`, for what is chosen."""
+"""Headings and number formats of the report. `page.js` gets them as data; only durations are formatted by code in both."""
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from pipeline.report.cubes import Cell, Row, rounded
 
@@ -57,28 +57,57 @@ HEADINGS = {
     "superseded_count": "Superseded deliveries",
 }
 TEXTS = ("account_id", "skill_id", "target_skill_id", "agent_id", "date", "local_date", "weekday")
-"""Columns that are set to the left."""
+"""Columns that are aligned left."""
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 MISSING = "\N{EN DASH}"
 
 
+class Form(NamedTuple):
+    """The format of a number: rounded to `places`, times `scale`, with a unit. `page.js` gets these forms as data."""
+
+    places: int
+    scale: int = 1
+    unit: str = ""
+
+
+FORMS = {"count": Form(0), "number": Form(1), "share": Form(3, 100, " %")}
+
+
+def form_of(column: str) -> str | None:
+    """The form of a column's cells, which its name says; None for text."""
+    if column.endswith("_share"):
+        return "share"
+    if column.endswith("_count"):
+        return "count"
+    if column.endswith(("_seconds", "_hours")) or column.startswith("mcs_") or column == "concurrency":
+        return "number"
+    return None
+
+
 def format_count(value: Cell) -> str:
     """12345 as 12,345."""
-    return MISSING if value is None else f"{int(value):,}"
+    return _format(FORMS["count"], value)
 
 
 def format_number(value: Cell) -> str:
     """One decimal place."""
-    return MISSING if value is None else f"{rounded(float(value), 1):,.1f}"
+    return _format(FORMS["number"], value)
 
 
 def format_share(value: Cell) -> str:
     """0.0731 as 7.3 %."""
-    return MISSING if value is None else f"{100 * rounded(float(value), 3):.1f} %"
+    return _format(FORMS["share"], value)
+
+
+def _format(form: Form, value: Cell) -> str:
+    if value is None:
+        return MISSING
+    digits = form.places - round(math.log10(form.scale))
+    return f"{form.scale * rounded(float(value), form.places):,.{digits}f}{form.unit}"
 
 
 def format_duration(value: Cell) -> str:
-    """Seconds as a person says them: 42 s, 1 min 23 s, 2 h 05 min."""
+    """Seconds in words: 42 s, 1 min 23 s, 2 h 05 min."""
     if value is None:
         return MISSING
     minutes, seconds = divmod(math.floor(float(value) + 0.5), 60)
@@ -91,16 +120,12 @@ def format_duration(value: Cell) -> str:
 
 
 def format_cell(row: Row, column: str) -> str:
-    """A table's cell: the column's name says what it holds."""
-    value = row[column]
+    """A table's cell."""
+    value, form = row[column], form_of(column)
     if column == "weekday" and value is not None:
         return WEEKDAYS[int(value) - 1]
-    if column.endswith("_share"):
-        return format_share(value)
-    if column.endswith("_count"):
-        return format_count(value)
-    if column.endswith(("_seconds", "_hours")) or column.startswith("mcs_") or column == "concurrency":
-        return format_number(value)
+    if form is not None:
+        return _format(FORMS[form], value)
     return MISSING if value is None else str(value)
 
 

@@ -1,11 +1,11 @@
-"""The key figures at the top of the report, each with what it is counted over."""
+"""The key figures at the top of the report, each with the counts that it rests on."""
 
 import re
 from dataclasses import dataclass
 
 from pipeline.report.cubes import Query, Row
+from pipeline.report.formatting import FILTERS, format_count
 from pipeline.report.measures import CONVERSATIONS, RESPONSES
-from pipeline.report.text import FILTERS, format_count
 
 CONVERSATION_FIGURES = Query(
     CONVERSATIONS,
@@ -31,8 +31,8 @@ QUERIES = {"conversations": CONVERSATION_FIGURES, "responses": RESPONSE_FIGURES}
 
 
 @dataclass(frozen=True)
-class Key:
-    """A figure: `measure` of a query in `QUERIES`, in the form of a filter of `text`; `basis` names counts in braces."""
+class KeyFigure:
+    """A figure: `measure` of a query in `QUERIES`, formatted by a filter of `formatting`; `basis` names counts in braces."""
 
     name: str
     title: str
@@ -42,19 +42,21 @@ class Key:
     basis: str
 
     def value(self, row: Row) -> str:
-        """The figure as the page writes it."""
-        said: str = FILTERS[self.form](row[self.measure])
-        return said
+        """Format the figure."""
+        text: str = FILTERS[self.form](row[self.measure])
+        return text
 
-    def counted(self, row: Row) -> str:
-        """What it is counted over."""
+    def count(self, row: Row) -> str:
+        """Format the counts that it rests on."""
         return re.sub(r"{(\w+)}", lambda found: format_count(row[found[1]]), self.basis)
 
 
-KEYS = (
-    Key("p50", "Queue time, median", "conversations", "queue_p50_seconds", "duration", "n = {queue_count} connected"),
-    Key("p90", "Queue time, 90th percentile", "conversations", "queue_p90_seconds", "duration", "n = {queue_count} connected"),
-    Key(
+KEY_FIGURES = (
+    KeyFigure("p50", "Queue time, median", "conversations", "queue_p50_seconds", "duration", "n = {queue_count} connected"),
+    KeyFigure(
+        "p90", "Queue time, 90th percentile", "conversations", "queue_p90_seconds", "duration", "n = {queue_count} connected"
+    ),
+    KeyFigure(
         "service-level",
         "Service level",
         "conversations",
@@ -62,7 +64,7 @@ KEYS = (
         "share",
         "{within_count} in time of n = {service_level_count}",
     ),
-    Key(
+    KeyFigure(
         "abandoned",
         "Abandoned",
         "conversations",
@@ -70,7 +72,7 @@ KEYS = (
         "share",
         "{abandoned_count} of n = {conversation_count}",
     ),
-    Key(
+    KeyFigure(
         "first-reply",
         "First reply, median",
         "responses",
@@ -78,5 +80,5 @@ KEYS = (
         "duration",
         "n = {first_reply_count} answered",
     ),
-    Key("mcs", "MCS, mean", "conversations", "mcs_avg", "number", "n = {scored_count} scored"),
+    KeyFigure("mcs", "MCS, mean", "conversations", "mcs_avg", "number", "n = {scored_count} scored"),
 )

@@ -1,39 +1,30 @@
-"""The sandbox's credentials, and the check that a request is signed with them: OAuth 1.0a with HMAC-SHA1."""
+"""The sandbox's credentials, and its check of signatures: OAuth 1.0a with HMAC-SHA1."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from hashlib import sha256
 from threading import Lock
 from typing import Any
 
 from oauthlib.oauth1 import SIGNATURE_HMAC_SHA1, RequestValidator, ResourceEndpoint
+from pydantic import SecretStr
 
-# How far a request's timestamp may be off the clock: whoever signs must have the right time.
+from pipeline.settings import Credentials
+
+# A signed timestamp further off the clock is refused.
 CLOCK_TOLERANCE_SECONDS = 300
 
 
-@dataclass(frozen=True)
-class Credentials:
-    """The four secrets of a made-up account. They open nothing but a sandbox, and still do not print."""
-
-    account_id: str
-    app_key: str = field(repr=False)
-    app_secret: str = field(repr=False)
-    access_token: str = field(repr=False)
-    access_token_secret: str = field(repr=False)
-
-
 def credentials_for(account_id: str) -> Credentials:
-    """The sandbox's credentials of an account: always the same, and obviously made up."""
+    """The credentials of a made-up account: always the same, and obviously made up."""
 
-    def made_up(what: str) -> str:
-        return f"sandbox{what}{sha256(f'{what} {account_id}'.encode()).hexdigest()[:16]}"
+    def made_up(kind: str) -> SecretStr:
+        return SecretStr(f"sandbox{kind}{sha256(f'{kind} {account_id}'.encode()).hexdigest()[:16]}")
 
     return Credentials(account_id, made_up("key"), made_up("secret"), made_up("token"), made_up("tokensecret"))
 
 
 class Gate:
-    """Lets requests through that are signed with the credentials of an account, each signature once."""
+    """Admits requests that are signed with an account's credentials, each signature once."""
 
     def __init__(self, account_ids: Iterable[str]) -> None:
         """Know the keys of these accounts."""
@@ -41,7 +32,7 @@ class Gate:
         self._endpoint = ResourceEndpoint(self._validator)
 
     def account_of(self, method: str, url: str, headers: Mapping[str, str]) -> str | None:
-        """The account whose keys signed a request; None: unknown, wrong, used before or of another time."""
+        """The account whose keys signed a request; None if the signature is unknown, wrong, repeated or too old."""
         try:
             is_valid, request = self._endpoint.validate_protected_resource_request(
                 url, http_method=method, headers=dict(headers), realms=[]
@@ -53,7 +44,7 @@ class Gate:
 
 
 class _Validator(RequestValidator):
-    """What oauthlib asks us while it verifies a signature."""
+    """The callbacks of oauthlib's check of a signature."""
 
     enforce_ssl = False
     timestamp_lifetime = CLOCK_TOLERANCE_SECONDS
@@ -63,7 +54,8 @@ class _Validator(RequestValidator):
 
     def __init__(self, account_ids: Iterable[str]) -> None:
         super().__init__()
-        self._by_key = {(known := credentials_for(account_id)).app_key: known for account_id in account_ids}
+        known = map(credentials_for, account_ids)
+        self._by_key = {credentials.app_key.get_secret_value(): credentials for credentials in known}
         self.account_by_key = {key: known.account_id for key, known in self._by_key.items()}
         self._seen: set[tuple[str, str, str, str]] = set()
         self._lock = Lock()
@@ -103,7 +95,7 @@ class _Validator(RequestValidator):
 
     def validate_access_token(self, client_key: str, token: str, request: Any) -> bool:
         del request
-        return client_key in self._by_key and self._by_key[client_key].access_token == token
+        return client_key in self._by_key and self._by_key[client_key].access_token.get_secret_value() == token
 
     def validate_realms(self, client_key: str, token: str, request: Any, uri: Any = None, realms: Any = None) -> bool:
         del client_key, token, request, uri, realms
@@ -111,8 +103,8 @@ class _Validator(RequestValidator):
 
     def get_client_secret(self, client_key: str, request: Any) -> str:
         del request
-        return self._by_key[client_key].app_secret if client_key in self._by_key else "none"
+        return self._by_key[client_key].app_secret.get_secret_value() if client_key in self._by_key else "none"
 
     def get_access_token_secret(self, client_key: str, token: str, request: Any) -> str:
         del token, request
-        return self._by_key[client_key].access_token_secret if client_key in self._by_key else "none"
+        return self._by_key[client_key].access_token_secret.get_secret_value() if client_key in self._by_key else "none"

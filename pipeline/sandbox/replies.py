@@ -1,4 +1,4 @@
-"""What the API answers: links, listings, errors, and how an answer goes over the wire."""
+"""The replies of the API: links, listings, errors, and the way a reply is sent."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,16 +15,16 @@ _RELATIONS = ("agentActivity", "webSession", "engagement", "survey")
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What goes back to the client; from `framing` on, what an answer of a good server leaves as it is."""
+class Reply:
+    """A reply; the fields from `framing` on are for misbehaviour."""
 
     status: int
     body: bytes
     content_type: str = "application/json"
     headers: tuple[tuple[str, str], ...] = ()
-    """Beside those that every answer has; a Date among them replaces the usual one."""
+    """Beside those that every reply has; a Date among them replaces the usual one."""
     framing: Literal["length", "chunked", "close"] = "length"
-    """How the client learns where the body ends; `close`: by the end of the connection."""
+    """The way to mark the body's end; `close`: by the end of the connection."""
     breaks_off_after: int | None = None
     """Bytes of the body after which the connection ends; None: all of it comes."""
     is_reset: bool = False
@@ -37,7 +37,7 @@ class Answer:
 
 
 def base_resource(account_id: str, base_url: str) -> bytes:
-    """What the account has, by `@rel`."""
+    """The account's links, by `@rel`."""
     here = account_url(base_url, account_id)
     links = [{"@href": here, "@rel": "self"}]
     links += [{"@href": f"{here}/{relation}", "@rel": relation} for relation in _RELATIONS]

@@ -1,4 +1,4 @@
-"""The lake's main figures as text: queue time by day and the spread of the scores, for a terminal or a log."""
+"""The two tables of the demo, for a terminal or a log: queue time by day and the distribution of MCS."""
 
 from collections.abc import Callable, Sequence
 
@@ -28,7 +28,7 @@ order by bucket"""
 HAS_VIEW = "select count(*) > 0 from information_schema.tables where table_name = 'queue_time_daily'"
 
 
-def print_summary(connection: duckdb.DuckDBPyConnection, console: Console) -> None:
+def print_tables(connection: duckdb.DuckDBPyConnection, console: Console) -> None:
     """Print queue time of the last 14 days with conversations and a histogram of MCS, in at most 80 columns."""
     has_view = connection.execute(HAS_VIEW).fetchall() == [(True,)]
     days = connection.execute(LAST_DAYS).fetchall() if has_view else []
@@ -81,7 +81,7 @@ def _mcs_table(buckets: dict[int, int], *, ascii_only: bool) -> Table:
 
 
 def _bar(part: float, *, ascii_only: bool) -> str:
-    """A bar of at most `BAR_WIDTH` characters, in steps of an eighth; what is not zero shows."""
+    """A bar of at most `BAR_WIDTH` characters, in steps of an eighth; only zero is empty."""
     eighths = max(round(part * BAR_WIDTH * 8), 1 if part else 0)
     if ascii_only:
         return "#" * -(-eighths // 8)
@@ -89,7 +89,7 @@ def _bar(part: float, *, ascii_only: bool) -> str:
 
 
 def _safe(account: object, encoding: str) -> Text:
-    """An account's name without anything that a terminal would obey or could not show."""
+    """An account's name in characters that a terminal prints."""
     name = str(account) if account else NO_ACCOUNT
     printable = "".join(letter if letter.isprintable() else "?" for letter in name)
     return Text(printable.encode(encoding, "replace").decode(encoding))

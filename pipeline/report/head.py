@@ -1,4 +1,4 @@
-"""The head of the report and what it says of the source: numbers of the whole lake, whatever is chosen."""
+"""The head of the report: numbers of the whole lake, independent of the choice."""
 
 from dataclasses import dataclass
 
@@ -46,8 +46,8 @@ HAS_VIEW = "select count(*) > 0 from information_schema.tables where table_name 
 
 
 @dataclass(frozen=True)
-class Figures:
-    """The lake's span, where its rows came from, how fresh each account is, and what counts as in time, in words."""
+class Head:
+    """Dates of the lake, counts of its sources, freshness of each account, and the service level in words."""
 
     span: Row
     sources: Row
@@ -55,8 +55,8 @@ class Figures:
     service_level: str
 
 
-def read_figures(connection: duckdb.DuckDBPyConnection) -> Figures | None:
-    """The head of the report; None where the lake has no conversation yet."""
+def read_head(connection: duckdb.DuckDBPyConnection) -> Head | None:
+    """The head of the report; None for a lake without conversations."""
     if connection.execute(HAS_VIEW).fetchall() != [(True,)]:
         return None
     [span] = read_rows(connection, SPAN)
@@ -66,21 +66,21 @@ def read_figures(connection: duckdb.DuckDBPyConnection) -> Figures | None:
     for row in freshness:
         row["account_id"] = NO_ACCOUNT if row["account_id"] is None else readable(str(row["account_id"]))
     [sources] = read_rows(connection, SOURCES)
-    return Figures(span, sources, freshness, _service_level(read_rows(connection, THRESHOLDS)))
+    return Head(span, sources, freshness, _service_level(read_rows(connection, THRESHOLDS)))
 
 
 def _service_level(rules: list[Row]) -> str:
-    """What is in time and what does not count, and for which accounts otherwise."""
+    """The thresholds of the service level, and accounts with other ones."""
     general, *own = rules
-    said = _thresholds(general)
-    differing = [row for row in own if _thresholds(row) != said]
+    text = _thresholds(general)
+    differing = [row for row in own if _thresholds(row) != text]
     for row in differing[:5]:
-        said += f"; {readable(str(row['account_id']))}: {_thresholds(row)}"
+        text += f"; {readable(str(row['account_id']))}: {_thresholds(row)}"
     if len(differing) > 5:  # noqa: PLR2004 - more would not be read
-        said += f"; {len(differing) - 5} more accounts have their own"
+        text += f"; {len(differing) - 5} more accounts have their own"
     return (
         "Service level: of the visitors, the share that was connected in time; who gave up soon is left out. In time and "
-        f"soon are set in the lake's settings.csv: {said}."
+        f"soon are set in the lake's settings.csv: {text}."
     )
 
 

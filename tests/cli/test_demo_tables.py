@@ -1,4 +1,4 @@
-"""The summary in the terminal: right numbers in 80 columns, on any terminal, whatever the data holds."""
+"""The demo's tables: right numbers in 80 columns, on any terminal, for any data."""
 
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
@@ -8,14 +8,14 @@ import pytest
 from made_lake import make_lake
 from rich.console import Console
 
-from pipeline.cli.summary import print_summary
+from pipeline.cli.demo_tables import print_tables
 
 
 def printed(database: Path, *, encoding: str = "utf-8", width: int = 80) -> str:
-    """What the summary writes to a file of that encoding."""
+    """The tables in a file of that encoding."""
     out = TextIOWrapper(BytesIO(), encoding=encoding)
     with duckdb.connect(str(database), read_only=True) as connection:
-        print_summary(connection, Console(file=out, width=width))
+        print_tables(connection, Console(file=out, width=width))
     out.seek(0)
     return out.read()
 

@@ -20,7 +20,7 @@ from pipeline.cli.query import Screen, run_query
 
 COMMANDS: Final = {
     ".tables": "the tables and views",
-    ".describe NAME": "the columns of one; of a table with their meaning",
+    ".describe NAME": "the columns of one, with their meaning",
     ".mode FORMAT": "table, line (a line for each column), csv or json",
     ".once FILE": "the next result into a file, in the format of .mode",
     ".rows N": "at most N rows of a table on the screen; .rows 0: as many as fit",

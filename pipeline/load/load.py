@@ -48,7 +48,7 @@ from pipeline.load.workers import Progress, spread, units_of
 from pipeline.processes import Stopped
 from pipeline.source_files import Incoming, Outcome, Replaced, file_name, scope_of
 from pipeline.text import many
-from pipeline.warehouse.database import prepare, publish, settings_in_force
+from pipeline.warehouse.database import publish, rules_in_force
 
 Also = Callable[[Snapshot], dict[str, Change]]
 """What a commit is to hold besides the rows of files, worked out from what the lake has by then."""
@@ -215,7 +215,7 @@ def writing(lake: Lake, on_wait: Callable[[str], None] | None = None) -> Iterato
         clear_dead(lake)
         if lake.is_local and has_torn(lake):
             drop_damaged(lake)
-        settings_in_force(lake, on_wait)  # says what is wrong with the file; no data waits for it
+        rules_in_force(lake, on_wait)  # says what is wrong with the file; no data waits for it
         finish_purges(lake)
         try:
             yield
@@ -339,7 +339,6 @@ def _load_wave(
     tombstones = read_tombstones(lake, snapshot)
     units = _unless_known(units_of(wave), ledger)
     ingested = spread(lake, units, tombstones, engine=engine, progress=progress)
-    prepare(lake)
     for outcome in ingested.outcomes:
         report.count(outcome)
     for attempt in until_undisturbed():

@@ -1,4 +1,4 @@
-"""The pages that say what is in a lake, made of what schema and SQL library say of themselves (`make docs`)."""
+"""The generator of docs/tables.md and docs/metrics.md (`make docs`)."""
 
 import re
 from collections.abc import Iterator
@@ -8,13 +8,13 @@ from typing import Final
 import duckdb
 
 from pipeline.schema import TABLES, Column, Table
-from pipeline.warehouse.library import THEMES, View, checks, code_lists, create_views, ordered_views
-from pipeline.warehouse.rules import SETTINGS
+from pipeline.warehouse.library import THEMES, View, checks, code_lists, column_meanings, create_views, ordered_views
+from pipeline.warehouse.rules import RULES
 
 _METRICS: Final = """# Metrics
 
-Every measure with its definition, made from the headers of the files in `sql/`. A definition holds for the numbers of the
-view beside it, and nothing else counts them otherwise.
+Every measure with its definition, made from the files in `sql/`. A definition holds for the numbers of the view beside it,
+and nothing else counts them otherwise. `.describe queue_time_daily` in the shell says what the columns mean, too.
 
 Rules that hold everywhere: a rate stands beside its numerator and denominator, and is NULL where the denominator is 0; a
 mean stands beside its n, where it is not that of all rows; who wants the mean of a longer time adds up sums and counts,
@@ -31,7 +31,11 @@ _SETTINGS: Final = """
 What changes the meaning of measures is in `settings.csv` in the lake, written with the defaults by the first load. Edit it:
 a row with an `account_id` holds for that account, one without for all others; what is left out keeps its default, and
 `about` is for you. A change holds from the next command on. In SQL they are the table `settings`, and typed, by account,
-`account_rules`.
+`account_rules`, which has a row for all other accounts, too:
+
+```sql
+join account_rules as rules on rules.account_id is not distinct from try_cast(conversations.account_id as account_with_rules)
+```
 """
 _TABLES: Final = """# Tables
 
@@ -80,14 +84,14 @@ def pages() -> dict[str, str]:
 
 
 def _by_theme() -> Iterator[tuple[str, list[View]]]:
-    """The heading of each theme with its views, by name."""
+    """Give the heading of each theme with its views, by name."""
     views = sorted(ordered_views(), key=lambda view: view.name)
     for theme, heading in THEMES.items():
         yield heading, [view for view in views if view.theme == theme]
 
 
 def _listed() -> Iterator[str]:
-    """Every view with its first sentence, by theme."""
+    """List every view with its first sentence, by theme."""
     for heading, views in _by_theme():
         yield f"\n**{heading}**\n"
         yield from (f"- [`{view.name}`](#{view.name}): {view.about}" for view in views)
@@ -125,27 +129,28 @@ def _metrics(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
     yield from _listed()
     yield _SETTINGS
     yield from ("| setting | default | values | about |", "| --- | --- | --- | --- |")
-    for setting in SETTINGS:
+    for setting in RULES:
         yield f"| `{setting.name}` | {setting.default} | {setting.kind.expected} | {setting.about} |"
+    relations = {view.name: connection.table(view.name) for view in ordered_views()}
+    meanings = column_meanings({name: relation.columns for name, relation in relations.items()})
     for heading, views in _by_theme():
         yield f"\n## {heading}"
         for view in views:
-            yield from _described(view, connection)
+            yield from _described(view, relations[view.name], meanings[view.name])
     yield "\n## Checks\n\n`lakehouse check` runs each, and says so if it finds rows. They are queries in `sql/checks`.\n"
     yield from (f"- **{check.name}**: {check.meaning}" for check in checks())
 
 
-def _described(view: View, connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
+def _described(view: View, relation: duckdb.DuckDBPyRelation, meanings: dict[str, str]) -> Iterator[str]:
     yield f"\n### {view.name}\n\n{view.about}\n"
     yield from (f"- **{label}**: {text}" for label, text in view.notes.items())
-    yield "\n| column | type | unit |\n| --- | --- | --- |"
-    relation = connection.table(view.name)
+    yield "\n| column | type | unit | meaning |\n| --- | --- | --- | --- |"
     for column, column_type in zip(relation.columns, relation.types, strict=True):
-        yield f"| {column} | {column_type} | {unit_of(column)} |"
+        yield f"| {column} | {column_type} | {unit_of(column)} | {meanings[column]} |"
 
 
 def unit_of(column: str) -> str:
-    """What a column of this name is counted in; the library's names end in their unit."""
+    """Give the unit of a column, which its name ends in; "" if it has none."""
     return next((unit for pattern, unit in _UNITS if re.fullmatch(pattern, column)), "")
 
 

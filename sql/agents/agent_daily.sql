@@ -33,14 +33,15 @@ with work as (
 select
     account_id,
     date,
-    agent_id,
-    count(*) filter (where is_conversation) as conversation_count,
-    coalesce(sum(chat_milliseconds), 0) / 1000 as chat_total_seconds,
-    avg(chat_milliseconds) / 1000 as chat_avg_seconds,
-    count(mcs) as scored_count,
-    avg(mcs order by mcs) as mcs_avg,
-    count(*) filter (where not is_conversation) as response_count,
-    avg(response_milliseconds) / 1000 as response_avg_seconds,
-    quantile_cont(response_milliseconds, 0.5) / 1000 as response_p50_seconds
+    agent_id,  -- The agent: last one of conversations, writer of responses.
+    count(*) filter (where is_conversation)
+        as conversation_count,  -- Connected conversations whose last agent this was.
+    coalesce(sum(chat_milliseconds), 0) / 1000 as chat_total_seconds,  -- Their times from connection to end, added up.
+    avg(chat_milliseconds) / 1000 as chat_avg_seconds,  -- Mean time from connection to end.
+    count(mcs) as scored_count,  -- Those of them with a score.
+    avg(mcs order by mcs) as mcs_avg,  -- Mean score.
+    count(*) filter (where not is_conversation) as response_count,  -- Responses that this agent wrote.
+    avg(response_milliseconds) / 1000 as response_avg_seconds,  -- Mean time of a response.
+    quantile_cont(response_milliseconds, 0.5) / 1000 as response_p50_seconds  -- Median time of a response.
 from work
 group by account_id, date, agent_id

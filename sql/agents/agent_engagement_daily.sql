@@ -13,12 +13,12 @@ with engaged as (
     select
         segments.account_id,
         segments.agent_id,
-        coalesce(own.time_zone, general.time_zone) as time_zone,
+        rules.time_zone,
         segments.assigned_time,
         segments.segment_end_time
     from segments
-    left join account_rules as own on segments.account_id = own.account_id
-    cross join (select * from account_rules where account_id is null) as general
+    join account_rules as rules
+        on rules.account_id is not distinct from try_cast(segments.account_id as account_with_rules)
     where segments.agent_id is not null and segments.segment_end_time > segments.assigned_time
 ),
 
@@ -85,13 +85,14 @@ steps as (
 )
 
 select
-    account_id,
-    agent_id,
-    local_date,
-    sum(begun_count)::bigint as segment_count,
-    sum(milliseconds) filter (where conversation_count > 0) / 1000 as engaged_seconds,
-    sum(milliseconds * conversation_count) / 1000 as engaged_total_seconds,
-    engaged_total_seconds / nullif(engaged_seconds, 0) as concurrency,
-    max(conversation_count)::bigint as peak_count
+    account_id,  -- The LivePerson account.
+    agent_id,  -- The agent; never NULL.
+    local_date,  -- Day on the account's clocks.
+    sum(begun_count)::bigint as segment_count,  -- Segments that began or went on that day.
+    sum(milliseconds) filter (where conversation_count > 0) / 1000
+        as engaged_seconds,  -- Time with a conversation at least.
+    sum(milliseconds * conversation_count) / 1000 as engaged_total_seconds,  -- The segments' times added up.
+    engaged_total_seconds / nullif(engaged_seconds, 0) as concurrency,  -- engaged_total_seconds / engaged_seconds.
+    max(conversation_count)::bigint as peak_count  -- Most conversations at one moment.
 from steps
 group by account_id, agent_id, local_date

@@ -37,16 +37,17 @@ parts as (
 
 select
     account_id,
-    conversation_id,
+    conversation_id,  -- The conversation.
     date,
     segment_number,
-    agent_id,
+    agent_id,  -- The agent of the segment; NULL: not taken.
     skill_id,
     segment_start_time,
     segment_end_time,
-    segment_milliseconds / 1000 as segment_seconds,
-    engaged_milliseconds / 1000 as engaged_seconds,
-    coalesce(len(agent_times), 0) as agent_line_count,
-    (epoch_ms(list_min(agent_times)) - epoch_ms(segment_start_time)) / 1000 as first_response_seconds,
+    segment_milliseconds / 1000 as segment_seconds,  -- From start to end of the segment.
+    engaged_milliseconds / 1000 as engaged_seconds,  -- From the agent's assignment to the segment's end.
+    coalesce(len(agent_times), 0) as agent_line_count,  -- Lines by agents in the segment.
+    (epoch_ms(list_min(agent_times)) - epoch_ms(segment_start_time)) / 1000
+        as first_response_seconds,  -- From the segment's start to its first agent line.
     bounce_count
 from parts

@@ -46,18 +46,21 @@ with work as (
 select
     account_id,
     date,
-    skill_id,
-    count(*) filter (where kind = 'conversation') as conversation_count,
-    count(*) filter (where is_connected) as connected_count,
-    count(*) filter (where not is_connected) as abandoned_count,
-    abandoned_count / nullif(abandoned_count + connected_count, 0) as abandoned_share,
-    avg(connected_queue_milliseconds) / 1000 as queue_avg_seconds,
-    quantile_cont(connected_queue_milliseconds, 0.5) / 1000 as queue_p50_seconds,
-    quantile_cont(connected_queue_milliseconds, 0.9) / 1000 as queue_p90_seconds,
-    avg(chat_milliseconds) / 1000 as chat_avg_seconds,
-    count(mcs) as scored_count,
-    avg(mcs order by mcs) as mcs_avg,
-    count(*) filter (where kind = 'transferred out') as transferred_out_count,
-    count(*) filter (where kind = 'transferred in') as transferred_in_count
+    skill_id,  -- The skill; NULL: none.
+    count(*) filter (where kind = 'conversation') as conversation_count,  -- Conversations whose last skill this was.
+    count(*) filter (where is_connected) as connected_count,  -- Those connected to an agent.
+    count(*) filter (where not is_connected) as abandoned_count,  -- Those that left before they were connected.
+    abandoned_count / nullif(abandoned_count + connected_count, 0)
+        as abandoned_share,  -- abandoned_count / (abandoned_count + connected_count).
+    avg(connected_queue_milliseconds) / 1000 as queue_avg_seconds,  -- Mean wait of connected conversations.
+    quantile_cont(connected_queue_milliseconds, 0.5) / 1000
+        as queue_p50_seconds,  -- Median wait of connected conversations.
+    quantile_cont(connected_queue_milliseconds, 0.9) / 1000
+        as queue_p90_seconds,  -- Wait that 90 % of connected conversations did not exceed.
+    avg(chat_milliseconds) / 1000 as chat_avg_seconds,  -- Mean time from connection to end.
+    count(mcs) as scored_count,  -- Conversations with a score.
+    avg(mcs order by mcs) as mcs_avg,  -- Mean score.
+    count(*) filter (where kind = 'transferred out') as transferred_out_count,  -- Transfers away from the skill.
+    count(*) filter (where kind = 'transferred in') as transferred_in_count  -- Transfers to the skill.
 from work
 group by account_id, date, skill_id

@@ -52,11 +52,11 @@ handovers as (
 
 select
     conversation.account_id,
-    conversation.conversation_id,
+    conversation.conversation_id,  -- Unique conversation identifier; never NULL.
     conversation.date,
     conversation.type,
-    conversation.skill_id,
-    conversation.agent_id,
+    conversation.skill_id,  -- The conversation's last skill.
+    conversation.agent_id,  -- The conversation's last agent.
     conversation.campaign_id,
     conversation.source_origin,
     conversation.source_device,
@@ -66,22 +66,24 @@ select
     conversation.conversation_end_time,
     conversation.is_connected,
     conversation.is_abandoned,
-    conversation.queue_milliseconds / 1000 as queue_seconds,
-    coalesce(handovers.transfer_count, 0) as transfer_count,
-    coalesce(handovers.queue_milliseconds, 0) / 1000 as transfer_queue_seconds,
-    (conversation.queue_milliseconds + coalesce(handovers.queue_milliseconds, 0)) / 1000 as total_queue_seconds,
-    conversation.duration_milliseconds / 1000 as duration_seconds,
-    conversation.chat_milliseconds / 1000 as chat_seconds,
-    coalesce(lines.visitor_line_count, 0) as visitor_line_count,
-    coalesce(lines.agent_line_count, 0) as agent_line_count,
+    conversation.queue_milliseconds / 1000 as queue_seconds,  -- Wait in the first queue.
+    coalesce(handovers.transfer_count, 0) as transfer_count,  -- Its transfers.
+    coalesce(handovers.queue_milliseconds, 0) / 1000
+        as transfer_queue_seconds,  -- Wait in the queues of its transfers; 0 without any.
+    (conversation.queue_milliseconds + coalesce(handovers.queue_milliseconds, 0)) / 1000
+        as total_queue_seconds,  -- queue_seconds + transfer_queue_seconds.
+    conversation.duration_milliseconds / 1000 as duration_seconds,  -- From start to end.
+    conversation.chat_milliseconds / 1000 as chat_seconds,  -- From connection to end.
+    coalesce(lines.visitor_line_count, 0) as visitor_line_count,  -- Lines by the visitor.
+    coalesce(lines.agent_line_count, 0) as agent_line_count,  -- Lines by agents.
     (
         epoch_ms(list_min(list_filter(lines.agent_times, lambda said: said >= conversation.interaction_start_time)))
         - epoch_ms(conversation.interaction_start_time)
-    ) / 1000 as first_response_seconds,
-    responses.first_reply_seconds,
-    coalesce(responses.response_count, 0) as response_count,
-    responses.response_avg_seconds,
-    responses.response_max_seconds
+    ) / 1000 as first_response_seconds,  -- From connection to the first agent line after it.
+    responses.first_reply_seconds,  -- From the visitor's first line to the agent's answer.
+    coalesce(responses.response_count, 0) as response_count,  -- Responses by agents, timed or not.
+    responses.response_avg_seconds,  -- Mean time of a response.
+    responses.response_max_seconds  -- Longest time of a response.
 from conversation_times as conversation
 left join lines
     on conversation.account_id is not distinct from lines.account_id

@@ -10,6 +10,6 @@ select
     date,
     end_reason_id,
     end_reason_label,
-    count(*) as conversation_count
+    count(*) as conversation_count  -- Conversations.
 from conversation_labels
 group by account_id, date, end_reason_id, end_reason_label

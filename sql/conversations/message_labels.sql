@@ -14,7 +14,8 @@ select
     messages.timestamp,
     messages.sent_by,
     messages.type,
-    case when messages.type is not null then coalesce(message_type.label, 'unknown') end as type_label,
+    case when messages.type is not null then coalesce(message_type.label, 'unknown') end
+        as type_label,  -- The type in words.
     messages.agent_id,
     messages.content_format,
     messages.text

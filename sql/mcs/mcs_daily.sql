@@ -8,11 +8,11 @@
 select
     account_id,
     date,
-    count(mcs) as scored_count,
+    count(mcs) as scored_count,  -- Conversations with a score.
     -- Added up in order, so that the last digit does not depend on how threads share the rows.
-    avg(mcs order by mcs) as mcs_avg,
-    quantile_cont(mcs, 0.1) as mcs_p10,
-    quantile_cont(mcs, 0.5) as mcs_p50,
-    quantile_cont(mcs, 0.9) as mcs_p90
+    avg(mcs order by mcs) as mcs_avg,  -- Mean score.
+    quantile_cont(mcs, 0.1) as mcs_p10,  -- Score that 10 % do not exceed.
+    quantile_cont(mcs, 0.5) as mcs_p50,  -- Median score.
+    quantile_cont(mcs, 0.9) as mcs_p90  -- Score that 90 % do not exceed.
 from conversations
 group by account_id, date

@@ -8,8 +8,8 @@
 select
     account_id,
     date,
-    least(floor(mcs)::integer // 10 * 10, 90) as bucket,
-    count(*) as conversation_count
+    least(floor(mcs)::integer // 10 * 10, 90) as bucket,  -- Lower bound of ten points; 90 includes 100.
+    count(*) as conversation_count  -- Conversations.
 from conversations
 where mcs between 0 and 100
 group by account_id, date, bucket

@@ -8,12 +8,12 @@ select
     account_id,
     conversation_id,
     date,
-    count(*) as scored_count,
-    min_by(mcs, position) as mcs_first,
-    max_by(mcs, position) as mcs_last,
-    mcs_last - mcs_first as mcs_change,
-    min(mcs) as mcs_min,
-    max(mcs) as mcs_max
+    count(*) as scored_count,  -- Messages with a score.
+    min_by(mcs, position) as mcs_first,  -- First score.
+    max_by(mcs, position) as mcs_last,  -- Last score.
+    mcs_last - mcs_first as mcs_change,  -- mcs_last - mcs_first.
+    min(mcs) as mcs_min,  -- Lowest score.
+    max(mcs) as mcs_max  -- Highest score.
 from messages
 where mcs is not null
 group by account_id, conversation_id, date

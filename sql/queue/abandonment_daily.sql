@@ -32,22 +32,29 @@ with entries as (
 )
 
 select
-    account_id,
+    account_id,  -- The LivePerson account.
     date,
     any_value(short_abandon_seconds) as short_abandon_seconds,
-    count(*) filter (where is_connected) as connected_count,
-    count(*) filter (where is_abandoned) as abandoned_count,
-    count(*) filter (where is_abandoned and queue_milliseconds < short_abandon_seconds * 1000) as short_abandon_count,
-    count(*) filter (where is_transfer) as transfer_count,
-    count(*) as request_count,
-    abandoned_count / nullif(abandoned_count + connected_count, 0) as abandoned_share,
-    abandoned_count / nullif(request_count, 0) as abandoned_of_requested_share,
+    count(*) filter (where is_connected) as connected_count,  -- Conversations connected to an agent.
+    count(*) filter (where is_abandoned) as abandoned_count,  -- Conversations that left before they were connected.
+    count(*) filter (where is_abandoned and queue_milliseconds < short_abandon_seconds * 1000)
+        as short_abandon_count,  -- Those of abandoned_count that left within short_abandon_seconds.
+    count(*) filter (where is_transfer) as transfer_count,  -- Transfers into a queue.
+    count(*) as request_count,  -- Conversations and transfers that entered a queue.
+    abandoned_count / nullif(abandoned_count + connected_count, 0)
+        as abandoned_share,  -- abandoned_count / (abandoned_count + connected_count).
+    abandoned_count / nullif(request_count, 0) as abandoned_of_requested_share,  -- abandoned_count / request_count.
     (abandoned_count - short_abandon_count) / nullif(abandoned_count + connected_count - short_abandon_count, 0)
-        as abandoned_adjusted_share,
-    count(queue_milliseconds) filter (where is_abandoned) as waited_count,
-    avg(queue_milliseconds) filter (where is_abandoned) / 1000 as abandon_avg_seconds,
-    quantile_cont(queue_milliseconds, 0.5) filter (where is_abandoned) / 1000 as abandon_p50_seconds,
-    quantile_cont(queue_milliseconds, 0.9) filter (where is_abandoned) / 1000 as abandon_p90_seconds,
-    max(queue_milliseconds) filter (where is_abandoned) / 1000 as abandon_max_seconds
+        as abandoned_adjusted_share,  -- As abandoned_share, without short_abandon_count on both sides.
+    count(queue_milliseconds) filter (where is_abandoned)
+        as waited_count,  -- Abandoned conversations with a known wait.
+    avg(queue_milliseconds) filter (where is_abandoned) / 1000
+        as abandon_avg_seconds,  -- Mean wait of abandoned conversations.
+    quantile_cont(queue_milliseconds, 0.5) filter (where is_abandoned) / 1000
+        as abandon_p50_seconds,  -- Median wait of abandoned conversations.
+    quantile_cont(queue_milliseconds, 0.9) filter (where is_abandoned) / 1000
+        as abandon_p90_seconds,  -- Wait that 90 % of abandoned conversations did not exceed.
+    max(queue_milliseconds) filter (where is_abandoned) / 1000
+        as abandon_max_seconds  -- Longest wait of an abandoned conversation.
 from entries
 group by account_id, date

@@ -23,11 +23,13 @@ select
     intervals.interval_start,
     intervals.local_start_time,
     intervals.interval_minutes,
-    coalesce(entries.conversation_count, 0) as conversation_count,
-    coalesce(entries.connected_count, 0) as connected_count,
-    coalesce(entries.conversation_count - entries.connected_count, 0) as abandoned_count,
-    coalesce(entries.transfer_count, 0) as transfer_count,
-    coalesce(entries.conversation_count + entries.transfer_count, 0) as request_count
+    coalesce(entries.conversation_count, 0) as conversation_count,  -- Conversations that entered their first queue.
+    coalesce(entries.connected_count, 0) as connected_count,  -- Those connected to an agent.
+    coalesce(entries.conversation_count - entries.connected_count, 0)
+        as abandoned_count,  -- Those that left before they were connected.
+    coalesce(entries.transfer_count, 0) as transfer_count,  -- Transfers that entered a queue.
+    coalesce(entries.conversation_count + entries.transfer_count, 0)
+        as request_count  -- conversation_count + transfer_count.
 from queue_intervals as intervals
 left join entries
     on intervals.account_id is not distinct from entries.account_id

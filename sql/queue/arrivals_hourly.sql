@@ -8,14 +8,15 @@
 
 select
     account_id,
-    to_timestamp((epoch_ms(interval_start) - epoch_ms(local_start_time) % 3_600_000) // 1000) as hour,
-    local_start_time::date as local_date,
-    hour(local_start_time) as local_hour,
-    isodow(local_start_time) as weekday,
-    sum(conversation_count)::bigint as conversation_count,
-    sum(connected_count)::bigint as connected_count,
-    sum(abandoned_count)::bigint as abandoned_count,
-    sum(transfer_count)::bigint as transfer_count,
+    to_timestamp((epoch_ms(interval_start) - epoch_ms(local_start_time) % 3_600_000) // 1000)
+        as hour,  -- Instant at which the local hour begins.
+    local_start_time::date as local_date,  -- Day on the account's clocks.
+    hour(local_start_time) as local_hour,  -- Hour on the account's clocks, 0 to 23.
+    isodow(local_start_time) as weekday,  -- 1 is Monday, 7 is Sunday.
+    sum(conversation_count)::bigint as conversation_count,  -- Conversations.
+    sum(connected_count)::bigint as connected_count,  -- Those connected to an agent.
+    sum(abandoned_count)::bigint as abandoned_count,  -- Those that left before they were connected.
+    sum(transfer_count)::bigint as transfer_count,  -- Transfers.
     sum(request_count)::bigint as request_count
 from arrivals_by_interval
 group by all

@@ -45,6 +45,14 @@ select
     days.account_id,
     days.local_date,
     local_days.hour_count,
-    days.* exclude (account_id, time_zone, local_date)
+    days.conversation_count,  -- Conversations.
+    days.connected_count,  -- Those connected to an agent.
+    days.abandoned_count,  -- Those that left before they were connected.
+    days.abandoned_share,  -- abandoned_count / (abandoned_count + connected_count).
+    days.queued_count,  -- Connected conversations with a known wait.
+    days.queue_avg_seconds,  -- Mean wait of connected conversations.
+    days.queue_p50_seconds,  -- Median wait of connected conversations.
+    days.queue_p90_seconds,  -- Wait that 90 % of connected conversations did not exceed.
+    days.queue_max_seconds  -- Longest wait of a connected conversation.
 from days
 left join local_days on days.time_zone = local_days.time_zone and days.local_date = local_days.local_date

@@ -50,13 +50,13 @@ buckets as (
 select
     account_id,
     date,
-    bounds[bucket] as lower_seconds,
-    bounds[bucket + 1] as upper_seconds,
-    coalesce(counts[bucket], 0) as conversation_count,
-    queued_count::bigint as queued_count,
-    coalesce(counts[bucket], 0) / queued_count as conversation_share,
+    bounds[bucket] as lower_seconds,  -- Shortest wait of the bucket.
+    bounds[bucket + 1] as upper_seconds,  -- The bucket's waits are shorter; NULL: no limit.
+    coalesce(counts[bucket], 0) as conversation_count,  -- Connected conversations in the bucket.
+    queued_count::bigint as queued_count,  -- Connected conversations in all buckets of the day.
+    coalesce(counts[bucket], 0) / queued_count as conversation_share,  -- conversation_count / queued_count.
     sum(coalesce(counts[bucket], 0)) over (
         partition by account_id, date order by bucket
         rows between unbounded preceding and current row
-    ) / queued_count as cumulative_share
+    ) / queued_count as cumulative_share  -- Share of queued_count in this bucket and those below.
 from buckets

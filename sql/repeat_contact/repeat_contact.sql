@@ -76,7 +76,7 @@ gaps as (
         followed.next_conversation.skill_id = followed.skill_id as is_same_skill,
         epoch_ms(coalesce(reach.scope_end_time, newest.start_time)) - epoch_ms(followed.conversation_end_time)
             as observed_milliseconds,
-        coalesce(own.repeat_bounds_hours, general.repeat_bounds_hours) as bounds,
+        rules.repeat_bounds_hours as bounds,
         case
             when repeat_milliseconds is not null
                 then len(list_filter(bounds, lambda bound: bound * 3_600_000 < repeat_milliseconds)) + 1
@@ -84,22 +84,22 @@ gaps as (
     from followed
     left join reach on followed.account_id is not distinct from reach.account_id
     left join newest on followed.account_id is not distinct from newest.account_id
-    left join account_rules as own on followed.account_id = own.account_id
-    cross join (select * from account_rules where account_id is null) as general
+    join account_rules as rules
+        on rules.account_id is not distinct from try_cast(followed.account_id as account_with_rules)
     where followed.is_end
 )
 
 select
-    account_id,
+    account_id,  -- The LivePerson account.
     conversation_id,
     date,
-    person_kind,
+    person_kind,  -- consumer or visitor: the id that tells the person.
     skill_id,
     conversation_end_time,
-    next_start_time,
-    repeat_milliseconds / 1000 as repeat_seconds,
-    case when band <= len(bounds) then band end as repeat_band,
-    bounds[band] as repeat_bound_hours,
-    is_same_skill,
-    observed_milliseconds / 1000 as observed_seconds
+    next_start_time,  -- Start of the person's next conversation.
+    repeat_milliseconds / 1000 as repeat_seconds,  -- From the end to that start.
+    case when band <= len(bounds) then band end as repeat_band,  -- Number of the band that the time falls in, from 1.
+    bounds[band] as repeat_bound_hours,  -- Upper bound of that band.
+    is_same_skill,  -- The next conversation has the same last skill.
+    observed_milliseconds / 1000 as observed_seconds  -- From the end to where the data reaches.
 from gaps

@@ -12,14 +12,14 @@ with closed as (
     select
         repeat_contact.account_id,
         make_timestamp(epoch_us(repeat_contact.conversation_end_time))::date as end_date,
-        coalesce(own.resolution_hours, general.resolution_hours) * 3600 as resolution_seconds,
+        rules.resolution_hours * 3600 as resolution_seconds,
         coalesce(repeat_contact.observed_seconds >= resolution_seconds, false) as is_judged,
         is_judged and coalesce(repeat_contact.repeat_seconds <= resolution_seconds, false) as is_repeated,
         is_repeated and coalesce(repeat_contact.is_same_skill, false) as is_same_skill,
         true as has_person
     from repeat_contact
-    left join account_rules as own on repeat_contact.account_id = own.account_id
-    cross join (select * from account_rules where account_id is null) as general
+    join account_rules as rules
+        on rules.account_id is not distinct from try_cast(repeat_contact.account_id as account_with_rules)
     union all
     select
         account_id,
@@ -34,15 +34,16 @@ with closed as (
 )
 
 select
-    account_id,
-    end_date,
-    count(*) filter (where has_person) as closed_count,
-    count(*) filter (where not has_person) as unknown_person_count,
-    count(*) filter (where is_judged) as judged_count,
-    count(*) filter (where is_repeated) as repeated_count,
-    repeated_count / nullif(judged_count, 0) as repeated_share,
-    1 - repeated_share as resolved_share,
-    count(*) filter (where is_same_skill) as same_skill_count,
-    same_skill_count / nullif(judged_count, 0) as same_skill_share
+    account_id,  -- The LivePerson account.
+    end_date,  -- UTC date of the conversation's end.
+    count(*) filter (where has_person) as closed_count,  -- Conversations with an end and a known person.
+    count(*) filter (where not has_person) as unknown_person_count,  -- Conversations with an end and an unknown person.
+    count(*) filter (where is_judged) as judged_count,  -- Those of closed_count observed for resolution_hours.
+    count(*) filter (where is_repeated) as repeated_count,  -- Those of judged_count whose person came back by then.
+    repeated_count / nullif(judged_count, 0) as repeated_share,  -- repeated_count / judged_count.
+    1 - repeated_share as resolved_share,  -- 1 - repeated_share.
+    count(*) filter (where is_same_skill)
+        as same_skill_count,  -- Those of repeated_count that came back to the same skill.
+    same_skill_count / nullif(judged_count, 0) as same_skill_share  -- same_skill_count / judged_count.
 from closed
 group by account_id, end_date

@@ -19,11 +19,12 @@ with answers as (
 select
     account_id,
     date,
-    count(*) as response_count,
-    count(response_milliseconds) as timed_count,
-    avg(response_milliseconds) / 1000 as response_avg_seconds,
-    quantile_cont(response_milliseconds, 0.5) / 1000 as response_p50_seconds,
-    quantile_cont(response_milliseconds, 0.9) / 1000 as response_p90_seconds,
-    max(response_milliseconds) / 1000 as response_max_seconds
+    count(*) as response_count,  -- Visitors' answers to agents, timed or not.
+    count(response_milliseconds) as timed_count,  -- Answers with a time.
+    avg(response_milliseconds) / 1000 as response_avg_seconds,  -- Mean time of an answer.
+    quantile_cont(response_milliseconds, 0.5) / 1000 as response_p50_seconds,  -- Median time of an answer.
+    quantile_cont(response_milliseconds, 0.9) / 1000
+        as response_p90_seconds,  -- Time that 90 % of answers did not exceed.
+    max(response_milliseconds) / 1000 as response_max_seconds  -- Longest time of an answer.
 from answers
 group by account_id, date

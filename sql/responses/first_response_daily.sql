@@ -56,18 +56,18 @@ durations as (
 select
     account_id,
     date,
-    count(*) as connected_count,
-    count(response_milliseconds) as first_response_count,
-    avg(response_milliseconds) / 1000 as first_response_avg_seconds,
-    quantile_cont(response_milliseconds, 0.5) / 1000 as first_response_p50_seconds,
-    quantile_cont(response_milliseconds, 0.9) / 1000 as first_response_p90_seconds,
-    count(reply_milliseconds) as first_reply_count,
-    avg(reply_milliseconds) / 1000 as first_reply_avg_seconds,
-    quantile_cont(reply_milliseconds, 0.5) / 1000 as first_reply_p50_seconds,
-    quantile_cont(reply_milliseconds, 0.9) / 1000 as first_reply_p90_seconds,
-    count(answer_milliseconds) as first_answer_count,
-    avg(answer_milliseconds) / 1000 as first_answer_avg_seconds,
-    quantile_cont(answer_milliseconds, 0.5) / 1000 as first_answer_p50_seconds,
-    quantile_cont(answer_milliseconds, 0.9) / 1000 as first_answer_p90_seconds
+    count(*) as connected_count,  -- Connected conversations.
+    count(response_milliseconds) as first_response_count,  -- Those with a time from connection to the first agent line.
+    avg(response_milliseconds) / 1000 as first_response_avg_seconds,  -- Mean of these times.
+    quantile_cont(response_milliseconds, 0.5) / 1000 as first_response_p50_seconds,  -- Median of these times.
+    quantile_cont(response_milliseconds, 0.9) / 1000 as first_response_p90_seconds,  -- Time that 90 % did not exceed.
+    count(reply_milliseconds) as first_reply_count,  -- Those with a time from the visitor's first line to the answer.
+    avg(reply_milliseconds) / 1000 as first_reply_avg_seconds,  -- Mean of these times.
+    quantile_cont(reply_milliseconds, 0.5) / 1000 as first_reply_p50_seconds,  -- Median of these times.
+    quantile_cont(reply_milliseconds, 0.9) / 1000 as first_reply_p90_seconds,  -- Time that 90 % did not exceed.
+    count(answer_milliseconds) as first_answer_count,  -- Those with a time of the agent's part of that wait.
+    avg(answer_milliseconds) / 1000 as first_answer_avg_seconds,  -- Mean of these times.
+    quantile_cont(answer_milliseconds, 0.5) / 1000 as first_answer_p50_seconds,  -- Median of these times.
+    quantile_cont(answer_milliseconds, 0.9) / 1000 as first_answer_p90_seconds  -- Time that 90 % did not exceed.
 from durations
 group by account_id, date

@@ -11,11 +11,11 @@ with responses as (
         response.account_id,
         response.date,
         response.response_number = 1 as is_first,
-        coalesce(own.response_bounds_seconds, general.response_bounds_seconds) as bounds,
+        rules.response_bounds_seconds as bounds,
         len(list_filter(bounds, lambda bound: bound * 1000 < response.response_milliseconds)) + 1 as bucket
     from agent_responses as response
-    left join account_rules as own on response.account_id = own.account_id
-    cross join (select * from account_rules where account_id is null) as general
+    join account_rules as rules
+        on rules.account_id is not distinct from try_cast(response.account_id as account_with_rules)
     where response.response_milliseconds is not null
 ),
 
@@ -54,15 +54,17 @@ buckets as (
 )
 
 select
-    account_id,
+    account_id,  -- The LivePerson account.
     date,
-    bounds[bucket] as bound_seconds,
-    sum(coalesce(counts[bucket], 0)) over up_to_here::bigint as within_count,
-    timed_count,
-    within_count / timed_count as within_share,
-    sum(coalesce(follow_up_counts[bucket], 0)) over up_to_here::bigint as follow_up_within_count,
-    follow_up_count,
-    follow_up_within_count / nullif(follow_up_count, 0) as follow_up_within_share
+    bounds[bucket] as bound_seconds,  -- Bound of this row; NULL: none.
+    sum(coalesce(counts[bucket], 0)) over up_to_here::bigint as within_count,  -- Responses within the bound.
+    timed_count,  -- Responses with a time.
+    within_count / timed_count as within_share,  -- within_count / timed_count.
+    sum(coalesce(follow_up_counts[bucket], 0)) over up_to_here::bigint
+        as follow_up_within_count,  -- Follow-up responses within the bound.
+    follow_up_count,  -- Responses with a time but the first of a conversation.
+    follow_up_within_count / nullif(follow_up_count, 0)
+        as follow_up_within_share  -- follow_up_within_count / follow_up_count.
 from buckets
 window up_to_here as (
     partition by account_id, date order by bucket

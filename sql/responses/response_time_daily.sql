@@ -8,13 +8,16 @@
 select
     account_id,
     date,
-    count(*) as response_count,
-    count(response_milliseconds) as timed_count,
-    avg(response_milliseconds) / 1000 as response_avg_seconds,
-    quantile_cont(response_milliseconds, 0.5) / 1000 as response_p50_seconds,
-    quantile_cont(response_milliseconds, 0.9) / 1000 as response_p90_seconds,
-    max(response_milliseconds) / 1000 as response_max_seconds,
-    quantile_cont(response_milliseconds, 0.5) filter (where response_number = 1) / 1000 as first_reply_p50_seconds,
-    quantile_cont(response_milliseconds, 0.9) filter (where response_number = 1) / 1000 as first_reply_p90_seconds
+    count(*) as response_count,  -- Responses, timed or not.
+    count(response_milliseconds) as timed_count,  -- Responses with a time.
+    avg(response_milliseconds) / 1000 as response_avg_seconds,  -- Mean time of a response.
+    quantile_cont(response_milliseconds, 0.5) / 1000 as response_p50_seconds,  -- Median time of a response.
+    quantile_cont(response_milliseconds, 0.9) / 1000
+        as response_p90_seconds,  -- Time that 90 % of responses did not exceed.
+    max(response_milliseconds) / 1000 as response_max_seconds,  -- Longest time of a response.
+    quantile_cont(response_milliseconds, 0.5) filter (where response_number = 1) / 1000
+        as first_reply_p50_seconds,  -- Median time of a conversation's first response.
+    quantile_cont(response_milliseconds, 0.9) filter (where response_number = 1) / 1000
+        as first_reply_p90_seconds  -- Time that 90 % of first responses did not exceed.
 from agent_responses
 group by account_id, date

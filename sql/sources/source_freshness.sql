@@ -42,19 +42,22 @@ lacking as (
 )
 
 select
-    sources.account_id,
-    sources.scope_start_time,
-    sources.scope_end_time,
-    kept.newest_end_time,
-    sources.loaded_at,
-    sources.file_count,
-    sources.rejected_file_count,
-    sources.rejected_document_count,
-    coalesce(lacking.missing_hour_count, 0) as missing_hour_count,
-    coalesce(lacking.unknown_hour_count, 0) as unknown_hour_count,
-    sources.delivered_count,
-    coalesce(kept.conversation_count, 0) as conversation_count,
-    sources.delivered_count - coalesce(kept.conversation_count, 0) as superseded_count
+    sources.account_id,  -- The LivePerson account.
+    sources.scope_start_time,  -- Start of the first loaded file's hour.
+    sources.scope_end_time,  -- End of the newest loaded file's hour.
+    kept.newest_end_time,  -- Newest end of a conversation.
+    sources.loaded_at,  -- The newest load finished.
+    sources.file_count,  -- Loaded files.
+    sources.rejected_file_count,  -- Rejected files.
+    sources.rejected_document_count,  -- Documents that are in rejects.
+    coalesce(lacking.missing_hour_count, 0)
+        as missing_hour_count,  -- Hours with a listed file that could not be downloaded.
+    coalesce(lacking.unknown_hour_count, 0)
+        as unknown_hour_count,  -- Hours of which the API has not said what there is.
+    sources.delivered_count,  -- Conversations as often as they were delivered.
+    coalesce(kept.conversation_count, 0) as conversation_count,  -- Conversations that count, each once.
+    sources.delivered_count - coalesce(kept.conversation_count, 0)
+        as superseded_count  -- delivered_count - conversation_count.
 from sources
 left join kept on sources.account_id is not distinct from kept.account_id
 left join lacking on sources.account_id is not distinct from lacking.account_id

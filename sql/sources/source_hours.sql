@@ -57,21 +57,21 @@ span as (
 )
 
 select
-    span.account_id,
-    span.hour,
+    span.account_id,  -- The LivePerson account.
+    span.hour,  -- Start of the hour.
     case
         when lacking.missing is not null then 'missing'
         when brought.rejected_count > 0 then 'rejected'
         when brought.file_count > 0 then 'loaded'
         when listings.listed_at is not null then 'empty'
         else 'unknown'
-    end as state,
-    coalesce(brought.file_count, 0) as file_count,
-    coalesce(brought.conversation_count, 0) as conversation_count,
-    coalesce(brought.reject_count, 0) as reject_count,
-    listings.files as listed_count,
-    listings.listed_at,
-    coalesce(lacking.missing, []::varchar[]) as missing
+    end as state,  -- loaded, rejected, missing, empty or unknown.
+    coalesce(brought.file_count, 0) as file_count,  -- Loaded files.
+    coalesce(brought.conversation_count, 0) as conversation_count,  -- Conversations read from them.
+    coalesce(brought.reject_count, 0) as reject_count,  -- Documents of them that are in rejects.
+    listings.files as listed_count,  -- Files as the API listed them last.
+    listings.listed_at,  -- When the API answered last.
+    coalesce(lacking.missing, []::varchar[]) as missing  -- Names of listed files that could not be downloaded.
 from span
 left join brought on brought.account_id is not distinct from span.account_id and brought.hour = span.hour
 left join listings on listings.account_id is not distinct from span.account_id and listings.hour = span.hour

@@ -18,26 +18,29 @@ with delivered as (
         case
             when files.loaded_at >= files.scope_end_time then epoch_ms(files.loaded_at) - epoch_ms(files.scope_end_time)
         end as load_milliseconds,
-        coalesce(own.late_hours, general.late_hours) as late_hours
+        rules.late_hours
     from conversations
     left join files
         on conversations.account_id is not distinct from files.account_id
         and conversations.source_file = files.name
-    left join account_rules as own on conversations.account_id = own.account_id
-    cross join (select * from account_rules where account_id is null) as general
+    join account_rules as rules
+        on rules.account_id is not distinct from try_cast(conversations.account_id as account_with_rules)
 )
 
 select
-    account_id,
+    account_id,  -- The LivePerson account.
     date,
-    count(*) as conversation_count,
-    count(file_milliseconds) as timed_count,
-    quantile_cont(file_milliseconds, 0.5) / 3_600_000 as file_p50_hours,
-    quantile_cont(file_milliseconds, 0.995) / 3_600_000 as file_p995_hours,
-    max(file_milliseconds) / 3_600_000 as file_max_hours,
-    count(*) filter (where file_milliseconds > late_hours * 3_600_000) as late_count,
-    late_count / nullif(timed_count, 0) as late_share,
-    quantile_cont(load_milliseconds, 0.5) / 3_600_000 as load_p50_hours,
-    max(load_milliseconds) / 3_600_000 as load_max_hours
+    count(*) as conversation_count,  -- Conversations.
+    count(file_milliseconds) as timed_count,  -- Those with an end whose file's hour is known.
+    quantile_cont(file_milliseconds, 0.5) / 3_600_000
+        as file_p50_hours,  -- Median time from end to the end of the file's hour.
+    quantile_cont(file_milliseconds, 0.995) / 3_600_000 as file_p995_hours,  -- Such a time that 99.5 % did not exceed.
+    max(file_milliseconds) / 3_600_000 as file_max_hours,  -- Longest such time.
+    count(*) filter (where file_milliseconds > late_hours * 3_600_000)
+        as late_count,  -- Those with such a time of more than late_hours.
+    late_count / nullif(timed_count, 0) as late_share,  -- late_count / timed_count.
+    quantile_cont(load_milliseconds, 0.5) / 3_600_000
+        as load_p50_hours,  -- Median time from the end of the file's hour to the load.
+    max(load_milliseconds) / 3_600_000 as load_max_hours  -- Longest such time.
 from delivered
 group by account_id, date

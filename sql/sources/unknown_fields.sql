@@ -22,10 +22,10 @@ fields as (
 
 select
     account_id,
-    field,
-    count(*) as file_count,
-    file_count / any_value(loaded_count) as file_share,
-    min(scope_start_time) as first_scope_time,
-    max(scope_start_time) as last_scope_time
+    field,  -- Path of the field.
+    count(*) as file_count,  -- Loaded files that have it.
+    file_count / any_value(loaded_count) as file_share,  -- file_count / loaded files of the account.
+    min(scope_start_time) as first_scope_time,  -- Start of the first such file's hour.
+    max(scope_start_time) as last_scope_time  -- Start of the last such file's hour.
 from fields
 group by account_id, field

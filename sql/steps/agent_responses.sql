@@ -13,13 +13,13 @@ select
     date,
     position,
     -- Every second turn is the agent's, from turn 2 on if the visitor began, from turn 3 on if the agent did.
-    turn_number // 2 as response_number,
+    turn_number // 2 as response_number,  -- Place of the response in the conversation, from 1.
     agent_id,
-    answered_time as visitor_time,
-    timestamp as response_time,
+    answered_time as visitor_time,  -- First line of the visitor's run.
+    timestamp as response_time,  -- The agent's line.
     case
         when response_time >= visitor_time then epoch_ms(response_time) - epoch_ms(visitor_time)
-    end as response_milliseconds,
-    response_milliseconds / 1000 as response_seconds
+    end as response_milliseconds,  -- response_time - visitor_time.
+    response_milliseconds / 1000 as response_seconds  -- response_time - visitor_time.
 from turns
 where is_agent and turn_number > 1

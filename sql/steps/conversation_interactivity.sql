@@ -21,19 +21,19 @@ with spoken as (
 
 select
     conversation.account_id,
-    conversation.conversation_id,
+    conversation.conversation_id,  -- Unique conversation identifier; never NULL.
     conversation.date,
     conversation.is_connected,
     conversation.chat_milliseconds,
     conversation.is_interactive,
-    coalesce(spoken.has_visitor_line, false) as has_visitor_line,
+    coalesce(spoken.has_visitor_line, false) as has_visitor_line,  -- The visitor wrote.
     coalesce(
         case when conversation.type = 'MESSAGING' then spoken.has_visitor_answer else spoken.has_visitor_line end,
         false
-    ) as is_interactive_recomputed,
+    ) as is_interactive_recomputed,  -- The visitor took part, by the transcript.
     conversation.is_connected
     and coalesce(spoken.has_visitor_line, false)
-    and not coalesce(spoken.has_agent_line, false) as is_non_responsive
+    and not coalesce(spoken.has_agent_line, false) as is_non_responsive  -- Connected, the visitor wrote, no agent did.
 from conversation_times as conversation
 left join spoken
     on conversation.account_id is not distinct from spoken.account_id

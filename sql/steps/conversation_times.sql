@@ -68,11 +68,12 @@ select
     interaction_start_time,
     conversation_end_time,
     queue_start_time,
-    left_queue_time,
-    is_connected,
-    not is_connected as is_abandoned,
-    queue_milliseconds,
-    case when is_connected then queue_milliseconds end as connected_queue_milliseconds,
-    duration_milliseconds,
-    chat_milliseconds
+    left_queue_time,  -- End of the wait in the queue.
+    is_connected,  -- An agent was connected.
+    not is_connected as is_abandoned,  -- No agent was connected.
+    queue_milliseconds,  -- Wait in the first queue.
+    case when is_connected then queue_milliseconds end
+        as connected_queue_milliseconds,  -- queue_milliseconds of connected ones.
+    duration_milliseconds,  -- From start to end.
+    chat_milliseconds  -- From connection to end.
 from durations

@@ -12,6 +12,6 @@ select
     position,
     timestamp,
     agent_id,
-    type <> '0' as is_agent
+    type <> '0' as is_agent  -- An agent wrote the line, else the visitor.
 from messages
 where type in ('0', '1', '3', '4')

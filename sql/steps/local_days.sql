@@ -20,11 +20,13 @@ midnights as (
 )
 
 select
-    midnights.time_zone,
-    midnights.midnight::date as local_date,
-    to_timestamp(epoch_ms(midnights.midnight) // 1000 - clock.offset_seconds) as start_time,
-    lead(start_time) over (partition by midnights.time_zone order by midnights.midnight) as end_time,
-    (epoch_ms(end_time) - epoch_ms(start_time)) / 3_600_000 as hour_count
+    midnights.time_zone,  -- Name of the time zone.
+    midnights.midnight::date as local_date,  -- Day on the zone's clocks.
+    to_timestamp(epoch_ms(midnights.midnight) // 1000 - clock.offset_seconds)
+        as start_time,  -- Instant at which the day begins.
+    lead(start_time) over (partition by midnights.time_zone order by midnights.midnight)
+        as end_time,  -- Instant at which the next day begins.
+    (epoch_ms(end_time) - epoch_ms(start_time)) / 3_600_000 as hour_count  -- Length of the day.
 from midnights
 join utc_offsets as clock
     on midnights.time_zone = clock.time_zone

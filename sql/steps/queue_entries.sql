@@ -47,20 +47,20 @@ entries as (
 )
 
 select
-    entries.account_id,
+    entries.account_id,  -- The LivePerson account.
     entries.date,
-    entries.is_transfer,
-    entries.is_connected,
-    entries.entered_time,
-    entries.left_time,
+    entries.is_transfer,  -- A transfer, else the start of a conversation.
+    entries.is_connected,  -- The conversation was connected; NULL for transfers.
+    entries.entered_time,  -- The queue was entered.
+    entries.left_time,  -- The queue was left.
     coalesce(
         epoch_ms(entries.left_time) - epoch_ms(entries.entered_time)
-        between 0 and coalesce(own.longest_queue_hours, general.longest_queue_hours) * 3_600_000,
+        between 0 and rules.longest_queue_hours * 3_600_000,
         false
-    ) as is_valid,
-    coalesce(own.interval_minutes, general.interval_minutes) as interval_minutes,
-    coalesce(own.time_zone, general.time_zone) as time_zone
+    ) as is_valid,  -- The wait is known and of a likely length.
+    rules.interval_minutes,
+    rules.time_zone
 from entries
-left join account_rules as own on entries.account_id = own.account_id
-cross join (select * from account_rules where account_id is null) as general
+join account_rules as rules
+    on rules.account_id is not distinct from try_cast(entries.account_id as account_with_rules)
 where entries.entered_time is not null

@@ -32,9 +32,10 @@ intervals as (
 select
     intervals.account_id,
     intervals.interval_minutes,
-    intervals.start_seconds,
-    to_timestamp(intervals.start_seconds) as interval_start,
-    make_timestamp((intervals.start_seconds + clock.offset_seconds) * 1_000_000) as local_start_time
+    intervals.start_seconds,  -- Start of the interval, in seconds since 1970.
+    to_timestamp(intervals.start_seconds) as interval_start,  -- Start of the interval.
+    make_timestamp((intervals.start_seconds + clock.offset_seconds) * 1_000_000)
+        as local_start_time  -- Start of the interval on the account's clocks.
 from intervals
 left join utc_offsets as clock
     on intervals.time_zone = clock.time_zone

@@ -17,6 +17,6 @@ select
         when mcs < mcs_neutral_from then 'negative'
         when mcs < mcs_positive_from then 'neutral'
         else 'positive'
-    end as mcs_band
+    end as mcs_band  -- negative, neutral or positive.
 from conversation_rules
 where mcs is not null

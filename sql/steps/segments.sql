@@ -74,22 +74,22 @@ parts as (
 
 select
     account_id,
-    conversation_id,
+    conversation_id,  -- The conversation.
     date,
-    segment_number,
-    is_last,
-    agent_id,
-    skill_id,
-    segment_start_time,
-    assigned_time,
-    segment_end_time,
+    segment_number,  -- Place of the segment in the conversation, from 1.
+    is_last,  -- The conversation's last segment.
+    agent_id,  -- The agent of the segment; NULL: not taken.
+    skill_id,  -- Skill of the segment.
+    segment_start_time,  -- The connection, or the transfer that opened it.
+    assigned_time,  -- The agent had the conversation.
+    segment_end_time,  -- The next transfer, or the conversation's end.
     case
         when segment_end_time >= segment_start_time then epoch_ms(segment_end_time) - epoch_ms(segment_start_time)
-    end as segment_milliseconds,
+    end as segment_milliseconds,  -- From start to end of the segment.
     case
         when segment_end_time >= assigned_time then epoch_ms(segment_end_time) - epoch_ms(assigned_time)
-    end as engaged_milliseconds,
+    end as engaged_milliseconds,  -- From assignment to end of the segment.
     row_number() over (partition by date, conversation_id, account_id, skill_id order by segment_number) - 1
-        as bounce_count
+        as bounce_count  -- Earlier segments of the conversation with the same skill.
 from parts
 where is_connected

@@ -6,11 +6,11 @@
 
 select
     response.account_id,
-    response.conversation_id,
+    response.conversation_id,  -- The conversation.
     response.date,
     response.position,
     conversation.skill_id,
-    response.agent_id,
+    response.agent_id,  -- The agent who wrote the response.
     response.response_number,
     response.response_milliseconds
 from agent_responses as response

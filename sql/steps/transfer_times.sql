@@ -20,8 +20,8 @@ select
         when target_agent_id is not null then 'agent'
         when target_skill_id is distinct from skill_id and target_skill_id is not null then 'skill'
         when target_skill_id is not null then 'queue'
-    end as transfer_kind,
+    end as transfer_kind,  -- agent, skill, queue, or NULL without a target.
     case
         when queue_end_time >= queue_start_time then epoch_ms(queue_end_time) - epoch_ms(queue_start_time)
-    end as queue_milliseconds
+    end as queue_milliseconds  -- Wait in the queue of the transfer.
 from transfers

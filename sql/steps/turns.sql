@@ -29,7 +29,7 @@ select
     timestamp,
     agent_id,
     is_agent,
-    lag(timestamp) over transcript as answered_time,
-    row_number() over transcript as turn_number
+    lag(timestamp) over transcript as answered_time,  -- First line of the turn before, by the other side.
+    row_number() over transcript as turn_number  -- Place of the turn in the conversation, from 1.
 from runs
 window transcript as (partition by date, conversation_id, account_id order by position)

@@ -9,12 +9,13 @@
 select
     account_id,
     date,
-    agent_id,
-    skill_id,
-    count(*) as transfer_count,
-    count(*) filter (where transfer_kind = 'agent') as to_agent_count,
-    count(*) filter (where transfer_kind = 'skill') as to_skill_count,
-    count(*) filter (where transfer_kind = 'queue') as to_queue_count,
-    count(*) filter (where transfer_kind is null) as no_target_count
+    agent_id,  -- Agent who handed them over.
+    skill_id,  -- Skill that the conversations left.
+    count(*) as transfer_count,  -- Transfers.
+    count(*) filter (where transfer_kind = 'agent') as to_agent_count,  -- Transfers to an agent.
+    count(*) filter (where transfer_kind = 'skill') as to_skill_count,  -- Transfers to another skill.
+    count(*) filter (where transfer_kind = 'queue')
+        as to_queue_count,  -- Transfers back to the queue of the same skill.
+    count(*) filter (where transfer_kind is null) as no_target_count  -- Transfers without a target.
 from transfer_times
 group by account_id, date, agent_id, skill_id

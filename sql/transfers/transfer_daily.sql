@@ -54,19 +54,21 @@ work as (
 select
     account_id,
     date,
-    count(*) filter (where is_connected) as connected_count,
-    count(*) filter (where is_transfer) as transfer_count,
-    transfer_count / nullif(connected_count, 0) as transfers_per_conversation,
-    count(distinct transferred_id) as transferred_count,
-    transferred_count / nullif(connected_count, 0) as transferred_share,
-    count(*) filter (where transfer_kind = 'agent') as to_agent_count,
-    count(*) filter (where transfer_kind = 'skill') as to_skill_count,
-    count(*) filter (where transfer_kind = 'queue') as to_queue_count,
-    count(distinct returned_id) as returned_count,
-    returned_count / nullif(transferred_count, 0) as returned_share,
-    count(queue_milliseconds) as queued_count,
-    avg(queue_milliseconds) / 1000 as queue_avg_seconds,
-    quantile_cont(queue_milliseconds, 0.5) / 1000 as queue_p50_seconds,
-    quantile_cont(queue_milliseconds, 0.9) / 1000 as queue_p90_seconds
+    count(*) filter (where is_connected) as connected_count,  -- Connected conversations.
+    count(*) filter (where is_transfer) as transfer_count,  -- Transfers.
+    transfer_count / nullif(connected_count, 0) as transfers_per_conversation,  -- transfer_count / connected_count.
+    count(distinct transferred_id) as transferred_count,  -- Conversations with a transfer at least.
+    transferred_count / nullif(connected_count, 0) as transferred_share,  -- transferred_count / connected_count.
+    count(*) filter (where transfer_kind = 'agent') as to_agent_count,  -- Transfers to an agent.
+    count(*) filter (where transfer_kind = 'skill') as to_skill_count,  -- Transfers to another skill.
+    count(*) filter (where transfer_kind = 'queue')
+        as to_queue_count,  -- Transfers back to the queue of the same skill.
+    count(distinct returned_id) as returned_count,  -- Those that went back to a skill or an agent that they had left.
+    returned_count / nullif(transferred_count, 0) as returned_share,  -- returned_count / transferred_count.
+    count(queue_milliseconds) as queued_count,  -- Transfers with a known wait.
+    avg(queue_milliseconds) / 1000 as queue_avg_seconds,  -- Mean wait in the queue of a transfer.
+    quantile_cont(queue_milliseconds, 0.5) / 1000 as queue_p50_seconds,  -- Median wait in the queue of a transfer.
+    quantile_cont(queue_milliseconds, 0.9) / 1000
+        as queue_p90_seconds  -- Wait that 90 % of these transfers did not exceed.
 from work
 group by account_id, date

@@ -20,7 +20,7 @@ from pipeline.schema import NEVER, STORED, TABLES
 from pipeline.settings import STORE_PREFIXES, Settings
 from pipeline.warehouse import pages as catalogue
 from pipeline.warehouse.library import THEMES, create_views, ordered_views
-from pipeline.warehouse.rules import SETTINGS
+from pipeline.warehouse.rules import RULES
 
 README = ROOT / "README.md"
 OPERATIONS = ROOT / "docs" / "operations.md"
@@ -176,8 +176,9 @@ def test_names_in_backticks_are_of_tables_columns_views_and_settings(page: Path,
         for (name,) in empty.sql("select table_name from duckdb_tables() union select view_name from duckdb_views()").fetchall()
     }
     known |= {name for (name,) in empty.sql("select column_name from duckdb_columns()").fetchall()}
+    known |= {name for (name,) in empty.sql("select type_name from duckdb_types() where not internal").fetchall()}
     known |= {column.name for table in STORED.values() for column in table.columns} | set(STORED)
-    known |= {setting.name for setting in SETTINGS} | {path.stem for path in (ROOT / "pipeline").rglob("*.py")}
+    known |= {setting.name for setting in RULES} | {path.stem for path in (ROOT / "pipeline").rglob("*.py")}
     known |= {path.parent.name for path in (ROOT / "pipeline").rglob("__init__.py")}
     known |= {path.stem for path in NOTEBOOKS} | {path.stem for path in (ROOT / "sql" / "checks").glob("*.sql")}
     named = set(re.findall(r"`([a-z]+(?:_[a-z0-9]+)+)`", TEXTS[page]))

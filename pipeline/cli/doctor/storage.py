@@ -29,7 +29,7 @@ from pipeline.lake.snapshot import Snapshot
 from pipeline.lake.store import reaching, table_options, tidied
 from pipeline.load.account_schema import kept_schemas, newest_schemas
 from pipeline.text import many
-from pipeline.warehouse.database import FILE_NAME, problem_with_file, settings_in_force
+from pipeline.warehouse.database import FILE_NAME, problem_with_file, rules_in_force
 
 _LEAST_BYTES: Final = {FAIL: 100 << 20, WARN: 1 << 30}
 _LEAST_DAYS: Final = {FAIL: 2, WARN: 30}
@@ -121,7 +121,7 @@ def _schemas(lake: Lake) -> Iterator[Finding]:
 def _settings_file(lake: Lake) -> Iterator[Finding]:
     """Whether the views can be made as the settings file says."""
     told: list[str] = []
-    settings_in_force(lake, told.append)
+    rules_in_force(lake, told.append)
     for sentence in told:
         yield Finding("views", FAIL, sentence, is_setting=True)
 

@@ -1,4 +1,4 @@
-"""The generator of docs/tables.md, docs/metrics.md and the README's list of views (`make docs`)."""
+"""The generator of docs/tables.md and docs/metrics.md (`make docs`)."""
 
 import re
 from collections.abc import Iterator

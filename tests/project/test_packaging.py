@@ -17,23 +17,13 @@ from places import ROOT
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder to import from, with the files that the built wheel installs."""
+    """Return a folder to import from, with the files that the built wheel installs; the archive of sources lies beside it."""
     folder = tmp_path_factory.mktemp("wheel")
-    build = [sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-t", "wheel", "-d", str(folder / "dist")]
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-t", "wheel", "-d", str(folder)]
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
-    (built,) = (folder / "dist").glob("*.whl")
+    (built,) = folder.glob("*.whl")
     shutil.unpack_archive(built, folder / "site", "zip")
     return folder / "site"
-
-
-def test_scanner_is_in_the_wheel_and_its_sources_in_the_sdist(wheel: Path) -> None:
-    """The wheel has the compiled scanner where there is a compiler, the source distribution each of its parts."""
-    scanner = Path("pipeline", "decode", "scanner")
-    assert (wheel / scanner / "_scanner.so").exists() == any(map(shutil.which, ("cc", "gcc", "clang")))
-    (sources,) = (wheel.parent / "dist").glob("*.tar.gz")
-    with tarfile.open(sources) as tar:
-        packed = {Path(name).name for name in tar.getnames() if Path(name).parent.match(f"*/{scanner}")}
-    assert packed == {path.name for path in (ROOT / scanner).iterdir() if path.suffix in {".py", ".c", ".h"}}
 
 
 def linked() -> list[str]:
@@ -60,6 +50,16 @@ def test_the_wheel_works_outside_the_checkout(wheel: Path, tmp_path: Path) -> No
     assert run("sql", "select queue_p50_seconds from queue_time_daily", "--format", "csv") == "queue_p50_seconds\n86.709\n"
     assert Path(run("report").strip()).stat().st_size > 100_000
     assert all((wheel / name / "py.typed").exists() for name in ("pipeline", "engagement_lakehouse"))
+
+
+def test_the_scanner_is_in_the_wheel_and_its_sources_are_packed(wheel: Path) -> None:
+    """The wheel has the compiled scanner, if there is a compiler; the archive of sources has all of its parts."""
+    scanner = Path("pipeline", "decode", "scanner")
+    assert (wheel / scanner / "_scanner.so").exists() == any(map(shutil.which, ("cc", "gcc", "clang")))
+    (sources,) = wheel.parent.glob("*.tar.gz")
+    with tarfile.open(sources) as tar:
+        packed = {Path(name).name for name in tar.getnames() if Path(name).parent.match(f"*/{scanner}")}
+    assert packed == {path.name for path in (ROOT / scanner).iterdir() if path.suffix in {".py", ".c", ".h"}}
 
 
 def test_the_alias_works_beside_a_folder_of_the_same_name(wheel: Path, tmp_path: Path) -> None:

@@ -309,3 +309,6 @@ TABLES: dict[str, Table] = {table.name: table for table in (CONVERSATIONS, MESSA
 
 STORED: dict[str, Table] = {**TABLES, INDEX.name: INDEX, ERASURES.name: ERASURES}
 """What a lake keeps."""
+
+DELIVERED: tuple[str, ...] = ("conversations", "messages", "transfers")
+"""The tables whose rows belong to a delivery of a conversation."""

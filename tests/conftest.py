@@ -4,6 +4,7 @@ import os
 import random
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -22,6 +23,7 @@ from scripted_api import CREDENTIALS, QUICK, ScriptedApi  # noqa: E402
 
 from pipeline.api.client import DataAccessClient  # noqa: E402
 from pipeline.api.responses import forget_secrets  # noqa: E402
+from pipeline.lake.lake import Lake  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -38,6 +40,12 @@ def _environment() -> Iterator[None]:
         if os.environ.get(name) != value:
             os.environ[name] = value
     forget_secrets()
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    """A lake in a folder that nothing was loaded into yet."""
+    return Lake(str(tmp_path / "lake"))
 
 
 @pytest.fixture

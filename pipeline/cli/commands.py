@@ -75,7 +75,7 @@ def sync(lake_uri: str | None, since: datetime | None, until: datetime | None, e
     from pipeline.decode.pgp import check_key  # noqa: PLC0415
     from pipeline.lake.store import reaching  # noqa: PLC0415
     from pipeline.load.engines import engine_of  # noqa: PLC0415
-    from pipeline.load.load import writing  # noqa: PLC0415
+    from pipeline.load.session import writing  # noqa: PLC0415
     from pipeline.load.sync import SyncReport  # noqa: PLC0415
     from pipeline.load.sync import sync as run_sync  # noqa: PLC0415
     from pipeline.settings import env_file_warning, read_settings  # noqa: PLC0415
@@ -129,8 +129,9 @@ def load(lake_uri: str | None, paths: tuple[str, ...], engine: str | None) -> No
     from pipeline.cli.progress import LoadProgress, sum_up  # noqa: PLC0415
     from pipeline.decode.pgp import check_key  # noqa: PLC0415
     from pipeline.load.engines import engine_of  # noqa: PLC0415
-    from pipeline.load.load import find_files, incoming_from, writing  # noqa: PLC0415
+    from pipeline.load.find import find_files, incoming_from  # noqa: PLC0415
     from pipeline.load.load import load as run_load  # noqa: PLC0415
+    from pipeline.load.session import writing  # noqa: PLC0415
 
     lake = lake_of(lake_uri)
     readers = engine_of(engine)
@@ -304,7 +305,7 @@ def compact(lake_uri: str | None, retain_hours: int) -> None:
     Example: lakehouse compact
     """
     from pipeline.cli.progress import compaction  # noqa: PLC0415
-    from pipeline.load.load import writing  # noqa: PLC0415
+    from pipeline.load.session import writing  # noqa: PLC0415
     from pipeline.maintenance.compact import compact as run_compact  # noqa: PLC0415
 
     lake = existing_lake(lake_uri)
@@ -333,7 +334,7 @@ def erase(lake_uri: str | None, **ids: tuple[str, ...]) -> None:
     from pipeline.decode.pgp import check_key  # noqa: PLC0415
     from pipeline.erasure.erase import erase_all  # noqa: PLC0415
     from pipeline.erasure.people import asked_for  # noqa: PLC0415
-    from pipeline.load.load import writing  # noqa: PLC0415
+    from pipeline.load.session import writing  # noqa: PLC0415
 
     asked = asked_for((name.removesuffix("_id"), ident) for name, given in ids.items() for ident in given)
     lake = existing_lake(lake_uri)

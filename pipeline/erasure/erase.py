@@ -18,18 +18,19 @@ import pyarrow.compute as pc
 
 from pipeline import schema
 from pipeline.decode.pgp import MARKER, opened
-from pipeline.erasure.marks import marks_of, remove_marks
+from pipeline.erasure.pending import clear_pending, read_pending
 from pipeline.erasure.people import Related, alike, asked_for, conversations_of, left_over, related
 from pipeline.erasure.search import Found, Landed, find, list_landed, read_landed
 from pipeline.erasure.tombstones import Tombstones, bury, first_tombstones, ids_as_arrow, read_tombstones
 from pipeline.errors import ConflictError, LakeError, SettingsError
-from pipeline.lake.deliveries import DELIVERED, KEY
+from pipeline.lake import index
 from pipeline.lake.intact import read_file
 from pipeline.lake.lake import REPORT_NAME, Lake, until_undisturbed
 from pipeline.lake.landing import clear_staging, landed_files, landed_path, put_back, renew
 from pipeline.lake.ledger import Ledger, read_ledger
 from pipeline.lake.rewrite import connected, keep_rows
 from pipeline.lake.snapshot import LEDGER, Change, DataFile, Snapshot
+from pipeline.lake.sql import rows_in
 from pipeline.lake.store import exists, links_below
 from pipeline.source_files import scope_of
 from pipeline.text import many
@@ -37,8 +38,8 @@ from pipeline.times import microseconds
 from pipeline.warehouse.database import publish
 
 _CLOCKS_APART: Final = timedelta(minutes=1)  # of machines that write one bucket
-_ENCRYPTED: Final = """
-    select distinct conversation_id from read_parquet($files, hive_partitioning = false)
+_ENCRYPTED: Final = f"""
+    select distinct conversation_id from {rows_in("$files")}
     where contains(conversation_id, $marker)"""
 
 
@@ -55,7 +56,7 @@ class Erased:
     on and so stay, `related` are others that conversations share with those erased. `left` says in sentences what is left.
     """
 
-    rows: dict[str, int] = field(default_factory=lambda: dict.fromkeys((*DELIVERED, "rejects"), 0))
+    rows: dict[str, int] = field(default_factory=lambda: dict.fromkeys((*schema.DELIVERED, "rejects"), 0))
     deliveries: int = 0
     documents: int = 0
     landed_rewritten: int = 0
@@ -163,15 +164,17 @@ def finish_purges(lake: Lake, *, now: Callable[[], datetime] = lambda: datetime.
 
     Where a note is damaged, whatever the tombstones cover is purged: what it named is among that.
     """
-    noted = marks_of(lake)
+    noted = read_pending(lake)
     if not noted.paths:
         return None
+    lake.on_step("purge")
     for attempt in until_undisturbed():
         with attempt:
             snapshot = lake.snapshot()
             more = _buried(lake, snapshot) if noted.is_damaged else set()
             after = _purged(lake, snapshot, noted.idents | more, now())
-    remove_marks(lake, noted)
+    lake.on_step("clear notes")
+    clear_pending(lake, noted)
     return after
 
 
@@ -182,9 +185,9 @@ def _buried(lake: Lake, snapshot: Snapshot) -> set[str]:
         return set()
     found: set[str] = set()
     with connected(lake) as connection:
-        for table in DELIVERED:
+        for table in schema.DELIVERED:
             for location in lake.locations(table, snapshot.files[table]):
-                query = "select distinct conversation_id from read_parquet($file, hive_partitioning = false)"
+                query = f"select distinct conversation_id from {rows_in('$file')}"
                 idents = connection.execute(query, {"file": location}).fetchall()
                 found |= {ident for (ident,) in idents if tombstones.find("conversation", ident) is not None}
     return found
@@ -242,8 +245,11 @@ def purge(
         changes[LEDGER] = ledger.change()
     present = {name: lake.sizes_below(name) for name in schema.STORED}
     after = lake.commit(changes, snapshot, landed=[staged.path for *_, staged in found.cut])
+    lake.on_step("put back")
     _put_all_back(lake, landed, found, done)
+    lake.on_step("publish")
     publish(lake, after)
+    lake.on_step("delete")
     _delete_rest(lake, after if lake.is_local else lake.snapshot(), present, done)
     if people:
         done.left = left_over(lake, after, people, idents, at, cut=[file for file, *_ in found.cut], tombstones=covering)
@@ -304,8 +310,8 @@ def _as_encrypted(lake: Lake, snapshot: Snapshot, idents: set[str]) -> set[str]:
 def _changes(lake: Lake, snapshot: Snapshot, idents: set[str], done: Erased) -> dict[str, Change]:
     """The tables without these conversations: only Parquet files that hold one of them are written anew."""
     changes = {name: Change() for name in schema.STORED if name != LEDGER}
-    conditions = dict.fromkeys(DELIVERED, "t.conversation_id not in (select conversation_id from erased)")
-    conditions[schema.INDEX.name] = f"t.key not in (select {KEY} from erased)"
+    conditions = dict.fromkeys(schema.DELIVERED, "t.conversation_id not in (select conversation_id from erased)")
+    conditions[index.NAME] = index.without("erased")
     with connected(lake) as connection:
         connection.register("erased", ids_as_arrow(idents))
         for table, condition in conditions.items():

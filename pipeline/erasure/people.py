@@ -13,15 +13,15 @@ from pipeline import schema
 from pipeline.erasure.search import Landed, find
 from pipeline.erasure.tombstones import Tombstones, ids_as_arrow
 from pipeline.errors import LakeError, SettingsError
-from pipeline.lake.deliveries import DELIVERED
 from pipeline.lake.intact import require_same
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import read_ledger
 from pipeline.lake.rewrite import connected
 from pipeline.lake.snapshot import Snapshot
+from pipeline.lake.sql import rows_in
 from pipeline.text import many
 
-_FILES: Final = "read_parquet(${name}, hive_partitioning = false)"
+_FILES: Final = rows_in("${name}")
 _NO_MESSAGES: Final = """(
     select null::varchar as account_id, null::varchar as conversation_id, 1 as delivery, null::timestamptz as timestamp
     where false)"""
@@ -38,21 +38,21 @@ _MINE: Final = """
     from mine left join said
     on said.account_id is not distinct from mine.account_id and said.conversation_id = mine.conversation_id
     and said.delivery = mine.delivery"""
-_ALIKE: Final = """
+_ALIKE: Final = f"""
     with whole as (
         select distinct unnest([
-            {'kind': 'consumer', 'ident': consumer_id},
-            {'kind': 'visitor', 'ident': visitor_id},
-            {'kind': 'conversation', 'ident': conversation_id}
+            {{'kind': 'consumer', 'ident': consumer_id}},
+            {{'kind': 'visitor', 'ident': visitor_id}},
+            {{'kind': 'conversation', 'ident': conversation_id}}
         ], recursive := true)
-        from read_parquet($files, hive_partitioning = false)
+        from {rows_in("$files")}
     )
     select distinct asked.kind, asked.ident, whole.kind, whole.ident from asked join whole
     on lower(trim(whole.ident, $blanks)) = lower(asked.ident)
     order by all"""
-_RELATED: Final = """
+_RELATED: Final = f"""
     with whole as (
-        select distinct conversation_id, visitor_id, consumer_id from read_parquet($files, hive_partitioning = false)
+        select distinct conversation_id, visitor_id, consumer_id from {rows_in("$files")}
     ),
     mine as (from whole where conversation_id in (select conversation_id from erased)),
     others as (from whole where conversation_id not in (select conversation_id from erased))
@@ -62,14 +62,14 @@ _RELATED: Final = """
     select 'consumer', consumer_id, count(distinct conversation_id)
     from others where consumer_id in (select consumer_id from mine) group by all
     order by conversation_count desc, kind desc, ident"""
-_STRAY: Final = """
-    select source_file, count(*) from read_parquet($lines, hive_partitioning = false) as line
-    anti join {conversations} as whole
+_STRAY: Final = f"""
+    select source_file, count(*) from {rows_in("$lines")} as line
+    anti join {{conversations}} as whole
     on line.account_id is not distinct from whole.account_id and line.conversation_id = whole.conversation_id
         and line.source_file = whole.source_file and line.delivery = whole.delivery
     group by all order by all"""
-_KEPT: Final = """
-    select source_file, count(*) from read_parquet($files, hive_partitioning = false)
+_KEPT: Final = f"""
+    select source_file, count(*) from {rows_in("$files")}
     where source_file in (select name from cut) group by all"""
 _BLANKS: Final = "".join(filter(str.isspace, map(chr, range(0x3001))))  # what `str.strip` takes off, the last one too
 _ANEW: Final = "make the tables anew from the landing zone (docs/operations.md, Making the tables anew)"
@@ -213,7 +213,7 @@ def _with_ids(lake: Lake, connection: duckdb.DuckDBPyConnection, after: Snapshot
     """Rows of the erased conversations."""
     connection.register("erased", ids_as_arrow(idents))
     left = []
-    for table in DELIVERED:
+    for table in schema.DELIVERED:
         if files := lake.locations(table, after.files[table]):
             query = f"select count(*) from {_FILES.format(name='files')} where conversation_id in (from erased)"
             count = connection.execute(query, {"files": files}).fetchall()[0][0]
@@ -242,7 +242,7 @@ def _named_beside(lake: Lake, connection: duckdb.DuckDBPyConnection, after: Snap
 def _changed(lake: Lake, after: Snapshot) -> list[str]:
     """Parquet files that are not what was written: a row of theirs may have lost its id."""
     left = []
-    for table in (*DELIVERED, "rejects"):
+    for table in (*schema.DELIVERED, "rejects"):
         for file in after.files[table]:
             try:
                 require_same(lake, table, [file])
@@ -256,7 +256,7 @@ def _stray(lake: Lake, connection: duckdb.DuckDBPyConnection, after: Snapshot) -
     left = []
     whole = lake.locations("conversations", after.files["conversations"])
     none = "(select '' as account_id, '' as conversation_id, '' as source_file, 1 as delivery where false)"
-    for table in DELIVERED:
+    for table in schema.DELIVERED:
         lines = lake.locations(table, after.files[table])
         if table == "conversations" or not lines:
             continue
@@ -271,7 +271,7 @@ def _stray(lake: Lake, connection: duckdb.DuckDBPyConnection, after: Snapshot) -
 def _too_many(lake: Lake, connection: duckdb.DuckDBPyConnection, after: Snapshot, names: set[str]) -> list[str]:
     """Files that lost somebody of which the tables have more rows than are left in them."""
     connection.register("cut", pa.table({"name": pa.array(sorted(names), schema.TEXT)}))
-    tables = (*DELIVERED, "rejects")
+    tables = (*schema.DELIVERED, "rejects")
     counted: dict[tuple[str, str], int] = {}
     for row in read_ledger(lake, after, ["name", "status", *tables]).to_pylist() if names else ():
         if row["name"] in names and row["status"] == "loaded":

@@ -6,7 +6,7 @@ Superseded deliveries, former contents of a name and files that no row of the le
 import functools
 import os
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from multiprocessing import get_context
@@ -28,7 +28,7 @@ from pipeline.processes import end_with_parent
 from pipeline.source_files import Counts, Source, Staged, scope_of
 from pipeline.times import microseconds
 
-_ALONE_BYTES: Final = 16 << 20  # of landed files: less than that to search is not worth the start of other processes
+ALONE_BYTES: Final = 16 << 20  # of landed files: less than that to search is not worth the start of other processes
 
 
 @dataclass(frozen=True)
@@ -76,10 +76,23 @@ def _landed(path: str, size: int, rows: tuple[Row, ...]) -> Landed:
     return Landed(path, size, Source(name, account_id, None if scope_start is None else microseconds(scope_start)), rows)
 
 
-def find(lake: Lake, landed: list[Landed], tombstones: Tombstones, persons: Sequence[str] = ()) -> Found:
-    """Search landed files for what tombstones cover; `persons` are ids known in plain text, which are looked for everywhere."""
+def find(
+    lake: Lake,
+    landed: list[Landed],
+    tombstones: Tombstones,
+    persons: Sequence[str] = (),
+    *,
+    alone_bytes: int = ALONE_BYTES,
+) -> Found:
+    """Search landed files for erased conversations, and stage each such file without them.
+
+    `persons` are ids known in plain text, which are looked for in all of the text. Landed files of fewer than `alone_bytes` are
+    searched by this process alone.
+    """
     found = Found()
-    for file, traces in _searched(lake, landed, tombstones, persons):
+    searched = _searched_alone if sum(file.bytes for file in landed) < alone_bytes else _searched_by_processes
+    search = functools.partial(_search, lake_uri=lake.uri, tombstones=tombstones, persons=persons)
+    for file, traces in zip(landed, searched(search, [(file.path, file.source) for file in landed]), strict=True):
         if traces is None:
             found.unreadable.append(file.path)
             continue
@@ -106,17 +119,16 @@ class _Traces:
     has_encrypted_ids: bool
 
 
-def _searched(
-    lake: Lake, landed: list[Landed], tombstones: Tombstones, persons: Sequence[str]
-) -> Iterator[tuple[Landed, _Traces | None]]:
-    """Landed files, each with the erased ids in it; None for a broken one."""
-    files = [(file.path, file.source) for file in landed]
-    search = functools.partial(_search, lake_uri=lake.uri, tombstones=tombstones, persons=persons)
-    if sum(file.bytes for file in landed) < _ALONE_BYTES:
-        yield from zip(landed, map(search, files), strict=True)
-        return
+_Search = Callable[[tuple[str, Source]], _Traces | None]
+
+
+def _searched_alone(search: _Search, files: list[tuple[str, Source]]) -> Iterator[_Traces | None]:
+    return map(search, files)
+
+
+def _searched_by_processes(search: _Search, files: list[tuple[str, Source]]) -> Iterator[_Traces | None]:
     with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn"), initializer=end_with_parent) as pool:
-        yield from zip(landed, pool.map(search, files, chunksize=8), strict=True)
+        yield from pool.map(search, files, chunksize=8)
 
 
 def _search(file: tuple[str, Source], *, lake_uri: str, tombstones: Tombstones, persons: Sequence[str]) -> _Traces | None:

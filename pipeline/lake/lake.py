@@ -51,7 +51,12 @@ Made = TypeVar("Made")
 class Lake:
     """A folder or a bucket with the tables, the landing zone and the DuckDB file."""
 
-    def __init__(self, uri: str) -> None:
+    def __init__(self, uri: str, *, on_step: Callable[[str], None] = lambda _: None) -> None:
+        """`on_step` is called before each step of a change, with its name: to look at it, to stop there, to come first.
+
+        The steps are `read`, `commit`, `commit TABLE`, `put back`, `publish`, `delete`, `purge`, `clear notes` and `sweep`.
+        """
+        self.on_step = on_step
         self.files, self.root, self.is_local = lake_at(uri)
         self.uri = self.root if self.is_local else uri.rstrip("/")
         self._options = table_options(self.uri) or None
@@ -269,6 +274,7 @@ class Lake:
             ConflictError: another writer came first; nothing of the changes is visible, the files that they name are there.
             DamagedError: a table has lost rows since its last commit; nothing is built on that.
         """
+        self.on_step("commit")
         require_whole(self, snapshot)
         versions = dict(snapshot.versions)
         self._require_newest(snapshot)  # before anything is written that the loser would have to take back
@@ -308,6 +314,7 @@ class Lake:
     def _commit_table(self, name: str, change: Change, snapshot: Snapshot, metadata: dict[str, str]) -> int:
         declared, table, pinned = schema.STORED[name], snapshot.tables[name], snapshot.versions[name]
         self.inside(self.path(name, "_delta_log/"))
+        self.on_step(f"commit {name}")
         with translated(self.table_uri(name)):
             table.update_incremental()
             if table.version() > pinned:

@@ -12,6 +12,7 @@ from pipeline.lake.lake import Lake
 from pipeline.lake.landing import PUBLISHING
 from pipeline.lake.snapshot import Change, DataFile, Place, named
 from pipeline.lake.spill import hold
+from pipeline.lake.sql import literal, rows_in
 from pipeline.lake.store import digest_of
 from pipeline.processes import interruptible
 
@@ -38,7 +39,7 @@ def keep_rows(  # noqa: PLR0917  # a sentence: in this lake, of this table, by t
     lake: Lake, connection: duckdb.DuckDBPyConnection, table: str, change: Change, file: DataFile, condition: str
 ) -> int:
     """Write a file anew without the rows `t` that fail a condition, if it has any; says how many went."""
-    source = f"read_parquet(?, hive_partitioning = false) as t where {condition}"
+    source = f"{rows_in('?')} as t where {condition}"
     locations = lake.locations(table, [file])
     kept = one(connection, f"select count(*) from {source}", [locations])
     if kept < file.rows:
@@ -59,7 +60,7 @@ def copied(  # noqa: PLR0917  # a sentence: in this lake, for this table, in tha
     columns = ", ".join(schema.STORED[table].file_schema.names)
     compression = "zstd" if schema.STORED[table].is_compressed else "uncompressed"
     connection.execute(
-        f"""copy (select {columns} from {source}) to {quoted(f"{lake.table_uri(table)}/{path}")}
+        f"""copy (select {columns} from {source}) to {literal(f"{lake.table_uri(table)}/{path}")}
         (format parquet, compression {compression}, row_group_size {_ROW_GROUP_ROWS})""",
         [locations],
     )
@@ -74,8 +75,3 @@ def one(connection: duckdb.DuckDBPyConnection, query: str, parameters: list[list
     """The number that a query gives."""
     value: int = connection.execute(query, parameters or []).fetchall()[0][0]
     return value
-
-
-def quoted(text: str) -> str:
-    """A text as SQL writes it."""
-    return "'" + text.replace("'", "''") + "'"

@@ -22,9 +22,9 @@ from pipeline.lake.listings import remember
 from pipeline.lake.snapshot import Change, Snapshot
 from pipeline.lake.store import sizes_below
 from pipeline.load.account_schema import keep_schemas
-from pipeline.load.engines import Engine
-from pipeline.load.load import Report, load
-from pipeline.load.workers import Progress
+from pipeline.load.engines import Engine, Progress
+from pipeline.load.load import load
+from pipeline.load.results import Report
 from pipeline.processes import finishing
 from pipeline.source_files import Incoming, ListedDay, ListedFile, Staged
 
@@ -116,7 +116,7 @@ def sync(
 
     with finishing(coming.stop), coming.listed(*window):
         while not coming.is_over:
-            load(lake, coming.some(), engine=engine, report=done, progress=progress, also=listings, now=now)
+            load(lake, coming.some(), engine=engine, report=done, progress=progress, extra_changes=listings, now=now)
     coming.raise_for_listing()
     done.schema_problem = keep_schemas(lake, client, done.schema_versions, at=at)
     return done

@@ -37,6 +37,13 @@ class Ingested:
 
     outcomes: list[Outcome] = field(default_factory=list)
     written: dict[str, list[DataFile]] = field(default_factory=lambda: defaultdict(list))
+    tombstones: Tombstones | None = None
+    """The tombstones under which the files were read; set once, by the process that loads."""
+
+    @property
+    def kept_out(self) -> frozenset[str]:
+        """The ids of conversations that the tombstones have kept out for the first time."""
+        return frozenset().union(*(outcome.erased for outcome in self.outcomes if outcome.status == "loaded"))
 
 
 def ingest(

@@ -5,29 +5,21 @@ to keep up: `merge_as_it_goes`. `compact` merges all that is worth it, and delet
 """
 
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import chain
 from typing import Final
 
-import duckdb
-
-from pipeline import schema
 from pipeline.errors import ConflictError, LakeError
+from pipeline.lake import index
 from pipeline.lake.checkpoints import drop_damaged
-from pipeline.lake.deliveries import KEY, SHARE
-from pipeline.lake.intact import require_same
 from pipeline.lake.lake import Lake, until_undisturbed
-from pipeline.lake.merge import MEMORY_LIMIT, ORDERS, merge, partitions
-from pipeline.lake.rewrite import connected, copied, quoted
-from pipeline.lake.snapshot import WHOLE, Change, DataFile, Place, Snapshot
+from pipeline.lake.merge import ORDERS, merge, partitions
+from pipeline.lake.snapshot import Change, Place, Snapshot
 from pipeline.lake.vacuum import RETENTION_HOURS, kept_hours, sweep
 from pipeline.warehouse.database import publish
 
 _AT_STAKE_SECONDS: Final = 10
 """For how long `compact` merges before it commits. Where no lock keeps a load away that finishes meanwhile, so much is lost."""
-_HIVE: Final = "hive_partitioning = true, hive_types = {'date': date}"
 
 
 @dataclass(frozen=True)
@@ -72,6 +64,7 @@ def compact(lake: Lake, *, retention_hours: int = RETENTION_HOURS, progress: Cal
             made += len(change.add)
     snapshot = lake.snapshot()
     publish(lake, snapshot)
+    lake.on_step("sweep")
     deleted = sweep(lake, snapshot, retention_hours=retention_hours)
     deleted_bytes = sum(file.bytes for file in deleted)
     return Compacted(merged, made, len(deleted), deleted_bytes, kept_hours(lake, retention_hours))
@@ -91,10 +84,11 @@ def _next_merges(
                 snapshot = lake.snapshot()
             until = time.monotonic() + (_AT_STAKE_SECONDS if is_first else 0)
             change, done, is_last = Change(), set(settled), True
-            merges = _index_anew if name == schema.INDEX.name else _merges
-            for told in merges(lake, snapshot, name, change, done):
+            is_index = name == index.NAME
+            merges = index.rebuild(lake, snapshot, change, done) if is_index else _merges(lake, snapshot, name, change, done)
+            for line in merges:
                 if progress:
-                    progress(told)
+                    progress(line)
                 if time.monotonic() >= until:
                     is_last = False
                     break
@@ -111,59 +105,3 @@ def _merges(lake: Lake, snapshot: Snapshot, name: str, change: Change, done: set
             merge(lake, name, files, change)
             done.add(place)
             yield f"{name} {place[0] or ''}: {len(files)} files merged"
-
-
-def _index_anew(lake: Lake, snapshot: Snapshot, name: str, change: Change, done: set[Place]) -> Iterator[str]:
-    """Make the index of what the tables hold, unless it is that: without what was withdrawn, with what it may have lost.
-
-    One share after another that is not `done`; but all at once where a file has entries of any share, as older versions made
-    them, since no load puts down again what such a file says.
-    """
-    former: dict[str, list[DataFile]] = defaultdict(list)
-    for file in snapshot.files[name]:
-        former[file.label].append(file)
-    conversations = lake.locations("conversations", snapshot.files["conversations"])
-    with connected(lake, memory_limit=MEMORY_LIMIT) as connection:
-        shares = _shares(connection, conversations)
-        for share, condition in shares.items():
-            if (None, share) in done:
-                continue
-            source = (
-                f"(select distinct {KEY} as key, date from read_parquet(?, {_HIVE}) where {condition}) order by {ORDERS[name]}"
-            )
-            made = copied(lake, connection, name, (None, share), source, conversations)
-            if _are_same(lake, connection, former[share], made):
-                lake.discard(name, [made])
-            else:
-                change.remove += former[share]
-                change.add.append(made)
-            done.add((None, share))
-            if WHOLE not in former:
-                yield f"{name} {share}: {made.rows} entries"
-    change.remove += chain(*(files for share, files in former.items() if share not in shares))
-
-
-def _shares(connection: duckdb.DuckDBPyConnection, conversations: list[str]) -> dict[str, str]:
-    """The shares of the index, each with the condition of its rows: by account, so that those of others are passed by."""
-    found: dict[str, str] = {}
-    if conversations:
-        query = f"""
-            select {SHARE} as share, account_id from (select distinct account_id from read_parquet($files, {_HIVE}))
-            order by all"""
-        for share, account_id in connection.execute(query, {"files": conversations}).fetchall():
-            condition = "account_id is null" if account_id is None else f"account_id = {quoted(account_id)}"
-            found[share] = f"{found[share]} or {condition}" if share in found else condition
-    return found
-
-
-def _are_same(lake: Lake, connection: duckdb.DuckDBPyConnection, standing: list[DataFile], made: DataFile) -> bool:
-    """Whether one file of the index stands already, as it was written, and has the rows of the one made."""
-    if [file.rows for file in standing] != [made.rows]:
-        return False
-    former, new = (lake.locations(schema.INDEX.name, files) for files in (standing, [made]))
-    query = "select count(*) from (from read_parquet($former) except from read_parquet($new))"
-    try:
-        require_same(lake, schema.INDEX.name, standing)
-        return connection.execute(query, {"former": former, "new": new}).fetchall() == [(0,)]
-    except (LakeError, OSError, duckdb.Error):
-        return False

@@ -5,7 +5,7 @@ A finding is one line: where, what is wrong, what to do. What a dead run left is
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -21,13 +21,14 @@ from pipeline.erasure.returned import returned_people
 from pipeline.erasure.tombstones import KEY_FILE, read_tombstones
 from pipeline.errors import DamagedError, LakeError, TombstonesError
 from pipeline.failures import of_a_file
+from pipeline.lake import index
 from pipeline.lake.checkpoints import damaged, is_needless, versions_of
-from pipeline.lake.deliveries import KEY, SHARE
 from pipeline.lake.lake import Lake
 from pipeline.lake.landing import digest, landed_files, landed_path
 from pipeline.lake.ledger import read_ledger
-from pipeline.lake.snapshot import LEDGER, WHOLE, DataFile, Snapshot
+from pipeline.lake.snapshot import LEDGER, DataFile, Snapshot
 from pipeline.lake.spill import spilling
+from pipeline.lake.sql import literals, rows_in
 from pipeline.lake.store import digest_of, links_below
 from pipeline.processes import interruptible
 from pipeline.warehouse.database import logs_of_clients, named_files, no_lake
@@ -311,11 +312,9 @@ _ROWS: Final = {
     ),
     "messages": ((_STRAY.format(table="messages"), "rows belong to no conversation"),),
     "transfers": ((_STRAY.format(table="transfers"), "rows belong to no conversation"),),
-    schema.INDEX.name: (
+    index.NAME: (
         (
-            f"""select count(*) from (select {SHARE} as share, {KEY} as key, date from conversations) as whole
-            anti join (select *, regexp_extract(filename, '([^/]*)-[^/]*$', 1) as label from conversation_dates) as entry
-            on whole.key = entry.key and whole.date = entry.date and entry.label in (whole.share, '{WHOLE}')""",
+            index.MISSING,
             "conversations are not in it, so that another delivery of them would be taken for a new one",
         ),
     ),
@@ -361,13 +360,13 @@ def _check_rows(lake: Lake, snapshot: Snapshot, ledger: pa.Table, done: Verified
 
 
 def _remedy(table: str, otherwise: str = _PUT_PARQUET_BACK) -> str:
-    return "run lakehouse compact, which makes it anew" if table == schema.INDEX.name else otherwise
+    return "run lakehouse compact, which makes it anew" if table == index.NAME else otherwise
 
 
-def _select(table: schema.Table, locations: Iterable[str]) -> str:
-    files = ", ".join("'" + location.replace("'", "''") + "'" for location in locations)
-    hive = "hive_partitioning = true, hive_types = {'date': date}" if table.partitioned else "hive_partitioning = false"
-    return f"from read_parquet([{files}], {hive}, filename = true)" if files else f"from {_empty(table)}"
+def _select(table: schema.Table, locations: list[str]) -> str:
+    if not locations:
+        return f"from {_empty(table)}"
+    return f"from {rows_in(literals(locations), with_date=table.partitioned, with_filename=True)}"
 
 
 def _empty(table: schema.Table) -> str:

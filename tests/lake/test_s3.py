@@ -38,7 +38,9 @@ from pipeline.lake.snapshot import LEDGER, Change
 from pipeline.lake.vacuum import sweep
 from pipeline.load.account_schema import keep_schemas, kept_schemas
 from pipeline.load.engines import Processes
-from pipeline.load.load import find_files, incoming_from, load, writing
+from pipeline.load.find import find_files, incoming_from
+from pipeline.load.load import load
+from pipeline.load.session import writing
 from pipeline.load.sync import sync
 from pipeline.maintenance.compact import compact
 from pipeline.maintenance.verify import verify

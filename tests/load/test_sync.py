@@ -22,7 +22,7 @@ from pipeline.cli.commands import main
 from pipeline.cli.status import hours, print_status
 from pipeline.errors import AccessRefusedError, LakeError, UnexpectedAnswerError
 from pipeline.lake.lake import Lake
-from pipeline.load.load import writing
+from pipeline.load.session import writing
 from pipeline.load.sync import SyncReport, sync
 from pipeline.maintenance.verify import verify
 from pipeline.warehouse.database import connect
@@ -59,11 +59,6 @@ class Source:
 def source() -> Iterator[Source]:
     with ScriptedApi() as api:
         yield Source(api)
-
-
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return Lake(str(tmp_path / "lake"))
 
 
 def run(lake: Lake, source: Source, now: datetime = NOW, **options: Any) -> SyncReport:

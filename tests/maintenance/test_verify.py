@@ -26,7 +26,7 @@ from pipeline.lake.intact import read_file, read_part
 from pipeline.lake.lake import Lake, rows_of
 from pipeline.lake.ledger import Ledger
 from pipeline.lake.snapshot import Change, named
-from pipeline.load.load import writing
+from pipeline.load.session import writing
 from pipeline.maintenance.compact import compact
 from pipeline.maintenance.verify import problem, verify
 from pipeline.warehouse.database import publish

@@ -11,7 +11,7 @@ from sandboxes import QUICK, SMALL
 from pipeline.api.client import DataAccessClient
 from pipeline.errors import SourceError
 from pipeline.lake.lake import Lake
-from pipeline.load.load import writing
+from pipeline.load.session import writing
 from pipeline.load.sync import RETENTION, sync
 from pipeline.settings import Credentials
 

@@ -1,0 +1,122 @@
+"""A write session: hold the lake, clear what a dead run left, and after each commit purge, publish and sweep."""
+
+import errno
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from datetime import datetime
+
+import duckdb
+from filelock import FileLock, Timeout
+
+from pipeline.erasure.erase import finish_purges
+from pipeline.errors import LakeError
+from pipeline.failures import of_a_file
+from pipeline.lake.checkpoints import drop_damaged, has_torn
+from pipeline.lake.lake import Lake
+from pipeline.lake.landing import clear_staging
+from pipeline.lake.snapshot import LEDGER, Snapshot
+from pipeline.lake.spill import clear_dead
+from pipeline.lake.store import reaching, require_inside
+from pipeline.lake.vacuum import RETENTION_HOURS, sweep
+from pipeline.processes import Stopped
+from pipeline.warehouse.database import publish, settings_in_force
+
+_COMMITS_A_SWEEP = 24
+_REMEDIES = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "make room"),
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "give this user the right to it"),
+    **dict.fromkeys((errno.ENOTDIR, errno.EEXIST), "take the file away that is in the place of a folder"),
+    errno.EISDIR: "take this folder away, which is in the place of a file,",
+}
+
+_OF_THE_SYSTEM = (OSError, duckdb.IOException, duckdb.TransactionException, duckdb.OutOfMemoryException, MemoryError)
+
+
+@contextmanager
+def writing(lake: Lake, on_wait: Callable[[str], None] | None = None) -> Iterator[None]:
+    """Hold the lake for writing; a second writer waits for the first, readers never do.
+
+    What a run that died left half done is deleted first, so that it takes no room from what comes, nor keeps what is erased.
+    On an object store nothing is held: there writers are kept apart when they commit.
+
+    Raises:
+        LakeError: the block, or the lock, met a disk that is full, read-only or broken, or a lack of rights or memory.
+    """
+    lock = _locked(lake, on_wait) if lake.is_local else nullcontext()
+    with _for_its_owner(), _in_one_sentence(lake), reaching(lake.uri), lock:
+        clear_staging(lake)
+        clear_dead(lake)
+        if lake.is_local and has_torn(lake):
+            drop_damaged(lake)
+        settings_in_force(lake, on_wait)  # says what is wrong with the file; no data waits for it
+        finish_purges(lake)
+        try:
+            yield
+        except Stopped:  # helpers ended in the middle of their files
+            clear_staging(lake)
+            raise
+
+
+def after_commit(lake: Lake, commits: Sequence[Snapshot], *, has_pending: bool, now: Callable[[], datetime]) -> None:
+    """Do what follows the commits of a load, of which the last one is shown.
+
+    1. Purge the conversations that a commit has noted as pending; a purge publishes what it leaves.
+    2. Else publish the DuckDB file of the last commit.
+    3. Sweep the Parquet files that no load has named for a day, every 24th commit.
+    """
+    purged = finish_purges(lake, now=now) if has_pending else None
+    shown = purged or commits[-1]
+    if purged is None:
+        lake.on_step("publish")
+        publish(lake, shown)
+    if any(commit.versions[LEDGER] % _COMMITS_A_SWEEP == 0 for commit in (*commits, shown)):
+        lake.on_step("sweep")
+        sweep(lake, shown, retention_hours=RETENTION_HOURS)
+
+
+@contextmanager
+def _for_its_owner() -> Iterator[None]:
+    """Make what the block makes for this user alone, in the processes that it starts, too: customers wrote it."""
+    former = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(former)
+
+
+@contextmanager
+def _locked(lake: Lake, on_wait: Callable[[str], None] | None) -> Iterator[None]:
+    lake.files.makedirs(lake.root, exist_ok=True)
+    require_inside(str(lake.lock_path), lake.root)  # to lock a file is to open it for writing
+    lock = FileLock(lake.lock_path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        if on_wait:
+            on_wait(f"{lake.uri} is being written by another run; waiting for it to finish")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _in_one_sentence(lake: Lake) -> Iterator[None]:
+    """Say of what the system refuses where it did, what now holds and what to do."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except (OSError, duckdb.Error, MemoryError) as error:
+        if found := of_a_file(error):
+            raise found from error
+        if not isinstance(error, _OF_THE_SYSTEM):
+            raise
+        where = getattr(error, "filename2", None) or getattr(error, "filename", None) or lake.uri  # of a move, where to
+        reason = getattr(error, "strerror", None) or " ".join(str(error).partition("\n")[0].split()) or "out of memory"
+        remedy = _REMEDIES.get(getattr(error, "errno", None) or 0, "see to it")
+        raise LakeError(
+            f"{where}: {reason}; all finished loads are as they were: {remedy} and run the command again"
+        ) from error

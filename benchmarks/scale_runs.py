@@ -15,7 +15,8 @@ from grown_lakes import ACCOUNT_ID, END, last_days
 from measure import MB
 
 from pipeline import schema
-from pipeline.lake.lake import Lake, until_undisturbed
+from pipeline.lake.commits import retry_conflicts
+from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import loaded_files
 from pipeline.lake.listings import remember
 from pipeline.lake.snapshot import Change, Snapshot
@@ -107,7 +108,7 @@ def write_on(root: str, seconds: str) -> dict[str, float]:
     lake, commits, attempts = Lake(root), 0, 0
     began = time.perf_counter()
     while time.perf_counter() - began < float(seconds):
-        for attempt in until_undisturbed():
+        for attempt in retry_conflicts():
             with attempt:
                 attempts += 1
                 snapshot = lake.snapshot()

@@ -73,7 +73,7 @@ def sync(lake_uri: str | None, since: datetime | None, until: datetime | None, e
     from pipeline.api.client import DataAccessClient, Limits  # noqa: PLC0415
     from pipeline.cli.progress import SyncProgress, sum_up  # noqa: PLC0415
     from pipeline.decode.pgp import check_key  # noqa: PLC0415
-    from pipeline.lake.store import reaching  # noqa: PLC0415
+    from pipeline.lake.store_errors import reaching  # noqa: PLC0415
     from pipeline.load.engines import engine_of  # noqa: PLC0415
     from pipeline.load.session import writing  # noqa: PLC0415
     from pipeline.load.sync import SyncReport  # noqa: PLC0415
@@ -273,7 +273,7 @@ def verify(lake_uri: str | None, *, read_data: bool) -> None:
     Example: lakehouse verify --read-data
     """
     from pipeline.cli.progress import Stages, verification  # noqa: PLC0415
-    from pipeline.lake.store import reaching  # noqa: PLC0415
+    from pipeline.lake.store_errors import reaching  # noqa: PLC0415
     from pipeline.maintenance.verify import verify as run_verify  # noqa: PLC0415
 
     lake = lake_of(lake_uri)

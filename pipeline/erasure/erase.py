@@ -24,14 +24,15 @@ from pipeline.erasure.search import Found, Landed, find, list_landed, read_lande
 from pipeline.erasure.tombstones import Tombstones, bury, first_tombstones, ids_as_arrow, read_tombstones
 from pipeline.errors import ConflictError, LakeError, SettingsError
 from pipeline.lake import index
-from pipeline.lake.intact import read_file
-from pipeline.lake.lake import REPORT_NAME, Lake, until_undisturbed
+from pipeline.lake.commits import retry_conflicts
+from pipeline.lake.digests import read_file
+from pipeline.lake.file_systems import exists
+from pipeline.lake.lake import REPORT_NAME, Lake
 from pipeline.lake.landing import clear_staging, landed_files, landed_path, put_back, renew
 from pipeline.lake.ledger import Ledger, read_ledger
 from pipeline.lake.rewrite import connected, keep_rows
 from pipeline.lake.snapshot import LEDGER, Change, DataFile, Snapshot
 from pipeline.lake.sql import rows_in
-from pipeline.lake.store import exists, links_below
 from pipeline.source_files import scope_of
 from pipeline.text import many
 from pipeline.times import microseconds
@@ -111,7 +112,7 @@ def erase_all(lake: Lake, people: Iterable[tuple[str, str]], *, now: Callable[[]
     asked = asked_for(people)
     _require_no_links(lake)
     before: dict[tuple[str, str], datetime] | None = None
-    for attempt in until_undisturbed():
+    for attempt in retry_conflicts():
         with attempt:
             requested_at = now() if now else datetime.now(UTC)
             clear_staging(lake)
@@ -151,7 +152,7 @@ def _require_clock(lake: Lake, snapshot: Snapshot, at: datetime) -> None:
 
 
 def _require_no_links(lake: Lake) -> None:
-    links = links_below(lake.root) if lake.is_local else []
+    links = lake.store.links()
     if links:
         raise LakeError(
             f"{links[0]}: is a link ({many(len(links), 'link')} in the lake), and what lies behind it can't be erased; nothing "
@@ -168,7 +169,7 @@ def finish_purges(lake: Lake, *, now: Callable[[], datetime] = lambda: datetime.
     if not noted.paths:
         return None
     lake.on_step("purge")
-    for attempt in until_undisturbed():
+    for attempt in retry_conflicts():
         with attempt:
             snapshot = lake.snapshot()
             more = _buried(lake, snapshot) if noted.is_damaged else set()
@@ -250,7 +251,7 @@ def purge(
     lake.on_step("publish")
     publish(lake, after)
     lake.on_step("delete")
-    _delete_rest(lake, after if lake.is_local else lake.snapshot(), present, done)
+    _delete_rest(lake, after if lake.store.has_lock else lake.snapshot(), present, done)
     if people:
         done.left = left_over(lake, after, people, idents, at, cut=[file for file, *_ in found.cut], tombstones=covering)
     return done, after
@@ -275,10 +276,10 @@ def _put_all_back(lake: Lake, landed: list[Landed], found: Found, done: Erased) 
         done.landed_rewritten += 1
         done.deliveries += redaction.deliveries
         done.documents += redaction.documents
-    lake.persist(file.path for file, *_ in found.cut)
+    lake.store.fsync(file.path for file, *_ in found.cut)
     cut = {file.source.name for file, *_ in found.cut if not file.rows}  # former contents, which are newer now
     standing = [file.path for file in landed if file.rows and file.source.name in cut]
-    if standing and not lake.is_local:
+    if standing:
         renew(lake, standing)
 
 
@@ -376,7 +377,7 @@ def _delete_rest(lake: Lake, snapshot: Snapshot, present: dict[str, dict[str, in
         for path, size in sizes.items():
             if path not in kept and not path.startswith(lake.path(name, "_delta_log/")):
                 with suppress(FileNotFoundError):
-                    lake.files.rm_file(lake.inside(path))
+                    lake.files.rm_file(lake.store.inside(path))
                     done.deleted += 1
                     done.deleted_bytes += size
     report = lake.path(REPORT_NAME)

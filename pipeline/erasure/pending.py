@@ -27,7 +27,7 @@ def note_pending(lake: Lake, idents: Iterable[str]) -> None:
     path = lake.path(f"{_PREFIX}{uuid.uuid4().hex}")
     note = json.dumps(sorted(idents))
     lake.files.pipe_file(path, f"{note}\n{_digest(note)}".encode())
-    lake.persist([path])
+    lake.store.fsync([path])
 
 
 def read_pending(lake: Lake) -> Pending:

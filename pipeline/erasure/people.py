@@ -13,7 +13,7 @@ from pipeline import schema
 from pipeline.erasure.search import Landed, find
 from pipeline.erasure.tombstones import Tombstones, ids_as_arrow
 from pipeline.errors import LakeError, SettingsError
-from pipeline.lake.intact import require_same
+from pipeline.lake.digests import require_same
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import read_ledger
 from pipeline.lake.rewrite import connected

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from pipeline import schema
 from pipeline.erasure.tombstones import Tombstones, read_tombstones
 from pipeline.errors import DamagedError, LakeError
-from pipeline.lake.intact import read_part
+from pipeline.lake.digests import read_part
 from pipeline.lake.lake import Lake
 from pipeline.lake.snapshot import Snapshot
 from pipeline.text import many

@@ -6,12 +6,10 @@ taken for unique, whatever the account.
 
 import hmac
 import json
-import os
 import re
 import secrets
 from collections import deque
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
@@ -21,8 +19,9 @@ import pyarrow as pa
 from pipeline import schema
 from pipeline.decode.documents import unescaped
 from pipeline.errors import LakeError, TombstonesError
-from pipeline.lake.intact import read_file
-from pipeline.lake.lake import Lake, rows_of
+from pipeline.lake.digests import read_file
+from pipeline.lake.lake import Lake
+from pipeline.lake.parquet import rows_of
 from pipeline.lake.snapshot import Change, Snapshot
 from pipeline.text import many
 from pipeline.times import microseconds
@@ -258,22 +257,11 @@ def first_tombstones(lake: Lake) -> Tombstones:
 def _make_secret(lake: Lake, *, is_new: bool) -> bytes:
     """A new secret in its place; in a bucket that of another writer, if it came first."""
     path, secret = lake.path(KEY_FILE), secrets.token_bytes(_SECRET_BYTES)
-    if lake.is_local:
-        beside = f"{path}.new"
-        with suppress(FileNotFoundError):
-            lake.files.rm_file(beside)  # a dead run's, or a link
-        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
-            out.write(secret)
-            out.flush()
-            os.fsync(out.fileno())
-        lake.files.mv(beside, path)
-        lake.persist([path])
-        return secret
     try:
-        lake.files.pipe_file(path, secret, mode="create" if is_new else "overwrite")
+        lake.store.create(path, secret, is_new=is_new)
     except OSError:  # each store has an error of its own for a name that is taken
         standing = _secret(lake)
-        if standing is None:
+        if standing is None or lake.store.has_lock:
             raise
         return standing
     return secret

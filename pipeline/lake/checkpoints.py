@@ -58,7 +58,7 @@ def drop_damaged(lake: Lake) -> None:
         found = damaged(lake, table)
         if found and is_needless(lake, table, found):
             for path in sorted(found, key=lambda path: not path.endswith(_POINTER)):  # first what names it
-                lake.files.rm_file(lake.inside(path))
+                lake.files.rm_file(lake.store.inside(path))
 
 
 def has_torn(lake: Lake) -> bool:

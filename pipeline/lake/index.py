@@ -16,7 +16,7 @@ import duckdb
 
 from pipeline import schema
 from pipeline.errors import LakeError
-from pipeline.lake.intact import require_same
+from pipeline.lake.digests import require_same
 from pipeline.lake.lake import Lake
 from pipeline.lake.merge import MEMORY_LIMIT, ORDERS
 from pipeline.lake.rewrite import connected, copied

@@ -11,9 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import schema
-from pipeline.lake.intact import read_part, require_same
-from pipeline.lake.lake import Lake, rows_of
+from pipeline.lake.digests import read_part, require_same
+from pipeline.lake.lake import Lake
 from pipeline.lake.landing import landed_path
+from pipeline.lake.parquet import rows_of
 from pipeline.lake.rewrite import connected, keep_rows
 from pipeline.lake.snapshot import LEDGER, Change, DataFile, Snapshot
 from pipeline.source_files import Counts, Incoming, Known, Outcome, Replaced, Staged
@@ -190,7 +191,7 @@ def _read(lake: Lake, files: list[DataFile], columns: list[str] | None, where: p
         rows = read_part(lake, LEDGER, file, columns=columns, where=where)
         return rows.select(names).cast(pa.schema([expected.field(name) for name in names]))
 
-    return lake.each(read, files)
+    return lake.store.map(read, files)
 
 
 def _of(names: Iterable[str]) -> pc.Expression:

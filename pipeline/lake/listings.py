@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import schema
-from pipeline.lake.intact import read_file
-from pipeline.lake.lake import Lake, rows_of
+from pipeline.lake.digests import read_file
+from pipeline.lake.lake import Lake
+from pipeline.lake.parquet import rows_of
 from pipeline.lake.snapshot import Change, Snapshot
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from typing import Final
 
 from pipeline.errors import DamagedError, LakeError
-from pipeline.lake.intact import require_same
+from pipeline.lake.digests import require_same
 from pipeline.lake.lake import Lake
 from pipeline.lake.rewrite import connected, copied
 from pipeline.lake.snapshot import LEDGER, Change, DataFile, Place, Snapshot

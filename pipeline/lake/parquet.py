@@ -6,6 +6,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pipeline import schema
+
 _PLAIN_TEXT_COLUMNS: Final = ("conversation_id", "text", "message_id", "raw", "sha256")  # too various for a dictionary
 
 
@@ -31,6 +33,12 @@ def unpacked(source: Any, *, columns: list[str] | None = None, where: pc.Express
         pyarrow.ArrowException: likewise, where it is no Parquet any more.
     """
     return pq.read_table(source, columns=columns, filters=where, page_checksum_verification=True)
+
+
+def rows_of(values: list[dict[str, Any]], table: schema.Table) -> pa.Table:
+    """Rows as Arrow, in the table's columns as a file holds them; what a row leaves out is NULL."""
+    columns = [pa.array([row.get(item.name) for row in values], item.type) for item in table.file_schema]
+    return pa.Table.from_arrays(columns, schema=table.file_schema)
 
 
 def _dictionary_columns(columns: pa.Schema) -> list[str]:

@@ -7,13 +7,13 @@ import duckdb
 import pyarrow.parquet as pq
 
 from pipeline import schema
-from pipeline.lake.intact import require_same
+from pipeline.lake.digests import require_same
+from pipeline.lake.file_systems import digest_of
 from pipeline.lake.lake import Lake
 from pipeline.lake.landing import PUBLISHING
 from pipeline.lake.snapshot import Change, DataFile, Place, named
 from pipeline.lake.spill import hold
 from pipeline.lake.sql import literal, rows_in
-from pipeline.lake.store import digest_of
 from pipeline.processes import interruptible
 
 _THREADS: Final = 2
@@ -25,13 +25,13 @@ def connected(lake: Lake, *, memory_limit: str | None = None) -> duckdb.DuckDBPy
 
     What finds no room in memory goes to a folder of the lake: whoever writes next deletes what a run that died left there.
     """
-    spill = f"{lake.root}/{PUBLISHING}{uuid.uuid4().hex}" if lake.is_local else hold(lake)  # held until the process ends
+    scratch = lake.store.scratch
+    spill = f"{scratch}/{PUBLISHING}{uuid.uuid4().hex}" if scratch else hold(lake)  # held until the process ends
     connection = interruptible(duckdb.connect(config={"threads": _THREADS, "temp_directory": spill}))
     connection.execute("set preserve_insertion_order = true; set TimeZone = 'UTC'")
     if memory_limit:
         connection.execute(f"set memory_limit = '{memory_limit}'")
-    if not lake.is_local:
-        connection.register_filesystem(lake.files_to_query)
+    lake.store.register(connection)
     return connection
 
 
@@ -56,7 +56,7 @@ def copied(  # noqa: PLR0917  # a sentence: in this lake, for this table, in tha
     """Write a Parquet file of what follows `from` in a query, whose one parameter are the locations."""
     path = named(*place)
     target = lake.path(table, path)
-    lake.make_folder(target.rpartition("/")[0])
+    lake.store.make_folder(target.rpartition("/")[0])
     columns = ", ".join(schema.STORED[table].file_schema.names)
     compression = "zstd" if schema.STORED[table].is_compressed else "uncompressed"
     connection.execute(

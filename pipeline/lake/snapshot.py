@@ -108,6 +108,12 @@ class Snapshot:
         wanted, there = self.after(LEDGER, change), {*self.foreign}
         return Change(add=[file for file in wanted if file not in there], remove=sorted(there - {*wanted}, key=str))
 
+    def is_ahead(self, table: str) -> bool:
+        """Whether a load that died, or another program, has committed to a table above its pin: the next commit restores it."""
+        if table == LEDGER:
+            return self.foreign is not None
+        return self.tables[table].version() > self.versions[table]
+
     def after(self, table: str, change: Change) -> list[DataFile]:
         """The files that a table will have."""
         removed = {file.path for file in change.remove}

@@ -82,8 +82,8 @@ def clear(parent: str) -> None:
 
 
 def _parents(lake: Lake) -> Iterator[str]:
-    if lake.is_local:
-        yield lake.root
+    if lake.store.scratch:
+        yield lake.store.scratch
     with suppress(OSError):  # none can be written
         yield tempfile.gettempdir()
 

@@ -17,9 +17,10 @@ from pipeline.api.client import DataAccessClient
 from pipeline.api.responses import repeats_a_secret
 from pipeline.decode.avro_schema import Compared, compare
 from pipeline.errors import PipelineError
+from pipeline.lake.file_systems import found_below
 from pipeline.lake.lake import Lake
 from pipeline.lake.landing import SCHEMAS, drop, keep, stage
-from pipeline.lake.store import found_below, reaching
+from pipeline.lake.store_errors import reaching
 from pipeline.text import many
 
 LATEST: Final = "latest"
@@ -196,7 +197,7 @@ def _put(lake: Lake, target: str, text: bytes) -> None:
     staged = stage(lake, BytesIO(text))
     keep(lake, staged, target)
     drop(lake, [staged])
-    lake.persist([target])
+    lake.store.fsync([target])
 
 
 def _newness(version: str) -> tuple[bool, list[int], str]:

@@ -8,11 +8,11 @@ from functools import partial
 from pipeline.erasure.pending import note_pending
 from pipeline.erasure.tombstones import bury, read_tombstones
 from pipeline.errors import LakeError
+from pipeline.lake.file_systems import exists
 from pipeline.lake.lake import Lake
 from pipeline.lake.landing import landed_path
 from pipeline.lake.ledger import Ledger
 from pipeline.lake.snapshot import Change
-from pipeline.lake.store import exists
 from pipeline.load.worker import Ingested
 
 
@@ -40,11 +40,11 @@ def require_undisturbed(ledger: Ledger, ingested: Ingested) -> None:
     if read_tombstones(lake, ledger.snapshot) == ingested.tombstones:
         with suppress(FileNotFoundError):
             for name, files in ingested.written.items():
-                ingested.written[name] = lake.each(partial(lake.renamed, name), files)
+                ingested.written[name] = lake.store.map(partial(lake.rename, name), files)
             return
     for outcome in ingested.outcomes:
         path = landed_path(lake, outcome.name, outcome.staged.sha256)
         is_known = outcome.staged.sha256 in ledger.known(outcome.name, outcome.account_id)
         if outcome.status == "loaded" and not is_known and exists(lake.files, path):
-            lake.files.rm_file(lake.inside(path))
+            lake.files.rm_file(lake.store.inside(path))
     raise LakeError(f"{lake.uri}: somebody was erased while files were read; none of these was loaded, run it again")

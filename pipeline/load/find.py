@@ -8,18 +8,9 @@ from typing import Any
 
 from pipeline.api.responses import shortened
 from pipeline.errors import LakeError, SettingsError
+from pipeline.lake.file_systems import files_at, found_below, innermost, is_local, is_special, modified, require_plain, url_of
 from pipeline.lake.snapshot import LEDGER
-from pipeline.lake.store import (
-    files_at,
-    found_below,
-    innermost,
-    is_local,
-    is_special,
-    modified,
-    reaching,
-    require_plain,
-    url_of,
-)
+from pipeline.lake.store_errors import reaching
 from pipeline.source_files import Incoming, file_name, scope_of
 from pipeline.text import many
 

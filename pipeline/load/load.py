@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 from pipeline import schema
 from pipeline.errors import LakeError
-from pipeline.lake.lake import Lake, until_undisturbed
+from pipeline.lake.commits import retry_conflicts
+from pipeline.lake.lake import Lake
 from pipeline.lake.landing import landed_path
 from pipeline.lake.ledger import Ledger
 from pipeline.lake.merge import merge_as_it_goes
@@ -104,7 +105,7 @@ def _load_wave(lake: Lake, wave: Iterable[Incoming], report: Report, settings: _
     prepare(lake)
     for outcome in ingested.outcomes:
         report.count(outcome)
-    for attempt in until_undisturbed():
+    for attempt in retry_conflicts():
         with attempt:
             if attempt.retry_state.attempt_number > 1:
                 snapshot = lake.snapshot()

@@ -3,11 +3,10 @@
 import errno
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from datetime import datetime
 
 import duckdb
-from filelock import FileLock, Timeout
 
 from pipeline.erasure.erase import finish_purges
 from pipeline.errors import LakeError
@@ -17,7 +16,7 @@ from pipeline.lake.lake import Lake
 from pipeline.lake.landing import clear_staging
 from pipeline.lake.snapshot import LEDGER, Snapshot
 from pipeline.lake.spill import clear_dead
-from pipeline.lake.store import reaching, require_inside
+from pipeline.lake.store_errors import reaching
 from pipeline.lake.vacuum import RETENTION_HOURS, sweep
 from pipeline.processes import Stopped
 from pipeline.warehouse.database import publish, settings_in_force
@@ -43,11 +42,10 @@ def writing(lake: Lake, on_wait: Callable[[str], None] | None = None) -> Iterato
     Raises:
         LakeError: the block, or the lock, met a disk that is full, read-only or broken, or a lack of rights or memory.
     """
-    lock = _locked(lake, on_wait) if lake.is_local else nullcontext()
-    with _for_its_owner(), _in_one_sentence(lake), reaching(lake.uri), lock:
+    with _for_its_owner(), _in_one_sentence(lake), reaching(lake.uri), lake.store.lock(on_wait):
         clear_staging(lake)
         clear_dead(lake)
-        if lake.is_local and has_torn(lake):
+        if lake.store.may_damage and has_torn(lake):
             drop_damaged(lake)
         settings_in_force(lake, on_wait)  # says what is wrong with the file; no data waits for it
         finish_purges(lake)
@@ -83,23 +81,6 @@ def _for_its_owner() -> Iterator[None]:
         yield
     finally:
         os.umask(former)
-
-
-@contextmanager
-def _locked(lake: Lake, on_wait: Callable[[str], None] | None) -> Iterator[None]:
-    lake.files.makedirs(lake.root, exist_ok=True)
-    require_inside(str(lake.lock_path), lake.root)  # to lock a file is to open it for writing
-    lock = FileLock(lake.lock_path)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        if on_wait:
-            on_wait(f"{lake.uri} is being written by another run; waiting for it to finish")
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 @contextmanager

@@ -1,13 +1,11 @@
 """What the account has and the lake has not: listed, downloaded, loaded, all at the same time."""
 
-import functools
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
 from typing import BinaryIO, Final, cast
@@ -20,7 +18,6 @@ from pipeline.lake.landing import landed_path, stage
 from pipeline.lake.ledger import loaded_files
 from pipeline.lake.listings import remember
 from pipeline.lake.snapshot import Change, Snapshot
-from pipeline.lake.store import sizes_below
 from pipeline.load.account_schema import keep_schemas
 from pipeline.load.engines import Engine, Progress
 from pipeline.load.load import load
@@ -147,7 +144,7 @@ class _Coming:
         self._refusals: list[AccessRefusedError] = []  # of downloads
         self._since = since
         self._digests = loaded_files(lake, client.account_id, since=since - _CLOCKS_APART)
-        self._landed = functools.cache(lambda folder: frozenset(sizes_below(lake.files, folder)))
+        self._is_there = lake.store.finder()
         self._queue: SimpleQueue[tuple[ListedFile, Future[Staged]] | BaseException | None] = SimpleQueue()
         self._staged = self._in_order()
 
@@ -171,11 +168,7 @@ class _Coming:
     def _is_known(self, file: ListedFile) -> bool:
         """Whether the lake has loaded it, and still has it as it was served."""
         places = (landed_path(self._lake, file.name, digest) for digest in self._digests.get(file.name, ()))
-        return any(map(self._is_landed, places))
-
-    def _is_landed(self, place: str) -> bool:
-        """Whether there is such a file; a store is asked once for all of a day, since each question to it takes its time."""
-        return Path(place).exists() if self._lake.is_local else place in self._landed(place.rsplit("/", 2)[0])
+        return any(map(self._is_there, places))
 
     @contextmanager
     def listed(self, since: datetime, until: datetime) -> Iterator[None]:

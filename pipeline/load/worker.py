@@ -8,7 +8,6 @@ from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from functools import partial
 from io import BytesIO
-from pathlib import Path
 from typing import BinaryIO, cast
 
 import pyarrow.compute as pc
@@ -21,10 +20,11 @@ from pipeline.decode.scanner import PADDING
 from pipeline.erasure.redact import redact
 from pipeline.erasure.tombstones import Tombstones
 from pipeline.errors import CorruptFileError
+from pipeline.lake.file_systems import exists, files_at
 from pipeline.lake.lake import Lake
 from pipeline.lake.landing import drop, keep, landed_path, stage
 from pipeline.lake.snapshot import DataFile
-from pipeline.lake.store import exists, files_at, reaching
+from pipeline.lake.store_errors import reaching
 from pipeline.source_files import Counts, Incoming, Known, Outcome, Source, Staged, scope_of
 from pipeline.times import microseconds
 
@@ -58,7 +58,7 @@ def ingest(
     """
     lake = Lake(lake_uri)
     worker = _Worker(lake, tombstones, buffer_bytes, read_caps())
-    for item, (staged, contents) in zip(incoming, lake.each(partial(_at_hand, lake), incoming), strict=True):
+    for item, (staged, contents) in zip(incoming, lake.store.map(partial(_at_hand, lake), incoming), strict=True):
         worker.take(item, staged, contents)
     worker.finish()
     return worker.ingested
@@ -68,10 +68,8 @@ def _at_hand(lake: Lake, item: Incoming) -> tuple[Staged, bytes | None]:
     """The file staged; where it lies in a store and is small, with its contents."""
     staged = item.staged or _staged(lake, item.url or "")
     place = landed_path(lake, item.name, staged.sha256)
-    if lake.is_local and not Path(staged.path).exists() and Path(place).exists():  # a worker that died has given it that
-        staged = replace(staged, path=place)
-    is_fetched = not lake.is_local and staged.bytes <= _FETCHED_BYTES
-    return staged, lake.files.cat_file(staged.path) if is_fetched else None
+    staged = replace(staged, path=lake.store.now_at(staged.path, place))
+    return staged, lake.store.fetched(staged.path, staged.bytes, most_bytes=_FETCHED_BYTES)
 
 
 def _staged(lake: Lake, url: str) -> Staged:
@@ -196,7 +194,7 @@ class _Worker:
     def finish(self) -> None:
         """Write what is still held, and give the files their places."""
         self._record(self._write())
-        self.lake.each(lambda one: keep(self.lake, *one), self.places)
+        self.lake.store.map(lambda one: keep(self.lake, *one), self.places)
         outcomes = {outcome.staged.path for outcome in self.ingested.outcomes}
         drop(self.lake, [staged for staged, _ in self.places if staged.path not in outcomes])
 

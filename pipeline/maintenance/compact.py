@@ -12,7 +12,8 @@ from typing import Final
 from pipeline.errors import ConflictError, LakeError
 from pipeline.lake import index
 from pipeline.lake.checkpoints import drop_damaged
-from pipeline.lake.lake import Lake, until_undisturbed
+from pipeline.lake.commits import retry_conflicts
+from pipeline.lake.lake import Lake
 from pipeline.lake.merge import ORDERS, merge, partitions
 from pipeline.lake.snapshot import Change, Place, Snapshot
 from pipeline.lake.vacuum import RETENTION_HOURS, kept_hours, sweep
@@ -77,7 +78,7 @@ def _next_merges(
 
     What is done goes into `settled`, so that files which come meanwhile are not merged for ever.
     """
-    for attempt in until_undisturbed():
+    for attempt in retry_conflicts():
         with attempt:
             is_first = attempt.retry_state.attempt_number == 1
             if not is_first or not lake.is_newest(snapshot):
@@ -92,7 +93,7 @@ def _next_merges(
                 if time.monotonic() >= until:
                     is_last = False
                     break
-            if change or lake.is_ahead(name, snapshot):
+            if change or snapshot.is_ahead(name):
                 snapshot = lake.commit({name: change}, snapshot)
     settled |= done
     return change, snapshot, is_last

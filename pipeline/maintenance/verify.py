@@ -23,13 +23,13 @@ from pipeline.errors import DamagedError, LakeError, TombstonesError
 from pipeline.failures import of_a_file
 from pipeline.lake import index
 from pipeline.lake.checkpoints import damaged, is_needless, versions_of
+from pipeline.lake.file_systems import digest_of
 from pipeline.lake.lake import Lake
 from pipeline.lake.landing import digest, landed_files, landed_path
 from pipeline.lake.ledger import read_ledger
 from pipeline.lake.snapshot import LEDGER, DataFile, Snapshot
 from pipeline.lake.spill import spilling
 from pipeline.lake.sql import literals, rows_in
-from pipeline.lake.store import digest_of, links_below
 from pipeline.processes import interruptible
 from pipeline.warehouse.database import logs_of_clients, named_files, no_lake
 
@@ -119,7 +119,7 @@ def _ledger_alone(lake: Lake) -> pa.Table | None:
 
 def _check_links(lake: Lake, done: Verified) -> list[str]:
     """A link in the lake leads to files that may be no part of it: nothing is written, deleted or erased there."""
-    links = links_below(lake.root) if lake.is_local else []
+    links = lake.store.links()
     for path in links:
         done.find(path, f"is a link to {Path(path).readlink()}", "put a folder or file of the lake's own in its place")
     return links
@@ -339,8 +339,7 @@ def _check_rows(lake: Lake, snapshot: Snapshot, ledger: pa.Table, done: Verified
     """The ledger's counts against the tables, and the tables against each other."""
     with spilling(lake) as spill, interruptible(duckdb.connect(config={"threads": 2, "temp_directory": spill})) as connection:
         connection.execute("set TimeZone = 'UTC'")
-        if not lake.is_local:
-            connection.register_filesystem(lake.files_to_query)
+        lake.store.register(connection)
         connection.register("ledger", ledger)
         for name, table in schema.STORED.items():
             connection.execute(f"create temp view {name} as {_select(table, lake.locations(name, snapshot.files[name]))}")

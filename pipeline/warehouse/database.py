@@ -22,11 +22,13 @@ from filelock import FileLock, Timeout
 
 from pipeline import schema
 from pipeline.errors import LakeError, PipelineError, SettingsError
-from pipeline.lake.lake import Lake, require_whole
+from pipeline.lake.commits import require_whole
+from pipeline.lake.lake import Lake
 from pipeline.lake.landing import PUBLISHING
 from pipeline.lake.snapshot import Snapshot
 from pipeline.lake.spill import hold, release
-from pipeline.lake.store import reaching
+from pipeline.lake.store import LOCK_NAME
+from pipeline.lake.store_errors import reaching
 from pipeline.processes import interruptible
 from pipeline.warehouse.library import create_views, view_files
 from pipeline.warehouse.rules import FILE_NAME as SETTINGS_NAME
@@ -57,14 +59,14 @@ def publish(lake: Lake, snapshot: Snapshot) -> None:
     A log that a client left beside the former one, DuckDB would replay over this one: it is deleted.
     """
     settings = settings_in_force(lake, or_write=True)
-    with tempfile.TemporaryDirectory(dir=lake.root if lake.is_local else None, prefix=PUBLISHING) as folder:
+    with tempfile.TemporaryDirectory(dir=lake.store.scratch, prefix=PUBLISHING) as folder:
         made = Path(folder) / FILE_NAME
         _make(made, lake, snapshot, settings)
         if lake.is_local:
             _delete_logs(lake)  # first, so that nobody opens the new file with one
             made.replace(Path(lake.root) / FILE_NAME)
             _delete_logs(lake)  # a client that has the former file open may have begun one meanwhile
-            lake.persist([lake.path(FILE_NAME)])
+            lake.store.fsync([lake.path(FILE_NAME)])
             return
         lake.files.put_file(str(made), lake.path(FILE_NAME))
     if not lake.is_newest(snapshot):
@@ -117,11 +119,7 @@ def read_settings(lake: Lake, *, or_write: bool = False) -> list[SettingRow]:
     with suppress(FileNotFoundError):
         return parse_settings(lake.files.cat_file(path), f"{lake.uri}/{SETTINGS_NAME}")
     if or_write:
-        beside = lake.path(f"{PUBLISHING}{SETTINGS_NAME}") if lake.is_local else path  # in a bucket it appears whole
-        lake.files.pipe_file(beside, default_text().encode())
-        lake.persist([beside])
-        if lake.is_local:
-            lake.files.mv(beside, path)
+        lake.store.write_whole(path, default_text().encode(), beside=lake.path(f"{PUBLISHING}{SETTINGS_NAME}"))
     return defaults()
 
 
@@ -250,7 +248,7 @@ def _connect_folder(lake: Lake, tell: Callable[[str], None]) -> duckdb.DuckDBPyC
     connection.close()
     if is_at_home:  # else it is right for another path of the same lake
         with suppress(OSError, duckdb.Error, Timeout):  # a disk without rights or room, or a writer is at work
-            with FileLock(lake.lock_path, timeout=0):
+            with FileLock(lake.path(LOCK_NAME), timeout=0):
                 publish(lake, lake.snapshot())
             return _opened(path, lake)
     return _opened_alone(lake, settings)
@@ -371,8 +369,7 @@ def _opened(path: Path | str, lake: Lake) -> duckdb.DuckDBPyConnection:
     connection = interruptible(duckdb.connect(str(path), read_only=path != ":memory:"))
     with suppress(duckdb.NotImplementedException):  # another connection of this process to the file has chosen
         connection.execute("set temp_directory = ''")  # by default it is in the working folder, or beside the file
-    if not lake.is_local:
-        connection.register_filesystem(lake.files_to_query)
+    lake.store.register(connection)
     return connection
 
 

@@ -13,7 +13,8 @@ from lakes import ask, conversations, take
 
 from pipeline.cli.commands import main
 from pipeline.erasure.erase import erase_all
-from pipeline.lake.lake import Lake, rows_of
+from pipeline.lake.lake import Lake
+from pipeline.lake.parquet import rows_of
 from pipeline.lake.snapshot import Change
 from pipeline.load.engines import Processes
 from pipeline.load.find import find_files, incoming_from

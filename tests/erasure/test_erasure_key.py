@@ -15,7 +15,8 @@ from pipeline import schema
 from pipeline.erasure.erase import erase
 from pipeline.erasure.tombstones import KEY_FILE, read_tombstones
 from pipeline.errors import LakeError
-from pipeline.lake.lake import Lake, rows_of
+from pipeline.lake.lake import Lake
+from pipeline.lake.parquet import rows_of
 from pipeline.lake.snapshot import Change
 from pipeline.load.session import writing
 from pipeline.maintenance.verify import verify

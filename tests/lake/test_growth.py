@@ -10,9 +10,10 @@ from documents import conversation, document, gz, name_at, put
 from lakes import ask, take
 
 from pipeline import schema
-from pipeline.lake.lake import Lake, rows_of
+from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import Ledger, read_ledger
 from pipeline.lake.listings import HOUR, remember
+from pipeline.lake.parquet import rows_of
 from pipeline.lake.snapshot import LEDGER, Change
 from pipeline.lake.vacuum import sweep
 from pipeline.load.find import find_files, incoming_from

@@ -163,14 +163,14 @@ def test_what_a_dead_load_committed_goes_too(lake: Lake, tmp_path: Path, *, is_l
     dead = put(tmp_path, gz(document(conversation("dead", transfers=[TRANSFER])), "garbage"), name_at(1))
     with killed_before(lake, "commit files"):
         take(lake, dead)
-    assert lake.opened("transfers").version() > lake.snapshot().versions["transfers"]
+    assert lake.open_table("transfers").version() > lake.snapshot().versions["transfers"]
     if is_loaded_again:
         take_hour(lake, tmp_path, 2)
-        assert lake.opened("transfers").version() == lake.snapshot().versions["transfers"]
+        assert lake.open_table("transfers").version() == lake.snapshot().versions["transfers"]
     with writing(lake):
         compact(lake, retention_hours=0)
     for table in schema.STORED:
-        assert lake.opened(table).version() == lake.snapshot().versions[table]
+        assert lake.open_table(table).version() == lake.snapshot().versions[table]
         assert on_disk(lake, table) == named(lake, table)
     assert is_loaded_again or everything(lake) == before
 

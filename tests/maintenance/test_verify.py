@@ -22,9 +22,10 @@ from pipeline import schema
 from pipeline.cli.progress import verification
 from pipeline.erasure.erase import erase
 from pipeline.errors import LakeError
-from pipeline.lake.intact import read_file, read_part
-from pipeline.lake.lake import Lake, rows_of
+from pipeline.lake.digests import read_file, read_part
+from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import Ledger
+from pipeline.lake.parquet import rows_of
 from pipeline.lake.snapshot import Change, named
 from pipeline.load.session import writing
 from pipeline.maintenance.compact import compact

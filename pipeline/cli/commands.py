@@ -75,8 +75,8 @@ def sync(lake_uri: str | None, since: datetime | None, until: datetime | None, e
     from pipeline.decode.pgp import check_key  # noqa: PLC0415
     from pipeline.lake.store_errors import reaching  # noqa: PLC0415
     from pipeline.load.engines import engine_of  # noqa: PLC0415
+    from pipeline.load.results import SyncReport  # noqa: PLC0415
     from pipeline.load.session import writing  # noqa: PLC0415
-    from pipeline.load.sync import SyncReport  # noqa: PLC0415
     from pipeline.load.sync import sync as run_sync  # noqa: PLC0415
     from pipeline.settings import env_file_warning, read_settings  # noqa: PLC0415
 
@@ -333,7 +333,7 @@ def erase(lake_uri: str | None, **ids: tuple[str, ...]) -> None:
     from pipeline.cli.progress import erasure  # noqa: PLC0415
     from pipeline.decode.pgp import check_key  # noqa: PLC0415
     from pipeline.erasure.erase import erase_all  # noqa: PLC0415
-    from pipeline.erasure.people import asked_for  # noqa: PLC0415
+    from pipeline.erasure.subjects import asked_for  # noqa: PLC0415
     from pipeline.load.session import writing  # noqa: PLC0415
 
     asked = asked_for((name.removesuffix("_id"), ident) for name, given in ids.items() for ident in given)

@@ -13,7 +13,7 @@ from rich import filesize
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from pipeline.erasure.erase import Erased
+from pipeline.erasure.results import Erased
 from pipeline.load.results import Report
 from pipeline.maintenance.compact import Compacted
 from pipeline.maintenance.verify import Verified

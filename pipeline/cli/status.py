@@ -12,8 +12,7 @@ from rich.measure import Measurement
 from rich.table import Table
 
 from pipeline.load.account_schema import KeptSchema, newest_schemas
-from pipeline.load.sync import RETENTION
-from pipeline.source_files import scope_of
+from pipeline.source_files import RETENTION, scope_of
 from pipeline.text import harmless, many, span
 
 WARNING: Final = timedelta(days=7)
@@ -157,10 +156,12 @@ def _nothing_came(connection: duckdb.DuckDBPyConnection, own_account: str) -> st
     return None
 
 
-def masked_conversations(connection: duckdb.DuckDBPyConnection) -> tuple[int, date | None]:
+def masked_conversations(
+    connection: duckdb.DuckDBPyConnection, *, searched_rows: int = _SEARCHED_ROWS
+) -> tuple[int, date | None]:
     """How many conversations have texts that the vendor has erased, and since which day was looked; None: in all."""
     count, newest = connection.execute("select count(*), (select max(date) from conversations) from messages").fetchall()[0]
-    since = newest - RETENTION if newest and count > _SEARCHED_ROWS else None
+    since = newest - RETENTION if newest and count > searched_rows else None
     masked: int = connection.execute(_MASKED, {"since": since or date.min}).fetchall()[0][0]
     return masked, since
 

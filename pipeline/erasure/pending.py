@@ -52,7 +52,7 @@ def clear_pending(lake: Lake, pending: Pending) -> None:
 
 
 def _read(contents: bytes) -> set[str] | None:
-    """The ids that a note names; None if it is damaged. Those of older versions have no digest."""
+    """Read the ids of a note; None if it is damaged. Notes of older versions have no digest."""
     try:
         note, _, digest = contents.decode().partition("\n")
         idents = json.loads(note)

@@ -1,4 +1,4 @@
-"""Traces of erased people in the landing zone: every landed file is read as a load reads it, and what is left of one is staged.
+"""Search landed files for erased people: each is read as a load reads it, and its rest without them is staged.
 
 Superseded deliveries, former contents of a name and files that no row of the ledger names are landed files like any other.
 """
@@ -33,7 +33,7 @@ ALONE_BYTES: Final = 16 << 20  # of landed files: less than that to search is no
 
 @dataclass(frozen=True)
 class Landed:
-    """A file of the landing zone, and its rows in the ledger: none for one that was replaced or that a dead run left."""
+    """A file of the landing zone, and its rows in the ledger: none for a replaced file or one of a dead run."""
 
     path: str
     bytes: int
@@ -43,13 +43,13 @@ class Landed:
 
 @dataclass
 class Found:
-    """What was taken out of landed files, whose rest is staged, and those that could not be searched: broken, ids encrypted."""
+    """Landed files with erased conversations, whose rest is staged, and files that could not be searched."""
 
     cut: list[tuple[Landed, Redaction, Staged]] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
     encrypted: list[str] = field(default_factory=list)
     named: set[str] = field(default_factory=set, repr=False)
-    """The erased ids that stand where a conversation, a visitor or a reject has them, or in what was taken out."""
+    """The erased ids of conversations, visitors and rejects, and those in removed conversations."""
 
     @property
     def conversations(self) -> set[str]:
@@ -57,7 +57,7 @@ class Found:
         return set().union(*(redaction.conversations for _, redaction, _ in self.cut))
 
     def drop(self, lake: Lake) -> None:
-        """Delete what is staged."""
+        """Delete the staged files."""
         drop(lake, [staged for _, _, staged in self.cut])
 
 
@@ -109,7 +109,7 @@ def find(
 
 @dataclass(frozen=True)
 class _Traces:
-    """The erased ids that a landed file names in clear text or decrypted, and whether it has ids that nobody can decrypt.
+    """The erased ids that a landed file names in clear text or decrypted, and whether it has ids that no key decrypts.
 
     `named` are those of them that stand where a conversation, a visitor or a reject has them.
     """
@@ -135,14 +135,14 @@ def _search(file: tuple[str, Source], *, lake_uri: str, tombstones: Tombstones, 
     """The erased ids in a landed file; None if it is broken."""
     visitors: set[str] = set()
     found: set[str] = set()
-    quoted = [(b'"' + json_spelling(person) + b'"', person) for person in persons]
-    quoted += [(person.encode(), person) for person in persons if person.isdigit()]
+    spellings = [(b'"' + json_spelling(person) + b'"', person) for person in persons]
+    spellings += [(person.encode(), person) for person in persons if person.isdigit()]
 
     def look(text: bytes) -> None:
         visitors.update(tombstones.visitors(text))
-        if quoted:
+        if spellings:
             simple = unescaped(text)
-            found.update(person for spelling, person in quoted if spelling in simple)
+            found.update(person for spelling, person in spellings if spelling in simple)
 
     path, source = file
     try:
@@ -169,7 +169,7 @@ def read_landed(lake: Lake, path: str, source: Source) -> tuple[Counts, pa.Table
 def _fed(
     lake: Lake, path: str, source: Source, *, watch: Watch | None = None, look: Look | None = None, ids_only: bool = False
 ) -> tuple[Collector, list[pa.Table]]:
-    """A collector that has read all of a file but its end, and the rejects that it had to hand out on its way."""
+    """A collector that has read all of a file but its end, and the rejects that it gave on its way."""
     collector, caps = Collector(), _landed_caps()
     collector.begin(source, watch, look=look, ids_only=ids_only, caps=caps)
     rejects = []
@@ -182,5 +182,5 @@ def _fed(
 
 
 def _landed_caps() -> Caps:
-    """How much of a landed file is held in memory; all of it is read, whatever today's settings allow a new one."""
+    """The cap of a document that is held in memory; a landed file is read in full, also above today's caps for new files."""
     return Caps(document=read_caps().document)

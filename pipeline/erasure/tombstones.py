@@ -1,7 +1,7 @@
-"""What was erased and may not come back: tombstones that tell an id when they meet it, and tell it to nobody else.
+"""Tombstones: keyed hashes of erased ids, recognised on re-import, not reversible.
 
-A tombstone is the HMAC of an id under a secret of the lake, so neither the table nor a copy of it says who was erased. Ids are
-taken for unique, whatever the account.
+A tombstone is the HMAC of an id under a secret of the lake, so neither the table nor a copy of it names an erased person. Ids
+count as unique across accounts.
 """
 
 import hmac
@@ -50,7 +50,7 @@ _VISITOR = re.compile(
 
 @dataclass(frozen=True)
 class Tombstones:
-    """Of every id erased its kind and key, and until when its conversations are erased (microseconds since 1970 UTC).
+    """The kind and key of each erased id, with the time until which its conversations are erased (microseconds since 1970 UTC).
 
     `plain` are ids in plain text, known while they are being erased: only they are found inside of other text. `is_checked`:
     the table has a check value, and the secret matches it.
@@ -62,11 +62,11 @@ class Tombstones:
     is_checked: bool = field(default=False, compare=False)
 
     def key(self, kind: str, ident: str) -> str:
-        """What is kept of an id."""
+        """The keyed hash of an id."""
         return hmac.digest(self.secret, f"{kind}:{ident}".encode("utf-8", "surrogatepass"), "sha256").hex()
 
     def find(self, kind: str, ident: str | None) -> int | None:
-        """Until when the conversations of an id are erased, whatever blanks are around it; None if it has no tombstone."""
+        """The time until which the conversations of an id are erased, blanks around it aside; None if it has no tombstone."""
         if ident is None:
             return None
         until = self.until.get((kind, self.key(kind, ident)))
@@ -74,13 +74,13 @@ class Tombstones:
         return self.until.get((kind, self.key(kind, bare))) if until is None and bare != ident else until
 
     def erased_at(self, kind: str, ident: str) -> int | None:
-        """When an id was asked for last and something was erased; None if it never was, or the lake had nothing of it then."""
+        """The time of the last request for an id; None if there was none, or the lake had nothing of it then."""
         until = self.find(kind, ident)
         not_found = self.until.get((kind, self.key(f"{kind} {_NOT_FOUND}", ident)), -1)
         return None if until is None or until <= not_found else until
 
     def covers(self, row: dict[str, Any], ended: int | None) -> bool:
-        """Whether a conversation is erased that ended then; one that no time is known of counts as ended."""
+        """Whether a conversation that ended then is erased; one of unknown time counts as ended."""
         if self.find("conversation", row["conversation_id"]) is not None:
             return True
         moments = (self.find(kind, row.get(f"{kind}_id")) for kind in ("consumer", "visitor"))
@@ -97,10 +97,10 @@ class Tombstones:
         return False
 
     def named(self, text: str) -> set[str]:
-        """The erased ids that a text names which can't be read.
+        """The erased ids in a text that can't be read.
 
-        What is found here by tombstones alone is to be all that is found while the ids are known: else what an erase takes
-        out of a file comes back with the next delivery.
+        Tombstones alone have to find here all that is found while the ids are known: else a text that an erase removes comes
+        back with the next delivery.
         """
         simple = _unescaped(text)
         found: set[str] = set()
@@ -175,8 +175,8 @@ def read_tombstones(lake: Lake, snapshot: Snapshot) -> Tombstones | None:
     """The tombstones of a lake; None if nothing was ever erased from it.
 
     Raises:
-        LakeError: tombstones are damaged, or the secret is gone, damaged or another one: without them nobody can be told to
-            have been erased.
+        LakeError: tombstones are damaged, or the secret is gone, damaged or another one: without them erased people are not
+            recognised.
     """
     rows = _stored(lake, snapshot)
     until: dict[tuple[str, str], int] = {}
@@ -206,7 +206,7 @@ def _unusable(lake: Lake, found: str, until: dict[tuple[str, str], int]) -> Lake
 
 
 def _stored(lake: Lake, snapshot: Snapshot) -> list[dict[str, Any]]:
-    """The rows of the table, all of them, each as it was written."""
+    """All rows of the table, checked against their digests."""
     name = schema.ERASURES.name
     rows = []
     for file in snapshot.files[name]:
@@ -238,7 +238,7 @@ def _damaged(where: str, found: str) -> LakeError:
 
 
 def _secret(lake: Lake) -> bytes | None:
-    """What the file of the secret holds; None if it is gone."""
+    """The contents of the file of the secret; None if it is gone."""
     try:
         secret: bytes = lake.files.cat_file(lake.path(KEY_FILE))
     except FileNotFoundError:
@@ -247,7 +247,7 @@ def _secret(lake: Lake) -> bytes | None:
 
 
 def first_tombstones(lake: Lake) -> Tombstones:
-    """No tombstones yet, with the secret of those to come; made, and on the disk, if there is none that is whole."""
+    """An empty set of tombstones, with the secret of those to come, which is made if there is none that is whole."""
     secret = _secret(lake)
     if secret is None or len(secret) != _SECRET_BYTES:  # nothing relies on it: there are no tombstones
         secret = _make_secret(lake, is_new=secret is None)
@@ -255,7 +255,7 @@ def first_tombstones(lake: Lake) -> Tombstones:
 
 
 def _make_secret(lake: Lake, *, is_new: bool) -> bytes:
-    """A new secret in its place; in a bucket that of another writer, if it came first."""
+    """Make a secret; in a bucket, gives that of another writer, if it came first."""
     path, secret = lake.path(KEY_FILE), secrets.token_bytes(_SECRET_BYTES)
     try:
         lake.store.create(path, secret, is_new=is_new)
@@ -267,10 +267,10 @@ def _make_secret(lake: Lake, *, is_new: bool) -> bytes:
     return secret
 
 
-def bury(
+def add_tombstones(
     lake: Lake,
     tombstones: Tombstones,
-    people: Iterable[tuple[str, str]],
+    subjects: Iterable[tuple[str, str]],
     at: datetime,
     *,
     not_found: Iterable[tuple[str, str]] = (),
@@ -283,7 +283,7 @@ def bury(
     """
     rows = [
         {"kind": kind, "key": tombstones.key(kind, ident), "requested_at": at}
-        for kind, ident in sorted(people)
+        for kind, ident in sorted(subjects)
         if kind != "conversation" or tombstones.erased_at(kind, ident) is None
     ]
     rows += [

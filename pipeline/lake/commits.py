@@ -29,7 +29,7 @@ from pipeline.lake.store_errors import legible, translated
 _ATTEMPTS: Final = 20  # to commit, where no lock keeps other writers away
 _CONFIGURATION: Final = {
     "delta.dataSkippingNumIndexedCols": "0",  # statistics would keep erased values in the log
-    "delta.checkpointInterval": "10",  # whoever opens a table reads one by one all entries since the last checkpoint
+    "delta.checkpointInterval": "10",  # a reader of a table reads all entries since the last checkpoint, one by one
 }
 
 
@@ -73,7 +73,7 @@ def read_snapshot(place: Place, ledger: DeltaTable | None, only: Iterable[str] =
     """The newest finished load that a ledger names, or `only` some tables of it; without one, empty tables at version 0.
 
     Raises:
-        DamagedError: which one is the newest can't be told, or it can't be read.
+        DamagedError: the newest one is unknown or can't be read.
     """
     names = list(only)
     if ledger is None:
@@ -192,7 +192,7 @@ def _conflict(place: Place) -> ConflictError:
 def require_whole(place: Place, snapshot: Snapshot) -> None:
     """Refuse tables that have not the rows that the ledger says.
 
-    A commit that a broken disk has emptied reads as one without changes: only the rows tell.
+    A commit that a broken disk has emptied reads as one without changes: only the number of rows shows it.
 
     Raises:
         DamagedError: a table has others.

@@ -1,4 +1,4 @@
-"""File systems of paths and URLs: a folder, S3, Google Cloud Storage, Azure, an archive or whatever else fsspec knows.
+"""File systems of paths and URLs: a folder, S3, Google Cloud Storage, Azure, an archive, and all others that fsspec knows.
 
 Credentials stay where each store's own tools look for them, in the environment, so that the file system (fsspec) and the table
 format read the same ones, in every process, and they pass through no option, pickle or text of ours.
@@ -60,7 +60,7 @@ def is_local(files: Any) -> bool:
 
 
 def _local_name(uri: str) -> str | None:
-    """The path of a file or folder here whose name holds what would else chain file systems; None for all others."""
+    """The path of a local file or folder whose name holds `::`, which elsewhere chains file systems; None for all others."""
     if "::" not in uri:
         return None
     place = os.path.abspath(uri.removeprefix("file://"))  # noqa: PTH100  # no link is followed
@@ -73,7 +73,7 @@ def innermost(url: str) -> str:
 
 
 def is_special(files: Any, path: str) -> bool:
-    """Whether a local path leads to a pipe, a device or a socket: whatever opens one may wait for ever, or reads it once."""
+    """Whether a local path leads to a pipe, a device or a socket: to open it may wait for ever, and it can be read once."""
     if not is_local(files):
         return False
     try:
@@ -85,7 +85,7 @@ def is_special(files: Any, path: str) -> bool:
 
 
 def require_plain(files: Any, path: str, name: str) -> None:
-    """Refuse what is special, by the name that the user has for it."""
+    """Refuse a special file, by the name that the user has for it."""
     if is_special(files, path):
         raise LakeError(
             f"{name}: expected a file, found a pipe, a device or a socket, which can be read once at most; "
@@ -144,7 +144,7 @@ def _followed(files: Any, folder: str, seen: set[str]) -> Iterator[dict[str, Any
 
 
 def remembering(files: Any, root: str) -> Any:
-    """The same file system for who reads Parquet files below a folder, where none ever changes: a store is asked once of each.
+    """The same file system with a memory for Parquet files below a folder, none of which ever changes: one request for each.
 
     DuckDB asks ten times, for every query, and waits for each answer.
     """
@@ -155,10 +155,10 @@ def remembering(files: Any, root: str) -> Any:
 
     async def info(self: Any, path: str, *args: Any, **options: Any) -> dict[str, Any]:
         place = self._strip_protocol(path)
-        told = known.get(place) or await kind._info(self, path, *args, **options)  # noqa: SLF001  # each store's own
+        found = known.get(place) or await kind._info(self, path, *args, **options)  # noqa: SLF001  # each store's own
         if place.startswith(f"{root}/") and place.endswith(".parquet"):
-            known[place] = told
-        return dict(told)
+            known[place] = found
+        return dict(found)
 
     return type(kind.__name__, (kind,), {"cachable": False, "_info": info})(*files.storage_args, **files.storage_options)
 
@@ -169,7 +169,7 @@ def sizes_below(files: Any, folder: str) -> dict[str, int]:
 
 
 def modified(info: dict[str, Any]) -> datetime | None:
-    """When a file was last written, in UTC, by what fsspec tells of it; None where its store does not tell."""
+    """The time of a file's last change in UTC, from the answer of fsspec; None where its store has none."""
     at = info.get("mtime") or info.get("LastModified") or info.get("updated") or info.get("last_modified")
     if isinstance(at, int | float):
         return datetime.fromtimestamp(at, UTC)
@@ -179,7 +179,7 @@ def modified(info: dict[str, Any]) -> datetime | None:
 
 
 def exists(files: Any, path: str) -> bool:
-    """Whether there is a file or folder; fsspec by itself takes every failure for a no."""
+    """Whether there is a file or folder; fsspec's own `exists` says no on every failure."""
     try:
         files.info(path)
     except FileNotFoundError:
@@ -197,13 +197,13 @@ def digest_of(files: Any, path: str) -> str:
 
 
 def kind_of(uri: str) -> str | None:
-    """The extra that a URL, or the last of a chain, needs: s3, gs or azure; None for paths and whatever else fsspec knows."""
+    """The extra that a URL, or the last of a chain, needs: s3, gs or azure; None for all others."""
     scheme, separator, _ = uri.rpartition("::")[2].partition("://")
     return _EXTRAS.get(scheme) if separator else None
 
 
 def table_options(uri: str) -> dict[str, str]:
-    """What the table format has to know of a store beyond the environment; never a secret."""
+    """Options of the table format for a store, besides the environment; never a secret."""
     kind = kind_of(uri)
     if kind != "s3":
         return {} if kind is None else dict(_PATIENCE)

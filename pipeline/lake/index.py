@@ -58,7 +58,7 @@ class IndexPart:
         """Read the shares of the incoming accounts, and no others, into a table `known`.
 
         Raises:
-            DamagedError: a file is not what was written; by a wrong key a delivery would count twice.
+            DamagedError: a file differs from its digest; by a wrong key a delivery would count twice.
         """
         self._lake = lake
         self._connection = connection

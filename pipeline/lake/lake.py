@@ -28,7 +28,7 @@ class Lake(Place):
         """The newest finished load, or `only` some tables of it; of a lake without one, empty tables at version 0.
 
         Raises:
-            DamagedError: which one is the newest can't be told, or it can't be read. A ledger that is gone is no new lake: a
+            DamagedError: the newest one is unknown or can't be read. A ledger that is gone is no new lake: a
                 load would lose all that came before.
         """
         return commits.read_snapshot(self, commits.find_ledger(self), only)

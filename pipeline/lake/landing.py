@@ -18,11 +18,11 @@ _COPY_BYTES = 1 << 20
 SCHEMAS = "schema"
 """The folder of the landing zone that has the accounts' own Avro schemas, and no source file."""
 PUBLISHING = ".publish-"
-"""How the folder is called in which a DuckDB file is made, or to which DuckDB moves what finds no room in memory."""
+"""The prefix of folders in which a DuckDB file is made, or to which DuckDB spills."""
 
 
 class _Digesting:
-    """A file open for writing that counts and digests what goes into it; `truncate(0)` and `seek(0)` start it anew."""
+    """A file open for writing that counts and digests its bytes."""
 
     def __init__(self, out: BinaryIO) -> None:
         self._out = out
@@ -75,7 +75,7 @@ def staging(lake: Lake) -> Iterator[tuple[str, BinaryIO]]:
 
 
 def clear_staging(lake: Lake) -> None:
-    """Delete what a dead run left half copied, and that of its DuckDB file; where no lock tells who is dead, if it is old.
+    """Delete files that a dead run has staged, or begun as a DuckDB file; in a bucket, where no lock tells dead runs, old ones.
 
     Raises:
         LakeError: a link leads elsewhere; nothing behind it was deleted.
@@ -89,12 +89,12 @@ def digest(lake: Lake, path: str) -> Staged:
 
 
 def keep(lake: Lake, staged: Staged, target: str) -> None:
-    """Give a staged file its place, whole or not at all; a file that is there is replaced. In a store a copy stays staged."""
+    """Give a staged file its place, whole or not at all; a file that is there is replaced. In a bucket a copy stays staged."""
     lake.store.put(staged.path, target)
 
 
 def put_back(lake: Lake, staged: Staged, target: str) -> None:
-    """Give what is left of a landed file the file's place and, in a folder, its time: by it a rebuild knows what came last."""
+    """Replace a landed file by a staged one; in a folder it keeps its time, by which a rebuild knows the newest contents."""
     lake.store.copy_time(target, staged.path)
     keep(lake, staged, target)
     drop(lake, [staged])
@@ -106,6 +106,6 @@ def renew(lake: Lake, paths: Iterable[str]) -> None:
 
 
 def drop(lake: Lake, staged: Iterable[Staged]) -> None:
-    """Delete what is still staged of these files; one that has its place is left there."""
+    """Delete those of these files that are still staged; files at their places stay."""
     incoming = lake.path("landing", ".incoming/")
     lake.store.remove(file.path for file in staged if file.path.startswith(incoming))

@@ -45,7 +45,7 @@ def merge_as_it_goes(lake: Lake, snapshot: Snapshot, changes: dict[str, Change])
                 crowded.append((len(files), name, files))
     crowded.sort(key=lambda one: one[0], reverse=True)
     for _, name, files in crowded[: -(-added // _FILES_A_MERGE)]:
-        with suppress(LakeError):  # a damaged file is left as it is, for verify to find; what is loaded has no part in it
+        with suppress(LakeError):  # a damaged file stays as it is, for verify to find; the load does not depend on it
             merge(lake, name, files, changes[name])
 
 

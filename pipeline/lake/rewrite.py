@@ -1,4 +1,4 @@
-"""Parquet files of a lake, asked and written anew by DuckDB: what finds no room in memory goes to the disk."""
+"""Query and rewrite Parquet files of a lake with DuckDB, which spills to the disk."""
 
 import uuid
 from typing import Final
@@ -21,9 +21,9 @@ _ROW_GROUP_ROWS: Final = 122_880
 
 
 def connected(lake: Lake, *, memory_limit: str | None = None) -> duckdb.DuckDBPyConnection:
-    """DuckDB over the Parquet files of a lake for who writes it, rows in their order and times in UTC.
+    """Open DuckDB for a writer of a lake: rows keep their order, times are in UTC.
 
-    What finds no room in memory goes to a folder of the lake: whoever writes next deletes what a run that died left there.
+    It spills to a folder of the lake; the next writer deletes the folder of a run that died.
     """
     scratch = lake.store.scratch
     spill = f"{scratch}/{PUBLISHING}{uuid.uuid4().hex}" if scratch else hold(lake)  # held until the process ends
@@ -38,7 +38,7 @@ def connected(lake: Lake, *, memory_limit: str | None = None) -> duckdb.DuckDBPy
 def keep_rows(  # noqa: PLR0917  # a sentence: in this lake, of this table, by this change, of this file those rows
     lake: Lake, connection: duckdb.DuckDBPyConnection, table: str, change: Change, file: DataFile, condition: str
 ) -> int:
-    """Write a file anew without the rows `t` that fail a condition, if it has any; says how many went."""
+    """Write a file anew without the rows `t` that fail a condition, if it has any; gives their number."""
     source = f"{rows_in('?')} as t where {condition}"
     locations = lake.locations(table, [file])
     kept = one(connection, f"select count(*) from {source}", [locations])
@@ -50,10 +50,10 @@ def keep_rows(  # noqa: PLR0917  # a sentence: in this lake, of this table, by t
     return file.rows - kept
 
 
-def copied(  # noqa: PLR0917  # a sentence: in this lake, for this table, in that place, what is selected from those files
+def copied(  # noqa: PLR0917  # a sentence: in this lake, for this table, in that place, the rows of this source
     lake: Lake, connection: duckdb.DuckDBPyConnection, table: str, place: Place, source: str, locations: list[str]
 ) -> DataFile:
-    """Write a Parquet file of what follows `from` in a query, whose one parameter are the locations."""
+    """Write a Parquet file of the rows of a `from` clause, whose one parameter are the locations."""
     path = named(*place)
     target = lake.path(table, path)
     lake.store.make_folder(target.rpartition("/")[0])
@@ -66,7 +66,7 @@ def copied(  # noqa: PLR0917  # a sentence: in this lake, for this table, in tha
     )
     with lake.files.open(target, "rb") as written:
         rows = pq.read_metadata(written).num_rows
-    final = named(*place, digest_of(lake.files, target))  # DuckDB tells no digest of what it writes
+    final = named(*place, digest_of(lake.files, target))  # DuckDB gives no digest of the file that it writes
     lake.files.mv(target, lake.path(table, final))
     return DataFile(final, rows, lake.files.size(lake.path(table, final)))
 

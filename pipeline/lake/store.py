@@ -1,4 +1,4 @@
-"""The two stores that a lake may lie in, a folder or a bucket, with the same methods: nobody else tells them apart."""
+"""The two stores that a lake may lie in, a folder or a bucket, with the same methods, so that no step tells them apart."""
 
 import os
 import re
@@ -17,7 +17,7 @@ from pipeline.errors import LakeError, SettingsError
 from pipeline.lake.file_systems import files_at, is_local, kind_of, modified, remembering, sizes_below
 
 if TYPE_CHECKING:
-    import duckdb  # what a worker imports starts it, and it needs none
+    import duckdb  # workers need none, and it takes a while to start
 
 LOCK_NAME: Final = ".lock"
 """The file in a folder that a writer locks."""
@@ -28,7 +28,7 @@ _AT_ONCE: Final = 8  # requests to a store
 _SECONDS_APART: Final = 1  # a store tells times of files in seconds
 _LEFT_BEHIND: Final = timedelta(days=1)
 _UNUSABLE: Final = re.compile(r"[?#\\\x00-\x1f\x7f\ud800-\udfff]|%[0-9a-fA-F]{2}")
-"""Parts of a folder's path that the table format or fsspec takes for something else."""
+"""Parts of a folder's path that the table format or fsspec reads as another path."""
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
@@ -102,7 +102,7 @@ class Folder:
         self.fsync([beside])
         self.files.mv(beside, path)
 
-    def create(self, path: str, contents: bytes, *, is_new: bool) -> None:  # noqa: ARG002  # who holds the lock is alone
+    def create(self, path: str, contents: bytes, *, is_new: bool) -> None:  # noqa: ARG002  # the holder of the lock is alone
         """Write a file for its owner's eyes alone, whole or not at all, and flush it."""
         beside = f"{path}.new"
         with suppress(FileNotFoundError):

@@ -19,7 +19,7 @@ _CREDENTIALS: Final = {
 }
 _SECRET: Final = re.compile(r"^(AWS|AZURE|GOOGLE)_.*(KEY|TOKEN|SECRET|CONNECTION_STRING|PASSWORD)")
 _LEAST_SECRET: Final = 6  # characters: no secret is shorter, and a shorter text would be found everywhere
-_MOST_WORDS: Final = 300  # characters of what a library says
+_MOST_WORDS: Final = 300  # characters of a library's message
 _NO_BUCKET = re.compile(r"NoSuchBucket|bucket does not exist|ContainerNotFound|container does not exist", re.IGNORECASE)
 _NO_CREDENTIALS = re.compile(
     r"NoCredentials|PartialCredentials|Missing (AccessKeyId|SecretAccessKey)|locate credentials|getting credentials"
@@ -36,7 +36,7 @@ _UNREACHABLE = re.compile(r"connect|dns|timed? ?out|resolve host", re.IGNORECASE
 
 @contextmanager
 def reaching(uri: str) -> Iterator[None]:
-    """Turn what a store's libraries raise in the block into one sentence; what concerns a folder is left as it is.
+    """Turn errors of a store's libraries in the block into one sentence; errors of a folder stay as they are.
 
     Raises:
         SettingsError: there are no credentials.
@@ -53,8 +53,8 @@ def reaching(uri: str) -> Iterator[None]:
 
 
 def store_error(uri: str, error: BaseException) -> PipelineError:
-    """Say in one sentence what went wrong at a store and what to do."""
-    said = tidied(error)
+    """Turn a store's error into one sentence, with a remedy."""
+    text = tidied(error)
     credentials = _CREDENTIALS[kind_of(uri) or "s3"]
     found = f"{type(error).__name__} {error}"
     if _NO_BUCKET.search(found):
@@ -62,14 +62,14 @@ def store_error(uri: str, error: BaseException) -> PipelineError:
     if _NO_CREDENTIALS.search(found):
         return SettingsError(f"{credentials} not set: put them into the environment or into .env in the working folder")
     if _REFUSED.search(found):
-        return LakeError(f"{uri}: the store refuses access ({said}); check {credentials} and the rights that they have")
+        return LakeError(f"{uri}: the store refuses access ({text}); check {credentials} and the rights that they have")
     if _UNREACHABLE.search(found):
-        return LakeError(f"{uri}: the store can't be reached ({said}); check the network and the endpoint, then run it again")
-    return LakeError(f"{uri}: the store failed ({said}); run the command again")
+        return LakeError(f"{uri}: the store can't be reached ({text}); check the network and the endpoint, then run it again")
+    return LakeError(f"{uri}: the store failed ({text}); run the command again")
 
 
 def tidied(error: BaseException) -> str:
-    """What a library says, on one line, without colours, queries of URLs, and values of the store's secrets."""
+    """The message of a library on one line, without colours, queries of URLs, and values of the store's secrets."""
     text = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).partition("\n   0: ")[0] or type(error).__name__  # no backtrace
     if code := re.search(r"<Code>(\w+)</Code>", text):
         text = code[1]
@@ -87,7 +87,7 @@ def _is_of_a_store(error: BaseException) -> bool:
 
 @contextmanager
 def legible(table_uri: str) -> Iterator[None]:
-    """Turn what the table format raises about a table that it reads into one sentence, but that there is none."""
+    """Turn the table format's errors of reading into one sentence; that there is no table is raised as it is."""
     try:
         yield
     except TableNotFoundError:
@@ -100,7 +100,7 @@ def legible(table_uri: str) -> Iterator[None]:
 
 @contextmanager
 def translated(table_uri: str) -> Iterator[None]:
-    """Turn what the table format raises about a table that it writes into one sentence."""
+    """Turn the table format's errors of writing into one sentence."""
     try:
         yield
     except CommitFailedError as error:

@@ -124,7 +124,7 @@ class Deliveries:
             where not is_gone and conversation_id in (select conversation_id from incoming)""")
 
     def _standing(self, *, anywhere: bool) -> list[DataFile]:
-        """The lake's files of conversations that may hold what comes in; all of them, if a file's rows have to be found."""
+        """The lake's files of conversations that may hold incoming ones; all files, if those of a replaced file are sought."""
         standing, index = self.snapshot.files["conversations"], self.snapshot.files[schema.INDEX.name]
         if anywhere or not standing or not index:
             return standing

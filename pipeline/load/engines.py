@@ -1,8 +1,8 @@
-"""Where source files are read: in processes of this machine, or by the workers of a Dask cluster.
+"""Engines: spread source files over processes of this machine, or over the workers of a Dask cluster.
 
 Either is an executor of `concurrent.futures`. A worker gets the names of files and writes Parquet files straight to the lake's
-store; what comes back are names and counts, so that nothing of a file passes through the process that commits, except what
-a sync downloads.
+store; it gives back names and counts, so that no contents pass through the process that commits, except the downloads of a
+sync.
 """
 
 import os
@@ -28,9 +28,9 @@ from pipeline.processes import Stopped, end_children, end_with_parent, kept_from
 from pipeline.source_files import Incoming, Outcome
 
 UNIT_BYTES: Final = 4 << 20  # of compressed source files that a worker takes at a time
-_MOST_PENDING: Final = 1_000  # tasks a scheduler knows of at a time: enough to grow a cluster on, whatever the load's size
+_MOST_PENDING: Final = 1_000  # tasks a scheduler knows of at a time: enough for a cluster to grow, for loads of any size
 PATIENCE_SECONDS: Final = 30
-"""How long to wait for a scheduler, for a worker, or for a unit before the cluster is looked at."""
+"""The wait for a scheduler, for a worker, or for a unit before the engine is asked whether it still has workers."""
 _WHAT_HOLDS: Final = "all finished loads are as they were"
 
 Progress = Callable[[Outcome], None]
@@ -39,7 +39,7 @@ Submit = Callable[[list[Incoming]], Future[Ingested]]
 
 
 class Processes:
-    """Processes of this machine, as many as it has cores unless told otherwise, the one that asks among them."""
+    """Processes of this machine, the calling one among them; by default as many as it has cores."""
 
     takes_part = True
     patience_seconds = PATIENCE_SECONDS
@@ -131,7 +131,7 @@ class Cluster:
             yield client
 
     def require_workers(self) -> None:
-        """Nothing has come back for `patience_seconds`: see whether anything can.
+        """Check that there is a worker, since nothing has come back for `patience_seconds`.
 
         Raises:
             LakeError: there is no worker any more.
@@ -140,7 +140,7 @@ class Cluster:
             raise self._lost()
 
     def _in_one_sentence(self, error: BaseException, killed: type[Exception]) -> PipelineError | None:
-        """What became of the units, if the cluster is why."""
+        """One sentence for an error of the cluster; None for others."""
         if isinstance(error, killed):
             return LakeError(
                 f"{self.address}: several workers died one after the other on the same files, most likely for want of memory; "
@@ -163,7 +163,7 @@ Engine = Processes | Cluster
 
 
 def engine_of(address: str | None) -> Engine:
-    """What `--engine` names; without it processes of this machine.
+    """The engine that `--engine` names; without it processes of this machine.
 
     Raises:
         SettingsError: it names none.
@@ -176,14 +176,14 @@ def engine_of(address: str | None) -> Engine:
 
 
 def as_here(expected: str, work: Work, unit: list[Incoming]) -> Ingested:
-    """Do a worker's share just as the process that asks would.
+    """Do a unit in a worker as the calling process would.
 
     Raises:
         SettingsError: the worker has another version of this package.
     """
     if _this_package() != expected:
         raise SettingsError(f"a worker has {_this_package()}, this process {expected}; install the same version on both sides")
-    os.umask(0o077)  # what customers wrote is for its owner's eyes only
+    os.umask(0o077)  # customers' words are for the owner of the files alone
     return work(unit)
 
 
@@ -192,11 +192,11 @@ def _this_package() -> str:
 
 
 def units_of(incoming: Iterable[Incoming], unit_bytes: int = UNIT_BYTES) -> Iterator[list[Incoming]]:
-    """Neighbouring files together, so that few Parquet files hold a day."""
+    """Group neighbouring files, so that few Parquet files hold a day."""
     unit: list[Incoming] = []
     held = 0
     for item in incoming:
-        size = (item.staged.bytes if item.staged else item.bytes) or unit_bytes  # a URL may not tell
+        size = (item.staged.bytes if item.staged else item.bytes) or unit_bytes  # a URL may have no size
         if unit and held + size > unit_bytes:
             yield unit
             unit, held = [], 0
@@ -234,7 +234,7 @@ def spread(
 
 
 class _Done:
-    """What has come back so far."""
+    """The units that are done so far."""
 
     def __init__(self, lake: Lake, work: Work, progress: Progress | None) -> None:
         self.work = work
@@ -243,7 +243,7 @@ class _Done:
         self._progress = progress
 
     def take(self, part: Ingested) -> None:
-        """Add what became of a unit; what it leaves staged is needed no more, since nobody has to read it again."""
+        """Add the outcome of a unit, and delete its staged files, which no worker has to read again."""
         drop(self._lake, [outcome.staged for outcome in part.outcomes])
         self.ingested.outcomes += part.outcomes
         for name, files in part.written.items():

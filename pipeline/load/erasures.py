@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import partial
 
 from pipeline.erasure.pending import note_pending
-from pipeline.erasure.tombstones import bury, read_tombstones
+from pipeline.erasure.tombstones import add_tombstones, read_tombstones
 from pipeline.errors import LakeError
 from pipeline.lake.file_systems import exists
 from pipeline.lake.lake import Lake
@@ -25,7 +25,7 @@ def tombstones_for(lake: Lake, ingested: Ingested, at: datetime) -> Change:
     """Write tombstones for the conversations that were kept out for the first time: no other file may bring them either."""
     if not ingested.tombstones:
         return Change()
-    return bury(lake, ingested.tombstones, (("conversation", ident) for ident in ingested.kept_out), at)
+    return add_tombstones(lake, ingested.tombstones, (("conversation", ident) for ident in ingested.kept_out), at)
 
 
 def require_undisturbed(ledger: Ledger, ingested: Ingested) -> None:
@@ -47,4 +47,4 @@ def require_undisturbed(ledger: Ledger, ingested: Ingested) -> None:
         is_known = outcome.staged.sha256 in ledger.known(outcome.name, outcome.account_id)
         if outcome.status == "loaded" and not is_known and exists(lake.files, path):
             lake.files.rm_file(lake.store.inside(path))
-    raise LakeError(f"{lake.uri}: somebody was erased while files were read; none of these was loaded, run it again")
+    raise LakeError(f"{lake.uri}: people were erased while files were read; none of these was loaded, run it again")

@@ -18,19 +18,20 @@ _SOURCE_SUFFIXES = (".gz", ".zip", ".json", ".jsonl", ".ndjson")
 _OF_A_LAKE = re.compile(r"/(_delta_log|landing/(\.incoming|schema))/|\.parquet$")
 _LEDGER_OF_A_LAKE = f"/{LEDGER}/_delta_log/"
 _SHOWN_CHARACTERS = 300  # of a path
+_EXPECTED = f"a file, a folder with files that end with {', '.join(_SOURCE_SUFFIXES)}, or a pattern that matches some"
 
 
 def find_files(
     paths: Iterable[str], say: Callable[[str], None] = lambda _: None, unreadable: list[str] | None = None
 ) -> dict[str, int]:
-    """The source files that paths, folders, globs and URLs name, in the order given, each with its size in bytes.
+    """Find the source files that paths, folders, globs and URLs name, in the order given, each with its size in bytes.
 
-    Of a folder, whatever depth, those count whose name ends as a source file's does, or begins with `Engagement.`; they come in
-    the order in which they were written, so that of two contents under one name, as a landing zone may hold, the newer stands.
-    A folder that a glob matches counts as if it were named. Neither takes what belongs to the tables of a lake. Of other files
-    that a folder has, hidden ones aside, one line says how many they are.
+    Of a folder, at any depth, those count whose name ends as a source file's does, or begins with `Engagement.`; they come in
+    the order of their times, so that of two contents under one name, as a landing zone may hold, the newer stands. A folder
+    that a glob matches counts as if it were named. Neither takes files of a lake's tables. One line gives the number of other
+    files in folders, hidden ones aside.
 
-    A file of a folder that can't be read, or a link that leads to nothing, is told and added to `unreadable`.
+    A file of a folder that can't be read, or a link that leads to nothing, gets a line and is added to `unreadable`.
 
     Raises:
         SettingsError: a path is empty.
@@ -45,21 +46,14 @@ def find_files(
         others: list[str] = []
         with reaching(path):
             require_plain(files, root, path)
-            entries = _entries_at(files, root, others)
-            if special := [name for name in entries if is_special(files, name)]:
-                entries = {name: info for name, info in entries.items() if name not in special}
-                shown = shortened(special[0], _SHOWN_CHARACTERS)
-                say(f"{many(len(special), 'pipe, device or socket', 'pipes, devices or sockets')} passed over, such as {shown}")
+            entries = _without_special(files, _entries_at(files, root, others), say)
         for name in _unreadable(files, root, entries):
             del entries[name]
             say(f"{shortened(name, _SHOWN_CHARACTERS)}: it can't be read: mend its rights or its link and load it again")
             if unreadable is not None:
                 unreadable.append(name)
         if not entries:
-            expected = (
-                f"a file, a folder with files that end with {', '.join(_SOURCE_SUFFIXES)}, or a pattern that matches some"
-            )
-            raise LakeError(f"{path}: there is no source file; expected {expected}; nothing was loaded")
+            raise LakeError(f"{path}: there is no source file; expected {_EXPECTED}; nothing was loaded")
         for name, info in entries.items():
             found.setdefault(url_of(files, name, path), info["size"] or 0)
         passed |= {url_of(files, name, path): name for name in others}
@@ -72,13 +66,22 @@ def find_files(
     return found
 
 
+def _without_special(files: Any, entries: dict[str, dict[str, Any]], say: Callable[[str], None]) -> dict[str, dict[str, Any]]:
+    """The entries without pipes, devices and sockets, of which one line gives the number."""
+    special = [name for name in entries if is_special(files, name)]
+    if special:
+        shown = shortened(special[0], _SHOWN_CHARACTERS)
+        say(f"{many(len(special), 'pipe, device or socket', 'pipes, devices or sockets')} passed over, such as {shown}")
+    return {name: info for name, info in entries.items() if name not in special}
+
+
 def _unreadable(files: Any, root: str, entries: Iterable[str]) -> list[str]:
-    """Of the local files that a path leads to those that can't be opened, unless it names the file itself."""
+    """The local files that can't be opened, unless the path names the file itself."""
     return [name for name in entries if name != root and is_local(files) and not os.access(name, os.R_OK)]
 
 
 def _entries_at(files: Any, root: str, others: list[str]) -> dict[str, dict[str, Any]]:
-    """What a path or pattern leads to; what is no source file of its folders is added to `others`."""
+    """The files of a path or pattern; other files in its folders are added to `others`."""
     if not any(sign in root for sign in "*?[") or files.exists(root):
         if files.isdir(root):
             return _sources_below(files, root, others)
@@ -113,7 +116,7 @@ def _is_source(path: str) -> bool:
 
 
 def incoming_from(files: Mapping[str, int]) -> list[Incoming]:
-    """Files at hand, as `find_files` gives them, as a load takes them: in time order, those of one name in the order given."""
+    """Turn files that `find_files` has found into those of a load: in time order, files of one name in the order given."""
     incoming = (Incoming(name=file_name(innermost(url)), url=url, bytes=size) for url, size in files.items())
     return sorted(incoming, key=_in_time)
 

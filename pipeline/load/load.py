@@ -128,7 +128,7 @@ def _plan(ledger: Ledger, ingested: Ingested, settings: _Settings, *, downloaded
     """Work out the changes that some files make to all tables of the ledger's snapshot."""
     lake, snapshot = ledger.lake, ledger.snapshot
     fresh = [outcome for outcome in ingested.outcomes if outcome.status != "unchanged"]
-    replaced = [item for outcome in fresh if (item := ledger.enter(outcome, downloaded_at, settings.now())) is not None]
+    replaced = [item for outcome in fresh if (item := ledger.upsert(outcome, downloaded_at, settings.now())) is not None]
     extra = settings.extra_changes(snapshot)
     if not ledger.added:
         return Plan(extra)

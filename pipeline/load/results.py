@@ -1,4 +1,4 @@
-"""The result of a load: counts that add up."""
+"""The results of a load and of a sync: counts that add up."""
 
 from dataclasses import dataclass, field
 
@@ -41,3 +41,25 @@ class Report:
             self.encrypted += outcome.counts.encrypted
             self.unknown_fields |= outcome.counts.unknown_fields
             self.schema_versions |= outcome.counts.schema_versions
+
+
+@dataclass
+class SyncReport(Report):
+    """`listed` = `known` + loaded + unchanged + rejected + failed; on a dry run, `wanted` are the files to fetch.
+
+    `failed` are files, or entries of a listing, that could not be downloaded, with the reason; `unlisted` are days likewise.
+    """
+
+    listed: int = 0
+    known: int = 0
+    downloaded_bytes: int = 0
+    wanted: list[str] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+    unlisted: dict[str, str] = field(default_factory=dict)
+    schema_problem: str | None = None
+    """The reason why the account's own schema could not be downloaded or kept, in a line; no data depends on it."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all files of the account are loaded."""
+        return super().is_complete and not self.failed and not self.unlisted

@@ -1,4 +1,4 @@
-"""A write session: hold the lake, clear what a dead run left, and after each commit purge, publish and sweep."""
+"""A write session: hold the lake, clear the files of a dead run, and after each commit purge, publish and sweep."""
 
 import errno
 import os
@@ -8,7 +8,7 @@ from datetime import datetime
 
 import duckdb
 
-from pipeline.erasure.erase import finish_purges
+from pipeline.erasure.purge import run_pending_purges
 from pipeline.errors import LakeError
 from pipeline.failures import of_a_file
 from pipeline.lake.checkpoints import drop_damaged, has_torn
@@ -36,8 +36,8 @@ _OF_THE_SYSTEM = (OSError, duckdb.IOException, duckdb.TransactionException, duck
 def writing(lake: Lake, on_wait: Callable[[str], None] | None = None) -> Iterator[None]:
     """Hold the lake for writing; a second writer waits for the first, readers never do.
 
-    What a run that died left half done is deleted first, so that it takes no room from what comes, nor keeps what is erased.
-    On an object store nothing is held: there writers are kept apart when they commit.
+    The unfinished files of a run that died are deleted first, so that they take no room and keep no erased person. A bucket has
+    no lock: there commits keep writers apart.
 
     Raises:
         LakeError: the block, or the lock, met a disk that is full, read-only or broken, or a lack of rights or memory.
@@ -47,8 +47,8 @@ def writing(lake: Lake, on_wait: Callable[[str], None] | None = None) -> Iterato
         clear_dead(lake)
         if lake.store.may_damage and has_torn(lake):
             drop_damaged(lake)
-        settings_in_force(lake, on_wait)  # says what is wrong with the file; no data waits for it
-        finish_purges(lake)
+        settings_in_force(lake, on_wait)  # reports a problem with the file; no data waits for it
+        run_pending_purges(lake)
         try:
             yield
         except Stopped:  # helpers ended in the middle of their files
@@ -57,13 +57,13 @@ def writing(lake: Lake, on_wait: Callable[[str], None] | None = None) -> Iterato
 
 
 def after_commit(lake: Lake, commits: Sequence[Snapshot], *, has_pending: bool, now: Callable[[], datetime]) -> None:
-    """Do what follows the commits of a load, of which the last one is shown.
+    """Purge, publish and sweep after the commits of a load; the last one is shown.
 
     1. Purge the conversations that a commit has noted as pending; a purge publishes what it leaves.
     2. Else publish the DuckDB file of the last commit.
     3. Sweep the Parquet files that no load has named for a day, every 24th commit.
     """
-    purged = finish_purges(lake, now=now) if has_pending else None
+    purged = run_pending_purges(lake, now=now) if has_pending else None
     shown = purged or commits[-1]
     if purged is None:
         lake.on_step("publish")
@@ -75,7 +75,7 @@ def after_commit(lake: Lake, commits: Sequence[Snapshot], *, has_pending: bool, 
 
 @contextmanager
 def _for_its_owner() -> Iterator[None]:
-    """Make what the block makes for this user alone, in the processes that it starts, too: customers wrote it."""
+    """Create files for this user alone during the block, in the processes that it starts, too: customers wrote them."""
     former = os.umask(0o077)
     try:
         yield
@@ -85,7 +85,7 @@ def _for_its_owner() -> Iterator[None]:
 
 @contextmanager
 def _in_one_sentence(lake: Lake) -> Iterator[None]:
-    """Say of what the system refuses where it did, what now holds and what to do."""
+    """Turn OS and DuckDB errors into one LakeError."""
     try:
         yield
     except BrokenPipeError:

@@ -1,7 +1,7 @@
-"""What a worker does: source files in, Parquet files of their rows and a count of everything out.
+"""The worker: read source files, write Parquet files of their rows, count everything.
 
-The files that it writes belong to nothing until the load's commit names them, and what it was given is still there when it is
-done, staged or in its place in the landing zone: a worker that dies leaves nothing but litter, and another one can do it again.
+No reader sees the Parquet files before the load's commit names them, and the source files are still there afterwards, staged
+or at their places in the landing zone: after a worker that died, another one can do the unit again.
 """
 
 from collections import defaultdict
@@ -51,7 +51,7 @@ def ingest(
 ) -> Ingested:
     """Land, decode and flatten source files, one after another, and write their rows below the tables' folders.
 
-    What the tombstones cover is taken out of a file before it is landed.
+    Conversations that tombstones cover are cut out of a file before it is landed.
 
     Raises:
         SettingsError: the settings that cap the size of a source file can't be read.
@@ -65,7 +65,7 @@ def ingest(
 
 
 def _at_hand(lake: Lake, item: Incoming) -> tuple[Staged, bytes | None]:
-    """The file staged; where it lies in a store and is small, with its contents."""
+    """Stage a file; a small one in a bucket comes with its contents."""
     staged = item.staged or _staged(lake, item.url or "")
     place = landed_path(lake, item.name, staged.sha256)
     staged = replace(staged, path=lake.store.now_at(staged.path, place))
@@ -83,7 +83,7 @@ def _is_less(encrypted: int, left: int | None) -> bool:
 
 
 class _Worker:
-    """Reads file after file, and writes the rows held when they are from more than `buffer_bytes` of text."""
+    """Read file after file, and write the rows held when they are from more than `buffer_bytes` of text."""
 
     def __init__(self, lake: Lake, tombstones: Tombstones | None, buffer_bytes: int, caps: Caps) -> None:
         self.lake = lake
@@ -114,10 +114,10 @@ class _Worker:
             self.places.append((kept, self._place(outcome)))
 
     def _left_encrypted(self, outcome: Outcome, former: Known | None) -> int | None:
-        """How many values of a file are worth another try to decrypt; None if it is to be read in any case."""
+        """Encrypted values that the last load left; None: read the file regardless."""
         if former is None:
             return None
-        if outcome.staged.sha256 == former.landed_sha256:  # what an erasure left of it
+        if outcome.staged.sha256 == former.landed_sha256:  # as an erasure has left it
             outcome.landed_sha256 = former.landed_sha256
             outcome.staged = replace(outcome.staged, bytes=former.bytes, sha256=former.sha256)
         if not exists(self.lake.files, self._place(outcome)):
@@ -128,7 +128,7 @@ class _Worker:
         return landed_path(self.lake, outcome.name, outcome.staged.sha256)
 
     def _read(self, outcome: Outcome, contents: bytes | None, *, left: int | None) -> Staged | None:
-        """Collect the rows of one file; gives what is to be kept of it, which is the file unless erased people are in it.
+        """Collect the rows of one file; gives the file to keep, which is a cut one if erased people are in it.
 
         None: as many values of it are encrypted as were `left` before, so that nothing changes.
         """
@@ -158,7 +158,7 @@ class _Worker:
         left: int | None = None,
         caps: Caps,
     ) -> Counts:
-        """Hold the rows of a file; if it proves broken or unchanged, or erased people are in it, nothing of it stays."""
+        """Collect the rows of a file; if it is broken or unchanged, or erased people are in it, they are dropped."""
         parts: list[tuple[str, DataFile]] = []  # of this file alone, written before its end was seen
         visitors: set[str] = set()
 
@@ -186,7 +186,7 @@ class _Worker:
         return counts
 
     def _abandon(self, parts: list[tuple[str, DataFile]]) -> None:
-        """Nothing of the file that is being read stays."""
+        """Drop the rows of the file that is being read."""
         self.collector.abandon()
         for table, file in parts:
             self.lake.discard(table, [file])

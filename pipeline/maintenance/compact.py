@@ -1,7 +1,7 @@
-"""Few, large Parquet files, laid out for the queries people run; and nothing on the disk that no reader needs any more.
+"""Compact: merge small Parquet files into few large ones, laid out for queries, and delete files that no reader needs.
 
 A load brings a small file for every partition that it touches. So each load also merges some partitions, as many as it takes
-to keep up: `merge_as_it_goes`. `compact` merges all that is worth it, and deletes what no finished load names.
+to keep up: `merge_as_it_goes`. `compact` merges all that is worth it, and deletes files that no finished load names.
 """
 
 import time
@@ -20,14 +20,14 @@ from pipeline.lake.vacuum import RETENTION_HOURS, kept_hours, sweep
 from pipeline.warehouse.database import publish
 
 _AT_STAKE_SECONDS: Final = 10
-"""For how long `compact` merges before it commits. Where no lock keeps a load away that finishes meanwhile, so much is lost."""
+"""The time of merging before a commit; in a bucket, a load that finishes first makes that much work vain."""
 
 
 @dataclass(frozen=True)
 class Compacted:
-    """What `compact` did: Parquet files merged, files made of them, files deleted, and the bytes that those had.
+    """The result of `compact`: Parquet files merged, files made of them, files deleted, and their bytes.
 
-    `kept_hours` is for how long files stay that are no longer used.
+    `kept_hours` is the time for which unused files stay.
     """
 
     merged: int
@@ -38,11 +38,11 @@ class Compacted:
 
 
 def compact(lake: Lake, *, retention_hours: int = RETENTION_HOURS, progress: Callable[[str], None] | None = None) -> Compacted:
-    """Merge the small files of every partition, and delete what has been unneeded for so long.
+    """Merge the small files of every partition, and delete files that have been unneeded for so long.
 
-    The lake's DuckDB file is made anew before anything is deleted: what the former one names may be among it, also where a
-    run that died left it behind the tables. The caller holds `writing`; where no lock keeps loads away, what a load overtakes
-    is merged anew, and that is never more than what `_AT_STAKE_SECONDS` of work have merged.
+    The lake's DuckDB file is made anew before anything is deleted: the former one may name them, also where a run
+    that died left it behind the tables. The caller holds `writing`; in a bucket, where no lock keeps loads away, merges that
+    a load overtakes are done anew, and that is never more than the work of `_AT_STAKE_SECONDS`.
 
     Raises:
         LakeError: other runs came first whenever a table was to be committed.
@@ -74,9 +74,9 @@ def compact(lake: Lake, *, retention_hours: int = RETENTION_HOURS, progress: Cal
 def _next_merges(
     lake: Lake, snapshot: Snapshot, name: str, settled: set[Place], progress: Callable[[str], None] | None
 ) -> tuple[Change, Snapshot, bool]:
-    """Merge files of one table for a while, and commit that; gives what the lake then has, and whether it was the last.
+    """Merge files of one table for a while, and commit; gives the change, the snapshot after it, and whether all is done.
 
-    What is done goes into `settled`, so that files which come meanwhile are not merged for ever.
+    Merged places go into `settled`, so that files which come meanwhile are not merged for ever.
     """
     for attempt in retry_conflicts():
         with attempt:
@@ -100,7 +100,7 @@ def _next_merges(
 
 
 def _merges(lake: Lake, snapshot: Snapshot, name: str, change: Change, done: set[Place]) -> Iterator[str]:
-    """Merge the small files of a table, one partition after another that is not `done`; says each time what was merged."""
+    """Merge the small files of a table, one partition after another that is not `done`; yields a line for each."""
     for place, files in partitions(snapshot.files[name]).items():
         if len(files) > 1 and place not in done:
             merge(lake, name, files, change)

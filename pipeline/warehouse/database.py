@@ -27,6 +27,7 @@ from pipeline.lake.lake import Lake
 from pipeline.lake.landing import PUBLISHING
 from pipeline.lake.snapshot import Snapshot
 from pipeline.lake.spill import hold, release
+from pipeline.lake.sql import literals, rows_in
 from pipeline.lake.store import LOCK_NAME
 from pipeline.lake.store_errors import reaching
 from pipeline.processes import interruptible
@@ -191,9 +192,7 @@ def _select(table: schema.Table, locations: list[str]) -> str:
         columns = ", ".join(f"null::{_sql_type(column)} as {column.name}" for column in table.shown)
         return f"select {columns} where false"
     names = ", ".join(column.name for column in table.shown)
-    files = ", ".join(f"'{_quoted(location)}'" for location in locations)
-    hive = ", hive_partitioning = true, hive_types = {'date': date}" if table.partitioned else ", hive_partitioning = false"
-    return f"select {names} from read_parquet([{files}]{hive})"
+    return f"select {names} from {rows_in(literals(locations), with_date=table.partitioned)}"
 
 
 def _sql_type(column: schema.Column) -> str:

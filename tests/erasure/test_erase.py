@@ -17,7 +17,8 @@ from lakes import ask, everything, killed_before, take
 from marked import Json, Marked, contents, found
 
 from pipeline.cli.commands import main
-from pipeline.erasure.erase import Erased, erase
+from pipeline.erasure.erase import erase
+from pipeline.erasure.results import Erased
 from pipeline.erasure.search import find, list_landed
 from pipeline.erasure.tombstones import KEY_FILE, Tombstones
 from pipeline.errors import LakeError

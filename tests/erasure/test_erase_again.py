@@ -9,7 +9,8 @@ from documents import gz, name_at, owned, put
 from lakes import conversations, killed_before, take
 
 from pipeline.cli.progress import erasure
-from pipeline.erasure.erase import Erased, erase_all
+from pipeline.erasure.erase import erase_all
+from pipeline.erasure.results import Erased
 from pipeline.lake.lake import Lake
 from pipeline.load.session import writing
 

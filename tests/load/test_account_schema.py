@@ -25,8 +25,9 @@ from pipeline.lake.lake import Lake
 from pipeline.lake.landing import landed_files
 from pipeline.load.account_schema import keep_schemas, kept_schemas, newest_schemas
 from pipeline.load.find import find_files
+from pipeline.load.results import SyncReport
 from pipeline.load.session import writing
-from pipeline.load.sync import SyncReport, sync
+from pipeline.load.sync import sync
 from pipeline.maintenance.verify import verify
 from pipeline.sandbox import Sandbox, changes
 from pipeline.sandbox.avro import engagement_schema

@@ -12,8 +12,9 @@ from pipeline.api.client import DataAccessClient
 from pipeline.errors import SourceError
 from pipeline.lake.lake import Lake
 from pipeline.load.session import writing
-from pipeline.load.sync import RETENTION, sync
+from pipeline.load.sync import sync
 from pipeline.settings import Credentials
+from pipeline.source_files import RETENTION
 
 
 def main(*arguments: str) -> None:

@@ -17,7 +17,7 @@ from pipeline import schema
 from pipeline.lake.index import share_of
 from pipeline.lake.lake import Lake
 from pipeline.lake.rewrite import connected
-from pipeline.lake.snapshot import LEDGER, WHOLE, Change, DataFile, named
+from pipeline.lake.snapshot import LEDGER, WHOLE, Change, DataFile, new_path
 from pipeline.source_files import ListedDay
 
 PARTS = 50
@@ -127,7 +127,7 @@ def _links(lake: Lake, table: str, count: int) -> Iterator[DataFile]:
     one = lake.path(table, lake.write(table, schema.STORED[table].file_schema.empty_table(), date="2000-01-01").path)
     for number in range(count):
         day = f"{END - timedelta(days=1 + number % DAYS):%Y-%m-%d}"
-        path = named(day, WHOLE)
+        path = new_path(day, WHOLE)
         Path(lake.path(table, path)).parent.mkdir(exist_ok=True)
         os.link(one, lake.path(table, path))
         yield DataFile(path, 0, _MERGED_BYTES)

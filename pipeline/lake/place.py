@@ -15,7 +15,7 @@ from pipeline import schema
 from pipeline.errors import DamagedError
 from pipeline.lake.file_systems import sizes_below, table_options
 from pipeline.lake.parquet import packed
-from pipeline.lake.snapshot import WHOLE, DataFile, Snapshot, named
+from pipeline.lake.snapshot import WHOLE, DataFile, Snapshot, new_path
 from pipeline.lake.store import store_at
 from pipeline.lake.store_errors import legible
 
@@ -99,7 +99,7 @@ class Place:
     def write(self, table: str, rows: pa.Table, *, date: str | None = None, label: str = WHOLE) -> DataFile:
         """Write one Parquet file below a table's folder; no reader sees it before `commit` names it."""
         contents = packed(rows, is_compressed=schema.STORED[table].is_compressed)
-        path = named(date, label, sha256(contents).hexdigest())
+        path = new_path(date, label, sha256(contents).hexdigest())
         location = self.path(table, path)
         self.store.make_folder(location.rpartition("/")[0])
         with self.files.open(location, "wb") as out:
@@ -112,7 +112,7 @@ class Place:
         Raises:
             FileNotFoundError: it is gone.
         """
-        path = named(file.date, file.label, file.digest)
+        path = new_path(file.date, file.label, file.digest)
         self.files.mv(self.path(table, file.path), self.path(table, path))
         return replace(file, path=path)
 

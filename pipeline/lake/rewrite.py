@@ -11,7 +11,7 @@ from pipeline.lake.digests import require_same
 from pipeline.lake.file_systems import digest_of
 from pipeline.lake.lake import Lake
 from pipeline.lake.landing import PUBLISHING
-from pipeline.lake.snapshot import Change, DataFile, Place, named
+from pipeline.lake.snapshot import Change, DataFile, Place, new_path
 from pipeline.lake.spill import hold
 from pipeline.lake.sql import literal, rows_in
 from pipeline.processes import interruptible
@@ -54,7 +54,7 @@ def copied(  # noqa: PLR0917  # a sentence: in this lake, for this table, in tha
     lake: Lake, connection: duckdb.DuckDBPyConnection, table: str, place: Place, source: str, locations: list[str]
 ) -> DataFile:
     """Write a Parquet file of the rows of a `from` clause, whose one parameter are the locations."""
-    path = named(*place)
+    path = new_path(*place)
     target = lake.path(table, path)
     lake.store.make_folder(target.rpartition("/")[0])
     columns = ", ".join(schema.STORED[table].file_schema.names)
@@ -66,7 +66,7 @@ def copied(  # noqa: PLR0917  # a sentence: in this lake, for this table, in tha
     )
     with lake.files.open(target, "rb") as written:
         rows = pq.read_metadata(written).num_rows
-    final = named(*place, digest_of(lake.files, target))  # DuckDB gives no digest of the file that it writes
+    final = new_path(*place, digest_of(lake.files, target))  # DuckDB gives no digest of the file that it writes
     lake.files.mv(target, lake.path(table, final))
     return DataFile(final, rows, lake.files.size(lake.path(table, final)))
 

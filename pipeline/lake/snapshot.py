@@ -22,7 +22,7 @@ _NONCE_DIGITS: Final = 8
 _DIGESTED: Final = re.compile(rf"-[0-9a-f]{{{_NONCE_DIGITS}}}([0-9a-f]{{{_DIGEST_DIGITS}}})\.parquet$")
 
 
-def named(date: str | None, label: str, sha256: str | None = None) -> str:
+def new_path(date: str | None, label: str, sha256: str | None = None) -> str:
     """A new path for a Parquet file, below a table's folder: its partition, its label, and the digest of its bytes, if known.
 
     So a commit, which names the file, also knows its contents; and no two files ever have one name.

@@ -226,7 +226,7 @@ def spread(
     first = list(islice(coming, 2))
     if not first or (engine.takes_part and (len(first) == 1 or not engine.most_pending)):
         for unit in chain(first, coming):
-            done.take(done.work(unit))
+            done.add(done.work(unit))
     else:  # the second unit makes other processes worth their start
         with engine.started(done.work) as submit:
             _spread(submit, chain(first, coming), engine, done)
@@ -242,7 +242,7 @@ class _Done:
         self._lake = lake
         self._progress = progress
 
-    def take(self, part: Ingested) -> None:
+    def add(self, part: Ingested) -> None:
         """Add the outcome of a unit, and delete its staged files, which no worker has to read again."""
         drop(self._lake, [outcome.staged for outcome in part.outcomes])
         self.ingested.outcomes += part.outcomes
@@ -257,19 +257,19 @@ def _spread(submit: Submit, units: Iterable[list[Incoming]], engine: Engine, don
     """Keep the workers busy; this process, if it takes part, works too when they have enough to go on with."""
     pending: set[Future[Ingested]] = set()
 
-    def take_finished(*, or_wait: bool) -> None:
+    def add_finished(*, or_wait: bool) -> None:
         finished, _ = wait(pending, timeout=engine.patience_seconds if or_wait else 0, return_when=FIRST_COMPLETED)
         pending.difference_update(finished)
         for future in finished:
-            done.take(future.result())
+            done.add(future.result())
         if or_wait and not finished:
             engine.require_workers()
 
     for unit in units:
         if engine.takes_part and len(pending) >= engine.most_pending:
-            done.take(done.work(unit))
+            done.add(done.work(unit))
         else:
             pending.add(submit(unit))
-        take_finished(or_wait=not engine.takes_part and len(pending) >= engine.most_pending)
+        add_finished(or_wait=not engine.takes_part and len(pending) >= engine.most_pending)
     while pending:
-        take_finished(or_wait=True)
+        add_finished(or_wait=True)

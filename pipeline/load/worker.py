@@ -59,7 +59,7 @@ def ingest(
     lake = Lake(lake_uri)
     worker = _Worker(lake, tombstones, buffer_bytes, read_caps())
     for item, (staged, contents) in zip(incoming, lake.store.map(partial(_at_hand, lake), incoming), strict=True):
-        worker.take(item, staged, contents)
+        worker.read(item, staged, contents)
     worker.finish()
     return worker.ingested
 
@@ -94,7 +94,7 @@ class _Worker:
         self.ingested = Ingested()
         self.places: list[tuple[Staged, str]] = []
 
-    def take(self, item: Incoming, staged: Staged, contents: bytes | None) -> None:
+    def read(self, item: Incoming, staged: Staged, contents: bytes | None) -> None:
         """Read one file, from its bytes to its rows; `contents`, where they are known, are those of the staged file."""
         start, end = scope_of(item.name)
         outcome = Outcome(item.name, item.account_id, start or item.scope_start, end or item.scope_end, staged)

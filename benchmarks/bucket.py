@@ -32,7 +32,9 @@ from pipeline.lake.ledger import loaded_files
 from pipeline.lake.listings import remember
 from pipeline.lake.snapshot import LEDGER, Snapshot
 from pipeline.load.engines import Processes
-from pipeline.load.load import find_files, incoming_from, load, writing
+from pipeline.load.find import find_files, incoming_from
+from pipeline.load.load import load
+from pipeline.load.session import writing
 
 _YOUNG_HOURS = 10  # a lake's first checkpoint comes after them
 _STEPS = ("snapshot", "known", "read", "commit", "publish")
@@ -139,7 +141,7 @@ def _loaded(lake: Lake, source: Path) -> tuple[float, float]:
         return remember(lake, snapshot, ACCOUNT_ID, last_days(KEPT_DAYS), failed=(), at=END)
 
     with writing(lake):
-        load(lake, incoming_from(find_files([str(source)])), engine=Processes(1), also=listings, now=now)
+        load(lake, incoming_from(find_files([str(source)])), engine=Processes(1), extra_changes=listings, now=now)
     return moments[1], time.perf_counter()  # the second moment is that of the first row of the ledger
 
 

@@ -22,7 +22,9 @@ from measure import MB, fresh_output, machine
 
 from pipeline.lake.lake import Lake
 from pipeline.load.engines import Cluster, Engine, Processes
-from pipeline.load.load import find_files, incoming_from, load, writing
+from pipeline.load.find import find_files, incoming_from
+from pipeline.load.load import load
+from pipeline.load.session import writing
 
 _PAIRS = (("processes, 1", "Dask, 1 worker"), ("processes, 2", "Dask, 2 workers"))
 _MOST = 1.1

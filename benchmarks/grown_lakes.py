@@ -14,10 +14,10 @@ from pathlib import Path
 import duckdb
 
 from pipeline import schema
-from pipeline.lake.deliveries import DELIVERED, SHARE
+from pipeline.lake.index import share_of
 from pipeline.lake.lake import Lake
 from pipeline.lake.rewrite import connected
-from pipeline.lake.snapshot import LEDGER, WHOLE, Change, DataFile, named
+from pipeline.lake.snapshot import LEDGER, WHOLE, Change, DataFile, new_path
 from pipeline.source_files import ListedDay
 
 PARTS = 50
@@ -79,7 +79,7 @@ def grown(  # all that grows
             LEDGER: Change(add=list(_ledger(lake, connection, accounts, hours))),
             schema.LISTINGS.name: Change(add=list(_listings(lake, connection, accounts, listed_hours))),
             schema.INDEX.name: Change(add=[*_index(lake, connection, 0, index), *_index(lake, connection, 1, others)]),
-            **{table: Change(add=list(_links(lake, table, parquet // len(DELIVERED)))) for table in DELIVERED},
+            **{table: Change(add=list(_links(lake, table, parquet // len(schema.DELIVERED)))) for table in schema.DELIVERED},
         }
     lake.commit(changes, lake.snapshot())
     return lake
@@ -109,7 +109,7 @@ def _listings(lake: Lake, connection: duckdb.DuckDBPyConnection, accounts: int, 
 
 def _index(lake: Lake, connection: duckdb.DuckDBPyConnection, account: int, rows: int) -> Iterator[DataFile]:
     account_id = str(int(ACCOUNT_ID) + account)
-    ((share,),) = connection.execute(f"select {SHARE} from (select ? as account_id)", [account_id]).fetchall()
+    share = share_of(account_id)
     for first in range(0, rows, _INDEX_ROWS):
         query = _INDEX_SQL.format(end=END, days=DAYS, first=first, last=min(first + _INDEX_ROWS, rows))
         yield _written(lake, connection, schema.INDEX.name, query, label=share)
@@ -127,7 +127,7 @@ def _links(lake: Lake, table: str, count: int) -> Iterator[DataFile]:
     one = lake.path(table, lake.write(table, schema.STORED[table].file_schema.empty_table(), date="2000-01-01").path)
     for number in range(count):
         day = f"{END - timedelta(days=1 + number % DAYS):%Y-%m-%d}"
-        path = named(day, WHOLE)
+        path = new_path(day, WHOLE)
         Path(lake.path(table, path)).parent.mkdir(exist_ok=True)
         os.link(one, lake.path(table, path))
         yield DataFile(path, 0, _MERGED_BYTES)

@@ -25,7 +25,6 @@ from measure import MB, machine
 from scale_runs import KEPT_DAYS, WORK_SECONDS, commit_often
 
 from pipeline import schema
-from pipeline.lake.deliveries import DELIVERED
 from pipeline.lake.lake import Lake
 from pipeline.lake.snapshot import LEDGER
 
@@ -121,7 +120,7 @@ def _volume(folder: Path, data: Path) -> Volume:
         "conversations": volume.conversations,
         "gz, kB": volume.gz / 1e3,
         "JSON, kB": volume.json / 1e3,
-        **{f"`{name}`, kB of Parquet": volume.parquet[name] / 1e3 for name in DELIVERED},
+        **{f"`{name}`, kB of Parquet": volume.parquet[name] / 1e3 for name in schema.DELIVERED},
         "`files`, bytes of Parquet": volume.parquet[LEDGER],
         f"`{schema.INDEX.name}`, bytes of Parquet": volume.parquet[schema.INDEX.name],
     }.items():
@@ -257,7 +256,7 @@ def _print_writers(folder: Path, seconds: float) -> None:
 def _parquet_files(volume: Volume, accounts: int, hours: int) -> int:
     """Return the number of Parquet files, merged as loads do: for a day and table one for every 64 MB, and two small ones."""
     days = hours / 24
-    return round(sum(days * (2 + accounts * 24 * PARTS * volume.parquet[table] / (64 << 20)) for table in DELIVERED))
+    return round(sum(days * (2 + accounts * 24 * PARTS * volume.parquet[table] / (64 << 20)) for table in schema.DELIVERED))
 
 
 def _told(lines: dict[str, dict[str, Line]], volume: Volume, accounts: int, hours: int) -> dict[str, float]:

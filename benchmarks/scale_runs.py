@@ -15,12 +15,15 @@ from grown_lakes import ACCOUNT_ID, END, last_days
 from measure import MB
 
 from pipeline import schema
-from pipeline.lake.lake import Lake, until_undisturbed
+from pipeline.lake.commits import retry_conflicts
+from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import loaded_files
 from pipeline.lake.listings import remember
 from pipeline.lake.snapshot import Change, Snapshot
 from pipeline.load.engines import Processes
-from pipeline.load.load import find_files, incoming_from, load, writing
+from pipeline.load.find import find_files, incoming_from
+from pipeline.load.load import load
+from pipeline.load.session import writing
 from pipeline.warehouse.database import FILE_NAME, publish
 
 KEPT_DAYS: Final = 30
@@ -72,7 +75,7 @@ def probe(root: str, source: str) -> dict[str, float]:
     taken = {"snapshot": _seconds(lake.snapshot)}
     taken["known"] = _seconds(lambda: loaded_files(lake, ACCOUNT_ID, since=END - timedelta(days=KEPT_DAYS)))
     with writing(lake):
-        load(lake, incoming_from(find_files([source])), engine=Processes(1), also=listings, now=now)
+        load(lake, incoming_from(find_files([source])), engine=Processes(1), extra_changes=listings, now=now)
     ended = time.perf_counter()
     snapshot = lake.snapshot()
     taken["publish"] = _seconds(lambda: publish(lake, snapshot))
@@ -105,7 +108,7 @@ def write_on(root: str, seconds: str) -> dict[str, float]:
     lake, commits, attempts = Lake(root), 0, 0
     began = time.perf_counter()
     while time.perf_counter() - began < float(seconds):
-        for attempt in until_undisturbed():
+        for attempt in retry_conflicts():
             with attempt:
                 attempts += 1
                 snapshot = lake.snapshot()

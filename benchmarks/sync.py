@@ -19,7 +19,7 @@ from approaches import lakehouse_command
 from measure import fresh_output, machine
 
 from pipeline.lake.lake import Lake
-from pipeline.load.sync import DOWNLOADS
+from pipeline.load.downloads import DOWNLOADS
 from pipeline.sandbox import Account, Sandbox
 
 ACCOUNT = Account("4711", conversations_per_day=3000, sessions_per_part=20)

@@ -316,6 +316,9 @@ TABLES: dict[str, Table] = {table.name: table for table in (CONVERSATIONS, MESSA
 STORED: dict[str, Table] = {**TABLES, INDEX.name: INDEX, ERASURES.name: ERASURES}
 """All tables of a lake."""
 
+DELIVERED: tuple[str, ...] = ("conversations", "messages", "transfers")
+"""The tables whose rows belong to a delivery of a conversation."""
+
 
 @dataclass(frozen=True, eq=False)
 class RecordType:

@@ -7,11 +7,14 @@ rows repeat) → `Counts` (rows read) → `Outcome` (loaded or rejected) → `Re
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from pipeline.errors import SourceError
 from pipeline.times import at_milliseconds
 
+RETENTION: Final = timedelta(days=30)
+"""How long the source keeps a file: no listing goes back further unless it is told to."""
 _SCOPE = re.compile(r"\.(\d{10,15})\.(\d{10,15})\.")
 
 

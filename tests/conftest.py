@@ -4,6 +4,7 @@ import os
 import random
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +22,7 @@ for _name in [name for name in os.environ if _SURROUNDINGS.fullmatch(name)]:
 from scripted_api import CREDENTIALS, QUICK, ScriptedApi  # noqa: E402
 
 from pipeline.api.client import DataAccessClient  # noqa: E402
+from pipeline.lake.lake import Lake  # noqa: E402
 from pipeline.text import SECRETS  # noqa: E402
 
 
@@ -38,6 +40,12 @@ def _environment() -> Iterator[None]:
         if os.environ.get(name) != value:
             os.environ[name] = value
     SECRETS.forget()
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    """A lake in a folder that nothing was loaded into yet."""
+    return Lake(str(tmp_path / "lake"))
 
 
 @pytest.fixture

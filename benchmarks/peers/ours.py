@@ -4,7 +4,9 @@ from pathlib import Path
 
 from peers.program import run
 from pipeline.lake.lake import Lake
-from pipeline.load.load import find_files, incoming_from, load, writing
+from pipeline.load.find import find_files, incoming_from
+from pipeline.load.load import load
+from pipeline.load.session import writing
 
 
 def work(source: Path, out: Path) -> None:

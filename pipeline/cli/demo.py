@@ -13,7 +13,8 @@ from pipeline.cli.demo_tables import print_tables
 from pipeline.cli.progress import SyncProgress, summary
 from pipeline.errors import SettingsError
 from pipeline.lake.lake import Lake
-from pipeline.load.load import Report, writing
+from pipeline.load.results import Report
+from pipeline.load.session import writing
 from pipeline.load.sync import sync
 from pipeline.report import report_path, write_report
 from pipeline.sandbox import Sandbox

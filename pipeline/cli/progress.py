@@ -13,8 +13,8 @@ from rich import filesize
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from pipeline.erasure.erase import Erased
-from pipeline.load.load import Report
+from pipeline.erasure.results import Erased
+from pipeline.load.results import Report
 from pipeline.maintenance.compact import Compacted
 from pipeline.maintenance.verify import Verified
 from pipeline.source_files import Counts, Outcome

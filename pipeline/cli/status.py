@@ -12,8 +12,7 @@ from rich.measure import Measurement
 from rich.table import Table
 
 from pipeline.load.account_schema import KeptSchema, newest_schemas
-from pipeline.load.sync import RETENTION
-from pipeline.source_files import scope_of
+from pipeline.source_files import RETENTION, scope_of
 from pipeline.text import harmless, many, span
 
 WARNING: Final = timedelta(days=7)

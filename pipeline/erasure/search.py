@@ -1,4 +1,4 @@
-"""Traces of erased people in the landing zone: every landed file is read as a load reads it, and what is left of one is staged.
+"""Search landed files for erased people: each is read as a load reads it, and its rest without them is staged.
 
 Superseded deliveries, former contents of a name and files that no row of the ledger names are landed files like any other.
 """
@@ -29,12 +29,12 @@ from pipeline.processes import end_with_parent
 from pipeline.source_files import Counts, Source, Staged, scope_of
 from pipeline.times import microseconds
 
-_ALONE_BYTES: Final = 16 << 20  # of landed files: less than that to search is not worth the start of other processes
+ALONE_BYTES: Final = 16 << 20  # of landed files: less than that to search is not worth the start of other processes
 
 
 @dataclass(frozen=True)
 class Landed:
-    """A file of the landing zone, and its rows in the ledger: none for one that was replaced or that a dead run left."""
+    """A file of the landing zone, and its rows in the ledger: none for a replaced file or one of a dead run."""
 
     path: str
     bytes: int
@@ -44,13 +44,13 @@ class Landed:
 
 @dataclass
 class Found:
-    """What was taken out of landed files, whose rest is staged, and those that could not be searched: broken, ids encrypted."""
+    """Landed files with erased conversations, whose rest is staged, and files that could not be searched."""
 
     cut: list[tuple[Landed, Redaction, Staged]] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
     encrypted: list[str] = field(default_factory=list)
     named: set[str] = field(default_factory=set, repr=False)
-    """The erased ids that stand where a conversation, a visitor or a reject has them, or in what was taken out."""
+    """The erased ids of conversations, visitors and rejects, and those in removed conversations."""
 
     @property
     def conversations(self) -> set[str]:
@@ -58,7 +58,7 @@ class Found:
         return set().union(*(redaction.conversations for _, redaction, _ in self.cut))
 
     def drop(self, lake: Lake) -> None:
-        """Delete what is staged."""
+        """Delete the staged files."""
         drop(lake, [staged for _, _, staged in self.cut])
 
 
@@ -77,11 +77,24 @@ def _landed(path: str, size: int, rows: tuple[Row, ...]) -> Landed:
     return Landed(path, size, Source(name, account_id, None if scope_start is None else microseconds(scope_start)), rows)
 
 
-def find(lake: Lake, landed: list[Landed], tombstones: Tombstones, persons: Sequence[str] = ()) -> Found:
-    """Search landed files for what tombstones cover; `persons` are ids known in plain text, which are looked for everywhere."""
+def find(
+    lake: Lake,
+    landed: list[Landed],
+    tombstones: Tombstones,
+    persons: Sequence[str] = (),
+    *,
+    alone_bytes: int = ALONE_BYTES,
+) -> Found:
+    """Search landed files for erased conversations, and stage each such file without them.
+
+    `persons` are ids known in plain text, which are looked for in all of the text. Landed files of fewer than `alone_bytes` are
+    searched by this process alone.
+    """
     found = Found()
     decrypt = read_decrypt()
-    for file, traces in _searched(landed, _Search(lake.uri, tombstones, persons)):
+    search = _Search(lake.uri, tombstones, persons)
+    searched = _searched_alone if sum(file.bytes for file in landed) < alone_bytes else _searched_by_processes
+    for file, traces in zip(landed, searched(search, [(file.path, file.source) for file in landed]), strict=True):
         if traces is None:
             found.unreadable.append(file.path)
             continue
@@ -98,7 +111,7 @@ def find(lake: Lake, landed: list[Landed], tombstones: Tombstones, persons: Sequ
 
 @dataclass(frozen=True)
 class _Traces:
-    """The erased ids that a landed file names in clear text or decrypted, and whether it has ids that nobody can decrypt.
+    """The erased ids that a landed file names in clear text or decrypted, and whether it has ids that no key decrypts.
 
     `named` are those of them that stand where a conversation, a visitor or a reject has them.
     """
@@ -108,14 +121,13 @@ class _Traces:
     has_encrypted_ids: bool
 
 
-def _searched(landed: list[Landed], search: "_Search") -> Iterator[tuple[Landed, _Traces | None]]:
-    """Landed files, each with the erased ids in it; None for a broken one."""
-    files = [(file.path, file.source) for file in landed]
-    if sum(file.bytes for file in landed) < _ALONE_BYTES:
-        yield from zip(landed, map(search, files), strict=True)
-        return
+def _searched_alone(search: "_Search", files: list[tuple[str, Source]]) -> Iterator[_Traces | None]:
+    return map(search, files)
+
+
+def _searched_by_processes(search: "_Search", files: list[tuple[str, Source]]) -> Iterator[_Traces | None]:
     with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn"), initializer=end_with_parent) as pool:
-        yield from zip(landed, pool.map(search, files, chunksize=8), strict=True)
+        yield from pool.map(search, files, chunksize=8)
 
 
 @dataclass(frozen=True)
@@ -134,14 +146,14 @@ class _Search:
         """The erased ids in a landed file; None if it is broken."""
         visitors: set[str] = set()
         found: set[str] = set()
-        quoted = [(b'"' + json_spelling(person) + b'"', person) for person in self.persons]
-        quoted += [(person.encode(), person) for person in self.persons if person.isdigit()]
+        spellings = [(b'"' + json_spelling(person) + b'"', person) for person in self.persons]
+        spellings += [(person.encode(), person) for person in self.persons if person.isdigit()]
 
         def look(text: bytes) -> None:
             visitors.update(self.tombstones.visitors(text))
-            if quoted:
+            if spellings:
                 simple = unescaped(text)
-                found.update(person for spelling, person in quoted if spelling in simple)
+                found.update(person for spelling, person in spellings if spelling in simple)
 
         path, source = file
         collector = Collector(self._decrypt)
@@ -190,5 +202,5 @@ def _feed(
 
 
 def _landed_caps() -> Caps:
-    """How much of a landed file is held in memory; all of it is read, whatever today's settings allow a new one."""
+    """The cap of a document that is held in memory; a landed file is read in full, also above today's caps for new files."""
     return Caps(document=read_caps().document)

@@ -1,14 +1,13 @@
-"""What a worker does: source files in, Parquet files of their rows and a count of everything out.
+"""The worker: read source files, write Parquet files of their rows, count everything.
 
-The files that it writes belong to nothing until the load's commit names them, and what it was given is still there when it is
-done, staged or in its place in the landing zone: a worker that dies leaves nothing but litter, and another one can do it again.
+No reader sees the Parquet files before the load's commit names them, and the source files are still there afterwards, staged
+or at their places in the landing zone: after a worker that died, another one can do the unit again.
 """
 
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from functools import partial
 from io import BytesIO
-from pathlib import Path
 from typing import BinaryIO, cast
 
 import pyarrow.compute as pc
@@ -21,10 +20,11 @@ from pipeline.decode.scanner import PADDING
 from pipeline.erasure.redact import redact
 from pipeline.erasure.tombstones import Tombstones
 from pipeline.errors import CorruptFileError
+from pipeline.lake.file_systems import exists, files_at
 from pipeline.lake.lake import Lake
 from pipeline.lake.landing import drop, keep, landed_path, stage
 from pipeline.lake.snapshot import DataFile
-from pipeline.lake.store import exists, files_at, reaching
+from pipeline.lake.store_errors import reaching
 from pipeline.source_files import Counts, Incoming, Known, Outcome, Source, Staged, scope_of
 from pipeline.times import microseconds
 
@@ -37,6 +37,13 @@ class Ingested:
 
     outcomes: list[Outcome] = field(default_factory=list)
     written: dict[str, list[DataFile]] = field(default_factory=lambda: defaultdict(list))
+    tombstones: Tombstones | None = None
+    """The tombstones under which the files were read; set once, by the process that loads."""
+
+    @property
+    def kept_out(self) -> frozenset[str]:
+        """The ids of conversations that the tombstones have kept out for the first time."""
+        return frozenset().union(*(outcome.erased for outcome in self.outcomes if outcome.status == "loaded"))
 
 
 def ingest(
@@ -44,27 +51,25 @@ def ingest(
 ) -> Ingested:
     """Land, decode and flatten source files, one after another, and write their rows below the tables' folders.
 
-    What the tombstones cover is taken out of a file before it is landed.
+    Conversations that tombstones cover are cut out of a file before it is landed.
 
     Raises:
-        SettingsError: the settings, or the private key that they name, can't be read.
+        SettingsError: the settings that cap the size of a source file can't be read.
     """
     lake = Lake(lake_uri)
     worker = _Worker(lake, tombstones, buffer_bytes, read_caps(), read_keyring())
-    for item, (staged, contents) in zip(incoming, lake.each(partial(_at_hand, lake), incoming), strict=True):
-        worker.take(item, staged, contents)
+    for item, (staged, contents) in zip(incoming, lake.store.map(partial(_at_hand, lake), incoming), strict=True):
+        worker.read(item, staged, contents)
     worker.finish()
     return worker.ingested
 
 
 def _at_hand(lake: Lake, item: Incoming) -> tuple[Staged, bytes | None]:
-    """The file staged; where it lies in a store and is small, with its contents."""
+    """Stage a file; a small one in a bucket comes with its contents."""
     staged = item.staged or _staged(lake, item.url or "")
     place = landed_path(lake, item.name, staged.sha256)
-    if lake.is_local and not Path(staged.path).exists() and Path(place).exists():  # a worker that died has given it that
-        staged = replace(staged, path=place)
-    is_fetched = not lake.is_local and staged.bytes <= _FETCHED_BYTES
-    return staged, lake.files.cat_file(staged.path) if is_fetched else None
+    staged = replace(staged, path=lake.store.now_at(staged.path, place))
+    return staged, lake.store.fetched(staged.path, staged.bytes, most_bytes=_FETCHED_BYTES)
 
 
 def _staged(lake: Lake, url: str) -> Staged:
@@ -78,7 +83,7 @@ def _is_less(encrypted: int, left: int | None) -> bool:
 
 
 class _Worker:
-    """Reads file after file, and writes the rows held when they are from more than `buffer_bytes` of text."""
+    """Read file after file, and write the rows held when they are from more than `buffer_bytes` of text."""
 
     def __init__(
         self, lake: Lake, tombstones: Tombstones | None, buffer_bytes: int, caps: Caps, keyring: Keyring | None
@@ -93,7 +98,7 @@ class _Worker:
         self.ingested = Ingested()
         self.places: list[tuple[Staged, str]] = []
 
-    def take(self, item: Incoming, staged: Staged, contents: bytes | None) -> None:
+    def read(self, item: Incoming, staged: Staged, contents: bytes | None) -> None:
         """Read one file, from its bytes to its rows; `contents`, where they are known, are those of the staged file."""
         start, end = scope_of(item.name)
         outcome = Outcome(item.name, item.account_id, start or item.scope_start, end or item.scope_end, staged)
@@ -113,10 +118,10 @@ class _Worker:
             self.places.append((kept, self._place(outcome)))
 
     def _left_encrypted(self, outcome: Outcome, former: Known | None) -> int | None:
-        """How many values of a file are worth another try to decrypt; None if it is to be read in any case."""
+        """Encrypted values that the last load left; None: read the file regardless."""
         if former is None:
             return None
-        if outcome.staged.sha256 == former.landed_sha256:  # what an erasure left of it
+        if outcome.staged.sha256 == former.landed_sha256:  # as an erasure has left it
             outcome.landed_sha256 = former.landed_sha256
             outcome.staged = replace(outcome.staged, bytes=former.bytes, sha256=former.sha256)
         if not exists(self.lake.files, self._place(outcome)):
@@ -127,7 +132,7 @@ class _Worker:
         return landed_path(self.lake, outcome.name, outcome.staged.sha256)
 
     def _read(self, outcome: Outcome, contents: bytes | None, *, left: int | None) -> Staged | None:
-        """Collect the rows of one file; gives what is to be kept of it, which is the file unless erased people are in it.
+        """Collect the rows of one file; gives the file to keep, which is a cut one if erased people are in it.
 
         None: as many values of it are encrypted as were `left` before, so that nothing changes.
         """
@@ -159,7 +164,7 @@ class _Worker:
         left: int | None = None,
         caps: Caps,
     ) -> Counts:
-        """Hold the rows of a file; if it proves broken or unchanged, or erased people are in it, nothing of it stays."""
+        """Collect the rows of a file; if it is broken or unchanged, or erased people are in it, they are dropped."""
         parts: list[tuple[str, DataFile]] = []  # of this file alone, written before its end was seen
         visitors: set[str] = set()
 
@@ -187,7 +192,7 @@ class _Worker:
         return counts
 
     def _abandon(self, parts: list[tuple[str, DataFile]]) -> None:
-        """Nothing of the file that is being read stays."""
+        """Drop the rows of the file that is being read."""
         self.collector.abandon()
         for table, file in parts:
             self.lake.discard(table, [file])
@@ -195,7 +200,7 @@ class _Worker:
     def finish(self) -> None:
         """Write what is still held, and give the files their places."""
         self._record(self._write())
-        self.lake.each(lambda one: keep(self.lake, *one), self.places)
+        self.lake.store.map(lambda one: keep(self.lake, *one), self.places)
         outcomes = {outcome.staged.path for outcome in self.ingested.outcomes}
         drop(self.lake, [staged for staged, _ in self.places if staged.path not in outcomes])
 

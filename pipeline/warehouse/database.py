@@ -21,11 +21,14 @@ from filelock import FileLock, Timeout
 
 from pipeline import schema
 from pipeline.errors import LakeError, PipelineError, SettingsError
-from pipeline.lake.lake import Lake, require_whole
+from pipeline.lake.commits import require_whole
+from pipeline.lake.lake import Lake
 from pipeline.lake.landing import PUBLISHING
 from pipeline.lake.snapshot import Snapshot
 from pipeline.lake.spill import hold, release
-from pipeline.lake.store import reaching
+from pipeline.lake.sql import literals, rows_in
+from pipeline.lake.store import LOCK_NAME
+from pipeline.lake.store_errors import reaching
 from pipeline.processes import interruptible
 from pipeline.warehouse.library import comment_columns, create_views, quoted, set_rules, view_files
 from pipeline.warehouse.rules import FILE_NAME as RULES_NAME
@@ -46,14 +49,14 @@ def publish(lake: Lake, snapshot: Snapshot) -> None:
     A log that a client left beside the former file is deleted: DuckDB would replay it over the new one.
     """
     rules = rules_in_force(lake, or_write=True)
-    with tempfile.TemporaryDirectory(dir=lake.root if lake.is_local else None, prefix=PUBLISHING) as folder:
+    with tempfile.TemporaryDirectory(dir=lake.store.scratch, prefix=PUBLISHING) as folder:
         made = Path(folder) / FILE_NAME
         _write(made, lake, snapshot, rules)
         if lake.is_local:
             _delete_logs(lake)  # first, so that nobody opens the new file with one
             made.replace(Path(lake.root) / FILE_NAME)
             _delete_logs(lake)  # a client that has the former file open may have begun one meanwhile
-            lake.persist([lake.path(FILE_NAME)])
+            lake.store.fsync([lake.path(FILE_NAME)])
             return
         lake.files.put_file(str(made), lake.path(FILE_NAME))
     if not lake.is_newest(snapshot):
@@ -127,9 +130,7 @@ def _comment_tables(connection: duckdb.DuckDBPyConnection) -> None:
 
 def _select(table: schema.Table, locations: list[str]) -> str:
     names = ", ".join(column.name for column in table.shown)
-    files = ", ".join(f"'{quoted(location)}'" for location in locations)
-    hive = ", hive_partitioning = true, hive_types = {'date': date}" if table.partitioned else ", hive_partitioning = false"
-    return f"select {names} from read_parquet([{files}]{hive})"
+    return f"select {names} from {rows_in(literals(locations), with_date=table.partitioned)}"
 
 
 def connect(lake: Lake, tell: Callable[[str], None] = lambda _: None) -> duckdb.DuckDBPyConnection:
@@ -173,7 +174,7 @@ def _connect_folder(lake: Lake, tell: Callable[[str], None]) -> duckdb.DuckDBPyC
     connection.close()
     if names_this_lake:  # else it is right for another path of the same lake
         with suppress(OSError, duckdb.Error, Timeout):  # a disk without rights or room, or a writer is at work
-            with FileLock(lake.lock_path, timeout=0):
+            with FileLock(lake.path(LOCK_NAME), timeout=0):
                 publish(lake, lake.snapshot())
             return open_database(path, lake)
     return _open_copy(lake, rules)
@@ -296,8 +297,7 @@ def open_database(path: Path | str, lake: Lake) -> duckdb.DuckDBPyConnection:
     connection = interruptible(duckdb.connect(str(path), read_only=path != ":memory:"))
     with suppress(duckdb.NotImplementedException):  # another connection of this process to the file has chosen
         connection.execute("set temp_directory = ''")  # by default it is in the working folder, or beside the file
-    if not lake.is_local:
-        connection.register_filesystem(lake.files_to_query)
+    lake.store.register(connection)
     return connection
 
 

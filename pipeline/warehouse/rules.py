@@ -206,11 +206,7 @@ def read_rules(lake: Lake, *, or_write: bool = False) -> list[RuleRow]:
     with suppress(FileNotFoundError):
         return parse_rules(lake.files.cat_file(path), f"{lake.uri}/{FILE_NAME}")
     if or_write:
-        beside = lake.path(f"{PUBLISHING}{FILE_NAME}") if lake.is_local else path  # in a bucket it appears whole
-        lake.files.pipe_file(beside, default_text().encode())
-        lake.persist([beside])
-        if lake.is_local:
-            lake.files.mv(beside, path)
+        lake.store.write_whole(path, default_text().encode(), beside=lake.path(f"{PUBLISHING}{FILE_NAME}"))
     return defaults()
 
 

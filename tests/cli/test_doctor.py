@@ -25,7 +25,9 @@ from scripted_api import BASE_PATH, CANARIES, CREDENTIALS, LISTING_PATH, Reply, 
 from pipeline.cli.commands import main
 from pipeline.cli.doctor.installation import about_pgp_key
 from pipeline.lake.lake import Lake
-from pipeline.load.load import find_files, incoming_from, load, writing
+from pipeline.load.find import find_files, incoming_from
+from pipeline.load.load import load
+from pipeline.load.session import writing
 from pipeline.sandbox import Account, Sandbox
 from pipeline.settings import Credentials
 

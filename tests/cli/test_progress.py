@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from pipeline.cli.progress import LoadProgress
 from pipeline.lake.lake import Lake
 from pipeline.load.engines import Processes
-from pipeline.load.load import find_files, incoming_from, load, writing
+from pipeline.load.find import find_files, incoming_from
+from pipeline.load.load import load
+from pipeline.load.session import writing
 from pipeline.text import many, program, span
 
 

@@ -15,19 +15,17 @@ from lakes import ask, conversations, take
 from pipeline.cli.commands import main
 from pipeline.cli.status import print_status
 from pipeline.erasure.erase import erase_all
-from pipeline.lake.lake import Lake, rows_of
+from pipeline.lake.lake import Lake
+from pipeline.lake.parquet import rows_of
 from pipeline.lake.snapshot import Change
 from pipeline.load.engines import Processes
-from pipeline.load.load import find_files, incoming_from, load, writing
+from pipeline.load.find import find_files, incoming_from
+from pipeline.load.load import load
+from pipeline.load.session import writing
 from pipeline.schema import TABLES
 from pipeline.warehouse.database import connect
 
 DAY_MS = 86_400_000
-
-
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return Lake(str(tmp_path / "lake"))
 
 
 def test_several_ids_of_several_kinds_are_all_erased(lake: Lake, tmp_path: Path) -> None:

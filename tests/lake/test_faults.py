@@ -31,7 +31,7 @@ from pipeline.erasure.erase import erase
 from pipeline.errors import LakeError, PipelineError
 from pipeline.lake.lake import Lake
 from pipeline.lake.snapshot import LEDGER
-from pipeline.load.load import writing
+from pipeline.load.session import writing
 from pipeline.load.sync import sync
 from pipeline.maintenance.compact import compact
 from pipeline.sandbox import Account, Sandbox

@@ -24,8 +24,10 @@ from pipeline.cli.status import print_status
 from pipeline.lake.lake import Lake
 from pipeline.lake.landing import landed_files
 from pipeline.load.account_schema import keep_schemas, kept_schemas, newest_schemas
-from pipeline.load.load import find_files, writing
-from pipeline.load.sync import SyncReport, sync
+from pipeline.load.find import find_files
+from pipeline.load.results import SyncReport
+from pipeline.load.session import writing
+from pipeline.load.sync import sync
 from pipeline.maintenance.verify import verify
 from pipeline.sandbox import Sandbox, changes
 from pipeline.sandbox.avro import engagement_schema
@@ -45,11 +47,6 @@ def run(lake: Lake, *faults: str, now: datetime = MIDNIGHT, limits: Limits = QUI
     ):
         report = sync(lake, client, since=MIDNIGHT - 3 * DAY, now=lambda: now, **how)
         return report, sandbox.count("schema")
-
-
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return Lake(str(tmp_path / "lake"))
 
 
 def kept(lake: Lake) -> list[str]:

@@ -17,7 +17,7 @@ from sandboxes import MIDNIGHT, SMALL, misbehaving
 
 from pipeline.cli.status import hours
 from pipeline.lake.lake import Lake
-from pipeline.load.load import writing
+from pipeline.load.session import writing
 from pipeline.load.sync import sync
 from pipeline.maintenance.verify import verify
 from pipeline.sandbox import Sandbox

@@ -10,7 +10,7 @@ from documents import conversation, document, gz, message, name_at, put
 from lakes import ask, take
 
 from pipeline.lake.lake import Lake
-from pipeline.load.load import writing
+from pipeline.load.session import writing
 from pipeline.maintenance.compact import compact
 from pipeline.schema import TABLES
 

@@ -14,7 +14,7 @@ from lakes import everything, take
 from places import ROOT
 
 from pipeline.lake.lake import Lake
-from pipeline.load.load import writing
+from pipeline.load.session import writing
 from pipeline.settings import Settings
 
 OPERATIONS = ROOT / "docs" / "operations.md"

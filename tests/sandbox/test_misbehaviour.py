@@ -22,7 +22,7 @@ from pipeline.api.client import DataAccessClient
 from pipeline.cli.commands import main
 from pipeline.errors import SourceError
 from pipeline.lake.lake import Lake
-from pipeline.load.load import writing
+from pipeline.load.session import writing
 from pipeline.load.sync import sync
 from pipeline.sandbox import Account, FaultSpec, Request, Sandbox, fault_list, hour_file_names
 from pipeline.sandbox.misbehaviour import Misbehaviour
@@ -109,11 +109,6 @@ def rows(lake: Lake) -> Rows:
 
 def names_of(faults: str) -> set[str]:
     return {FaultSpec.parse(fault).fault.name for fault in faults.split()}
-
-
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return Lake(str(tmp_path / "lake"))
 
 
 @pytest.fixture(scope="module")

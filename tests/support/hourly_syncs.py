@@ -11,9 +11,10 @@ from sandboxes import QUICK, SMALL
 from pipeline.api.client import DataAccessClient
 from pipeline.errors import SourceError
 from pipeline.lake.lake import Lake
-from pipeline.load.load import writing
-from pipeline.load.sync import RETENTION, sync
+from pipeline.load.session import writing
+from pipeline.load.sync import sync
 from pipeline.settings import Credentials
+from pipeline.source_files import RETENTION
 
 
 def main(*arguments: str) -> None:

@@ -17,7 +17,9 @@ from lakes import ask, take
 from pipeline.errors import SettingsError
 from pipeline.lake.lake import Lake
 from pipeline.load.engines import Processes
-from pipeline.load.load import find_files, incoming_from, load, writing
+from pipeline.load.find import find_files, incoming_from
+from pipeline.load.load import load
+from pipeline.load.session import writing
 from pipeline.warehouse.database import connect
 from pipeline.warehouse.rules import RULES, RuleRow, default_text, defaults, parse_rules
 from pipeline.warehouse.time_zones import YEARS, utc_offsets

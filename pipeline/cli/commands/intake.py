@@ -56,10 +56,10 @@ def sync(lake_uri: str | None, since: datetime | None, until: datetime | None, e
     from pipeline.api.limits import Limits
     from pipeline.cli.progress import SyncProgress, sum_up
     from pipeline.decode.pgp import check_key
-    from pipeline.lake.store import reaching
+    from pipeline.lake.store_errors import reaching
     from pipeline.load.engines import engine_of
-    from pipeline.load.load import writing
-    from pipeline.load.sync import SyncReport
+    from pipeline.load.results import SyncReport
+    from pipeline.load.session import writing
     from pipeline.load.sync import sync as run_sync
     from pipeline.settings import env_file_warning, read_settings
 
@@ -112,8 +112,9 @@ def load(lake_uri: str | None, paths: tuple[str, ...], engine: str | None) -> No
     from pipeline.cli.progress import LoadProgress, sum_up
     from pipeline.decode.pgp import check_key
     from pipeline.load.engines import engine_of
-    from pipeline.load.load import find_files, incoming_from, writing
+    from pipeline.load.find import find_files, incoming_from
     from pipeline.load.load import load as run_load
+    from pipeline.load.session import writing
 
     lake = lake_of(lake_uri, paths)
     readers = engine_of(engine)

@@ -37,7 +37,7 @@ def verify(lake_uri: str | None, *, read_data: bool) -> None:
     Example: lakehouse verify --read-data
     """
     from pipeline.cli.progress import Stages, verification
-    from pipeline.lake.store import reaching
+    from pipeline.lake.store_errors import reaching
     from pipeline.maintenance.verify import verify as run_verify
 
     lake = lake_of(lake_uri)
@@ -69,7 +69,7 @@ def compact(lake_uri: str | None, retain_hours: int) -> None:
     Example: lakehouse compact
     """
     from pipeline.cli.progress import compaction
-    from pipeline.load.load import writing
+    from pipeline.load.session import writing
     from pipeline.maintenance.compact import compact as run_compact
 
     lake = existing_lake(lake_uri)
@@ -97,8 +97,8 @@ def erase(lake_uri: str | None, **ids: tuple[str, ...]) -> None:
     from pipeline.cli.progress import erasure
     from pipeline.decode.pgp import check_key
     from pipeline.erasure.erase import erase_all
-    from pipeline.erasure.people import asked_for
-    from pipeline.load.load import writing
+    from pipeline.erasure.subjects import asked_for
+    from pipeline.load.session import writing
 
     asked = asked_for((name.removesuffix("_id"), ident) for name, given in ids.items() for ident in given)
     lake = existing_lake(lake_uri)

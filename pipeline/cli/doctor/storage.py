@@ -23,10 +23,11 @@ from pipeline.cli.doctor.finding import FAIL, OK, WARN, Finding
 from pipeline.erasure.tombstones import read_tombstones
 from pipeline.errors import DamagedError, LakeError, PipelineError, SettingsError, TombstonesError
 from pipeline.failures import of_a_file
+from pipeline.lake.file_systems import table_options
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import read_ledger
 from pipeline.lake.snapshot import Snapshot
-from pipeline.lake.store import reaching, table_options, tidied
+from pipeline.lake.store_errors import reaching, tidied
 from pipeline.load.account_schema import kept_schemas, newest_schemas
 from pipeline.text import many
 from pipeline.warehouse.database import FILE_NAME, problem_with_file, rules_in_force

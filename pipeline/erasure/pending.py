@@ -1,4 +1,4 @@
-"""Notes of conversations that are yet to be purged: files `.erasing-…` of the lake, each with a digest of itself."""
+"""Notes of conversations that wait to be purged: files `.erasing-…` of the lake, each with a digest of its contents."""
 
 import hashlib
 import json
@@ -10,32 +10,32 @@ from typing import Final
 
 from pipeline.lake.lake import Lake
 
-_MARK: Final = ".erasing-"
+_PREFIX: Final = ".erasing-"
 
 
 @dataclass
-class Marks:
-    """The notes of a lake: their paths, the ids of conversations in them, and whether one of them can't be read."""
+class Pending:
+    """The notes of a lake: paths, ids of conversations, and whether a note is damaged."""
 
     paths: list[str] = field(default_factory=list)
     idents: set[str] = field(default_factory=set, repr=False)
     is_damaged: bool = False
 
 
-def mark(lake: Lake, idents: Iterable[str]) -> None:
-    """Note that these conversations are to be purged, before a load says that it has read the files which tell so."""
-    path = lake.path(f"{_MARK}{uuid.uuid4().hex}")
+def note_pending(lake: Lake, idents: Iterable[str]) -> None:
+    """Note conversations to be purged, before the commit of a load that has read them in new files."""
+    path = lake.path(f"{_PREFIX}{uuid.uuid4().hex}")
     note = json.dumps(sorted(idents))
     lake.files.pipe_file(path, f"{note}\n{_digest(note)}".encode())
-    lake.persist([path])
+    lake.store.fsync([path])
 
 
-def marks_of(lake: Lake) -> Marks:
-    """What is noted, by this run or by one that died."""
-    found = Marks()
+def read_pending(lake: Lake) -> Pending:
+    """Read the notes of this run and of those that died."""
+    found = Pending()
     with suppress(FileNotFoundError):  # there is no lake yet
         for path in lake.files.ls(lake.root, detail=False):
-            if path.rpartition("/")[2].startswith(_MARK):
+            if path.rpartition("/")[2].startswith(_PREFIX):
                 with suppress(FileNotFoundError):  # whose run has finished meanwhile
                     idents = _read(lake.files.cat_file(path))
                     found.paths.append(path)
@@ -44,15 +44,15 @@ def marks_of(lake: Lake) -> Marks:
     return found
 
 
-def remove_marks(lake: Lake, marks: Marks) -> None:
-    """Delete notes that are done."""
-    for path in marks.paths:
+def clear_pending(lake: Lake, pending: Pending) -> None:
+    """Delete the notes of purges that are done."""
+    for path in pending.paths:
         with suppress(FileNotFoundError):
             lake.files.rm_file(path)
 
 
 def _read(contents: bytes) -> set[str] | None:
-    """The ids that a note names; None if it is damaged. Those of older versions have no digest."""
+    """Read the ids of a note; None if it is damaged. Notes of older versions have no digest."""
     try:
         note, _, digest = contents.decode().partition("\n")
         idents = json.loads(note)

@@ -1,7 +1,7 @@
-"""Parquet files of a lake read as they were written, or not at all.
+"""Check digests of Parquet files: a file is read as it was written, or not at all.
 
-The digest in a file's name, which the commit knows, tells of the whole file, and checksums tell of the pages that Arrow wrote.
-DuckDB neither writes such checksums nor looks at them: of what it reads `verify` alone tells.
+The digest in a file's name, which the commit knows, covers the whole file; checksums cover the pages that Arrow wrote.
+DuckDB neither writes such checksums nor checks them: only `verify` finds damage in the files that DuckDB reads.
 """
 
 from collections.abc import Iterable
@@ -12,17 +12,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.errors import DamagedError
+from pipeline.lake.file_systems import digest_of
 from pipeline.lake.lake import Lake
 from pipeline.lake.parquet import unpacked
 from pipeline.lake.snapshot import DataFile
-from pipeline.lake.store import digest_of, tidied
+from pipeline.lake.store_errors import tidied
 
 
 def read_file(lake: Lake, table: str, file: DataFile) -> pa.Table:
-    """All rows of a Parquet file, held against its digest.
+    """Read all rows of a Parquet file, and check its digest.
 
     Raises:
-        DamagedError: it is not what was written.
+        DamagedError: it differs from the file that was written.
     """
     contents = lake.files.cat_file(lake.path(table, file.path))
     _require_digest(lake, table, file, sha256(contents).hexdigest())
@@ -32,10 +33,10 @@ def read_file(lake: Lake, table: str, file: DataFile) -> pa.Table:
 def read_part(
     lake: Lake, table: str, file: DataFile, *, columns: list[str] | None = None, where: pc.Expression | None = None
 ) -> pa.Table:
-    """Some columns or rows of a Parquet file: no more is read than that takes, held against the checksums of its pages.
+    """Read some columns or rows of a Parquet file, and no more than these take; check the checksums of its pages.
 
     Raises:
-        DamagedError: it is not what was written.
+        DamagedError: it differs from the file that was written.
     """
     with lake.files.open(lake.path(table, file.path), "rb") as stored:
         try:
@@ -47,12 +48,12 @@ def read_part(
 
 
 def require_same(lake: Lake, table: str, files: Iterable[DataFile]) -> None:
-    """Hold files against their digests before their rows are written anew; a store does so by itself for what it keeps.
+    """Check files against their digests before their rows are written anew; a bucket's store checks its own objects.
 
     Raises:
-        DamagedError: one is not what was written; what is written anew of it would get a digest that looks right.
+        DamagedError: a file differs from its digest; a file made of it would get a digest that looks right.
     """
-    for file in files if lake.is_local else ():
+    for file in files if lake.store.may_damage else ():
         _require_digest(lake, table, file, digest_of(lake.files, lake.path(table, file.path)))
 
 

@@ -1,8 +1,8 @@
-"""Which delivery of a conversation counts, and what has to go from the tables so that only that one is in them.
+"""Decide which delivery of a conversation counts, and take the others out of the tables.
 
 The delivery of the file with the latest scope start wins, then that of the later file name, then the later one in the file;
-so the tables are the same in whichever order files come. Where earlier deliveries may be, the index tells: a load looks into
-the partitions that it names, and into no others.
+so the tables are the same in whichever order files come. The index names the partitions of earlier deliveries: a load looks
+into these, and into no others.
 """
 
 from collections.abc import Callable, Iterable
@@ -10,24 +10,19 @@ from collections.abc import Callable, Iterable
 import pyarrow as pa
 
 from pipeline import schema
-from pipeline.lake.intact import require_same
+from pipeline.lake.index import IndexPart
 from pipeline.lake.lake import Lake
 from pipeline.lake.rewrite import connected, keep_rows, one
-from pipeline.lake.snapshot import WHOLE, Change, DataFile, Snapshot
+from pipeline.lake.snapshot import Change, DataFile, Snapshot
+from pipeline.lake.sql import rows_in
 from pipeline.source_files import Replaced
 
-DELIVERED = ("conversations", "messages", "transfers")
-"""The tables whose rows belong to a delivery."""
-
 _IS_REPLACED = "name = source_file and not list_contains(others, coalesce(t.account_id, ''))"
-KEY = "(md5_number_lower(conversation_id) >> 1)::bigint"
-"""What the index knows a conversation by."""
-SHARE = "left(md5(coalesce(account_id, '')), 4)"
-"""Which share of the index it is in: that of its account, and of what few others have the same hash."""
+_FILES = rows_in("$files", with_date=True)
 
 
 class Deliveries:
-    """The deliveries that a load brings beside those that stand in the lake, worked out in DuckDB."""
+    """The deliveries of a load and those of the same conversations in the lake, compared in DuckDB."""
 
     def __init__(self, lake: Lake, snapshot: Snapshot, scopes: Callable[[Iterable[str]], pa.Table]) -> None:
         """`scopes` gives `name` and `scope_start_time` of the source files of some names, known or new."""
@@ -35,17 +30,17 @@ class Deliveries:
         self.snapshot = snapshot
         self.scopes = scopes
         self.connection = connected(lake)
-        self._taken: tuple[list[DataFile], list[Replaced]] | None = None
+        self._asked: tuple[list[DataFile], list[Replaced]] | None = None
 
-    def withdrawn_files(self, added: Iterable[DataFile], replaced: list[Replaced]) -> list[str]:
-        """Names of files that hold an older delivery of something, if a replaced file takes back a conversation.
+    def resurfacing_files(self, added: Iterable[DataFile], replaced: list[Replaced]) -> list[str]:
+        """Names of files whose older deliveries may count again, since a replaced file takes back a conversation.
 
-        Such a conversation may have an older delivery, which now counts; only its file can tell.
+        Only such a file itself can tell whether it holds one.
         """
         standing = self._locations("conversations", self.snapshot.files["conversations"])
         if not replaced or not standing:
             return []
-        self._take(added, replaced)
+        self._read(added, replaced)
         withdrawn = self._one("""
             select count(*) from gone where not exists (
                 from incoming where incoming.account_id is not distinct from gone.account_id
@@ -53,9 +48,9 @@ class Deliveries:
         if not withdrawn:
             return []
         query = f"""
-            with kept as (select source_file as name, count(*) as rows from {_scan("standing")} group by all),
+            with kept as (select source_file as name, count(*) as rows from {rows_in("$standing")} group by all),
             brought as (
-                select name, sum(conversations) as conversations from read_parquet($files) where status = 'loaded' group by name
+                select name, sum(conversations) as conversations from {rows_in("$files")} where status = 'loaded' group by name
             )
             select brought.name from brought left join kept using (name)
             where brought.conversations > coalesce(kept.rows, 0) and brought.name not in (select name from replaced)
@@ -63,13 +58,13 @@ class Deliveries:
         ledger = self._locations("files", self.snapshot.files["files"])
         return [name for (name,) in self.connection.execute(query, {"standing": standing, "files": ledger}).fetchall()]
 
-    def settle(self, changes: dict[str, Change], replaced: list[Replaced]) -> int:
-        """Take the rows of replaced files and of superseded deliveries out of the tables; returns how many deliveries lost.
+    def drop_superseded(self, changes: dict[str, Change], replaced: list[Replaced]) -> int:
+        """Take the rows of replaced files and of superseded deliveries out of the tables; gives the number of the latter.
 
-        Works on `changes`: files that this load wrote are written anew without their losers, those of the lake are removed
-        and replaced by files without them. The index learns where the incoming conversations are.
+        It adds to `changes`: Parquet files of this load and of the lake are written anew without the rows that lost. The
+        index gets entries of the incoming conversations.
         """
-        self._take(changes["conversations"].add, replaced)
+        self._read(changes["conversations"].add, replaced)
         names = self.connection.execute("select source_file from incoming union select source_file from standing").fetchall()
         self.connection.register("scopes", self.scopes([name for (name,) in names]))
         self.connection.execute("""
@@ -88,7 +83,7 @@ class Deliveries:
             union all select account_id, conversation_id, date, source_file, delivery, false from gone""")
         superseded: int = self._one("select (select count(*) from losers) - (select count(*) from gone)")
         dates = self.connection.execute("select distinct is_new, date::varchar from losers").fetchall()
-        for table in DELIVERED:
+        for table in schema.DELIVERED:
             change = changes[table]
             fresh = {date for is_new, date in dates if is_new}
             former = {date for is_new, date in dates if not is_new}
@@ -98,28 +93,28 @@ class Deliveries:
                 self._drop_losers(table, change, file, is_new=False)
         if replaced:
             self._drop_rejects(changes["rejects"])
-        self._enter_dates(changes[schema.INDEX.name])
+        self._index.add_new(changes[schema.INDEX.name])
         return superseded
 
-    def _take(self, added: Iterable[DataFile], replaced: list[Replaced]) -> None:
-        """The deliveries that come, those in the lake that they meet, and those of replaced files; read once."""
+    def _read(self, added: Iterable[DataFile], replaced: list[Replaced]) -> None:
+        """Read incoming deliveries, those in the lake that they meet, and those of replaced files; once."""
         asked = list(added), list(replaced)
-        if asked == self._taken:
+        if asked == self._asked:
             return
-        self._taken = asked
+        self._asked = asked
         rows = [(item.name, list(item.others)) for item in replaced]
         self.connection.execute("create or replace temp table replaced (name varchar, others varchar[])")
         if rows:
             self.connection.executemany("insert into replaced values (?, ?)", rows)
         columns = "account_id, conversation_id, date, source_file, delivery"
         incoming = self._locations("conversations", asked[0])
-        self._create("incoming", f"select {columns}, true as is_new from {_scan('files')}", incoming)
-        self._create_known()
+        self._create("incoming", f"select {columns}, true as is_new from {_FILES}", incoming)
+        self._index = IndexPart(self.lake, self.snapshot, self.connection)
         self._create(
             "met",
             f"""
             select {columns}, false as is_new, exists (from replaced where {_IS_REPLACED}) as is_gone
-            from {_scan("files")} as t
+            from {_FILES} as t
             where conversation_id in (select conversation_id from incoming) or source_file in (select name from replaced)""",
             self._locations("conversations", self._standing(anywhere=bool(replaced))),
         )
@@ -128,39 +123,13 @@ class Deliveries:
             create or replace temp table standing as select * exclude is_gone from met
             where not is_gone and conversation_id in (select conversation_id from incoming)""")
 
-    def _create_known(self) -> None:
-        """What the index says of the incoming conversations; of their accounts it is read, once, and of no others."""
-        self.connection.execute("create or replace temp table known (share varchar, key bigint, date date)")
-        for share in self._shares():
-            files = [file for file in self.snapshot.files[schema.INDEX.name] if file.label in {share, WHOLE}]
-            if files:
-                require_same(self.lake, schema.INDEX.name, files)  # a key that is another would let a delivery count twice
-                query = f"""
-                    insert into known select $share, key, date from read_parquet($files)
-                    where key in (select {KEY} from incoming where {SHARE} = $share)"""
-                self.connection.execute(query, {"files": self._locations(schema.INDEX.name, files), "share": share})
-
-    def _shares(self) -> list[str]:
-        """The shares of the index that the incoming conversations belong to."""
-        return [share for (share,) in self.connection.execute(f"select distinct {SHARE} from incoming order by all").fetchall()]
-
     def _standing(self, *, anywhere: bool) -> list[DataFile]:
-        """The lake's files of conversations that may hold what comes in; all of them, if a file's rows have to be found."""
+        """The lake's files of conversations that may hold incoming ones; all files, if those of a replaced file are sought."""
         standing, index = self.snapshot.files["conversations"], self.snapshot.files[schema.INDEX.name]
         if anywhere or not standing or not index:
             return standing
-        dates = {date for (date,) in self.connection.execute("select distinct date::varchar from known").fetchall()}
+        dates = self._index.dates()
         return [file for file in standing if file.date in dates]
-
-    def _enter_dates(self, change: Change) -> None:
-        """Add to the index what it does not have yet."""
-        query = f"""
-            select key, date from (select distinct {SHARE} as share, {KEY} as key, date from incoming) as new
-            anti join known using (share, key, date) where share = $share order by key"""
-        for share in self._shares():
-            rows = self.connection.sql(query, params={"share": share}).to_arrow_table().cast(schema.INDEX.file_schema)
-            if rows.num_rows:
-                change.add.append(self.lake.write(schema.INDEX.name, rows, label=share))
 
     def _create(self, name: str, query: str, locations: list[str]) -> None:
         if locations:
@@ -191,7 +160,3 @@ class Deliveries:
 
     def _one(self, query: str) -> int:
         return one(self.connection, query)
-
-
-def _scan(parameter: str) -> str:
-    return f"read_parquet(${parameter}, hive_partitioning = true, hive_types = {{'date': date}})"

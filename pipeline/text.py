@@ -35,15 +35,15 @@ class Secrets:
     """
 
     def __init__(self) -> None:
-        self._kept: set[str] = set()
+        self._kept: frozenset[str] = frozenset()  # replaced and never changed, since threads read it
 
     def keep(self, secrets: Iterable[str]) -> None:
         """Mask these from now on."""
-        self._kept.update(filter(None, secrets))
+        self._kept |= set(filter(None, secrets))
 
     def forget(self) -> None:
         """Mask none of them any more."""
-        self._kept.clear()
+        self._kept = frozenset()
 
     def masked(self, text: str) -> str:
         """The text with `***` for each secret: as it is, as in a URL or as in JSON, in capitals or not."""

@@ -110,10 +110,10 @@ def test_nobody_there_is_a_short_sentence() -> None:
 
 @pytest.mark.parametrize("as_date", [False, True], ids=["seconds", "date"])
 def test_retry_after_is_waited_for(api: ScriptedApi, client: DataAccessClient, *, as_date: bool) -> None:
-    """The server's own wish replaces the backoff, whichever way it is written; a date counts by the server's clock."""
+    """A `Retry-After` replaces the backoff, as seconds or as a date; a date counts by the server's clock."""
     server_time = datetime(2016, 7, 25, tzinfo=UTC)
-    wish = format_datetime(server_time + timedelta(seconds=1), usegmt=True) if as_date else "1"
-    headers = {"Retry-After": wish, "Date": format_datetime(server_time, usegmt=True)}
+    retry_after = format_datetime(server_time + timedelta(seconds=1), usegmt=True) if as_date else "1"
+    headers = {"Retry-After": retry_after, "Date": format_datetime(server_time, usegmt=True)}
     api.script[FILE_PATH] = [Reply(status=429, headers=headers), Reply(b"whole")]
     started = datetime.now(UTC)
     fetch(client, api.base_url + FILE_PATH)

@@ -259,9 +259,9 @@ def test_a_compaction_says_what_it_did(tmp_path: Path) -> None:
             == 0
         )
     first = lakehouse("compact", cwd=tmp_path)
-    assert re.fullmatch(r"\d+ Parquet files merged into \d+\nwhat .* stays for 24 hours, .*\n", first.stderr)
+    assert re.fullmatch(r"\d+ Parquet files merged into \d+\nunused files stay for 24 hours, .*\n", first.stderr)
     again = lakehouse("compact", "--retain-hours", "0", cwd=tmp_path)
-    assert re.fullmatch(r"nothing to merge\n\d+ files deleted, .* MB\nnothing is kept .* may fail.*\n", again.stderr)
+    assert re.fullmatch(r"nothing to merge\n\d+ files deleted, .* MB\nno unused file is kept: .* may fail.*\n", again.stderr)
 
 
 def test_every_command_has_help_with_an_example() -> None:

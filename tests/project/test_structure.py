@@ -92,7 +92,7 @@ def test_only_the_transport_imports_requests() -> None:
 
 
 def test_only_the_settings_change_the_environment() -> None:
-    """Opening a bucket or a connection changes none; a program does once, at its start, by `export_store_settings`."""
+    """Opening a bucket or a connection changes no variable; a program does so at its start, by `export_store_settings`."""
     pattern = re.compile(
         r"^\s*(del os\.environ|os\.environ\[[^]]+\] =|os\.environ\.(setdefault|update|pop)|os\.putenv)", re.MULTILINE
     )

@@ -32,7 +32,7 @@ from pipeline.lake.rewrite import connected, keep_rows
 from pipeline.lake.snapshot import LEDGER, Change, DataFile, Snapshot
 from pipeline.lake.store import exists, links_below
 from pipeline.source_files import scope_of
-from pipeline.text import many
+from pipeline.text import counted
 from pipeline.times import microseconds
 from pipeline.warehouse.database import publish
 
@@ -153,8 +153,8 @@ def _require_no_links(lake: Lake) -> None:
     links = links_below(lake.root) if lake.is_local else []
     if links:
         raise LakeError(
-            f"{links[0]}: is a link ({many(len(links), 'link')} in the lake), and what lies behind it can't be erased; nothing "
-            "was erased: put a folder or file in its place and run the command again"
+            f"{links[0]}: is a link ({counted(len(links), 'link')} in the lake), and what lies behind it can't be erased; "
+            "nothing was erased: put a folder or file in its place and run the command again"
         )
 
 

@@ -46,7 +46,7 @@ from pipeline.load.worker import Ingested
 from pipeline.load.workers import Progress, spread, units_of
 from pipeline.processes import Stopped
 from pipeline.source_files import Incoming, Outcome, Replaced, file_name, scope_of
-from pipeline.text import many, shortened
+from pipeline.text import counted, shortened
 from pipeline.warehouse.database import prepare, publish, settings_in_force
 
 Also = Callable[[Snapshot], dict[str, Change]]
@@ -135,7 +135,8 @@ def find_files(
             if special := [name for name in entries if is_special(files, name)]:
                 entries = {name: info for name, info in entries.items() if name not in special}
                 shown = shortened(special[0], _SHOWN_CHARACTERS)
-                say(f"{many(len(special), 'pipe, device or socket', 'pipes, devices or sockets')} passed over, such as {shown}")
+                oddities = counted(len(special), "pipe, device or socket", "pipes, devices or sockets")
+                say(f"{oddities} passed over, such as {shown}")
         for name in _unreadable(files, root, entries):
             del entries[name]
             say(f"{shortened(name, _SHOWN_CHARACTERS)}: it can't be read: mend its rights or its link and load it again")
@@ -152,7 +153,7 @@ def find_files(
     if left := [name for url, name in passed.items() if url not in found]:
         example, suffixes = shortened(left[0], _SHOWN_CHARACTERS), ", ".join(_SOURCE_SUFFIXES)
         say(
-            f"{many(len(left), 'file')} passed over, such as {example}: of folders those are taken that end with {suffixes} "
+            f"{counted(len(left), 'file')} passed over, such as {example}: of folders those are taken that end with {suffixes} "
             "or begin with Engagement.; name others themselves, or by a pattern"
         )
     return found

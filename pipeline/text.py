@@ -82,7 +82,7 @@ def harmless_json(text: str) -> str:
     return text.translate(_IN_JSON)
 
 
-def many(count: int, noun: str, several: str = "") -> str:
+def counted(count: int, noun: str, several: str = "") -> str:
     """A count with its noun: 1 file, 2,000 files; `several` is an irregular plural."""
     return f"{count:,} {noun if count == 1 else several or f'{noun}s'}"
 
@@ -91,9 +91,9 @@ def span(time: timedelta) -> str:
     """A time span in days and hours; less than an hour in minutes."""
     hours, rest = divmod(int(time.total_seconds()), 3600)
     days, hours = divmod(hours, 24)
-    parts = [many(days, "day")] if days else []
-    parts += [many(hours, "hour")] if hours else []
-    return " and ".join(parts) or many(rest // 60, "minute")
+    parts = [counted(days, "day")] if days else []
+    parts += [counted(hours, "hour")] if hours else []
+    return " and ".join(parts) or counted(rest // 60, "minute")
 
 
 def stopped_by(number: int, command: str) -> str:

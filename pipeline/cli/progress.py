@@ -18,7 +18,7 @@ from pipeline.load.results import Report
 from pipeline.maintenance.compact import Compacted
 from pipeline.maintenance.verify import Verified
 from pipeline.source_files import Counts, Outcome
-from pipeline.text import harmless, many, program
+from pipeline.text import counted, harmless, program
 
 if TYPE_CHECKING:
     from pipeline.source_files import ListedFile
@@ -155,18 +155,18 @@ def summary(report: Report) -> Iterator[str]:
     counts = vars(report)  # a sync's has more; its class is not imported, since it brings the HTTP libraries
     if "listed" in counts:
         known = f", {counts['known']:,} of them in the lake already" if counts["known"] else ""
-        yield f"{many(counts['listed'], 'file')} listed{known}"
-    yield f"{many(report.loaded, 'file')} loaded" + (f": {_rows(report)}" if report.loaded else "")
+        yield f"{counted(counts['listed'], 'file')} listed{known}"
+    yield f"{counted(report.loaded, 'file')} loaded" + (f": {_rows(report)}" if report.loaded else "")
     if report.unchanged:
-        yield f"{many(report.unchanged, 'file')} unchanged"
+        yield f"{counted(report.unchanged, 'file')} unchanged"
     if report.superseded:
-        yield f"{many(report.superseded, 'delivery', 'deliveries')} of a conversation superseded by another"
+        yield f"{counted(report.superseded, 'delivery', 'deliveries')} of a conversation superseded by another"
     if report.unknown_fields:
         yield f"fields without a column, kept in extra: {', '.join(sorted(report.unknown_fields))}"
     if report.encrypted:
-        yield f"{many(report.encrypted, 'value')} left encrypted, since there is no key for them: see lakehouse status"
+        yield f"{counted(report.encrypted, 'value')} left encrypted, since there is no key for them: see lakehouse status"
     if report.rejects:
-        yield f"{many(report.rejects, 'document')} rejected: lakehouse status says why, the table rejects has their text"
+        yield f"{counted(report.rejects, 'document')} rejected: lakehouse status says why, the table rejects has their text"
     again = "; the next sync tries again" if "listed" in counts else "; nothing of them is in"
     yield from _named("file", f"rejected as a whole{again}", report.rejected)
     yield from _named("file", "could not be downloaded; the next sync tries again", counts.get("failed", {}))
@@ -177,12 +177,12 @@ def summary(report: Report) -> Iterator[str]:
 
 def _rows(counts: Counts | Report) -> str:
     kinds = ("conversation", "message", "transfer")
-    return ", ".join(many(getattr(counts, f"{kind}s"), kind) for kind in kinds)
+    return ", ".join(counted(getattr(counts, f"{kind}s"), kind) for kind in kinds)
 
 
 def _named(kind: str, state: str, reasons: dict[str, str]) -> Iterator[str]:
     if reasons:
-        yield f"{many(len(reasons), kind)} {state}:"
+        yield f"{counted(len(reasons), kind)} {state}:"
     for name, reason in list(reasons.items())[:_SHOWN]:
         yield f"  {name}: {reason}"
     if len(reasons) > _SHOWN:
@@ -191,28 +191,28 @@ def _named(kind: str, state: str, reasons: dict[str, str]) -> Iterator[str]:
 
 def erasure(done: Erased, asked: Sequence[tuple[str, str]]) -> Iterator[str]:
     """The summary of an erase: rows removed, places searched, places out of reach; never an id that was asked for."""
-    rows = ", ".join(many(count, table.removesuffix("s")) for table, count in done.rows.items())
+    rows = ", ".join(counted(count, table.removesuffix("s")) for table, count in done.rows.items())
     if done.anything:
         yield f"removed from the tables: {rows}"
         yield (
-            f"removed from the landing zone: {many(done.deliveries, 'delivery', 'deliveries')} of a conversation, "
-            f"{many(done.documents, 'document')} with nothing else; {many(done.landed_rewritten, 'file')} written anew"
+            f"removed from the landing zone: {counted(done.deliveries, 'delivery', 'deliveries')} of a conversation, "
+            f"{counted(done.documents, 'document')} with nothing else; {counted(done.landed_rewritten, 'file')} written anew"
         )
     else:
         yield "nothing was removed"
     yield from _not_removed(done, asked)
-    yield f"deleted with the tables' old versions: {many(done.deleted, 'file')}, {many(done.deleted_bytes, 'byte')}"
+    yield f"deleted with the tables' old versions: {counted(done.deleted, 'file')}, {counted(done.deleted_bytes, 'byte')}"
     if done.report_deleted:
         yield "deleted the lake's report.html; lakehouse report writes it anew"
     yield (
-        f"searched: {many(done.landed, 'landed file')} ({many(done.landed_bytes, 'byte')}), "
-        f"{many(done.parquet, 'Parquet file')} of all tables; the tables' logs name no ids; lakehouse.duckdb was made anew"
+        f"searched: {counted(done.landed, 'landed file')} ({counted(done.landed_bytes, 'byte')}), "
+        f"{counted(done.parquet, 'Parquet file')} of all tables; the tables' logs name no ids; lakehouse.duckdb was made anew"
     )
     for path in done.unreadable:
         yield f"not searched, since it is broken: {path}; restore it or delete it, and erase again"
     if done.encrypted:
         yield (
-            f"not searched in full, since ids in them are encrypted: {many(len(done.encrypted), 'landed file')}, the first "
+            f"not searched in full, since ids in them are encrypted: {counted(len(done.encrypted), 'landed file')}, the first "
             f"{done.encrypted[0]}; set LP_PGP_KEY to the key of their account and erase again"
         )
     for left in done.left:
@@ -239,13 +239,13 @@ def _not_removed(done: Erased, asked: Sequence[tuple[str, str]]) -> Iterator[str
             it = "it" if known.strip() == ident else "it in other upper and lower case"
             yield f"  no {kind} has this very id; a {other} has {it}: {_command(other, known)}"
     if done.not_ended:
-        yield f"{many(done.not_ended, 'conversation')} not ended yet, so kept: erase again when over"
+        yield f"{counted(done.not_ended, 'conversation')} not ended yet, so kept: erase again when over"
     for one in done.related[:_RELATED_SHOWN]:
         verb = "has" if one.conversations == 1 else "have"
-        more = many(one.conversations, "more conversation")
+        more = counted(one.conversations, "more conversation")
         yield f"{more} {verb} the same {one.kind}: {_command(one.kind, one.ident)}"
     if (others := len(done.related) - _RELATED_SHOWN) > 0:
-        yield f"and {many(others, 'more visitor or consumer', 'more visitors and consumers')} of whom conversations are kept"
+        yield f"and {counted(others, 'more visitor or consumer', 'more visitors and consumers')} of whom conversations are kept"
 
 
 def _number_of(one: tuple[str, str], asked: Sequence[tuple[str, str]]) -> str:
@@ -261,23 +261,23 @@ def _command(kind: str, ident: str) -> str:
 def compaction(done: Compacted) -> Iterator[str]:
     """The summary of a compaction: files merged, deleted and kept for a while."""
     if done.merged:
-        yield f"{many(done.merged, 'Parquet file')} merged into {done.made:,}"
+        yield f"{counted(done.merged, 'Parquet file')} merged into {done.made:,}"
     else:
         yield "nothing to merge"
     if done.deleted:
-        yield f"{many(done.deleted, 'file')} deleted, {done.deleted_bytes / 1e6:,.1f} MB"
+        yield f"{counted(done.deleted, 'file')} deleted, {done.deleted_bytes / 1e6:,.1f} MB"
     elif not done.merged:
         yield "nothing to delete"
     if done.kept_hours:
-        yield f"unused files stay for {many(done.kept_hours, 'hour')}, for queries that began before"
+        yield f"unused files stay for {counted(done.kept_hours, 'hour')}, for queries that began before"
     else:
         yield "no unused file is kept: a query that began before may fail; ask it again"
 
 
 def verification(done: Verified) -> str:
     """The summary of a verification: counts of checked things and findings."""
-    landed = "landed files: not checked" if done.landed_files is None else many(done.landed_files, "landed file")
-    looked = ", ".join((landed, many(done.parquet_files, "Parquet file"), many(done.rows, "row")))
-    found = f"{many(len(done.findings), 'finding')}, each with its remedy" if done.findings else "all as they should be"
-    unknown = f"; the digest of {many(done.undigested, 'Parquet file')} is not known" if done.undigested else ""
+    landed = "landed files: not checked" if done.landed_files is None else counted(done.landed_files, "landed file")
+    looked = ", ".join((landed, counted(done.parquet_files, "Parquet file"), counted(done.rows, "row")))
+    found = f"{counted(len(done.findings), 'finding')}, each with its remedy" if done.findings else "all as they should be"
+    unknown = f"; the digest of {counted(done.undigested, 'Parquet file')} is not known" if done.undigested else ""
     return f"{looked}: {found}{unknown}"

@@ -13,7 +13,7 @@ import duckdb
 
 from pipeline.cli.formats import Out, QueryError, write_csv, write_json, write_lines
 from pipeline.failures import of_a_file
-from pipeline.text import harmless, many
+from pipeline.text import counted, harmless
 from pipeline.warehouse.library import checks
 from pipeline.warehouse.statements import RefusedError, gives_rows, statements
 
@@ -129,7 +129,7 @@ def run_checks(connection: duckdb.DuckDBPyConnection, out: IO[str]) -> int:
         if count:
             findings += 1
             for line in textwrap.wrap(
-                f"{many(count, 'row')}: {check.meaning}", _CHECK_WIDTH, break_long_words=False, break_on_hyphens=False
+                f"{counted(count, 'row')}: {check.meaning}", _CHECK_WIDTH, break_long_words=False, break_on_hyphens=False
             ):
                 out.write(f"      {line}\n")
             out.write(f"      see {'it' if count == 1 else 'them'}: lakehouse sql < {shlex.quote(str(check.file))}\n")

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from pipeline.load.account_schema import KeptSchema, newest_schemas
 from pipeline.source_files import RETENTION, scope_of
-from pipeline.text import harmless, many, span
+from pipeline.text import counted, harmless, span
 
 WARNING: Final = timedelta(days=7)
 """`status` warns so long before the source deletes files that the lake lacks."""
@@ -173,8 +173,8 @@ def _masked_lines(masked: int, since: date | None) -> Iterator[str]:
     if masked:
         where = f" of those since {since:%Y-%m-%d}" if since else ""
         yield (
-            f"{many(masked, 'conversation')}{where} with text that the vendor has erased, of which the lake may keep an older "
-            "copy: lakehouse check tells how to list them, lakehouse erase --conversation-id X removes one, or several"
+            f"{counted(masked, 'conversation')}{where} with text that the vendor has erased, of which the lake may keep an "
+            "older copy: lakehouse check tells how to list them, lakehouse erase --conversation-id X removes one, or several"
         )
 
 
@@ -197,8 +197,8 @@ def _lines(
     yield from left_out or ["Nothing is set aside."]
     if encrypted[0]:
         yield (
-            f"{many(encrypted[0], 'value')} of {many(encrypted[1], 'file')} left encrypted: set LP_PGP_KEY to the private "
-            "key of their account and load the files again, from the lake's folder landing"
+            f"{counted(encrypted[0], 'value')} of {counted(encrypted[1], 'file')} left encrypted: set LP_PGP_KEY to the "
+            "private key of their account and load the files again, from the lake's folder landing"
         )
     yield from lacking or ["Nothing is missing that the source still has."]
 
@@ -217,8 +217,8 @@ def _earlier(listed: list[dict[str, Any]]) -> Iterator[str]:
         if days:
             lacking = sum(row["state"] in _LACKING for of_day in days for row in of_day)
             yield (
-                f"account {account_id or 'unknown'}: {many(len(days), 'earlier day')} from {days[0][0]['hour']:%Y-%m-%d} on, "
-                f"with {many(lacking, 'hour')} missing, unknown or broken: lakehouse status --format json has every hour"
+                f"account {account_id or 'unknown'}: {counted(len(days), 'earlier day')} from {days[0][0]['hour']:%Y-%m-%d} "
+                f"on, with {counted(lacking, 'hour')} missing, unknown or broken: lakehouse status --format json has every hour"
             )
 
 
@@ -230,10 +230,10 @@ def _aside_lines(aside: list[tuple[Any, ...]]) -> Iterator[str]:
         of_kind = [row for row in newest if (row[3] > 0) == (where == rejects)]
         files = [list(rows) for _, rows in groupby(of_kind, lambda row: row[:2])]
         for (account_id, name, reason, _), *others in files[:_SHOWN]:
-            more = f", and {many(len(others), 'more document')}: {rejects}" if others else ""
+            more = f", and {counted(len(others), 'more document')}: {rejects}" if others else ""
             yield f"{name} (account {account_id or 'unknown'}): {reason}{more}"
         if (left := len(files) - _SHOWN) > 0:
-            yield f"and {many(left, 'more file')} {state}: {where} has all"
+            yield f"and {counted(left, 'more file')} {state}: {where} has all"
 
 
 def _unlisted(connection: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
@@ -247,7 +247,7 @@ def _unlisted(connection: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
 def _unlisted_lines(unlisted: dict[str, list[str]], own_account: str) -> Iterator[str]:
     for account_id, days in unlisted.items():
         yield (
-            f"account {account_id}: {many(len(days), 'day')} could not be listed when last asked for: "
+            f"account {account_id}: {counted(len(days), 'day')} could not be listed when last asked for: "
             f"{', '.join(days[:_SHOWN])}{_others(len(days))}; {_advice(account_id, own_account)}"
         )
 
@@ -277,7 +277,7 @@ def _lacking_lines(listed: list[dict[str, Any]], now: datetime, own_account: str
         for is_unknown in (False, True):
             of_kind = [row for row in of_account if (row["state"] == "unknown") == is_unknown]
             if of_kind:
-                count = many(len(of_kind), "hour")
+                count = counted(len(of_kind), "hour")
                 found = f"{count} {_verb(of_kind)} never listed" if is_unknown else f"files of {count} are lacking"
                 line = f"account {account_id or 'unknown'}: {found}; {_deletion(of_kind, now)}"
                 warning = "WARNING: " if any(row["is_expiring"] for row in of_kind) else ""

@@ -21,7 +21,7 @@ from pipeline.lake.lake import Lake
 from pipeline.lake.landing import clear_staging
 from pipeline.lake.ledger import read_ledger
 from pipeline.lake.snapshot import Snapshot
-from pipeline.text import many
+from pipeline.text import counted
 
 _CLOCKS_APART: Final = timedelta(minutes=1)  # of machines that write one bucket
 
@@ -87,6 +87,6 @@ def _require_no_links(lake: Lake) -> None:
     links = lake.store.links()
     if links:
         raise LakeError(
-            f"{links[0]}: is a link ({many(len(links), 'link')} in the lake), and what lies behind it can't be erased; nothing "
-            "was erased: put a folder or file in its place and run the command again"
+            f"{links[0]}: is a link ({counted(len(links), 'link')} in the lake), and what lies behind it can't be erased; "
+            "nothing was erased: put a folder or file in its place and run the command again"
         )

@@ -14,7 +14,7 @@ from pipeline.errors import DamagedError, LakeError
 from pipeline.lake.digests import read_part
 from pipeline.lake.lake import Lake
 from pipeline.lake.snapshot import Snapshot
-from pipeline.text import many
+from pipeline.text import counted
 
 _MOST: Final = 50  # ids in one command
 
@@ -52,5 +52,5 @@ def returned_people(lake: Lake, snapshot: Snapshot) -> list[str]:
         return []
     options = " ".join(f"--conversation-id {shlex.quote(ident)}" for ident in idents[:_MOST])
     more = f", then verify again: there are {len(idents) - _MOST:,} more" if len(idents) > _MOST else ""
-    found = f"{many(len(idents), 'erased conversation')} in the table again, as in a copy from before the erasure"
+    found = f"{counted(len(idents), 'erased conversation')} in the table again, as in a copy from before the erasure"
     return [f"{lake.table_uri('conversations')}: {found}; before the next load, run lakehouse erase {options}{more}"]

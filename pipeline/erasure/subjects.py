@@ -19,7 +19,7 @@ from pipeline.lake.ledger import read_ledger
 from pipeline.lake.rewrite import connected
 from pipeline.lake.snapshot import Snapshot
 from pipeline.lake.sql import rows_in
-from pipeline.text import many
+from pipeline.text import counted
 
 _FILES: Final = rows_in("${name}")
 _NO_MESSAGES: Final = """(
@@ -196,7 +196,7 @@ def left_over(
     their text once more; and damaged Parquet files.
     """
     still = conversations_of(lake, after, subjects, at).idents - {ident for kind, ident in subjects if kind == "conversation"}
-    left = [f"{many(len(still), 'conversation')} of the tables; run the command again"] if still else []
+    left = [f"{counted(len(still), 'conversation')} of the tables; run the command again"] if still else []
     with connected(lake) as connection:
         left += _with_ids(lake, connection, after, idents)
         left += _stray(lake, connection, after)
@@ -217,7 +217,7 @@ def _with_ids(lake: Lake, connection: duckdb.DuckDBPyConnection, after: Snapshot
         if files := lake.locations(table, after.files[table]):
             query = f"select count(*) from {_FILES.format(name='files')} where conversation_id in (from erased)"
             count = connection.execute(query, {"files": files}).fetchall()[0][0]
-            left += [f"{many(count, 'row')} of {table}; run the command again"] if count else []
+            left += [f"{counted(count, 'row')} of {table}; run the command again"] if count else []
     return left
 
 
@@ -264,7 +264,7 @@ def _stray(lake: Lake, connection: duckdb.DuckDBPyConnection, after: Snapshot) -
         rows = connection.execute(query, {"lines": lines} | ({"whole": whole} if whole else {})).fetchall()
         if rows:
             count, where = sum(row[1] for row in rows), f"{rows[0][0]}{' and others' if rows[1:] else ''}"
-            left.append(f"{many(count, 'row')} of {table} that belong to no conversation, from {where}; {_ANEW}")
+            left.append(f"{counted(count, 'row')} of {table} that belong to no conversation, from {where}; {_ANEW}")
     return left
 
 
@@ -272,15 +272,15 @@ def _too_many(lake: Lake, connection: duckdb.DuckDBPyConnection, after: Snapshot
     """Files that were cut, of which the tables have more rows than are left in them."""
     connection.register("cut", pa.table({"name": pa.array(sorted(names), schema.TEXT)}))
     tables = (*schema.DELIVERED, "rejects")
-    counted: dict[tuple[str, str], int] = {}
+    expected: dict[tuple[str, str], int] = {}
     for row in read_ledger(lake, after, ["name", "status", *tables]).to_pylist() if names else ():
         if row["name"] in names and row["status"] == "loaded":
             for table in tables:
-                counted[table, row["name"]] = counted.get((table, row["name"]), 0) + (row[table] or 0)
+                expected[table, row["name"]] = expected.get((table, row["name"]), 0) + (row[table] or 0)
     left = []
     for table in tables:
         files = lake.locations(table, after.files[table]) if names else []
         for name, count in connection.execute(_KEPT, {"files": files}).fetchall() if files else ():
-            more = count - counted.get((table, name), 0)
-            left += [f"{many(more, 'row')} of {table} more than are left in {name}; {_ANEW}"] if more > 0 else []
+            more = count - expected.get((table, name), 0)
+            left += [f"{counted(more, 'row')} of {table} more than are left in {name}; {_ANEW}"] if more > 0 else []
     return left

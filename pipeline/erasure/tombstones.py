@@ -23,7 +23,7 @@ from pipeline.lake.digests import read_file
 from pipeline.lake.lake import Lake
 from pipeline.lake.parquet import rows_of
 from pipeline.lake.snapshot import Change, Snapshot
-from pipeline.text import many
+from pipeline.text import counted
 from pipeline.times import microseconds
 
 KEY_FILE: Final = "erasure.key"
@@ -200,7 +200,8 @@ def read_tombstones(lake: Lake, snapshot: Snapshot) -> Tombstones | None:
 
 def _unusable(lake: Lake, found: str, until: dict[tuple[str, str], int]) -> LakeError:
     return TombstonesError(
-        f"{lake.path(KEY_FILE)}: {found}, and without it those who were erased may come back ({many(len(until), 'tombstone')})",
+        f"{lake.path(KEY_FILE)}: {found}, and without it those who were erased may come back "
+        f"({counted(len(until), 'tombstone')})",
         "put it back from a backup of the lake",
     )
 
@@ -218,11 +219,11 @@ def _stored(lake: Lake, snapshot: Snapshot) -> list[dict[str, Any]]:
                 raise
             raise _damaged(path, f"it can't be read ({' '.join(str(error).split())})") from error
         if len(found) != file.rows or not all(map(_is_tombstone, found)):
-            raise _damaged(path, f"expected {many(file.rows, 'tombstone')}, found something else")
+            raise _damaged(path, f"expected {counted(file.rows, 'tombstone')}, found something else")
         rows += found
     expected = snapshot.rows.get(name, len(rows))
     if len(rows) != expected:
-        raise _damaged(lake.table_uri(name), f"expected {many(expected, 'row')}, found {len(rows):,}")
+        raise _damaged(lake.table_uri(name), f"expected {counted(expected, 'row')}, found {len(rows):,}")
     return rows
 
 

@@ -20,7 +20,7 @@ from pipeline.lake.file_systems import found_below
 from pipeline.lake.lake import Lake
 from pipeline.lake.landing import SCHEMAS, drop, keep, stage
 from pipeline.lake.store_errors import reaching
-from pipeline.text import SECRETS, many
+from pipeline.text import SECRETS, counted
 
 LATEST: Final = "latest"
 _VERSION: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,63}")
@@ -57,10 +57,10 @@ class KeptSchema:
         if self.problem:
             return self.problem
         lacking, types = (sorted(found) for found in (self.compared.without_column, self.compared.types))
-        lines = [f"{many(len(lacking), 'field')} without a column, kept in extra: {_some(lacking)}"] if lacking else []
+        lines = [f"{counted(len(lacking), 'field')} without a column, kept in extra: {_some(lacking)}"] if lacking else []
         if types:
             named = _some([f"{path} ({self.compared.types[path]})" for path in types])
-            lines.append(f"{many(len(types), 'field')} of another type, of which extra keeps what does not fit: {named}")
+            lines.append(f"{counted(len(types), 'field')} of another type, of which extra keeps what does not fit: {named}")
         return "; ".join(lines) or None
 
 

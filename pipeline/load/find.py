@@ -11,7 +11,7 @@ from pipeline.lake.file_systems import files_at, found_below, innermost, is_loca
 from pipeline.lake.snapshot import LEDGER
 from pipeline.lake.store_errors import reaching
 from pipeline.source_files import Incoming, file_name, scope_of
-from pipeline.text import many, shortened
+from pipeline.text import counted, shortened
 
 _SOURCE_SUFFIXES = (".gz", ".zip", ".json", ".jsonl", ".ndjson")
 _OF_A_LAKE = re.compile(r"/(_delta_log|landing/(\.incoming|schema))/|\.parquet$")
@@ -59,7 +59,7 @@ def find_files(
     if left := [name for url, name in passed.items() if url not in found]:
         example, suffixes = shortened(left[0], _SHOWN_CHARACTERS), ", ".join(_SOURCE_SUFFIXES)
         say(
-            f"{many(len(left), 'file')} passed over, such as {example}: of folders those are taken that end with {suffixes} "
+            f"{counted(len(left), 'file')} passed over, such as {example}: of folders those are taken that end with {suffixes} "
             "or begin with Engagement.; name others themselves, or by a pattern"
         )
     return found
@@ -70,7 +70,7 @@ def _without_special(files: Any, entries: dict[str, dict[str, Any]], say: Callab
     special = [name for name in entries if is_special(files, name)]
     if special:
         shown = shortened(special[0], _SHOWN_CHARACTERS)
-        say(f"{many(len(special), 'pipe, device or socket', 'pipes, devices or sockets')} passed over, such as {shown}")
+        say(f"{counted(len(special), 'pipe, device or socket', 'pipes, devices or sockets')} passed over, such as {shown}")
     return {name: info for name, info in entries.items() if name not in special}
 
 

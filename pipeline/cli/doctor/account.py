@@ -19,7 +19,7 @@ from pipeline.api.transport import MAX_CLOCK_SKEW_SECONDS, Transport, describe_s
 from pipeline.cli.doctor.finding import FAIL, OK, WARN, Finding
 from pipeline.errors import SettingsError, SourceError
 from pipeline.settings import ENV_FILE, LOOPBACK_HOSTS, Settings, checked_base_url, env_file_names, env_file_warning
-from pipeline.text import many
+from pipeline.text import counted
 
 _REGIONS: Final = tuple(f"{name}.da.liveperson.net" for name in ("va", "lo", "sy"))
 _SECRETS: Final = ("lp_app_key", "lp_app_secret", "lp_access_token", "lp_access_token_secret")
@@ -156,5 +156,5 @@ def _access(client: DataAccessClient) -> Finding:
         others = [name for name in _REGIONS if name != urlsplit(client.base_url).hostname]
         advice = f"an account of another region is at {' or '.join(others)}" if len(others) < len(_REGIONS) else ""
         return Finding("credentials", FAIL, str(error), advice)
-    found = f"taken for account {client.account_id}, whose last two hours have {many(files, 'file')} so far"
+    found = f"taken for account {client.account_id}, whose last two hours have {counted(files, 'file')} so far"
     return Finding("credentials", OK, found)

@@ -29,7 +29,7 @@ from pipeline.lake.ledger import read_ledger
 from pipeline.lake.snapshot import Snapshot
 from pipeline.lake.store_errors import reaching, tidied
 from pipeline.load.account_schema import kept_schemas, newest_schemas
-from pipeline.text import many
+from pipeline.text import counted
 from pipeline.warehouse.database import FILE_NAME, problem_with_file, rules_in_force
 
 _LEAST_BYTES: Final = {FAIL: 100 << 20, WARN: 1 << 30}
@@ -80,7 +80,7 @@ def _erasures(lake: Lake, snapshot: Snapshot) -> Iterator[Finding]:
         return
     if tombstones is not None:
         unchecked = "" if tombstones.is_checked else ", as far as can be told: the next load or erase makes it checkable"
-        yield Finding("erasure.key", OK, f"it is that of {many(len(tombstones.until), 'tombstone')}{unchecked}")
+        yield Finding("erasure.key", OK, f"it is that of {counted(len(tombstones.until), 'tombstone')}{unchecked}")
 
 
 def _data_files(lake: Lake, snapshot: Snapshot) -> Iterator[Finding]:
@@ -95,7 +95,7 @@ def _data_files(lake: Lake, snapshot: Snapshot) -> Iterator[Finding]:
             elif size != file.bytes:
                 wrong.append(f"{table}/{file.path} has {size:,} bytes, its log says {file.bytes:,}")
     if wrong:
-        more = f", and {many(len(wrong) - 1, 'more file')} like it" if len(wrong) > 1 else ""
+        more = f", and {counted(len(wrong) - 1, 'more file')} like it" if len(wrong) > 1 else ""
         yield Finding("data files", FAIL, f"{lake.uri}/{wrong[0]}{more}", "lakehouse verify names all and what to do")
 
 
@@ -130,8 +130,8 @@ def _settings_file(lake: Lake) -> Iterator[Finding]:
 def _newest_load(lake: Lake, snapshot: Snapshot, ledger: pa.Table) -> Finding:
     loaded = pc.sum(pc.equal(ledger["status"], "loaded")).as_py() or 0
     newest = pc.max(ledger["loaded_at"]).as_py()
-    documents = many(snapshot.rows.get(schema.REJECTS.name, 0), "document")
-    found = f"{lake.uri}: {many(loaded, 'file')} loaded, {ledger.num_rows - loaded:,} rejected, {documents} rejected"
+    documents = counted(snapshot.rows.get(schema.REJECTS.name, 0), "document")
+    found = f"{lake.uri}: {counted(loaded, 'file')} loaded, {ledger.num_rows - loaded:,} rejected, {documents} rejected"
     if newest is None or datetime.now(UTC) - newest < _LATE:
         return Finding("lake", OK, found + (f", the newest at {newest:%Y-%m-%d %H:%M} UTC" if newest else ""))
     days = (datetime.now(UTC) - newest).days
@@ -166,7 +166,7 @@ def _room(folder: Path, growth: float | None) -> Finding:
 
 
 def _span(days: float) -> str:
-    return "years" if days > _YEARS else many(round(days), "day")
+    return "years" if days > _YEARS else counted(round(days), "day")
 
 
 def about_temporary_folder() -> Iterator[Finding]:

@@ -12,6 +12,10 @@ from datetime import datetime
 from pipeline.errors import SourceError
 from pipeline.times import at_milliseconds
 
+GZIP_MAGIC = b"\x1f\x8b"
+ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
+"""The first bytes of archives."""
+
 _SCOPE = re.compile(r"\.(\d{10,15})\.(\d{10,15})\.")
 
 
@@ -99,7 +103,7 @@ class Counts:
     account_ids: set[str] = field(default_factory=set)
     schema_versions: set[str] = field(default_factory=set)
     unknown_fields: set[str] = field(default_factory=set)
-    watched: set[str] = field(default_factory=set)
+    matched: set[str] = field(default_factory=set)
     decrypted: int = 0
     """Values that were armoured PGP messages."""
     encrypted: int = 0

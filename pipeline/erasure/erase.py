@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import schema
-from pipeline.decode.pgp import MARKER, read_decrypt
+from pipeline.decode.pgp import MARKER, SettingsKeyring
 from pipeline.erasure.marks import marks_of, remove_marks
 from pipeline.erasure.people import Related, alike, asked_for, conversations_of, left_over, related
 from pipeline.erasure.search import Found, Landed, find, list_landed, read_landed
@@ -297,7 +297,7 @@ def _as_encrypted(lake: Lake, snapshot: Snapshot, idents: set[str]) -> set[str]:
     with connected(lake) as connection:
         found = connection.execute(_ENCRYPTED, {"files": files, "marker": MARKER.decode()}).fetchall()
     known = [ident for (ident,) in found]
-    said = json.loads(read_decrypt()(json.dumps(known).encode()).text)
+    said = json.loads(SettingsKeyring().decrypt(json.dumps(known).encode()).text)
     return {ident for ident, plain in zip(known, said, strict=True) if plain in idents}
 
 

@@ -12,7 +12,7 @@ from odd_lines import grown, mutated
 from places import ROOT
 
 from pipeline.decode.containers import texts
-from pipeline.decode.reader import Collector
+from pipeline.decode.reader import RowReader
 from pipeline.decode.scanner import PADDING, Scanner
 from pipeline.source_files import Source
 
@@ -61,7 +61,7 @@ def test_no_text_makes_the_scanner_touch_foreign_memory(sanitized: dict[str, str
 
 def main(many: int) -> None:
     """Scan as many texts; from time to time rows are taken back, handed out, or left to the end."""
-    reader = Collector(scanner=Scanner())
+    reader = RowReader(scanner=Scanner())
     for seed in range(many):
         rng = random.Random(seed)
         text = mutated(rng) if seed % 2 else grown(rng)
@@ -72,9 +72,9 @@ def main(many: int) -> None:
         if rng.random() < 0.2:
             reader.abandon()
         else:
-            reader.hold()
+            reader.keep()
         if rng.random() < 0.1:
-            for table in reader.take()[0].values():
+            for table in reader.drain()[0].values():
                 table.validate(full=True)
     sys.stdout.write(f"{many} texts\n")
 

@@ -21,8 +21,6 @@ from pipeline.errors import CorruptFileError
 from pipeline.settings import read_settings
 from pipeline.source_files import GZIP_MAGIC, ZIP_MAGIC
 
-CHUNK_BYTES = 1 << 20
-
 _QUOTED: Final = 8  # bytes: enough to tell a file's type, too few for a name or id, since an erasure keeps `files.reason`
 # Other methods of zip may unpack gigabytes into memory in one step.
 _BOUNDED: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
@@ -48,12 +46,14 @@ _DAMAGED: Final[tuple[type[Exception], ...]] = (
 
 @dataclass(frozen=True)
 class Caps:
-    """Limits in bytes on a source file, since a small archive can hold any amount of text."""
+    """Limits in bytes on the reading of a source file, since a small archive can hold any amount of text."""
 
     unpacked: int = sys.maxsize
     """Text of a file; a file with more is refused."""
     document: int = sys.maxsize
     """Text of a document, which is held in memory whole; a longer document is a reject."""
+    chunk: int = 1 << 20
+    """Text that is unpacked at a time."""
 
 
 NO_CAPS: Final = Caps()
@@ -74,11 +74,11 @@ def unpacked(stream: BinaryIO, caps: Caps = NO_CAPS) -> Iterator[bytes]:
         raise CorruptFileError("it holds zero bytes")
     try:
         if head.startswith(GZIP_MAGIC):
-            chunks = _checked(_gunzipped(stream))
+            chunks = _checked(_gunzipped(stream, caps.chunk))
         elif head.startswith(ZIP_MAGIC):
-            chunks = _checked(_unzipped(stream))
+            chunks = _checked(_unzipped(stream, caps.chunk))
         else:
-            chunks = _checked(iter(lambda: stream.read(CHUNK_BYTES), b""), is_archive=False)
+            chunks = _checked(iter(lambda: stream.read(caps.chunk), b""), is_archive=False)
         yield from _capped(chunks, caps.unpacked)
     except _DAMAGED as error:
         raise _damaged(error) from error
@@ -101,18 +101,18 @@ def _capped(chunks: Iterator[bytes], most: int) -> Iterator[bytes]:
         yield chunk
 
 
-def _gunzipped(stream: BinaryIO) -> Iterator[bytes]:
+def _gunzipped(stream: BinaryIO, chunk: int) -> Iterator[bytes]:
     with igzip.open(stream, "rb") as archive:
-        yield from iter(lambda: archive.read(CHUNK_BYTES), b"")
+        yield from iter(lambda: archive.read(chunk), b"")
 
 
-def _unzipped(stream: BinaryIO) -> Iterator[bytes]:
+def _unzipped(stream: BinaryIO, chunk: int) -> Iterator[bytes]:
     with zipfile.ZipFile(stream) as archive:
         for member in archive.infolist():
             if member.compress_type not in _BOUNDED:
                 raise CorruptFileError("its archive is packed in an unusual way, not by deflate; unpack it and load that")
             with archive.open(member) as text:
-                yield from iter(lambda text=text: text.read(CHUNK_BYTES), b"")  # type: ignore[misc]
+                yield from iter(lambda text=text: text.read(chunk), b"")  # type: ignore[misc]
             yield b"\n"  # two members never share a line
 
 

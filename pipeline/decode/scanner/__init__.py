@@ -54,8 +54,8 @@ _POINTER, _I32, _I64, _BYTES = ctypes.c_void_p, ctypes.c_int32, ctypes.c_int64, 
 _FUNCTIONS: Final[dict[str, tuple[Any, list[Any]]]] = {
     "new": (_POINTER, [_I64, _I64, _I64, _I64, _I64]),
     "kind": (_I32, [_BYTES]),
-    "column": (None, [_POINTER, _I32, _I32]),
-    "record": (None, [_POINTER, _I32, _I32, _I32, _I32, _BYTES]),
+    "column": (_I32, [_POINTER, _I32, _I32]),
+    "record": (_I32, [_POINTER, _I32, _I32, _I32, _I32, _BYTES]),
     "field": (_I32, [_POINTER, _I32, _BYTES, _I32, _I32, _I32, _I32]),
     "inherits": (None, [_POINTER, _I32, _I32, _I32, _I32, _I32, _I32, _I32]),
     "conversation": (None, [_POINTER, _I32, _I32, _I32]),
@@ -169,7 +169,8 @@ class Scanner:
 
     def _describe_table(self, which: int) -> None:
         for field in _SCHEMAS[which]:
-            self._call["column"](self._handle, which, self._kind(_KINDS[field.type]))
+            if not self._call["column"](self._handle, which, self._kind(_KINDS[field.type])):
+                raise ValueError(f"{TABLES[which].name}.{field.name}: the scanner has no room for another column")
         derived = {column.name for column in TABLES[which].columns if column.field is None}
         names = ("account_id", "conversation_id", "date", "delivery", "position", "extra")
         places = [_SCHEMAS[which].get_field_index(name) if name in derived else -1 for name in names]
@@ -182,7 +183,8 @@ class Scanner:
         extra_of = TABLES.index(table) if table else _ALL_BELOW
         in_order = is_above and bool(type_.lists)  # conversations take what comes before them
         within = f'"{container}"' if container else ""
-        self._call["record"](self._handle, place, row_of, in_order, extra_of, within.encode())
+        if not self._call["record"](self._handle, place, row_of, in_order, extra_of, within.encode()):
+            raise ValueError(f"{type_.name}: the scanner has no room for another record type")
         for field, column in type_.columns.items():
             which = TABLES.index(table or schema.CONVERSATIONS)
             kind = "HEADER" if is_above else _SHAPES.get(column.sent_as, _KINDS[column.type])

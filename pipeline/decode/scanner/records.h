@@ -20,7 +20,7 @@ typedef struct {
     int32_t is_met, is_met_here; /* EXTRA: in the lines read of this file; in this line */
 } field;
 
-enum { FIELDS = 60, RECORDS_MOST = 16, HEADERS_MOST = 8 }; /* a bit for each field, and for each column, has to fit 64 */
+enum { FIELDS = 60, COLUMNS = 64, RECORDS_MOST = 16, HEADERS_MOST = 8 }; /* fields and columns are bits of 64 */
 
 typedef struct {
     field fields[FIELDS];
@@ -122,21 +122,27 @@ int32_t scanner_kind(const char *name) {
     return -1;
 }
 
-void scanner_column(scanner *s, int32_t which, int32_t kind) {
+/* Whether the column was added: not if there is no room for it. */
+int32_t scanner_column(scanner *s, int32_t which, int32_t kind) {
     table *t = &s->tables[which];
+    if (t->count == COLUMNS) return 0;
     column *more = grown(&s->memory, t->columns, (int64_t)sizeof(column) * (t->count + 1));
-    if (!more) return;
+    if (!more) return 0;
     t->columns = more;
     memset(&t->columns[t->count], 0, sizeof(column));
     t->columns[t->count++].kind = kind;
+    return 1;
 }
 
-void scanner_record(scanner *s, int32_t type, int32_t row_of, int32_t in_order, int32_t extra, const char *within) {
+/* Whether the record type was added: not if there is no room for it. */
+int32_t scanner_record(scanner *s, int32_t type, int32_t row_of, int32_t in_order, int32_t extra, const char *within) {
+    if (type >= RECORDS_MOST || strlen(within) >= sizeof s->records->within) return 0;
     record *r = &s->records[type];
     r->row_of = row_of;
     r->in_order = in_order;
     r->extra_of = extra;
     memcpy(r->within, within, strlen(within) + 1);
+    return 1;
 }
 
 /* Whether the field was added: not if its column is inherited, or another field's, since a value of one line would be added to

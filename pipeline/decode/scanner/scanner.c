@@ -237,6 +237,7 @@ struct ArrowArray *scanner_view(scanner *s, int32_t which, int32_t column_index,
 }
 
 void scanner_free(scanner *s) {
+    if (!s) return;
     if (s->handed.release) s->handed.release(&s->handed);
     for (int i = 0; i < TABLES; i++) {
         for (int32_t k = 0; k < s->tables[i].count; k++) free_column(&s->tables[i].columns[k]);

@@ -24,8 +24,8 @@ BOOLEAN = pa.bool_()
 class Column:
     """One column: `field` is the API's name of it in the row's own record; `container` is the field it is inside of.
 
-    `field` is None where no field of the record may fill it, since we derive the value, or the row inherits it from a level
-    above: there a field of that name is an unknown one.
+    `field` is None where no field of the record may fill it: the value is derived, or inherited from a level above. A field of
+    that name is then an unknown field.
 
     `null` is the meaning of NULL. Values that fit no column of their type are kept in `extra`.
     """
@@ -36,20 +36,20 @@ class Column:
     field: str | None = None
     container: str | None = None
     null: str = "not sent"
-    is_hidden: bool = False  # kept in the Parquet files for ourselves, not shown by the DuckDB file
+    is_hidden: bool = False  # internal: in the Parquet files, not in the views of the DuckDB file
     sent_as: Literal["value", "score", "forms"] = "value"
     """The shape of the field: a value; a score, bare or in a record of its own; a list of secure forms, kept as JSON."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """One table: its grain, its columns in order, and the columns that a reader may select rows by."""
+    """One table: its grain, and its columns in order."""
 
     name: str
     grain: str
     columns: tuple[Column, ...]
     partitioned: bool = True
-    is_compressed: bool = True  # hashes get no smaller, and take twice as long to read
+    is_compressed: bool = True  # compressed hashes are as large, and take twice as long to read
 
     @cached_property
     def arrow_schema(self) -> pa.Schema:
@@ -295,7 +295,7 @@ INDEX = Table(
     partitioned=False,
     is_compressed=False,
 )
-"""Each of its Parquet files is of one account, or of the few that share a hash: its label tells which."""
+"""Each of its Parquet files holds one account, or the few with the same hash; the label of the file names the hash."""
 
 ERASURES = Table(
     "erasures",

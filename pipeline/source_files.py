@@ -15,6 +15,9 @@ from pipeline.times import at_milliseconds
 
 RETENTION: Final = timedelta(days=30)
 """How long the source keeps a file: no listing goes back further unless it is told to."""
+GZIP_MAGIC = b"\x1f\x8b"
+ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
+"""The first bytes of archives."""
 _SCOPE = re.compile(r"\.(\d{10,15})\.(\d{10,15})\.")
 
 
@@ -101,7 +104,7 @@ class Counts:
     account_ids: set[str] = field(default_factory=set)
     schema_versions: set[str] = field(default_factory=set)
     unknown_fields: set[str] = field(default_factory=set)
-    watched: set[str] = field(default_factory=set)
+    matched: set[str] = field(default_factory=set)
     decrypted: int = 0
     """Values that were PGP messages."""
     encrypted: int = 0

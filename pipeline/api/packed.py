@@ -7,9 +7,9 @@ from itertools import chain
 
 from pipeline.api.transport import CHUNK_BYTES
 from pipeline.errors import SourceUnreachableError
+from pipeline.source_files import GZIP_MAGIC, ZIP_MAGIC
 
-GZIP_MAGIC = b"\x1f\x8b\x08"
-ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
+_GZIP = GZIP_MAGIC + b"\x08"  # deflated, as all are
 _GZIP_WINDOW = 31
 """For zlib: a gzip header and trailer, checksum included."""
 _PROBE_BYTES = 1 << 16
@@ -23,7 +23,7 @@ def is_labelled_gzip(headers: Mapping[str, str]) -> bool:
 def plain_text(body: bytes) -> bytes:
     """Unpack the text of an error where it came packed, as far as it goes."""
     try:
-        return zlib.decompressobj(_GZIP_WINDOW).decompress(body, CHUNK_BYTES) if body.startswith(GZIP_MAGIC) else body
+        return zlib.decompressobj(_GZIP_WINDOW).decompress(body, CHUNK_BYTES) if body.startswith(_GZIP) else body
     except zlib.error:
         return b""
 
@@ -41,7 +41,7 @@ def without_transfer_gzip(chunks: Iterator[bytes], subject: str) -> Iterator[byt
             break
     whole = chain([head] if head else [], chunks)
     try:
-        is_wrapped = zlib.decompressobj(_GZIP_WINDOW).decompress(head, 4).startswith((GZIP_MAGIC, *ZIP_MAGIC))
+        is_wrapped = zlib.decompressobj(_GZIP_WINDOW).decompress(head, 4).startswith((_GZIP, *ZIP_MAGIC))
     except zlib.error:
         is_wrapped = False
     return gunzipped(whole, subject) if is_wrapped else whole

@@ -1,7 +1,7 @@
-"""A decoded document as rows of conversations, messages, transfers and rejects. Pure: no clock, no file, no network.
+"""The careful path: a decoded document as rows of conversations, messages, transfers and rejects.
 
-This is the careful path: it knows every shape that the contract names, and loses nothing. What fits no column goes to the
-row's `extra`, what can't be a row at all goes with its document to `rejects`.
+It knows every form of a document that is allowed, and loses nothing: a value that fits no column goes to the row's `extra`, and
+a document of which a part can't be a row goes to `rejects`. Pure: no clock, no file, no network.
 """
 
 from dataclasses import dataclass, field
@@ -18,12 +18,12 @@ from pipeline.times import at_microseconds
 
 Row = dict[str, Any]
 NO_DATE = date(1970, 1, 1)
-"""The partition of a conversation that no time at all tells a date of."""
+"""The partition of a conversation without any time."""
 
 
 @dataclass
 class Rows:
-    """What one or more documents gave."""
+    """The rows of one or more documents."""
 
     conversations: list[Row] = field(default_factory=list)
     messages: list[Row] = field(default_factory=list)
@@ -33,10 +33,10 @@ class Rows:
     schema_versions: set[str] = field(default_factory=set)
     unknown_fields: set[str] = field(default_factory=set)
     spread: int = 0
-    """Bytes that the rows take beside their own text, about: ids and fields that each of them repeats."""
+    """Approximate bytes of the ids and fields that each row repeats, beside its own text."""
 
     def extend(self, other: "Rows") -> None:
-        """Append what `other` holds."""
+        """Append the rows of `other`."""
         self.conversations += other.conversations
         self.messages += other.messages
         self.transfers += other.transfers
@@ -57,11 +57,11 @@ _TRANSFER: Final = RECORD_TYPES["Transfer"]
 
 
 class UnreadableError(ValueError):
-    """The document, or a part of it, is not built as an Engagement document."""
+    """The document, or a part of it, does not have the structure of an Engagement document."""
 
 
 class TooManyRowsError(ValueError):
-    """What the rows of a document repeat is many times the document."""
+    """The rows of a document would repeat its values so often that they take many times its size."""
 
 
 # Both paths have these: the bytes that a row takes at least, and how many times its document's size its rows may repeat
@@ -72,7 +72,7 @@ _MOST_PROBLEMS: Final = 5
 
 
 def flatten(document: Document, source: Source) -> Rows:
-    """The rows of one document; it has a row in `rejects` if anything of it could be kept nowhere else.
+    """The rows of one document, with a row in `rejects` if a part of it could be kept nowhere else.
 
     `delivery` counts the document's conversations from 1.
     """
@@ -118,7 +118,7 @@ class _Reader:
         """Collect the rows of one document.
 
         Raises:
-            UnreadableError: something of it is kept nowhere else; what could be read is in `rows` all the same.
+            UnreadableError: a part of it is kept nowhere else; the rows of the other parts are in `rows`.
         """
         known, rest = _known(_DOCUMENT, value)
         data_type = untag(known.get("dataType"))
@@ -140,12 +140,12 @@ class _Reader:
             raise UnreadableError("; ".join(self.problems))
 
     def _note(self, problem: str) -> None:
-        """Remember what is wrong with a part of the document; the first few say enough."""
+        """Remember a problem with a part of the document; the first few suffice."""
         if len(self.problems) < _MOST_PROBLEMS:
             self.problems.append(problem)
 
     def _spread(self, size: int) -> None:
-        """Count what rows repeat; a document that would fill the memory with it is refused before it does."""
+        """Count repeated bytes, and refuse a document before they fill the memory."""
         self.rows.spread += size
         if self.rows.spread > self.most_spread:
             raise TooManyRowsError("its rows would repeat its ids and fields so often that they would not fit the memory")
@@ -227,7 +227,7 @@ class _Reader:
         self.rows.conversations.append({**values, **header, **self.above, **key, "extra": extra_text})
 
     def _read_list(self, kind: RecordType, value: Any, name: str, key: Row, extra: Row) -> list[Row]:
-        """The rows of a conversation's list; an element that is no record stays in the conversation's `extra`."""
+        """The rows of a list in a conversation; an element that is no record goes to the conversation's `extra`."""
         bare = untag(value)
         elements = bare if isinstance(bare, list) else []
         odd = [untag_all(element) for element in elements if not isinstance(untag(element), dict | None)]
@@ -244,7 +244,7 @@ class _Reader:
         return rows
 
     def _row_bytes(self, key: Row) -> int:
-        """What a row repeats of its document, about."""
+        """Approximate bytes of its document that a row repeats."""
         return ROW_BYTES + len(key["conversation_id"]) + self.account_size
 
     def _date(self, start: int | None) -> date:
@@ -259,7 +259,7 @@ def _path(kind: RecordType, name: str) -> str:
 
 
 def _free(name: str, kind: RecordType, taken: Row) -> str:
-    """The name under which `extra` keeps a field of a level above: with the level's before it if it is taken."""
+    """The name in `extra` of a field from a level above; if it is taken, the name of the level precedes it."""
     free = name
     while free in taken:
         free = f"{kind.name}.{free}"
@@ -285,9 +285,9 @@ def _record(value: Any, where: str) -> Row:
 
 
 def _known(kind: RecordType, record: Row) -> tuple[Row, Row]:
-    """The fields of a record that its type has, by their usual spelling, and the rest.
+    """The known fields of a record, by their usual spelling, and the unknown ones.
 
-    Of two spellings of one field the usual one wins; a second value goes to the rest, a null beside it means nothing.
+    Of two spellings of one field the usual one wins, and a second value goes to the unknown fields; a null is ignored.
     """
     names = kind.known
     if all(names.get(name.lower()) == name for name in record):
@@ -304,7 +304,7 @@ def _known(kind: RecordType, record: Row) -> tuple[Row, Row]:
 
 
 def _read(kind: RecordType, record: Row, unknown: set[str]) -> tuple[Row, Row]:
-    """The column values of a record, and what no column holds, by the API's field name with the tags removed."""
+    """The values of a record by column, and those without a column by field, tags removed."""
     known, rest = _known(kind, record)
     values: Row = {}
     extra: Row = {}

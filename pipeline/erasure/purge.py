@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import schema
-from pipeline.decode.pgp import MARKER, read_decrypt
+from pipeline.decode.pgp import MARKER, SettingsKeyring
 from pipeline.erasure.pending import clear_pending, read_pending
 from pipeline.erasure.results import Erased
 from pipeline.erasure.search import Found, Landed, find, list_landed, read_landed
@@ -215,7 +215,7 @@ def _as_encrypted(lake: Lake, snapshot: Snapshot, idents: set[str]) -> set[str]:
     with connected(lake) as connection:
         found = connection.execute(_ENCRYPTED, {"files": files, "marker": MARKER.decode()}).fetchall()
     known = [ident for (ident,) in found]
-    plain_texts = json.loads(read_decrypt()(json.dumps(known).encode()).text)
+    plain_texts = json.loads(SettingsKeyring().decrypt(json.dumps(known).encode()).text)
     return {ident for ident, plain in zip(known, plain_texts, strict=True) if plain in idents}
 
 

@@ -108,7 +108,7 @@ class _Redactor:
     def read(self, stream: BinaryIO) -> Iterator[bytes]:
         """The text of a source file without erased conversations."""
         self._scanner.begin_file(self._source.account_id, self._source.scope_start, self._caps.document)
-        for text in texts(unpacked(stream), padding=PADDING, caps=self._caps):
+        for text in texts(unpacked(stream, Caps(chunk=self._caps.chunk)), padding=PADDING, caps=self._caps):
             if isinstance(text, Passed):
                 self._pass(text, text[text.seen :])
                 yield self._past()

@@ -6,7 +6,7 @@ Superseded deliveries, former contents of a name and files that no row of the le
 import functools
 import os
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from multiprocessing import get_context
@@ -16,8 +16,8 @@ import pyarrow as pa
 
 from pipeline.decode.containers import Caps, read_caps, texts, unpacked
 from pipeline.decode.documents import unescaped
-from pipeline.decode.pgp import Decrypt, read_decrypt
-from pipeline.decode.reader import BUFFER_BYTES, Collector, Look, Watch
+from pipeline.decode.pgp import Decrypt, SettingsKeyring
+from pipeline.decode.reader import BUFFER_BYTES, InspectText, MatchIds, RowReader
 from pipeline.decode.scanner import PADDING
 from pipeline.erasure.redact import Redaction, redact
 from pipeline.erasure.tombstones import Tombstones, json_spelling
@@ -91,8 +91,8 @@ def find(
     searched by this process alone.
     """
     found = Found()
-    decrypt = read_decrypt()
-    search = _Search(lake.uri, tombstones, persons)
+    decrypt = SettingsKeyring().decrypt
+    search = functools.partial(_search, lake_uri=lake.uri, tombstones=tombstones, persons=persons, decrypt=decrypt)
     searched = _searched_alone if sum(file.bytes for file in landed) < alone_bytes else _searched_by_processes
     for file, traces in zip(landed, searched(search, [(file.path, file.source) for file in landed]), strict=True):
         if traces is None:
@@ -121,49 +121,41 @@ class _Traces:
     has_encrypted_ids: bool
 
 
-def _searched_alone(search: "_Search", files: list[tuple[str, Source]]) -> Iterator[_Traces | None]:
+_Search = Callable[[tuple[str, Source]], _Traces | None]
+
+
+def _searched_alone(search: _Search, files: list[tuple[str, Source]]) -> Iterator[_Traces | None]:
     return map(search, files)
 
 
-def _searched_by_processes(search: "_Search", files: list[tuple[str, Source]]) -> Iterator[_Traces | None]:
+def _searched_by_processes(search: _Search, files: list[tuple[str, Source]]) -> Iterator[_Traces | None]:
     with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn"), initializer=end_with_parent) as pool:
         yield from pool.map(search, files, chunksize=8)
 
 
-@dataclass(frozen=True)
-class _Search:
-    """Looks for erased ids in landed files. A process gets a copy with some files, and reads the key once for them."""
+def _search(
+    file: tuple[str, Source], *, lake_uri: str, tombstones: Tombstones, persons: Sequence[str], decrypt: Decrypt
+) -> _Traces | None:
+    """The erased ids in a landed file; None if it is broken."""
+    visitors: set[str] = set()
+    found: set[str] = set()
+    spellings = [(b'"' + json_spelling(person) + b'"', person) for person in persons]
+    spellings += [(person.encode(), person) for person in persons if person.isdigit()]
 
-    lake_uri: str
-    tombstones: Tombstones
-    persons: Sequence[str]
+    def inspect(text: bytes) -> None:
+        visitors.update(tombstones.visitors(text))
+        if spellings:
+            simple = unescaped(text)
+            found.update(person for spelling, person in spellings if spelling in simple)
 
-    @functools.cached_property
-    def _decrypt(self) -> Decrypt:
-        return read_decrypt()
-
-    def __call__(self, file: tuple[str, Source]) -> _Traces | None:
-        """The erased ids in a landed file; None if it is broken."""
-        visitors: set[str] = set()
-        found: set[str] = set()
-        spellings = [(b'"' + json_spelling(person) + b'"', person) for person in self.persons]
-        spellings += [(person.encode(), person) for person in self.persons if person.isdigit()]
-
-        def look(text: bytes) -> None:
-            visitors.update(self.tombstones.visitors(text))
-            if spellings:
-                simple = unescaped(text)
-                found.update(person for spelling, person in spellings if spelling in simple)
-
-        path, source = file
-        collector = Collector(self._decrypt)
-        try:
-            _feed(collector, Lake(self.lake_uri), path, source, watch=self.tombstones.watch, look=look, ids_only=True)
-            counts = collector.finish()
-        except CorruptFileError:
-            return None
-        named = counts.watched | visitors
+    path, source = file
+    try:
+        reader, _ = _fed(Lake(lake_uri), path, source, decrypt, match=tombstones.match, inspect=inspect, ids_only=True)
+        counts = reader.finish()
+        named = counts.matched | visitors
         return _Traces(found | named, named, has_encrypted_ids=counts.encrypted > 0)
+    except CorruptFileError:
+        return None
 
 
 def read_landed(lake: Lake, path: str, source: Source) -> tuple[Counts, pa.Table]:
@@ -172,33 +164,32 @@ def read_landed(lake: Lake, path: str, source: Source) -> tuple[Counts, pa.Table
     Raises:
         CorruptFileError: the file is broken.
     """
-    collector = Collector(read_decrypt())
-    rejects = _feed(collector, lake, path, source)
-    counts = collector.finish()
-    collector.hold()
-    return counts, pa.concat_tables([*rejects, collector.take()[0]["rejects"]])
+    reader, rejects = _fed(lake, path, source, SettingsKeyring().decrypt)
+    counts = reader.finish()
+    reader.keep()
+    return counts, pa.concat_tables([*rejects, reader.drain()[0]["rejects"]])
 
 
-def _feed(
-    collector: Collector,
+def _fed(
     lake: Lake,
     path: str,
     source: Source,
+    decrypt: Decrypt,
     *,
-    watch: Watch | None = None,
-    look: Look | None = None,
+    match: MatchIds | None = None,
+    inspect: InspectText | None = None,
     ids_only: bool = False,
-) -> list[pa.Table]:
-    """Read all of a file but its end; gives the rejects that had to be handed out on the way."""
-    caps = _landed_caps()
-    collector.begin(source, watch, look=look, ids_only=ids_only, caps=caps)
+) -> tuple[RowReader, list[pa.Table]]:
+    """A reader that has read all of a file but its end, and the rejects that it had to hand out on its way."""
+    reader, caps = RowReader(decrypt), _landed_caps()
+    reader.begin(source, match, inspect=inspect, ids_only=ids_only, caps=caps)
     rejects = []
     with lake.files.open(path, "rb") as stored:
         for text in texts(unpacked(cast("BinaryIO", stored)), padding=PADDING, caps=caps):
-            collector.feed(text)
-            if collector.text_bytes > BUFFER_BYTES:
-                rejects.append(collector.take()[1]["rejects"])
-    return rejects
+            reader.feed(text)
+            if reader.text_bytes > BUFFER_BYTES:
+                rejects.append(reader.drain()[1]["rejects"])
+    return reader, rejects
 
 
 def _landed_caps() -> Caps:

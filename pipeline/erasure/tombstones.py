@@ -114,7 +114,7 @@ class Tombstones:
     def _erased(self, idents: Iterable[str]) -> set[str]:
         return {ident for ident in idents if any(self.find(kind, ident) is not None for kind in COLUMNS.values())}
 
-    def watch(self, ids: dict[str, set[str]], raws: list[str]) -> set[str]:
+    def match(self, ids: dict[str, set[str]], raws: list[str]) -> set[str]:
         """The erased ids among those of conversations, by column, and in the texts of rejects."""
         found = {ident for column, idents in ids.items() for ident in idents if self.find(COLUMNS[column], ident) is not None}
         return found.union(*map(self.named, raws))

@@ -14,8 +14,8 @@ import pyarrow.compute as pc
 
 from pipeline import schema
 from pipeline.decode.containers import Caps, read_caps, texts, unpacked
-from pipeline.decode.pgp import Keyring, leave_encrypted, read_keyring
-from pipeline.decode.reader import BUFFER_BYTES, Collector, Tables
+from pipeline.decode.pgp import SettingsKeyring
+from pipeline.decode.reader import BUFFER_BYTES, RowReader, Tables
 from pipeline.decode.scanner import PADDING
 from pipeline.erasure.redact import redact
 from pipeline.erasure.tombstones import Tombstones
@@ -57,7 +57,7 @@ def ingest(
         SettingsError: the settings that cap the size of a source file can't be read.
     """
     lake = Lake(lake_uri)
-    worker = _Worker(lake, tombstones, buffer_bytes, read_caps(), read_keyring())
+    worker = _Worker(lake, tombstones, buffer_bytes, read_caps(), SettingsKeyring())
     for item, (staged, contents) in zip(incoming, lake.store.map(partial(_at_hand, lake), incoming), strict=True):
         worker.read(item, staged, contents)
     worker.finish()
@@ -86,15 +86,14 @@ class _Worker:
     """Read file after file, and write the rows held when they are from more than `buffer_bytes` of text."""
 
     def __init__(
-        self, lake: Lake, tombstones: Tombstones | None, buffer_bytes: int, caps: Caps, keyring: Keyring | None
+        self, lake: Lake, tombstones: Tombstones | None, buffer_bytes: int, caps: Caps, keyring: SettingsKeyring
     ) -> None:
         self.lake = lake
         self.tombstones = tombstones
         self.buffer_bytes = buffer_bytes
         self.caps = caps
-        self.has_key = keyring is not None
-        self.decrypt = keyring.decrypt if keyring else leave_encrypted
-        self.collector = Collector(self.decrypt)
+        self.keyring = keyring
+        self.reader = RowReader(keyring.decrypt)
         self.ingested = Ingested()
         self.places: list[tuple[Staged, str]] = []
 
@@ -126,7 +125,7 @@ class _Worker:
             outcome.staged = replace(outcome.staged, bytes=former.bytes, sha256=former.sha256)
         if not exists(self.lake.files, self._place(outcome)):
             return None
-        return former.encrypted if former.encrypted and self.has_key else 0
+        return former.encrypted if former.encrypted and self.keyring else 0
 
     def _place(self, outcome: Outcome) -> str:
         return landed_path(self.lake, outcome.name, outcome.staged.sha256)
@@ -142,10 +141,16 @@ class _Worker:
         is_new = outcome.staged.path != self._place(outcome)  # a file that the lake has is not given up for a cap of today
         caps = self.caps if is_new else Caps(document=self.caps.document)
         outcome.counts = self._collect(source, outcome.staged.path, self.tombstones, contents, left=left, caps=caps)
-        if self.tombstones is None or not outcome.counts.watched:
+        if self.tombstones is None or not outcome.counts.matched:
             return outcome.staged if _is_less(outcome.counts.encrypted, left) else None
         redaction = redact(
-            self.lake, outcome.staged.path, source, self.tombstones, outcome.counts.watched, caps=caps, decrypt=self.decrypt
+            self.lake,
+            outcome.staged.path,
+            source,
+            self.tombstones,
+            outcome.counts.matched,
+            caps=caps,
+            decrypt=self.keyring.decrypt,
         )
         kept = redaction.staged or outcome.staged
         outcome.counts = self._collect(source, kept.path, None, caps=caps)
@@ -168,32 +173,32 @@ class _Worker:
         parts: list[tuple[str, DataFile]] = []  # of this file alone, written before its end was seen
         visitors: set[str] = set()
 
-        def look(text: bytes) -> None:
+        def inspect(text: bytes) -> None:
             if tombstones:
                 visitors.update(tombstones.visitors(text))
 
-        self.collector.begin(source, tombstones.watch if tombstones else None, look=look, caps=caps)
+        self.reader.begin(source, tombstones.match if tombstones else None, inspect=inspect, caps=caps)
         try:
             with self.lake.files.open(path, "rb") if contents is None else BytesIO(contents) as stored:
                 for text in texts(unpacked(cast("BinaryIO", stored), caps), padding=PADDING, caps=caps):
-                    self.collector.feed(text)
-                    if self.collector.text_bytes > self.buffer_bytes:
+                    self.reader.feed(text)
+                    if self.reader.text_bytes > self.buffer_bytes:
                         parts += self._write()
-            counts = self.collector.finish()
+            counts = self.reader.finish()
         except CorruptFileError:
             self._abandon(parts)
             raise
-        counts.watched |= visitors
-        if counts.watched or not _is_less(counts.encrypted, left):
+        counts.matched |= visitors
+        if counts.matched or not _is_less(counts.encrypted, left):
             self._abandon(parts)
             return counts
-        self.collector.hold()
+        self.reader.keep()
         self._record(parts)
         return counts
 
     def _abandon(self, parts: list[tuple[str, DataFile]]) -> None:
         """Drop the rows of the file that is being read."""
-        self.collector.abandon()
+        self.reader.abandon()
         for table, file in parts:
             self.lake.discard(table, [file])
 
@@ -206,7 +211,7 @@ class _Worker:
 
     def _write(self) -> list[tuple[str, DataFile]]:
         """Write the rows held; gives the files with rows of the source file that is being read."""
-        whole, part = self.collector.take()
+        whole, part = self.reader.drain()
         self._record(self._write_tables(whole))
         return self._write_tables(part)
 

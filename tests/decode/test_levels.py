@@ -93,6 +93,15 @@ def test_the_scanner_takes_no_field_for_a_column_that_is_inherited(column: str) 
         Scanner(with_field(schema.DOCUMENT, "Message", inherited))
 
 
+def test_more_record_types_than_the_scanner_has_room_for_are_refused() -> None:
+    """A description is refused where it would not fit the scanner's own memory."""
+    if isinstance(new_scanner(), NoScanner):
+        pytest.skip("scanner.c is not compiled here: no C compiler was found")
+    many = {f"list{number}": schema.RecordType(f"List{number}") for number in range(20)}
+    with pytest.raises(ValueError, match=r"List\d+: the scanner has no room for another record type"):
+        Scanner(replace(schema.DOCUMENT, lists=many))
+
+
 def with_field(type_: schema.RecordType, name: str, column: schema.Column) -> schema.RecordType:
     """A description of a document whose records of one type have a field `anything` for a column."""
     columns = {**type_.columns, "anything": column} if type_.name == name else type_.columns

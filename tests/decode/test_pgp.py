@@ -20,7 +20,7 @@ from lakes import seen
 from pydantic import SecretStr
 
 from pipeline.decode.pgp import Keyring
-from pipeline.decode.reader import Collector
+from pipeline.decode.reader import RowReader
 from pipeline.decode.scanner import PADDING
 from pipeline.source_files import Source
 
@@ -323,7 +323,7 @@ def test_the_processes_that_hold_the_keys_end_with_them() -> None:
     """A worker that is done leaves no process behind that could decrypt."""
     before = set(multiprocessing.active_children())
     keyring = Keyring(openpgp.KEY.read_bytes(), SecretStr(openpgp.PASSPHRASE), path=openpgp.KEY, is_open=False)
-    reader = Collector(keyring.decrypt)
+    reader = RowReader(keyring.decrypt)
     reader.begin(Source("x.gz"))
     reader.feed(json.dumps(document(conversation(openpgp.encrypted("c1")))).encode() + b"\n" + PADDING)
     assert reader.finish().decrypted == 1

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from odd_lines import PLAIN, grown, mutated
 
 from pipeline.decode.containers import texts
-from pipeline.decode.reader import Collector
+from pipeline.decode.reader import RowReader
 from pipeline.decode.scanner import PADDING, NoScanner, Scanner, new_scanner
 from pipeline.source_files import Counts, Source
 
@@ -30,13 +30,13 @@ TRANSFER = {
 
 def collected(text: bytes, *, careful: bool, chunk: int = 1 << 20) -> tuple[dict[str, list[dict[str, Any]]], Counts]:
     """The rows of a text, by delivery and position, and its counts."""
-    collector = Collector(scanner=NoScanner() if careful else None)
-    collector.begin(Source("x.gz", account_id="listed", scope_start=1_469_469_600_000_000))
+    reader = RowReader(scanner=NoScanner() if careful else None)
+    reader.begin(Source("x.gz", account_id="listed", scope_start=1_469_469_600_000_000))
     for part in texts((text[start : start + chunk] for start in range(0, len(text), chunk)), padding=PADDING):
-        collector.feed(part)
-    counts = collector.finish()
-    collector.hold()
-    whole, _ = collector.take()
+        reader.feed(part)
+    counts = reader.finish()
+    reader.keep()
+    whole, _ = reader.drain()
     return {name: sorted(_rows(table), key=_place) for name, table in whole.items()}, counts
 
 
@@ -200,21 +200,21 @@ def test_what_was_odd_in_one_line_slows_none_behind_it(odd: dict[str, Any]) -> N
     """The scanner learns from a line how the next may look, and still reads one that looks as usual."""
     lines = [json.dumps(document(conversation(**odd))).encode(), *PLAIN]
     scanner = Scanner()
-    collector = Collector(scanner=scanner)
-    collector.begin(Source("x.gz"))
-    collector.feed(b"".join(line + b"\n" for line in lines) + PADDING)
-    assert collector.finish().conversations - scanner.rows()[0] <= 1
+    reader = RowReader(scanner=scanner)
+    reader.begin(Source("x.gz"))
+    reader.feed(b"".join(line + b"\n" for line in lines) + PADDING)
+    assert reader.finish().conversations - scanner.rows()[0] <= 1
 
 
 def test_an_account_of_any_length_is_fallen_back_on() -> None:
     """The account that a file was listed for, or that an earlier reading found, may be long."""
     account_id = "x" * 100_000
-    collector = Collector()
-    collector.begin(Source("x.gz", account_id=account_id))
-    collector.feed(json.dumps(document(conversation(), account_id=None)).encode() + b"\n" + PADDING)
-    collector.finish()
-    collector.hold()
-    assert collector.take()[0]["messages"]["account_id"].to_pylist() == [account_id]
+    reader = RowReader()
+    reader.begin(Source("x.gz", account_id=account_id))
+    reader.feed(json.dumps(document(conversation(), account_id=None)).encode() + b"\n" + PADDING)
+    reader.finish()
+    reader.keep()
+    assert reader.drain()[0]["messages"]["account_id"].to_pylist() == [account_id]
 
 
 @pytest.mark.parametrize(

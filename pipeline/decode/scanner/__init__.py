@@ -1,10 +1,10 @@
 """The fast path: plain documents straight into columns, at the speed of memory.
 
-`scanner.c` reads lines that are built exactly as Avro's encoder builds them, and stops at any other: that one is for the
-careful path of `flatten`. Fields that the schema lacks are no reason to stop, since the vendor adds some. It is compiled when
-the package is installed where there is a C compiler; without one every line counts as odd, and the rows are the same, later.
+`scanner.c` reads lines in exactly the form that Avro's encoder writes, and stops at any other line, which is called odd: the
+careful path of `flatten` reads it. Unknown fields do not stop it, since the vendor adds fields. It is compiled when the package
+is installed and there is a C compiler; without one every line counts as odd, and the same rows take longer.
 
-The record types come from `schema`; the columns go to Arrow as they are, by its C data interface.
+The record types come from `schema`. The columns are handed to Arrow by its C data interface, without a copy.
 """
 
 import ctypes
@@ -24,7 +24,7 @@ from pipeline.decode.flatten import LEAST_SPREAD, MOST_SPREAD, ROW_BYTES
 from pipeline.schema import RecordType
 
 PADDING: Final = b"\0" * 32
-"""Bytes that have to follow a text that is scanned."""
+"""These bytes must follow a text that is scanned."""
 
 TABLES: Final = (schema.CONVERSATIONS, schema.MESSAGES, schema.TRANSFERS)
 _ADDED: Final = "source_file"  # the only column that is not scanned
@@ -54,8 +54,8 @@ _POINTER, _I32, _I64, _BYTES = ctypes.c_void_p, ctypes.c_int32, ctypes.c_int64, 
 _FUNCTIONS: Final[dict[str, tuple[Any, list[Any]]]] = {
     "new": (_POINTER, [_I64, _I64, _I64, _I64, _I64]),
     "kind": (_I32, [_BYTES]),
-    "column": (None, [_POINTER, _I32, _I32]),
-    "record": (None, [_POINTER, _I32, _I32, _I32, _I32, _BYTES]),
+    "column": (_I32, [_POINTER, _I32, _I32]),
+    "record": (_I32, [_POINTER, _I32, _I32, _I32, _I32, _BYTES]),
     "field": (_I32, [_POINTER, _I32, _BYTES, _I32, _I32, _I32, _I32]),
     "inherits": (None, [_POINTER, _I32, _I32, _I32, _I32, _I32, _I32, _I32]),
     "conversation": (None, [_POINTER, _I32, _I32, _I32]),
@@ -93,7 +93,7 @@ def _library() -> dict[str, Callable[..., Any]] | None:
 
 
 class NoScanner:
-    """Stands in where scanner.c is not compiled: every line is odd."""
+    """The stand-in where scanner.c is not compiled: every line is odd."""
 
     def __init__(self) -> None:
         self.documents = 0
@@ -109,39 +109,39 @@ class NoScanner:
         return start
 
     def count_on(self, documents: int, deliveries: int) -> None:
-        """Count what the careful path has read."""
+        """Add documents and conversations that the careful path has read."""
         self.documents += documents
         self.deliveries += deliveries
 
     def rows(self) -> list[int]:
-        """None."""
+        """No rows of any table."""
         return [0] * len(TABLES)
 
     def cut_back(self, rows: list[int]) -> None:
-        """Nothing to forget."""
+        """Forget no rows, since there are none."""
 
     def drain(self) -> list[pa.Table]:
         """No rows of each table."""
         return [columns.empty_table() for columns in _SCHEMAS]
 
     def distinct(self, name: str, start: int) -> set[str]:  # noqa: ARG002  # as Scanner
-        """Nothing."""
+        """No values."""
         return set()
 
     def unknown_fields(self) -> set[str]:
-        """None."""
+        """No paths."""
         return set()
 
 
 def new_scanner() -> "Scanner | NoScanner":
-    """A scanner as fast as this installation has one."""
+    """The compiled scanner if there is one, else its stand-in."""
     return NoScanner() if _library() is None else Scanner()
 
 
 class Scanner:
-    """Columns of conversations, messages and transfers that grow with every text that is scanned.
+    """Scans texts into columns of conversations, messages and transfers.
 
-    `documents` and `deliveries` count those of the current source file, those that the careful path read included.
+    `documents` and `deliveries` are counts of the current source file, and include those that the careful path has read.
     """
 
     def __init__(self, document: RecordType = schema.DOCUMENT) -> None:
@@ -169,7 +169,8 @@ class Scanner:
 
     def _describe_table(self, which: int) -> None:
         for field in _SCHEMAS[which]:
-            self._call["column"](self._handle, which, self._kind(_KINDS[field.type]))
+            if not self._call["column"](self._handle, which, self._kind(_KINDS[field.type])):
+                raise ValueError(f"{TABLES[which].name}.{field.name}: the scanner has no room for another column")
         derived = {column.name for column in TABLES[which].columns if column.field is None}
         names = ("account_id", "conversation_id", "date", "delivery", "position", "extra")
         places = [_SCHEMAS[which].get_field_index(name) if name in derived else -1 for name in names]
@@ -182,7 +183,8 @@ class Scanner:
         extra_of = TABLES.index(table) if table else _ALL_BELOW
         in_order = is_above and bool(type_.lists)  # conversations take what comes before them
         within = f'"{container}"' if container else ""
-        self._call["record"](self._handle, place, row_of, in_order, extra_of, within.encode())
+        if not self._call["record"](self._handle, place, row_of, in_order, extra_of, within.encode()):
+            raise ValueError(f"{type_.name}: the scanner has no room for another record type")
         for field, column in type_.columns.items():
             which = TABLES.index(table or schema.CONVERSATIONS)
             kind = "HEADER" if is_above else _SHAPES.get(column.sent_as, _KINDS[column.type])
@@ -200,7 +202,7 @@ class Scanner:
             raise ValueError(f"{self._types[place].name}.{field} may not fill a column that is inherited or another field's")
 
     def begin_file(self, account_id: str | None, scope_start: int | None, longest: int = sys.maxsize) -> None:
-        """Count anew; the account and the start of the scope (microseconds) are what a document falls back on.
+        """Start a source file; a document without an account or a start takes these (microseconds).
 
         A line of more than `longest` bytes counts as odd.
         """
@@ -209,7 +211,7 @@ class Scanner:
         self._call["file"](self._handle, account, known, -(2**63) if scope_start is None else scope_start, longest)
 
     def scan(self, text: bytes, start: int) -> int:
-        """Read lines of `text`, which ends with a line break and `PADDING`; gives the first odd line's start, or the end."""
+        """Scan lines of `text`, which ends with a line break and `PADDING`; gives the first odd line's start, or the end."""
         stop: int = self._call["scan"](self._handle, text, start, len(text) - len(PADDING))
         if stop < 0:
             raise MemoryError
@@ -227,11 +229,11 @@ class Scanner:
 
     @property
     def spread(self) -> int:
-        """Bytes that all lines so far took in rows, about, beside their own text: ids and fields that each row repeats."""
+        """Approximate bytes of the ids and fields that rows have repeated so far, beside their own text."""
         return int(self._call["spread"](self._handle))
 
     def count_on(self, documents: int, deliveries: int) -> None:
-        """Count what the careful path has read."""
+        """Add documents and conversations that the careful path has read."""
         self._call["count_on"](self._handle, documents, deliveries)
 
     def rows(self) -> list[int]:
@@ -254,7 +256,7 @@ class Scanner:
         return pa.Table.from_batches([pa.RecordBatch._import_from_c(array, _SCHEMAS[which])])  # noqa: SLF001  # Arrow's own name
 
     def distinct(self, name: str, start: int) -> set[str]:
-        """The values of a text column of conversations from row `start` on, nulls aside."""
+        """The distinct values of a text column of conversations from row `start` on, without null."""
         if start == self.rows()[0]:
             return set()
         place = _SCHEMAS[0].get_field_index(name)
@@ -265,7 +267,7 @@ class Scanner:
         return set(pc.unique(values).to_pylist()) - {None}
 
     def unknown_fields(self) -> set[str]:
-        """The paths of the fields that the schema lacks, of the current file so far."""
+        """The paths of the unknown fields in the current file so far."""
         found = set()
         for place, type_ in enumerate(self._types):
             names = takewhile(bool, (self._call["unknown"](self._handle, place, number) for number in count()))
@@ -274,7 +276,7 @@ class Scanner:
 
 
 def _placed(type_: RecordType, table: schema.Table | None = None, container: str = "") -> Iterator[_Placed]:
-    """A type and those below it, each with the table whose `extra` keeps its unknown fields, and the name that they have there.
+    """A type and the types below it, each with the table whose `extra` keeps its unknown fields, and their container there.
 
     No table: every conversation below keeps them.
     """

@@ -1,7 +1,7 @@
 /* Columns that grow row by row, in the layout of Arrow, and their handing over.
  *
- * A table's rows have no end: `rows` counts those that are whole, and the next one is written behind them. A column that gets
- * nothing until its row ends is null there.
+ * `rows` counts the whole rows of a table; the row that is being written stands behind them. A column without a value at the end
+ * of a row is null there.
  */
 #ifndef COLUMNS_H
 #define COLUMNS_H
@@ -12,7 +12,7 @@
 
 #include "arrow.h"
 
-/* The first eight are what columns hold; the others are what a field may be besides. */
+/* The first eight are kinds of columns and fields; the others are of fields alone. */
 #define KINDS(X) X(TEXT) X(BIGINT) X(INTEGER) X(DATE) X(TIME) X(BOOLEAN) X(DOUBLE) X(BIGINTS) \
     X(FORMS) X(SCORE) X(RECORD) X(RECORDS) X(ENGAGEMENT) X(CHECK_TIME) X(META_TIME) X(ACCOUNT) X(VERSION) X(HEADER)
 #define AS_CONSTANT(name) name,
@@ -52,7 +52,7 @@ typedef struct {
 
 /* ---- room ---- */
 
-/* NULL, and a note, where there is no memory: what stood there stays. */
+/* NULL where there is no memory, which is noted; the block is unchanged then. */
 static void *grown(memory *m, void *block, int64_t bytes) {
     void *more = realloc(block, (size_t)bytes);
     if (!more) m->is_out = 1;
@@ -70,7 +70,7 @@ static int64_t value_bytes(const column *c, int64_t rows) {
     }
 }
 
-static int room_for_row(memory *m, table *t) {
+static inline int room_for_row(memory *m, table *t) {
     if (t->rows + 1 < t->room) return 1;
     const int64_t room = t->room ? t->room * 2 : 1024;
     for (int32_t i = 0; i < t->count; i++) {
@@ -88,7 +88,7 @@ static int room_for_row(memory *m, table *t) {
 }
 
 /* Offsets have 32 bits: a text that would not fit them is refused. */
-static int room_for_bytes(memory *m, column *c, int64_t more) {
+static inline int room_for_bytes(memory *m, column *c, int64_t more) {
     if (c->size + more > INT32_MAX) return 0;
     if (c->size + more <= c->room) return 1;
     int64_t room = c->room ? c->room * 2 : 4096;
@@ -118,8 +118,7 @@ static inline void put_null(column *c, int64_t row) {
     case TEXT: case BIGINTS: c->offsets[row + 1] = (int32_t)c->size; break;
     case INTEGER: case DATE: c->ints[row] = 0; break;
     case BOOLEAN: set_bit(c->bits, row, 0); break;
-    case DOUBLE: c->doubles[row] = 0; break;
-    default: c->longs[row] = 0;
+    default: c->longs[row] = 0; /* as wide as a double, whose 0 is the same */
     }
     c->n = row + 1;
 }
@@ -163,14 +162,14 @@ static int add_item(memory *m, column *c, int64_t number) {
     return 1;
 }
 
-static int add_bytes(memory *m, column *c, const void *bytes, int64_t length) {
+static inline int add_bytes(memory *m, column *c, const void *bytes, int64_t length) {
     if (!room_for_bytes(m, c, length)) return 0;
     if (length) memcpy(c->bytes + c->size, bytes, (size_t)length); /* nothing may have no memory */
     c->size += length;
     return 1;
 }
 
-static int put_text(memory *m, column *c, int64_t row, const uint8_t *text, int64_t length) {
+static inline int put_text(memory *m, column *c, int64_t row, const uint8_t *text, int64_t length) {
     if (!add_bytes(m, c, text, length)) return 0;
     put_end(c, row);
     return 1;
@@ -198,14 +197,14 @@ static void free_column(column *c) {
 
 /* ---- handing over ---- */
 
-/* An array's `private_data`: what its pointers lead to. */
+/* An array's `private_data`: the memory behind its pointers. */
 typedef struct {
     const void *buffers[3];
     struct ArrowArray **children; /* behind `inside` */
     struct ArrowArray inside[];
 } parts;
 
-/* Of an array whose buffers stay the column's, and of a table's, which has none but those of its children. */
+/* For an array whose buffers belong to the column, and for a table's array, which has no buffers. */
 static void release_parts(struct ArrowArray *a) {
     for (int64_t i = 0; i < a->n_children; i++)
         if (a->children[i]->release) a->children[i]->release(a->children[i]);
@@ -236,7 +235,7 @@ static int make_array(memory *m, struct ArrowArray *a, int64_t length, int64_t n
     return 1;
 }
 
-/* The rows [start, until) of a column; they stay the column's, which has to stay as it is while they are looked at. */
+/* The rows [start, until) of a column. The memory stays the column's, which must not change while the array is in use. */
 static int view_column(memory *m, const column *c, int64_t start, int64_t until, struct ArrowArray *a) {
     if (!make_array(m, a, until - start, c->kind == TEXT ? 3 : 2, c->kind == BIGINTS)) return 0;
     a->offset = start;
@@ -250,7 +249,7 @@ static int view_column(memory *m, const column *c, int64_t start, int64_t until,
     return 1;
 }
 
-/* Give all rows of a table away, with their memory; it is empty then. Without memory nothing is given, and nothing is lost. */
+/* Hand over all rows of a table with their memory, and leave the table empty. Without memory nothing is handed over or lost. */
 static int drain_table(memory *m, table *t, struct ArrowArray *a) {
     if (!make_array(m, a, t->rows, 1, t->count)) return 0;
     a->null_count = 0;

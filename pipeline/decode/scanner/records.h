@@ -1,6 +1,6 @@
-/* The record types of a document as the caller describes them, and what the scanner remembers of each.
+/* The record types of a document as the caller describes them, and the scanner's memory of each.
  *
- * pipeline/schema.py has the record types; pipeline/decode/scanner/__init__.py tells them to the functions at the end.
+ * pipeline/schema.py declares the record types; pipeline/decode/scanner/__init__.py passes them to the functions at the end.
  */
 #ifndef RECORDS_H
 #define RECORDS_H
@@ -11,16 +11,16 @@ typedef struct {
     char name[48]; /* with its quotes */
     int32_t length, kind;
     literal null;      /* `"name":null` */
-    literal before;    /* what stood before its last value, tag and colon included: Avro's encoder writes the same again */
+    literal before;    /* the bytes before its last value, name, colon and tag: Avro's encoder writes them again */
     int32_t is_tagged; /* whether that has a tag, so that a brace closes it */
     int32_t next;      /* the field that followed it last time */
     int32_t table, column;  /* where its value goes */
-    int32_t record;         /* RECORD, RECORDS: the type of what is inside */
+    int32_t record;         /* RECORD, RECORDS: the type of the records inside */
     int32_t usual;          /* the place of the field of which this is another spelling; its own otherwise */
     int32_t is_met, is_met_here; /* EXTRA: in the lines read of this file; in this line */
 } field;
 
-enum { FIELDS = 60, RECORDS_MOST = 16, HEADERS_MOST = 8 }; /* a bit for each field, and for each column, has to fit 64 */
+enum { FIELDS = 60, COLUMNS = 64, RECORDS_MOST = 16, HEADERS_MOST = 8 }; /* fields and columns are bits of 64 */
 
 typedef struct {
     field fields[FIELDS];
@@ -37,9 +37,9 @@ typedef struct {
 enum { CONVERSATIONS, MESSAGES, TRANSFERS, TABLES };
 enum { NO_ROW = -1, RESETS_HEADER = -2, ALL_BELOW = -1 };
 
-/* What the careful path has as well. */
+/* Limits that both paths share. */
 typedef struct {
-    int64_t row_bytes, most_spread, least_spread; /* pipeline/decode/flatten.py tells of them */
+    int64_t row_bytes, most_spread, least_spread; /* as pipeline/decode/flatten.py declares them */
     int64_t earliest, latest;                     /* of times, in milliseconds */
 } limits;
 
@@ -62,12 +62,12 @@ typedef struct {
     column listed_account;                    /* `n`: whether there is one */
     int64_t scope_start;                      /* microseconds; INT64_MIN: unknown */
     int64_t longest;                          /* bytes that a line may have */
-    int64_t spread;                           /* bytes that rows take beside their own text, about: what each of them repeats */
+    int64_t spread;                           /* approximate bytes that rows repeat, beside their own text */
     /* of the document that is being read */
     int64_t most_spread;                      /* where `spread` may be when the line is read */
     int64_t meta_start;
     column account, version, header_values[HEADERS_MOST]; /* texts for rows to come; `n`: whether there is one */
-    column above;              /* what the schema lacks on the levels above conversations, as members of a JSON object */
+    column above;              /* unknown fields of the levels above conversations, as members of a JSON object */
     int32_t above_type;        /* the type of the record that brought the last of it */
     int32_t has_extra[TABLES]; /* whether the row has a field of its own in `extra`, not only a container's */
     int32_t is_news;           /* some field was met for the first time */
@@ -96,8 +96,8 @@ static field *named(record *r, const uint8_t *p, const uint8_t *end) {
 
 static column *extra_of(scanner *s, int32_t which) { return &s->tables[which].columns[s->extra[which]]; }
 
-/* Count what rows repeat, before it is written: a line that would fill the memory with it is the careful path's to refuse. */
-static int may_repeat(scanner *s, int64_t bytes) {
+/* Count repeated bytes before they are written. A line whose rows would fill the memory is left to the careful path. */
+static inline int may_repeat(scanner *s, int64_t bytes) {
     s->spread += bytes;
     return s->spread <= s->most_spread;
 }
@@ -122,21 +122,27 @@ int32_t scanner_kind(const char *name) {
     return -1;
 }
 
-void scanner_column(scanner *s, int32_t which, int32_t kind) {
+/* Whether the column was added: not if there is no room for it. */
+int32_t scanner_column(scanner *s, int32_t which, int32_t kind) {
     table *t = &s->tables[which];
+    if (t->count == COLUMNS) return 0;
     column *more = grown(&s->memory, t->columns, (int64_t)sizeof(column) * (t->count + 1));
-    if (!more) return;
+    if (!more) return 0;
     t->columns = more;
     memset(&t->columns[t->count], 0, sizeof(column));
     t->columns[t->count++].kind = kind;
+    return 1;
 }
 
-void scanner_record(scanner *s, int32_t type, int32_t row_of, int32_t in_order, int32_t extra, const char *within) {
+/* Whether the record type was added: not if there is no room for it. */
+int32_t scanner_record(scanner *s, int32_t type, int32_t row_of, int32_t in_order, int32_t extra, const char *within) {
+    if (type >= RECORDS_MOST || strlen(within) >= sizeof s->records->within) return 0;
     record *r = &s->records[type];
     r->row_of = row_of;
     r->in_order = in_order;
     r->extra_of = extra;
     memcpy(r->within, within, strlen(within) + 1);
+    return 1;
 }
 
 /* Whether the field was added: not if its column is inherited, or another field's, since a value of one line would be added to

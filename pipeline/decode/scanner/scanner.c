@@ -57,7 +57,7 @@ static const uint8_t *read_fields(scanner *s, const uint8_t *p, const uint8_t *e
 
 /* ---- rows ---- */
 
-/* What the rows [from, to) of a table take from the conversation that is being read, and from above it. */
+/* Fill the columns that the rows [from, to) of a table inherit from the current conversation and the levels above. */
 static int inherit(scanner *s, int which, int64_t from, int64_t date, int64_t delivery) {
     table *t = &s->tables[which];
     const int32_t *into = s->inherited[which];
@@ -79,7 +79,7 @@ static int inherit(scanner *s, int which, int64_t from, int64_t date, int64_t de
     return 1;
 }
 
-/* The day of the conversation that is being read, since 1970. */
+/* The day of the current conversation, since 1970. */
 static int64_t date_of(const scanner *s) {
     const table *t = &s->tables[CONVERSATIONS];
     const column *start = &t->columns[s->start_time];
@@ -88,7 +88,7 @@ static int64_t date_of(const scanner *s) {
     return moment == INT64_MIN ? 0 : moment >= 0 ? moment / day : -((-moment + day - 1) / day);
 }
 
-/* A text that waited above, into the row of the conversation. */
+/* Put a text of a level above into the row of the current conversation. */
 static int put_aside(scanner *s, int32_t into, const column *text) {
     table *t = &s->tables[CONVERSATIONS];
     return !text->n || (may_repeat(s, text->size) && put_text(&s->memory, &t->columns[into], t->rows, text->bytes, text->size));
@@ -223,13 +223,13 @@ int64_t scanner_spread(scanner *s) { return s->spread; }
 int64_t scanner_rows(scanner *s, int32_t which) { return s->tables[which].rows; }
 void scanner_cut_back(scanner *s, int32_t which, int64_t rows) { cut_back(&s->tables[which], rows); }
 
-/* All rows of a table, which it gives away: an array for the caller to import before it calls again. NULL without memory. */
+/* Hand over all rows of a table: an array that the caller imports before its next call. NULL without memory. */
 struct ArrowArray *scanner_drain(scanner *s, int32_t which) {
     if (s->handed.release) s->handed.release(&s->handed);
     return drain_table(&s->memory, &s->tables[which], &s->handed) ? &s->handed : NULL;
 }
 
-/* A column's rows from `start` on, as long as the scanner does nothing else; likewise. */
+/* A column's rows from `start` on, valid until the next call; likewise. */
 struct ArrowArray *scanner_view(scanner *s, int32_t which, int32_t column_index, int64_t start) {
     if (s->handed.release) s->handed.release(&s->handed);
     const table *t = &s->tables[which];
@@ -237,6 +237,7 @@ struct ArrowArray *scanner_view(scanner *s, int32_t which, int32_t column_index,
 }
 
 void scanner_free(scanner *s) {
+    if (!s) return;
     if (s->handed.release) s->handed.release(&s->handed);
     for (int i = 0; i < TABLES; i++) {
         for (int32_t k = 0; k < s->tables[i].count; k++) free_column(&s->tables[i].columns[k]);

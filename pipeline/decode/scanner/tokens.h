@@ -7,7 +7,7 @@
 
 #include "columns.h"
 
-/* ---- literals: bytes that are looked for all the time, compared eight at a time ---- */
+/* ---- literals: byte strings that are compared eight bytes at a time ---- */
 
 enum { WORDS = 10 };
 typedef struct {
@@ -240,7 +240,7 @@ static const uint8_t *number(const uint8_t *p) {
 
 static inline int is_null(const uint8_t *p) { return memcmp(p, "null", 4) == 0; }
 
-/* Avro's primitive tags that are read, by their first letter; those that are not; and how a record's begins. */
+/* Avro's primitive tags that are read, by their first letter; those that are not read; the beginning of a record's tag. */
 static const struct { const char *name; int length; } READ_TAGS[26] = {
     ['s' - 'a'] = {"\"string\"", 8}, ['l' - 'a'] = {"\"long\"", 6}, ['i' - 'a'] = {"\"int\"", 5}, ['a' - 'a'] = {"\"array\"", 7},
     ['b' - 'a'] = {"\"boolean\"", 9}, ['d' - 'a'] = {"\"double\"", 8}, ['f' - 'a'] = {"\"float\"", 7}};

@@ -1,7 +1,7 @@
-/* Fields that the schema lacks, kept in `extra` as the careful path keeps them: tags off, in the order that it gives them.
+/* Unknown fields: the schema lacks them, `extra` keeps them. Tags are removed, the order is that of the careful path.
  *
- * The vendor adds fields, so they are expected: each is learned when a file has it for the first time. A line whose `extra` would
- * get another order or another name on the careful path is odd.
+ * The vendor adds fields, so they are expected: each is learned at its first occurrence in a file. A line is odd if the careful path
+ * would give its `extra` another order or another name.
  */
 #ifndef UNKNOWN_FIELDS_H
 #define UNKNOWN_FIELDS_H
@@ -30,7 +30,7 @@ static const uint8_t *copy_name(memory *m, const uint8_t *p, const uint8_t *end,
     return expect(blank(stop + 1), ':');
 }
 
-/* The JSON of a value with the tags off: the text of secure forms, and of what the schema lacks. */
+/* The JSON of a value with its tags removed: of secure forms, and of unknown fields. */
 static const uint8_t *untagged(memory *m, const uint8_t *p, const uint8_t *end, column *c, int depth) {
     const uint8_t *start = p, *inside;
     if (depth > 20) return NULL;

@@ -7,7 +7,7 @@
 /* In scanner.c: a value may be a record. */
 static const uint8_t *read_record(scanner *s, const uint8_t *p, const uint8_t *end, int32_t type);
 
-/* A text that waits for the rows below. */
+/* A text of a level above, kept for the rows below. */
 static const uint8_t *read_aside(scanner *s, const uint8_t *p, const uint8_t *end, column *c) {
     if (*p != '"') return NULL;
     c->size = 0;
@@ -15,14 +15,14 @@ static const uint8_t *read_aside(scanner *s, const uint8_t *p, const uint8_t *en
     return string(&s->memory, p + 1, end, c);
 }
 
-static const uint8_t *read_text(scanner *s, const uint8_t *p, const uint8_t *end, column *c, int64_t row) {
+static inline const uint8_t *read_text(scanner *s, const uint8_t *p, const uint8_t *end, column *c, int64_t row) {
     if (*p != '"' || !(p = string(&s->memory, p + 1, end, c))) return NULL;
     put_end(c, row);
     return p;
 }
 
 /* A whole number, or a time; the vendor's page has the time of a transfer as text. */
-static const uint8_t *read_whole(scanner *s, const uint8_t *p, const field *f, column *c, int64_t row) {
+static inline const uint8_t *read_whole(scanner *s, const uint8_t *p, const field *f, column *c, int64_t row) {
     int64_t number;
     const int quoted = *p == '"';
     if (!(p = whole(p + quoted, &number)) || (quoted && *p++ != '"')) return NULL;
@@ -40,7 +40,7 @@ static const uint8_t *read_whole(scanner *s, const uint8_t *p, const field *f, c
     }
 }
 
-static const uint8_t *read_plain(scanner *s, const uint8_t *p, const uint8_t *end, const field *f, table *t, column *c) {
+static inline const uint8_t *read_plain(scanner *s, const uint8_t *p, const uint8_t *end, const field *f, table *t, column *c) {
     const int64_t row = t ? t->rows : 0;
     double value;
     switch (f->kind) {
@@ -67,7 +67,7 @@ static const uint8_t *read_plain(scanner *s, const uint8_t *p, const uint8_t *en
 }
 
 static const uint8_t *read_score(scanner *s, const uint8_t *p, const uint8_t *end, const field *f, table *t, column *c) {
-    /* behind `{`: a record whose only field is the score; of several the careful path knows which */
+    /* behind `{`: a record with the score as its only field; the careful path chooses among several fields */
     int length = memcmp(p, "\"mcs\"", 5) == 0 ? 5 : memcmp(p, "\"score\"", 7) == 0 ? 7 : memcmp(p, "\"chatMCS\"", 9) == 0 ? 9 : 0;
     if (!length || !(p = expect(blank(p + length), ':'))) return NULL;
     if (is_null(p)) p += 4;

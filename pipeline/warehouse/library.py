@@ -183,15 +183,16 @@ def create_views(
 
 
 def set_rules(connection: duckdb.DuckDBPyConnection, rules: list[RuleRow]) -> None:
-    """Replace the rows of the settings and of their time zones' offsets, and the type `account_with_rules`.
+    """Replace the rows of the settings and of their time zones' offsets, and the macro `rules_account`.
 
-    The type holds the accounts that have a row of their own in `account_rules`. Any other id casts to NULL, which is the
-    account of the row for all others: so a view finds the rules of an account by one join.
+    The macro gives the account whose row of `account_rules` holds for an account: its own, or NULL, that of all others. So a
+    view finds the rules of an account by one join, which costs nothing where no account has rules of its own.
     """
     abouts = {setting.name: setting.about for setting in RULES}
     typed = rules_by_account(rules)
     named = ", ".join(f"'{quoted(account_id)}'" for account_id, *_ in typed if account_id is not None)
-    connection.execute(f"create or replace type account_with_rules as enum ({named})")
+    own = f"try_cast(account_id as enum ({named}))::varchar" if named else "null::varchar"
+    connection.execute(f"create or replace macro rules_account(account_id) as {own}")
     _fill(connection, "settings", [(*row, abouts[row.setting]) for row in rules])
     _fill(connection, "account_rules", typed)
     _fill(connection, "utc_offsets", utc_offsets(row.value for row in rules if row.setting == "time_zone"))

@@ -34,7 +34,7 @@ a row with an `account_id` holds for that account, one without for all others; w
 `account_rules`, which has a row for all other accounts, too:
 
 ```sql
-join account_rules as rules on rules.account_id is not distinct from try_cast(conversations.account_id as account_with_rules)
+join account_rules as rules on rules.account_id is not distinct from rules_account(conversations.account_id)
 ```
 """
 _TABLES: Final = """# Tables

@@ -18,7 +18,7 @@ with engaged as (
         segments.segment_end_time
     from segments
     join account_rules as rules
-        on rules.account_id is not distinct from try_cast(segments.account_id as account_with_rules)
+        on rules.account_id is not distinct from rules_account(segments.account_id)
     where segments.agent_id is not null and segments.segment_end_time > segments.assigned_time
 ),
 

@@ -16,7 +16,7 @@ join files
     on conversations.account_id is not distinct from files.account_id
     and conversations.source_file = files.name
 join account_rules as rules
-    on rules.account_id is not distinct from try_cast(conversations.account_id as account_with_rules)
+    on rules.account_id is not distinct from rules_account(conversations.account_id)
 where
     epoch_ms(greatest(conversations.conversation_start_time, conversations.conversation_end_time))
     > epoch_ms(files.scope_end_time) + rules.tolerance_seconds * 1000

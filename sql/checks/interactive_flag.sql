@@ -15,7 +15,7 @@ join conversations
     and conversation.conversation_id = conversations.conversation_id
     and conversation.date = conversations.date
 join account_rules as rules
-    on rules.account_id is not distinct from try_cast(conversation.account_id as account_with_rules)
+    on rules.account_id is not distinct from rules_account(conversation.account_id)
 where conversation.is_connected
 group by conversation.account_id, conversations.type
 having differing_share * 100 > any_value(rules.flag_tolerance_percent)

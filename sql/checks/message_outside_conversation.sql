@@ -21,5 +21,5 @@ join conversations
     and messages.conversation_id = conversations.conversation_id
     and messages.date = conversations.date
 join account_rules as rules
-    on rules.account_id is not distinct from try_cast(messages.account_id as account_with_rules)
+    on rules.account_id is not distinct from rules_account(messages.account_id)
 where outside_seconds > rules.tolerance_seconds

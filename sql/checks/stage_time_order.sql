@@ -43,5 +43,5 @@ select
     (epoch_ms(pair.earlier) - epoch_ms(pair.later)) / 1000 as too_early_seconds
 from pairs
 join account_rules as rules
-    on rules.account_id is not distinct from try_cast(pairs.account_id as account_with_rules)
+    on rules.account_id is not distinct from rules_account(pairs.account_id)
 where too_early_seconds > rules.tolerance_seconds

@@ -85,7 +85,7 @@ gaps as (
     left join reach on followed.account_id is not distinct from reach.account_id
     left join newest on followed.account_id is not distinct from newest.account_id
     join account_rules as rules
-        on rules.account_id is not distinct from try_cast(followed.account_id as account_with_rules)
+        on rules.account_id is not distinct from rules_account(followed.account_id)
     where followed.is_end
 )
 

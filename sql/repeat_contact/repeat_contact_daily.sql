@@ -19,7 +19,7 @@ with closed as (
         true as has_person
     from repeat_contact
     join account_rules as rules
-        on rules.account_id is not distinct from try_cast(repeat_contact.account_id as account_with_rules)
+        on rules.account_id is not distinct from rules_account(repeat_contact.account_id)
     union all
     select
         account_id,

@@ -15,7 +15,7 @@ with responses as (
         len(list_filter(bounds, lambda bound: bound * 1000 < response.response_milliseconds)) + 1 as bucket
     from agent_responses as response
     join account_rules as rules
-        on rules.account_id is not distinct from try_cast(response.account_id as account_with_rules)
+        on rules.account_id is not distinct from rules_account(response.account_id)
     where response.response_milliseconds is not null
 ),
 

@@ -24,7 +24,7 @@ with delivered as (
         on conversations.account_id is not distinct from files.account_id
         and conversations.source_file = files.name
     join account_rules as rules
-        on rules.account_id is not distinct from try_cast(conversations.account_id as account_with_rules)
+        on rules.account_id is not distinct from rules_account(conversations.account_id)
 )
 
 select

@@ -27,4 +27,4 @@ select
     rules.resolution_hours
 from conversation_times as conversation
 join account_rules as rules
-    on rules.account_id is not distinct from try_cast(conversation.account_id as account_with_rules)
+    on rules.account_id is not distinct from rules_account(conversation.account_id)

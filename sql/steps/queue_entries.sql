@@ -62,5 +62,5 @@ select
     rules.time_zone
 from entries
 join account_rules as rules
-    on rules.account_id is not distinct from try_cast(entries.account_id as account_with_rules)
+    on rules.account_id is not distinct from rules_account(entries.account_id)
 where entries.entered_time is not null

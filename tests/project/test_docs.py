@@ -176,7 +176,7 @@ def test_names_in_backticks_are_of_tables_columns_views_and_settings(page: Path,
         for (name,) in empty.sql("select table_name from duckdb_tables() union select view_name from duckdb_views()").fetchall()
     }
     known |= {name for (name,) in empty.sql("select column_name from duckdb_columns()").fetchall()}
-    known |= {name for (name,) in empty.sql("select type_name from duckdb_types() where not internal").fetchall()}
+    known |= {name for (name,) in empty.sql("select function_name from duckdb_functions() where not internal").fetchall()}
     known |= {column.name for table in STORED.values() for column in table.columns} | set(STORED)
     known |= {setting.name for setting in RULES} | {path.stem for path in (ROOT / "pipeline").rglob("*.py")}
     known |= {path.parent.name for path in (ROOT / "pipeline").rglob("__init__.py")}

@@ -22,7 +22,7 @@ def test_header(view: views.View) -> None:
 def test_is_one_select(view: views.View) -> None:
     """Every view is one select, and reads what DuckDB's own parser says that it reads."""
     with duckdb.connect() as parser:
-        parser.execute("create type account_with_rules as enum ()")
+        parser.execute("create macro rules_account(account_id) as null::varchar")
         statements = parser.extract_statements(view.sql)
 
         assert [statement.type.name for statement in statements] == ["SELECT"]

@@ -215,7 +215,7 @@ def test_every_account_finds_its_rules(lake: duckdb.DuckDBPyConnection) -> None:
         select conversations.account_id, rules.late_hours
         from conversations
         join account_rules as rules
-            on rules.account_id is not distinct from try_cast(conversations.account_id as account_with_rules)
+            on rules.account_id is not distinct from rules_account(conversations.account_id)
     """).fetchall()
 
     assert dict(found) == {account: place for place, account in enumerate(own)} | dict.fromkeys(others, 6)

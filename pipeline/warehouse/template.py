@@ -8,7 +8,7 @@ import contextlib
 import os
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import cache
 from hashlib import sha256
@@ -36,11 +36,16 @@ _SQL_TYPES: Final = {
 
 @cache
 def template() -> bytes:
-    """The DuckDB file, with the default settings: the kept one, else a new one, which is kept."""
-    path = Path(cache_from_source(__file__)).with_name(f"views-{_digest()}.duckdb.z")
+    """Give the DuckDB file, with the default rules: the kept one, else a new one, which is kept."""
+    path = Path(cache_from_source(__file__)).with_name(f"views-{digest(sql_folder())}.duckdb.z")
+    return kept_or_made(path, make_template)
+
+
+def kept_or_made(path: Path, make: Callable[[], bytes]) -> bytes:
+    """Read what is kept at a path; where it is missing or damaged, make it, and keep it if the folder can be written."""
     with suppress(OSError, zlib.error):  # not there, not readable, or cut short
         return zlib.decompress(path.read_bytes())
-    made = make_template()
+    made = make()
     with suppress(OSError):
         _keep(zlib.compress(made, 1), path)
     return made
@@ -57,14 +62,14 @@ def make_template() -> bytes:
         return path.read_bytes()
 
 
-def _digest() -> str:
-    """The digest of all that the file is made from."""
-    digest = sha256(f"{duckdb.__version__} {_STORAGE_VERSION}".encode())
+def digest(sql: Path) -> str:
+    """Give the digest of everything that the file is made from: SQL, the modules that read it, and DuckDB's version."""
+    found = sha256(f"{duckdb.__version__} {_STORAGE_VERSION}".encode())
     modules = [Path(str(module.__file__)) for module in (schema, library, rules, time_zones)]
-    for file in (*modules, Path(__file__), *sorted(sql_folder().glob("*/*"))):
+    for file in (*modules, Path(__file__), *sorted(sql.glob("*/*"))):
         content = file.read_bytes()
-        digest.update(f"{file.parent.name}/{file.name} {len(content)} ".encode() + content)
-    return digest.hexdigest()[:32]
+        found.update(f"{file.parent.name}/{file.name} {len(content)} ".encode() + content)
+    return found.hexdigest()[:32]
 
 
 def _keep(content: bytes, path: Path) -> None:
@@ -84,7 +89,7 @@ def _keep(content: bytes, path: Path) -> None:
 
 @contextlib.contextmanager
 def attached(connection: duckdb.DuckDBPyConnection, path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A database file to write, as one transaction."""
+    """Open a database file for writing, as one transaction."""
     with connection:
         connection.execute(f"attach '{quoted(str(path))}' as lakehouse (storage_version '{_STORAGE_VERSION}')")
         connection.execute("use lakehouse")

@@ -1,8 +1,8 @@
--- What each agent handled and how fast the agent answered, day by day.
+-- Conversations of each agent, their length and score, and the agent's response times, day by day.
 -- Grain:   one row per account_id, date (UTC, of the conversation's start) and agent_id; connected conversations and
 --          responses without an agent are a group of their own.
 -- Counts:  conversation columns: connected conversations whose last agent this was. Response columns: responses that
---          this agent wrote, in whoever's conversation. mcs_avg covers the scored_count conversations with a score.
+--          this agent wrote, in any conversation. mcs_avg covers the scored_count conversations with a score.
 -- Units:   seconds, points of the source's MCS scale; the percentile is interpolated (quantile_cont).
 --          chat_total_seconds counts two chats at a time twice.
 -- Source:  agentId and mcs of Conversation, agentId of Message, through conversation_times and agent_responses.

@@ -1,8 +1,8 @@
--- How long agents were engaged, and in how many conversations at a time.
+-- Time that agents were engaged, and in how many conversations at a time.
 -- Grain:   one row per account_id, agent_id and local_date (of the account's time zone) on which the agent had a
 --          segment.
 -- Counts:  segments with an agent, from the assignment to their end, cut at local midnight; segment_count of them on
---          the day. A segment in which the agent of a transfer was never connected is nobody's.
+--          the day. A segment in which the agent of a transfer was never connected counts for no agent.
 -- Units:   seconds. engaged_seconds: at least one conversation, two at a time counted once. engaged_total_seconds: two
 --          at a time counted twice. concurrency = total / engaged, at least 1. peak_count is the most at one moment;
 --          who leaves makes room for who comes in the same millisecond.

@@ -1,4 +1,4 @@
--- The parts of each conversation: who had it for how long, and how soon the agent wrote.
+-- The parts of each conversation: the agent, the length, and the time to the agent's first line.
 -- Grain:   one row per row of segments.
 -- Counts:  agent_line_count: agent lines with a time from the segment's start on and before its end; of the last one
 --          those after the conversation's end, too. bounce_count: earlier segments of the conversation with the same

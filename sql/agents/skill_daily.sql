@@ -1,4 +1,4 @@
--- What each skill received, how long its visitors waited, and what it passed on, day by day.
+-- Conversations of each skill, their waits and scores, and transfers from and to it, day by day.
 -- Grain:   one row per account_id, date (UTC, of the conversation's start) and skill_id; a missing skill is a group
 --          of its own.
 -- Counts:  conversation columns: conversations whose last skill this was. transferred_out_count: transfers away from

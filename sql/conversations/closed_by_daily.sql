@@ -1,4 +1,4 @@
--- Who ended conversations: the agent, the visitor or the system.
+-- Conversations by who ended them: the agent, the visitor or the system.
 -- Grain:   one row per account_id and date (UTC, of the conversation's start) with a conversation.
 -- Counts:  conversations by their end reason: closed_by of the table end_reason. Codes that the table does not list,
 --          and conversations without one, are in unknown_count.

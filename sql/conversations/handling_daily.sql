@@ -1,4 +1,4 @@
--- How long chats took, and in how many of them the visitor or the agent said nothing.
+-- Length of chats, and the number in which the visitor or the agent wrote nothing.
 -- Grain:   one row per account_id and date (UTC, of the conversation's start) with a connected conversation.
 -- Counts:  connected conversations. interactive_count by the source's flag, interactive_recomputed_count by the
 --          transcript, flag_differs_count where the two differ or the flag is missing. non_responsive_count: the

@@ -1,4 +1,4 @@
--- Which share of conversations went badly, middling and well by their Meaningful Connection Score, day by day.
+-- Share of conversations with a negative, neutral and positive Meaningful Connection Score, day by day.
 -- Grain:   one row per account_id and date (UTC, of the conversation's start) with a scored conversation.
 -- Counts:  conversations with a score from 0 to 100, banded_count of them; bands are settings.
 -- Units:   shares of banded_count from 0 to 1, NULL where there is none. mcs_net_score is the mean of 100 for

@@ -1,4 +1,4 @@
--- How the Meaningful Connection Scores of conversations are spread.
+-- Distribution of the Meaningful Connection Scores of conversations.
 -- Grain:   one row per account_id, date (UTC, of the conversation's start) and bucket that has a conversation.
 -- Counts:  conversations with a score from 0 to 100. A score outside is in no bucket; sql/checks/mcs_range.sql lists
 --          it.

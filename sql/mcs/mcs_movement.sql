@@ -1,4 +1,4 @@
--- How the Meaningful Connection Score moved within a conversation.
+-- Change of the Meaningful Connection Score within a conversation.
 -- Grain:   one row per conversation with a message that has a score.
 -- Counts:  messages with a score, scored_count of them, in the order of the transcript.
 -- Units:   points of the source's scale. mcs_change = last - first; 0 where there is one score only.

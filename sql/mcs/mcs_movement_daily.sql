@@ -1,4 +1,4 @@
--- In how many conversations the Meaningful Connection Score rose or fell, day by day.
+-- Conversations whose Meaningful Connection Score rose or fell, day by day.
 -- Grain:   one row per account_id and date (UTC, of the conversation's start) with a conversation of two scores or
 --          more.
 -- Counts:  conversations with at least two scored messages, moved_count of them; risen, fallen and level add up to it.

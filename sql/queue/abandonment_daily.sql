@@ -1,4 +1,4 @@
--- Which share of visitors gave up, by the usual denominators, and after how long.
+-- Share of visitors who gave up, by the usual denominators, and their waits.
 -- Grain:   one row per account_id and date (UTC, of the conversation's start) with a conversation.
 -- Counts:  abandoned_share = abandoned / (abandoned + connected). abandoned_of_requested_share = abandoned /
 --          requested, where request_count has the transfers into a queue, too. abandoned_adjusted_share leaves those

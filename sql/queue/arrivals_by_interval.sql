@@ -1,5 +1,5 @@
--- How many people entered the queue, interval by interval.
--- Grain:   one row per account_id and interval of a UTC day on which somebody queued, the quiet intervals too.
+-- Number of people who entered the queue, interval by interval.
+-- Grain:   one row per account_id and interval of a UTC day with people in a queue, the quiet intervals too.
 -- Counts:  conversation_count: conversations by the start of their queue; connected_count and abandoned_count of them.
 --          transfer_count: transfers by the start of theirs. request_count is both, as the vendor counts requests.
 -- Units:   counts. interval_start is the interval's beginning (the vendor's API stamps the end), local_start_time what

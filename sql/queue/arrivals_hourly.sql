@@ -1,5 +1,5 @@
--- How many people entered the queue, hour by hour on the account's clocks.
--- Grain:   one row per account_id and local hour of a UTC day on which somebody queued, the quiet hours too. Where the
+-- Number of people who entered the queue, hour by hour on the account's clocks.
+-- Grain:   one row per account_id and local hour of a UTC day with people in a queue, the quiet hours too. Where the
 --          clocks are set back an hour comes twice, where they are set forward one is missing.
 -- Counts:  as in arrivals_by_interval.
 -- Units:   counts. hour is the instant at which the local hour begins; local_date and local_hour (0 to 23) are what the

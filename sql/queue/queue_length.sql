@@ -1,5 +1,5 @@
--- How many people waited at a time.
--- Grain:   one row per account_id and interval of a UTC day on which somebody queued, the quiet intervals too.
+-- Number of people who waited at a time.
+-- Grain:   one row per account_id and interval of a UTC day with people in a queue, the quiet intervals too.
 -- Counts:  conversations and transfers in a queue, from the millisecond of entering to that of leaving, which no longer
 --          counts. Waits of 0 s, without an end, or longer than longest_queue_hours are left out.
 -- Units:   people; waiting_avg is weighted by time. waiting_seconds adds up the seconds that all of them waited in the

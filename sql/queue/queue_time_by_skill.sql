@@ -1,4 +1,4 @@
--- How long visitors waited for an agent, and how many gave up, skill by skill.
+-- Waits of visitors for an agent, and the share who gave up, skill by skill.
 -- Grain:   one row per account_id and skill_id, the conversation's last skill; those without one are a group of their
 --          own.
 -- Counts:  all conversations. Connected: interaction_start_time is there; abandoned: it is not. abandoned_share is

@@ -1,4 +1,4 @@
--- How long visitors waited for an agent, and how many gave up, day by day.
+-- Waits of visitors for an agent, and the share who gave up, day by day.
 -- Grain:   one row per account_id and date (UTC) with a conversation.
 -- Counts:  all conversations. Connected: interaction_start_time is there; abandoned: it is not. abandoned_share is
 --          abandoned / (abandoned + connected). The queue columns look at connected conversations with a queue time

@@ -1,4 +1,4 @@
--- How long visitors waited for an agent, and how many gave up, by the days of the account's time zone.
+-- Waits of visitors for an agent, and the share who gave up, by the days of the account's time zone.
 -- Grain:   one row per account_id and local_date with a conversation; local_date is NULL for conversations without a
 --          start.
 -- Counts:  as in queue_time_daily, whose days are those of UTC.

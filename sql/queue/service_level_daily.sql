@@ -1,4 +1,4 @@
--- Which share of visitors was connected in time, in the usual variants.
+-- Share of visitors connected in time, in the usual variants.
 -- Grain:   one row per account_id and date (UTC, of the conversation's start) with a conversation.
 -- Counts:  within_count: connected within service_level_seconds. short_abandon_count: abandoned sooner than
 --          short_abandon_seconds; an abandoned conversation of unknown wait is not short. service_level_share = within

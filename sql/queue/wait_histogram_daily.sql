@@ -1,4 +1,4 @@
--- How the waits of connected visitors are spread over buckets.
+-- Distribution of the waits of connected visitors over buckets.
 -- Grain:   one row per account_id, date (UTC, of the conversation's start) with a wait, and bucket of
 --          wait_bounds_seconds; buckets without anybody are there, too.
 -- Counts:  connected conversations with a queue time, queued_count on the day. cumulative_share is the share that

@@ -1,4 +1,4 @@
--- After which conversations the same person came back, and when.
+-- Conversations with the time until the same person came back.
 -- Grain:   one row per conversation with an end and a person.
 -- Counts:  the person is the consumer_id, where that is missing the visitor_id (person_kind says which); conversations
 --          with neither are left out. The next conversation is the person's first in the account that starts after the

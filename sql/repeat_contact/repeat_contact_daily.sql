@@ -1,4 +1,4 @@
--- How many people came back after a conversation, and which share of conversations settled the matter.
+-- Number of people who came back after a conversation, and the share of conversations that settled the matter.
 -- Grain:   one row per account_id and end_date (UTC, of the conversation's end) with a conversation that ended.
 -- Counts:  closed_count: conversations with an end and a person. judged_count: those observed for at least
 --          resolution_hours, the others are too young to tell and in no column that follows. repeated_count: judged,

@@ -1,4 +1,4 @@
--- How fast visitors answered agents.
+-- Response times of visitors.
 -- Grain:   one row per account_id and date (UTC, of the conversation's start) with an answer by a visitor.
 -- Counts:  visitor lines that follow an agent line in dialogue_lines; timed_count is those with a time, which the
 --          other columns look at.

@@ -1,8 +1,8 @@
--- How fast the first answer came, counted in three ways.
+-- Time to the first answer, counted in three ways.
 -- Grain:   one row per account_id and date (UTC, of the conversation's start) with a connected conversation.
 -- Counts:  connected conversations. first_response: from the connection to the first agent line at or after it, a
 --          greeting too. first_reply: from the visitor's first line to the first agent line after it, so a wait in the
---          queue counts: what the visitor saw. first_answer: as first_reply, but from the connection where the visitor
+--          queue counts: the visitor's view. first_answer: as first_reply, but from the connection where the visitor
 --          wrote before it: what the agent is answerable for. The counts say how many conversations have such a time.
 -- Units:   seconds; percentiles are interpolated (quantile_cont). A negative time counts as none.
 -- Source:  time to first agent response as in Analytics Builder, from assignment and from the consumer's message.

@@ -1,4 +1,4 @@
--- Which share of answers came within so many seconds.
+-- Share of answers that came within so many seconds.
 -- Grain:   one row per account_id, date (UTC, of the conversation's start) with a timed response, and bound of
 --          response_bounds_seconds; the last row of a day has no bound and holds all.
 -- Counts:  agent responses with a time. within_count are those of all of them that came within the bound, within_share

@@ -1,4 +1,4 @@
--- How fast agents answered visitors, day by day.
+-- Response times of agents, day by day.
 -- Grain:   one row per account_id and date (UTC, of the conversation's start) with a response.
 -- Counts:  agent responses as in agent_responses; timed_count is those with a time, which the other columns look at.
 --          first_reply is each conversation's first response, the answer to the visitor's first line.

@@ -1,4 +1,4 @@
--- How often what measures stand on is missing.
+-- Share of conversations without the values that measures need.
 -- Grain:   one row per account_id and date (UTC, of the conversation's start) with a conversation.
 -- Counts:  conversations; each share is of conversation_count. person: neither consumer nor visitor; queue_start and
 --          end: the times of queue and conversation; mcs and agent: of connected_count, the connected ones.

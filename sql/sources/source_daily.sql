@@ -1,4 +1,4 @@
--- What the source files of each day brought, and what was rejected.
+-- Content of each day's source files, and their rejects.
 -- Grain:   one row per account_id and scope_date (UTC, of the file's hour); NULL for files whose name tells no hour.
 -- Counts:  file_count: loaded files; empty_file_count of them without a conversation; rejected_file_count: files
 --          rejected as a whole. document_count and the counts of rows are of loaded files, superseded deliveries

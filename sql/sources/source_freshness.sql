@@ -1,4 +1,4 @@
--- How far the data of each account reaches, and when it was last loaded.
+-- Newest data of each account, and its last load.
 -- Grain:   one row per account_id with a source file.
 -- Counts:  file_count: loaded files, rejected_file_count rejected ones. delivered_count: conversations as often as
 --          they were delivered, conversation_count: those that count, superseded_count the difference.

@@ -1,4 +1,4 @@
--- What the lake has of each hour of the source: loaded, rejected, missing, empty, or unknown because nobody asked.
+-- State of each hour of the source: loaded, rejected, missing, empty, or unknown as the API was not asked.
 -- Grain:   one row per account_id and hour (UTC, start), from an account's first to its last hour that is known of;
 --          more than 400 days in a row of which nothing is known have none: a wrong file name costs an hour.
 -- Counts:  files by the start of their scope; a file without one is in no hour.

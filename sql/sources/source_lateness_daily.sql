@@ -1,4 +1,4 @@
--- How late conversations came: into which file, and into the lake.
+-- Delay of conversations: until their file, and until the lake.
 -- Grain:   one row per account_id and date (UTC, of the conversation's start) with a conversation.
 -- Counts:  conversations with an end whose file's hour is known, timed_count of them. late_count: the hour of the file
 --          ended more than late_hours after the conversation. load columns: from the end of the file's hour to the

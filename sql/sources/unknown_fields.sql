@@ -1,4 +1,4 @@
--- Which fields the source sent that the tables have no column for.
+-- Fields of the source for which the tables have no column.
 -- Grain:   one row per account_id and field, by its path such as Conversation.newField.
 -- Counts:  file_count: loaded files that have it, file_share of all loaded files of the account. Their values are in
 --          the extra columns.

@@ -1,4 +1,4 @@
--- Whether the visitor took part: the source's flag, and what the transcript says.
+-- Interactivity of conversations: the source's flag, and the transcript's answer.
 -- Grain:   one row per row of conversations.
 -- Counts:  has_visitor_line: the visitor wrote. is_interactive_recomputed: of a MESSAGING conversation, the visitor
 --          answered an agent; of any other, the visitor wrote. is_non_responsive: connected, the visitor wrote, no

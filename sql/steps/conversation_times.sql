@@ -1,4 +1,4 @@
--- How long each stage of a conversation took: the step that every queue and chat measure starts from.
+-- Length of each stage of a conversation: the step that every queue and chat measure starts from.
 -- Grain:   one row per row of conversations.
 -- Counts:  all conversations. Connected means that interaction_start_time is there, abandoned that it is not. queue:
 --          to the end of the queue; if abandoned and that is missing, to the end of the conversation.

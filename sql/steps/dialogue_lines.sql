@@ -1,4 +1,4 @@
--- What visitor and agent said to each other: the transcript without control lines and private comments.
+-- The lines of visitor and agent: the transcript without control lines and private comments.
 -- Grain:   one row per message of type 0 (visitor) or 1, 3, 4 (agent).
 -- Counts:  control lines (2), private comments (5) and lines of an unknown or missing type belong to neither side:
 --          they are not counted, and do not interrupt a run of lines.

@@ -1,4 +1,4 @@
--- When each day of a time zone begins and ends.
+-- Start and end of each day of a time zone.
 -- Grain:   one row per time_zone of the table settings and local_date, from the last day of 2014 to the first of 2046.
 -- Counts:  all days. Where clocks are set back at midnight, a day begins at the first of the two; where midnight is
 --          left out, with the change. The end of the last day is NULL.

@@ -1,4 +1,4 @@
--- Every time somebody entered a queue: at the start of a conversation, and at each transfer.
+-- Every entry into a queue: at the start of a conversation, and at each transfer.
 -- Grain:   one row per row of conversations and of transfers that has a queue_start_time.
 -- Counts:  left_time is when the queue was left: its end; where that is missing, of an abandoned conversation its end,
 --          of a transfer the next transfer, else the conversation's end. is_valid: left_time is known, not before

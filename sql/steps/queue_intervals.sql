@@ -1,5 +1,5 @@
--- The intervals of every day on which somebody queued: what arrivals and queue length are told by.
--- Grain:   one row per account_id and interval of a UTC day in which somebody entered a queue, waited or left it.
+-- The intervals of every day with people in a queue: the rows of arrivals and queue length.
+-- Grain:   one row per account_id and interval of a UTC day in which a person entered a queue, waited or left it.
 -- Counts:  all intervals of such a day, the quiet ones too; days without anybody have none. Of a wait that is not
 --          valid the day of entering counts.
 -- Units:   interval_start is the interval's beginning, local_start_time what the account's clocks show then (NULL

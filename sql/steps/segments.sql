@@ -1,7 +1,7 @@
 -- The parts of a conversation: each assignment of an agent and each transfer opens one.
 -- Grain:   one row per segment: a connected conversation has one, and one more per row of transfers.
 -- Counts:  segment_number counts from 1. agent_id and skill_id: of a segment that a transfer closed those that the
---          transfer left, of the last one those of the conversation. agent_id is NULL where nobody took the transfer:
+--          transfer left, of the last one those of the conversation. agent_id is NULL where no agent took the transfer:
 --          it has entered a queue and not left it by a connection. bounce_count: earlier segments of the conversation
 --          with the same skill.
 -- Units:   instants. segment_start_time is the connection or the transfer, assigned_time when the agent had it: after

@@ -1,4 +1,4 @@
--- How long each transfer kept the visitor in a queue again.
+-- Transfers with their kind and the visitor's wait in a queue.
 -- Grain:   one row per row of transfers.
 -- Counts:  all transfers. transfer_kind: agent where there is a target agent, skill where the target skill is another
 --          one, queue where it went back to the queue of the same skill, NULL where it has no target at all.

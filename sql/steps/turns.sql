@@ -1,4 +1,4 @@
--- Whose turn it was: a run of lines by one side, which the other side then answers.
+-- Runs of lines by one side, which the other side then answers.
 -- Grain:   one row per run of dialogue_lines by one side; position and timestamp are those of its first line.
 -- Counts:  turn_number counts from 1 within the conversation; sides alternate. answered_time is the time of the first
 --          line of the turn before, NULL for turn 1.

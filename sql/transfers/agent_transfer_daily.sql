@@ -1,4 +1,4 @@
--- Who transferred conversations, from which skill, and where to.
+-- Transfers by the agent and the skill that handed over, and by kind of target.
 -- Grain:   one row per account_id, date (UTC, of the conversation's start), agent_id and skill_id that began a
 --          transfer.
 -- Counts:  transfers, for the agent and the skill that handed the conversation over. Kinds as in transfer_times;

@@ -1,4 +1,4 @@
--- How often conversations were transferred, where to, how long visitors queued again, and who came back.
+-- Transfers by kind of target, waits after them, and returns.
 -- Grain:   one row per account_id and date (UTC, of the conversation's start) with a conversation.
 -- Counts:  connected_count: connected conversations, what the rates are of. transfers_per_conversation = transfers /
 --          connected; transferred_share = conversations with at least one transfer / connected. Kinds as in

@@ -1,4 +1,4 @@
--- From which skill to which skill conversations were transferred, and how long visitors queued again.
+-- Transfers from skill to skill, and waits after them.
 -- Grain:   one row per account_id, skill_id (left) and target_skill_id (went to); a missing skill is a group of its
 --          own.
 -- Counts:  transfers; conversation_count is the conversations that have at least one of them; queued_count is the

@@ -39,6 +39,7 @@ def test_every_column_of_every_table_is_there(lake: Lake, tmp_path: Path) -> Non
     assert ask(lake, "select view_name, comment from duckdb_views() order by all") == views
     shown = {(table, column): comment for table, column, _, comment in empty if table in TABLES}
     assert shown == {(table.name, column.name): column.about for table in TABLES.values() for column in table.shown}
+    assert ask(lake, "select table_name, column_name from duckdb_columns() where not internal and comment is null") == []
 
 
 def test_counts_add_up(lake: Lake, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import os
 import random
 import re
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,8 @@ _SURROUNDINGS = re.compile(
 # When this is read: before any module of ours is, and for whatever process a test starts.
 for _name in [name for name in os.environ if _SURROUNDINGS.fullmatch(name)]:
     del os.environ[_name]
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts what it has in the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 from scripted_api import CREDENTIALS, QUICK, ScriptedApi  # noqa: E402
 

@@ -58,7 +58,10 @@ def test_a_signal_ends_a_long_query(lake: Path, number: signal.Signals, form: st
         time.sleep(0.02)
     running.send_signal(number)
     sent = time.monotonic()
-    _, told = running.communicate(timeout=20)
+    try:
+        _, told = running.communicate(timeout=20)
+    finally:
+        running.kill()  # it would run for days
     assert time.monotonic() - sent < 5
     assert (running.returncode, told) == (128 + number, STOPPED.format(NAMES[number]))
     assert list((lake / "tmp").iterdir()) == []

@@ -18,9 +18,8 @@ from pipeline import schema
 from pipeline.errors import LakeError
 from pipeline.lake.digests import require_same
 from pipeline.lake.lake import Lake
-from pipeline.lake.merge import MEMORY_LIMIT, ORDERS
-from pipeline.lake.rewrite import connected, copied
-from pipeline.lake.snapshot import WHOLE, Change, DataFile, Place, Snapshot
+from pipeline.lake.rewrite import MEMORY_LIMIT, ORDERS, connected, copied
+from pipeline.lake.snapshot import WHOLE, Change, DataFile, Partition, Snapshot
 from pipeline.lake.sql import literal, rows_in
 
 NAME: Final = schema.INDEX.name
@@ -91,7 +90,7 @@ class IndexPart:
         return [value for (value,) in self._connection.execute(query).fetchall()]
 
 
-def rebuild(lake: Lake, snapshot: Snapshot, change: Change, done: set[Place]) -> Iterator[str]:
+def rebuild(lake: Lake, snapshot: Snapshot, change: Change, done: set[Partition]) -> Iterator[str]:
     """Make the index anew from the tables, unless it is the same; yields a line for each share.
 
     Entries of conversations that were taken back go, and lost ones come back. One share follows another that is not `done`;

@@ -9,8 +9,8 @@ from typing import Final
 from pipeline.errors import DamagedError, LakeError
 from pipeline.lake.digests import require_same
 from pipeline.lake.lake import Lake
-from pipeline.lake.rewrite import connected, copied
-from pipeline.lake.snapshot import LEDGER, Change, DataFile, Place, Snapshot
+from pipeline.lake.rewrite import MEMORY_LIMIT, ORDERS, connected, copied
+from pipeline.lake.snapshot import Change, DataFile, Partition, Snapshot
 from pipeline.lake.sql import rows_in
 
 _SMALL_BYTES: Final = 32 << 20
@@ -19,17 +19,6 @@ _HOT_FILES: Final = 8  # a partition that still grows is merged at so many files
 _COLD_FILES: Final = 4  # one that is older than _HOT at so many
 _HOT: Final = timedelta(days=2)
 _FILES_A_MERGE: Final = 4  # a load merges one partition for every so many files that it adds
-ORDERS: Final = {
-    "conversations": "account_id, skill_id, conversation_start_time, conversation_id",
-    "messages": "account_id, conversation_id, delivery, position",
-    "transfers": "account_id, conversation_id, delivery, position",
-    "rejects": "account_id, source_file, document",
-    "erasures": "kind, key, requested_at",
-    LEDGER: "scope_start_time, name",
-    "conversation_dates": "key, date",
-}
-"""Of the tables that are merged, in this order; `listings` has few files by itself."""
-MEMORY_LIMIT: Final = "300MB"
 
 
 def merge_as_it_goes(lake: Lake, snapshot: Snapshot, changes: dict[str, Change]) -> None:
@@ -49,15 +38,15 @@ def merge_as_it_goes(lake: Lake, snapshot: Snapshot, changes: dict[str, Change])
             merge(lake, name, files, changes[name])
 
 
-def partitions(files: Iterable[DataFile]) -> dict[Place, list[DataFile]]:
+def partitions(files: Iterable[DataFile]) -> dict[Partition, list[DataFile]]:
     """The small files by date and label, in the order of dates, no more of one than are worth to be merged at a time."""
-    found: dict[Place, list[DataFile]] = defaultdict(list)
-    held: dict[Place, int] = defaultdict(int)
+    found: dict[Partition, list[DataFile]] = defaultdict(list)
+    held: dict[Partition, int] = defaultdict(int)
     for file in sorted(files, key=lambda file: (file.date or "", file.bytes)):
-        place = file.place
-        if file.bytes < _SMALL_BYTES and held[place] + file.bytes <= _MERGE_BYTES:
-            found[place].append(file)
-            held[place] += file.bytes
+        partition = file.partition
+        if file.bytes < _SMALL_BYTES and held[partition] + file.bytes <= _MERGE_BYTES:
+            found[partition].append(file)
+            held[partition] += file.bytes
     return found
 
 
@@ -66,7 +55,7 @@ def merge(lake: Lake, table: str, files: list[DataFile], change: Change) -> None
     source = f"{rows_in('?')} order by {ORDERS[table]}"
     require_same(lake, table, files)
     with connected(lake, memory_limit=MEMORY_LIMIT) as connection:
-        merged = copied(lake, connection, table, files[0].place, source, lake.locations(table, files))
+        merged = copied(lake, connection, table, files[0].partition, source, lake.locations(table, files))
     rows = sum(file.rows for file in files)
     if merged.rows != rows:
         where = lake.path(table, merged.path)

@@ -11,13 +11,24 @@ from pipeline.lake.digests import require_same
 from pipeline.lake.file_systems import digest_of
 from pipeline.lake.lake import Lake
 from pipeline.lake.landing import PUBLISHING
-from pipeline.lake.snapshot import Change, DataFile, Place, new_path
+from pipeline.lake.snapshot import LEDGER, Change, DataFile, Partition, new_path
 from pipeline.lake.spill import hold
 from pipeline.lake.sql import literal, rows_in
 from pipeline.processes import interruptible
 
 _THREADS: Final = 2
 _ROW_GROUP_ROWS: Final = 122_880
+ORDERS: Final = {
+    "conversations": "account_id, skill_id, conversation_start_time, conversation_id",
+    "messages": "account_id, conversation_id, delivery, position",
+    "transfers": "account_id, conversation_id, delivery, position",
+    "rejects": "account_id, source_file, document",
+    "erasures": "kind, key, requested_at",
+    LEDGER: "scope_start_time, name",
+    "conversation_dates": "key, date",
+}
+"""The order of rows in merged files, by table, and of the tables; `listings` has few files and is not merged."""
+MEMORY_LIMIT: Final = "300MB"
 
 
 def connected(lake: Lake, *, memory_limit: str | None = None) -> duckdb.DuckDBPyConnection:
@@ -45,16 +56,16 @@ def keep_rows(  # noqa: PLR0917  # a sentence: in this lake, of this table, by t
     if kept < file.rows:
         require_same(lake, table, [file])
         connection.execute("set threads = 1")  # each holds row groups of its own in memory
-        change.swap(file, copied(lake, connection, table, file.place, source, locations) if kept else None)
+        change.swap(file, copied(lake, connection, table, file.partition, source, locations) if kept else None)
         connection.execute(f"set threads = {_THREADS}")
     return file.rows - kept
 
 
 def copied(  # noqa: PLR0917  # a sentence: in this lake, for this table, in that place, the rows of this source
-    lake: Lake, connection: duckdb.DuckDBPyConnection, table: str, place: Place, source: str, locations: list[str]
+    lake: Lake, connection: duckdb.DuckDBPyConnection, table: str, partition: Partition, source: str, locations: list[str]
 ) -> DataFile:
     """Write a Parquet file of the rows of a `from` clause, whose one parameter are the locations."""
-    path = new_path(*place)
+    path = new_path(*partition)
     target = lake.path(table, path)
     lake.store.make_folder(target.rpartition("/")[0])
     columns = ", ".join(schema.STORED[table].file_schema.names)
@@ -66,7 +77,7 @@ def copied(  # noqa: PLR0917  # a sentence: in this lake, for this table, in tha
     )
     with lake.files.open(target, "rb") as written:
         rows = pq.read_metadata(written).num_rows
-    final = new_path(*place, digest_of(lake.files, target))  # DuckDB gives no digest of the file that it writes
+    final = new_path(*partition, digest_of(lake.files, target))  # DuckDB gives no digest of the file that it writes
     lake.files.mv(target, lake.path(table, final))
     return DataFile(final, rows, lake.files.size(lake.path(table, final)))
 

@@ -15,7 +15,7 @@ COMMIT: Final = "lakehouse.commit"
 """The metadata of a load's commit of the ledger: versions and rows of all tables, and a token of its own."""
 WHOLE: Final = "part"
 """The label of files that may have any row of their table and partition."""
-Place = tuple[str | None, str]
+Partition = tuple[str | None, str]
 """Date and label of files."""
 _DIGEST_DIGITS: Final = 32  # of a SHA-256: half of it is more than any accident meets
 _NONCE_DIGITS: Final = 8
@@ -51,7 +51,7 @@ class DataFile:
         return self.path.rpartition("/")[2].rpartition("-")[0]
 
     @property
-    def place(self) -> Place:
+    def partition(self) -> Partition:
         """Both of them."""
         return self.date, self.label
 

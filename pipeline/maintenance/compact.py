@@ -14,8 +14,9 @@ from pipeline.lake import index
 from pipeline.lake.checkpoints import drop_damaged
 from pipeline.lake.commits import retry_conflicts
 from pipeline.lake.lake import Lake
-from pipeline.lake.merge import ORDERS, merge, partitions
-from pipeline.lake.snapshot import Change, Place, Snapshot
+from pipeline.lake.merge import merge, partitions
+from pipeline.lake.rewrite import ORDERS
+from pipeline.lake.snapshot import Change, Partition, Snapshot
 from pipeline.lake.vacuum import RETENTION_HOURS, kept_hours, sweep
 from pipeline.warehouse.database import publish
 
@@ -51,7 +52,7 @@ def compact(lake: Lake, *, retention_hours: int = RETENTION_HOURS, progress: Cal
     drop_damaged(lake)
     snapshot = lake.snapshot()
     for name in ORDERS:
-        settled: set[Place] = set()
+        settled: set[Partition] = set()
         is_done = False
         while not is_done:
             try:
@@ -72,11 +73,11 @@ def compact(lake: Lake, *, retention_hours: int = RETENTION_HOURS, progress: Cal
 
 
 def _next_merges(
-    lake: Lake, snapshot: Snapshot, name: str, settled: set[Place], progress: Callable[[str], None] | None
+    lake: Lake, snapshot: Snapshot, name: str, settled: set[Partition], progress: Callable[[str], None] | None
 ) -> tuple[Change, Snapshot, bool]:
     """Merge files of one table for a while, and commit; gives the change, the snapshot after it, and whether all is done.
 
-    Merged places go into `settled`, so that files which come meanwhile are not merged for ever.
+    Merged partitions go into `settled`, so that files which come meanwhile are not merged for ever.
     """
     for attempt in retry_conflicts():
         with attempt:
@@ -99,10 +100,10 @@ def _next_merges(
     return change, snapshot, is_last
 
 
-def _merges(lake: Lake, snapshot: Snapshot, name: str, change: Change, done: set[Place]) -> Iterator[str]:
+def _merges(lake: Lake, snapshot: Snapshot, name: str, change: Change, done: set[Partition]) -> Iterator[str]:
     """Merge the small files of a table, one partition after another that is not `done`; yields a line for each."""
-    for place, files in partitions(snapshot.files[name]).items():
-        if len(files) > 1 and place not in done:
+    for partition, files in partitions(snapshot.files[name]).items():
+        if len(files) > 1 and partition not in done:
             merge(lake, name, files, change)
-            done.add(place)
-            yield f"{name} {place[0] or ''}: {len(files)} files merged"
+            done.add(partition)
+            yield f"{name} {partition[0] or ''}: {len(files)} files merged"

@@ -9,6 +9,7 @@ from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
+import pytest
 from places import ROOT
 
 PACKAGE = ROOT / "pipeline"
@@ -69,14 +70,27 @@ def test_imports_go_up_the_list() -> None:
     assert wrong == []
 
 
-def test_packages_stand_on_few_floors() -> None:
-    """A package stands one floor above the highest that it imports; there are at most eight."""
-    below: Graph = {}
-    for name, others in imports().items():
-        below.setdefault(package_of(name), set()).update(set(map(package_of, others)) - {package_of(name)})
+def floors_of(below: Graph) -> dict[str, int]:
+    """The floor of each name: one above the highest of those that it imports."""
     floors: dict[str, int] = {}
     for name in TopologicalSorter(below).static_order():
         floors[name] = 1 + max((floors[other] for other in below.get(name, ())), default=0)
+    return floors
+
+
+def test_packages_stand_on_few_floors() -> None:
+    """Packages stand on at most eight floors."""
+    below: Graph = {}
+    for name, others in imports().items():
+        below.setdefault(package_of(name), set()).update(set(map(package_of, others)) - {package_of(name)})
+    assert max(floors_of(below).values()) <= MOST_FLOORS, floors_of(below)
+
+
+@pytest.mark.parametrize("package", sorted({package_of(name) for name in modules()}))
+def test_the_modules_of_a_package_stand_on_few_floors(package: str) -> None:
+    """Modules stand on at most eight floors inside of their package."""
+    inside = {name for name in imports() if package_of(name) == package}
+    floors = floors_of({name: imports()[name] & inside for name in inside})
     assert max(floors.values()) <= MOST_FLOORS, floors
 
 

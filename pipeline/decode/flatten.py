@@ -223,7 +223,8 @@ class _Reader:
         extra_text = json_text(extra) if extra else None
         if self.extra:
             self._spread(len(extra_text or ""))
-        self._spread(self._row_bytes(key) + sum(map(len, header.values())) + len(self.above["schema_version"] or ""))
+        repeated = (*header.values(), self.above["schema_version"])  # a value that is tagged as null is None
+        self._spread(self._row_bytes(key) + sum(len(text or "") for text in repeated))
         self.rows.conversations.append({**values, **header, **self.above, **key, "extra": extra_text})
 
     def _read_list(self, kind: RecordType, value: Any, name: str, key: Row, extra: Row) -> list[Row]:

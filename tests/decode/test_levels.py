@@ -54,7 +54,7 @@ def documents_with(name: str, level: str) -> list[Row]:
     """A document for each value that the field may have there."""
     same = INHERITED.get(name, "c1")
     made = []
-    for value in (same, "OTHER", {"string": "OTHER"}, None, 12):
+    for value in (same, "OTHER", {"string": "OTHER"}, None, {"null": None}, {"string": None}, 12):
         whole, record = a_record_of(level)
         record[name] = value
         made.append(whole)

@@ -75,7 +75,7 @@ ACCOUNT_ID = Column(
 )
 CONVERSATION_ID = Column("conversation_id", TEXT, "Unique conversation identifier; never NULL.", "conversationId", null=NEVER)
 INHERITED_ID = replace(CONVERSATION_ID, about="The conversation that it is part of; never NULL.", field=None)
-DATE = Column("date", pa.date32(), "UTC date of the conversation's start; the partition of all three tables.", null=NEVER)
+DATE = Column("date", pa.date32(), "UTC date of the conversation's start.", null=NEVER)
 SOURCE_FILE = Column("source_file", TEXT, "Base name of the source file, as listed.", null=NEVER)
 DELIVERY = Column(
     "delivery",
@@ -115,7 +115,7 @@ CONVERSATIONS = Table(
             "consumerId",
             null="unknown, as for most chats",
         ),
-        Column("is_interactive", BOOLEAN, "The visitor wrote a line.", "isInteractive"),
+        Column("is_interactive", BOOLEAN, "The source's flag: the visitor wrote a line.", "isInteractive"),
         Column("source_origin", TEXT, "Source of the conversation, such as Web.", "sourceOrigin"),
         Column("source_device", TEXT, "NA, DESKTOP, TABLET or MOBILE.", "sourceDevice"),
         Column("end_reason_id", INTEGER, "Why it ended; labels in the table `end_reason`.", "endReasonId"),
@@ -241,7 +241,7 @@ FILES = Table(
         Column(
             "landed_sha256",
             TEXT,
-            "Digest of the landed file where it is no longer as served, since somebody was erased from it; else NULL.",
+            "Digest of the landed file where it is no longer as served, because an erasure removed conversations; else NULL.",
             null="it is as served",
             is_hidden=True,
         ),
@@ -299,13 +299,18 @@ INDEX = Table(
 
 ERASURES = Table(
     "erasures",
-    "one row per request to erase and per conversation erased: what may not come back",
+    "one row per request to erase and per conversation erased; it blocks re-import",
     (
         Column("kind", TEXT, "conversation, consumer or visitor; check: the key is that of a constant.", null=NEVER),
         Column(
             "key", TEXT, "HMAC-SHA256 of the id, in hexadecimal, under the secret of the lake's file erasure.key.", null=NEVER
         ),
-        Column("requested_at", TIME, "Erased is what had ended before; a conversation's tombstone holds for ever.", null=NEVER),
+        Column(
+            "requested_at",
+            TIME,
+            "Conversations that ended before this time are erased; a conversation's own tombstone holds for ever.",
+            null=NEVER,
+        ),
     ),
     partitioned=False,
 )

@@ -226,8 +226,8 @@ def comment_columns(connection: duckdb.DuckDBPyConnection) -> None:
 def column_meanings(columns: Mapping[str, Iterable[str]]) -> dict[str, dict[str, str]]:
     """The meaning of each column, by table or view; a column without one is left out.
 
-    The comment at the end of its line says it. A column without a comment means what the columns of its name mean in the
-    tables and views that the view reads, if they agree.
+    The comment at the end of its line says it. A column without a comment inherits the meaning of the same column in the
+    views and tables that the view reads, if they agree.
     """
     found = {table.name: {column.name: column.about for column in table.shown} for table in TABLES.values()} | _MEANINGS
     for view in ordered_views():

@@ -146,7 +146,7 @@ def test_status_lists_what_differs(synced: Lake) -> None:
         assert print_status(connection, "table", MIDNIGHT, without) is expiring
     assert out.getvalue().removeprefix(without.getvalue()) == (
         f"account {SMALL.account_id}, schema {NEWEST}: 2 fields without a column, kept in extra: Conversation.closeReasonNote, "
-        "Message.sentiment; 2 fields of another type, of which extra keeps what does not fit: "
+        "Message.sentiment; 2 fields of another type; values that do not fit go to extra: "
         "Conversation.endReasonId (long, where column end_reason_id is INTEGER), "
         "Conversation.skillId (string, where column skill_id is BIGINT)\n"
     )

@@ -189,7 +189,7 @@ def test_no_sync_is_advised_for_an_account_that_is_not_set_up(lake: Lake, source
         print_status(connection, "table", NOW, out := io.StringIO(), own_account=own)
     told = [line for line in out.getvalue().splitlines() if f"account {ACCOUNT}" in line and line != f"account {ACCOUNT}"]
     assert len(told) == 4
-    assert all(f"LP_ACCOUNT_ID is {own or 'not set'}, so that a sync here brings none" in line for line in told)
+    assert all(f"LP_ACCOUNT_ID is {own or 'not set'}, so that a sync here does not fetch this account" in line for line in told)
 
 
 @pytest.mark.parametrize("form", ["table", "json"])

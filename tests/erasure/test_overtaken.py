@@ -148,7 +148,7 @@ def test_tombstones_of_loads_are_merged_as_they_go(tmp_path: Path) -> None:
 
 
 def test_a_snapshot_is_of_the_load_that_was_opened_though_another_one_finishes_meanwhile(tmp_path: Path) -> None:
-    """What that one pins has rows of its own, and must not be held against this one's files."""
+    """The rows that another load pins are not compared with the files of this one."""
     lake = Lake(str(tmp_path / "lake"))
     take(lake, file(tmp_path, 1, "a"))
     opened = lake.find_table(LEDGER)

@@ -1,4 +1,4 @@
-"""What the views say: against hand-computed rows, `conversation_metrics` also against plain loops over any transcript."""
+"""Rows of the views against hand-computed ones; `conversation_metrics` also against plain loops over any transcript."""
 
 import re
 import tomllib
@@ -333,7 +333,7 @@ CONVERSATIONS = st.lists(
 def test_conversation_metrics_agrees_with_second_implementation(
     lake: duckdb.DuckDBPyConnection, made: list[tuple[Row, Row, list[Row], list[Row]]]
 ) -> None:
-    """Whatever the transcripts, the view and plain loops over them give the same numbers to the microsecond."""
+    """For any transcripts, the view and plain loops over them give the same numbers to the microsecond."""
     rows: dict[str, list[Row]] = {name: [] for name in LAKE_TABLES}
     expected = []
     for key, times, lines, transfers in made:

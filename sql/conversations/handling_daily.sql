@@ -35,7 +35,7 @@ select
     coalesce(sum(chat_milliseconds) filter (where is_interactive), 0) / 1000
         as interactive_chat_total_seconds,  -- Sum of the times from connection to end of interactive conversations.
     avg(chat_milliseconds) filter (where is_interactive) / 1000
-        as interactive_chat_avg_seconds  -- Average handling time: mean of interactive conversations.
+        as interactive_chat_avg_seconds  -- Average handling time of interactive conversations, from connection to end.
 from conversation_interactivity
 where is_connected
 group by account_id, date

@@ -16,7 +16,7 @@ select
     risen_count / count(*) as risen_share,  -- risen_count / moved_count.
     count(*) filter (where mcs_change < 0) as fallen_count,  -- Conversations whose last score is lower than the first.
     fallen_count / count(*) as fallen_share,  -- fallen_count / moved_count.
-    count(*) filter (where mcs_change = 0) as level_count,  -- Conversations whose last score is the first again.
+    count(*) filter (where mcs_change = 0) as level_count,  -- Conversations whose last score equals the first.
     level_count / count(*) as level_share  -- level_count / moved_count.
 from mcs_movement
 where scored_count > 1

@@ -178,7 +178,7 @@ class Ledger:
 def read_ledger(
     lake: Lake, snapshot: Snapshot, columns: list[str] | None = None, where: pc.Expression | None = None
 ) -> pa.Table:
-    """The rows of the table `files`, one per source file: all, or those `where` it holds, which skips other row groups."""
+    """The rows of the table `files`, one per source file: all, or those for which `where` holds; it skips other row groups."""
     empty = schema.FILES.file_schema.empty_table().select(columns or schema.FILES.file_schema.names)
     return pa.concat_tables([empty, *_read(lake, snapshot.files[LEDGER], columns, where)])
 

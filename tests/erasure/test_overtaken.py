@@ -126,7 +126,7 @@ def test_a_load_that_an_erasure_overtakes_leaves_nothing_of_the_person(in_bucket
         with writing(other := Lake(in_bucket.uri)):
             erase(other, "consumer", "x")
 
-    message = "an erasure ran during this load; nothing was loaded"
+    message = "an erasure ran during this load; the files read meanwhile were not loaded"
     with first(in_bucket, "read", erase_first), pytest.raises(LakeError, match=message):
         take(in_bucket, file(tmp_path, 2, "theirs", consumer_id="x"))
     landed = [gzip.decompress(in_bucket.files.cat_file(path)) for path in in_bucket.files.find(in_bucket.path("landing"))]

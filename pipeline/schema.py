@@ -75,7 +75,7 @@ ACCOUNT_ID = Column(
 )
 CONVERSATION_ID = Column("conversation_id", TEXT, "Unique conversation identifier; never NULL.", "conversationId", null=NEVER)
 INHERITED_ID = replace(CONVERSATION_ID, about="The conversation that it is part of; never NULL.", field=None)
-DATE = Column("date", pa.date32(), "UTC date of the conversation's start; the partition of all three tables.", null=NEVER)
+DATE = Column("date", pa.date32(), "UTC date of the conversation's start.", null=NEVER)
 SOURCE_FILE = Column("source_file", TEXT, "Base name of the source file, as listed.", null=NEVER)
 DELIVERY = Column(
     "delivery",
@@ -115,10 +115,10 @@ CONVERSATIONS = Table(
             "consumerId",
             null="unknown, as for most chats",
         ),
-        Column("is_interactive", BOOLEAN, "The visitor wrote a line.", "isInteractive"),
+        Column("is_interactive", BOOLEAN, "The source's flag: the visitor wrote a line.", "isInteractive"),
         Column("source_origin", TEXT, "Source of the conversation, such as Web.", "sourceOrigin"),
         Column("source_device", TEXT, "NA, DESKTOP, TABLET or MOBILE.", "sourceDevice"),
-        Column("end_reason_id", INTEGER, "Why it ended; labels in the table `end_reason`.", "endReasonId"),
+        Column("end_reason_id", INTEGER, "Why the conversation ended; labels in the table `end_reason`.", "endReasonId"),
         Column("campaign_id", BIGINT, "Campaign, from campaignData.", "campaignId", "campaignData"),
         Column(
             "campaign_engagement_id",
@@ -130,9 +130,11 @@ CONVERSATIONS = Table(
         Column("agent_id", TEXT, "The conversation's last agent.", "agentId"),
         Column("skill_id", BIGINT, "The conversation's last skill.", "skillId"),
         Column("skills", pa.list_(BIGINT), "All skills of the conversation, in the order sent.", "skills"),
-        Column("start_reason_id", INTEGER, "Why it started; labels in the table `start_reason`.", "startReasonId"),
-        Column("start_page", TEXT, "Title of the page on which it started.", "startPage"),
-        Column("start_url", TEXT, "Address of that page.", "startUrl"),
+        Column(
+            "start_reason_id", INTEGER, "Why the conversation started; labels in the table `start_reason`.", "startReasonId"
+        ),
+        Column("start_page", TEXT, "Title of the page on which the conversation started.", "startPage"),
+        Column("start_url", TEXT, "Address of the page on which the conversation started.", "startUrl"),
         Column("mcs", DOUBLE, "Meaningful Connection Score.", "mcs", sent_as="score"),
         Column("queue_start_time", TIME, "The visitor asked for a conversation.", "queueStartTime"),
         Column("queue_end_time", TIME, "The visitor was connected to an agent.", "queueEndTime"),
@@ -166,7 +168,7 @@ MESSAGES = Table(
         Column("sent_by", TEXT, "Name of the visitor, nickname of the agent, or info for a control line.", "by"),
         Column("type", TEXT, "0 visitor, 1 agent, 2 control, 3 agent URL, 4 agent HTML, 5 agent comment.", "type"),
         Column("control_type", TEXT, "Type of predefined content.", "controlType"),
-        Column("agent_id", TEXT, "The agent who published it.", "agentId"),
+        Column("agent_id", TEXT, "The agent who published the message.", "agentId"),
         Column("content_format", TEXT, "NA, TEXT_PLAIN, IMG, TEXT_HTML, LINK or HOSTED_FILE.", "contentFormat"),
         Column("text", TEXT, "The message as it was sent.", "text"),
         Column("message_id", TEXT, "Unique message identifier.", "messageId"),
@@ -194,8 +196,8 @@ TRANSFERS = Table(
         Column("timestamp", TIME, "The transfer took place.", "timestamp"),
         Column("skill_id", BIGINT, "Skill that the conversation left.", "skillId"),
         Column("target_skill_id", BIGINT, "Skill that it went to.", "targetSkillId"),
-        Column("agent_id", TEXT, "Agent who handed it over.", "agentId"),
-        Column("target_agent_id", TEXT, "Agent whom it went to.", "targetAgentId"),
+        Column("agent_id", TEXT, "Agent who handed the conversation over.", "agentId"),
+        Column("target_agent_id", TEXT, "Agent to whom the conversation went.", "targetAgentId"),
         Column("reason", BIGINT, "Reason for the transfer.", "reason"),
         Column("queue_start_time", TIME, "Entered the queue of the transfer.", "queueStartTime"),
         Column("queue_end_time", TIME, "Left the queue of the transfer.", "queueEndTime"),
@@ -210,27 +212,35 @@ FILES = Table(
     "files",
     "one row per source file ever met",
     (
-        Column("account_id", TEXT, "Account that it was listed for, else the one its documents name.", null=NOT_TOLD),
+        Column("account_id", TEXT, "Account that the file was listed for, else the one its documents name.", null=NOT_TOLD),
         Column("name", TEXT, "Base name, as listed, with .gz.", null=NEVER),
-        Column("scope_start_time", TIME, "Start of the hour it covers: from its name, else from the listing.", null=NOT_TOLD),
-        Column("scope_end_time", TIME, "End of that hour.", null=NOT_TOLD),
+        Column(
+            "scope_start_time",
+            TIME,
+            "Start of the hour that the file covers: from its name, else from the listing.",
+            null=NOT_TOLD,
+        ),
+        Column("scope_end_time", TIME, "End of the hour that the file covers.", null=NOT_TOLD),
         Column("status", TEXT, "loaded or rejected.", null=NEVER),
-        Column("reason", TEXT, "Why it was rejected; NULL otherwise.", null="loaded"),
+        Column("reason", TEXT, "Why the file was rejected; NULL otherwise.", null="loaded"),
         Column("bytes", BIGINT, "Size as served.", null=NEVER),
         Column("sha256", TEXT, "Digest of the file as served, in hexadecimal.", null=NEVER),
-        Column("documents", BIGINT, "Documents met in it: those loaded and those rejected.", null=NEVER),
-        Column("conversations", BIGINT, "Conversations read from it, superseded ones included.", null=NEVER),
-        Column("messages", BIGINT, "Transcript lines of those.", null=NEVER),
-        Column("transfers", BIGINT, "Transfers of those.", null=NEVER),
+        Column("documents", BIGINT, "Documents in the file, loaded and rejected.", null=NEVER),
+        Column("conversations", BIGINT, "Conversations read from the file, superseded ones included.", null=NEVER),
+        Column("messages", BIGINT, "Transcript lines read from the file.", null=NEVER),
+        Column("transfers", BIGINT, "Transfers read from the file.", null=NEVER),
         Column("rejects", BIGINT, "Documents that are in `rejects`.", null=NEVER),
         Column(
-            "schema_versions", pa.list_(TEXT), "Versions of the vendor's schema that its documents name, sorted.", null=NEVER
+            "schema_versions",
+            pa.list_(TEXT),
+            "Versions of the vendor's schema that the file's documents name, sorted.",
+            null=NEVER,
         ),
         Column(
             "unknown_fields", pa.list_(TEXT), "Paths that went to `extra`, sorted, such as Conversation.newField.", null=NEVER
         ),
-        Column("downloaded_at", TIME, "It came into the landing zone.", null=NEVER),
-        Column("loaded_at", TIME, "Its load finished.", null=NEVER),
+        Column("downloaded_at", TIME, "The file came into the landing zone.", null=NEVER),
+        Column("loaded_at", TIME, "The file's load finished.", null=NEVER),
         Column(
             "encrypted",
             BIGINT,
@@ -241,7 +251,7 @@ FILES = Table(
         Column(
             "landed_sha256",
             TEXT,
-            "Digest of the landed file where it is no longer as served, since somebody was erased from it; else NULL.",
+            "Digest of the landed file where it is no longer as served, because an erasure removed conversations; else NULL.",
             null="it is as served",
             is_hidden=True,
         ),
@@ -272,13 +282,13 @@ LISTINGS = Table(
         Column(
             "files",
             BIGINT,
-            "How many files it listed for the hour; 0: it said that there are none.",
+            "How many files the API listed for the hour; 0: it said that there are none.",
             null="the day could not be listed when it was asked for last",
         ),
         Column(
             "missing",
             pa.list_(TEXT),
-            "Names of those that could not be downloaded in that run; empty where all are in the lake.",
+            "Names of the files that the run could not download; empty where all are in the lake.",
             null=NEVER,
         ),
     ),
@@ -299,13 +309,18 @@ INDEX = Table(
 
 ERASURES = Table(
     "erasures",
-    "one row per request to erase and per conversation erased: what may not come back",
+    "one row per request to erase and per conversation erased; it blocks re-import",
     (
         Column("kind", TEXT, "conversation, consumer or visitor; check: the key is that of a constant.", null=NEVER),
         Column(
             "key", TEXT, "HMAC-SHA256 of the id, in hexadecimal, under the secret of the lake's file erasure.key.", null=NEVER
         ),
-        Column("requested_at", TIME, "Erased is what had ended before; a conversation's tombstone holds for ever.", null=NEVER),
+        Column(
+            "requested_at",
+            TIME,
+            "Conversations that ended before this time are erased; a conversation's own tombstone holds for ever.",
+            null=NEVER,
+        ),
     ),
     partitioned=False,
 )

@@ -30,8 +30,8 @@ _VISIBLE: Final = {ord(letter): letter.encode("unicode_escape").decode() for let
 class Secrets:
     """The secrets of this process: asterisks stand for them wherever a text from outside is shown.
 
-    There is one such object and not a value that is handed down: texts from a server reach messages, logs and the lake in many
-    ways, and a way that forgot to hand the secrets on would show them.
+    One global object, because a forgotten parameter would show a secret: texts from a server reach messages, logs and the lake
+    in many ways.
     """
 
     def __init__(self) -> None:

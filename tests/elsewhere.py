@@ -97,7 +97,7 @@ def main(names: list[str], files: tuple[str, ...] = FILES) -> int:
 
 @contextmanager
 def _on_one_core() -> Iterator[None]:
-    """Whatever is started in the block has one core."""
+    """Every process started in the block has one core."""
     cores = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {min(cores)})
     try:

@@ -76,8 +76,8 @@ class DataAccessClient:
     def list_days(self, since: datetime, until: datetime) -> Iterator[ListedDay]:
         """Yield each UTC day, or part of one, of [since, until) with its files, in time order, a request for each.
 
-        Each name comes once. Where a name is listed with two links, the first one holds. Two days share the instant of
-        their seam, because the vendor does not say whether `endTime` is part of the range. A file that the server lists
+        Each name comes once. Where a name is listed with two links, the first one holds. Consecutive windows
+        share midnight, because the vendor does not say whether `endTime` is part of the range. A file that the server lists
         although its scope starts before `since` comes, too. A day that can't be listed is passed over with its error; after
         three in a row no other day is asked for.
 
@@ -286,7 +286,7 @@ def _documents(body: bytes, subject: str) -> list[object]:
         if (in_xml := error_in(body)) and (in_xml.internal_code or in_xml.means_no_files):
             return []
         kind = "a page in HTML or XML" if body.lstrip()[:1] == b"<" else f"{len(body):,} bytes that are not, or not all"
-        message = f"{subject}: expected JSON, found {kind}; check LP_BASE_URL and what stands between"
+        message = f"{subject}: expected JSON, found {kind}; check LP_BASE_URL and the proxies in between"
         raise GarbledAnswerError(message) from error
 
 

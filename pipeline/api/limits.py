@@ -17,7 +17,7 @@ class Limits:
     """Time limit for retries, from the first attempt's start to the start of the last; the second attempt is exempt. A
     `Retry-After` is the least pause."""
     longest_retry_after_seconds: float = 600.0
-    """A longer `Retry-After` is not waited for; nor is one beyond `retry_seconds` after such a wait was once in vain."""
+    """Longer `Retry-After`: give up. After one failed long wait, the limit is `retry_seconds`."""
     backoff_seconds: float = 1.0
     """The first pause; each next one is twice as long, up to 30 times the first, less a random part of up to a half."""
     listing_bytes: int = 32 << 20

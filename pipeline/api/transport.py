@@ -62,7 +62,7 @@ class Transport:
         self.closed = Event()
         self._session = requests.Session()
         self._session.verify = certificates_of_env_file() or True  # those of the environment come first
-        # A proxy from the environment has no business between us and loopback.
+        # A proxy from the environment must not be used for loopback.
         self._session.trust_env = base_url.startswith("https:")
         adapter = requests.adapters.HTTPAdapter(pool_maxsize=32, max_retries=0)
         self._session.mount("https://", adapter)
@@ -184,7 +184,7 @@ def _means_later(status: int) -> bool:
 
 
 def _is_clear(status: int) -> bool:
-    """Whether a status is clear without its text, which else tells an empty range from a wrong request."""
+    """Whether the status alone identifies the error; else the text tells an empty range from a wrong request."""
     return status in _REFUSED or _means_later(status)
 
 

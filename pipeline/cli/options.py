@@ -67,7 +67,7 @@ def _usage_errors() -> Iterator[None]:
         yield
     except click.ClickException as error:
         message = harmless(error.format_message())
-        setattr(error, "format_message", lambda: message)  # noqa: B010  # of this one, whatever its class makes it of
+        setattr(error, "format_message", lambda: message)  # noqa: B010  # override the message of this error object
         raise
 
 

@@ -217,7 +217,7 @@ def erasure(done: Erased, asked: Sequence[tuple[str, str]]) -> Iterator[str]:
         )
     for left in done.left:
         yield f"LEFT, and may be of an erased person: {left}"
-    yield "tombstones, which do not hold the ids, keep out what had ended by now, when a file is fetched or loaded again"
+    yield "a tombstone (no id in it) blocks conversations that ended before now, when a file is fetched or loaded again"
     yield "out of reach: backups, exports, reports written elsewhere; the source keeps its files for 30 days"
 
 

@@ -49,8 +49,8 @@ _SYNCED: Final = "select distinct account_id from listings"
 _HAS_FILES: Final = "select exists (from files)"
 _LACKING: Final = frozenset({"missing", "rejected", "unknown"})
 _SHOWN: Final = 10  # files, documents, and days in a sentence; the JSON form has all
-_WIDEST: Final = 1000  # characters: so wide no table of days is
-_DAYS_SHOWN: Final = RETENTION.days + 1  # of an account: all of which the source can still have something
+_WIDEST: Final = 1000  # Maximum width of the days table, in characters
+_DAYS_SHOWN: Final = RETENTION.days + 1  # of an account: days that the source may still hold
 
 
 def hours(connection: duckdb.DuckDBPyConnection, now: datetime) -> list[dict[str, Any]]:
@@ -207,7 +207,7 @@ def _advice(account_id: str | None, own_account: str) -> str:
     """The way to an account's files: a sync, if it is the account of the settings."""
     if account_id == own_account:
         return "run lakehouse sync"
-    return f"LP_ACCOUNT_ID is {own_account or 'not set'}, so that a sync here brings none of this account"
+    return f"LP_ACCOUNT_ID is {own_account or 'not set'}, so that a sync here does not fetch this account"
 
 
 def _earlier(listed: list[dict[str, Any]]) -> Iterator[str]:

@@ -106,5 +106,8 @@ def all_written() -> Iterator[None]:
             raise
         if isinstance(refused, BrokenPipeError):
             raise SystemExit(_FAILED) from None
-        message = f"standard output: {refused.strerror}; the output is not whole, what was changed is changed: see to it"
+        message = (
+            f"standard output: {refused.strerror}; the output is incomplete, changes to the lake are done: "
+            "free space or fix the target"
+        )
         raise OutputError(message) from error

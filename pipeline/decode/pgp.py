@@ -166,7 +166,7 @@ class Keyring:
         """Unlock the keys.
 
         Raises:
-            SettingsError: the file holds no private key that decrypts, or the passphrase is not its.
+            SettingsError: the file holds no private key that decrypts, or the passphrase does not unlock it.
         """
         try:
             decryptors(self._keys, self._passphrase.get_secret_value())
@@ -217,7 +217,7 @@ class _Openers:
         except (EOFError, OSError) as error:
             self._idle.put(None)
             raise LakeError(
-                "a process that decrypts PGP messages has died, most likely for want of memory; "
+                "a process that decrypts PGP messages has died, most likely because memory ran out; "
                 "all finished loads are as they were: leave it more memory and run the command again"
             ) from error
         self._idle.put(opener)

@@ -83,7 +83,7 @@ class RowReader:
     def _feed_passed(self, served: bytes) -> None:
         if self._inspect or self._match:
             done = self._decrypt(served, ids_only=True)
-            self._counts.encrypted += done.encrypted if self._inspect else 0  # a load has no use for the values
+            self._counts.encrypted += done.encrypted if self._inspect else 0  # only an erasure needs the count
             self._pass_over(done.text)
 
     def _pass_over(self, text: bytes) -> None:

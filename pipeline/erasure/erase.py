@@ -34,7 +34,7 @@ def erase(lake: Lake, kind: str, ident: str, *, now: Callable[[], datetime] | No
 def erase_all(lake: Lake, subjects: Iterable[tuple[str, str]], *, now: Callable[[], datetime] | None = None) -> Erased:
     """Erase conversations, and those of consumers or visitors that ended by now; the caller holds `writing`.
 
-    `subjects` are kinds (conversation, consumer or visitor) and ids; blanks around an id are none of it. Every delivery of a
+    `subjects` are kinds (conversation, consumer or visitor) and ids; blanks around an id are ignored. Every delivery of a
     conversation goes, whether or not it names the person. `now` tells until when; without it the clock does.
 
     Raises:
@@ -68,7 +68,7 @@ def erase_all(lake: Lake, subjects: Iterable[tuple[str, str]], *, now: Callable[
 
 
 def _erased_before(tombstones: Tombstones, subjects: Sequence[tuple[str, str]]) -> dict[tuple[str, str], datetime]:
-    """Those of the subjects that a run before erased, each with the time of the last request."""
+    """Subjects of an earlier erase, with the time of the last request."""
     moments = ((one, tombstones.erased_at(*one)) for one in subjects)
     return {one: datetime.fromtimestamp(moment / 1e6, UTC) for one, moment in moments if moment is not None}
 

@@ -279,9 +279,9 @@ def _cut_rejects(
 
 
 def _delete_rest(lake: Lake, snapshot: Snapshot, present: dict[str, dict[str, int]], done: Erased) -> None:
-    """Delete the files that were `present` below the tables' folders and are in no commit any more, and the report.
+    """Delete the report and unreferenced Parquet files that were `present`.
 
-    Newer files are those of a writer in a bucket, which no lock keeps away, and which began after the erasure.
+    In a bucket, newer files belong to a later writer, which no lock keeps away.
     """
     for name, sizes in present.items():
         kept = {lake.path(name, file.path) for file in snapshot.files[name]}

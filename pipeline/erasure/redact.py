@@ -1,7 +1,7 @@
 """Redact a source file: remove erased conversations, and keep all other bytes of its text.
 
-A document that holds such a conversation is written anew without it, and goes whole if none is left in it. A document that
-can't be read and names an erased id goes whole.
+A document that holds such a conversation is rewritten without it, and is deleted completely if none is left in it. A document
+that can't be read and names an erased id is deleted completely.
 """
 
 import json
@@ -245,7 +245,7 @@ class _Cutter:
         return self._names_erased(text.decode("utf-8", "backslashreplace"))
 
     def _cut_value(self, document: Row) -> bool:
-        """Cut a document; gives whether anything of it stays. A document without rows is judged by its text alone."""
+        """Cut a document; returns whether a part remains. The text alone decides for a document without rows."""
         if not self._cut_records(document):
             return False
         rows = self._rows(document)

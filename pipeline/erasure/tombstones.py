@@ -99,8 +99,7 @@ class Tombstones:
     def named(self, text: str) -> set[str]:
         """The erased ids in a text that can't be read.
 
-        Tombstones alone have to find here all that is found while the ids are known: else a text that an erase removes comes
-        back with the next delivery.
+        Tombstones must match everything that plain ids match; else erased text returns with the next delivery.
         """
         simple = _unescaped(text)
         found: set[str] = set()
@@ -278,9 +277,9 @@ def add_tombstones(
 ) -> Change:
     """Write tombstones for kinds and ids, for a commit; a conversation that has one needs no other.
 
-    Of those `not_found`, whose tombstones the lake has, it is noted that it had nothing of them at that time. With the first
-    ones goes a check value, by which a damaged or foreign secret is known. A lake of an older version, which has none, gets
-    that of the secret that it has.
+    Subjects in `not_found` have tombstones already; a row notes that the lake had nothing of them at that time. The first
+    tombstones include a check value, which detects a damaged or foreign secret. A lake of an older version has none, and
+    gets the check value of its secret.
     """
     rows = [
         {"kind": kind, "key": tombstones.key(kind, ident), "requested_at": at}

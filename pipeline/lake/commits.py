@@ -49,7 +49,7 @@ def find_ledger(place: Place) -> DeltaTable | None:
 
 
 def create_tables(place: Place) -> None:
-    """Make the tables, the ledger last: where it is, the others are."""
+    """Create the tables, the ledger last: if it exists, all tables exist."""
     place.store.make_folder(place.root)
     for table in sorted(schema.STORED.values(), key=lambda table: table.name == LEDGER):
         for attempt in retry_conflicts():

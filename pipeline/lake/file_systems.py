@@ -87,7 +87,7 @@ def require_plain(files: Any, path: str, name: str) -> None:
     if is_special(files, path):
         raise LakeError(
             f"{name}: expected a file, found a pipe, a device or a socket, which can be read once at most; "
-            "nothing was loaded, save what it gives to a file and load that"
+            "nothing was loaded, write its output to a file and load the file"
         )
 
 

@@ -64,8 +64,8 @@ class Ledger:
     def upsert(self, outcome: Outcome, downloaded_at: datetime, loaded_at: datetime) -> Replaced | None:
         """Put a file's row in place of the one of the same account and name; gives the rows of the tables that it replaces.
 
-        A broken file never replaces a good one. Files without a known account are taken for the only one of their name, but
-        for those without conversations, as any account has of its quiet hours, where the lake has several accounts.
+        A broken file never replaces a good one. A file of unknown account replaces the file of its name. Exception: it has no
+        conversations, as any account has quiet hours, and the lake has several accounts.
         """
         same_name = self._by_name[outcome.name]
         is_anyones = outcome.account_id is None and outcome.status == "loaded" and not outcome.counts.conversations
@@ -163,7 +163,7 @@ class Ledger:
         return account_id in accounts or (bool(accounts) and len(self._by_name[name]) == 1)
 
     def change(self) -> Change:
-        """Append the new rows; write those files of the ledger anew that rows go from."""
+        """Append the new rows; rewrite the files of the ledger that lose rows."""
         change = Change(add=[self.lake.write(LEDGER, rows_of(self.added, schema.FILES))])
         if self.obsolete:
             former = rows_of(self.obsolete, schema.FILES).select(["name", "account_id"])
@@ -178,7 +178,7 @@ class Ledger:
 def read_ledger(
     lake: Lake, snapshot: Snapshot, columns: list[str] | None = None, where: pc.Expression | None = None
 ) -> pa.Table:
-    """The rows of the table `files`, one per source file: all, or those `where` it holds, which passes by others unread."""
+    """The rows of the table `files`, one per source file: all, or those for which `where` holds; it skips other row groups."""
     empty = schema.FILES.file_schema.empty_table().select(columns or schema.FILES.file_schema.names)
     return pa.concat_tables([empty, *_read(lake, snapshot.files[LEDGER], columns, where)])
 
@@ -233,7 +233,7 @@ def loaded_files(
 
 
 def _is_same(former: Row, outcome: Outcome) -> bool:
-    """Whether a rejected file is met again, with nothing new to tell of it."""
+    """Whether the same file was rejected before for the same reason."""
     standing = (former["status"], former["sha256"], former["reason"], former["account_id"])
     return standing == (outcome.status, outcome.staged.sha256, outcome.reason, outcome.account_id)
 

@@ -79,7 +79,7 @@ def _listed(
 
 
 def _names(days: "Iterable[ListedDay]") -> dict[datetime, set[str]]:
-    """Count listed files by hour, of whichever day, since a server may list more than it was asked for.
+    """Count listed files by hour on any day; a server may list more than the request.
 
     A file of unknown hour counts in the first hour of its day.
     """

@@ -39,7 +39,7 @@ def merge_as_it_goes(lake: Lake, snapshot: Snapshot, changes: dict[str, Change])
 
 
 def partitions(files: Iterable[DataFile]) -> dict[Partition, list[DataFile]]:
-    """The small files by date and label, in the order of dates, no more of one than are worth to be merged at a time."""
+    """The small files by date and label, in the order of dates: at most one merge's worth for each partition."""
     found: dict[Partition, list[DataFile]] = defaultdict(list)
     held: dict[Partition, int] = defaultdict(int)
     for file in sorted(files, key=lambda file: (file.date or "", file.bytes)):
@@ -51,7 +51,7 @@ def partitions(files: Iterable[DataFile]) -> dict[Partition, list[DataFile]]:
 
 
 def merge(lake: Lake, table: str, files: list[DataFile], change: Change) -> None:
-    """Put one file in the place of several of one date and label, its rows in the order of `ORDERS`."""
+    """Replace several files of one partition by one, sorted as `ORDERS` says."""
     source = f"{rows_in('?')} order by {ORDERS[table]}"
     require_same(lake, table, files)
     with connected(lake, memory_limit=MEMORY_LIMIT) as connection:

@@ -1,4 +1,4 @@
-"""Rows as the bytes of a Parquet file and back: every page carries its checksum, and is held against it when it is read."""
+"""Rows as the bytes of a Parquet file and back: every page carries its checksum, and is verified when it is read."""
 
 from typing import Any, Final
 
@@ -36,7 +36,7 @@ def unpacked(source: Any, *, columns: list[str] | None = None, where: pc.Express
 
 
 def rows_of(values: list[dict[str, Any]], table: schema.Table) -> pa.Table:
-    """Rows as Arrow, in the table's columns as a file holds them; a column that a row lacks is NULL."""
+    """Arrow rows with the table's columns, as a file holds them; missing columns are NULL."""
     columns = [pa.array([row.get(item.name) for row in values], item.type) for item in table.file_schema]
     return pa.Table.from_arrays(columns, schema=table.file_schema)
 

@@ -26,7 +26,7 @@ class Place:
     """A folder or a bucket with the tables, the landing zone and the DuckDB file of a lake."""
 
     def __init__(self, uri: str, *, on_step: Callable[[str], None] = lambda _: None) -> None:
-        """`on_step` is called before each step of a change, with its name: to look at it, to stop there, to come first.
+        """`on_step` is called before each step of a change, with its name: a hook for tests (observe, crash, commit first).
 
         The steps are `read`, `commit`, `commit TABLE`, `put back`, `publish`, `delete`, `purge`, `clear notes` and `sweep`.
         """
@@ -87,7 +87,7 @@ class Place:
             added = pa.table(table.get_add_actions(flatten=True))
         paths, sizes, rows = (added[column].to_pylist() for column in ("path", "size_bytes", "num_records"))
         if odd := [path for path in paths if not _DATA_FILE.fullmatch(path)]:
-            raise DamagedError(f"{self.table_uri(name)}: its log names {odd[0]!r}, no file of its own")
+            raise DamagedError(f"{self.table_uri(name)}: its log names {odd[0]!r}, which is not a file of this table")
         return sorted(map(DataFile, paths, rows, sizes), key=lambda file: file.path)
 
     def log_files(self, table: str, first: int, last: int) -> list[str]:

@@ -192,7 +192,7 @@ class Bucket:
         """Nothing: a bucket has no folders, and the call would make a bucket."""
 
     def fsync(self, paths: Iterable[str]) -> None:
-        """Nothing: a store has what it has answered."""
+        """Do nothing: an object store is durable once it has answered."""
 
     def map(self, work: Callable[[Item], Made], items: Iterable[Item]) -> list[Made]:
         """Do something for every item, several at once, since it means to wait for answers."""

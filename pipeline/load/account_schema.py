@@ -60,7 +60,7 @@ class KeptSchema:
         lines = [f"{counted(len(lacking), 'field')} without a column, kept in extra: {_some(lacking)}"] if lacking else []
         if types:
             named = _some([f"{path} ({self.compared.types[path]})" for path in types])
-            lines.append(f"{counted(len(types), 'field')} of another type, of which extra keeps what does not fit: {named}")
+            lines.append(f"{counted(len(types), 'field')} of another type; values that do not fit go to extra: {named}")
         return "; ".join(lines) or None
 
 

@@ -62,7 +62,7 @@ class Processes:
                 yield partial(_submitted, pool, work)
             except BrokenProcessPool as error:
                 raise LakeError(
-                    f"a process that took part in the load has died, most likely for want of memory; {_WHAT_HOLDS}: "
+                    f"a process that took part in the load has died, most likely because memory ran out; {_WHAT_HOLDS}: "
                     "leave it more memory and run the command again"
                 ) from error
             except Stopped:
@@ -74,7 +74,7 @@ class Processes:
                 raise
 
     def require_workers(self) -> None:
-        """A helper that dies says so by itself."""
+        """No check needed: a dead helper raises `BrokenProcessPool`."""
 
 
 def _submitted(pool: ProcessPoolExecutor, work: Work, unit: list[Incoming]) -> Future[Ingested]:
@@ -144,8 +144,8 @@ class Cluster:
         """One sentence for an error of the cluster; None for others."""
         if isinstance(error, killed):
             return LakeError(
-                f"{self.address}: several workers died one after the other on the same files, most likely for want of memory; "
-                f"{_WHAT_HOLDS}: leave them more memory and run the command again"
+                f"{self.address}: several workers died one after the other on the same files, most likely because memory ran "
+                f"out; {_WHAT_HOLDS}: leave them more memory and run the command again"
             )
         if isinstance(error, ImportError):
             return SettingsError(

@@ -47,4 +47,4 @@ def require_undisturbed(ledger: Ledger, ingested: Ingested) -> None:
         is_known = outcome.staged.sha256 in ledger.known(outcome.name, outcome.account_id)
         if outcome.status == "loaded" and not is_known and exists(lake.files, path):
             lake.files.rm_file(lake.store.inside(path))
-    raise LakeError(f"{lake.uri}: people were erased while files were read; none of these was loaded, run it again")
+    raise LakeError(f"{lake.uri}: an erasure ran during this load; the files read meanwhile were not loaded, run it again")

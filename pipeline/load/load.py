@@ -156,7 +156,7 @@ def _read_again(ledger: Ledger, names: list[str], engine: Engine) -> Ingested:
     """Read landed files once more.
 
     Raises:
-        LakeError: one of them is broken by now; its rows are not to be given up for that.
+        LakeError: one of them is broken by now; its rows stay.
     """
     again = spread(ledger.lake, ledger.snapshot, units_of(ledger.landed(names), engine.unit_bytes), engine=engine)
     for outcome in again.outcomes:

@@ -47,7 +47,7 @@ def writing(lake: Lake, on_wait: Callable[[str], None] | None = None) -> Iterato
         clear_dead(lake)
         if lake.store.may_damage and has_torn(lake):
             drop_damaged(lake)
-        rules_in_force(lake, on_wait)  # reports a problem with the file; no data waits for it
+        rules_in_force(lake, on_wait)  # a wrong settings file warns, it does not stop the load
         run_pending_purges(lake)
         try:
             yield
@@ -97,7 +97,7 @@ def _in_one_sentence(lake: Lake) -> Iterator[None]:
             raise
         where = getattr(error, "filename2", None) or getattr(error, "filename", None) or lake.uri  # of a move, where to
         reason = getattr(error, "strerror", None) or " ".join(str(error).partition("\n")[0].split()) or "out of memory"
-        remedy = _REMEDIES.get(getattr(error, "errno", None) or 0, "see to it")
+        remedy = _REMEDIES.get(getattr(error, "errno", None) or 0, "correct the cause")
         raise LakeError(
             f"{where}: {reason}; all finished loads are as they were: {remedy} and run the command again"
         ) from error

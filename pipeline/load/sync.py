@@ -35,11 +35,11 @@ def sync(
     """Bring in the files whose scope starts in [since, until); the caller holds `writing`.
 
     Without `since` it begins where the source's retention does, so that a file is found however late it appears; without
-    `until` it ends now. A file that the lake has loaded, from whichever side, is not fetched again; a rejected one is, and
+    `until` it ends now. A file that the lake has loaded, by sync or by load, is not fetched again; a rejected one is, and
     one whose landed file is lost. Failed downloads are in the report and in the table `listings`, and the rest goes on. The
     counts are added to `report`, which is returned.
 
-    After Ctrl-C and its kin nothing more is fetched; complete downloads are loaded.
+    After SIGINT, SIGTERM or SIGHUP nothing more is fetched; complete downloads are loaded.
 
     `on_listed` is called day by day with the numbers of files listed so far and of those to fetch, `on_downloaded` for each
     file with its bytes, or the reason why it failed.

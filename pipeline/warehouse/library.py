@@ -65,7 +65,11 @@ _RULES_OF = "The account that the row holds for; NULL: all accounts without a ro
 
 # The meaning of each column of those tables.
 _MEANINGS = {
-    "end_reason": {"code": "The code, as in end_reason_id.", "label": "The vendor's label.", "closed_by": "Who ended it."},
+    "end_reason": {
+        "code": "The code, as in end_reason_id.",
+        "label": "The vendor's label.",
+        "closed_by": "Who ended the conversation.",
+    },
     "message_type": {"code": "The code, as in type of messages.", "label": "The vendor's label."},
     "start_reason": {"code": "The code, as in start_reason_id.", "label": "The vendor's label."},
     "settings": {
@@ -79,9 +83,9 @@ _MEANINGS = {
         "time_zone": "Name of the time zone.",
         "year": "Year of UTC or of the local time that the span touches: a span has a row for each.",
         "from_time": "Start of the span.",
-        "until_time": "End of the span, not part of it.",
+        "until_time": "End of the span, exclusive.",
         "from_local_time": "Start of the span on local clocks; of two equal local times the first one counts.",
-        "until_local_time": "End of the span on local clocks, not part of it.",
+        "until_local_time": "End of the span on local clocks, exclusive.",
         "offset_seconds": "Local time less UTC.",
     },
 }
@@ -226,8 +230,8 @@ def comment_columns(connection: duckdb.DuckDBPyConnection) -> None:
 def column_meanings(columns: Mapping[str, Iterable[str]]) -> dict[str, dict[str, str]]:
     """The meaning of each column, by table or view; a column without one is left out.
 
-    The comment at the end of its line says it. A column without a comment means what the columns of its name mean in the
-    tables and views that the view reads, if they agree.
+    The comment at the end of its line says it. A column without a comment inherits the meaning of the same column in the
+    views and tables that the view reads, if they agree.
     """
     found = {table.name: {column.name: column.about for column in table.shown} for table in TABLES.values()} | _MEANINGS
     for view in ordered_views():

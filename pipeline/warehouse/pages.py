@@ -44,8 +44,8 @@ field is ours. `.describe conversations` in the shell says the same. Views on th
 
 What holds everywhere: times are timestamps in UTC. Ids are text, but those of skills and campaigns are BIGINT. What the API
 sends as null or leaves out is NULL (here: not sent), an empty text stays an empty text. A value that does not fit its column is
-NULL there and kept in `extra`, as is what no column is for; `files.unknown_fields` lists the paths of such values. How values
-are read: [readings.md](readings.md).
+NULL there and kept in `extra`, as are fields without a column; `files.unknown_fields` lists their paths. How values are read:
+[readings.md](readings.md).
 """
 _PARTITIONED: Final = "Partitioned by `date`: a condition on it reads that day's files only."
 _CODES: Final = """

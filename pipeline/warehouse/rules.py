@@ -131,7 +131,7 @@ RULES: Final = (
     Rule(
         "tolerance_seconds",
         "5",
-        "Clocks differ: lakehouse check takes times that are out of order by no more for right.",
+        "Clocks differ: lakehouse check ignores times that are out of order by at most this.",
         NUMBER,
     ),
     Rule(

@@ -36,9 +36,10 @@ select
     agent_id,  -- The agent: last one of conversations, writer of responses.
     count(*) filter (where is_conversation)
         as conversation_count,  -- Connected conversations whose last agent this was.
-    coalesce(sum(chat_milliseconds), 0) / 1000 as chat_total_seconds,  -- Their times from connection to end, added up.
+    coalesce(sum(chat_milliseconds), 0) / 1000
+        as chat_total_seconds,  -- Sum of the conversations' times from connection to end.
     avg(chat_milliseconds) / 1000 as chat_avg_seconds,  -- Mean time from connection to end.
-    count(mcs) as scored_count,  -- Those of them with a score.
+    count(mcs) as scored_count,  -- Connected conversations with a score.
     avg(mcs order by mcs) as mcs_avg,  -- Mean score.
     count(*) filter (where not is_conversation) as response_count,  -- Responses that this agent wrote.
     avg(response_milliseconds) / 1000 as response_avg_seconds,  -- Mean time of a response.

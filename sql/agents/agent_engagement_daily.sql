@@ -88,7 +88,7 @@ select
     account_id,  -- The LivePerson account.
     agent_id,  -- The agent; never NULL.
     local_date,  -- Day on the account's clocks.
-    sum(begun_count)::bigint as segment_count,  -- Segments that began or went on that day.
+    sum(begun_count)::bigint as segment_count,  -- Segments that began or went on during the day.
     sum(milliseconds) filter (where conversation_count > 0) / 1000
         as engaged_seconds,  -- Time with a conversation at least.
     sum(milliseconds * conversation_count) / 1000 as engaged_total_seconds,  -- The segments' times added up.

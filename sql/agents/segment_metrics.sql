@@ -48,6 +48,6 @@ select
     engaged_milliseconds / 1000 as engaged_seconds,  -- From the agent's assignment to the segment's end.
     coalesce(len(agent_times), 0) as agent_line_count,  -- Lines by agents in the segment.
     (epoch_ms(list_min(agent_times)) - epoch_ms(segment_start_time)) / 1000
-        as first_response_seconds,  -- From the segment's start to its first agent line.
+        as first_response_seconds,  -- Time from the segment's start to its first agent line.
     bounce_count
 from parts

@@ -48,8 +48,8 @@ select
     date,
     skill_id,  -- The skill; NULL: none.
     count(*) filter (where kind = 'conversation') as conversation_count,  -- Conversations whose last skill this was.
-    count(*) filter (where is_connected) as connected_count,  -- Those connected to an agent.
-    count(*) filter (where not is_connected) as abandoned_count,  -- Those that left before they were connected.
+    count(*) filter (where is_connected) as connected_count,  -- Conversations connected to an agent.
+    count(*) filter (where not is_connected) as abandoned_count,  -- Conversations that left before they were connected.
     abandoned_count / nullif(abandoned_count + connected_count, 0)
         as abandoned_share,  -- abandoned_count / (abandoned_count + connected_count).
     avg(connected_queue_milliseconds) / 1000 as queue_avg_seconds,  -- Mean wait of connected conversations.

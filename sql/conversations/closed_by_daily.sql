@@ -9,14 +9,14 @@ select
     conversations.account_id,
     conversations.date,
     count(*) as conversation_count,  -- Conversations.
-    count(*) filter (where end_reason.closed_by = 'agent') as agent_count,  -- Those that the agent ended.
+    count(*) filter (where end_reason.closed_by = 'agent') as agent_count,  -- Conversations that the agent ended.
     agent_count / count(*) as agent_share,  -- agent_count / conversation_count.
-    count(*) filter (where end_reason.closed_by = 'visitor') as visitor_count,  -- Those that the visitor ended.
+    count(*) filter (where end_reason.closed_by = 'visitor') as visitor_count,  -- Conversations that the visitor ended.
     visitor_count / count(*) as visitor_share,  -- visitor_count / conversation_count.
-    count(*) filter (where end_reason.closed_by = 'system') as system_count,  -- Those that the system ended.
+    count(*) filter (where end_reason.closed_by = 'system') as system_count,  -- Conversations that the system ended.
     system_count / count(*) as system_share,  -- system_count / conversation_count.
     count(*) filter (where end_reason.closed_by is null)
-        as unknown_count,  -- Those without an end reason, or with one that the code table lacks.
+        as unknown_count,  -- Conversations without an end reason, or with one that the code table lacks.
     unknown_count / count(*) as unknown_share  -- unknown_count / conversation_count.
 from conversations
 left join end_reason on conversations.end_reason_id = end_reason.code

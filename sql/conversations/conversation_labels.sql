@@ -16,10 +16,10 @@ select
     conversations.agent_id,
     conversations.start_reason_id,
     case when start_reason_id is not null then coalesce(start_reason.label, 'unknown') end
-        as start_reason_label,  -- Why it started, in words.
+        as start_reason_label,  -- Why the conversation started, in words.
     conversations.end_reason_id,
     case when end_reason_id is not null then coalesce(end_reason.label, 'unknown') end
-        as end_reason_label  -- Why it ended, in words.
+        as end_reason_label  -- Why the conversation ended, in words.
 from conversations
 left join start_reason on conversations.start_reason_id = start_reason.code
 left join end_reason on conversations.end_reason_id = end_reason.code

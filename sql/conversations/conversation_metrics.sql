@@ -67,9 +67,9 @@ select
     conversation.is_connected,
     conversation.is_abandoned,
     conversation.queue_milliseconds / 1000 as queue_seconds,  -- Wait in the first queue.
-    coalesce(handovers.transfer_count, 0) as transfer_count,  -- Its transfers.
+    coalesce(handovers.transfer_count, 0) as transfer_count,  -- Transfers of the conversation.
     coalesce(handovers.queue_milliseconds, 0) / 1000
-        as transfer_queue_seconds,  -- Wait in the queues of its transfers; 0 without any.
+        as transfer_queue_seconds,  -- Wait in the queues of the conversation's transfers; 0 without any.
     (conversation.queue_milliseconds + coalesce(handovers.queue_milliseconds, 0)) / 1000
         as total_queue_seconds,  -- queue_seconds + transfer_queue_seconds.
     conversation.duration_milliseconds / 1000 as duration_seconds,  -- From start to end.
@@ -79,7 +79,7 @@ select
     (
         epoch_ms(list_min(list_filter(lines.agent_times, lambda said: said >= conversation.interaction_start_time)))
         - epoch_ms(conversation.interaction_start_time)
-    ) / 1000 as first_response_seconds,  -- From connection to the first agent line after it.
+    ) / 1000 as first_response_seconds,  -- Time from connection to the first agent line after it.
     responses.first_reply_seconds,  -- From the visitor's first line to the agent's answer.
     coalesce(responses.response_count, 0) as response_count,  -- Responses by agents, timed or not.
     responses.response_avg_seconds,  -- Mean time of a response.

@@ -16,11 +16,13 @@ select
     quantile_cont(mcs, 0.5) as mcs_p50,  -- Median score.
     quantile_cont(mcs, 0.9) as mcs_p90,  -- Score that 90 % do not exceed.
     count(mcs_band) as banded_count,  -- Conversations with a score from 0 to 100, so in a band.
-    count(*) filter (where mcs_band = 'negative') as negative_count,  -- Those in the negative band.
+    count(*) filter (where mcs_band = 'negative')
+        as negative_count,  -- Conversations with a score in the negative band.
     negative_count / nullif(banded_count, 0) as negative_share,  -- negative_count / banded_count.
-    count(*) filter (where mcs_band = 'neutral') as neutral_count,  -- Those in the neutral band.
+    count(*) filter (where mcs_band = 'neutral') as neutral_count,  -- Conversations with a score in the neutral band.
     neutral_count / nullif(banded_count, 0) as neutral_share,  -- neutral_count / banded_count.
-    count(*) filter (where mcs_band = 'positive') as positive_count,  -- Those in the positive band.
+    count(*) filter (where mcs_band = 'positive')
+        as positive_count,  -- Conversations with a score in the positive band.
     positive_count / nullif(banded_count, 0) as positive_share  -- positive_count / banded_count.
 from scored_conversations
 group by account_id, skill_id

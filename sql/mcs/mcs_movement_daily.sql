@@ -10,13 +10,13 @@ select
     date,
     count(*) as moved_count,  -- Conversations with two scored messages at least.
     -- Added up in order, so that the last digit does not depend on how threads share the rows.
-    avg(mcs_change order by mcs_change) as mcs_change_avg,  -- Mean of last score less first.
-    quantile_cont(mcs_change, 0.5) as mcs_change_p50,  -- Median of last score less first.
-    count(*) filter (where mcs_change > 0) as risen_count,  -- Those whose last score is higher than the first.
+    avg(mcs_change order by mcs_change) as mcs_change_avg,  -- Mean difference of a conversation's last and first score.
+    quantile_cont(mcs_change, 0.5) as mcs_change_p50,  -- Median difference of a conversation's last and first score.
+    count(*) filter (where mcs_change > 0) as risen_count,  -- Conversations whose last score is higher than the first.
     risen_count / count(*) as risen_share,  -- risen_count / moved_count.
-    count(*) filter (where mcs_change < 0) as fallen_count,  -- Those whose last score is lower.
+    count(*) filter (where mcs_change < 0) as fallen_count,  -- Conversations whose last score is lower than the first.
     fallen_count / count(*) as fallen_share,  -- fallen_count / moved_count.
-    count(*) filter (where mcs_change = 0) as level_count,  -- Those whose last score is the same.
+    count(*) filter (where mcs_change = 0) as level_count,  -- Conversations whose last score equals the first.
     level_count / count(*) as level_share  -- level_count / moved_count.
 from mcs_movement
 where scored_count > 1

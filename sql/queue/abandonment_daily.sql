@@ -38,7 +38,7 @@ select
     count(*) filter (where is_connected) as connected_count,  -- Conversations connected to an agent.
     count(*) filter (where is_abandoned) as abandoned_count,  -- Conversations that left before they were connected.
     count(*) filter (where is_abandoned and queue_milliseconds < short_abandon_seconds * 1000)
-        as short_abandon_count,  -- Those of abandoned_count that left within short_abandon_seconds.
+        as short_abandon_count,  -- Abandoned conversations that left within short_abandon_seconds.
     count(*) filter (where is_transfer) as transfer_count,  -- Transfers into a queue.
     count(*) as request_count,  -- Conversations and transfers that entered a queue.
     abandoned_count / nullif(abandoned_count + connected_count, 0)

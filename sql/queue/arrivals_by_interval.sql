@@ -24,9 +24,9 @@ select
     intervals.local_start_time,
     intervals.interval_minutes,
     coalesce(entries.conversation_count, 0) as conversation_count,  -- Conversations that entered their first queue.
-    coalesce(entries.connected_count, 0) as connected_count,  -- Those connected to an agent.
+    coalesce(entries.connected_count, 0) as connected_count,  -- Conversations connected to an agent.
     coalesce(entries.conversation_count - entries.connected_count, 0)
-        as abandoned_count,  -- Those that left before they were connected.
+        as abandoned_count,  -- Conversations that left before they were connected.
     coalesce(entries.transfer_count, 0) as transfer_count,  -- Transfers that entered a queue.
     coalesce(entries.conversation_count + entries.transfer_count, 0)
         as request_count  -- conversation_count + transfer_count.

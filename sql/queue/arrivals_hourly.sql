@@ -14,8 +14,8 @@ select
     hour(local_start_time) as local_hour,  -- Hour on the account's clocks, 0 to 23.
     isodow(local_start_time) as weekday,  -- 1 is Monday, 7 is Sunday.
     sum(conversation_count)::bigint as conversation_count,  -- Conversations.
-    sum(connected_count)::bigint as connected_count,  -- Those connected to an agent.
-    sum(abandoned_count)::bigint as abandoned_count,  -- Those that left before they were connected.
+    sum(connected_count)::bigint as connected_count,  -- Conversations connected to an agent.
+    sum(abandoned_count)::bigint as abandoned_count,  -- Conversations that left before they were connected.
     sum(transfer_count)::bigint as transfer_count,  -- Transfers.
     sum(request_count)::bigint as request_count
 from arrivals_by_interval

@@ -72,9 +72,10 @@ select
     here.interval_start as interval_start,
     here.local_start_time as local_start_time,
     sum(milliseconds) / 1000 as interval_seconds,  -- Length of the interval.
-    sum(waiting_count * milliseconds) / 1000 as waiting_seconds,  -- Seconds that all waited in the interval, added up.
-    waiting_seconds / interval_seconds as waiting_avg,  -- Mean number of those waiting, weighted by time.
-    min(waiting_count)::bigint as waiting_min,  -- Fewest waiting at a moment.
-    max(waiting_count)::bigint as waiting_max  -- Most waiting at a moment.
+    sum(waiting_count * milliseconds) / 1000
+        as waiting_seconds,  -- Seconds that all people waited in the interval, added up.
+    waiting_seconds / interval_seconds as waiting_avg,  -- Mean number of people waiting, weighted by time.
+    min(waiting_count)::bigint as waiting_min,  -- Fewest people waiting at a moment.
+    max(waiting_count)::bigint as waiting_max  -- Most people waiting at a moment.
 from steps
 group by account_id, here.interval_start, here.local_start_time

@@ -10,8 +10,8 @@ select
     account_id,
     date,
     count(*) as conversation_count,  -- Conversations.
-    count(*) filter (where is_connected) as connected_count,  -- Those connected to an agent.
-    count(*) filter (where is_abandoned) as abandoned_count,  -- Those that left before they were connected.
+    count(*) filter (where is_connected) as connected_count,  -- Conversations connected to an agent.
+    count(*) filter (where is_abandoned) as abandoned_count,  -- Conversations that left before they were connected.
     abandoned_count / nullif(abandoned_count + connected_count, 0)
         as abandoned_share,  -- abandoned_count / (abandoned_count + connected_count).
     avg(connected_queue_milliseconds) / 1000 as queue_avg_seconds,  -- Mean wait of connected conversations.

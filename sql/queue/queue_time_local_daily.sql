@@ -46,8 +46,8 @@ select
     days.local_date,
     local_days.hour_count,
     days.conversation_count,  -- Conversations.
-    days.connected_count,  -- Those connected to an agent.
-    days.abandoned_count,  -- Those that left before they were connected.
+    days.connected_count,  -- Conversations connected to an agent.
+    days.abandoned_count,  -- Conversations that left before they were connected.
     days.abandoned_share,  -- abandoned_count / (abandoned_count + connected_count).
     days.queued_count,  -- Connected conversations with a known wait.
     days.queue_avg_seconds,  -- Mean wait of connected conversations.

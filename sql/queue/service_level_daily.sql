@@ -13,20 +13,20 @@ select
     date,
     any_value(service_level_seconds) as service_level_seconds,
     any_value(short_abandon_seconds) as short_abandon_seconds,
-    count(*) filter (where is_connected) as connected_count,  -- Those connected to an agent.
-    count(*) filter (where is_abandoned) as abandoned_count,  -- Those that left before they were connected.
+    count(*) filter (where is_connected) as connected_count,  -- Conversations connected to an agent.
+    count(*) filter (where is_abandoned) as abandoned_count,  -- Conversations that left before they were connected.
     count(*) filter (where is_abandoned and queue_milliseconds < short_abandon_seconds * 1000)
-        as short_abandon_count,  -- Those of abandoned_count that left within short_abandon_seconds.
+        as short_abandon_count,  -- Abandoned conversations that left within short_abandon_seconds.
     count(*) filter (where is_connected and queue_milliseconds <= service_level_seconds * 1000)
-        as within_count,  -- Those connected within service_level_seconds.
+        as within_count,  -- Conversations connected within service_level_seconds.
     count(*) filter (where is_abandoned and queue_milliseconds <= service_level_seconds * 1000)
-        as abandoned_within_count,  -- Those that left within service_level_seconds.
+        as abandoned_within_count,  -- Abandoned conversations that left within service_level_seconds.
     within_count / nullif(connected_count + abandoned_count - short_abandon_count, 0)
         as service_level_share,  -- within_count / (connected_count + abandoned_count - short_abandon_count).
     within_count / nullif(connected_count + abandoned_count, 0)
         as service_level_of_all_share,  -- within_count / (connected_count + abandoned_count).
     within_count / nullif(connected_count, 0) as service_level_of_connected_share,  -- within_count / connected_count.
     (within_count + abandoned_within_count) / nullif(connected_count + abandoned_count, 0)
-        as service_level_kind_share  -- (within_count + abandoned_within_count) / all.
+        as service_level_kind_share  -- (within_count + abandoned_within_count) / (connected_count + abandoned_count).
 from conversation_rules
 group by account_id, date

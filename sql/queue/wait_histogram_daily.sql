@@ -58,5 +58,5 @@ select
     sum(coalesce(counts[bucket], 0)) over (
         partition by account_id, date order by bucket
         rows between unbounded preceding and current row
-    ) / queued_count as cumulative_share  -- Share of queued_count in this bucket and those below.
+    ) / queued_count as cumulative_share  -- Share of queued_count in this bucket and the lower ones.
 from buckets

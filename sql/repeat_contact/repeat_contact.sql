@@ -97,9 +97,9 @@ select
     skill_id,
     conversation_end_time,
     next_start_time,  -- Start of the person's next conversation.
-    repeat_milliseconds / 1000 as repeat_seconds,  -- From the end to that start.
+    repeat_milliseconds / 1000 as repeat_seconds,  -- Time from the conversation's end to the next one's start.
     case when band <= len(bounds) then band end as repeat_band,  -- Number of the band that the time falls in, from 1.
-    bounds[band] as repeat_bound_hours,  -- Upper bound of that band.
+    bounds[band] as repeat_bound_hours,  -- Upper bound of the band of repeat_seconds.
     is_same_skill,  -- The next conversation has the same last skill.
     observed_milliseconds / 1000 as observed_seconds  -- From the end to where the data reaches.
 from gaps

@@ -38,12 +38,13 @@ select
     end_date,  -- UTC date of the conversation's end.
     count(*) filter (where has_person) as closed_count,  -- Conversations with an end and a known person.
     count(*) filter (where not has_person) as unknown_person_count,  -- Conversations with an end and an unknown person.
-    count(*) filter (where is_judged) as judged_count,  -- Those of closed_count observed for resolution_hours.
-    count(*) filter (where is_repeated) as repeated_count,  -- Those of judged_count whose person came back by then.
+    count(*) filter (where is_judged) as judged_count,  -- Conversations of closed_count observed for resolution_hours.
+    count(*) filter (where is_repeated)
+        as repeated_count,  -- Conversations of judged_count whose person came back within resolution_hours.
     repeated_count / nullif(judged_count, 0) as repeated_share,  -- repeated_count / judged_count.
     1 - repeated_share as resolved_share,  -- 1 - repeated_share.
     count(*) filter (where is_same_skill)
-        as same_skill_count,  -- Those of repeated_count that came back to the same skill.
+        as same_skill_count,  -- Conversations of repeated_count whose person came back to the same skill.
     same_skill_count / nullif(judged_count, 0) as same_skill_share  -- same_skill_count / judged_count.
 from closed
 group by account_id, end_date

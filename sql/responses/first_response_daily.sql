@@ -57,17 +57,29 @@ select
     account_id,
     date,
     count(*) as connected_count,  -- Connected conversations.
-    count(response_milliseconds) as first_response_count,  -- Those with a time from connection to the first agent line.
-    avg(response_milliseconds) / 1000 as first_response_avg_seconds,  -- Mean of these times.
-    quantile_cont(response_milliseconds, 0.5) / 1000 as first_response_p50_seconds,  -- Median of these times.
-    quantile_cont(response_milliseconds, 0.9) / 1000 as first_response_p90_seconds,  -- Time that 90 % did not exceed.
-    count(reply_milliseconds) as first_reply_count,  -- Those with a time from the visitor's first line to the answer.
-    avg(reply_milliseconds) / 1000 as first_reply_avg_seconds,  -- Mean of these times.
-    quantile_cont(reply_milliseconds, 0.5) / 1000 as first_reply_p50_seconds,  -- Median of these times.
-    quantile_cont(reply_milliseconds, 0.9) / 1000 as first_reply_p90_seconds,  -- Time that 90 % did not exceed.
-    count(answer_milliseconds) as first_answer_count,  -- Those with a time of the agent's part of that wait.
-    avg(answer_milliseconds) / 1000 as first_answer_avg_seconds,  -- Mean of these times.
-    quantile_cont(answer_milliseconds, 0.5) / 1000 as first_answer_p50_seconds,  -- Median of these times.
-    quantile_cont(answer_milliseconds, 0.9) / 1000 as first_answer_p90_seconds  -- Time that 90 % did not exceed.
+    count(response_milliseconds)
+        as first_response_count,  -- Conversations with a known time from connection to the first agent line.
+    avg(response_milliseconds) / 1000
+        as first_response_avg_seconds,  -- Mean time from connection to the first agent line.
+    quantile_cont(response_milliseconds, 0.5) / 1000
+        as first_response_p50_seconds,  -- Median time from connection to the first agent line.
+    quantile_cont(response_milliseconds, 0.9) / 1000
+        as first_response_p90_seconds,  -- 90th percentile of the time from connection to the first agent line.
+    count(reply_milliseconds)
+        as first_reply_count,  -- Conversations with a known time from the visitor's first line to the answer.
+    avg(reply_milliseconds) / 1000
+        as first_reply_avg_seconds,  -- Mean time from the visitor's first line to the answer.
+    quantile_cont(reply_milliseconds, 0.5) / 1000
+        as first_reply_p50_seconds,  -- Median time from the visitor's first line to the answer.
+    quantile_cont(reply_milliseconds, 0.9) / 1000
+        as first_reply_p90_seconds,  -- 90th percentile of the time from the visitor's first line to the answer.
+    count(answer_milliseconds)
+        as first_answer_count,  -- Conversations with a known wait for the answer after the connection.
+    avg(answer_milliseconds) / 1000
+        as first_answer_avg_seconds,  -- Mean wait of the visitor for the answer after the connection.
+    quantile_cont(answer_milliseconds, 0.5) / 1000
+        as first_answer_p50_seconds,  -- Median wait of the visitor for the answer after the connection.
+    quantile_cont(answer_milliseconds, 0.9) / 1000
+        as first_answer_p90_seconds  -- 90th percentile of the wait of the visitor for the answer after the connection.
 from durations
 group by account_id, date

@@ -11,15 +11,17 @@ select
     make_timestamp(epoch_us(scope_start_time))::date as scope_date,  -- UTC date of the start of the files' hours.
     count(*) filter (where status = 'loaded') as file_count,  -- Loaded files.
     count(*) filter (where status = 'loaded' and conversations = 0)
-        as empty_file_count,  -- Those without a conversation.
+        as empty_file_count,  -- Loaded files without a conversation.
     count(*) filter (where status = 'rejected') as rejected_file_count,  -- Rejected files.
     coalesce(sum(bytes) filter (where status = 'loaded'), 0)::bigint as byte_count,  -- Bytes of loaded files.
     coalesce(sum(documents) filter (where status = 'loaded'), 0)::bigint
         as document_count,  -- Documents in loaded files.
     coalesce(sum(conversations) filter (where status = 'loaded'), 0)::bigint
-        as conversation_count,  -- Conversations read from them, superseded ones too.
-    coalesce(sum(messages) filter (where status = 'loaded'), 0)::bigint as message_count,  -- Transcript lines of those.
-    coalesce(sum(transfers) filter (where status = 'loaded'), 0)::bigint as transfer_count,  -- Transfers of those.
+        as conversation_count,  -- Conversations in loaded files, superseded ones too.
+    coalesce(sum(messages) filter (where status = 'loaded'), 0)::bigint
+        as message_count,  -- Transcript lines in loaded files.
+    coalesce(sum(transfers) filter (where status = 'loaded'), 0)::bigint
+        as transfer_count,  -- Transfers in loaded files.
     coalesce(sum(rejects) filter (where status = 'loaded'), 0)::bigint
         as rejected_document_count,  -- Documents that are in rejects.
     rejected_document_count / nullif(document_count, 0) as rejected_share  -- rejected_document_count / document_count.

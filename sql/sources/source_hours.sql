@@ -67,8 +67,8 @@ select
         else 'unknown'
     end as state,  -- loaded, rejected, missing, empty or unknown.
     coalesce(brought.file_count, 0) as file_count,  -- Loaded files.
-    coalesce(brought.conversation_count, 0) as conversation_count,  -- Conversations read from them.
-    coalesce(brought.reject_count, 0) as reject_count,  -- Documents of them that are in rejects.
+    coalesce(brought.conversation_count, 0) as conversation_count,  -- Conversations read from the hour's loaded files.
+    coalesce(brought.reject_count, 0) as reject_count,  -- Documents in the hour's loaded files that are in rejects.
     listings.files as listed_count,  -- Files as the API listed them last.
     listings.listed_at,  -- When the API answered last.
     coalesce(lacking.missing, []::varchar[]) as missing  -- Names of listed files that could not be downloaded.

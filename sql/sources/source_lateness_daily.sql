@@ -31,16 +31,18 @@ select
     account_id,  -- The LivePerson account.
     date,
     count(*) as conversation_count,  -- Conversations.
-    count(file_milliseconds) as timed_count,  -- Those with an end whose file's hour is known.
+    count(file_milliseconds) as timed_count,  -- Conversations with an end whose file's hour is known.
     quantile_cont(file_milliseconds, 0.5) / 3_600_000
-        as file_p50_hours,  -- Median time from end to the end of the file's hour.
-    quantile_cont(file_milliseconds, 0.995) / 3_600_000 as file_p995_hours,  -- Such a time that 99.5 % did not exceed.
-    max(file_milliseconds) / 3_600_000 as file_max_hours,  -- Longest such time.
+        as file_p50_hours,  -- Median time from a conversation's end to the end of its file's hour.
+    quantile_cont(file_milliseconds, 0.995) / 3_600_000
+        as file_p995_hours,  -- Time from a conversation's end to the end of its file's hour that 99.5 % did not exceed.
+    max(file_milliseconds) / 3_600_000
+        as file_max_hours,  -- Longest time from a conversation's end to the end of its file's hour.
     count(*) filter (where file_milliseconds > late_hours * 3_600_000)
-        as late_count,  -- Those with such a time of more than late_hours.
+        as late_count,  -- Conversations whose file's hour ended more than late_hours after them.
     late_count / nullif(timed_count, 0) as late_share,  -- late_count / timed_count.
     quantile_cont(load_milliseconds, 0.5) / 3_600_000
         as load_p50_hours,  -- Median time from the end of the file's hour to the load.
-    max(load_milliseconds) / 3_600_000 as load_max_hours  -- Longest such time.
+    max(load_milliseconds) / 3_600_000 as load_max_hours  -- Longest time from the end of the file's hour to the load.
 from delivered
 group by account_id, date

@@ -9,7 +9,7 @@
 select
     account_id,
     date,
-    agent_id,  -- Agent who handed them over.
+    agent_id,  -- Agent who handed the conversations over.
     skill_id,  -- Skill that the conversations left.
     count(*) as transfer_count,  -- Transfers.
     count(*) filter (where transfer_kind = 'agent') as to_agent_count,  -- Transfers to an agent.

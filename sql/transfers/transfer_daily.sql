@@ -63,12 +63,13 @@ select
     count(*) filter (where transfer_kind = 'skill') as to_skill_count,  -- Transfers to another skill.
     count(*) filter (where transfer_kind = 'queue')
         as to_queue_count,  -- Transfers back to the queue of the same skill.
-    count(distinct returned_id) as returned_count,  -- Those that went back to a skill or an agent that they had left.
+    count(distinct returned_id)
+        as returned_count,  -- Conversations that went back to a skill or an agent that they had left.
     returned_count / nullif(transferred_count, 0) as returned_share,  -- returned_count / transferred_count.
     count(queue_milliseconds) as queued_count,  -- Transfers with a known wait.
     avg(queue_milliseconds) / 1000 as queue_avg_seconds,  -- Mean wait in the queue of a transfer.
     quantile_cont(queue_milliseconds, 0.5) / 1000 as queue_p50_seconds,  -- Median wait in the queue of a transfer.
     quantile_cont(queue_milliseconds, 0.9) / 1000
-        as queue_p90_seconds  -- Wait that 90 % of these transfers did not exceed.
+        as queue_p90_seconds  -- Wait in the queue that 90 % of transfers did not exceed.
 from work
 group by account_id, date

@@ -11,7 +11,8 @@ select
     skill_id,
     target_skill_id,
     count(*) as transfer_count,  -- Transfers.
-    count(distinct (date, conversation_id)) as conversation_count,  -- Conversations with such a transfer.
+    count(distinct (date, conversation_id))
+        as conversation_count,  -- Conversations with at least one transfer between the two.
     count(queue_milliseconds) as queued_count,  -- Transfers with a known wait.
     avg(queue_milliseconds) / 1000 as queue_avg_seconds,  -- Mean wait in the queue of the transfer.
     quantile_cont(queue_milliseconds, 0.5) / 1000 as queue_p50_seconds  -- Median wait in the queue of the transfer.

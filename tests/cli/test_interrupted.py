@@ -135,7 +135,10 @@ PRINTING = {
     "long": ("sql", "from range(100000)", "--format", "csv"),
     "short": ("sql", "select 1"),
 }
-FULL = "lakehouse: standard output: No space left on device; the output is not whole, what was changed is changed: see to it\n"
+FULL = (
+    "lakehouse: standard output: No space left on device; the output is incomplete, changes to the lake are done: "
+    "free space or fix the target\n"
+)
 
 
 @pytest.mark.parametrize("name", PRINTING)

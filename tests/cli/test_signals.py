@@ -1,4 +1,4 @@
-"""Ctrl-C and its kin end every command soon, in one sentence."""
+"""SIGINT, SIGTERM and SIGHUP end every command soon, in one sentence."""
 
 import os
 import signal

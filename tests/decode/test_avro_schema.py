@@ -162,7 +162,7 @@ ANY_JSON = st.recursive(
 
 @given(st.lists(st.tuples(st.sampled_from(["conversationId", "transcripts", "mcs", "skills", "x"]), ANY_JSON), max_size=8))
 def test_any_shape_is_compared_or_refused(shapes: list[tuple[str, Any]]) -> None:
-    """Whatever a schema says, it is compared or is none; names that lead to themselves are no trap."""
+    """A schema of any content is compared or refused; a name that leads to itself does no harm."""
     fields = [{"name": name, "type": kind} for name, kind in shapes]
     text = json.dumps({"type": "record", "name": "A", "fields": [*fields, {"name": "engagements", "type": "A"}]}).encode()
     with suppress(ValueError):

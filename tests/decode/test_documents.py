@@ -72,7 +72,7 @@ def test_every_legal_layout_is_read(text: str, count: int) -> None:
     ],
 )
 def test_a_broken_document_takes_no_other_along(text: str, readable: list[bool]) -> None:
-    """What can't be read ends where the next document evidently begins."""
+    """An unreadable document ends where the next one evidently begins."""
     assert [is_read for _, is_read in read(text)] == readable
 
 
@@ -85,7 +85,7 @@ def test_any_number_of_documents_may_stand_on_one_line(junk: str) -> None:
 
 
 def test_a_broken_document_that_was_not_cut_is_one() -> None:
-    """What looks like a document inside it is a value of it."""
+    """A broken document that contains the text of another one stays one document."""
     inner = '"startPage": {"dataType": "x", "recordCollection": 1}, "endReasonId": nul'
     broken = PRETTY.replace('"dataType"', f'{inner}, "dataType"', 1)
     assert [readable for _, readable in read(broken + PRETTY)] == [False, True]
@@ -100,7 +100,7 @@ def test_invalid_utf8_spoils_its_own_document_only() -> None:
 @settings(max_examples=200, deadline=None)
 @given(text=st.text(alphabet='{}[]":,\\ \n\rab1', max_size=60), tail=st.booleans())
 def test_no_character_is_lost(text: str, tail: bool) -> None:  # noqa: FBT001
-    """Whatever the text, its documents together are the text but for blank space between them."""
+    """The documents of any text together are that text without the blank space between them."""
     whole = text + ("\n" + COMPACT if tail else "")
     together = "".join(raw for raw, _ in read(whole))
     assert "".join(together.split()) == "".join(whole.split())
@@ -205,7 +205,7 @@ def test_the_reason_of_a_file_quotes_too_little_to_name_anyone() -> None:
 
 @pytest.mark.parametrize("archive", [gzip.compress(b"{}\n"), zipped("{}", "[]")], ids=["gzip", "zip"])
 def test_whatever_has_changed_in_an_archive_is_refused_or_read(archive: bytes, tmp_path: Path) -> None:
-    """Whatever byte of it is another, and wherever it is cut: that file is set aside, and not the run."""
+    """An archive with any changed byte, or cut anywhere, is set aside; the run goes on."""
     path = tmp_path / "archive"
     changed = [archive[:place] + bytes([byte]) + archive[place + 1 :] for place in range(len(archive)) for byte in (0, 255)]
     changed += [archive[:place] + bytes([archive[place] ^ 128]) + archive[place + 1 :] for place in range(len(archive))]
@@ -272,7 +272,7 @@ def test_documents_on_one_line_are_each_capped() -> None:
 
 
 def test_what_is_not_read_of_a_document_is_shown_all_the_same() -> None:
-    """Whoever looks for erased people sees all text of a document that is too long, on one line or on many."""
+    """A search for erased people sees all text of a document that is too long, on one line or on many."""
     for separator in (b" ", b"\n"):
         inside = separator.join(b'"%06d",' % number for number in range(40_000))
         text = b'{"dataType":[' + separator + inside + b'""]}\n{}\n'

@@ -147,7 +147,7 @@ MISFIT = object()
     ],
 )
 def test_a_value_fits_where_it_can_be_read_without_loss(field: str, value: Any, column: str, expected: Any) -> None:
-    """What fits stands in its column; what does not stays in extra under its name, and its path is listed."""
+    """A fitting value stands in its column; another one stays in extra under its name, and its path is listed."""
     rows = rows_of(document(conversation(**{field: value})))
     row = only(rows.conversations)
     if expected is MISFIT:

@@ -29,7 +29,7 @@ INHERITED: Final = {
     "schemaVersion": "1.0.0.22",
     **{name: name for name in ("visitId", "visitorId", "contextId")},
 }
-"""What the row inherits under these names."""
+"""The columns that the row inherits, by the document's names."""
 
 
 def a_record_of(level: str) -> tuple[Row, Row]:

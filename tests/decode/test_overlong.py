@@ -48,7 +48,7 @@ def laid_out(value: dict[str, Any], layout: int) -> bytes:
 
 @pytest.mark.parametrize("chunk", [9_000, 100_000, 4 << 20])
 def test_overlong_documents_that_name_an_erased_person_go_whole(lake: Lake, tmp_path: Path, chunk: int) -> None:
-    """Whatever its layout and neighbours, an overlong document goes if it names the person; no byte of another one does."""
+    """An overlong document that names the person goes, in any layout and beside any other; no byte of another one goes."""
     tombstones = Tombstones(bytes(32), {}).with_ids("consumer", {"A"}, datetime.now(UTC))
     draw = random.Random(chunk)
     for _ in range(12):
@@ -106,7 +106,7 @@ def test_what_stands_often_in_a_text_takes_no_memory_each_time(text: bytes) -> N
 @pytest.mark.long
 @pytest.mark.parametrize("title", ["a long id and many lines", "names in an unknown field", "empty lines of a transcript"])
 def test_no_small_file_fills_the_memory(title: str) -> None:
-    """What a load takes beside the usual is at most twelve times the text, whatever the text is made for."""
+    """A load takes at most twelve times the text in memory beyond the usual, even for a hostile text."""
     folder = ROOT
     command = [sys.executable, str(folder / "benchmarks/bombs.py"), "--megabytes", "10", "--only", title]
     rows = subprocess.run(command, capture_output=True, text=True, check=True, cwd=folder).stdout.splitlines()

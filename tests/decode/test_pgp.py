@@ -98,7 +98,7 @@ def rows(folder: Path) -> dict[str, list[str]]:
 
 
 def status(folder: Path) -> dict[str, int]:
-    """What status counts as encrypted."""
+    """The files that status counts as encrypted."""
     done = lakehouse("status", "--format", "json", cwd=folder)
     left: dict[str, int] = json.loads(done.stdout)["encrypted"]
     return left
@@ -191,7 +191,7 @@ def test_workers_have_the_key_too(tmp_path: Path) -> None:
 
 
 def test_broken_documents_are_decrypted_too(tmp_path: Path) -> None:
-    """What is set aside is set aside decrypted, and a quote in a text is no string's beginning."""
+    """A document set aside is decrypted, and a quote in a text begins no string."""
     good = json.dumps(openpgp.encrypted("good"))
     put(tmp_path, gz(f'{{"dataType": "Engagement", "oops": {good}, "quoted": "\\{good[:-1]}\\""'))
     assert lakehouse("load", ".", cwd=tmp_path, **WITH_KEY).returncode == 3

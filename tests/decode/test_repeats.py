@@ -58,7 +58,7 @@ def main() -> None:
 
 @pytest.fixture(scope="module")
 def found() -> list[tuple[str, bool, list[str], int]]:
-    """What a process of its own says."""
+    """The findings of a separate process."""
     done = subprocess.run([sys.executable, __file__], capture_output=True, text=True, check=True)  # ourselves
     told: list[tuple[str, bool, list[str], int]] = json.loads(done.stdout)
     return told

@@ -112,7 +112,7 @@ def test_usual_data_gives_the_same_rows() -> None:
     ],
 )
 def test_usual_variety_is_plain(fields: dict[str, Any]) -> None:
-    """What Avro's encoder may write stays on the fast path, and agrees."""
+    """Every form that Avro's encoder may write stays on the fast path, and agrees."""
     value = document(conversation(**fields))
     assert is_plain(value)
     assert_same(json.dumps(value).encode())
@@ -239,7 +239,7 @@ def test_an_account_of_any_length_is_fallen_back_on() -> None:
     ],
 )
 def test_a_byte_out_of_place_is_noticed(old: bytes, new: bytes) -> None:
-    """What is no JSON, or not the usual document, is never taken for it, first or last place alike."""
+    """A text that is no JSON, or not the usual document, is never taken for it, at the first or the last place."""
     for line in PLAIN[:6]:
         if old in line:
             head, _, tail = line.rpartition(old)

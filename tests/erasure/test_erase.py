@@ -261,7 +261,7 @@ def test_a_withdrawn_delivery_brings_nobody_back(lake: Lake, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("step", ["put back", "publish", "delete"])
 def test_an_erase_that_dies_is_finished_by_the_next(lake: Lake, tmp_path: Path, step: str) -> None:
-    """Whichever step it dies before, the same command again leaves nothing of the person."""
+    """After a death before any step, the same command again leaves nothing of the person."""
     marked = Marked("7")
     mine = marked.document(marked.conversation("x", "X"), visitor="V")
     take(lake, put(tmp_path, gz(mine, document(owned("y", "Y")))))
@@ -285,7 +285,7 @@ def test_without_its_secret_a_lake_takes_nothing(lake: Lake, tmp_path: Path) -> 
 
 
 def test_a_broken_landed_file_is_named(lake: Lake, tmp_path: Path) -> None:
-    """What can't be searched is said, and the rest is erased."""
+    """The report names a file that can't be searched, and the erase removes the rest."""
     paths = [put(tmp_path, gz(document(owned(f"x{hour}", "X"))), name_at(hour)) for hour in range(2)]
     take(lake, *paths)
     broken = next(Path(lake.root, "landing").rglob(name_at(1)))
@@ -297,7 +297,7 @@ def test_a_broken_landed_file_is_named(lake: Lake, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("ident", ["'); drop table x; --\n\"$1", "ü🙂 \\u0041", "-"])
 def test_the_command_says_what_it_did_and_not_to_whom(tmp_path: Path, ident: str) -> None:
-    """Whatever the id, it is a value; it is not printed, and exit codes are as everywhere."""
+    """An id of any text is a value; it is not printed, and exit codes are as everywhere."""
     lake = Lake(str(tmp_path / "lake"))
     paths = [put(tmp_path / "in", gz(document(owned("x", ident)), f"garbage {json.dumps(ident)}", document(owned("y", "Y"))))]
     take(lake, *paths)

@@ -73,7 +73,7 @@ def test_an_id_never_found_stays_not_found(lake: Lake, tmp_path: Path, kind: str
     ],
 )
 def test_an_id_that_is_there_in_another_way_is_told(lake: Lake, tmp_path: Path, kind: str, ident: str, hint: str) -> None:
-    """What is not found as it was given, but as another kind or in other case, is told with the command that erases it."""
+    """An id that exists as another kind, or in another case, is reported with the command that erases it."""
     take(lake, put(tmp_path / "in", gz(owned("c1", "Über", "V v"))))
     done, said = erased(lake, kind, ident)
     assert (done.is_complete, conversations(lake)) == (False, ["c1"])

@@ -49,7 +49,7 @@ def test_an_id_that_others_mention_is_not_found(lake: Lake, tmp_path: Path) -> N
 
 
 def test_other_conversations_of_the_same_visitor_are_told(lake: Lake, tmp_path: Path) -> None:
-    """What shares a visitor or a consumer with the erased is counted, with the option that erases it; what goes on, too."""
+    """Conversations of the same visitor or consumer are counted, with the option that erases them; unfinished ones, too."""
     ahead = int((datetime.now(UTC) + timedelta(days=9)).timestamp() * 1000)
     documents = [owned("a", "A"), owned("b", None), owned("c", "A", "W"), owned("d", None, "W w"), owned("e", "B", "W w")]
     take(lake, put(tmp_path / "in", gz(*documents, owned("later", "A", "Z", end=ahead))))
@@ -192,7 +192,7 @@ ODD: list[Any] = [
 
 @pytest.mark.parametrize("odd", ODD, ids=range(len(ODD)))
 def test_who_is_named_beside_the_columns_does_not_come_back(lake: Lake, tmp_path: Path, odd: dict[str, Any]) -> None:
-    """What an erase takes for the person's in a landed file, a load keeps out of a file that comes later, alone or not."""
+    """A load keeps out of later files, alone or not, everything that an erase takes for the person's in a landed file."""
     take(lake, put(tmp_path / "in", gz(odd, owned("b", "B"))))
     with writing(lake):
         erase_all(lake, [("consumer", "A"), ("visitor", "A")])

@@ -1,4 +1,4 @@
-"""What keeps erased people out is known to be whole before anything relies on it: secret, tombstones, notes of purges."""
+"""The secret, the tombstones and the notes of purges are verified before anything relies on them."""
 
 import json
 import shutil
@@ -143,7 +143,7 @@ def test_damaged_tombstones_stop_a_load(lake: Lake, tmp_path: Path, damage: Call
     ],
 )
 def test_a_damaged_note_of_a_purge_is_no_pardon(lake: Lake, tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
-    """What a load that died had yet to purge is purged by the next run, though its note can't be read."""
+    """The next run purges the conversations that a dead load had yet to purge, although its note can't be read."""
     take(lake, put(tmp_path, gz(owned("x1", None, text="secret text")), name_at(6)))
     with killed_before(lake, "purge"):
         take(lake, put(tmp_path, gz(owned("x1", "X")), name_at(7)))

@@ -126,7 +126,7 @@ def test_a_load_that_an_erasure_overtakes_leaves_nothing_of_the_person(in_bucket
         with writing(other := Lake(in_bucket.uri)):
             erase(other, "consumer", "x")
 
-    message = "people were erased while files were read; none of these was loaded"
+    message = "an erasure ran during this load; the files read meanwhile were not loaded"
     with first(in_bucket, "read", erase_first), pytest.raises(LakeError, match=message):
         take(in_bucket, file(tmp_path, 2, "theirs", consumer_id="x"))
     landed = [gzip.decompress(in_bucket.files.cat_file(path)) for path in in_bucket.files.find(in_bucket.path("landing"))]
@@ -148,7 +148,7 @@ def test_tombstones_of_loads_are_merged_as_they_go(tmp_path: Path) -> None:
 
 
 def test_a_snapshot_is_of_the_load_that_was_opened_though_another_one_finishes_meanwhile(tmp_path: Path) -> None:
-    """What that one pins has rows of its own, and must not be held against this one's files."""
+    """The rows that another load pins are not compared with the files of this one."""
     lake = Lake(str(tmp_path / "lake"))
     take(lake, file(tmp_path, 1, "a"))
     opened = lake.find_table(LEDGER)

@@ -1,4 +1,4 @@
-"""What an erase takes out of a landed file, a load keeps out of the next delivery of the same text."""
+"""A load keeps the text that an erase removed from a landed file out of the next delivery."""
 
 import gzip
 import json
@@ -62,7 +62,7 @@ def landed(lake: Lake, name: str) -> str:
 
 @pytest.mark.parametrize("ident", IDS)
 def test_what_an_erase_takes_does_not_come_back(ident: str, tmp_path: Path) -> None:
-    """Whatever shape the text has that names the person, in a file of another name or alone in one of the same."""
+    """A text of any shape that names the person stays out, in a file of another name or alone in one of the same name."""
     lake = Lake(str(tmp_path / "lake"))
     texts = [*(text.format(id=ident) for text in BROKEN), *misplaced(ident), *headers(ident)]
     other = json.dumps(document(conversation("c9", consumerId={"string": "B"})))

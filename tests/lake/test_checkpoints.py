@@ -140,7 +140,7 @@ def vacuumed(table: DeltaTable) -> None:
 
 
 def with_deletion_vectors(table: DeltaTable) -> None:
-    """What Spark commits before it deletes rows without writing files anew."""
+    """Commit as Spark does before it deletes rows without rewriting files."""
     features = ["deletionVectors"]
     protocol = {"minReaderVersion": 3, "minWriterVersion": 7, "readerFeatures": features, "writerFeatures": features}
     told = {"timestamp": 1, "operation": "SET TBLPROPERTIES", "engineInfo": "Apache-Spark/4.0.0"}

@@ -1,4 +1,4 @@
-"""What libraries raise about Parquet files of a lake: the sentence names the file, says what to do, and quotes nobody."""
+"""Errors of libraries about Parquet files of a lake: one sentence names the file, says what to do, and quotes no data."""
 
 import io
 from collections.abc import Callable, Iterator
@@ -54,7 +54,7 @@ def told(connection: duckdb.DuckDBPyConnection, query: str) -> str | None:
 
 
 def test_a_flipped_bit_ends_a_query_in_a_sentence_of_ours(lake: Lake, opened: duckdb.DuckDBPyConnection) -> None:
-    """Whatever the decoder has to say of damaged bytes, it becomes what is known, the advice that finds it, and no data."""
+    """An error of the decoder on damaged bytes becomes a sentence with the known facts and the advice, and without data."""
     random, sentences = Random(3), []
     for turn in range(90):
         table = ("messages", "conversations", "rejects")[turn % 3]
@@ -90,7 +90,7 @@ OF_THE_DATA = {
 
 @pytest.mark.parametrize("kind", OF_THE_DATA)
 def test_no_value_of_the_data_is_in_a_sentence(kind: str) -> None:
-    """What DuckDB quotes of the data is cut, whether the sentence is of a file or of a query of ours."""
+    """DuckDB's quotes of the data are cut, in a sentence about a file and about a query of ours."""
     error = OF_THE_DATA[kind]
     assert SAID not in f"{of_a_file(error)} {without_values(error)}"
     assert (PATH in str(of_a_file(error))) is (PATH in str(error))

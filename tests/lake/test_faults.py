@@ -1,4 +1,4 @@
-"""Whatever call fails, at whichever place: the lake shows the state before or after, and the same command then succeeds."""
+"""After a call fails at any place, the lake shows the state before or after, and the same command then succeeds."""
 
 import os
 import random
@@ -185,7 +185,7 @@ def start(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def commands(tmp_path: Path) -> Iterator[dict[str, Callable[[Lake], object]]]:
-    """What is done to the lake: every command that writes it, each of a kind of its own."""
+    """Every command that writes the lake, each of a different kind."""
     put(tmp_path / "in", gz(document(conversation("c3", start=START + DAY_MS))), name_at(3))  # takes c1 back: the older counts
     put(tmp_path / "in", gz(document(conversation("c5")), document(conversation("c2")), "more garbage"), name_at(0))
     put(tmp_path / "in", gz(document(conversation("c6")))[:-5], name_at(6))

@@ -1,4 +1,4 @@
-"""What a run reads and writes anew does not grow with all that the lake has: it touches what it needs of it."""
+"""A run reads and rewrites only the rows that it needs, and not more as the lake grows."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -62,7 +62,7 @@ def test_listings_have_the_last_answer_of_every_hour_whatever_was_listed(lake: L
 
 
 def test_a_listing_leaves_the_files_of_other_months_alone(lake: Lake) -> None:
-    """What an hourly sync writes of it is that of a month or two, however many years the lake has."""
+    """An hourly sync rewrites the rows of one or two months, however many years the lake has."""
     listed(lake, "a", MIDSUMMER, 60, MIDSUMMER + 60 * DAY)
     before = {file.path for file in lake.snapshot().files["listings"]}
     listed(lake, "a", MIDSUMMER + 58 * DAY, 4, MIDSUMMER + 62 * DAY)
@@ -97,7 +97,7 @@ def test_former_files_of_listings_are_deleted_like_all_others(lake: Lake) -> Non
 
 
 def test_the_ledger_finds_the_rows_of_names_as_if_it_read_all(lake: Lake, tmp_path: Path) -> None:
-    """What is not read by the range of its names holds none of those asked for, whoever wrote the Parquet file."""
+    """Row groups that are skipped by their range of names hold none of the names asked for, in any writer's Parquet file."""
     names = [name_at(hour) for hour in (0, 7, 9, 2_000_000)] + ["by hand.gz", "Ünterhaltung.gz"]
     for number, name in enumerate(names):
         put(tmp_path / f"{number % 2}", gz(document(conversation(name))), name)

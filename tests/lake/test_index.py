@@ -70,7 +70,7 @@ def test_a_load_reads_the_index_of_its_own_accounts_and_of_no_others(lake: Lake,
 
 
 def test_one_id_in_two_accounts_is_two_conversations_each_found_again_by_itself(lake: Lake, hours: Iterator[int]) -> None:
-    """Whoever of them comes on another date, alone or with the other; one of no known account is a third."""
+    """One account's conversation may move to another date, alone or with the other; one of no known account is a third."""
     deliver(lake, hours, "1", "2", None)
     deliver(lake, hours, "2", start=START + DAY_MS)
     assert conversations(lake) == [("1", "2016-07-25"), ("2", "2016-07-26"), (None, "2016-07-25")]

@@ -120,7 +120,7 @@ def test_names_that_are_no_text_load_and_come_back(tmp_path: Path) -> None:
     ],
 )
 def test_no_usage_error_steers_a_terminal(tmp_path: Path, arguments: tuple[str, ...]) -> None:
-    """What was typed, or what a script passed on, is shown and not obeyed."""
+    """Arguments of a user or a script are shown, and not obeyed."""
     done = lakehouse(*arguments, cwd=tmp_path)
     assert done.returncode
     assert not set("\x1b\x9b\u202e") & set(done.stdout + done.stderr)

@@ -117,7 +117,7 @@ def test_processes_write_straight_to_the_store(lake: Lake, tmp_path: Path) -> No
 
 
 def test_sync_brings_everything_once(lake: Lake, tmp_path: Path) -> None:
-    """What the account has comes into the bucket, the same rows as into a folder; a second run finds nothing new."""
+    """All rows of the account come into the bucket, the same as into a folder; a second run finds nothing new."""
     now = datetime(2026, 11, 16, tzinfo=UTC)
     folder = Lake(str(tmp_path / "folder"))
     with Sandbox([Account("4711", conversations_per_day=60)], now=now) as sandbox:
@@ -388,7 +388,7 @@ def test_no_secret_survives_in_what_a_library_says() -> None:
 
 
 def findings(uri: str) -> dict[str, str]:
-    """What doctor says of a bucket and the lake in it."""
+    """The findings of doctor on a bucket and the lake in it."""
     _, out, _ = ran("doctor", "--lake", uri, "--format", "json")
     return {one["check"]: f"{one['level']} {one['found']} {one['advice']}" for one in json.loads(out)}
 

@@ -1,4 +1,4 @@
-"""What finds no room in memory lies where only its user can read it, and goes with who made it."""
+"""Data that exceeds memory lies where only its user can read it, and is deleted with its process."""
 
 import os
 import shutil

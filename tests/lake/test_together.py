@@ -89,7 +89,7 @@ def is_alive(process: Path) -> bool:
 
 
 def test_a_helper_that_dies_ends_the_load_in_one_sentence(lake: Lake, much: Path) -> None:
-    """As the system kills one for want of memory: nothing of the load is seen, and the next one brings it all."""
+    """The system kills one because memory ran out: nothing of the load is seen, and the next one brings it all."""
     take(lake)
     process = loading(lake, much)
     os.kill(helper_of(process), signal.SIGKILL)

@@ -73,7 +73,7 @@ def test_a_version_is_fetched_once(synced: Lake) -> None:
 
 
 def test_it_is_no_source_file(synced: Lake) -> None:
-    """Whatever walks the landing zone knows that schemas are no source files."""
+    """Every search of the landing zone knows that schemas are no source files."""
     said: list[str] = []
     found = find_files([synced.path("landing")], said.append)
     assert set(found) == {f"file://{path}" for path in landed_files(synced)}
@@ -94,7 +94,7 @@ def test_it_is_no_source_file(synced: Lake) -> None:
     ],
 )
 def test_what_cannot_be_had_is_a_line(lake: Lake, fault: str, said: str) -> None:
-    """Whatever the server does, one line says what is wrong, and the next try is a day later."""
+    """After any answer of the server, one line says what is wrong, and the next try is a day later."""
     limits = replace(QUICK, schema_seconds=0.3) if fault == "schema-slow" else QUICK
     with misbehaving(fault, limits=limits) as (sandbox, client):
         problem = keep_schemas(lake, client, {NEWEST}, at=MIDNIGHT) or ""
@@ -146,7 +146,7 @@ def test_status_lists_what_differs(synced: Lake) -> None:
         assert print_status(connection, "table", MIDNIGHT, without) is expiring
     assert out.getvalue().removeprefix(without.getvalue()) == (
         f"account {SMALL.account_id}, schema {NEWEST}: 2 fields without a column, kept in extra: Conversation.closeReasonNote, "
-        "Message.sentiment; 2 fields of another type, of which extra keeps what does not fit: "
+        "Message.sentiment; 2 fields of another type; values that do not fit go to extra: "
         "Conversation.endReasonId (long, where column end_reason_id is INTEGER), "
         "Conversation.skillId (string, where column skill_id is BIGINT)\n"
     )
@@ -176,7 +176,7 @@ class Served:
         api.script[self.path] = [Reply(SCHEMA)]
 
     def keep(self, lake: Lake, *versions: str, at: datetime = MIDNIGHT) -> str | None:
-        """What a sync does of schemas whose files name these versions."""
+        """Do as a sync does with schemas of these versions, which its files name."""
         with DataAccessClient(CREDENTIALS, self.api.base_url, limits=QUICK) as client:
             return keep_schemas(lake, client, versions, at=at)
 
@@ -195,7 +195,7 @@ def served() -> Iterator[Served]:
 
 
 def test_versions_are_names(served: Served, lake: Lake) -> None:
-    """What files call a version is asked for only if it can be a file's name, newest first, at most ten in a run."""
+    """A version of the files is requested only if it can be a file's name, newest first, at most ten in a run."""
     assert served.keep(lake, "../x", "", ".hidden", "a/b", "x" * 65, "1.0\n", "latest", "é") is None
     assert served.asked() == ["latest"]
     many = [f"1.0.0.{number}" for number in range(1, 14)]
@@ -245,7 +245,7 @@ def test_no_secret_is_kept(served: Served, lake: Lake) -> None:
 
 @pytest.mark.parametrize("damage", [b"", b"[" * 100_000, b"[1]", b'{"1.0": 7}', b'{"1.0": "2999-01-01"}', b"\xff"])
 def test_a_damaged_note_is_no_hindrance(served: Served, lake: Lake, damage: bytes) -> None:
-    """Whatever the note of what was asked for says, a schema is had."""
+    """A schema is fetched in spite of any content of the note of earlier requests."""
     note = Path(lake.path("landing", "schema", ACCOUNT, ".asked"))
     note.parent.mkdir(parents=True)
     note.write_bytes(damage)

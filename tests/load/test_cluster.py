@@ -38,7 +38,7 @@ UNIT_BYTES = 8_000  # so that there is always a unit to lose
 
 @pytest.fixture(scope="module")
 def environment() -> Iterator[dict[str, str]]:
-    """What the cluster's processes and this one have in common: a bucket."""
+    """The variables of a bucket, which the cluster's processes and this one share."""
     with serving("lakes") as address:
         yield surroundings() | variables(address)
 
@@ -96,7 +96,7 @@ class Killer:
 
 
 def staged_files(lake: Lake) -> list[str]:
-    """What lies where files wait that come in."""
+    """The files in the folder of incoming files."""
     folder = lake.path("landing", ".incoming")
     return lake.files.find(folder) if lake.files.exists(folder) else []
 
@@ -179,7 +179,7 @@ def test_a_load_survives_a_host_that_is_cut_off(
 
 
 def test_a_unit_can_be_read_twice(tmp_path: Path) -> None:
-    """Whatever became of a staged file, a worker that gets it again, since the first one's answer was lost, says the same."""
+    """A worker that gets a staged file again, because the first answer was lost, gives the same answer."""
     lake = Lake(str(tmp_path / "lake"))
     lake.create()
     good, broken = gz(document(conversation())), gz(document(conversation("c2")))[:-5]

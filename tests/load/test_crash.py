@@ -84,7 +84,7 @@ class Life:
 
 
 def findings(lake: Path) -> str:
-    """What `lakehouse check` prints."""
+    """The output of `lakehouse check`."""
     out = StringIO()
     with connect(Lake(str(lake))) as connection:
         run_checks(connection, out)

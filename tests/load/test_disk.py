@@ -91,7 +91,7 @@ def full(disk: Path, tmp_path: Path, sandbox: Sandbox) -> Refused:
 # Room for a part of the files; for what the DuckDB file needs at first, not for its checkpoint.
 @pytest.mark.parametrize("free_kilobytes", [12, 300])
 def test_a_full_disk_ends_a_load_in_one_sentence(full: Refused, free_kilobytes: int) -> None:
-    """Whatever there is still room for, the lake answers as before, and the load succeeds when there is more."""
+    """With room for any part of a load, the lake answers as before, and the load succeeds when there is more."""
     full.fill(free_kilobytes)
     full.expect_refusal("No space left on device", "load", str(full.more))
     full.ballast.unlink()
@@ -118,7 +118,7 @@ def test_a_disk_full_at_any_moment_ends_a_load_in_one_sentence(full: Refused) ->
 
 
 def test_a_full_disk_ends_a_sync_in_one_sentence(full: Refused) -> None:
-    """What was downloaded and found no room is downloaded again."""
+    """A download that found no room is repeated."""
     full.fill(0)
     full.expect_refusal("No space left on device", "sync", *WINDOW)
     full.ballast.unlink()
@@ -140,7 +140,7 @@ def test_a_read_only_disk_answers_and_refuses_writes(disk: Path, full: Refused) 
 
 @pytest.fixture
 def unprivileged() -> tuple[str, ...]:
-    """What to start a process through, so that it has to obey the rights of files: root may do without them."""
+    """The command that starts a process without root's power over file rights."""
     if os.geteuid() != 0:
         return ()
     through = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")

@@ -359,7 +359,7 @@ def crashed(lake: Lake, tmp_path: Path) -> Lake:
 
 
 def test_a_load_that_dies_is_invisible_and_the_next_one_carries_on(crashed: Lake, tmp_path: Path) -> None:
-    """What lies above the ledger's pins is not read, and taken back by the next load."""
+    """Rows above the ledger's pins are not read, and the next load removes them."""
     assert [row[0] for row in ask(crashed, "select conversation_id from conversations")] == ["c1"]
     take(crashed, put(tmp_path, gz(document(conversation("c3"))), name_at(2)))
     assert ask(crashed, "select conversation_id from conversations order by all") == [("c1",), ("c3",)]
@@ -430,7 +430,7 @@ def test_json_null_and_text_of_any_kind_arrive(lake: Lake, tmp_path: Path) -> No
 
 
 def test_what_a_dead_run_left_is_gone_before_anything_comes_in(lake: Lake, tmp_path: Path) -> None:
-    """Whoever writes next deletes half copied files and half made DuckDB files, so that they take no room from what comes."""
+    """The next writer deletes half copied files and half made DuckDB files first, so that new files have room."""
     take(lake, put(tmp_path, gz(document(conversation()))))
     before = {path for path in Path(lake.root).rglob("*") if path.is_file()}
     put(Path(lake.root, "landing", ".incoming"), b"half", "half a file")
@@ -448,7 +448,7 @@ def test_a_name_that_tells_an_impossible_time_tells_none(tmp_path: Path, lake: L
 
 @pytest.mark.parametrize("instead", [b"<response>busy</response>", b"upstream connect error\n"])
 def test_an_error_served_under_a_good_files_name_replaces_nothing(tmp_path: Path, lake: Lake, instead: bytes) -> None:
-    """Whatever stands in a file's stead is refused as a whole, and the rows stay."""
+    """An error page in place of a file is refused as a whole, and the rows stay."""
     take(lake, put(tmp_path / "good", gz(document(conversation()))))
     report = take(lake, put(tmp_path / "bad", instead))
     assert not report.is_complete

@@ -75,7 +75,7 @@ def states(lake: Lake, now: datetime = NOW, since: datetime = FIRST) -> str:
 
 
 def status(lake: Lake, own_account: str = ACCOUNT) -> str:
-    """What the command shows as a table."""
+    """The table that the command shows."""
     with connect(lake) as connection:
         print_status(connection, "table", NOW, out := io.StringIO(), own_account=own_account)
     return out.getvalue()
@@ -150,7 +150,7 @@ def test_a_missing_file_that_is_loaded_by_hand_is_missing_no_more(lake: Lake, so
 
 @pytest.mark.parametrize("form", ["table", "json"])
 def test_what_no_window_asked_about_is_unknown_and_told(lake: Lake, source: Source, form: str) -> None:
-    """Whoever asks for two hours of the past is told of the others, for as long as the source keeps them."""
+    """A sync of two hours in the past reports the other hours, for as long as the source keeps them."""
     source.has(0, 1)
     run(lake, source, until=FIRST + 2 * HOUR)
     assert states(lake) == "lluuu"
@@ -171,7 +171,7 @@ def test_what_no_window_asked_about_is_unknown_and_told(lake: Lake, source: Sour
 
 
 def test_unknown_hours_alone_are_told_and_fail_nothing(lake: Lake, source: Source) -> None:
-    """Whatever the source keeps for more than a week yet."""
+    """Hours that the source keeps for more than a week yet are reported, and change no exit code."""
     source.has(0)
     run(lake, source, since=NOW - timedelta(days=30), until=NOW - HOUR)
     with connect(lake) as connection:
@@ -181,7 +181,7 @@ def test_unknown_hours_alone_are_told_and_fail_nothing(lake: Lake, source: Sourc
 
 @pytest.mark.parametrize("own", ["", "4711"])
 def test_no_sync_is_advised_for_an_account_that_is_not_set_up(lake: Lake, source: Source, own: str) -> None:
-    """What can't work is not advised: of hours, files and days that are lacking, `status` says why no sync brings them."""
+    """`status` says why no sync brings the missing hours, files and days of another account, and does not advise one."""
     source.has(0, 1, but={1: Reply(status=404)})
     source.api.script[LISTING_PATH] = [*[Reply(status=503)] * 3, *source.api.script[LISTING_PATH]]
     run(lake, source, since=FIRST - timedelta(days=1))
@@ -189,7 +189,7 @@ def test_no_sync_is_advised_for_an_account_that_is_not_set_up(lake: Lake, source
         print_status(connection, "table", NOW, out := io.StringIO(), own_account=own)
     told = [line for line in out.getvalue().splitlines() if f"account {ACCOUNT}" in line and line != f"account {ACCOUNT}"]
     assert len(told) == 4
-    assert all(f"LP_ACCOUNT_ID is {own or 'not set'}, so that a sync here brings none" in line for line in told)
+    assert all(f"LP_ACCOUNT_ID is {own or 'not set'}, so that a sync here does not fetch this account" in line for line in told)
 
 
 @pytest.mark.parametrize("form", ["table", "json"])
@@ -258,7 +258,7 @@ def test_a_day_that_cannot_be_listed_is_told_and_costs_no_other(lake: Lake, sour
 
 
 def test_a_known_day_that_cannot_be_listed_again_keeps_its_hours_and_is_told(lake: Lake, source: Source) -> None:
-    """What was known of them stands; `status` says that the API did not answer when it was asked last."""
+    """The known hours stay; `status` says that the API did not answer when it was asked last."""
     source.has(0, 1)
     yesterday = FIRST - timedelta(days=1)
     run(lake, source, since=yesterday)
@@ -504,7 +504,7 @@ def test_a_name_that_claims_an_hour_far_away_costs_an_hour(lake: Lake, source: S
 
 
 def test_a_name_is_said_once(lake: Lake, source: Source) -> None:
-    """Whatever goes wrong with a file or a day, the reason beside its name does not name it again."""
+    """The reason beside the name of a file or a day does not repeat the name, for any error."""
     replies = [
         Reply(status=404),
         Reply(status=410),

@@ -79,7 +79,7 @@ def test_compact_leaves_a_file_a_partition_and_every_row(lake: Lake, tmp_path: P
 
 
 def test_readers_of_an_older_copy_go_on_until_its_files_are_past_retention(lake: Lake, tmp_path: Path) -> None:
-    """What `compact` merged away stays for a while, and is deleted after it, with what dead runs left."""
+    """Files that `compact` merged stay for a while, and are deleted after it, with the leftovers of dead runs."""
     for hour in range(3):
         take_hour(lake, tmp_path, hour)
     litter = Path(lake.root, "messages", "date=2016-07-25", "part-dead.parquet")

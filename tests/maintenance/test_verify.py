@@ -61,7 +61,7 @@ def lake(sound: Path, tmp_path: Path) -> Lake:
 
 
 def test_a_sound_lake_has_no_findings(lake: Lake) -> None:
-    """Whatever a lake has legally been through, there is nothing to find, and everything was looked at."""
+    """After all legal changes of a lake there are no findings, and everything was checked."""
     done = verify(lake, read_data=True)
     assert done.findings == []
     assert done.landed_files == 4
@@ -285,7 +285,7 @@ def test_every_flipped_bit_is_found_by_reading_all(of_all_tables: Lake) -> None:
 
 
 def change_a_value(path: Path, column: str) -> None:
-    """What bits that changed look like where they still can be decoded."""
+    """Change a value as flipped bits do that can still be decoded."""
     rows = pq.read_table(path, partitioning=None)
     place = rows.column_names.index(column)
     pq.write_table(rows.set_column(place, column, pa.array(["OTHER"] * rows.num_rows)), path)
@@ -322,7 +322,7 @@ def test_what_a_run_decides_by_is_read_as_it_was_written_or_not_at_all(of_all_ta
 
 
 def test_no_load_goes_by_a_ledger_that_was_not_written_so(of_all_tables: Lake, tmp_path: Path) -> None:
-    """What DuckDB has merged of it has no checksums: whatever bit of it has changed, nothing is decided by what it says."""
+    """Files merged by DuckDB have no checksums: after a change of any bit, no decision relies on them."""
     lake = Lake(str(shutil.copytree(of_all_tables.root, tmp_path / "lake")))
     with writing(lake):
         compact(lake)

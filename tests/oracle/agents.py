@@ -1,4 +1,4 @@
-"""What agents and skills had: segments of conversations, time engaged, what they handled day by day."""
+"""Second implementation of agents and skills: segments of conversations, time engaged, and their work day by day."""
 
 from collections import defaultdict
 from collections.abc import Iterator

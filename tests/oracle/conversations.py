@@ -153,7 +153,7 @@ def labels(name: str) -> dict[str, str]:
 
 
 def in_words(codes: pl.Series, words: dict[str, str]) -> pl.Series:
-    """What codes mean; a code that the list does not have is unknown, none has no label."""
+    """The labels of codes; a code that the list lacks is unknown, none has no label."""
     return pl.Series([None if code is None else words.get(str(code), "unknown") for code in codes], dtype=pl.String)
 
 

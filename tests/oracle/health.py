@@ -19,7 +19,7 @@ def rows_of(tables: Tables, name: str) -> list[Row]:
 
 
 def total(rows: list[Row], name: str) -> int:
-    """What the rows that have a number add up to."""
+    """The sum of the rows that have a number."""
     return sum(row[name] or 0 for row in rows)
 
 
@@ -129,7 +129,7 @@ def source_hours(tables: Tables) -> pl.DataFrame:
 
 
 def state_of(files: list[Row], listing: Row | None, missing: list[str]) -> Row:
-    """What the lake has of an hour."""
+    """The state of an hour in the lake."""
     if missing:
         state = "missing"
     elif not files and (listing is None or listing["listed_at"] is None):

@@ -37,7 +37,7 @@ def next_of(conversation: Row, rows: list[Row]) -> Row | None:
 
 
 def followed(conversation: Row, following: Row | None) -> Row:
-    """What there is to say of a conversation and the next one."""
+    """The columns on a conversation and the next one."""
     names = ("next_start_time", "repeat_seconds", "repeat_band", "repeat_bound_hours", "is_same_skill")
     if following is None:
         return dict.fromkeys(names)

@@ -27,7 +27,7 @@ BOUNDS = (15, 30, 60, 120, 300, 600, 1800, 3600, 10800, 86400)
 
 
 def spoken(tables: Tables) -> dict[tuple[Any, ...], list[Row]]:
-    """What visitor and agent said in each conversation, in order."""
+    """The lines of visitor and agent in each conversation, in order."""
     transcripts = by_conversation(tables, "messages")
     return {key: [line for line in lines if line["type"] in {VISITOR, *AGENT}] for key, lines in transcripts.items()}
 

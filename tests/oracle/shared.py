@@ -1,4 +1,4 @@
-"""What the second implementations share: rows by conversation and by group, times between, shares, means, percentiles."""
+"""Shared parts of the second implementations: rows by conversation and by group, times between, shares, percentiles."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -53,7 +53,7 @@ def seconds_between(start: datetime | None, end: datetime | None) -> float | Non
 
 
 def known(values: Iterable[float | None]) -> list[float]:
-    """What is no None."""
+    """The values that are not None."""
     return [value for value in values if value is not None]
 
 
@@ -83,7 +83,7 @@ def midnight(day: date) -> datetime:
 
 
 def local(moment: datetime) -> datetime:
-    """What clocks in New York show."""
+    """The time on clocks in New York."""
     return moment.astimezone(ZONE).replace(tzinfo=None)
 
 

@@ -113,7 +113,7 @@ def everything(connection: duckdb.DuckDBPyConnection) -> dict[str, list[Row]]:
 
 @pytest.fixture(scope="module")
 def answers(few_days: dict[str, pl.DataFrame]) -> dict[str, list[Row]]:
-    """What every view says of the few days."""
+    """The rows of every view on the few days."""
     with over(few_days) as connection:
         return everything(connection)
 

@@ -107,7 +107,7 @@ def transfer_flow(tables: Tables) -> pl.DataFrame:
 
 
 def agent_transfer_daily(tables: Tables) -> pl.DataFrame:
-    """Whoever handed over."""
+    """Transfers by the agent who handed over."""
     names = (*DAY, "agent_id", "skill_id")
     counts: dict[tuple[Any, ...], Counter[str | None]] = defaultdict(Counter)
     for move in tables["transfers"].iter_rows(named=True):

@@ -106,7 +106,7 @@ def test_readers_do_without_a_file_that_a_client_holds(lake: Lake, held: Path, t
 
 
 def test_a_load_beside_an_open_client_is_seen(lake: Lake, held: Path, tmp_path: Path) -> None:
-    """What a client has begun to write into the former file is not replayed over the next one."""
+    """Writes that a client has begun in the former file are not replayed over the next one."""
     take(lake, put(tmp_path / "more", gz(document(conversation("c3"))), "Engagement.2.gz"))
     assert not held.with_name("lakehouse.duckdb.wal").exists()
     assert ask(lake, COUNT) == [(3,)]

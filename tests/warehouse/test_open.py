@@ -162,7 +162,7 @@ def scans(node: Any) -> Iterator[dict[str, Any]]:
 
 
 def columns_of(scan: dict[str, Any]) -> list[str]:
-    """What a scan projects."""
+    """The columns that a scan projects."""
     projections = scan["extra_info"]["Projections"]
     return [projections] if isinstance(projections, str) else projections
 

@@ -161,7 +161,7 @@ def test_what_writes_to_the_lake_is_refused_in_the_same_words(connection: duckdb
 
 
 def test_a_temporary_table_is_changed(connection: duckdb.DuckDBPyConnection) -> None:
-    """What is the session's own is written, changed and dropped, and its errors are DuckDB's."""
+    """Objects of the session are written, changed and dropped, and their errors are DuckDB's."""
     connection.execute("create temp table mine as select 1 as a; insert into mine values (2); delete from mine where a = 1")
     assert connection.execute("update mine set a = 3; from mine").fetchall() == [(3,)]
     with pytest.raises(duckdb.CatalogException, match="nothing does not exist"):
@@ -226,7 +226,7 @@ def test_several_statements_run_in_their_order(lake: Lake, tmp_path: Path) -> No
 
 
 def test_a_query_installs_nothing(connection: duckdb.DuckDBPyConnection) -> None:
-    """What an extension would be needed for is an error, not a download that then runs."""
+    """A query that needs an extension is an error, and downloads nothing."""
     assert connection.sql("select current_setting('autoinstall_known_extensions')").fetchall() == [(False,)]
     (row,) = connection.sql(
         """select '{"a": 1}'::json ->> 'a', timezone('Asia/Kathmandu', timestamptz '2026-01-01 00:00Z')"""

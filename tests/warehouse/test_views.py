@@ -1,4 +1,4 @@
-"""What the views say: against hand-computed rows, `conversation_metrics` also against plain loops over any transcript."""
+"""Rows of the views against hand-computed ones; `conversation_metrics` also against plain loops over any transcript."""
 
 import re
 import tomllib
@@ -26,6 +26,12 @@ CASES = sorted((TESTS / "sql").glob("*/*.toml"))
 LAKE_TABLES = tuple(TABLES)
 ALL_DATES = ("repeat_contact",)  # the next conversation may be of any date
 TIME_ZONES = ("UTC", "Asia/Kolkata", "America/New_York")
+
+_NEEDS_ANOTHER = re.compile(
+    r"(?i)^(those|these|such|its|their|of (them|those|these))\b"
+    r"|\b(such (a )?time|these times|their times|(of|in|from) (it|them|those|these)|that (hour|page|band|day|start))\b"
+)
+"""A meaning that refers to the line above, and says nothing where a tool shows it alone."""
 
 METRIC_COLUMNS = {
     "account_id": "VARCHAR",
@@ -330,7 +336,7 @@ CONVERSATIONS = st.lists(
 def test_conversation_metrics_agrees_with_second_implementation(
     lake: duckdb.DuckDBPyConnection, made: list[tuple[Row, Row, list[Row], list[Row]]]
 ) -> None:
-    """Whatever the transcripts, the view and plain loops over them give the same numbers to the microsecond."""
+    """For any transcripts, the view and plain loops over them give the same numbers to the microsecond."""
     rows: dict[str, list[Row]] = {name: [] for name in LAKE_TABLES}
     expected = []
     for key, times, lines, transfers in made:
@@ -409,12 +415,14 @@ def test_order_of_rows_does_not_matter(lake: duckdb.DuckDBPyConnection) -> None:
 
 
 def test_every_column_says_what_it_means(lake: duckdb.DuckDBPyConnection) -> None:
-    """Every column of a view, and of a table beside the lake's, has a sentence: that of its line, else that of its source."""
+    """Every column of a view, and of a table beside the lake's, has a sentence that stands alone: its own or its source's."""
     views.comment_columns(lake)
     listing = "select table_name, column_name, comment from duckdb_columns() where not internal"
     found = {(name, column): comment for name, column, comment in lake.sql(listing).fetchall() if name not in TABLES}
 
     assert [column for column, comment in found.items() if not str(comment).endswith(".")] == []
+    stored = {(table.name, column.name): column.about for table in TABLES.values() for column in table.shown}
+    assert [column for column, comment in (stored | found).items() if _NEEDS_ANOTHER.search(str(comment))] == []
     assert found["transfer_daily", "returned_share"] == "returned_count / transferred_count."
     assert found["turns", "timestamp"] == "The message was published."
     assert found["account_rules", "resolution_hours"] == found["conversation_rules", "resolution_hours"]

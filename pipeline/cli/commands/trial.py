@@ -39,7 +39,7 @@ def sandbox(port: int, faults: tuple[str, ...], seed: int, latency_ms: int, *, l
         message = f"port {port} of 127.0.0.1 can't be used ({error.strerror}); choose another with --port, or 0 for any"
         raise PipelineError(message) from error
     accounts = "the made-up accounts " + " and ".join(served.accounts)
-    click.echo(f"# {served.base_url} serves {accounts}: one's lines go into .env; Ctrl-C stops it.")
+    click.echo(f"# {served.base_url} serves {accounts}: copy the lines of ONE account into .env; Ctrl-C stops it.")
     for account_id in served.accounts:
         click.echo(f"\n# account {account_id}\n{served.settings_of(account_id)}", nl=False)
     sys.stdout.flush()

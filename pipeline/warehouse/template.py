@@ -24,6 +24,7 @@ from pipeline.warehouse import library, rules, time_zones
 from pipeline.warehouse.library import comment_columns, create_views, quoted, sql_folder
 
 _STORAGE_VERSION: Final = "v1.2.0"  # clients from 1.4 on open it; the default of DuckDB 2.0 they refuse
+_DIGEST_BYTES: Final = 32  # the SHA-256 before the packed file: a foreign file is not taken for ours
 _SQL_TYPES: Final = {
     schema.TEXT: "VARCHAR",
     schema.BIGINT: "BIGINT",
@@ -37,17 +38,23 @@ _SQL_TYPES: Final = {
 @cache
 def template() -> bytes:
     """Give the DuckDB file, with the default rules: the kept one, else a new one, which is kept."""
-    path = Path(cache_from_source(__file__)).with_name(f"views-{digest(sql_folder())}.duckdb.z")
+    try:
+        path = Path(cache_from_source(__file__)).with_name(f"views-{digest(sql_folder())}.duckdb.z")
+    except OSError:  # the package is imported from an archive
+        return make_template()
     return kept_or_made(path, make_template)
 
 
 def kept_or_made(path: Path, make: Callable[[], bytes]) -> bytes:
     """Read what is kept at a path; where it is missing or damaged, make it, and keep it if the folder can be written."""
     with suppress(OSError, zlib.error):  # not there, not readable, or cut short
-        return zlib.decompress(path.read_bytes())
+        packed = path.read_bytes()
+        kept = zlib.decompress(packed[_DIGEST_BYTES:])
+        if sha256(kept).digest() == packed[:_DIGEST_BYTES]:
+            return kept
     made = make()
     with suppress(OSError):
-        _keep(zlib.compress(made, 1), path)
+        _keep(sha256(made).digest() + zlib.compress(made, 1), path)
     return made
 
 
@@ -66,7 +73,8 @@ def digest(sql: Path) -> str:
     """Give the digest of everything that the file is made from: SQL, the modules that read it, and DuckDB's version."""
     found = sha256(f"{duckdb.__version__} {_STORAGE_VERSION}".encode())
     modules = [Path(str(module.__file__)) for module in (schema, library, rules, time_zones)]
-    for file in (*modules, Path(__file__), *sorted(sql.glob("*/*"))):
+    library_files = (file for kind in ("sql", "csv") for file in sql.glob(f"*/[!.]*.{kind}"))  # no editor's lock or backup
+    for file in (*modules, Path(__file__), *sorted(library_files)):
         content = file.read_bytes()
         found.update(f"{file.parent.name}/{file.name} {len(content)} ".encode() + content)
     return found.hexdigest()[:32]
@@ -74,7 +82,7 @@ def digest(sql: Path) -> str:
 
 def _keep(content: bytes, path: Path) -> None:
     """Put the file at its place whole, with the rights of this one's, and delete those of other versions."""
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f"{path.name}.{os.getpid()}")
     try:
         beside.write_bytes(content)
@@ -82,7 +90,7 @@ def _keep(content: bytes, path: Path) -> None:
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
-    for former in path.parent.glob("views-*.duckdb.z"):
+    for former in path.parent.glob("views-*.duckdb.z*"):  # what a killed process left half written, too
         if former != path:
             former.unlink(missing_ok=True)
 

@@ -27,7 +27,9 @@ def test_the_kept_file_is_taken() -> None:
     assert kept_or_made(path, refuse) == made
 
 
-@pytest.mark.parametrize("left", [b"", zlib.compress(MADE)[:-9], b"other"])
+@pytest.mark.parametrize(
+    "left", [b"", zlib.compress(MADE)[:-9], b"other", zlib.compress(b"other"), bytes(32) + zlib.compress(b"other")]
+)
 def test_a_damaged_file_is_made_anew(tmp_path: Path, left: bytes) -> None:
     """A file that a power cut left half, or that is something else, is replaced."""
     path = tmp_path / "__pycache__" / "views-1.duckdb.z"
@@ -52,6 +54,16 @@ def test_a_folder_that_cannot_be_written_is_no_reason_to_fail(tmp_path: Path) ->
     (tmp_path / "file").touch()
 
     assert kept_or_made(tmp_path / "file" / "views-1.duckdb.z", lambda: MADE) == MADE
+
+
+def test_files_beside_the_library_do_not_count(tmp_path: Path) -> None:
+    """A folder, an editor's dangling lock or a note in a folder of sql/ changes nothing."""
+    sql = shutil.copytree(sql_folder(), tmp_path / "sql")
+    (sql / "steps" / ".ipynb_checkpoints").mkdir()
+    (sql / "steps" / ".#turns.sql").symlink_to("user@host.1")
+    (sql / "steps" / "notes.txt").touch()
+
+    assert digest(sql) == digest(sql_folder())
 
 
 def test_other_sql_is_another_version(tmp_path: Path) -> None:

@@ -68,7 +68,11 @@ class DamagedError(LakeError):
         self.teller = teller
 
     def __str__(self) -> str:
-        return f"{self.found}; run {self.teller}, which says what to do"
+        return self.sentence(self.teller)
+
+    def sentence(self, command: str) -> str:
+        """The text with this command in the place of `teller`."""
+        return f"{self.found}; run {command}, which says what to do"
 
 
 class TombstonesError(LakeError):

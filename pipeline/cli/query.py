@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING
 import duckdb
 
 from pipeline.cli.formats import Out, QueryError, write_csv, write_json, write_lines
+from pipeline.cli.options import next_command
 from pipeline.failures import of_a_file
 from pipeline.text import counted, harmless
 from pipeline.warehouse.library import checks
@@ -132,7 +133,7 @@ def run_checks(connection: duckdb.DuckDBPyConnection, out: IO[str]) -> int:
                 f"{counted(count, 'row')}: {check.meaning}", _CHECK_WIDTH, break_long_words=False, break_on_hyphens=False
             ):
                 out.write(f"      {line}\n")
-            out.write(f"      see {'it' if count == 1 else 'them'}: lakehouse sql < {shlex.quote(str(check.file))}\n")
+            out.write(f"      see {'it' if count == 1 else 'them'}: {next_command('sql')} < {shlex.quote(str(check.file))}\n")
     return findings
 
 

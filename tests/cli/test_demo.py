@@ -44,11 +44,13 @@ def test_an_empty_lake_and_the_demos_own_are_taken(
 
 @pytest.mark.long
 def test_the_readmes_answer_is_the_demos(tmp_path: Path) -> None:
-    """The question of the README gives its answer, number by number, after a demo."""
+    """The question of the README gives its answer, number by number, on the lake that the demo's last lines name."""
     shown = re.search(
         r"^```sh\nmake sql\n(.*?)^```\n\n```\n(.*?)^```", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE
     )
     assert shown
-    assert lakehouse("demo", cwd=tmp_path).returncode == 0
-    asked = lakehouse("sql", re.sub(r"^(?:lake| *-)> ", "", shown[1], flags=re.MULTILINE), cwd=tmp_path)
+    done = lakehouse("demo", "--lake", "my lake", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "Ask your own question: lakehouse sql --lake 'my lake'.\n" in done.stdout
+    asked = lakehouse("sql", "--lake", "my lake", re.sub(r"^(?:lake| *-)> ", "", shown[1], flags=re.MULTILINE), cwd=tmp_path)
     assert (asked.returncode, asked.stdout.strip()) == (0, shown[2].strip()), asked.stderr

@@ -201,9 +201,10 @@ def erasure(done: Erased, asked: Sequence[tuple[str, str]]) -> Iterator[str]:
             f"{counted(done.documents, 'document')} with nothing else; {counted(done.landed_rewritten, 'file')} written anew"
         )
     else:
-        yield "nothing was removed"
+        yield "no conversation was removed"
     yield from _not_removed(done, asked)
-    yield f"deleted with the tables' old versions: {counted(done.deleted, 'file')}, {counted(done.deleted_bytes, 'byte')}"
+    whose = " of the tables' old versions" if done.anything else ""
+    yield f"deleted unused Parquet files{whose}: {counted(done.deleted, 'file')}, {counted(done.deleted_bytes, 'byte')}"
     if done.report_deleted:
         yield f"deleted the lake's report.html; {next_command('report')} writes it anew"
     yield (
@@ -234,8 +235,8 @@ def _not_removed(done: Erased, asked: Sequence[tuple[str, str]]) -> Iterator[str
     for kind, ident in done.not_found:
         which = _number_of((kind, ident), asked)
         yield (
-            f"not found in tables, landed files and rejects: the {kind}'s id{which}; nothing of it was erased, yet it is kept "
-            "out from now on: it has a tombstone, for files that come late"
+            f"not found in tables, landed files and rejects: the {kind}'s id{which}; a tombstone now keeps data of "
+            "this id out that comes late"
         )
         for other, known in done.alike.get((kind, ident), ())[:_RELATED_SHOWN]:
             it = "it" if known.strip() == ident else "it in other upper and lower case"

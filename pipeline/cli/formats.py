@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol
 
 import duckdb
 
-from pipeline.errors import PipelineError
+from pipeline.errors import QueryError
 from pipeline.text import harmless_json
 
 _BATCH_ROWS: Final = 2_000
@@ -26,10 +26,6 @@ _Sql = str
 
 _Type = Any
 """A type of a relation: `id`, and `children` if it is nested."""
-
-
-class QueryError(PipelineError):
-    """DuckDB refuses the query."""
 
 
 class Out(Protocol):

@@ -11,12 +11,13 @@ from typing import IO, TYPE_CHECKING
 
 import duckdb
 
-from pipeline.cli.formats import Out, QueryError, write_csv, write_json, write_lines
+from pipeline.cli.formats import Out, write_csv, write_json, write_lines
 from pipeline.cli.options import next_command
+from pipeline.errors import QueryError, RefusedError
 from pipeline.failures import of_a_file
 from pipeline.text import counted, harmless
 from pipeline.warehouse.library import checks
-from pipeline.warehouse.statements import RefusedError, gives_rows, statements
+from pipeline.warehouse.statements import gives_rows, statements
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,9 +14,9 @@ from typing import IO, Final
 
 import duckdb
 
-from pipeline.cli.formats import QueryError
 from pipeline.cli.prompt import PROMPT, PROMPT_AGAIN, Editor, history_path, is_complete, leaves
 from pipeline.cli.query import Screen, run_query
+from pipeline.errors import QueryError
 
 COMMANDS: Final = {
     ".tables": "the tables and views",

@@ -15,8 +15,8 @@ from lakes import take
 
 import pipeline
 from pipeline.cli.commands import main
-from pipeline.cli.formats import QueryError
 from pipeline.cli.query import run_query
+from pipeline.errors import QueryError
 from pipeline.failures import of_a_file, without_values
 from pipeline.lake.lake import Lake
 

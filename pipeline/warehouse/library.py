@@ -21,18 +21,8 @@ from pipeline.schema import TABLES
 from pipeline.warehouse.rules import RULES, RuleRow, defaults, rules_by_account
 from pipeline.warehouse.time_zones import utc_offsets
 
-THEMES: Final = {
-    "conversations": "Conversations",
-    "queue": "Queue",
-    "responses": "Responses",
-    "agents": "Agents and skills",
-    "transfers": "Transfers",
-    "mcs": "Meaningful Connection Score",
-    "repeat_contact": "Repeat contact",
-    "sources": "Sources",
-    "steps": "Steps that the others stand on",
-}
-"""The folders of views with the headings of their themes, in the order of the pages."""
+_NO_THEMES: Final = frozenset({"checks", "codes"})  # folders without views
+_STEPS: Final = "steps"
 
 # The type of `code` in each code table: that of the column which it explains.
 CODE_TYPES = {
@@ -129,10 +119,16 @@ def sql_folder() -> Path:
     return installed if installed.is_dir() else package.parent / "sql"
 
 
+def themes(folder: Path | None = None) -> list[str]:
+    """List the folders of views by name; that of the steps, on which the others stand, comes last."""
+    folders = [path.name for path in (folder or sql_folder()).iterdir() if path.is_dir() and path.name not in _NO_THEMES]
+    return sorted(folders, key=lambda name: (name == _STEPS, name))
+
+
 def view_files(folder: Path | None = None) -> list[Path]:
     """List the file of every view, sorted by name; two files of one name are a `ValueError`."""
     root = folder or sql_folder()
-    files = sorted((file for theme in THEMES for file in (root / theme).glob("*.sql")), key=lambda file: file.stem)
+    files = sorted((file for theme in themes(root) for file in (root / theme).glob("*.sql")), key=lambda file: file.stem)
     for first, second in pairwise(files):
         if first.stem == second.stem:
             message = f"{first} and {second}: expected one file per view, found two named {first.stem}"

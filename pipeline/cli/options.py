@@ -165,7 +165,8 @@ def _run(function: Callable[..., None], args: tuple[Any, ...], options: dict[str
         raise_if_stopped()
         if debug:
             raise
-        say(f"lakehouse: {_sentence(error, function.__name__)}")
+        of_the_lake = _of_the_lake(error, function.__name__) if isinstance(error, OSError) else None
+        say(f"lakehouse: {of_the_lake or sentence(error)}")
         raise SystemExit(WRONG_USAGE if isinstance(error, SettingsError) else FAILED) from None
     except Exception as error:  # the last resort: a sentence and no traceback
         raise_if_stopped()
@@ -180,11 +181,11 @@ def _run(function: Callable[..., None], args: tuple[Any, ...], options: dict[str
         raise SystemExit(FAILED) from None
 
 
-def _sentence(error: PipelineError | OSError, command: str) -> str:
-    """The sentence for an error of ours, or of a file."""
+def sentence(error: Exception) -> str:
+    """The error's text; the command that it advises is one on the same lake."""
     if isinstance(error, DamagedError):
         return error.sentence(next_command(error.teller.removeprefix("lakehouse ")))
-    return str(error) if isinstance(error, PipelineError) else _of_the_lake(error, command) or str(error)
+    return str(error)
 
 
 def _last_resort(error: Exception, command: str) -> str:
@@ -205,7 +206,7 @@ def _of_the_lake(error: Exception, command: str) -> str | None:
     found = of_a_file(error)
     if isinstance(found, DamagedError) and command == "verify":
         return f"{found.found}; {_advice(command)}"
-    return _sentence(found, command) if found else None
+    return sentence(found) if found else None
 
 
 def _advice(command: str) -> str:

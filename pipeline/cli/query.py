@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING
 import duckdb
 
 from pipeline.cli.formats import Out, write_csv, write_json, write_lines
-from pipeline.cli.options import next_command
+from pipeline.cli.options import next_command, sentence
 from pipeline.errors import QueryError, RefusedError
 from pipeline.failures import of_a_file
 from pipeline.text import counted, harmless
@@ -79,7 +79,7 @@ def run_query(
             if relation is not None and (gives_rows(part) or (not asking and part is parts[-1])):
                 _write(relation, form, out, most_rows, null)
     except (duckdb.Error, RefusedError) as error:
-        raise QueryError(str(of_a_file(error) or error)) from error
+        raise QueryError(sentence(of_a_file(error) or error)) from error
 
 
 def _write(relation: duckdb.DuckDBPyRelation, form: str, out: IO[str], most_rows: int | None, null: str) -> None:

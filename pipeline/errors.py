@@ -4,8 +4,11 @@ PipelineError
 ├── SettingsError               a setting or an argument is missing or wrong: its name is shown, its value never; exit code 2
 ├── SourceError                 the Data Access API
 │   ├── SourceUnreachableError  time-out, reset, 429, 5xx, short answer: the only branch with retries
+│   │   └── GarbledAnswerError  a 200 whose body is no answer of the API
 │   ├── AccessRefusedError      401 or 403: the keys, the clock or the account
 │   └── UnexpectedAnswerError   an answer without the documented shape, or a link to another host
+├── QueryError                  a query that DuckDB or the command refuses
+├── RefusedError                a statement of SQL that does more than read
 ├── OutputError                 standard output does not take the result
 ├── CorruptFileError            a damaged source file: rejected as a whole
 └── LakeError                   the lake cannot be read or written
@@ -23,6 +26,14 @@ class SettingsError(PipelineError):
     """A setting or an argument is missing or wrong."""
 
 
+class QueryError(PipelineError):
+    """DuckDB refuses the query."""
+
+
+class RefusedError(PipelineError):
+    """A statement would change something outside of its own session."""
+
+
 class OutputError(PipelineError):
     """Standard output does not take the result."""
 
@@ -37,6 +48,13 @@ class SourceUnreachableError(SourceError):
     def __init__(self, message: str, *, retry_after_seconds: float | None = None) -> None:
         super().__init__(message)
         self.retry_after_seconds = retry_after_seconds
+
+
+class GarbledAnswerError(SourceUnreachableError):
+    """A 200 whose body is no answer of the API: a proxy's page, or one cut short. The next attempt mostly succeeds.
+
+    It leaves `Retries.with_retries` as UnexpectedAnswerError.
+    """
 
 
 class AccessRefusedError(SourceError):
@@ -68,7 +86,11 @@ class DamagedError(LakeError):
         self.teller = teller
 
     def __str__(self) -> str:
-        return f"{self.found}; run {self.teller}, which says what to do"
+        return self.sentence(self.teller)
+
+    def sentence(self, command: str) -> str:
+        """The text with this command in the place of `teller`."""
+        return f"{self.found}; run {command}, which says what to do"
 
 
 class TombstonesError(LakeError):

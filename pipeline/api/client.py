@@ -13,10 +13,11 @@ from urllib.parse import urlsplit
 from pipeline.api.limits import Limits
 from pipeline.api.links import resolve_link
 from pipeline.api.packed import gunzipped, is_labelled_gzip, plain_text, to_the_end_of_gzip, without_transfer_gzip
-from pipeline.api.responses import ServerError, error_in, is_answer, link_to, listed_files, parse_documents
-from pipeline.api.retries import GarbledAnswerError, Retries
+from pipeline.api.responses import ServerError, error_in, is_answer, link_to, listed_files
+from pipeline.api.retries import Retries
 from pipeline.api.transport import Response, Transport, has_announced_end
-from pipeline.errors import AccessRefusedError, SourceError, UnexpectedAnswerError
+from pipeline.errors import AccessRefusedError, GarbledAnswerError, SourceError, UnexpectedAnswerError
+from pipeline.json_documents import parse_documents
 from pipeline.settings import DEFAULT_BASE_URL, Credentials, checked_account_id, checked_base_url
 from pipeline.source_files import ListedDay, ListedFile
 from pipeline.text import shortened

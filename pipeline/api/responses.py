@@ -14,13 +14,13 @@ from email.utils import parsedate_to_datetime
 from unicodedata import category
 
 from pipeline.errors import UnexpectedAnswerError
+from pipeline.json_documents import parse_documents
 from pipeline.source_files import ListedFile, with_gz
 from pipeline.text import SECRETS, shortened
 from pipeline.times import at_milliseconds
 
 MAX_NAME_BYTES = 255
 
-_BLANKS = re.compile(r"\s*")
 _ERROR_BYTES = 1 << 16
 _FILE_TIMES = re.compile(r"\.(\d{1,14})\.(\d{1,14})\.part-")
 
@@ -41,35 +41,6 @@ class ServerError:
         """Put it on one short line."""
         code = f"internalCode {shortened(self.internal_code)}: " if self.internal_code else ""
         return f"{code}{shortened(self.message) or 'no message'}"
-
-
-def parse_documents(body: bytes) -> list[object]:
-    """Read one JSON document or several, one after another, with or without a byte order mark.
-
-    Raises:
-        ValueError: the body is something else, or nothing.
-    """
-    text = body.decode(json.detect_encoding(body)).lstrip("\ufeff")
-    decoder = json.JSONDecoder()
-    documents: list[object] = []
-    position = _next_mark(text, 0)
-    try:
-        while position < len(text):
-            document, position = decoder.raw_decode(text, position)
-            documents.append(document)
-            position = _next_mark(text, position)
-    except RecursionError as error:
-        message = "nested too deeply"
-        raise ValueError(message) from error
-    if not documents:
-        message = "empty"
-        raise ValueError(message)
-    return documents
-
-
-def _next_mark(text: str, position: int) -> int:
-    match = _BLANKS.match(text, position)
-    return match.end() if match else position
 
 
 def is_answer(documents: list[object]) -> bool:

@@ -9,18 +9,11 @@ from typing import NoReturn, TypeVar
 import tenacity
 
 from pipeline.api.limits import Limits
-from pipeline.errors import SourceUnreachableError, UnexpectedAnswerError
+from pipeline.errors import GarbledAnswerError, SourceUnreachableError, UnexpectedAnswerError
 
 _RANDOM = SystemRandom()
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
-
-
-class GarbledAnswerError(SourceUnreachableError):
-    """A 200 whose body is no answer of the API: a proxy's page, or one cut short. The next attempt mostly succeeds.
-
-    It leaves `Retries.with_retries` as UnexpectedAnswerError.
-    """
 
 
 class Retries:

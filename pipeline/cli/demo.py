@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Final
 
 from rich.console import Console
@@ -10,6 +11,7 @@ from rich.markup import escape
 
 from pipeline.api.client import DataAccessClient
 from pipeline.cli.demo_tables import print_tables
+from pipeline.cli.options import next_command
 from pipeline.cli.progress import SyncProgress, summary
 from pipeline.errors import SettingsError
 from pipeline.lake.lake import Lake
@@ -26,9 +28,10 @@ UNTIL: Final = datetime(2026, 11, 16, tzinfo=UTC)
 SINCE: Final = UNTIL - timedelta(days=14)
 NEXT: Final = """
 Report: [bold]{}[/]
-Open it in a browser, it needs no network. Ask your own question: [bold]make sql[/] or [bold]{}[/].
+Open it in a browser, it needs no network. Ask your own question: [bold]{}[/].
 Your own account: [bold]{}[/]"""
 
+_CHECKOUT: Final = Path(__file__).resolve().parents[2]
 _ACCOUNTS: Final = """
     select account_id from conversations
     union select account_id from files where account_id is not null
@@ -62,7 +65,10 @@ def run_demo(lake: Lake, say: Callable[[str], None], *, since: datetime = SINCE)
     with connect(lake) as connection:
         print_tables(connection, console)
         write_report(connection, target)
-    console.print(NEXT.format(*map(escape, (str(target), f"{program()} sql", f"{program()} --help"))), soft_wrap=True)
+    question = escape(next_command("sql", program()))
+    if "--lake" not in question and Path.cwd() == _CHECKOUT and Path("Makefile").is_file():
+        question = f"make sql[/] or [bold]{question}"  # make takes the lake of the settings, so not that of --lake
+    console.print(NEXT.format(escape(str(target)), question, escape(f"{program()} --help")), soft_wrap=True)
     return total
 
 

@@ -12,7 +12,8 @@ from typing import Any, Final, Protocol
 
 import duckdb
 
-from pipeline.errors import PipelineError
+from pipeline.errors import QueryError
+from pipeline.lake.sql import literal
 from pipeline.text import harmless_json
 
 _BATCH_ROWS: Final = 2_000
@@ -26,10 +27,6 @@ _Sql = str
 
 _Type = Any
 """A type of a relation: `id`, and `children` if it is nested."""
-
-
-class QueryError(PipelineError):
-    """DuckDB refuses the query."""
 
 
 class Out(Protocol):
@@ -62,7 +59,7 @@ def write_csv(relation: duckdb.DuckDBPyRelation, out: Out, *, null: str = "") ->
 def write_json(relation: duckdb.DuckDBPyRelation, out: Out) -> None:
     """Write one array of objects, row by row."""
     names = (json.dumps(name, ensure_ascii=False) for name in _unique(relation.columns))
-    values = (f"{_literal(f'{name}: ')} || {value}" for name, value in zip(names, map(_json, *_columns(relation)), strict=True))
+    values = (f"{literal(f'{name}: ')} || {value}" for name, value in zip(names, map(_json, *_columns(relation)), strict=True))
     separator = "[\n"
     for (row,) in _rows(relation.project(" || ', ' || ".join(values))):
         out.write(f"{separator}{{{harmless_json(str(row))}}}")
@@ -98,19 +95,16 @@ def _unique(columns: list[str]) -> list[str]:
     return list(names)
 
 
-def _literal(text: str) -> _Sql:
-    return "'" + text.replace("'", "''") + "'"
-
-
 def _in_quotes(text: str) -> str:
+    """A text as CSV writes it."""
     return '"' + text.replace('"', '""') + '"'
 
 
 def _csv_field(value: _Sql, null: str) -> _Sql:
     """A field of csv from a text."""
-    is_quoted = f"{value} = {_literal(null)} or regexp_matches({value}, {_literal(_TO_QUOTE)})"
+    is_quoted = f"{value} = {literal(null)} or regexp_matches({value}, {literal(_TO_QUOTE)})"
     quoted = f"""'"' || replace({value}, '"', '""') || '"'"""
-    return f"case when {value} is null then {_literal(null)} when {is_quoted} then {quoted} else {value} end"
+    return f"case when {value} is null then {literal(null)} when {is_quoted} then {quoted} else {value} end"
 
 
 def _text(value: _Sql, kind: _Type) -> _Sql:
@@ -134,12 +128,12 @@ def _with_times(value: _Sql, kind: _Type, depth: int) -> _Sql:
         return f"case when {value} is not null then map_from_entries({entries}) end"
     fields = [(name, _with_times(_field(value, kind, name, at), part, depth)) for at, (name, part) in enumerate(parts, 1)]
     if kind.id == "union":
-        cases = " ".join(f"when {_literal(name)} then ({inner})::varchar" for name, inner in fields)
+        cases = " ".join(f"when {literal(name)} then ({inner})::varchar" for name, inner in fields)
         return f"case union_tag({value})::varchar {cases} end"
     if _is_tuple(kind):
         whole = f"row({', '.join(inner for _, inner in fields)})"
     else:
-        whole = "{" + ", ".join(f"{_literal(name)}: {inner}" for name, inner in fields) + "}"
+        whole = "{" + ", ".join(f"{literal(name)}: {inner}" for name, inner in fields) + "}"
     return f"case when {value} is not null then {whole} end"
 
 
@@ -168,10 +162,10 @@ def _json_unless_null(value: _Sql, kind: _Type, depth: int) -> _Sql:
         key, inner = f"to_json({_text(f'{entry}.key', parts[0][1])})::varchar", _json(f"{entry}.value", parts[1][1], depth + 1)
         return _json_list(f"map_entries({value})", f"{key} || ':' || {inner}", entry, "{}")
     fields = [(name, _json(_field(value, kind, name, at), part, depth)) for at, (name, part) in enumerate(parts, 1)]
-    names = [_literal(f"{json.dumps(name, ensure_ascii=False)}:") for name, _ in fields]
+    names = [literal(f"{json.dumps(name, ensure_ascii=False)}:") for name, _ in fields]
     if kind.id == "union":
         cases = " ".join(
-            f"when {_literal(name)} then {head} || {inner}" for head, (name, inner) in zip(names, fields, strict=True)
+            f"when {literal(name)} then {head} || {inner}" for head, (name, inner) in zip(names, fields, strict=True)
         )
         return f"'{{' || case union_tag({value})::varchar {cases} end || '}}'"
     if _is_tuple(kind):
@@ -190,7 +184,7 @@ def _json_list(values: _Sql, each: _Sql, variable: str, brackets: str) -> _Sql:
 
 def _without_nan(text: _Sql) -> _Sql:
     """DuckDB's JSON with quotes around NaN and Infinity, which JSON lacks."""
-    marked = f"regexp_replace({text}, {_literal(_STRING_OR_NO_NUMBER)}, '\\1' || {_MARK} || '\\2' || {_MARK}, 'g')"
+    marked = f"regexp_replace({text}, {literal(_STRING_OR_NO_NUMBER)}, '\\1' || {_MARK} || '\\2' || {_MARK}, 'g')"
     return f"""replace(replace({marked}, {_MARK} || {_MARK}, ''), {_MARK}, '"')"""
 
 
@@ -249,5 +243,5 @@ def _is_tuple(kind: _Type) -> bool:
 
 def _field(value: _Sql, kind: _Type, name: str, place: int) -> _Sql:
     if kind.id == "union":
-        return f"union_extract({value}, {_literal(name)})"
-    return f"struct_extract({value}, {place if _is_tuple(kind) else _literal(name)})"
+        return f"union_extract({value}, {literal(name)})"
+    return f"struct_extract({value}, {place if _is_tuple(kind) else literal(name)})"

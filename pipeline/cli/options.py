@@ -5,6 +5,7 @@ import contextlib
 import functools
 import inspect
 import os
+import shlex
 import signal
 import sys
 import textwrap
@@ -131,6 +132,13 @@ def show(path: object) -> None:
     click.echo(harmless(str(path)) if sys.stdout.isatty() else path)
 
 
+def next_command(words: str, name: str = "lakehouse") -> str:
+    """A command that a message advises, on the same lake: with `--lake` if this command was given it."""
+    context = click.get_current_context(silent=True)
+    lake_uri = context.params.get("lake_uri") if context else None
+    return f"{name} {words} --lake {shlex.quote(lake_uri)}" if lake_uri else f"{name} {words}"
+
+
 def command(function: Callable[..., None]) -> Callable[..., None]:
     """Add `--debug`; without it errors are one sentence and no traceback."""
 
@@ -157,7 +165,8 @@ def _run(function: Callable[..., None], args: tuple[Any, ...], options: dict[str
         raise_if_stopped()
         if debug:
             raise
-        say(f"lakehouse: {error if isinstance(error, PipelineError) else _of_the_lake(error, function.__name__) or error}")
+        of_the_lake = _of_the_lake(error, function.__name__) if isinstance(error, OSError) else None
+        say(f"lakehouse: {of_the_lake or sentence(error)}")
         raise SystemExit(WRONG_USAGE if isinstance(error, SettingsError) else FAILED) from None
     except Exception as error:  # the last resort: a sentence and no traceback
         raise_if_stopped()
@@ -170,6 +179,13 @@ def _run(function: Callable[..., None], args: tuple[Any, ...], options: dict[str
             raise
         say(f"lakehouse: a library gave up: {error}; all finished loads are as they were: {_advice(function.__name__)}")
         raise SystemExit(FAILED) from None
+
+
+def sentence(error: Exception) -> str:
+    """The error's text; the command that it advises is one on the same lake."""
+    if isinstance(error, DamagedError):
+        return error.sentence(next_command(error.teller.removeprefix("lakehouse ")))
+    return str(error)
 
 
 def _last_resort(error: Exception, command: str) -> str:
@@ -190,12 +206,12 @@ def _of_the_lake(error: Exception, command: str) -> str | None:
     found = of_a_file(error)
     if isinstance(found, DamagedError) and command == "verify":
         return f"{found.found}; {_advice(command)}"
-    return str(found) if found else None
+    return sentence(found) if found else None
 
 
 def _advice(command: str) -> str:
     """The command that tells more about an error of this one."""
-    return "run it again with --debug" if command == "verify" else "run lakehouse verify --read-data, or --debug"
+    return "run it again with --debug" if command == "verify" else f"run {next_command('verify --read-data')}, or --debug"
 
 
 def on_lake(function: Callable[..., None]) -> Callable[..., None]:

@@ -13,6 +13,7 @@ from rich import filesize
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from pipeline.cli.options import next_command
 from pipeline.erasure.results import Erased
 from pipeline.load.results import Report
 from pipeline.maintenance.compact import Compacted
@@ -146,8 +147,8 @@ def sum_up(report: Report, say: Callable[[str], None]) -> None:
     for line in summary(report):
         say(line)
     if report.loaded and not vars(report).get("known"):  # the first sync, or files loaded by hand
-        name = program()
-        say(f"next: {name} sql for a question, {name} report for pictures, {name} status for what is in")
+        sql, pictures, status = (next_command(words, program()) for words in ("sql", "report", "status"))
+        say(f"next: {sql} for a question, {pictures} for pictures, {status} for what is in")
 
 
 def summary(report: Report) -> Iterator[str]:
@@ -163,10 +164,11 @@ def summary(report: Report) -> Iterator[str]:
         yield f"{counted(report.superseded, 'delivery', 'deliveries')} of a conversation superseded by another"
     if report.unknown_fields:
         yield f"fields without a column, kept in extra: {', '.join(sorted(report.unknown_fields))}"
+    status = next_command("status")
     if report.encrypted:
-        yield f"{counted(report.encrypted, 'value')} left encrypted, since there is no key for them: see lakehouse status"
+        yield f"{counted(report.encrypted, 'value')} left encrypted, since there is no key for them: see {status}"
     if report.rejects:
-        yield f"{counted(report.rejects, 'document')} rejected: lakehouse status says why, the table rejects has their text"
+        yield f"{counted(report.rejects, 'document')} rejected: {status} says why, the table rejects has their text"
     again = "; the next sync tries again" if "listed" in counts else "; nothing of them is in"
     yield from _named("file", f"rejected as a whole{again}", report.rejected)
     yield from _named("file", "could not be downloaded; the next sync tries again", counts.get("failed", {}))
@@ -186,7 +188,7 @@ def _named(kind: str, state: str, reasons: dict[str, str]) -> Iterator[str]:
     for name, reason in list(reasons.items())[:_SHOWN]:
         yield f"  {name}: {reason}"
     if len(reasons) > _SHOWN:
-        yield f"  and {len(reasons) - _SHOWN:,} more; lakehouse status --format json names them"
+        yield f"  and {len(reasons) - _SHOWN:,} more; {next_command('status --format json')} names them"
 
 
 def erasure(done: Erased, asked: Sequence[tuple[str, str]]) -> Iterator[str]:
@@ -199,11 +201,12 @@ def erasure(done: Erased, asked: Sequence[tuple[str, str]]) -> Iterator[str]:
             f"{counted(done.documents, 'document')} with nothing else; {counted(done.landed_rewritten, 'file')} written anew"
         )
     else:
-        yield "nothing was removed"
+        yield "no conversation was removed"
     yield from _not_removed(done, asked)
-    yield f"deleted with the tables' old versions: {counted(done.deleted, 'file')}, {counted(done.deleted_bytes, 'byte')}"
+    whose = " of the tables' old versions" if done.anything else ""
+    yield f"deleted unused Parquet files{whose}: {counted(done.deleted, 'file')}, {counted(done.deleted_bytes, 'byte')}"
     if done.report_deleted:
-        yield "deleted the lake's report.html; lakehouse report writes it anew"
+        yield f"deleted the lake's report.html; {next_command('report')} writes it anew"
     yield (
         f"searched: {counted(done.landed, 'landed file')} ({counted(done.landed_bytes, 'byte')}), "
         f"{counted(done.parquet, 'Parquet file')} of all tables; the tables' logs name no ids; lakehouse.duckdb was made anew"
@@ -232,8 +235,8 @@ def _not_removed(done: Erased, asked: Sequence[tuple[str, str]]) -> Iterator[str
     for kind, ident in done.not_found:
         which = _number_of((kind, ident), asked)
         yield (
-            f"not found in tables, landed files and rejects: the {kind}'s id{which}; nothing of it was erased, yet it is kept "
-            "out from now on: it has a tombstone, for files that come late"
+            f"not found in tables, landed files and rejects: the {kind}'s id{which}; a tombstone now keeps data of "
+            "this id out that comes late"
         )
         for other, known in done.alike.get((kind, ident), ())[:_RELATED_SHOWN]:
             it = "it" if known.strip() == ident else "it in other upper and lower case"
@@ -255,7 +258,7 @@ def _number_of(one: tuple[str, str], asked: Sequence[tuple[str, str]]) -> str:
 
 def _command(kind: str, ident: str) -> str:
     """The command that erases this id."""
-    return f"lakehouse erase --{kind}-id {shlex.quote(ident) if ident.isprintable() else json.dumps(ident)}"
+    return next_command(f"erase --{kind}-id {shlex.quote(ident) if ident.isprintable() else json.dumps(ident)}")
 
 
 def compaction(done: Compacted) -> Iterator[str]:

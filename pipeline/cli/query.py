@@ -11,11 +11,13 @@ from typing import IO, TYPE_CHECKING
 
 import duckdb
 
-from pipeline.cli.formats import Out, QueryError, write_csv, write_json, write_lines
+from pipeline.cli.formats import Out, write_csv, write_json, write_lines
+from pipeline.cli.options import next_command, sentence
+from pipeline.errors import QueryError, RefusedError
 from pipeline.failures import of_a_file
 from pipeline.text import counted, harmless
 from pipeline.warehouse.library import checks
-from pipeline.warehouse.statements import RefusedError, gives_rows, statements
+from pipeline.warehouse.statements import gives_rows, statements
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,7 +79,7 @@ def run_query(
             if relation is not None and (gives_rows(part) or (not asking and part is parts[-1])):
                 _write(relation, form, out, most_rows, null)
     except (duckdb.Error, RefusedError) as error:
-        raise QueryError(str(of_a_file(error) or error)) from error
+        raise QueryError(sentence(of_a_file(error) or error)) from error
 
 
 def _write(relation: duckdb.DuckDBPyRelation, form: str, out: IO[str], most_rows: int | None, null: str) -> None:
@@ -132,7 +134,7 @@ def run_checks(connection: duckdb.DuckDBPyConnection, out: IO[str]) -> int:
                 f"{counted(count, 'row')}: {check.meaning}", _CHECK_WIDTH, break_long_words=False, break_on_hyphens=False
             ):
                 out.write(f"      {line}\n")
-            out.write(f"      see {'it' if count == 1 else 'them'}: lakehouse sql < {shlex.quote(str(check.file))}\n")
+            out.write(f"      see {'it' if count == 1 else 'them'}: {next_command('sql')} < {shlex.quote(str(check.file))}\n")
     return findings
 
 

@@ -14,9 +14,10 @@ from typing import IO, Final
 
 import duckdb
 
-from pipeline.cli.formats import QueryError
 from pipeline.cli.prompt import PROMPT, PROMPT_AGAIN, Editor, history_path, is_complete, leaves
 from pipeline.cli.query import Screen, run_query
+from pipeline.errors import QueryError
+from pipeline.lake.sql import literal
 
 COMMANDS: Final = {
     ".tables": "the tables and views",
@@ -37,7 +38,7 @@ _HELP: Final = "\n".join(
 )
 _COLUMNS: Final = """
     select column_name, data_type, comment as about from duckdb_columns()
-    where lower(table_name) = lower('{}') order by column_index"""
+    where lower(table_name) = lower({}) order by column_index"""
 _TABLES: Final = """
     select table_name as name, comment as about from duckdb_tables() where not internal
     union all select view_name, comment from duckdb_views() where not internal order by name"""
@@ -155,7 +156,7 @@ class _Session:
                 self.say(f"{line}: no such command, or not in that form.\n{_HELP}")
 
     def _describe(self, name: str) -> None:
-        query = _COLUMNS.format(name.strip('";').replace("'", "''"))
+        query = _COLUMNS.format(literal(name.strip('";')))
         if self.connection.sql(query).limit(1).fetchall():
             self.answer(query, most_rows=_ALL)
         else:

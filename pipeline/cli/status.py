@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 
+from pipeline.cli.options import next_command
 from pipeline.load.account_schema import KeptSchema, newest_schemas
 from pipeline.source_files import RETENTION, scope_of
 from pipeline.text import counted, harmless, span
@@ -45,6 +46,10 @@ _MASKED = """
 SEARCHED_ROWS: Final = 5_000_000
 """Messages that are searched for the vendor's mark in a few seconds; of a larger lake the newest month alone is searched."""
 
+_KEPT: Final[dict[str, Any]] = {"deleted_at_source": None, "is_expiring": False}
+_OF_THE_DEMO: Final = (
+    "The accounts are made up by the demo: no source has the hours that were never asked about, or deletes them."
+)
 _SYNCED: Final = "select distinct account_id from listings"
 _HAS_FILES: Final = "select exists (from files)"
 _LACKING: Final = frozenset({"missing", "rejected", "unknown"})
@@ -114,9 +119,13 @@ def print_status(
     """Print hours and rejects, as JSON or, day by day, as a table; return whether anything is expiring.
 
     `encrypted` are numbers of values and of their files; `schemas` are the accounts' own, with which nothing expires.
-    `own_account` is the account of the settings. If no sync ever brought a file of it, that counts as expiring.
+    `own_account` is the account of the settings. If no sync ever brought a file of it, that counts as expiring. Without it,
+    hours of the demo's accounts that no run asked about never expire: no source has them.
     """
     listed = hours(connection, now)
+    is_demo = not own_account and _is_of_the_demo(connection)
+    if is_demo:
+        listed = [row | (_KEPT if row["state"] == "unknown" else {}) for row in listed]
     nothing_came = _nothing_came(connection, own_account)
     aside = _fetch(connection.sql(_SET_ASIDE))
     unlisted = _unlisted(connection)
@@ -137,10 +146,18 @@ def print_status(
         console = Console(file=out, force_terminal=out.isatty())
         _print_days(console, listed)
         left_out = [*_aside_lines(aside), *_missing_lines(listed, now, own_account), *_unlisted_lines(unlisted, own_account)]
-        lacking = [*_lacking_lines(listed, now, own_account), *filter(None, [nothing_came])]
+        lacking = [*([_OF_THE_DEMO] if is_demo else []), *_lacking_lines(listed, now, own_account)]
+        lacking += filter(None, [nothing_came])
         for line in (*_lines(listed, left_out, lacking, encrypted), *_masked_lines(masked, since), *_schema_lines(schemas)):
             console.print(harmless(line), markup=False, highlight=False, soft_wrap=True)
     return nothing_came is not None or any(row["is_expiring"] for row in listed)
+
+
+def _is_of_the_demo(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether the lake has synced the two accounts of the demo, and no other."""
+    from pipeline.sandbox import demo_accounts  # here, since it brings the server's libraries
+
+    return {account_id for (account_id,) in _fetch(connection.sql(_SYNCED))} == {one.account_id for one in demo_accounts()}
 
 
 def _nothing_came(connection: duckdb.DuckDBPyConnection, own_account: str) -> str | None:
@@ -150,9 +167,11 @@ def _nothing_came(connection: duckdb.DuckDBPyConnection, own_account: str) -> st
     """
     synced = {account_id for (account_id,) in _fetch(connection.sql(_SYNCED))}
     [(has_files,)] = _fetch(connection.sql(_HAS_FILES))
-    then = "run lakehouse doctor, then lakehouse sync"
+    then = f"run {next_command('doctor')}, then {next_command('sync')}"
     if not has_files and not synced:
-        first = "" if own_account else ", once LP_ACCOUNT_ID and its keys are set; files at hand come by lakehouse load"
+        first = (
+            "" if own_account else f", once LP_ACCOUNT_ID and its keys are set; files at hand come by {next_command('load')}"
+        )
         return f"No file was ever loaded and no listing was ever had: {then}{first}"
     if own_account and own_account not in synced:
         return f"account {own_account}: no listing of it was ever had, so its files are unknown: {then}"
@@ -174,7 +193,8 @@ def _masked_lines(masked: int, since: date | None) -> Iterator[str]:
         where = f" of those since {since:%Y-%m-%d}" if since else ""
         yield (
             f"{counted(masked, 'conversation')}{where} with text that the vendor has erased, of which the lake may keep an "
-            "older copy: lakehouse check tells how to list them, lakehouse erase --conversation-id X removes one, or several"
+            f"older copy: {next_command('check')} tells how to list them, "
+            f"{next_command('erase --conversation-id X')} removes one, or several"
         )
 
 
@@ -182,6 +202,11 @@ def _schema_lines(schemas: Sequence[KeptSchema]) -> Iterator[str]:
     for kept in newest_schemas(schemas):
         if lines := kept.told():
             yield f"account {kept.account_id}, schema {kept.version}: {lines}"
+
+
+def _every() -> str:
+    """The command that shows all of it."""
+    return next_command("status --format json")
 
 
 def _text(value: object) -> str:
@@ -206,7 +231,7 @@ def _lines(
 def _advice(account_id: str | None, own_account: str) -> str:
     """The way to an account's files: a sync, if it is the account of the settings."""
     if account_id == own_account:
-        return "run lakehouse sync"
+        return f"run {next_command('sync')}"
     return f"LP_ACCOUNT_ID is {own_account or 'not set'}, so that a sync here does not fetch this account"
 
 
@@ -218,15 +243,15 @@ def _earlier(listed: list[dict[str, Any]]) -> Iterator[str]:
             lacking = sum(row["state"] in _LACKING for of_day in days for row in of_day)
             yield (
                 f"account {account_id or 'unknown'}: {counted(len(days), 'earlier day')} from {days[0][0]['hour']:%Y-%m-%d} "
-                f"on, with {counted(lacking, 'hour')} missing, unknown or broken: lakehouse status --format json has every hour"
+                f"on, with {counted(lacking, 'hour')} missing, unknown or broken: {_every()} has every hour"
             )
 
 
 def _aside_lines(aside: list[tuple[Any, ...]]) -> Iterator[str]:
     """The newest rejected files, the newest files with rejected documents, and how many others there are of each."""
     newest = sorted(aside, key=lambda row: scope_of(row[1])[0] or datetime.min.replace(tzinfo=UTC), reverse=True)
-    rejects = 'lakehouse sql "from rejects"'
-    for state, where in (("rejected", "lakehouse status --format json"), ("with rejected documents", rejects)):
+    rejects = next_command('sql "from rejects"')
+    for state, where in (("rejected", _every()), ("with rejected documents", rejects)):
         of_kind = [row for row in newest if (row[3] > 0) == (where == rejects)]
         files = [list(rows) for _, rows in groupby(of_kind, lambda row: row[:2])]
         for (account_id, name, reason, _), *others in files[:_SHOWN]:
@@ -265,7 +290,7 @@ def _missing_lines(listed: list[dict[str, Any]], now: datetime, own_account: str
 
 
 def _others(count: int) -> str:
-    return f" and {count - _SHOWN:,} more (lakehouse status --format json names all)" if count > _SHOWN else ""
+    return f" and {count - _SHOWN:,} more ({_every()} names all)" if count > _SHOWN else ""
 
 
 def _lacking_lines(listed: list[dict[str, Any]], now: datetime, own_account: str) -> list[str]:

@@ -10,9 +10,9 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from pipeline.api.responses import parse_documents
 from pipeline.decode import avro_json
 from pipeline.decode.avro_json import PRIMITIVES
+from pipeline.json_documents import parse_documents
 from pipeline.schema import BIGINT, BOOLEAN, DOUBLE, INTEGER, RECORD_TYPES, TEXT, TIME
 from pipeline.text import shortened
 

@@ -1,4 +1,4 @@
-"""The SQL that reads Parquet files of a table, said once."""
+"""The SQL that reads Parquet files of a table, and texts in SQL, said once."""
 
 from collections.abc import Iterable
 

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import duckdb
 
+from pipeline.lake.sql import literal
+
 ALL = 0
 """The place of all accounts, of all skills, and of the whole time among the choices."""
 MOST_ACCOUNTS = 5
@@ -106,11 +108,11 @@ def readable(name: str) -> str:
     return "".join(letter if letter.isprintable() else "\ufffd" for letter in name)
 
 
-def literal(value: str | int) -> str:
+def printable_literal(value: str | int) -> str:
     """The value as SQL that can be copied from a page: unprintable characters are given by number."""
     if isinstance(value, int):
         return str(value)
-    return " || ".join(_quoted(part) if part.isprintable() else f"chr({ord(part)})" for part in _runs(value)) or "''"
+    return " || ".join(literal(part) if part.isprintable() else f"chr({ord(part)})" for part in _runs(value)) or "''"
 
 
 def _runs(text: str) -> list[str]:
@@ -119,19 +121,15 @@ def _runs(text: str) -> list[str]:
     return [text[found.start() : found.end()] for found in re.finditer("p+|n", printable)]
 
 
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
 def _options(values: list[str] | list[int], most: int, kind: str) -> tuple[Option, ...]:
     named, others = values[:most], values[most:]
     column = f"{kind}_id"
     known = sorted(value for value in named if value is not None)
-    options = [Option(readable(str(value)), f"{column} = {literal(value)}") for value in known]
+    options = [Option(readable(str(value)), f"{column} = {printable_literal(value)}") for value in known]
     if None in named:
         options.append(Option(NO_ACCOUNT if kind == "account" else NO_SKILL, f"{column} is null"))
     if others:
-        listed = f"{column} not in ({', '.join(map(literal, known))})" if known else f"{column} is not null"
+        listed = f"{column} not in ({', '.join(map(printable_literal, known))})" if known else f"{column} is not null"
         options.append(Option(f"other {kind}s", listed if None in named else f"({listed} or {column} is null)"))
     return tuple(options)
 

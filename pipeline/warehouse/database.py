@@ -26,11 +26,11 @@ from pipeline.lake.lake import Lake
 from pipeline.lake.landing import PUBLISHING
 from pipeline.lake.snapshot import Snapshot
 from pipeline.lake.spill import hold, release
-from pipeline.lake.sql import literals, rows_in
+from pipeline.lake.sql import literal, literals, rows_in
 from pipeline.lake.store import LOCK_NAME
 from pipeline.lake.store_errors import reaching
 from pipeline.processes import interruptible
-from pipeline.warehouse.library import comment_columns, create_views, quoted, set_rules, view_files
+from pipeline.warehouse.library import comment_columns, create_views, set_rules, view_files
 from pipeline.warehouse.rules import FILE_NAME as RULES_NAME
 from pipeline.warehouse.rules import RuleRow, defaults, filled_up, read_rules, rule_names
 from pipeline.warehouse.statements import reading
@@ -123,9 +123,9 @@ def _create_tables(connection: duckdb.DuckDBPyConnection, lake: Lake, snapshot: 
 def _comment_tables(connection: duckdb.DuckDBPyConnection) -> None:
     """Comment each table with its grain, each of its columns with its meaning."""
     for table in schema.TABLES.values():
-        connection.execute(f"comment on view {table.name} is '{quoted(table.grain)}'")
+        connection.execute(f"comment on view {table.name} is {literal(table.grain)}")
         for column in table.shown:
-            connection.execute(f"comment on column {table.name}.{column.name} is '{quoted(column.about)}'")
+            connection.execute(f"comment on column {table.name}.{column.name} is {literal(column.about)}")
 
 
 def _select(table: schema.Table, locations: list[str]) -> str:
@@ -156,7 +156,7 @@ def connect(lake: Lake, tell: Callable[[str], None] = lambda _: None) -> duckdb.
     connection.execute("set python_scan_all_frames = true")  # a data frame's name is looked up where it was written
     spill = hold(lake)
     with suppress(duckdb.NotImplementedException):  # another connection of this process to the file has chosen, and uses it
-        connection.execute(f"set temp_directory = '{quoted(spill)}'")
+        connection.execute(f"set temp_directory = {literal(spill)}")
     return reading(connection, lambda: release(lake))
 
 
@@ -309,7 +309,7 @@ def no_lake(lake: Lake) -> LakeError:
 
 def _names_this_lake(connection: duckdb.DuckDBPyConnection, lake: Lake) -> bool:
     named = connection.execute("select sql from duckdb_views() where view_name = 'files'").fetchall()
-    return any(f"'{quoted(lake.table_uri('files'))}/" in sql or "read_parquet" not in sql for (sql,) in named)
+    return any(literal(f"{lake.table_uri('files')}/")[:-1] in sql or "read_parquet" not in sql for (sql,) in named)
 
 
 def _has_rules(connection: duckdb.DuckDBPyConnection, wanted: list[RuleRow]) -> bool:

@@ -17,22 +17,13 @@ from typing import Any, Final, NamedTuple
 
 import duckdb
 
+from pipeline.lake.sql import literal
 from pipeline.schema import TABLES
 from pipeline.warehouse.rules import RULES, RuleRow, defaults, rules_by_account
 from pipeline.warehouse.time_zones import utc_offsets
 
-THEMES: Final = {
-    "conversations": "Conversations",
-    "queue": "Queue",
-    "responses": "Responses",
-    "agents": "Agents and skills",
-    "transfers": "Transfers",
-    "mcs": "Meaningful Connection Score",
-    "repeat_contact": "Repeat contact",
-    "sources": "Sources",
-    "steps": "Steps that the others stand on",
-}
-"""The folders of views with the headings of their themes, in the order of the pages."""
+_NO_THEMES: Final = frozenset({"checks", "codes"})  # folders without views
+_STEPS: Final = "steps"
 
 # The type of `code` in each code table: that of the column which it explains.
 CODE_TYPES = {
@@ -133,10 +124,16 @@ def sql_folder() -> Path:
     return installed if installed.is_dir() else package.parent / "sql"
 
 
+def themes(folder: Path | None = None) -> list[str]:
+    """List the folders of views by name; that of the steps, on which the others stand, comes last."""
+    folders = [path.name for path in (folder or sql_folder()).iterdir() if path.is_dir() and path.name not in _NO_THEMES]
+    return sorted(folders, key=lambda name: (name == _STEPS, name))
+
+
 def view_files(folder: Path | None = None) -> list[Path]:
     """List the file of every view, sorted by name; two files of one name are a `ValueError`."""
     root = folder or sql_folder()
-    files = sorted((file for theme in THEMES for file in (root / theme).glob("*.sql")), key=lambda file: file.stem)
+    files = sorted((file for theme in themes(root) for file in (root / theme).glob("*.sql")), key=lambda file: file.stem)
     for first, second in pairwise(files):
         if first.stem == second.stem:
             message = f"{first} and {second}: expected one file per view, found two named {first.stem}"
@@ -183,7 +180,7 @@ def create_views(
     set_rules(connection, defaults() if rules is None else rules)
     for view in ordered_views(folder):
         connection.execute(f"create or replace view {view.name} as\n{view.sql}")
-        connection.execute(f"comment on view {view.name} is '{quoted(view.about)}'")
+        connection.execute(f"comment on view {view.name} is {literal(view.about)}")
 
 
 def set_rules(connection: duckdb.DuckDBPyConnection, rules: list[RuleRow]) -> None:
@@ -194,7 +191,7 @@ def set_rules(connection: duckdb.DuckDBPyConnection, rules: list[RuleRow]) -> No
     """
     abouts = {setting.name: setting.about for setting in RULES}
     typed = rules_by_account(rules)
-    named = ", ".join(f"'{quoted(account_id)}'" for account_id, *_ in typed if account_id is not None)
+    named = ", ".join(literal(account_id) for account_id, *_ in typed if account_id is not None)
     own = f"try_cast(account_id as enum ({named}))::varchar" if named else "null::varchar"
     connection.execute(f"create or replace macro rules_account(account_id) as {own}")
     _fill(connection, "settings", [(*row, abouts[row.setting]) for row in rules])
@@ -205,7 +202,7 @@ def set_rules(connection: duckdb.DuckDBPyConnection, rules: list[RuleRow]) -> No
 def _create_table(connection: duckdb.DuckDBPyConnection, name: str, columns: dict[str, str]) -> None:
     declared = ", ".join(f"{column} {column_type}" for column, column_type in columns.items())
     connection.execute(f"create or replace table {name} ({declared})")
-    connection.execute(f"comment on table {name} is '{_ABOUTS[name]}'")
+    connection.execute(f"comment on table {name} is {literal(_ABOUTS[name])}")
 
 
 def _fill(connection: duckdb.DuckDBPyConnection, name: str, rows: Sequence[tuple[Any, ...]]) -> None:
@@ -224,7 +221,7 @@ def comment_columns(connection: duckdb.DuckDBPyConnection) -> None:
     for name, meanings in column_meanings(columns).items():
         if name not in TABLES:
             for column, meaning in meanings.items():
-                connection.execute(f"comment on column {name}.{column} is '{quoted(meaning)}'")
+                connection.execute(f"comment on column {name}.{column} is {literal(meaning)}")
 
 
 def column_meanings(columns: Mapping[str, Iterable[str]]) -> dict[str, dict[str, str]]:
@@ -241,11 +238,6 @@ def column_meanings(columns: Mapping[str, Iterable[str]]) -> dict[str, dict[str,
             if column not in own and len(inherited) == 1:
                 own[column] = inherited.pop()
     return found
-
-
-def quoted(text: str) -> str:
-    """Double the quotes of a text that stands between some in SQL."""
-    return text.replace("'", "''")
 
 
 def code_lists(folder: Path | None = None) -> dict[str, tuple[list[str], list[tuple[str, ...]]]]:

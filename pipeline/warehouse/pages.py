@@ -8,7 +8,7 @@ from typing import Final
 import duckdb
 
 from pipeline.schema import TABLES, Column, Table
-from pipeline.warehouse.library import THEMES, View, checks, code_lists, column_meanings, create_views, ordered_views
+from pipeline.warehouse.library import View, checks, code_lists, column_meanings, create_views, ordered_views, themes
 from pipeline.warehouse.rules import RULES
 
 _METRICS: Final = """# Metrics
@@ -84,16 +84,16 @@ def pages() -> dict[str, str]:
 
 
 def _by_theme() -> Iterator[tuple[str, list[View]]]:
-    """Give the heading of each theme with its views, by name."""
+    """Give each theme with its views, by name."""
     views = sorted(ordered_views(), key=lambda view: view.name)
-    for theme, heading in THEMES.items():
-        yield heading, [view for view in views if view.theme == theme]
+    for theme in themes():
+        yield theme, [view for view in views if view.theme == theme]
 
 
 def _listed() -> Iterator[str]:
     """List every view with its first sentence, by theme."""
-    for heading, views in _by_theme():
-        yield f"\n**{heading}**\n"
+    for theme, views in _by_theme():
+        yield f"\n**{theme}**\n"
         yield from (f"- [`{view.name}`](#{view.name}): {view.about}" for view in views)
 
 
@@ -133,8 +133,8 @@ def _metrics(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
         yield f"| `{setting.name}` | {setting.default} | {setting.kind.expected} | {setting.about} |"
     relations = {view.name: connection.table(view.name) for view in ordered_views()}
     meanings = column_meanings({name: relation.columns for name, relation in relations.items()})
-    for heading, views in _by_theme():
-        yield f"\n## {heading}"
+    for theme, views in _by_theme():
+        yield f"\n## {theme}"
         for view in views:
             yield from _described(view, relations[view.name], meanings[view.name])
     yield "\n## Checks\n\n`lakehouse check` runs each, and says so if it finds rows. They are queries in `sql/checks`.\n"

@@ -11,7 +11,7 @@ from typing import Any, Final, Self, cast
 
 import duckdb
 
-from pipeline.errors import PipelineError
+from pipeline.errors import RefusedError
 
 _READING: Final = frozenset({"SELECT", "EXECUTE", "TRANSACTION", "DETACH", "RELATION", "LOGICAL_PLAN"})
 # DuckDB itself refuses these for the lake's own tables and views; temporary tables are the session's.
@@ -107,10 +107,6 @@ _TOKEN: Final = re.compile(
     re.DOTALL,
 )
 _REMEDY: Final = 'SQL over a lake only reads; write results with lakehouse sql "..." --format csv > FILE, or from Python'
-
-
-class RefusedError(PipelineError):
-    """A statement would change something outside of its own session."""
 
 
 def statements(query: str) -> list[duckdb.Statement]:

@@ -19,9 +19,10 @@ from typing import Final
 import duckdb
 
 from pipeline import schema
+from pipeline.lake.sql import literal
 from pipeline.processes import interruptible
 from pipeline.warehouse import library, rules, time_zones
-from pipeline.warehouse.library import comment_columns, create_views, quoted, sql_folder
+from pipeline.warehouse.library import comment_columns, create_views, sql_folder
 
 _STORAGE_VERSION: Final = "v1.2.0"  # clients from 1.4 on open it; the default of DuckDB 2.0 they refuse
 _DIGEST_BYTES: Final = 32  # the SHA-256 before the packed file: a foreign file is not taken for ours
@@ -99,7 +100,7 @@ def _keep(content: bytes, path: Path) -> None:
 def attached(connection: duckdb.DuckDBPyConnection, path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a database file for writing, as one transaction."""
     with connection:
-        connection.execute(f"attach '{quoted(str(path))}' as lakehouse (storage_version '{_STORAGE_VERSION}')")
+        connection.execute(f"attach {literal(str(path))} as lakehouse (storage_version '{_STORAGE_VERSION}')")
         connection.execute("use lakehouse")
         connection.begin()  # one write to the disk, not one a statement
         yield connection

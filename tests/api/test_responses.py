@@ -12,11 +12,11 @@ from pipeline.api.responses import (
     is_answer,
     link_to,
     listed_files,
-    parse_documents,
     retry_after_seconds,
     utc_from_text,
 )
 from pipeline.errors import UnexpectedAnswerError
+from pipeline.json_documents import parse_documents
 from pipeline.text import shortened
 
 NAME = "Engagement.1467853200000.1467856800000.part-00000-0.gz"

@@ -37,6 +37,20 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def test_messages_repeat_the_lake_that_was_given(tmp_path: Path) -> None:
+    """A next command names the lake of `--lake`, and none if the settings name it."""
+    done = lakehouse("load", str(VENDOR_EXAMPLE), "--lake", "my lake", cwd=tmp_path)
+    assert "next: lakehouse sql --lake 'my lake' for a question, lakehouse report --lake 'my lake' for " in done.stderr
+    done = lakehouse("load", str(VENDOR_EXAMPLE), cwd=tmp_path, LAKE_URI="other")
+    assert "next: lakehouse sql for a question, lakehouse report for pictures, " in done.stderr
+    (tmp_path / "my lake" / "lakehouse.duckdb").unlink()
+    found = lakehouse("doctor", "--lake", "my lake", cwd=tmp_path).stdout
+    assert "lakehouse compact --lake 'my lake' makes it anew" in " ".join(found.split())
+    next((tmp_path / "my lake" / "conversations").rglob("*.parquet")).unlink()
+    broken = lakehouse("sql", "from conversations", "--lake", "my lake", cwd=tmp_path)
+    assert "--lake 'my lake', which says what to do" in broken.stderr
+
+
 def test_json_is_one_array_of_objects(loaded: Path) -> None:
     """Rows come as JSON objects with times in ISO 8601 and lists as lists."""
     done = lakehouse(

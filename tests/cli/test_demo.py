@@ -1,5 +1,6 @@
 """The demo fills a lake of its own, and keeps out of anybody else's."""
 
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 from commands import lakehouse
 from documents import conversation, document, gz, put
 from lakes import ask, everything, take
+from places import ROOT
 
 from pipeline.cli.demo import UNTIL, run_demo
 from pipeline.lake.lake import Lake
@@ -38,3 +40,24 @@ def test_an_empty_lake_and_the_demos_own_are_taken(
         assert "Report: " in printed.out
         assert "\x1b" not in printed.out + printed.err
     assert len(ask(lake, "select distinct account_id from conversations")) == 2
+    told = lakehouse("status", cwd=tmp_path)
+    assert told.returncode == 0, told.stdout
+    assert "made up by the demo" in told.stdout
+    assert "deletes" not in told.stdout.replace("or deletes them", "")
+    rehearsed = lakehouse("status", cwd=tmp_path, LP_ACCOUNT_ID="75555851")
+    assert rehearsed.returncode == 3
+    assert "WARNING: account 75555851: " in rehearsed.stdout
+
+
+@pytest.mark.long
+def test_the_readmes_answer_is_the_demos(tmp_path: Path) -> None:
+    """The question of the README gives its answer, number by number, on the lake that the demo's last lines name."""
+    shown = re.search(
+        r"^```sh\nmake sql\n(.*?)^```\n\n```\n(.*?)^```", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE
+    )
+    assert shown
+    done = lakehouse("demo", "--lake", "my lake", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "Ask your own question: lakehouse sql --lake 'my lake'.\n" in done.stdout
+    asked = lakehouse("sql", "--lake", "my lake", re.sub(r"^(?:lake| *-)> ", "", shown[1], flags=re.MULTILINE), cwd=tmp_path)
+    assert (asked.returncode, asked.stdout.strip()) == (0, shown[2].strip()), asked.stderr

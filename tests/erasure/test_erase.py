@@ -321,7 +321,12 @@ def test_wrong_usage_and_nothing_found(tmp_path: Path) -> None:
     assert "one id or several" in none.stderr
     nobody = lakehouse("erase", "--consumer-id", "X", cwd=tmp_path)
     assert nobody.returncode == 3
-    assert "not found in tables, landed files and rejects: the consumer's id;" in nobody.stdout
+    assert (
+        "not found in tables, landed files and rejects: the consumer's id; a tombstone now keeps data of this id out"
+        in nobody.stdout
+    )
+    assert "no conversation was removed\n" in nobody.stdout
+    assert "\ndeleted unused Parquet files: " in nobody.stdout
     take(lake, put(tmp_path / "in", gz(document(owned("x", "X"))), name_at(1)))
     assert ask(lake, "select conversation_id from conversations") == [("y",)]
 

@@ -15,8 +15,8 @@ from lakes import take
 
 import pipeline
 from pipeline.cli.commands import main
-from pipeline.cli.formats import QueryError
 from pipeline.cli.query import run_query
+from pipeline.errors import QueryError
 from pipeline.failures import of_a_file, without_values
 from pipeline.lake.lake import Lake
 
@@ -143,7 +143,8 @@ def test_each_command_tells_of_a_file_that_is_gone_in_one_way(command: list[str]
     done = CliRunner().invoke(main, [*command, *more.get(command[0], []), "--lake", lake.root])
     assert done.exit_code == 1
     sentence = (
-        f"lakehouse: {path}: a file of the lake is gone (table conversations); run lakehouse verify, which says what to do"
+        f"lakehouse: {path}: a file of the lake is gone (table conversations); run lakehouse verify --lake {lake.root}, "
+        "which says what to do"
     )
     assert sentence in done.stderr.splitlines()
 

@@ -29,7 +29,7 @@ import pipeline
 from pipeline import schema
 from pipeline.api.client import DataAccessClient
 from pipeline.erasure.erase import erase
-from pipeline.errors import ConflictError, LakeError, SettingsError
+from pipeline.errors import ConflictError, LakeError, RefusedError, SettingsError
 from pipeline.lake.lake import Lake
 from pipeline.lake.landing import landed_files, landed_path, stage
 from pipeline.lake.snapshot import LEDGER, Change
@@ -45,7 +45,6 @@ from pipeline.maintenance.compact import compact
 from pipeline.maintenance.verify import verify
 from pipeline.sandbox import Account, Sandbox
 from pipeline.warehouse.database import publish
-from pipeline.warehouse.statements import RefusedError
 
 
 @pytest.fixture(scope="session")

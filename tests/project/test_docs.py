@@ -19,7 +19,7 @@ from pipeline.lake.lake import Lake
 from pipeline.schema import NEVER, STORED, TABLES
 from pipeline.settings import STORE_PREFIXES, Settings
 from pipeline.warehouse import pages
-from pipeline.warehouse.library import THEMES, create_views, ordered_views
+from pipeline.warehouse.library import create_views, ordered_views, themes
 from pipeline.warehouse.rules import RULES
 
 README = ROOT / "README.md"
@@ -142,11 +142,11 @@ def test_the_themes_of_the_readme() -> None:
     """The README lists exactly the themes, in their order, each with some of its views."""
     table = TEXTS[README].partition("| views | answer | such as |")[2].partition("\n\n")[0]
     rows = re.findall(r"^\| \[(.*?)\]\(docs/metrics\.md#.*?\) \| .* \| (.*) \|$", table, re.MULTILINE)
-    assert [heading for heading, _ in rows] == list(THEMES.values())
-    for heading, named in rows:
-        views = {view.name for view in ordered_views() if THEMES[view.theme] == heading}
-        assert set(re.findall(r"`(\w+)`", named)) <= views, heading
-        assert named, heading
+    assert [theme for theme, _ in rows] == themes()
+    for theme, named in rows:
+        views = {view.name for view in ordered_views() if view.theme == theme}
+        assert set(re.findall(r"`(\w+)`", named)) <= views, theme
+        assert named, theme
 
 
 def test_the_commands_of_the_shell() -> None:
@@ -163,7 +163,8 @@ def test_what_is_made_of_the_code_is_up_to_date() -> None:
 
 def test_every_view_has_a_theme() -> None:
     """Every folder of sql/ is a theme, the checks or the codes; the page of metrics has every view once."""
-    assert {folder.name for folder in (ROOT / "sql").iterdir()} == {*THEMES, "checks", "codes"}
+    assert {folder.name for folder in (ROOT / "sql").iterdir()} == {*themes(), "checks", "codes"}
+    assert {view.theme for view in ordered_views()} == set(themes())
     named = re.findall(r"^### (\w+)$", TEXTS[ROOT / "docs" / "metrics.md"], re.MULTILINE)
     assert sorted(named) == sorted(view.name for view in ordered_views())
 

@@ -105,6 +105,15 @@ def test_only_the_transport_imports_requests() -> None:
     assert {name for name, path in modules().items() if pattern.search(path.read_text())} == {"api.transport"}
 
 
+def test_every_error_is_in_the_tree() -> None:
+    """No other module derives a class from one of the tree, and the tree's drawing has each."""
+    tree = (PACKAGE / "errors.py").read_text(encoding="utf-8")
+    names = re.findall(r"^class (\w+)\(", tree, re.MULTILINE)
+    assert all(re.search(rf"^(?:[│├└─ ]*){name}\b", tree, re.MULTILINE) for name in names)
+    derived = re.compile(rf"^ *class \w+\((?:{'|'.join(names)})\)", re.MULTILINE)
+    assert {name for name, path in modules().items() if derived.search(path.read_text(encoding="utf-8"))} == {"errors"}
+
+
 def test_only_the_settings_change_the_environment() -> None:
     """Opening a bucket or a connection changes no variable; a program does so at its start, by `export_store_settings`."""
     pattern = re.compile(

@@ -10,7 +10,7 @@ import duckdb
 from made_lake import ACCOUNTS, make_lake
 from report_pages import HOSTILE, Element, browse, cells, data_of, needs_browser, report, written
 
-from pipeline.report.choices import literal
+from pipeline.report.choices import printable_literal
 
 pytestmark = needs_browser
 
@@ -80,7 +80,7 @@ def test_choice_in_the_address(tmp_path: Path) -> None:
     assert messages == []
     assert_drawn(page, 500)
     since = "2026-03-15"
-    conditions = f"account_id = {literal(hostile)} and skill_id = 27 and date >= date '{since}'"
+    conditions = f"account_id = {printable_literal(hostile)} and skill_id = 27 and date >= date '{since}'"
     [[count]] = written(database, f"select count(*) as conversation_count from conversations where {conditions}")
     assert page.by_id("chosen").text == (
         f"Account {shown_name}, skill 27, Last 7 days ({since} to 2026-03-21): {count} conversations."

@@ -19,8 +19,8 @@ from pipeline.report.choices import (
     NO_ACCOUNT,
     NO_SKILL,
     Choices,
-    literal,
     offered,
+    printable_literal,
     read_choices,
 )
 from pipeline.report.cubes import Columns, Query, read_cubes
@@ -280,8 +280,8 @@ def test_conditions_name_every_text() -> None:
     names = [*HOSTILE, "", "'", "a\0b", "\n", "naïve", "😀"]
     with duckdb.connect() as connection:
         for name in names:
-            assert literal(name).isprintable()
-            assert connection.execute(f"select {literal(name)} = ?", [name]).fetchall() == [(True,)], name
+            assert printable_literal(name).isprintable()
+            assert connection.execute(f"select {printable_literal(name)} = ?", [name]).fetchall() == [(True,)], name
 
 
 def test_missing_ids_can_be_chosen(tmp_path: Path) -> None:

@@ -13,10 +13,10 @@ from documents import conversation, document, gz, put
 from lakes import take
 
 import pipeline
-from pipeline.cli.formats import QueryError
 from pipeline.cli.query import run_query
+from pipeline.errors import QueryError, RefusedError
 from pipeline.lake.lake import Lake
-from pipeline.warehouse.statements import RefusedError, statements
+from pipeline.warehouse.statements import statements
 
 READING = [
     "",

@@ -20,6 +20,7 @@ from filelock import FileLock, Timeout
 
 from pipeline import schema
 from pipeline.cli.doctor.finding import FAIL, OK, WARN, Finding
+from pipeline.cli.options import next_command
 from pipeline.erasure.tombstones import read_tombstones
 from pipeline.errors import DamagedError, LakeError, PipelineError, SettingsError, TombstonesError
 from pipeline.failures import of_a_file
@@ -63,7 +64,7 @@ def about_lake(lake: Lake) -> Iterator[Finding]:
     except (PipelineError, OSError) as raised:
         error = of_a_file(raised) or raised
         found = error.found if isinstance(error, DamagedError) else str(error)
-        yield Finding("lake", FAIL, found, "lakehouse verify tells more", is_setting=isinstance(error, SettingsError))
+        yield Finding("lake", FAIL, found, f"{next_command('verify')} tells more", is_setting=isinstance(error, SettingsError))
     if lake.is_local:
         yield _room(Path(lake.root), growth)
 
@@ -96,15 +97,15 @@ def _data_files(lake: Lake, snapshot: Snapshot) -> Iterator[Finding]:
                 wrong.append(f"{table}/{file.path} has {size:,} bytes, its log says {file.bytes:,}")
     if wrong:
         more = f", and {counted(len(wrong) - 1, 'more file')} like it" if len(wrong) > 1 else ""
-        yield Finding("data files", FAIL, f"{lake.uri}/{wrong[0]}{more}", "lakehouse verify names all and what to do")
+        yield Finding("data files", FAIL, f"{lake.uri}/{wrong[0]}{more}", f"{next_command('verify')} names all and what to do")
 
 
 def _duckdb_file(lake: Lake) -> Iterator[Finding]:
     """Whether the DuckDB file is that of the newest load, for other clients; our own readers need none."""
     problem = problem_with_file(lake)
     if problem:
-        found = f"{lake.uri}/{FILE_NAME}: {problem}; lakehouse sql reads a copy of its own"
-        yield Finding("duckdb", WARN, found, "lakehouse compact makes it anew")
+        found = f"{lake.uri}/{FILE_NAME}: {problem}; {next_command('sql')} reads a copy of its own"
+        yield Finding("duckdb", WARN, found, f"{next_command('compact')} makes it anew")
 
 
 def _schemas(lake: Lake) -> Iterator[Finding]:

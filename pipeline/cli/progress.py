@@ -235,8 +235,8 @@ def _not_removed(done: Erased, asked: Sequence[tuple[str, str]]) -> Iterator[str
     for kind, ident in done.not_found:
         which = _number_of((kind, ident), asked)
         yield (
-            f"not found in tables, landed files and rejects: the {kind}'s id{which}; a tombstone now keeps data of "
-            "this id out that comes late"
+            f"not found in tables, landed files and rejects: the {kind}'s id{which}; nothing of it was erased; a "
+            "tombstone now keeps out data of this id that comes late"
         )
         for other, known in done.alike.get((kind, ident), ())[:_RELATED_SHOWN]:
             it = "it" if known.strip() == ident else "it in other upper and lower case"

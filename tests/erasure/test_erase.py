@@ -322,8 +322,8 @@ def test_wrong_usage_and_nothing_found(tmp_path: Path) -> None:
     nobody = lakehouse("erase", "--consumer-id", "X", cwd=tmp_path)
     assert nobody.returncode == 3
     assert (
-        "not found in tables, landed files and rejects: the consumer's id; a tombstone now keeps data of this id out"
-        in nobody.stdout
+        "not found in tables, landed files and rejects: the consumer's id; nothing of it was erased; a "
+        "tombstone now keeps out data of this id that comes late" in nobody.stdout
     )
     assert "no conversation was removed\n" in nobody.stdout
     assert "\ndeleted unused Parquet files: " in nobody.stdout

@@ -57,7 +57,7 @@ def test_an_id_never_found_stays_not_found(lake: Lake, tmp_path: Path, kind: str
     for _ in range(3):
         done, said = erased(lake, kind, ident)
         assert (done.is_complete, done.already, done.not_found) == (False, {}, [(kind, ident)])
-        assert "nothing of it was erased, yet it is kept out from now on: it has a tombstone" in said
+        assert "nothing of it was erased; a tombstone now keeps out data of this id that comes late" in said
     take(lake, put(tmp_path / "in", gz(owned("x", "X", "W")), name_at(1)))
     assert conversations(lake) == ["y"]
 

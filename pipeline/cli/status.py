@@ -46,10 +46,6 @@ _MASKED = """
 SEARCHED_ROWS: Final = 5_000_000
 """Messages that are searched for the vendor's mark in a few seconds; of a larger lake the newest month alone is searched."""
 
-_KEPT: Final[dict[str, Any]] = {"deleted_at_source": None, "is_expiring": False}
-_OF_THE_DEMO: Final = (
-    "The accounts are made up by the demo: no source has the hours that were never asked about, or deletes them."
-)
 _SYNCED: Final = "select distinct account_id from listings"
 _HAS_FILES: Final = "select exists (from files)"
 _LACKING: Final = frozenset({"missing", "rejected", "unknown"})
@@ -119,13 +115,9 @@ def print_status(
     """Print hours and rejects, as JSON or, day by day, as a table; return whether anything is expiring.
 
     `encrypted` are numbers of values and of their files; `schemas` are the accounts' own, with which nothing expires.
-    `own_account` is the account of the settings. If no sync ever brought a file of it, that counts as expiring. Without it,
-    hours of the demo's accounts that no run asked about never expire: no source has them.
+    `own_account` is the account of the settings. If no sync ever brought a file of it, that counts as expiring.
     """
     listed = hours(connection, now)
-    is_demo = not own_account and _is_of_the_demo(connection)
-    if is_demo:
-        listed = [row | (_KEPT if row["state"] == "unknown" else {}) for row in listed]
     nothing_came = _nothing_came(connection, own_account)
     aside = _fetch(connection.sql(_SET_ASIDE))
     unlisted = _unlisted(connection)
@@ -146,18 +138,10 @@ def print_status(
         console = Console(file=out, force_terminal=out.isatty())
         _print_days(console, listed)
         left_out = [*_aside_lines(aside), *_missing_lines(listed, now, own_account), *_unlisted_lines(unlisted, own_account)]
-        lacking = [*([_OF_THE_DEMO] if is_demo else []), *_lacking_lines(listed, now, own_account)]
-        lacking += filter(None, [nothing_came])
+        lacking = [*_lacking_lines(listed, now, own_account), *filter(None, [nothing_came])]
         for line in (*_lines(listed, left_out, lacking, encrypted), *_masked_lines(masked, since), *_schema_lines(schemas)):
             console.print(harmless(line), markup=False, highlight=False, soft_wrap=True)
     return nothing_came is not None or any(row["is_expiring"] for row in listed)
-
-
-def _is_of_the_demo(connection: duckdb.DuckDBPyConnection) -> bool:
-    """Whether the lake has synced the two accounts of the demo, and no other."""
-    from pipeline.sandbox import demo_accounts  # here, since it brings the server's libraries
-
-    return {account_id for (account_id,) in _fetch(connection.sql(_SYNCED))} == {one.account_id for one in demo_accounts()}
 
 
 def _nothing_came(connection: duckdb.DuckDBPyConnection, own_account: str) -> str | None:

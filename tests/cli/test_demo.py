@@ -40,13 +40,6 @@ def test_an_empty_lake_and_the_demos_own_are_taken(
         assert "Report: " in printed.out
         assert "\x1b" not in printed.out + printed.err
     assert len(ask(lake, "select distinct account_id from conversations")) == 2
-    told = lakehouse("status", cwd=tmp_path)
-    assert told.returncode == 0, told.stdout
-    assert "made up by the demo" in told.stdout
-    assert "deletes" not in told.stdout.replace("or deletes them", "")
-    rehearsed = lakehouse("status", cwd=tmp_path, LP_ACCOUNT_ID="75555851")
-    assert rehearsed.returncode == 3
-    assert "WARNING: account 75555851: " in rehearsed.stdout
 
 
 @pytest.mark.long

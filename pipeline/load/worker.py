@@ -54,7 +54,7 @@ def ingest(
     Conversations that tombstones cover are cut out of a file before it is landed.
 
     Raises:
-        SettingsError: the settings that cap the size of a source file can't be read.
+        SettingsError: the settings, or the private key that they name, can't be read.
     """
     lake = Lake(lake_uri)
     worker = _Worker(lake, tombstones, buffer_bytes, read_caps(), SettingsKeyring())

@@ -19,6 +19,7 @@ from typing import Final
 import duckdb
 
 from pipeline import schema
+from pipeline.lake.landing import PUBLISHING
 from pipeline.lake.sql import literal
 from pipeline.processes import interruptible
 from pipeline.warehouse import library, rules, time_zones
@@ -61,7 +62,7 @@ def kept_or_made(path: Path, make: Callable[[], bytes]) -> bytes:
 
 def make_template() -> bytes:
     """Make the DuckDB file from the library."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(prefix=PUBLISHING) as folder:
         path = Path(folder) / "template.duckdb"
         with attached(interruptible(duckdb.connect()), path) as connection:
             create_empty_tables(connection)  # else every view opens the tables' files

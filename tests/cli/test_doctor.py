@@ -21,6 +21,7 @@ from documents import conversation, document, gz, name_at, put
 from lakes import take
 from places import ROOT
 from scripted_api import BASE_PATH, CANARIES, CREDENTIALS, LISTING_PATH, Reply, ScriptedApi, says
+from small_disks import small_disk
 
 from pipeline.cli.commands import main
 from pipeline.cli.doctor.installation import about_pgp_key
@@ -329,15 +330,8 @@ def test_a_folder_without_hard_links_fails(sandbox: Sandbox, here: Path) -> None
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of 1 MB of its own."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = shutil.which("mount")
-    if mount is None or os.geteuid() != 0:
-        pytest.skip("only root can mount a small disk")
-    if subprocess.run([mount, "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], capture_output=True, check=False).returncode:
-        pytest.skip("no small disk can be mounted here")
-    yield folder
-    subprocess.run(["umount", folder], check=True)
+    with small_disk(tmp_path / "disk", 1) as folder:
+        yield folder
 
 
 def test_a_full_disk_fails(sandbox: Sandbox, disk: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from crashes import AFTERNOON, WINDOW, environment
 from documents import DAY_MS, START, conversation, document, gz, name_at, put
 from lakes import ask, everything, seen, take
+from small_disks import small_disk
 
 from pipeline.lake.lake import Lake
 from pipeline.sandbox import Account, Sandbox
@@ -26,15 +27,8 @@ def sandbox() -> Iterator[Sandbox]:
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of 8 MB of its own."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = shutil.which("mount")
-    if mount is None or os.geteuid() != 0:
-        pytest.skip("only root can mount a small disk")
-    if subprocess.run([mount, "-t", "tmpfs", "-o", "size=8m", "tmpfs", folder], capture_output=True, check=False).returncode:
-        pytest.skip("no small disk can be mounted here")
-    yield folder
-    subprocess.run(["umount", folder], check=True)
+    with small_disk(tmp_path / "disk", 8) as folder:
+        yield folder
 
 
 class Refused:

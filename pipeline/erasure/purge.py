@@ -54,14 +54,14 @@ def run_pending_purges(lake: Lake, *, now: Callable[[], datetime] = lambda: date
     for attempt in retry_conflicts():
         with attempt:
             snapshot = lake.snapshot()
-            more = _buried(lake, snapshot) if noted.is_damaged else set()
+            more = _conversations_with_tombstones(lake, snapshot) if noted.is_damaged else set()
             after = _purged(lake, snapshot, noted.idents | more, now())
     lake.on_step("clear notes")
     clear_pending(lake, noted)
     return after
 
 
-def _buried(lake: Lake, snapshot: Snapshot) -> set[str]:
+def _conversations_with_tombstones(lake: Lake, snapshot: Snapshot) -> set[str]:
     """Ids of conversations in the tables that have a tombstone."""
     tombstones = read_tombstones(lake, snapshot)
     if tombstones is None:

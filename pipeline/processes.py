@@ -224,9 +224,18 @@ def end(number: int) -> None:
             cleaning = Thread(target=atexit._run_exitfuncs, daemon=True)  # noqa: SLF001
             cleaning.start()
             cleaning.join(_CLEANING_SECONDS)
+        with contextlib.suppress(BaseException):
+            _end_tracker()
         with contextlib.suppress(BaseException):  # the terminal may be gone
             _tell(err, (_SHOW_CURSOR if err.isatty() else "") + f"lakehouse: {Stopped(number)}\n")
         os._exit(128 + number)
+
+
+def _end_tracker() -> None:
+    """End Python's tracker of semaphores: it prints warnings about those whose clean-up the signal has cut off."""
+    tracker = sys.modules.get("multiprocessing.resource_tracker")
+    if tracker is not None and (pid := tracker._resource_tracker._pid) is not None:  # noqa: SLF001
+        os.kill(pid, signal.SIGKILL)
 
 
 def _tell(err: TextIO, text: str) -> None:

@@ -108,3 +108,23 @@ def test_what_a_load_says_steers_no_terminal(lake: Path) -> None:
     assert (done.returncode, "\x1b" in done.stderr, r"\x1b[31mred" in done.stderr) == (3, False, True), done.stderr
     assert "next sync" not in done.stderr
     assert "\x1b" not in lakehouse("status", cwd=lake, FORCE_COLOR="1").stdout
+
+
+def test_a_semaphore_that_is_not_cleaned_up_is_no_word_to_the_user(tmp_path: Path) -> None:
+    """Where a signal cuts off the clean-up of a pool, Python's tracker of semaphores prints nothing after the sentence."""
+    program = (
+        "import os, signal\n"
+        "from multiprocessing import resource_tracker\n"
+        "from pipeline.processes import Stopped, end, stoppable\n"
+        "resource_tracker.register('/mp-cut-off', 'semaphore')\n"
+        "try:\n"
+        "    with stoppable('load'):\n"
+        "        os.kill(os.getpid(), signal.SIGINT)\n"
+        "except Stopped as stopped:\n"
+        "    end(stopped.number)\n"
+    )
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (128 + signal.SIGINT, STOPPED_WRITING.format("Ctrl-C"))

@@ -24,14 +24,14 @@ class FactMaker:
     def __init__(self) -> None:
         self._connection = duckdb.connect(config={"threads": 1})
         self._connection.execute("set TimeZone = 'UTC'")
-        self._definitions: list[View] = ordered_views(sql_folder(), ["facts"])
+        self._definitions: list[View] = ordered_views(sql_folder(), ("facts",))
 
     def facts_of(self, tables: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
         """The facts of all conversations in these tables, by their names, in the order of their deliveries.
 
         The tables are whole: every message and transfer is of a conversation that is there.
         """
-        files = pc.unique(pa.chunked_array(tables[schema.CONVERSATIONS.name]["source_file"]).cast(schema.TEXT))
+        files = pc.unique(tables[schema.CONVERSATIONS.name]["source_file"].cast(schema.TEXT))
         for name in _SOURCES:
             self._connection.register(name, _with_key(tables[name], files))
         for definition in self._definitions:
@@ -43,7 +43,7 @@ class FactMaker:
 
     def _drain(self, table: schema.Table) -> pa.Table:
         names = ", ".join(column.name for column in table.columns)
-        rows = self._connection.sql(f"select {names} from {table.name} order by {_KEY}, all").to_arrow_table()
+        rows = self._connection.sql(f"select {names} from {table.name} order by {_KEY}").to_arrow_table()
         self._connection.execute(f"drop table {table.name}")
         return rows.cast(table.arrow_schema)
 

@@ -82,10 +82,10 @@ def sql_folder() -> Path:
     return installed if installed.is_dir() else package.parent / "sql"
 
 
-def view_files(folder: Path | None = None) -> list[Path]:
+def view_files(folder: Path | None = None, parts: Sequence[str] = VIEW_FOLDERS) -> list[Path]:
     """List the file of every view, sorted by name; two files of one name are a `ValueError`."""
     root = folder or sql_folder()
-    files = sorted((file for part in VIEW_FOLDERS for file in (root / part).glob("*.sql")), key=lambda file: file.stem)
+    files = sorted((file for part in parts for file in (root / part).glob("*.sql")), key=lambda file: file.stem)
     for first, second in pairwise(files):
         if first.stem == second.stem:
             message = f"{first} and {second}: expected one file per view, found two named {first.stem}"
@@ -93,14 +93,14 @@ def view_files(folder: Path | None = None) -> list[Path]:
     return files
 
 
-def ordered_views(folder: Path | None = None) -> list[View]:
+def ordered_views(folder: Path | None = None, parts: Sequence[str] = VIEW_FOLDERS) -> list[View]:
     """Return every view, each after the views that it reads, else by name.
 
     Raises:
         ValueError: views read each other in a circle.
 
     """
-    views = {file.stem: _read_view(file) for file in view_files(folder)}
+    views = {file.stem: _read_view(file) for file in view_files(folder, parts)}
     sorter = TopologicalSorter({name: sorted(view.reads & views.keys()) for name, view in views.items()})
     try:
         return [views[name] for name in sorter.static_order()]

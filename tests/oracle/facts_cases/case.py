@@ -164,7 +164,7 @@ def moment(seconds: float | None) -> datetime | None:
     return None if seconds is None else NOON + timedelta(milliseconds=round(seconds * 1000))
 
 
-def entry(
+def entry(  # noqa: PLR0917 -- a row of a table
     number: int,
     skill: int | None,
     entered: float | None,
@@ -189,7 +189,7 @@ def entry(
     }
 
 
-def segment(
+def segment(  # noqa: PLR0917 -- a row of a table
     number: int,
     skill: int | None,
     agent_id: str | None,
@@ -222,7 +222,7 @@ def segment(
     }
 
 
-def response(
+def response(  # noqa: PLR0917 -- a row of a table
     number: int,
     of: int | None,
     skill: int | None,

@@ -35,7 +35,8 @@ CASES = (
         header=_record["header"],
         common={"date": date(2016, 7, 25), "source_origin": "Web"},
         metrics={
-            "person_id": None, "is_connected": True, "is_abandoned": False, "queue_seconds": 86.709, "duration_seconds": 612.313,
+            "person_id": None, "is_connected": True, "is_abandoned": False, "queue_seconds": 86.709,
+            "duration_seconds": 612.313,
             "chat_seconds": 525.604, "visitor_line_count": 0, "agent_line_count": 0, "first_response_seconds": None,
             "start_reason_id": 0, "end_reason_id": 205, "first_skill_id": None, "first_agent_id": None, "segment_count": 1,
             "agent_count": 0, "answered_entry_count": 1, "was_interactive": False,
@@ -91,7 +92,8 @@ CASES = (
         "Nobody connected and the conversation ended: the visitor left then. No segment, no agent.",
         times(ended=45) | {"skillId": 3, "transcripts": [visitor(10)]},
         metrics={
-            "is_connected": False, "is_abandoned": True, "queue_seconds": 45.0, "total_queue_seconds": 45.0, "chat_seconds": None,
+            "is_connected": False, "is_abandoned": True, "queue_seconds": 45.0, "total_queue_seconds": 45.0,
+            "chat_seconds": None,
             "first_response_seconds": None, "first_skill_id": 3, "first_agent_id": None, "visitor_line_count": 1,
             "abandoned_entry_count": 1, "answered_entry_count": 0,
         },

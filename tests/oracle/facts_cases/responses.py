@@ -49,8 +49,10 @@ CASES = (
         "no lines",
         "Nothing was written: no responses, and no mean of none.",
         of=(0, 0), first=None,
-        metrics={"response_count": 0, "response_avg_seconds": None, "response_max_seconds": None, "first_response_seconds": None,
-                 "first_reply_seconds": None, "visitor_line_count": 0, "agent_line_count": 0},
+        metrics={
+            "response_count": 0, "response_avg_seconds": None, "response_max_seconds": None, "first_response_seconds": None,
+            "first_reply_seconds": None, "visitor_line_count": 0, "agent_line_count": 0,
+        },
     ),
     answered(
         "runs of both sides",
@@ -140,7 +142,9 @@ CASES = (
         "Written in the queue, answered by the agent: 45 s for the visitor, 20 s from the assignment.",
         visitor(5), agent(50),
         of=(1, 0), first=20_000,
-        metrics={"response_count": 1, "response_avg_seconds": 45.0, "first_response_seconds": 20.0, "first_reply_seconds": 45.0},
+        metrics={
+            "response_count": 1, "response_avg_seconds": 45.0, "first_response_seconds": 20.0, "first_reply_seconds": 45.0,
+        },
         responses=(response(1, 1, 1, "A", 5, 50, 45_000, 20_000),),
     ),
     answered(
@@ -172,7 +176,9 @@ CASES = (
         "answer while the visitor waits",
         "A goes on writing at 55, behind the transfer at 50 and before B at 90: an answer of A's in no segment.",
         parts(transfer(50, (1, "A"), (2, None), queued=50, dequeued=90), visitor(40), agent(55), visitor(95), agent(96, "B")),
-        metrics={"response_count": 2, "response_max_seconds": 15.0, "response_avg_seconds": 8.0, "first_response_seconds": 25.0},
+        metrics={
+            "response_count": 2, "response_max_seconds": 15.0, "response_avg_seconds": 8.0, "first_response_seconds": 25.0,
+        },
         entries=(entry(1, 1, 0, 30, 30_000, "answered", "A"), entry(2, 2, 50, 90, 40_000, "answered", "B")),
         segments=(
             segment(1, 1, "A", 30, 30, 50, 20_000, lines=(0, 1)),

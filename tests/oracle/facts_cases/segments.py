@@ -22,12 +22,15 @@ CASES = (
         connected(10) | {
             "skillId": 2, "agentId": "B", "transfers": [transfer(60, (1, "A"), (2, "B"))],
             "transcripts": [
-                agent(9.999), agent(10), visitor(10), private(20), visitor(59.999), visitor(60), agent(60, "B"), agent(200, "B"),
+                agent(9.999), agent(10), visitor(10), private(20), visitor(59.999), visitor(60), agent(60, "B"), agent(200,
+                "B"),
                 visitor(201),
             ],
         },
-        metrics={"agent_line_count": 4, "visitor_line_count": 4, "first_response_seconds": 0.0, "first_reply_seconds": 50.0,
-                 "response_count": 1},
+        metrics={
+            "agent_line_count": 4, "visitor_line_count": 4, "first_response_seconds": 0.0, "first_reply_seconds": 50.0,
+            "response_count": 1,
+        },
         entries=(entry(1, 1, 0, 10, 10_000, "answered", "A"),),
         segments=(
             segment(1, 1, "A", 10, 10, 60, 50_000, lines=(1, 2), first=0, from_opening=0),
@@ -49,8 +52,10 @@ CASES = (
                 line("7", 33, "A"), line(None, 34, "A"), line("", 35, "A"), agent(None), visitor(None),
             ],
         },
-        metrics={"agent_line_count": 4, "visitor_line_count": 1, "first_response_seconds": 10.0, "first_reply_seconds": None,
-                 "response_count": 0},
+        metrics={
+            "agent_line_count": 4, "visitor_line_count": 1, "first_response_seconds": 10.0, "first_reply_seconds": None,
+            "response_count": 0,
+        },
         entries=(entry(1, 1, 0, 30, 30_000, "answered", "A"),),
         segments=(segment(1, 1, "A", 30, 30, 200, 170_000, lines=(3, 0), first=10_000, from_opening=10_000, last=True),),
     ),
@@ -260,7 +265,8 @@ CASES = (
             f"kind {kind}",
             "Chat beside messaging: every fact says which, and has campaign, origin and device. An empty text stays as it is.",
             connected(10) | {
-                "type": kind, "campaignData": {"campaignId": 7, "campaignEngagementId": 8}, "sourceOrigin": "", "sourceDevice": "MOBILE",
+                "type": kind, "campaignData": {"campaignId": 7, "campaignEngagementId": 8}, "sourceOrigin": "",
+                "sourceDevice": "MOBILE",
                 "skillId": 1, "agentId": "A", "transcripts": [visitor(11), agent(12)],
             },
             common={"type": kind, "campaign_id": 7, "source_origin": "", "source_device": "MOBILE"},

@@ -30,7 +30,8 @@ CASES = (
             "skill_id": 2, "agent_id": "A", "first_skill_id": 1, "first_agent_id": "bot", "queue_seconds": 1.0,
             "transfer_count": 1, "transfer_queue_seconds": 30.0, "total_queue_seconds": 31.0, "chat_seconds": 199.0,
             "first_response_seconds": 0.0, "first_reply_seconds": 1.0, "response_count": 2, "response_avg_seconds": 15.5,
-            "response_max_seconds": 30.0, "segment_count": 2, "agent_count": 2, "queue_entry_count": 2, "answered_entry_count": 2,
+            "response_max_seconds": 30.0, "segment_count": 2, "agent_count": 2, "queue_entry_count": 2,
+            "answered_entry_count": 2,
         },
         entries=(entry(1, 1, 0, 1, 1_000, "answered", "bot"), entry(2, 2, 20, 50, 30_000, "answered", "A")),
         segments=(
@@ -78,7 +79,8 @@ CASES = (
         "The connection at 60 is the transfer's, since the transfer at 30 is before it: the start was moved. It was left"
         " at its queue_end_time, 60, by the rule. Its segment is the first, of the transfer; the first transfer names no"
         " agent it left, so the first agent is the conversation's.",
-        connected(60) | {"skillId": 2, "agentId": "A", "transfers": [transfer(30, (1, None), (2, None), queued=30, dequeued=60)]},
+        connected(60)
+        | {"skillId": 2, "agentId": "A", "transfers": [transfer(30, (1, None), (2, None), queued=30, dequeued=60)]},
         metrics={
             "queue_seconds": 60.0, "transfer_queue_seconds": 30.0, "total_queue_seconds": 90.0, "first_skill_id": 1,
             "first_agent_id": "A", "answered_entry_count": 1, "moved_entry_count": 1, "segment_count": 1,
@@ -223,7 +225,8 @@ CASES = (
     Case(
         "conversation ends at the end of the queue",
         "At is as before: an agent who came then met nobody.",
-        connected(10) | {"skillId": 2, "agentId": "A", "transfers": [transfer(60, (1, "A"), (2, None), queued=60, dequeued=200)]},
+        connected(10)
+        | {"skillId": 2, "agentId": "A", "transfers": [transfer(60, (1, "A"), (2, None), queued=60, dequeued=200)]},
         metrics={"abandoned_entry_count": 1, "transfer_queue_seconds": 140.0, "segment_count": 1},
         entries=(_start, entry(2, 2, 60, 200, 140_000, "abandoned")),
         segments=(segment(1, 1, "A", 10, 10, 60, 50_000, last=True),),
@@ -240,7 +243,8 @@ CASES = (
     Case(
         "conversation ends before the end of the queue",
         "Abandoned, and left at its queue_end_time by the rule, although that is behind the conversation's end.",
-        connected(10) | {"skillId": 2, "agentId": "A", "transfers": [transfer(60, (1, "A"), (2, None), queued=60, dequeued=210)]},
+        connected(10)
+        | {"skillId": 2, "agentId": "A", "transfers": [transfer(60, (1, "A"), (2, None), queued=60, dequeued=210)]},
         metrics={"abandoned_entry_count": 1},
         entries=(_start, entry(2, 2, 60, 210, 150_000, "abandoned")),
         segments=(segment(1, 1, "A", 10, 10, 60, 50_000, last=True),),
@@ -301,7 +305,8 @@ CASES = (
     Case(
         "transfer without a target skill",
         "The skill it left stays, for the entry as for the segment.",
-        connected(10) | {"skillId": 7, "agentId": "B", "transfers": [transfer(60, (1, "A"), (None, "B"), queued=60, dequeued=70)]},
+        connected(10)
+        | {"skillId": 7, "agentId": "B", "transfers": [transfer(60, (1, "A"), (None, "B"), queued=60, dequeued=70)]},
         metrics={"first_skill_id": 1, "skill_id": 7},
         entries=(_start, entry(2, 1, 60, 70, 10_000, "answered", "B")),
         segments=(segment(1, 1, "A", 10, 10, 60, 50_000), segment(2, 1, "B", 60, 70, 200, 130_000, last=True)),

@@ -59,21 +59,22 @@ def facts_of_file(contents: bytes, name: str, account_id: str | None = None, sco
     """The rows of the facts over all conversations of a source file, as it was served or unpacked already."""
     text = gzip.decompress(contents) if contents[:2] == b"\x1f\x8b" else contents
     tables = read_file(text, name, account_id, scope_start_us)
+    lines, transfers = by_delivery(tables["messages"]), by_delivery(tables["transfers"])
     facts: Facts = {fact: [] for fact in FACTS}
     newest = {(row["account_id"], row["conversation_id"]): row for row in tables["conversations"]}
     for conversation in newest.values():
-        lines, transfers = (
-            sorted((row for row in tables[table] if is_of(row, conversation)), key=lambda row: row["position"])
-            for table in ("messages", "transfers")
-        )
-        for fact, rows in facts_of(conversation, lines, transfers).items():
+        delivery = conversation["delivery"]
+        for fact, rows in facts_of(conversation, lines.get(delivery, []), transfers.get(delivery, [])).items():
             facts[fact] += rows
     return facts
 
 
-def is_of(row: Row, conversation: Row) -> bool:
-    """Whether a line or transfer came with a delivery of a conversation; deliveries of a file are numbered throughout."""
-    return bool(row["delivery"] == conversation["delivery"])
+def by_delivery(rows: list[Row]) -> dict[int, list[Row]]:
+    """Lines or transfers in order of `position`, by the number of the delivery in the file that brought them."""
+    found: dict[int, list[Row]] = {}
+    for row in sorted(rows, key=lambda row: row["position"]):
+        found.setdefault(row["delivery"], []).append(row)
+    return found
 
 
 def facts_of(conversation: Row, lines: list[Row], transfers: list[Row]) -> Facts:
@@ -279,7 +280,8 @@ def left_time(outcome: str, transfer: Row | None, following: Row | None, convers
         "moved": following and following["timestamp"],
         "unknown": None,
     }
-    return first_known(queue_end, otherwise[outcome])
+    left: int | None = first_known(queue_end, otherwise[outcome])
+    return left
 
 
 # ---- responses ----

@@ -25,6 +25,8 @@ _record = json.loads(VENDOR_EXAMPLE.read_text())["recordCollection"][0]["body"][
 _example = _record["engagements"]["array"][0]["com.liveperson.dataaccess.Conversation"]
 _zero = (datetime(2016, 7, 25, 17, 54, 41, 856_000, tzinfo=UTC) - NOON) / timedelta(seconds=1)
 """The seconds from noon to the start of the vendor's example."""
+_forward = (datetime(2026, 3, 29, 1, tzinfo=UTC) - NOON) / timedelta(seconds=1)
+"""The seconds from noon to the moment at which Europe puts its clocks forward."""
 
 CASES = (
     Case(
@@ -213,5 +215,26 @@ CASES = (
         metrics={"queue_seconds": 30.25, "chat_seconds": 29.75, "agent_id": "77", "skill_id": 3},
         entries=(entry(1, 3, 0, 30.25, 30_250, "answered", "77"),),
         segments=(segment(1, 3, "77", 30.25, 30.25, 60, 29_750, last=True),),
+    ),
+    Case(
+        "clocks put forward",
+        "Queued at 01:59:50 winter time, answered at 03:00:20 summer time: 30 s. A fact knows of no zone but UTC.",
+        {
+            "conversationStartTime": "2026-03-29T01:59:50+01:00", "queueStartTime": "2026-03-29T01:59:50+01:00",
+            "queueEndTime": "2026-03-29T03:00:20+02:00", "interactionStartTime": "2026-03-29T03:00:20+02:00",
+            "conversationEndTime": "2026-03-29T03:01:00+02:00", "skillId": 3, "agentId": "A",
+        },
+        common={"date": date(2026, 3, 29)},
+        metrics={"queue_seconds": 30.0, "chat_seconds": 40.0},
+        entries=(entry(1, 3, _forward - 10, _forward + 20, 30_000, "answered", "A", day=date(2026, 3, 29)),),
+        segments=(segment(1, 3, "A", _forward + 20, _forward + 20, _forward + 60, 40_000, last=True),),
+    ),
+    Case(
+        "leg of a transfer",
+        "Begun by a transfer and ended by one, so perhaps a part of another record: its start is an entry like others.",
+        connected(10) | {"skillId": 3, "agentId": "A", "startReasonId": 2, "endReasonId": 106},
+        metrics={"start_reason_id": 2, "end_reason_id": 106, "queue_entry_count": 1},
+        entries=(entry(1, 3, 0, 10, 10_000, "answered", "A"),),
+        segments=(segment(1, 3, "A", 10, 10, 200, 190_000, last=True),),
     ),
 )  # fmt: skip

@@ -196,6 +196,22 @@ CASES = (
         segments=(segment(1, 1, "A", 10, 10, 20, 10_000), segment(2, 2, "C", 20, 20, 200, 180_000, last=True)),
     ),
     Case(
+        "agent of a middle part",
+        "The transfer at 30 does not say who it left. The conversation's agent goes before the target of the transfer at"
+        " 20, in a middle part too (reading 4).",
+        connected(10) | {
+            "skillId": 3, "agentId": "C",
+            "transfers": [transfer(20, (1, "A"), (2, "B")), transfer(30, (2, None), (3, "C"))],
+        },
+        metrics={"agent_count": 2, "segment_count": 3},
+        entries=(entry(1, 1, 0, 10, 10_000, "answered", "A"),),
+        segments=(
+            segment(1, 1, "A", 10, 10, 20, 10_000),
+            segment(2, 2, "C", 20, 20, 30, 10_000),
+            segment(3, 3, "C", 30, 30, 200, 170_000, last=True),
+        ),
+    ),
+    Case(
         "nobody anywhere",
         "Answered, but by nobody known: a segment without an agent, which is no agent to count.",
         connected(10) | {"skillId": 1, "agentId": "", "transfers": [transfer(20, (1, "0"), (1, ""))]},

@@ -131,7 +131,11 @@ select
     entries.answered_entry_count,
     entries.abandoned_entry_count,
     entries.moved_entry_count,
-    conversation.is_interactive or moves.is_interactive as was_interactive,
+    coalesce(
+        conversation.is_interactive or moves.is_interactive,
+        conversation.is_interactive,
+        moves.is_interactive
+    ) as was_interactive,
     conversation.source_file,
     conversation.delivery,
     conversation.delivery_key

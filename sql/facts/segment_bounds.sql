@@ -26,8 +26,11 @@ select
     opened_time,
     assigned_time,
     ended_time,
-    count(*) filter (where opens_run) over (
-        partition by delivery_key, skill_id
-        order by segment_number
-    ) - 1 as bounce_count
+    case
+        when skill_id is null then 0
+        else count(*) filter (where opens_run) over (
+            partition by delivery_key, skill_id
+            order by segment_number
+        ) - 1
+    end as bounce_count
 from numbered

@@ -53,12 +53,10 @@ neighbours as (
             when position < 0 then coalesce(lead(left_skill_id) over conversation, own_skill_id)
             else coalesce(target_skill_id, left_skill_id)
         end as skill_id,
-        -- Who the next transfer left had it; of the last stage the conversation's agent, who is its last one.
+        -- Who the next transfer left had it; the conversation's agent is its last one.
         coalesce(
-            case
-                when has_next then lead(left_agent_id) over conversation
-                else first_value(own_agent_id) over conversation
-            end,
+            lead(left_agent_id) over conversation,
+            first_value(own_agent_id) over conversation,
             target_agent_id
         ) as agent_id
     from openings

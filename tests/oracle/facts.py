@@ -20,7 +20,7 @@ Readings, where the model leaves room:
 12. Where contradicting times put a line into two segments, both count it; a response is in the later one of them.
 13. First responses take the earliest agent line by time, not by position; types decide who writes, not the agent's id.
 14. A segment of unknown skill ends the run before it; its own bounce_count is 0.
-15. Lines of unknown or missing type are neither side's, and unlike control and private ones they end a run and part an answer.
+15. Lines of unknown or missing type are neither side's; like control and private ones they end no run and part no answer.
 16. A response of missing or negative time is a row and counts in response_count; mean and maximum leave it out.
 17. A run of visitor lines is timed from its first line alone: where that has no timestamp, visitor_time is NULL.
 18. from_assignment_milliseconds is NULL without a segment and without a visitor_time.
@@ -48,8 +48,6 @@ Facts = dict[str, list[Row]]
 
 VISITOR: Final = ("0",)
 AGENT: Final = ("1", "3", "4")
-ASIDE: Final = ("2", "5")
-"""Control lines and private ones, which responses look past."""
 
 
 # ---- from a source file to its facts ----
@@ -290,13 +288,13 @@ def left_time(outcome: str, transfer: Row | None, following: Row | None, convers
 def responses_of(lines: list[Row], segments: list[Row]) -> list[Row]:
     """Each agent line that follows a visitor's, in order of the transcript."""
     responses: list[Row] = []
-    shown = [line for line in lines if line["type"] not in ASIDE]
+    shown = [line for line in lines if line["type"] in (*VISITOR, *AGENT)]
     run: Row | None = None  # the first line of the visitor's run that the line before ended, if it was the visitor's
     for line in shown:
         if line["type"] in VISITOR:
             run = run or line
             continue
-        if line["type"] in AGENT and run is not None:
+        if run is not None:
             responses.append({"response_number": len(responses) + 1} | response_of(run, line, segments))
         run = None
     return responses

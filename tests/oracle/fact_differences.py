@@ -31,9 +31,11 @@ def differences(expected: Facts, found: Facts) -> list[str]:
             if (len(one), len(other)) != (1, 1):
                 lines.append(f"{where}: {len(one)} rows expected, {len(other)} found")
                 continue
-            for column in FACTS[fact]:
-                if not same(one[0][column], other[0][column]):
-                    lines.append(f"{where}: {column} expected {one[0][column]!r}, found {other[0][column]!r}")
+            lines += [
+                f"{where}: {column} expected {one[0][column]!r}, found {other[0][column]!r}"
+                for column in FACTS[fact]
+                if not same(one[0][column], other[0][column])
+            ]
     return lines
 
 

@@ -31,6 +31,8 @@ Readings, where the model leaves room:
 23. A line counts on its timestamp alone: one before the conversation or behind its end is a line like others.
 24. An entry counts as answered by interaction_start_time or queue_end_time alone, whether an agent wrote a line or not.
 25. Unknown outcomes are in queue_entry_count and in none of the three other counts.
+26. A transfer without queue_start_time always opens a segment, even where its queue_end_time is behind the next transfer.
+27. A first or target skill that nothing names stays NULL: neither the list of skills nor a later transfer stands in for it.
 """
 
 import gzip

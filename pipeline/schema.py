@@ -399,7 +399,9 @@ CONVERSATION_METRICS = Table(
         Column("conversation_end_time", TIME, "The conversation ended."),
         Column("is_connected", BOOLEAN, "An agent was connected at the start.", null=NEVER),
         Column("is_abandoned", BOOLEAN, "None was.", null=NEVER),
-        Column("queue_seconds", DOUBLE, "Start to end of the queue; if abandoned and that is missing, to the end.", null=_NO_END),
+        Column(
+            "queue_seconds", DOUBLE, "Start to end of the queue; if abandoned without one, to the end.", null=_NO_END
+        ),
         Column("transfer_count", BIGINT, "Transfers.", null=NEVER),
         Column("transfer_queue_seconds", DOUBLE, "Sum of the waits in queues of transfers.", null=NEVER),
         Column("total_queue_seconds", DOUBLE, "queue_seconds and transfer_queue_seconds.", null="queue_seconds is"),

@@ -5,11 +5,17 @@ import json
 from collections import Counter
 
 import pytest
+from made_conversations import source_text
 
 from oracle.fact_columns import FACTS
 from oracle.fact_differences import differences
 from oracle.facts import Facts, facts_of_file
 from oracle.facts_cases import CASES, Case, source_file
+from pipeline.decode.containers import texts
+from pipeline.decode.reader import Collector
+from pipeline.decode.scanner import PADDING
+from pipeline.source_files import Source
+from pipeline.warehouse.facts import FactMaker
 
 
 @pytest.fixture(scope="module")
@@ -54,3 +60,36 @@ def test_differences_name_the_row_and_the_column(facts: Facts) -> None:
         "conversation_metrics ('75555851', 'plain'): duration_seconds expected 300.0, found 300",
         "segments ('75555851', 'plain', 1): 1 rows expected, 0 found",
     ]
+
+
+def products(text: bytes) -> Facts:
+    """The facts that the product makes of a source file's text."""
+    collector = Collector()
+    collector.begin(Source("made.gz"))
+    for part in texts([text], padding=PADDING):
+        collector.feed(part)
+    collector.finish()
+    collector.hold()
+    tables, _ = collector.take()
+    return {name: rows.select(list(FACTS[name])).to_pylist() for name, rows in FactMaker().facts_of(tables).items()}
+
+
+def test_the_product_has_the_rows_worked_out_by_hand() -> None:
+    """SQL and plain Python agree on every case."""
+    found = products(source_file(CASES))
+    assert {case.name: case.found(found) for case in CASES} == {case.name: case.expected() for case in CASES}
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_product_agrees_with_the_second_implementation(seed: int) -> None:
+    """On made conversations with ties, gaps and contradicting times."""
+    text = source_text(seed, 150)
+    assert differences(facts_of_file(text, "made.gz"), products(text)) == []
+
+
+@pytest.mark.long
+def test_the_product_agrees_on_many_conversations() -> None:
+    """As above, 60,000 of them."""
+    for seed in range(1000, 1300):
+        text = source_text(seed, 200)
+        assert differences(facts_of_file(text, "made.gz"), products(text)) == [], seed

@@ -81,12 +81,17 @@ CASES = (
     ),
     answered(
         "unknown lines",
-        "Only control and private lines are aside. The agent line at 50 follows a line of type 7, not the visitor; the"
-        " run of the visitor at 60 is ended by a line without a type, so the answer at 80 is timed from 70.",
+        "A line of type 7 or of none is neither side's. The visitor's at 40 is answered at 50 and the run that begins at 60"
+        " goes on at 70.",
         visitor(40), line("7", 45), agent(50), visitor(60), line(None, 65), visitor(70), agent(80),
         of=(2, 3), first=20_000,
-        metrics={"response_count": 1, "response_avg_seconds": 10.0, "first_reply_seconds": 10.0},
-        responses=(response(1, 1, 1, "A", 70, 80, 10_000, 10_000),),
+        metrics={
+            "response_count": 2,
+            "response_avg_seconds": 15.0,
+            "response_max_seconds": 20.0,
+            "first_reply_seconds": 10.0,
+        },
+        responses=(response(1, 1, 1, "A", 40, 50, 10_000, 10_000), response(2, 1, 1, "A", 60, 80, 20_000, 20_000)),
     ),
     answered(
         "negative response",

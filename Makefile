@@ -1,4 +1,4 @@
-# Every target sets up what it needs in .venv, from the locked versions, and does so once.
+# Every target installs its needs into .venv once, from the locked versions.
 PYTHON ?= python3
 
 VENV := .venv
@@ -13,14 +13,14 @@ DEV := $(VENV)/.dev
 help: ## show this list
 	@awk -F ':.*## ' '/^##@ / { print "\n" substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
-	@echo 'Each sets up what it needs in $(VENV) by itself. The lake is ./lake, or what LAKE_URI in .env names.'
-	@echo 'The command lakehouse is $(BIN)/lakehouse then: its --help says how to go on with your own account.'
+	@echo 'Each sets up what it needs in $(VENV) by itself. The lake is ./lake, or the one that LAKE_URI in .env names.'
+	@echo 'The command lakehouse is then $(BIN)/lakehouse: its --help tells how to load your own account.'
 
 ##@ Use
 demo: $(RUN) ## start here: made-up conversations through the whole pipeline, to queue time, MCS and a report
 	@$(BIN)/lakehouse demo
 
-sql: $(RUN) ## ask the lake in SQL: a shell
+sql: $(RUN) ## open a shell for SQL over the lake
 	@$(BIN)/lakehouse sql
 
 report: $(RUN) ## write the HTML report of the lake anew
@@ -31,41 +31,41 @@ notebook: $(DEV) ## open five notebooks with pictures in JupyterLab
 		export LAKE_URI && cd notebooks && ../$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root)
 
 ##@ Develop
-test: $(DEV) ## the tests, under 5 minutes
+test: $(DEV) ## run the tests, under 5 minutes
 	@$(BIN)/python -m pytest -q -n auto --dist worksteal -m "not long"
 
-test-long: $(DEV) ## the tests that take longer
+test-long: $(DEV) ## run the tests that take longer
 	@$(BIN)/python -m pytest -q -m long
 	@$(BIN)/python tests/elsewhere.py
 
-bench: $(RUN) ## loading compared with other tools, some 20 minutes
+bench: $(RUN) ## compare loads with other tools, some 20 minutes
 	@$(PIP) install -r benchmarks/requirements.txt
 	@$(BIN)/python benchmarks/load.py
 
-bench-query: $(RUN) ## queries over a lake of a year, some 20 minutes and 2.5 GB to make it
+bench-query: $(RUN) ## time queries over a lake of a year, some 20 minutes and 2.5 GB to make it
 	@$(PIP) install -r benchmarks/requirements.txt
 	@$(BIN)/python benchmarks/queries.py
 
-lint: $(DEV) ## ruff and mypy
+lint: $(DEV) ## run ruff and mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
-docs: $(RUN) ## write docs/metrics.md, docs/tables.md and the README's list of views anew
+docs: $(RUN) ## write docs/metrics.md and docs/tables.md anew
 	@$(BIN)/python -m pipeline.warehouse.pages
 
-lock: ## for maintainers, needs uv: resolve the dependencies anew into requirements*.txt
+lock: ## for maintainers, needs uv: update requirements*.txt
 	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --group build -o requirements.txt
 	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra notebook --group build --group dev -c requirements.txt -o requirements-dev.txt
 
 clean: ## delete .venv; a lake stays where it is
 	rm -rf $(VENV)
 
-# Made anew only if the locked versions change; the package itself is linked, not copied.
+# pip runs again only if the locked versions change; the package itself is linked, not copied.
 $(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
 	@$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-$(RUN): $(VENV)/.made requirements.txt pyproject.toml hatch_build.py pipeline/decode/scanner/scanner.c
+$(RUN): $(VENV)/.made requirements.txt pyproject.toml hatch_build.py $(wildcard pipeline/decode/scanner/*.[ch])
 	@echo "Installing into $(VENV), once, which takes a minute or two ..." >&2
 	@$(PIP) install --require-hashes -r requirements.txt
 	@$(PIP) install --no-deps --no-build-isolation --editable .

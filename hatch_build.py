@@ -1,4 +1,4 @@
-"""Compiles the scanner when the package is built, where there is a C compiler; without one the package is pure Python."""
+"""Compile the scanner when the package is built, if there is a C compiler; without one the package is pure Python."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
 class ScannerBuildHook(BuildHookInterface[Any]):
-    """Leaves `pipeline/decode/scanner/_scanner.so` in the tree and in the wheel."""
+    """Put `pipeline/decode/scanner/_scanner.so` into the tree and into the wheel."""
 
     PLUGIN_NAME = "custom"
 
@@ -29,6 +29,8 @@ class ScannerBuildHook(BuildHookInterface[Any]):
             *compiler.split(),
             "-O3",
             "-std=c11",
+            "-Wall",
+            "-Wextra",  # without -Werror: another compiler may know of more
             "-shared",
             "-fPIC",
             "-o",

@@ -1,4 +1,4 @@
-"""The ways to load that are compared: how each is called, what it needs, what is said about it."""
+"""Describe the compared ways to load: the command, the needed package, the remark of each."""
 
 import sys
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _SOURCE, _OUT, _TABLES = "SOURCE", "OUT", "TABLES"
 
 @dataclass(frozen=True)
 class Approach:
-    """`words` is its command; SOURCE, OUT and TABLES stand for folders: the files, the output, the tables made before."""
+    """A way to load. `words` is its command, with SOURCE, OUT and TABLES for the folders of files, output and made tables."""
 
     key: str
     title: str
@@ -26,17 +26,17 @@ class Approach:
 
     @property
     def is_available(self) -> bool:
-        """Whether the package that it needs is there."""
+        """Tell whether the needed package is installed."""
         return self.needs is None or find_spec(self.needs) is not None
 
     def command(self, files: FileSet, out: Path) -> list[str]:
-        """The command that loads `files` into `out`."""
+        """Return the command that loads `files` into `out`."""
         folders = {_SOURCE: str(files.folder), _OUT: str(out), _TABLES: str(files.tables)}
         return [folders.get(word, word) for word in self.words]
 
 
 def lakehouse_command() -> tuple[str, ...]:
-    """The command beside this Python, as people call it."""
+    """Return the command beside this Python, as users call it."""
     script = Path(sys.executable).with_name("lakehouse")
     return (str(script),) if script.exists() else (sys.executable, "-m", "pipeline")
 
@@ -46,7 +46,7 @@ def _peer(module: str, *options: str, source: str = _SOURCE) -> tuple[str, ...]:
 
 
 def make_tables(files: FileSet) -> None:
-    """Make the three tables of the files, which the limit of writing needs, unless they are there."""
+    """Make the three tables of the files, unless they exist; the limit of writing needs them."""
     if not files.tables.exists():
         made = files.tables.with_suffix(".partial")
         rmtree(made, ignore_errors=True)

@@ -1,7 +1,7 @@
-"""What small files do that are built to fill the memory or to take for ever: `python benchmarks/bombs.py`.
+"""Load small files that are built to fill the memory or to take for ever: `python benchmarks/bombs.py`.
 
-Each is loaded by a process of its own into a new lake; the table has size, text, time and peak memory, in MB and beyond that of
-a file with one small document, as a multiple of the text: 12 is what a document may take.
+A separate process loads each into a new lake. The table has size, text, time and peak memory, in MB and above that of
+a file with one small document, as a multiple of the text: a document may take 12.
 """
 
 import argparse
@@ -31,7 +31,7 @@ def _repeated(part: str, size: int) -> str:
 
 
 def _unknown(value: Callable[[int], str]) -> Callable[[int], str]:
-    """A value of that size in a field whose name the fast path does not take."""
+    """Return a value of that size in a field that the fast path does not take."""
     return lambda size: _document(conversation=f'"conversationId":"c1","é":{value(size)}')
 
 
@@ -111,7 +111,7 @@ def main() -> None:
 
 
 def _measure(title: str, text: bytes, usual: float | None = None) -> float:
-    """Load a text, print what it took, and give the peak in MB."""
+    """Load a text, print its cost, and return the peak in MB."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / NAME
         path.write_bytes(gzip.compress(text + b"\n"))
@@ -126,7 +126,7 @@ def _measure(title: str, text: bytes, usual: float | None = None) -> float:
 
 
 def _load(path: str, lake: str) -> None:
-    """Load a file in a child process, and say what it took."""
+    """Load a file in a child process, and return its cost."""
     start = time.monotonic()
     command = [sys.executable, "-c", "from pipeline.cli.commands import main; main()", "load", path, "--lake", lake]
     done = run(command, capture_output=True, check=False, env=os.environ | {"PYTHONHASHSEED": "0"})  # noqa: S603

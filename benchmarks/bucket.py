@@ -1,8 +1,8 @@
-"""What an hourly load asks of a bucket: `python benchmarks/bucket.py`.
+"""Count the requests of an hourly load to a bucket: `python benchmarks/bucket.py`.
 
-Hour after hour of 50 small files is loaded into a lake behind an S3 API on loopback, which counts the requests and answers
-each after `--latency` milliseconds. Medians over the hours after the first ten, in Markdown on standard output. Needs the extra
-s3 and what the tests need.
+It loads hour after hour of 50 small files into a lake behind an S3 API on loopback, which counts the requests and answers
+each after `--latency` milliseconds. It prints medians over the hours after the first ten, in Markdown. It needs the extra
+s3 and the libraries of the tests.
 """
 
 import argparse
@@ -32,7 +32,9 @@ from pipeline.lake.ledger import loaded_files
 from pipeline.lake.listings import remember
 from pipeline.lake.snapshot import LEDGER, Snapshot
 from pipeline.load.engines import Processes
-from pipeline.load.load import find_files, incoming_from, load, writing
+from pipeline.load.find import find_files, incoming_from
+from pipeline.load.load import load
+from pipeline.load.session import writing
 
 _YOUNG_HOURS = 10  # a lake's first checkpoint comes after them
 _STEPS = ("snapshot", "known", "read", "commit", "publish")
@@ -42,7 +44,7 @@ Request = tuple[float, str, str]
 
 
 class _Store:
-    """Moto's S3 as a WSGI application that notes what it is asked, and tells that, too."""
+    """Moto's S3 as a WSGI application that notes its requests, and serves the notes, too."""
 
     def __init__(self, latency: float) -> None:
         self._latency = latency
@@ -51,7 +53,7 @@ class _Store:
         self._one_at_a_time = Lock()
 
     def __call__(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
-        """Answer one request, as late as a store does that is far away."""
+        """Answer one request, as late as a distant store."""
         if environ["PATH_INFO"] == _ASKED:
             start("200 OK", [("Content-Type", "application/json")])
             return [json.dumps(self._asked).encode()]
@@ -63,7 +65,7 @@ class _Store:
 
 
 def main() -> None:
-    """Do what the command line asks for."""
+    """Run the benchmark of the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--hours", type=int, default=40, help="how many hours are loaded (default 40)")
     parser.add_argument("--latency", type=float, default=30, help="ms until a request is answered (default 30)")
@@ -79,7 +81,7 @@ def main() -> None:
 
 @contextmanager
 def _serving(latency: float) -> Iterator[str]:
-    """Where the store answers while the block runs, in a process of its own: some calls here let no other thread run."""
+    """Serve the store while the block runs, in a separate process: some calls here let no other thread run."""
     context = multiprocessing.get_context("spawn")
     ours, its = context.Pipe()
     process = context.Process(target=_serve, args=(latency / 1000, its), daemon=True)
@@ -105,7 +107,7 @@ def _serve(latency: float, its: Connection) -> None:
 
 
 def _load_hours(address: str, folder: Path, hours: int) -> Iterator[dict[str, tuple[int, float]]]:
-    """Requests and seconds of each step, hour by hour."""
+    """Return requests and seconds of each step, hour by hour."""
     lake = Lake("s3://lakes/hourly")
     lake.create()
     for hour in range(hours):
@@ -128,7 +130,7 @@ def _looked_up(lake: Lake) -> Iterator[float]:
 
 
 def _loaded(lake: Lake, source: Path) -> tuple[float, float]:
-    """When the last file was read, and when the load was done."""
+    """Return the times at which the last file was read and the load was done."""
     moments: list[float] = []
 
     def now() -> datetime:
@@ -139,7 +141,7 @@ def _loaded(lake: Lake, source: Path) -> tuple[float, float]:
         return remember(lake, snapshot, ACCOUNT_ID, last_days(KEPT_DAYS), failed=(), at=END)
 
     with writing(lake):
-        load(lake, incoming_from(find_files([str(source)])), engine=Processes(1), also=listings, now=now)
+        load(lake, incoming_from(find_files([str(source)])), engine=Processes(1), extra_changes=listings, now=now)
     return moments[1], time.perf_counter()  # the second moment is that of the first row of the ledger
 
 

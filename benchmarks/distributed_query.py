@@ -1,8 +1,8 @@
-"""`queue_time_daily` by an engine of many machines: `python benchmarks/distributed_query.py LAKE`.
+"""Compute `queue_time_daily` with an engine of many machines: `python benchmarks/distributed_query.py LAKE`.
 
-Daft reads the table `conversations` where it lies, on its distributed runner, and works the view out from its definition. What
-it finds has to be what the lake's own DuckDB file says: counts exactly, seconds to the microsecond. The runner is Ray, on the
-cluster that `RAY_ADDRESS` names, else on one that is started here. Needs not this package, but
+Daft reads the table `conversations` where it lies, on its distributed runner, and computes the view from its definition. The
+result has to equal that of the lake's own DuckDB file: counts exactly, seconds to the microsecond. The runner is Ray, on the
+cluster that `RAY_ADDRESS` names, else on one that is started here. It does not need this package, but
 `pip install "daft[ray]" deltalake duckdb pytz`.
 """
 
@@ -19,7 +19,7 @@ SAME_SECONDS = 1e-6
 
 
 def queue_time_daily(lake: str) -> DataFrame:
-    """One row per account and date (UTC, of the conversation's start), as docs/metrics.md defines it."""
+    """Return one row per account and date (UTC, of the conversation's start), as docs/metrics.md defines it."""
     connected = col("interaction_start_time").not_null()
     waited = (_microseconds("queue_end_time") - _microseconds("queue_start_time")) / 1_000_000
     timed = daft.read_deltalake(f"{lake}/conversations").select(
@@ -46,7 +46,7 @@ def _microseconds(column: str) -> Expression:
 
 
 def main(lake: str) -> None:
-    """Ask both, and compare."""
+    """Query both, and compare."""
     daft.set_runner_ray()
     began = time.perf_counter()
     found = {(row["account_id"], row["date"]): row for row in queue_time_daily(lake).to_pylist()}

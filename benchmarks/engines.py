@@ -1,8 +1,8 @@
-"""What an engine costs: `python benchmarks/engines.py`.
+"""Compare the engines of a load: `python benchmarks/engines.py`.
 
-The same files are loaded by processes of this machine and by a Dask cluster on loopback that was started before, with one
-worker and with two, in turn; ratios are taken within a round. Then what passes through the driver: bytes on the wire for each
-source file, of files of two sizes. The tables are Markdown, on standard output. Needs the extra dask.
+Processes of this machine and a running Dask cluster on loopback, with one worker and with two, load the same files
+in turn; ratios compare within a round. Then it counts the driver's bytes on the wire for each
+source file, for files of two sizes. It prints Markdown tables, and needs the extra dask.
 """
 
 import argparse
@@ -22,14 +22,16 @@ from measure import MB, fresh_output, machine
 
 from pipeline.lake.lake import Lake
 from pipeline.load.engines import Cluster, Engine, Processes
-from pipeline.load.load import find_files, incoming_from, load, writing
+from pipeline.load.find import find_files, incoming_from
+from pipeline.load.load import load
+from pipeline.load.session import writing
 
 _PAIRS = (("processes, 1", "Dask, 1 worker"), ("processes, 2", "Dask, 2 workers"))
 _MOST = 1.1
 
 
 def main() -> None:
-    """Do what the command line asks for."""
+    """Run the benchmark of the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5, help="how often each engine loads the files (default 5)")
     parser.add_argument("--data", type=Path, default=DEFAULT_FOLDER, help="where the files are kept (default %(default)s)")
@@ -50,7 +52,7 @@ def main() -> None:
 
 @contextmanager
 def cluster(workers: int) -> Iterator[Cluster]:
-    """A scheduler and so many workers of one thread, each a process; every worker has imported what it needs."""
+    """Yield a scheduler with so many workers of one thread, each a process that has imported its modules."""
     with TemporaryDirectory() as folder, ExitStack() as stack:
         file = Path(folder) / "scheduler.json"
 
@@ -83,7 +85,7 @@ def cluster(workers: int) -> Iterator[Cluster]:
 
 
 def _rounds(engines: dict[str, Engine], files: FileSet, count: int) -> dict[str, list[float]]:
-    """Seconds of each load into a new lake; every second round goes backwards, and one before is not counted."""
+    """Return the seconds of each load into a new lake; every second round goes backwards, and a first round does not count."""
     seconds: dict[str, list[float]] = {name: [] for name in engines}
     for number in range(count + 1):
         for name in engines if number % 2 else reversed(engines):
@@ -122,7 +124,7 @@ def _print_report(files: FileSet, seconds: dict[str, list[float]]) -> None:
 
 
 def _print_wire(engine: Cluster, sets: list[FileSet]) -> None:
-    """Bytes that the driver sent and received over its sockets while it loaded."""
+    """Print the bytes that the driver sent and received over its sockets during loads."""
     print("\n| through the driver | gz bytes a file | sent, bytes a file | received, bytes a file |\n| --- | --- | --- | --- |")
     for files in sets:
         sent, received = _wire(engine, files)

@@ -1,4 +1,4 @@
-"""Whether two ways to load gave the same rows: a fingerprint of every column that does not depend on the order of rows."""
+"""Compare the rows of two ways to load by a fingerprint of every column that does not depend on the order of rows."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,18 +14,18 @@ _SHOWN = 3
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """Of one table: its rows, and of each column the sum of the hashes of (key of the row, text of the value)."""
+    """A table's number of rows, and for each column the sum of the hashes of (key of the row, text of the value)."""
 
     rows: int
     columns: dict[str, int]
 
     def differences(self, other: "Fingerprint") -> list[str]:
-        """The columns that differ; all of them do where a key does or a row is missing."""
+        """Return the columns that differ: all of them if a key differs or a row is missing."""
         return [name for name, total in self.columns.items() if other.columns[name] != total]
 
 
 def relation(output: Path, table: schema.Table) -> str:
-    """A table as DuckDB reads it: what the newest load of a lake made visible, or a folder of Parquet files a date."""
+    """Return a table as DuckDB reads it: the newest load of a lake, or a folder of Parquet files a date."""
     lake = Lake(str(output))
     files = (
         lake.locations(table.name, lake.snapshot().files[table.name]) if lake.exists else [f"{output}/{table.name}/*/*.parquet"]
@@ -34,14 +34,14 @@ def relation(output: Path, table: schema.Table) -> str:
 
 
 def connect() -> duckdb.DuckDBPyConnection:
-    """DuckDB with times shown in UTC."""
+    """Open DuckDB with times in UTC."""
     connection = duckdb.connect()
     connection.execute("set TimeZone = 'UTC'")
     return connection
 
 
 def fingerprints(output: Path) -> dict[str, Fingerprint]:
-    """The fingerprint of each of the three tables."""
+    """Return the fingerprint of each of the three tables."""
     with connect() as connection:
         found = {}
         for table in PARTITIONED:
@@ -54,7 +54,7 @@ def fingerprints(output: Path) -> dict[str, Fingerprint]:
 
 
 def describe_differences(expected: Path, found: Path) -> list[str]:
-    """A sentence for each table that differs, with some of the rows that only one of the two has."""
+    """Return a sentence for each table that differs, with some rows that only one side has."""
     theirs, ours = fingerprints(found), fingerprints(expected)
     told = []
     for table in PARTITIONED:

@@ -1,7 +1,7 @@
-"""Lakes that look, to whoever writes them, like those of many accounts or years: their metadata is real, their data is not.
+"""Make lakes with the metadata of many accounts or years, and hardly any data, to time loads in.
 
-Ledger, index of conversations and listings have as many rows as they would have; of the data there are as many Parquet files,
-each a link to one without rows, said to be as large as merged ones are. All of it is committed as a load commits.
+Ledger, index of conversations and listings have all the rows of such lakes. The data has as many Parquet files,
+each a link to one without rows; the log gives them the size of merged ones. All of it is committed as a load commits.
 """
 
 import gzip
@@ -14,10 +14,10 @@ from pathlib import Path
 import duckdb
 
 from pipeline import schema
-from pipeline.lake.deliveries import DELIVERED, SHARE
+from pipeline.lake.index import share_of
 from pipeline.lake.lake import Lake
 from pipeline.lake.rewrite import connected
-from pipeline.lake.snapshot import LEDGER, WHOLE, Change, DataFile, named
+from pipeline.lake.snapshot import LEDGER, WHOLE, Change, DataFile, new_path
 from pipeline.source_files import ListedDay
 
 PARTS = 50
@@ -67,7 +67,7 @@ def grown(  # all that grows
     index: int = 0,
     others: int = 0,
 ) -> Lake:
-    """A lake of so many accounts and, in three years, so many Parquet files of data.
+    """Make a lake of so many accounts and, in three years, so many Parquet files of data.
 
     Its ledger has the rows of so many hours, `listings` so many hours of each account, the index so many conversations of the
     account `ACCOUNT_ID`, and of others.
@@ -79,7 +79,7 @@ def grown(  # all that grows
             LEDGER: Change(add=list(_ledger(lake, connection, accounts, hours))),
             schema.LISTINGS.name: Change(add=list(_listings(lake, connection, accounts, listed_hours))),
             schema.INDEX.name: Change(add=[*_index(lake, connection, 0, index), *_index(lake, connection, 1, others)]),
-            **{table: Change(add=list(_links(lake, table, parquet // len(DELIVERED)))) for table in DELIVERED},
+            **{table: Change(add=list(_links(lake, table, parquet // len(schema.DELIVERED)))) for table in schema.DELIVERED},
         }
     lake.commit(changes, lake.snapshot())
     return lake
@@ -109,7 +109,7 @@ def _listings(lake: Lake, connection: duckdb.DuckDBPyConnection, accounts: int, 
 
 def _index(lake: Lake, connection: duckdb.DuckDBPyConnection, account: int, rows: int) -> Iterator[DataFile]:
     account_id = str(int(ACCOUNT_ID) + account)
-    ((share,),) = connection.execute(f"select {SHARE} from (select ? as account_id)", [account_id]).fetchall()
+    share = share_of(account_id)
     for first in range(0, rows, _INDEX_ROWS):
         query = _INDEX_SQL.format(end=END, days=DAYS, first=first, last=min(first + _INDEX_ROWS, rows))
         yield _written(lake, connection, schema.INDEX.name, query, label=share)
@@ -127,14 +127,14 @@ def _links(lake: Lake, table: str, count: int) -> Iterator[DataFile]:
     one = lake.path(table, lake.write(table, schema.STORED[table].file_schema.empty_table(), date="2000-01-01").path)
     for number in range(count):
         day = f"{END - timedelta(days=1 + number % DAYS):%Y-%m-%d}"
-        path = named(day, WHOLE)
+        path = new_path(day, WHOLE)
         Path(lake.path(table, path)).parent.mkdir(exist_ok=True)
         os.link(one, lake.path(table, path))
         yield DataFile(path, 0, _MERGED_BYTES)
 
 
 def tiny_files(folder: Path, count: int, *, first: datetime = END) -> list[Path]:
-    """So many source files of one short conversation each, `PARTS` an hour."""
+    """Write so many source files of one short conversation each, `PARTS` an hour."""
     folder.mkdir(parents=True)
     return [_tiny_file(folder, first + number // PARTS * _HOUR, number % PARTS) for number in range(count)]
 
@@ -158,5 +158,5 @@ def _tiny_file(folder: Path, hour: datetime, part: int) -> Path:
 
 
 def last_days(days: int) -> list[ListedDay]:
-    """What a sync at `END` lists, of an account that has no files."""
+    """Return the listings of a sync at `END`, for an account without files."""
     return [ListedDay(END - timedelta(days=number), END - timedelta(days=number - 1)) for number in range(days, 0, -1)]

@@ -1,8 +1,7 @@
-"""What an hourly load costs when the lake is full: `python benchmarks/hourly.py`.
+"""Time an hourly load into a large lake: `python benchmarks/hourly.py`.
 
-A lake of 25,000 source files, more than three years of a small account, is made once. Then the next hours are loaded one
-by one, each into the full lake and into an empty one in turn; the ratio is taken within a round. The table is Markdown, on
-standard output.
+It once makes a lake of 25,000 source files, more than three years of a small account. Then it loads the next hours one
+by one, each into that lake and into an empty one in turn; ratios compare within a round. It prints a Markdown table.
 """
 
 import argparse
@@ -22,7 +21,7 @@ _CHUNK = 500  # source files that a load takes while the full lake is made
 
 
 def main() -> None:
-    """Do what the command line asks for."""
+    """Run the benchmark of the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=15, help="how many hours are loaded (default 15)")
     parser.add_argument("--data", type=Path, default=DEFAULT_FOLDER, help="where files and lake are kept (default %(default)s)")
@@ -44,7 +43,7 @@ def main() -> None:
 
 
 def _make_lake(full: Path, standing: list[Path]) -> None:
-    """Load all but the hours that are timed; as many files at a time as a good backfill would."""
+    """Load all but the timed hours, as many files at a time as in a good backfill."""
     if (full / "lakehouse.duckdb").exists():
         return
     made = full.with_suffix(".partial")

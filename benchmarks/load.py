@@ -1,10 +1,10 @@
-"""How long it takes to load the same files in different ways, side by side: `python benchmarks/load.py`.
+"""Time different ways to load the same files: `python benchmarks/load.py`.
 
-Every approach is a process of its own. First each runs once, untimed: its memory is watched, and the rows of those that
-make our three tables are compared with ours, all columns. Then rounds alternate over the approaches, the input in the page
-cache; ratios are taken within a round, since a machine's speed drifts. The table is Markdown, on standard output.
+Every approach is a separate process. First each runs once, untimed, for its memory and its rows: if it
+makes our three tables, all columns have to equal ours. Then rounds alternate over the approaches, with the input in the page
+cache; ratios compare within a round, since a machine's speed drifts. It prints a Markdown table.
 
-What others write in Python writes Parquet exactly as ours does, so they differ in what comes before that.
+The peers in Python write Parquet exactly as ours does, so they differ only in the steps before.
 """
 
 import argparse
@@ -26,7 +26,7 @@ _QUIET = 0.08  # of a core that others may use during a run
 
 
 def main() -> int:
-    """Do what the command line asks for; 1 if the rows of two approaches differ."""
+    """Run the benchmark of the command line; return 1 if the rows of two approaches differ."""
     options = _options()
     chosen = _chosen(options.only)
     files = clean_set(options.data, files=options.files)
@@ -75,7 +75,7 @@ def _say(message: str) -> None:
 
 
 def _check(chosen: list[Approach], files: FileSet, memory: dict[str, int | None]) -> bool:
-    """Whether all give the same rows as ours; notes the memory that each took."""
+    """Tell whether all give the same rows as ours, and note the memory of each."""
     good = True
     with fresh_output() as ours:
         memory[OURS.key] = peak_memory(OURS.command(files, ours))
@@ -98,7 +98,7 @@ def _check_one(approach: Approach, files: FileSet, ours: Path, out: Path, memory
 
 
 def _rounds(chosen: list[Approach], files: FileSet, count: int, slow_count: int) -> Rounds:
-    """The runs of each approach; every second round goes backwards."""
+    """Return the runs of each approach; every second round goes backwards."""
     rounds: Rounds = {approach.key: [] for approach in chosen}
     for number in range(count):
         for approach in chosen if number % 2 == 0 else reversed(chosen):
@@ -124,7 +124,7 @@ def _print_report(chosen: list[Approach], files: FileSet, rounds: Rounds, memory
 
 
 def _cells(approach: Approach, files: FileSet, rounds: Rounds, peak: int | None) -> list[str]:
-    """A row of the table; of a limit only the time without start means something."""
+    """Return a row of the table; for a limit only the time without start counts."""
     inside = median(one.inside or 0.0 for one in rounds[INSIDE.key if approach is OURS else approach.key])
     seconds = [one.seconds for one in rounds[approach.key]]
     fast = inside if approach.is_limit else median(seconds)
@@ -140,12 +140,12 @@ def _cells(approach: Approach, files: FileSet, rounds: Rounds, peak: int | None)
 
 
 def _ratio(rounds: Rounds, key: str) -> float:
-    """How many times as long as ours, whole process; the median over the rounds."""
+    """Return the ratio to our time, whole process; the median over the rounds."""
     return median(one.seconds / ours.seconds for one, ours in zip(rounds[key], rounds[OURS.key], strict=False))
 
 
 def _goals(rounds: Rounds) -> list[str]:
-    """What is asked of ours, as far as its rivals were measured."""
+    """Return our goals, as far as the peers were measured."""
     told = []
     for key, goal, least in (("d", 10, 6), ("b", 2.5, 1.5)):
         if rounds.get(key):
@@ -159,7 +159,7 @@ def _goals(rounds: Rounds) -> list[str]:
 
 
 def _conditions(files: FileSet, rounds: Rounds) -> str:
-    """Under what conditions, in Markdown."""
+    """Return the conditions of the runs, in Markdown."""
     here = machine()
     others = [one.others for runs in rounds.values() for one in runs if one.others is not None]
     disturbed = (

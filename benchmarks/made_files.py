@@ -1,7 +1,7 @@
-"""The files that the benchmarks load: made by the sandbox's generator, the same bytes in every run, kept in a folder.
+"""Make the source files of the benchmarks with the sandbox's generator: the same bytes in every run, kept in a folder.
 
-One account with bare `metaData` and `recordCollection`, so that one explicit type describes all documents: the other
-engines need that, ours does not.
+They are of one account with bare `metaData` and `recordCollection`, so that one explicit type describes all documents: the
+other engines need that, ours does not.
 """
 
 import json
@@ -50,22 +50,22 @@ class FileSet:
 
     @property
     def paths(self) -> list[Path]:
-        """The files, in order."""
+        """Return the files, in order."""
         return sorted(self.folder.glob("*.gz"))
 
     @property
     def tables(self) -> Path:
-        """Where the three tables of the files are kept, once they are made."""
+        """Return the folder of the three tables of the files."""
         return self.folder.with_name(f"{self.folder.name}-tables")
 
     def warm(self) -> None:
-        """Bring the files into the page cache."""
+        """Read the files into the page cache."""
         for path in self.paths:
             path.read_bytes()
 
 
 def clean_set(data: Path, *, files: int = FILES) -> FileSet:
-    """The 192 hourly files, or `files` of them, spread evenly."""
+    """Return the 192 hourly files, or `files` of them, spread evenly."""
     whole = _kept(data, "clean", _write_clean)
     if files >= whole.files:
         return whole
@@ -78,7 +78,7 @@ def clean_set(data: Path, *, files: int = FILES) -> FileSet:
 
 
 def odd_set(data: Path) -> FileSet:
-    """The clean set with every hundredth line altered: an unknown field, a drifted tag, a bare value, garbage in turn."""
+    """Return the clean set with each hundredth line changed: an unknown field, a drifted tag, a bare value, garbage in turn."""
     clean = clean_set(data)
 
     def write(folder: Path) -> None:
@@ -95,7 +95,7 @@ def odd_set(data: Path) -> FileSet:
 
 
 def grown_set(data: Path) -> FileSet:
-    """The clean set with a new field in each conversation and line, and one spelled the vendor's other way."""
+    """Return the clean set with a new field in each conversation and line, and one in the vendor's other spelling."""
     clean = clean_set(data)
 
     def write(folder: Path) -> None:
@@ -106,7 +106,7 @@ def grown_set(data: Path) -> FileSet:
 
 
 def big_set(data: Path, *, bad_line: bool, raw_bytes: int = BIG_BYTES) -> FileSet:
-    """One file of 2 GB of JSON, with or without one bad line in its middle."""
+    """Return one file of 2 GB of JSON, with or without one bad line in its middle."""
     clean = clean_set(data)
 
     def write(folder: Path) -> None:
@@ -116,7 +116,7 @@ def big_set(data: Path, *, bad_line: bool, raw_bytes: int = BIG_BYTES) -> FileSe
 
 
 def small_set(data: Path) -> FileSet:
-    """The documents of the clean set, spread evenly over 10,000 files."""
+    """Return the documents of the clean set, spread evenly over 10,000 files."""
     clean = clean_set(data)
 
     def write(folder: Path) -> None:
@@ -134,7 +134,7 @@ def small_set(data: Path) -> FileSet:
 
 
 def years_set(data: Path) -> FileSet:
-    """25,000 hourly files of a small account, three years and more."""
+    """Return 25,000 hourly files of a small account, more than three years."""
 
     def write(folder: Path) -> None:
         days = (YEARS_FIRST_HOUR + timedelta(days=number) for number in range(YEARS_DAYS))
@@ -148,7 +148,7 @@ def years_set(data: Path) -> FileSet:
 
 
 def _kept(data: Path, name: str, write: Callable[[Path], None]) -> FileSet:
-    """The set of that name, made if it is not there yet or comes from other code."""
+    """Return the set of that name; make it if it is missing or comes from other code."""
     folder, facts, made_by = data / name, data / f"{name}.json", _generator()
     if facts.exists():
         known = json.loads(facts.read_text())
@@ -164,7 +164,7 @@ def _kept(data: Path, name: str, write: Callable[[Path], None]) -> FileSet:
 
 
 def _generator() -> str:
-    """A digest of the code that makes the files."""
+    """Return a digest of the code that makes the files."""
     sources = [Path(__file__), *sorted(Path(pipeline.sandbox.__file__).parent.glob("*.py"))]
     return sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
 
@@ -238,7 +238,7 @@ def _garbage(line: bytes) -> bytes:
 
 
 def _big_lines(clean: FileSet, raw_bytes: int, *, bad_line: bool) -> Iterator[bytes]:
-    """The clean documents over and over, each time with other conversation ids."""
+    """Yield the clean documents again and again, each time with other conversation ids."""
     done, turn, is_bad_due = 0, 0, bad_line
     while done < raw_bytes:
         turn += 1

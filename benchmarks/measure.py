@@ -1,4 +1,4 @@
-"""One run of a command: how long it took, how much memory, and whether something else was using the machine."""
+"""Run a command, and measure its time, its memory, and the other load of the machine."""
 
 import json
 import os
@@ -26,12 +26,12 @@ _SHOWN_PACKAGES = ("duckdb", "pyarrow", "deltalake", "isal", "arro3-io", "orjson
 
 
 class RunFailedError(Exception):
-    """A command ended with an exit code that it should not have."""
+    """A command ended with an unexpected exit code."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """Seconds of the whole process; those `inside`, so without its start, if it tells; cores that others used meanwhile."""
+    """Seconds of the whole process; those `inside`, without its start, if it prints them; cores that others used meanwhile."""
 
     seconds: float
     inside: float | None
@@ -39,7 +39,7 @@ class Run:
 
 
 def run(command: Sequence[str], *, exit_codes: frozenset[int] = frozenset({0})) -> Run:
-    """Run a command and time it; what earlier runs wrote is on the disk before.
+    """Run a command and time it; first flush the files of earlier runs to the disk.
 
     Raises:
         RunFailedError: it ended with another exit code.
@@ -54,9 +54,9 @@ def run(command: Sequence[str], *, exit_codes: frozenset[int] = frozenset({0})) 
 
 
 def peak_memory(command: Sequence[str], *, exit_codes: frozenset[int] = frozenset({0})) -> int | None:
-    """Run a command; the most bytes that its process and all below it had at a time, shared pages shared out (PSS).
+    """Run a command, and return the peak of bytes of its process and all below it, with shared pages divided (PSS).
 
-    Looking every 20 ms disturbs the run, so this is never a timed one. None without psutil, or where there is no PSS.
+    It looks every 20 ms, which disturbs the run, so never time this one. None without psutil or without PSS.
     """
     with subprocess.Popen(command, cwd=HERE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603
         peak = 0
@@ -69,13 +69,13 @@ def peak_memory(command: Sequence[str], *, exit_codes: frozenset[int] = frozense
 
 @contextmanager
 def fresh_output() -> Iterator[Path]:
-    """A folder that does not exist yet, and is deleted afterwards."""
+    """Yield the path of a folder that does not exist yet, and delete it afterwards."""
     with TemporaryDirectory(prefix="engagement-benchmark-") as parent:
         yield Path(parent) / "out"
 
 
 def machine() -> dict[str, Any]:
-    """What a figure depends on: processor, cores, memory, system, versions."""
+    """Return the conditions of a figure: processor, cores, memory, system, versions."""
     return {
         "processor": _processor(),
         "cores": len(os.sched_getaffinity(0)),
@@ -97,7 +97,7 @@ def _inside(output: str) -> float | None:
 
 
 def _busy_seconds() -> float | None:
-    """CPU seconds that the whole machine has worked."""
+    """Return the CPU seconds that the whole machine has worked."""
     if psutil is None:
         return None
     times = psutil.cpu_times()

@@ -1,7 +1,7 @@
-"""What odd files cost `lakehouse load`, in time and in memory: `python benchmarks/oddities.py`.
+"""Measure the time and memory of `lakehouse load` with odd files: `python benchmarks/oddities.py`.
 
-Time: a set with 1 % odd documents beside the clean one, one with fields in every document that the schema lacks, and one file
-of 2 GB of JSON with one bad line beside a clean one; two alternate, and the ratio is taken within a round. Memory: that 2 GB
+Time: a set with 1 % odd documents, a set with fields in every document that the schema lacks, and a file
+of 2 GB of JSON with one bad line, each in turn with a clean one; ratios compare within a round. Memory: that 2 GB
 file, and 10,000 small files; untimed.
 """
 
@@ -25,7 +25,7 @@ _MOST_MEMORY = 600
 
 @dataclass(frozen=True)
 class Pair:
-    """Odd files beside clean ones, and how many times as long the odd ones may take."""
+    """Odd files and clean ones, and the greatest allowed ratio of their times."""
 
     title: str
     clean: Callable[[Path], FileSet]
@@ -45,7 +45,7 @@ MEMORY: dict[str, tuple[str, Callable[[Path], FileSet]]] = {
 
 
 def main() -> None:
-    """Do what the command line asks for."""
+    """Run the benchmark of the command line."""
     options = _options()
     figures: dict[str, Any] = {"machine": machine()}
     print("| files | result | asked for |\n| --- | --- | --- |")
@@ -93,7 +93,7 @@ def _time(pair: Pair, data: Path, rounds: int) -> dict[str, Any]:
 
 
 def _watch(title: str, make: Callable[[Path], FileSet], data: Path) -> dict[str, Any]:
-    """Load files once and watch the memory."""
+    """Load files once and measure the memory."""
     files = make(data)
     files.warm()
     with fresh_output() as out:

@@ -1,4 +1,4 @@
-"""How the peers written in Python write the three tables, so that they differ in how they read only."""
+"""Write the three tables for all peers in Python, so that these differ only in how they read."""
 
 from collections import defaultdict
 from pathlib import Path
@@ -16,20 +16,20 @@ MOST_MESSAGES = 100_000
 
 
 def write(rows: pa.Table, path: Path) -> None:
-    """One Parquet file, compressed with zstd, dictionaries where they pay."""
+    """Write one Parquet file, compressed with zstd, with dictionaries where they pay."""
     path.parent.mkdir(parents=True, exist_ok=True)
     texts = [item.name for item in rows.schema if pa.types.is_string(item.type) and item.name not in _TOO_VARIOUS]
     pq.write_table(rows, path, compression="zstd", use_dictionary=texts)
 
 
 def by_date(rows: pa.Table) -> dict[str, pa.Table]:
-    """The rows of each date, without that column."""
+    """Return the rows of each date, without that column."""
     dates = pc.unique(rows["date"])
     return {str(date): rows.filter(pc.equal(rows["date"], date)).drop_columns(["date"]) for date in dates}
 
 
 class Held:
-    """Rows of the three tables that wait to be written, one Parquet file a table and date at a time."""
+    """Rows of the three tables, held until they fill one Parquet file a table and date."""
 
     def __init__(self, folder: Path, writer: str) -> None:
         self.folder = folder
@@ -42,7 +42,7 @@ class Held:
         self.held[name].append(rows)
 
     def flush(self, *, least_messages: int = 0) -> None:
-        """Write what is held, if it is that much."""
+        """Write the held rows, if they are that many."""
         if sum(rows.num_rows for rows in self.held["messages"]) < least_messages:
             return
         self.flushes += 1

@@ -1,7 +1,7 @@
-"""What the views cost, beside the same views over hand-sorted Parquet files: `python benchmarks/queries.py`.
+"""Time the views, over a lake and over hand-sorted Parquet files: `python benchmarks/queries.py`.
 
-A lake of a year is made once: 1,000,000 conversations, 15,000,000 messages. Lake and hand-sorted files take turns, each
-query on an open connection, all rows fetched; the ratio is taken within a round. The tables are Markdown, on standard output.
+It makes a lake of a year once: 1,000,000 conversations, 15,000,000 messages. Lake and hand-sorted files take turns, each
+query on an open connection, all rows fetched; ratios compare within a round. It prints Markdown tables.
 """
 
 import argparse
@@ -33,7 +33,7 @@ _DAY_QUERIES = {
 
 @dataclass(frozen=True)
 class Timed:
-    """One run of a query: seconds by the clock, and of the processor, all threads together; how many rows it gave."""
+    """One run of a query: seconds by the clock, seconds of the processor in all threads, and the number of rows."""
 
     seconds: float
     cpu_seconds: float
@@ -44,7 +44,7 @@ Rounds = dict[str, list[Timed]]
 
 
 def main() -> None:
-    """Do what the command line asks for."""
+    """Run the benchmark of the command line."""
     options = _options()
     made = year_lake(options.data, days=options.days)
     with made.open_lake() as lake, made.open_sorted() as by_hand:
@@ -59,7 +59,7 @@ def main() -> None:
 
 
 def _options() -> argparse.Namespace:
-    every = ",".join(sorted(view.name for view in ordered_views() if view.folder == "metrics"))
+    every = ",".join(sorted(view.name for view in ordered_views() if view.theme != "steps"))
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5, help="how often each view is asked (default 5)")
     parser.add_argument("--views", default=every, metavar="NAMES", help="such as mcs_daily,agent_daily (default: all)")
@@ -71,7 +71,7 @@ def _options() -> argparse.Namespace:
 
 
 def _rounds(lake: duckdb.DuckDBPyConnection, by_hand: duckdb.DuckDBPyConnection, view: str, count: int) -> Rounds:
-    """The runs on either side; every second round goes backwards, and one before is not counted."""
+    """Return the runs of each side; every second round goes backwards, and a first round does not count."""
     rounds: Rounds = {"lake": [], "sorted": []}
     sides = {"lake": lake, "sorted": by_hand}
     for number in range(count + 1):
@@ -123,7 +123,7 @@ def _line(view: str, rounds: Rounds) -> str:
 
 
 def _print_day(lake: duckdb.DuckDBPyConnection) -> None:
-    """What a single day costs: DuckDB's own count of files and bytes, of each scan of a table."""
+    """Print the cost of a single day: DuckDB's own count of files and bytes, for each scan of a table."""
     [(middle,)] = lake.execute("select quantile_disc(date, 0.5) from conversations").fetchall()
     print("| `conversation_metrics` | Parquet files read, each scan | MB read |\n| --- | --- | --- |")
     for title, query in _DAY_QUERIES.items():
@@ -134,7 +134,7 @@ def _print_day(lake: duckdb.DuckDBPyConnection) -> None:
 
 
 def _found(node: Any, key: str) -> Iterator[Any]:
-    """Every value of that key, however deep."""
+    """Yield every value of that key, at any depth."""
     for name, inner in node.items() if isinstance(node, dict) else enumerate(node):
         if name == key:
             yield inner

@@ -1,8 +1,8 @@
-"""How a lake bears growth toward 1,000 accounts, 50 source files an hour each, 3 years: `python benchmarks/scale.py`.
+"""Measure the growth of a lake toward 1,000 accounts, 50 source files an hour each, 3 years: `python benchmarks/scale.py`.
 
-Real lakes with real metadata and hardly any data are made in several sizes; of each, the steps are timed that an hourly sync
-takes. A line is fitted through the figures, one lake is measured against what the lines say, and the rest is multiplied out.
-`--quick` takes some 5 minutes, without it some 20. The tables are Markdown, on standard output.
+It makes lakes with real metadata and hardly any data in several sizes, and times the steps of an hourly sync in each. It
+fits a line through the figures, checks the lines with one lake, and extrapolates the rest.
+`--quick` takes some 5 minutes, without it some 20. It prints Markdown tables.
 """
 
 import argparse
@@ -25,7 +25,6 @@ from measure import MB, machine
 from scale_runs import KEPT_DAYS, WORK_SECONDS, commit_often
 
 from pipeline import schema
-from pipeline.lake.deliveries import DELIVERED
 from pipeline.lake.lake import Lake
 from pipeline.lake.snapshot import LEDGER
 
@@ -48,19 +47,19 @@ _RUNS = Path(__file__).with_name("scale_runs.py")
 
 @dataclass(frozen=True)
 class Line:
-    """Seconds of a step by the size of something: so many at none, and so many more for each."""
+    """Seconds of a step by a size: so many at 0, and so many more for each item."""
 
     at_none: float
     each: float
 
     def at(self, size: float) -> float:
-        """The seconds that it tells."""
+        """Return the seconds at a size."""
         return max(0.0, self.at_none + self.each * size)
 
 
 @dataclass(frozen=True)
 class Volume:
-    """What one source file is: bytes of gz and JSON, bytes of Parquet in each table, conversations; JSON read a second."""
+    """The size of one source file: bytes of gz and JSON, bytes of Parquet in each table, conversations; JSON read a second."""
 
     gz: float
     json: float
@@ -70,7 +69,7 @@ class Volume:
 
 
 def main() -> None:
-    """Do what the command line asks for."""
+    """Run the benchmark of the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="smaller lakes")
     parser.add_argument("--data", type=Path, default=DEFAULT_FOLDER, help="where source files are kept (default %(default)s)")
@@ -94,7 +93,7 @@ def _simulate(folder: Path, data: Path, *, quick: bool) -> None:
 
 
 def _own(*arguments: str | Path) -> Any:
-    """What this program tells in a process of its own, so that its memory is its own, too."""
+    """Return the result of a run in a separate process, so that its memory is its own, too."""
     done = subprocess.run((sys.executable, _RUNS, *map(str, arguments)), check=True, stdout=subprocess.PIPE, text=True)  # noqa: S603
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -103,7 +102,7 @@ def _own(*arguments: str | Path) -> Any:
 
 
 def _volume(folder: Path, data: Path) -> Volume:
-    """Load the 192 files of `made_files`, and tell what one of them comes to."""
+    """Load the 192 files of `made_files`, and return the size of one."""
     files = clean_set(data)
     files.warm()
     loads = [_own("load", files.folder, folder / f"volume-{turn}") for turn in range(3)]
@@ -121,7 +120,7 @@ def _volume(folder: Path, data: Path) -> Volume:
         "conversations": volume.conversations,
         "gz, kB": volume.gz / 1e3,
         "JSON, kB": volume.json / 1e3,
-        **{f"`{name}`, kB of Parquet": volume.parquet[name] / 1e3 for name in DELIVERED},
+        **{f"`{name}`, kB of Parquet": volume.parquet[name] / 1e3 for name in schema.DELIVERED},
         "`files`, bytes of Parquet": volume.parquet[LEDGER],
         f"`{schema.INDEX.name}`, bytes of Parquet": volume.parquet[schema.INDEX.name],
     }.items():
@@ -131,7 +130,7 @@ def _volume(folder: Path, data: Path) -> Volume:
 
 
 def _many_rows(folder: Path, conversations: float) -> dict[str, float]:
-    """Bytes of Parquet of a source file in the ledger and in the index, where these have many rows a file."""
+    """Return the bytes of Parquet of a source file in the ledger and in the index, if these have many rows a file."""
     snapshot = grown(folder / "rows", hours=2_000, index=10**6).snapshot()
     each = {
         name: sum(file.bytes for file in snapshot.files[name]) / snapshot.rows[name] for name in (LEDGER, schema.INDEX.name)
@@ -158,7 +157,7 @@ def _print_loads(folder: Path, sizes: tuple[int, ...]) -> None:
 
 
 def _probed(folder: Path, **size: int) -> dict[str, float]:
-    """The median of three lakes' steps; a lake is made once, and every turn finds it a sync older."""
+    """Return the median of three lakes' steps; a lake is made once, and each turn adds a sync to it."""
     target = folder / "lake"
     grown(target, **size)
     runs = []
@@ -177,7 +176,7 @@ def _line(found: dict[int, float]) -> Line:
 
 
 def _print_growth(folder: Path, *, quick: bool) -> dict[str, dict[str, Line]]:
-    """Print a table for everything that grows; gives a line for each of it and each step."""
+    """Print a table for each size that grows; return a line for each size and step."""
     conversations = (10**6, 10**7, 3 * 10**7) if quick else (10**6, 10**7, 10**8)
     kinds = {
         _YEARS: {n: {"hours": n} for n in (800, 4_000, 20_000)},
@@ -209,7 +208,7 @@ def _print_growth(folder: Path, *, quick: bool) -> dict[str, dict[str, Line]]:
 
 
 def _print_log(folder: Path, commits: int) -> None:
-    """Commit to every table over and over: what it takes, what the logs are then, and what is left of them a month later."""
+    """Commit to every table many times; print the time, the logs after it, and the logs a month later."""
     lake = Lake(str(folder / "log"))
     lake.create()
     taken = commit_often(lake, commits)
@@ -255,13 +254,13 @@ def _print_writers(folder: Path, seconds: float) -> None:
 
 
 def _parquet_files(volume: Volume, accounts: int, hours: int) -> int:
-    """Parquet files of data, merged as loads merge them: of a day and table one for every 64 MB, and two small ones."""
+    """Return the number of Parquet files, merged as loads do: for a day and table one for every 64 MB, and two small ones."""
     days = hours / 24
-    return round(sum(days * (2 + accounts * 24 * PARTS * volume.parquet[table] / (64 << 20)) for table in DELIVERED))
+    return round(sum(days * (2 + accounts * 24 * PARTS * volume.parquet[table] / (64 << 20)) for table in schema.DELIVERED))
 
 
 def _told(lines: dict[str, dict[str, Line]], volume: Volume, accounts: int, hours: int) -> dict[str, float]:
-    """What the steps of an hourly sync take of a lake of so many accounts after so many hours."""
+    """Return the seconds of the steps of an hourly sync, for a lake of so many accounts after so many hours."""
     sizes = {
         _YEARS: accounts * hours,
         _RECENT: accounts,
@@ -278,7 +277,7 @@ def _told(lines: dict[str, dict[str, Line]], volume: Volume, accounts: int, hour
 
 
 def _print_check(folder: Path, lines: dict[str, dict[str, Line]], volume: Volume, *, hours: int) -> None:
-    """Hold the lines against a lake that has grown in everything at once."""
+    """Check the lines with a lake that has grown in everything at once."""
     parquet, index = _parquet_files(volume, 1, hours), round(hours * PARTS * volume.conversations)
     taken = _probed(folder, hours=hours, listed_hours=hours, parquet=parquet, index=index, others=index)
     told = _told(lines, volume, 1, hours)

@@ -1,6 +1,6 @@
-"""What `scale.py` times in processes of their own, so that their memory is their own, too.
+"""The runs of `scale.py`, each in a separate process, so that its memory is its own, too.
 
-`python scale_runs.py RUN ARGUMENTS` prints what it found as JSON.
+`python scale_runs.py RUN ARGUMENTS` prints the result as JSON.
 """
 
 import json
@@ -15,12 +15,15 @@ from grown_lakes import ACCOUNT_ID, END, last_days
 from measure import MB
 
 from pipeline import schema
-from pipeline.lake.lake import Lake, until_undisturbed
+from pipeline.lake.commits import retry_conflicts
+from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import loaded_files
 from pipeline.lake.listings import remember
 from pipeline.lake.snapshot import Change, Snapshot
 from pipeline.load.engines import Processes
-from pipeline.load.load import find_files, incoming_from, load, writing
+from pipeline.load.find import find_files, incoming_from
+from pipeline.load.load import load
+from pipeline.load.session import writing
 from pipeline.warehouse.database import FILE_NAME, publish
 
 KEPT_DAYS: Final = 30
@@ -29,7 +32,7 @@ WORK_SECONDS: Final = 0.5
 
 
 def load_once(source: str, target: str) -> dict[str, Any]:
-    """Load a folder into a new lake, with all cores; tells seconds in all, and those after the last file was read."""
+    """Load a folder into a new lake, with all cores; return the seconds in all, and those after the last file was read."""
     lake, moments = Lake(target), list[float]()
 
     def now() -> datetime:
@@ -53,7 +56,7 @@ def load_once(source: str, target: str) -> dict[str, Any]:
 
 
 def probe(root: str, source: str) -> dict[str, float]:
-    """Take the steps of an hourly sync of one account: seconds of each, and the peak of memory in MB."""
+    """Run the steps of an hourly sync of one account; return the seconds of each, and the peak of memory in MB."""
     lake, moments = Lake(root), list[float]()
 
     def now() -> datetime:
@@ -72,7 +75,7 @@ def probe(root: str, source: str) -> dict[str, float]:
     taken = {"snapshot": _seconds(lake.snapshot)}
     taken["known"] = _seconds(lambda: loaded_files(lake, ACCOUNT_ID, since=END - timedelta(days=KEPT_DAYS)))
     with writing(lake):
-        load(lake, incoming_from(find_files([source])), engine=Processes(1), also=listings, now=now)
+        load(lake, incoming_from(find_files([source])), engine=Processes(1), extra_changes=listings, now=now)
     ended = time.perf_counter()
     snapshot = lake.snapshot()
     taken["publish"] = _seconds(lambda: publish(lake, snapshot))
@@ -82,7 +85,7 @@ def probe(root: str, source: str) -> dict[str, float]:
 
 
 def commit_often(lake: Lake, commits: int) -> list[float]:
-    """Commit a file to each table so many times; gives the seconds of each time."""
+    """Commit a file to each table so many times; return the seconds of each time."""
     snapshot, taken = lake.snapshot(), []
     for _ in range(commits):
         began = time.perf_counter()
@@ -101,11 +104,11 @@ def _small_change(lake: Lake) -> dict[str, Change]:
 
 
 def write_on(root: str, seconds: str) -> dict[str, float]:
-    """Commit change after change for so long, each worked out from the newest snapshot, as a load does in a bucket."""
+    """Commit change after change for so long, each planned from the newest snapshot, as a load does in a bucket."""
     lake, commits, attempts = Lake(root), 0, 0
     began = time.perf_counter()
     while time.perf_counter() - began < float(seconds):
-        for attempt in until_undisturbed():
+        for attempt in retry_conflicts():
             with attempt:
                 attempts += 1
                 snapshot = lake.snapshot()
@@ -122,7 +125,7 @@ def _seconds(step: Callable[[], Any]) -> float:
 
 
 def _peak_mb() -> float:
-    """The most memory that this process has had; `ru_maxrss` would count that of its parent."""
+    """Return the peak of memory of this process; `ru_maxrss` would count that of its parent."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM")) / MB
 

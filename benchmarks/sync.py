@@ -1,7 +1,7 @@
-"""How near a sync comes to what its downloads at the same time allow: `python benchmarks/sync.py`.
+"""Compare a sync with the bare latency of its downloads: `python benchmarks/sync.py`.
 
-A sandbox in a process of its own serves 1,000 files of some 20 kB, each answer 50 ms late. A sync of them all into an empty
-lake is timed, process start, listing, decoding, commit and DuckDB file included; the ideal is the downloads' latency alone.
+A sandbox in a separate process serves 1,000 files of some 20 kB, each answer 50 ms late. The time is that of a sync of all into
+an empty lake, with process start, listing, decoding, commit and DuckDB file; the ideal is the downloads' latency alone.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from approaches import lakehouse_command
 from measure import fresh_output, machine
 
 from pipeline.lake.lake import Lake
-from pipeline.load.sync import DOWNLOADS
+from pipeline.load.downloads import DOWNLOADS
 from pipeline.sandbox import Account, Sandbox
 
 ACCOUNT = Account("4711", conversations_per_day=3000, sessions_per_part=20)
@@ -29,16 +29,15 @@ _WINDOW = ("--since", f"{SINCE:%Y-%m-%d}", "--until", f"{UNTIL:%Y-%m-%d}")
 
 
 def serve(latency_ms: int) -> None:
-    """Be the sandbox: print its settings, then serve until killed."""
+    """Run the sandbox: print its settings, then serve until killed."""
     served = Sandbox([ACCOUNT], now=UNTIL, delay_seconds=latency_ms / 1000, kept_files=100_000)
-    keys = served.credentials(ACCOUNT.account_id)
-    print(served.base_url, keys.app_key, keys.app_secret, keys.access_token, keys.access_token_secret, flush=True)
+    print(served.base_url, *served.credentials(ACCOUNT.account_id).secrets, flush=True)
     served.serve()
 
 
 @contextmanager
 def served(latency_ms: int) -> Iterator[dict[str, str]]:
-    """The settings of a sandbox that runs meanwhile."""
+    """Yield the settings of a sandbox that runs meanwhile."""
     command = [sys.executable, __file__, "--serve", str(latency_ms)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
         names = ("LP_BASE_URL", "LP_APP_KEY", "LP_APP_SECRET", "LP_ACCESS_TOKEN", "LP_ACCESS_TOKEN_SECRET")
@@ -50,7 +49,7 @@ def served(latency_ms: int) -> Iterator[dict[str, str]]:
 
 
 def main() -> None:
-    """Do what the command line asks for."""
+    """Run the benchmark of the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--latency-ms", type=int, default=50)
@@ -82,7 +81,7 @@ def main() -> None:
 
 
 def _window_of(files: int, settings: dict[str, str]) -> tuple[str, ...]:
-    """So many hours up to the end that they have about so many files."""
+    """Return the number of hours up to the end that have about so many files."""
     listed = _lakehouse(("sync", "--dry-run", *_WINDOW, "--lake", "nowhere"), settings).stdout.split()
     first = listed[-min(files, len(listed))]
     start = datetime.fromtimestamp(int(first.split(".")[1]) / 1000, UTC)

@@ -1,7 +1,7 @@
-"""The lake that queries are timed on: a year of two made-up accounts, and beside it one hand-sorted Parquet file a table.
+"""Make the lake of `queries.py`: a year of two made-up accounts, and beside it one hand-sorted Parquet file a table.
 
-Made once and kept in a folder; what was interrupted is taken up again. The source files of a month are made, loaded and
-deleted; the lake's landing zone keeps its copies.
+It is made once and kept in a folder; an interrupted run goes on where it was. It makes, loads and deletes the source files of a
+month at a time; the lake's landing zone keeps its copies.
 """
 
 import json
@@ -48,11 +48,11 @@ class YearLake:
     rows: dict[str, int]
 
     def open_lake(self) -> duckdb.DuckDBPyConnection:
-        """The lake as its users open it."""
+        """Open the lake as its users do."""
         return pipeline.open(str(self.folder / "lake"))
 
     def open_sorted(self) -> duckdb.DuckDBPyConnection:
-        """The same views over the hand-sorted files."""
+        """Open the same views over the hand-sorted files."""
         connection = duckdb.connect()
         connection.execute("set TimeZone = 'UTC'")
         for table in TABLES:
@@ -62,7 +62,7 @@ class YearLake:
 
 
 def year_lake(data: Path, *, days: int = YEAR_DAYS) -> YearLake:
-    """The lake of so many days, made if it is not there yet."""
+    """Return the lake of so many days; make it if it is missing."""
     folder = data / f"queries-{days}"
     facts = folder / "rows.json"
     if not facts.exists():
@@ -99,7 +99,7 @@ def _write_days(folder: Path, days: list[datetime]) -> None:
 
 
 def _sort_by_hand(folder: Path) -> dict[str, int]:
-    """Write each table as somebody would for such queries: sorted, in DuckDB's own row groups. Returns the rows of each."""
+    """Write each table for such queries by hand: sorted, in DuckDB's own row groups. Returns the rows of each."""
     made = folder / "sorted"
     rmtree(made, ignore_errors=True)
     made.mkdir()

@@ -1,6 +1,6 @@
-"""`python -m pipeline` is `lakehouse`."""
+"""`python -m pipeline` is `lakehouse`, and so is `python -m engagement_lakehouse`, which runs this module, too."""
 
-from pipeline.cli.__main__ import main
+from .cli.__main__ import main
 
 if __name__ == "__main__":
     main()

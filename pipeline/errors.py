@@ -1,22 +1,22 @@
-"""Every error that this package raises on purpose.
+"""The tree of errors that this package raises on purpose.
 
 PipelineError
-├── SettingsError               a setting or an argument is missing or wrong: named, its value never shown; exit code 2
+├── SettingsError               a setting or an argument is missing or wrong: its name is shown, its value never; exit code 2
 ├── SourceError                 the Data Access API
-│   ├── SourceUnreachableError  time-out, reset, 429, 5xx, short answer: the only branch that is tried again
+│   ├── SourceUnreachableError  time-out, reset, 429, 5xx, short answer: the only branch with retries
 │   ├── AccessRefusedError      401 or 403: the keys, the clock or the account
-│   └── UnexpectedAnswerError   an answer that has not the documented shape, or a link that leads elsewhere
+│   └── UnexpectedAnswerError   an answer without the documented shape, or a link to another host
 ├── OutputError                 standard output does not take the result
-├── CorruptFileError            a source file that is not what its name says: rejected as a whole
+├── CorruptFileError            a damaged source file: rejected as a whole
 └── LakeError                   the lake cannot be read or written
-    ├── ConflictError           another writer changed it first: worked out anew, the change may succeed
-    ├── DamagedError            a file of the lake is gone, or not what was written
-    └── TombstonesError         who was erased can't be told
+    ├── ConflictError           another writer was first: computed anew, the change may succeed
+    ├── DamagedError            a file of the lake is gone or damaged
+    └── TombstonesError         the tombstones can't be read
 """
 
 
 class PipelineError(Exception):
-    """Base of them all: its text is one sentence for the person who has to act on it."""
+    """Base of all: its text is one sentence that says what to do."""
 
 
 class SettingsError(PipelineError):
@@ -28,11 +28,11 @@ class OutputError(PipelineError):
 
 
 class SourceError(PipelineError):
-    """The Data Access API did not give what was asked for."""
+    """The Data Access API failed."""
 
 
 class SourceUnreachableError(SourceError):
-    """No answer, or one that says "later"; `retry_after_seconds` is the server's own wish, None where it has none."""
+    """No answer, or "later"; `retry_after_seconds` is the pause that the server asks for, None if it asks for none."""
 
     def __init__(self, message: str, *, retry_after_seconds: float | None = None) -> None:
         super().__init__(message)
@@ -44,11 +44,11 @@ class AccessRefusedError(SourceError):
 
 
 class UnexpectedAnswerError(SourceError):
-    """The server's answer is none that the API documents."""
+    """The server's answer is not as the API documents it."""
 
 
 class CorruptFileError(PipelineError):
-    """The file is cut short, damaged or something else than it says."""
+    """The file is cut short, damaged or of another kind."""
 
 
 class LakeError(PipelineError):
@@ -56,11 +56,11 @@ class LakeError(PipelineError):
 
 
 class ConflictError(LakeError):
-    """Another writer changed the lake between a change's working out and its commit."""
+    """Another writer changed the lake before the commit."""
 
 
 class DamagedError(LakeError):
-    """A file of the lake is gone, or not what was written: `found` says what, and the text also which command tells more."""
+    """A file of the lake is gone or damaged: `found` is the fact; the text adds the command that tells more."""
 
     def __init__(self, found: str, teller: str = "lakehouse verify") -> None:
         super().__init__(found, teller)
@@ -72,7 +72,7 @@ class DamagedError(LakeError):
 
 
 class TombstonesError(LakeError):
-    """Tombstones or their secret can't be used: `found` says why, `remedy` what to do; whoever writes has changed nothing."""
+    """Tombstones or their key can't be used, and nothing was changed: `found` is the reason, `remedy` the next step."""
 
     def __init__(self, found: str, remedy: str) -> None:
         super().__init__(found, remedy)

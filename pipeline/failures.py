@@ -1,7 +1,6 @@
-"""What a library raises about a Parquet file of the lake, as a sentence that names it and holds no value of the data.
+"""Turns errors of DuckDB, Arrow, Delta and the system about a Parquet file into one LakeError.
 
-DuckDB, Arrow, Delta and the system each have words of their own for a file that is gone, damaged or not legible; of a damaged
-one DuckDB may quote what a customer wrote.
+The sentence names the file and holds no value of the data: DuckDB may quote a customer's text from a damaged file.
 """
 
 import re
@@ -28,30 +27,30 @@ READ_ALL: Final = "lakehouse verify --read-data"
 
 
 def of_a_file(error: BaseException) -> LakeError | None:
-    """What an error has found about a Parquet file of the lake; None if it is about something else."""
-    told = f"{error} {getattr(error, 'filename', None) or ''}"
-    named = _FILE.search(told)
+    """The LakeError for an error about a Parquet file of the lake; None for other errors."""
+    text = f"{error} {getattr(error, 'filename', None) or ''}"
+    named = _FILE.search(text)
     if named is None:
-        is_decoder = is_of_duckdb(error) and type(error).__name__ == "Error"  # it has no other words for what it can't decode
+        is_decoder = is_of_duckdb(error) and type(error).__name__ == "Error"  # its error for all that it can't decode
         return DamagedError(f"a Parquet file is damaged ({without_values(error)})", READ_ALL) if is_decoder else None
     where, table = named[0], named[1]
-    if _GONE.search(told.replace(where, "")):
+    if _GONE.search(text.replace(where, "")):
         return DamagedError(f"{where}: a file of the lake is gone (table {table})")
     reason = without_values(error)
-    if _REFUSED.search(told.replace(where, "")) or isinstance(error, PermissionError):
+    if _REFUSED.search(text.replace(where, "")) or isinstance(error, PermissionError):
         return LakeError(f"{where}: a file of the lake can't be read (table {table}: {reason}); give this user the right to it")
     return DamagedError(f"{where}: a file of the lake is damaged (table {table}: {reason})", READ_ALL)
 
 
 def without_values(error: BaseException) -> str:
-    """The first line of what a library says, without the lake's file and, where it is about data, without what it quotes."""
-    told = getattr(error, "strerror", None) or _FILE.sub("", str(error).partition("\n")[0]).replace('""', "")
+    """The first line of a library's error, without the file and, if it is about data, without quoted values."""
+    text = getattr(error, "strerror", None) or _FILE.sub("", str(error).partition("\n")[0]).replace('""', "")
     if is_of_duckdb(error) and type(error).__name__ in _OF_THE_DATA:
-        told = re.sub(r"Failed to read file\s*:?|found in Parquet file\s*(?=:)", "", _VALUE.sub("", told))
-        told = told.removeprefix("Invalid Input Error: ")
-    return " ".join(told.split()).strip(" :") or type(error).__name__
+        text = re.sub(r"Failed to read file\s*:?|found in Parquet file\s*(?=:)", "", _VALUE.sub("", text))
+        text = text.removeprefix("Invalid Input Error: ")
+    return " ".join(text.split()).strip(" :") or type(error).__name__
 
 
 def is_of_duckdb(error: BaseException) -> bool:
-    """Whether DuckDB has raised it."""
+    """Whether it is an error of DuckDB."""
     return type(error).__module__ in {"duckdb", "_duckdb"}

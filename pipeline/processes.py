@@ -1,7 +1,7 @@
-"""What SIGINT, SIGTERM and SIGHUP do to a command: they end it soon, whatever it is at.
+"""Signals: SIGINT, SIGTERM and SIGHUP end a command soon, at any point of its work.
 
-Python hears a signal between two steps of the main thread, so a thread hears it too: it stops the queries of DuckDB, which can
-be one long step, and ends the process if it is still there after a while.
+Python handles a signal between two steps of the main thread only, so a second thread handles it, too: it stops DuckDB's
+queries, which can be one long step, and ends the process if it still runs after a while.
 """
 
 import atexit
@@ -36,7 +36,7 @@ _SHOW_CURSOR: Final = "\x1b[?25h"
 
 
 class Stopped(BaseException):  # no error, and nothing that `except Exception` is to catch
-    """The command is to end: its text is one sentence."""
+    """A signal ends the command; the text is one sentence."""
 
     def __init__(self, number: int) -> None:
         super().__init__(stopped_by(number, _state.command))
@@ -44,7 +44,7 @@ class Stopped(BaseException):  # no error, and nothing that `except Exception` i
 
 
 class _State:
-    """What this process was told, and how it is to take that."""
+    """The signal that this process got, and its way to end."""
 
     def __init__(self) -> None:
         self.command = ""
@@ -63,16 +63,16 @@ _starting: Final = RLock()
 
 
 def interruptible(connection: "duckdb.DuckDBPyConnection") -> "duckdb.DuckDBPyConnection":
-    """The connection, whose queries a signal stops from now on."""
+    """Let signals stop the connection's queries from now on; return it."""
     _state.connections.add(connection)
     return connection
 
 
 def raise_if_stopped() -> None:
-    """Raise what a signal means, where its first trace was another error: a query of DuckDB's that it stopped.
+    """Raise `Stopped` in place of another error that a signal caused, such as of a query that it interrupted.
 
     Raises:
-        Stopped: there was one.
+        Stopped: there was a signal.
     """
     if _state.received is not None:
         raise Stopped(_state.received)
@@ -80,17 +80,17 @@ def raise_if_stopped() -> None:
 
 @contextlib.contextmanager
 def stoppable(command: str = "") -> Iterator[None]:
-    """Let a signal end the block by `Stopped`; one that is ignored, as under nohup, stays so.
+    """Let a signal end the block by `Stopped`; ignored signals, as under nohup, stay ignored.
 
-    Once it has come, this process ends after a while by itself: threads of libraries can wait for the network for a minute.
+    After a signal this process ends within a time limit, since libraries' threads can wait for the network for a minute.
     """
     if current_thread() is not main_thread():
         yield
         return
     former, unraisablehook = {number: signal.getsignal(number) for number in _SIGNALS}, sys.unraisablehook
-    heard, told = os.pipe()
-    os.set_blocking(told, False)
-    waking = signal.set_wakeup_fd(told, warn_on_full_buffer=False)
+    heard, waker = os.pipe()
+    os.set_blocking(waker, False)
+    waking = signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
     _state.command = command
     _state.received = _state.finish = _state.ends_at = None
     sys.unraisablehook = _unraisable
@@ -106,12 +106,12 @@ def stoppable(command: str = "") -> Iterator[None]:
                 signal.signal(number, action)
             signal.set_wakeup_fd(waking)
             sys.unraisablehook = unraisablehook
-            os.close(told)  # ends the thread, which closes the other end
+            os.close(waker)  # ends the thread, which closes the other end
 
 
 @contextlib.contextmanager
 def sparing(number: int) -> Iterator[None]:
-    """Let a signal raise KeyboardInterrupt during the block, and end nothing."""
+    """Let a signal raise KeyboardInterrupt during the block, and not end the command."""
     _state.spared |= {number}
     try:
         yield
@@ -121,7 +121,7 @@ def sparing(number: int) -> Iterator[None]:
 
 @contextlib.contextmanager
 def finishing(finish: Callable[[], None]) -> Iterator[None]:
-    """Let the first signal call `finish` and the block come to its end, within bounds; a second one ends it at once.
+    """Let the first signal call `finish` and the block run to its end, within a time limit; a second signal ends it at once.
 
     Raises:
         Stopped: there was a signal, and the block is done.
@@ -138,7 +138,7 @@ def finishing(finish: Callable[[], None]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def kept_from_children() -> Iterator[None]:
-    """Start processes in the block that a Ctrl-C at the terminal does not reach: who started them ends them."""
+    """Keep a Ctrl-C at the terminal from the processes that the block starts; this process ends them."""
     former = signal.pthread_sigmask(signal.SIG_BLOCK, _OF_THE_TERMINAL)
     _state.is_starting = True
     try:
@@ -152,7 +152,7 @@ def kept_from_children() -> Iterator[None]:
 
 
 def end_children() -> None:
-    """End the processes that this one has started, and wait for that."""
+    """End the child processes and wait for their end."""
     children = multiprocessing.active_children()
     for child in children:
         child.kill()
@@ -161,7 +161,7 @@ def end_children() -> None:
 
 
 def _receive(number: int, frame: FrameType | None) -> None:
-    """What the main thread does when it hears of a signal."""
+    """Handle a signal in the main thread."""
     if number in _state.spared:
         raise KeyboardInterrupt
     is_first = _state.received is None
@@ -188,7 +188,7 @@ def _is_import(frame: FrameType | None) -> bool:
 
 
 def _watch(heard: int) -> None:
-    """Hear of signals while the main thread is busy, and end what it is at."""
+    """Handle signals while the main thread is busy: stop its queries, then end the process."""
     while numbers := os.read(heard, 1):
         if numbers[0] in _SIGNALS and numbers[0] not in _state.spared:
             break
@@ -211,11 +211,11 @@ def _watch(heard: int) -> None:
 
 
 def end(number: int) -> None:
-    """End this process and those that it has started; say why; what it keeps for itself on the disk goes first.
+    """Print the reason, delete this process's temporary files, and end it with its children.
 
-    Not by SystemExit: on the way out Python waits for threads that wait for the network, and libraries complain.
+    Not by SystemExit: Python would wait for threads that wait for the network, and libraries would complain.
     """
-    with _ending:  # for good: whoever comes second waits for the end
+    with _ending:  # for good: a second caller waits for the end
         err, sys.stderr = sys.stderr, _Nowhere()  # no library has a word on that
         with contextlib.suppress(BaseException):
             _starting.acquire(timeout=_PATIENCE_SECONDS)  # the process that is being started is one of them
@@ -230,28 +230,28 @@ def end(number: int) -> None:
 
 
 def _tell(err: TextIO, text: str) -> None:
-    """Write to standard error, unless that waits for somebody who reads it: `2>&1 | less`."""
+    """Write to standard error, unless its reader is busy, as in `2>&1 | less`."""
     if select.select([], [err], [], _TELLING_SECONDS)[1]:
         err.write(text)
         err.flush()
 
 
 class _Nowhere(io.TextIOBase):
-    """What takes all that is written, and keeps nothing."""
+    """A stream that drops all text."""
 
     def write(self, text: str) -> int:
-        """Take it."""
+        """Drop the text."""
         return len(text)
 
 
 def _unraisable(unraisable: "sys.UnraisableHookArgs") -> None:
-    """Say nothing where a destructor was stopped, which can't end the command: the thread that hears signals does."""
+    """Print nothing if a signal stopped a destructor, which can't end the command; the thread for signals does."""
     if not isinstance(unraisable.exc_value, Stopped):
         sys.__unraisablehook__(unraisable)
 
 
 def end_with_parent() -> None:
-    """End this process when the one that started it does: a helper whose load was killed would wait for work for ever."""
+    """End this process with its parent: the worker of a killed load would wait for work for ever."""
 
     def watch() -> None:
         parent = parent_process()

@@ -1,11 +1,14 @@
-"""The tables of the lake: every column with its type, its source field and a sentence.
+"""The tables of the lake, every column with its type, its source field and a sentence; the record types of a document.
 
-This is the only place where a column is declared. Times are microsecond timestamps in UTC; ids are text, except skills and
-campaigns; what the API sends as null or leaves out is NULL. Sources are sections of the vendor's Engagement page.
+This is the only place where a column or a record type is declared. Times are microsecond timestamps in UTC; ids are text,
+except skills and campaigns; NULL stands for a null and for a field that was not sent. Sources are sections of the vendor's
+Engagement page.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Final, Literal
 
 import pyarrow as pa
 
@@ -21,10 +24,10 @@ BOOLEAN = pa.bool_()
 class Column:
     """One column: `field` is the API's name of it in the row's own record; `container` is the field it is inside of.
 
-    `field` is None where no field of the record may fill it, since we derive the value, or the row inherits it from a level
-    above: there a field of that name is an unknown one.
+    `field` is None where no field of the record may fill it: the value is derived, or inherited from a level above. A field of
+    that name is then an unknown field.
 
-    `null` says what NULL means. What was sent and fits no column of its type is in `extra`, so it is not lost.
+    `null` is the meaning of NULL. Values that fit no column of their type are kept in `extra`.
     """
 
     name: str
@@ -33,18 +36,20 @@ class Column:
     field: str | None = None
     container: str | None = None
     null: str = "not sent"
-    is_hidden: bool = False  # kept in the Parquet files for ourselves, not shown by the DuckDB file
+    is_hidden: bool = False  # internal: in the Parquet files, not in the views of the DuckDB file
+    sent_as: Literal["value", "score", "forms"] = "value"
+    """The shape of the field: a value; a score, bare or in a record of its own; a list of secure forms, kept as JSON."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """One table: its grain, its columns in order, and the columns that a reader may select rows by."""
+    """One table: its grain, and its columns in order."""
 
     name: str
     grain: str
     columns: tuple[Column, ...]
     partitioned: bool = True
-    is_compressed: bool = True  # hashes get no smaller, and take twice as long to read
+    is_compressed: bool = True  # compressed hashes are as large, and take twice as long to read
 
     @cached_property
     def arrow_schema(self) -> pa.Schema:
@@ -58,8 +63,8 @@ class Table:
 
     @cached_property
     def file_schema(self) -> pa.Schema:
-        """What one Parquet file holds: all columns but the partition's, which is in the file's path."""
-        return pa.schema([field for field in self.arrow_schema if not (self.partitioned and field.name == "date")])
+        """The columns of one Parquet file: all but the partition's, which is in the file's path."""
+        return pa.schema([one for one in self.arrow_schema if not (self.partitioned and one.name == "date")])
 
 
 NEVER = "never"
@@ -128,7 +133,7 @@ CONVERSATIONS = Table(
         Column("start_reason_id", INTEGER, "Why it started; labels in the table `start_reason`.", "startReasonId"),
         Column("start_page", TEXT, "Title of the page on which it started.", "startPage"),
         Column("start_url", TEXT, "Address of that page.", "startUrl"),
-        Column("mcs", DOUBLE, "Meaningful Connection Score.", "mcs"),
+        Column("mcs", DOUBLE, "Meaningful Connection Score.", "mcs", sent_as="score"),
         Column("queue_start_time", TIME, "The visitor asked for a conversation.", "queueStartTime"),
         Column("queue_end_time", TIME, "The visitor was connected to an agent.", "queueEndTime"),
         Column(
@@ -137,6 +142,7 @@ CONVERSATIONS = Table(
             "JSON array of the secure forms, tags removed; NULL where there is none.",
             "secureForms",
             null="there is none",
+            sent_as="forms",
         ),
         Column("visit_id", TEXT, "The visitor's session, from the header.", "visitId", "header"),
         Column("visitor_id", TEXT, "The visitor, from the header.", "visitorId", "header"),
@@ -170,7 +176,7 @@ MESSAGES = Table(
         Column("link_url", TEXT, "Where the linked file is, from linkData.", "externalFileLink", "linkData"),
         Column("link_file_type", TEXT, "Type of the linked file, from linkData.", "fileType", "linkData"),
         Column("link_caption", TEXT, "Text attached to a link, from linkData.", "caption", "linkData"),
-        Column("mcs", DOUBLE, "Meaningful Connection Score of the message.", "mcs"),
+        Column("mcs", DOUBLE, "Meaningful Connection Score of the message.", "mcs", sent_as="score"),
         SOURCE_FILE,
         EXTRA,
         DELIVERY,
@@ -289,7 +295,7 @@ INDEX = Table(
     partitioned=False,
     is_compressed=False,
 )
-"""Each of its Parquet files is of one account, or of the few that share a hash: its label tells which."""
+"""Each of its Parquet files holds one account, or the few with the same hash; the label of the file names the hash."""
 
 ERASURES = Table(
     "erasures",
@@ -399,9 +405,7 @@ CONVERSATION_METRICS = Table(
         Column("conversation_end_time", TIME, "The conversation ended."),
         Column("is_connected", BOOLEAN, "An agent was connected at the start.", null=NEVER),
         Column("is_abandoned", BOOLEAN, "None was.", null=NEVER),
-        Column(
-            "queue_seconds", DOUBLE, "Start to end of the queue; if abandoned without one, to the end.", null=_NO_END
-        ),
+        Column("queue_seconds", DOUBLE, "Start to end of the queue; if abandoned without one, to the end.", null=_NO_END),
         Column("transfer_count", BIGINT, "Transfers.", null=NEVER),
         Column("transfer_queue_seconds", DOUBLE, "Sum of the waits in queues of transfers.", null=NEVER),
         Column("total_queue_seconds", DOUBLE, "queue_seconds and transfer_queue_seconds.", null="queue_seconds is"),
@@ -434,7 +438,82 @@ FACTS: dict[str, Table] = {table.name: table for table in (CONVERSATION_METRICS,
 """Computed at load from the rows of one delivery of a conversation, by the SQL file of their name in `sql/facts`."""
 
 TABLES: dict[str, Table] = {table.name: table for table in (CONVERSATIONS, MESSAGES, TRANSFERS, FILES, REJECTS, LISTINGS)}
-"""What users see."""
+"""The tables that users see."""
 
 STORED: dict[str, Table] = {**TABLES, INDEX.name: INDEX, ERASURES.name: ERASURES}
-"""What a lake keeps."""
+"""All tables of a lake."""
+
+DELIVERED: tuple[str, ...] = ("conversations", "messages", "transfers")
+"""The tables whose rows belong to a delivery of a conversation."""
+
+
+@dataclass(frozen=True, eq=False)
+class RecordType:
+    """A record type of the vendor's schema: the fields that it has, and where their values go.
+
+    A field that is in none of the four mappings is unknown: `extra` keeps it.
+    """
+
+    name: str
+    columns: Mapping[str, Column] = field(default_factory=dict)
+    """The column that each field fills."""
+    values: Mapping[str, pa.DataType] = field(default_factory=dict)
+    """Fields above the conversations which are read for them, but fill no column by themselves."""
+    records: Mapping[str, "RecordType"] = field(default_factory=dict)
+    """Fields that hold one record."""
+    lists: Mapping[str, "RecordType"] = field(default_factory=dict)
+    """Fields that hold a list of records."""
+    row_of: Table | None = None
+    """The table that gets a row for each record of this type."""
+
+    @cached_property
+    def known(self) -> dict[str, str]:
+        """The spelling of every known field by its lower case: the vendor writes both skillID and skillId."""
+        return {name.lower(): name for name in (*self.columns, *self.values, *self.records, *self.lists)}
+
+    def walk(self) -> Iterator["RecordType"]:
+        """This type and every type below it, in the order in which a document has them."""
+        yield self
+        for inner in (*self.records.values(), *self.lists.values()):
+            yield from inner.walk()
+
+
+def _fields(table: Table, container: str | None = None) -> dict[str, Column]:
+    return {column.field: column for column in table.columns if column.field and column.container == container}
+
+
+_MESSAGE = RecordType(
+    "Message",
+    _fields(MESSAGES),
+    records={
+        "fileData": RecordType("FileData", _fields(MESSAGES, "fileData")),
+        "linkData": RecordType("LinkData", _fields(MESSAGES, "linkData")),
+    },
+    row_of=MESSAGES,
+)
+_CONVERSATION = RecordType(
+    "Conversation",
+    _fields(CONVERSATIONS),
+    records={"campaignData": RecordType("CampaignData", _fields(CONVERSATIONS, "campaignData"))},
+    lists={"transcripts": _MESSAGE, "transfers": RecordType("Transfer", _fields(TRANSFERS), row_of=TRANSFERS)},
+    row_of=CONVERSATIONS,
+)
+_BODY = RecordType(
+    "EngagementData",
+    records={"header": RecordType("VisitorHeader", _fields(CONVERSATIONS, "header"))},
+    lists={"engagements": _CONVERSATION},
+)
+DOCUMENT: Final = RecordType(
+    "Document",
+    values={"dataType": TEXT},
+    records={
+        "metaData": RecordType(
+            "MetaData", values={"accountId": TEXT, "schemaVersion": TEXT, "startTime": TIME, "endTime": TIME}
+        )
+    },
+    lists={"recordCollection": RecordType("Record", records={"body": _BODY})},
+)
+"""An Engagement document, with all that is in it."""
+
+RECORD_TYPES: Final[Mapping[str, RecordType]] = {type_.name: type_ for type_ in DOCUMENT.walk()}
+"""Every record type by its name."""

@@ -1,8 +1,7 @@
 """The settings: read once from the environment and a `.env` file, frozen, and silent about secrets.
 
 The environment wins over `.env`. An empty or blank value counts as missing, blanks around a value do not belong to it.
-What only the Data Access API needs is judged when a command asks for it (`Settings.credentials`), so that a lake can be
-queried without any of it.
+Settings of the Data Access API are checked when a command asks for them (`Settings.credentials`), so that queries need none.
 """
 
 import os
@@ -20,12 +19,12 @@ from pipeline.errors import SettingsError
 
 ENV_FILE: Final = Path(".env")
 DEFAULT_BASE_URL = "https://va.da.liveperson.net"
-_CERTIFICATES: Final = frozenset({"REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"})
+_CERTIFICATES: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 STORE_PREFIXES = ("AWS_", "AZURE_", "GOOGLE_")
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 
 _ACCOUNT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-# Only what a host can be made of: nothing here can be read in two ways, and no user name or path hides in it.
+# Only characters of a host name: no parser reads it differently, and it can hide no user name or path.
 _BASE_URL = re.compile(r"https?://(?:[a-z0-9-]+(?:\.[a-z0-9-]+)*|\[[0-9a-f:]+\])(?::[0-9]{1,5})?/?", re.IGNORECASE)
 
 
@@ -48,9 +47,19 @@ class Credentials:
     access_token: SecretStr
     access_token_secret: SecretStr
 
+    @property
+    def secrets(self) -> tuple[str, str, str, str]:
+        """The four in clear: key and secret of the app, then of its token."""
+        return (
+            self.app_key.get_secret_value(),
+            self.app_secret.get_secret_value(),
+            self.access_token.get_secret_value(),
+            self.access_token_secret.get_secret_value(),
+        )
+
 
 class Settings(BaseModel):
-    """What the environment and `.env` say; made by `read_settings`. Each field is the variable of its name."""
+    """The settings, read by `read_settings`. Each field is the variable of its name."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
 
@@ -63,21 +72,21 @@ class Settings(BaseModel):
     lp_access_token_secret: _Secret = SecretStr("")
     lp_base_url: _Text = DEFAULT_BASE_URL
     lp_max_listing_bytes: _Size = ByteSize(32 << 20)
-    """The longest answer that is read as a listing; sizes may be written as `2GiB`, too."""
+    """The longest listing that is read; sizes may be written as `2GiB`, too."""
     lp_max_file_bytes: _Size = ByteSize(2 << 30)
     """The largest source file that is downloaded, as served."""
     lp_max_unpacked_bytes: _Size = ByteSize(16 << 30)
-    """The most text that may be packed in one source file."""
+    """The most bytes of text in one source file, unpacked."""
     lp_max_document_bytes: _Size = ByteSize(32 << 20)
-    """The longest document, which has to be held in memory whole; a longer one is a reject."""
+    """The longest document, since it is held in memory whole; a longer one is a reject."""
     lp_pgp_key: _Text = ""
     lp_pgp_passphrase: _Secret = SecretStr("")
 
     def credentials(self) -> Credentials:
-        """Give what the API client signs with.
+        """Return the keys that sign the API client's requests.
 
         Raises:
-            SettingsError: settings are missing (all of them are named), or the account or the base URL cannot be one.
+            SettingsError: settings are missing (the error names all), or the account id or base URL is malformed.
         """
         if missing := self.missing():
             message = (
@@ -100,11 +109,11 @@ class Settings(BaseModel):
 
     @property
     def has_no_account(self) -> bool:
-        """Whether nothing is set of what the Data Access API needs."""
+        """Whether no setting of the Data Access API is set."""
         return len(self.missing()) == len(self._needed())
 
     def missing(self) -> list[str]:
-        """The variables that the Data Access API needs and that are not set."""
+        """The variables of the Data Access API that are not set."""
         return [name for name, value in self._needed().items() if not value]
 
     def _needed(self) -> dict[str, SecretStr]:
@@ -124,7 +133,7 @@ def read_settings() -> Settings:
         SettingsError: `.env` cannot be read, or a value is no text or no size. Values are not repeated.
     """
     try:
-        return Settings.model_validate(_told(_env_file()) | _told(os.environ))
+        return Settings.model_validate(_filled(_env_file()) | _filled(os.environ))
     except ValidationError as error:
         wrong = {str(detail["loc"][0]) for detail in error.errors(include_input=False)}
         sizes = {name for name in wrong if Settings.model_fields[name].annotation is ByteSize}
@@ -138,15 +147,15 @@ def read_settings() -> Settings:
 
 
 def account_of_settings() -> str:
-    """The account that is set up; none where the settings can't be read, since whoever only reads a lake needs none."""
+    """The account of the settings; "" if they can't be read, since a reader of a lake needs none."""
     try:
         return read_settings().lp_account_id
     except SettingsError:
         return ""
 
 
-def _told(variables: Mapping[str, str | None]) -> dict[str, str | None]:
-    """Those of ours that say something, by the names of the fields; a name without `=` is kept, to be told."""
+def _filled(variables: Mapping[str, str | None]) -> dict[str, str | None]:
+    """Our variables with a value, by their fields; a name without `=` stays, to be refused."""
     names = {name: name.lower() for name in variables if name.lower() in Settings.model_fields}
     return {
         field: variables[name] for name, field in names.items() if (variables[name] or "").strip() or variables[name] is None
@@ -154,7 +163,7 @@ def _told(variables: Mapping[str, str | None]) -> dict[str, str | None]:
 
 
 def _env_file() -> dict[str, str | None]:
-    """What `.env` says, as it is written there: a `$` in a secret is no reference to a variable."""
+    """The variables of `.env`, taken literally: a `$` in a secret is no reference to a variable."""
     try:
         return dotenv_values(ENV_FILE, encoding="utf-8-sig", interpolate=False)
     except UnicodeDecodeError:
@@ -166,7 +175,7 @@ def _env_file() -> dict[str, str | None]:
 
 
 def env_file_names() -> list[str]:
-    """The variables that `.env` names, ours and others.
+    """The names of all variables in `.env`.
 
     Raises:
         SettingsError: it can't be read.
@@ -175,10 +184,10 @@ def env_file_names() -> list[str]:
 
 
 def env_file_warning() -> str | None:
-    """Say that others than its owner can read or change `.env`, where they can.
+    """A warning if others than its owner can read or change `.env`.
 
     Raises:
-        SettingsError: `.env` cannot be looked at.
+        SettingsError: its mode cannot be read.
     """
     try:
         mode = ENV_FILE.stat().st_mode
@@ -191,18 +200,19 @@ def env_file_warning() -> str | None:
 
 
 def export_store_settings() -> None:
-    """Put what `.env` says of object stores into the environment, where their libraries look; what stands there wins.
+    """Copy the variables of object stores from `.env` to the environment, where their libraries look; the environment wins.
 
-    They are the variables that begin with AWS_, AZURE_ or GOOGLE_. A blank one counts as missing. A region of S3 goes by both
-    of its names, since some libraries know one and some the other.
+    A command, `pipeline.open` and a worker do so at their start; nothing else changes the environment. The variables are those
+    that begin with AWS_, AZURE_ or GOOGLE_. A blank one counts as missing. A region of S3 goes by both of its names, since some
+    libraries know one and some the other.
 
     Raises:
         SettingsError: `.env` cannot be read.
     """
-    said = _env_file()
+    variables = _env_file()
     for name in [name for name, value in os.environ.items() if name.startswith(STORE_PREFIXES) and not value.strip()]:
         del os.environ[name]
-    for name, value in said.items():
+    for name, value in variables.items():
         if name.startswith(STORE_PREFIXES) and value and value.strip():
             os.environ.setdefault(name, value.strip())
     for name, other in (("AWS_REGION", "AWS_DEFAULT_REGION"), ("AWS_DEFAULT_REGION", "AWS_REGION")):
@@ -210,11 +220,14 @@ def export_store_settings() -> None:
             os.environ.setdefault(other, os.environ[name])
 
 
-def export_certificates() -> None:
-    """Put the certificates that `.env` names into the environment, where the HTTP library looks; what stands there wins."""
-    for name, value in _env_file().items():
-        if name in _CERTIFICATES and value and value.strip():
-            os.environ.setdefault(name, value.strip())
+def certificates_of_env_file() -> str | None:
+    """The file of certificates that `.env` names for HTTPS, if any.
+
+    Raises:
+        SettingsError: `.env` cannot be read.
+    """
+    variables = _env_file()
+    return next((value.strip() for name in _CERTIFICATES if (value := variables.get(name)) and value.strip()), None)
 
 
 def checked_account_id(account_id: str) -> str:

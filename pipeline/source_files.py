@@ -1,17 +1,23 @@
-"""What a source file is on its way from a listing to the ledger: each step hands a value on to the next.
+"""A source file on its way from the listing to the ledger: each step hands a value on to the next.
 
-`ListedFile` (the API names it) → `Incoming` (to be read) → `Staged` (its bytes are in the lake) → `Source` (what its rows
-repeat) → `Counts` (what was read in it) → `Outcome` (what became of it) → `Replaced` (what it takes the place of).
+`ListedFile` (listed by the API) → `Incoming` (to be read) → `Staged` (its bytes are in the lake) → `Source` (values that its
+rows repeat) → `Counts` (rows read) → `Outcome` (loaded or rejected) → `Replaced` (the former delivery, whose rows go).
 """
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from pipeline.errors import SourceError
 from pipeline.times import at_milliseconds
 
+RETENTION: Final = timedelta(days=30)
+"""How long the source keeps a file: no listing goes back further unless it is told to."""
+GZIP_MAGIC = b"\x1f\x8b"
+ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
+"""The first bytes of archives."""
 _SCOPE = re.compile(r"\.(\d{10,15})\.(\d{10,15})\.")
 
 
@@ -28,9 +34,9 @@ class ListedFile:
 
 @dataclass
 class ListedDay:
-    """What the API has of a UTC day, or of the part of it that is in the window asked for: [since, until).
+    """The API's files of a UTC day, or of the part of it in the requested window: [since, until).
 
-    `refused` are entries that are no file, as text, with the reason; `error` says why the day could not be listed at all.
+    `refused` are entries that are no file, as text, with the reason; `error` is why the listing of the day failed.
     """
 
     since: datetime
@@ -42,7 +48,7 @@ class ListedDay:
 
 @dataclass(frozen=True)
 class Staged:
-    """A file that has come in but is not yet known to be whole: where it waits, its size and its digest as served."""
+    """A file in the staging area, not yet known to be whole: its path there, its size and its digest as served."""
 
     path: str
     bytes: int
@@ -51,7 +57,7 @@ class Staged:
 
 @dataclass(frozen=True)
 class Source:
-    """What is known of a source file before it is read; `scope_start` is in microseconds since 1970 UTC, None if unknown."""
+    """A source file as known before it is read; `scope_start` is in microseconds since 1970 UTC, None if unknown."""
 
     name: str
     account_id: str | None = None
@@ -60,7 +66,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Known:
-    """What the ledger says of a loaded file: size and digest as served, digest of what is kept, values still encrypted."""
+    """A loaded file in the ledger: size and digest as served, digest as kept, number of values still encrypted."""
 
     bytes: int
     sha256: str
@@ -70,11 +76,10 @@ class Known:
 
 @dataclass(frozen=True)
 class Incoming:
-    """A source file to be read: a URL that fsspec knows, of so many bytes, or a file that is staged already.
+    """A source file to be read: at a URL that fsspec knows, with its size, or staged already.
 
-    `account_id` and the scope are what a listing says of it, None where there was no listing. `known` are, by their digests,
-    the files of this name that the lake has loaded: such a file is not read again, unless its landed file is lost or values of
-    it are encrypted and there is a key by now.
+    `account_id` and the scope come from the listing, None without one. `known` are, by their digests, the loaded files of this
+    name: such a file is not read again, unless its landed file is lost, or values of it are encrypted and there is a key now.
     """
 
     name: str
@@ -89,7 +94,7 @@ class Incoming:
 
 @dataclass
 class Counts:
-    """What was read in a source file, by either path."""
+    """Counts of rows and values in a source file, by either decoder."""
 
     documents: int = 0
     conversations: int = 0
@@ -99,16 +104,16 @@ class Counts:
     account_ids: set[str] = field(default_factory=set)
     schema_versions: set[str] = field(default_factory=set)
     unknown_fields: set[str] = field(default_factory=set)
-    watched: set[str] = field(default_factory=set)
+    matched: set[str] = field(default_factory=set)
     decrypted: int = 0
-    """Values that were armoured PGP messages."""
+    """Values that were PGP messages."""
     encrypted: int = 0
-    """Values that still are."""
+    """Values that still are PGP messages."""
 
 
 @dataclass
 class Outcome:
-    """What became of one source file: `status` is loaded, rejected or unchanged; counts are of what was read in it."""
+    """The outcome of one source file: `status` is loaded, rejected or unchanged; `counts` are of its rows."""
 
     name: str
     account_id: str | None
@@ -119,14 +124,14 @@ class Outcome:
     reason: str | None = None
     counts: Counts = field(default_factory=Counts)
     landed_sha256: str | None = None
-    """Digest of what is kept of it, where erased conversations were taken out; else it is kept as served."""
+    """Digest of the landed file if erased conversations were cut out; None: it is kept as served."""
     erased: set[str] = field(default_factory=set)
-    """Ids of those of them that have no tombstone of their own yet."""
+    """Ids of the erased conversations that have no tombstone of their own yet."""
 
 
 @dataclass(frozen=True)
 class Replaced:
-    """A source file whose rows go: all of that name but those of other accounts that have a file so called, "" for none."""
+    """A source file whose rows go: all rows of that name, but those of the `others`, accounts with a file of the same name."""
 
     name: str
     others: tuple[str, ...] = ()
@@ -138,10 +143,10 @@ def with_gz(name: str) -> str:
 
 
 def file_name(url: str) -> str:
-    r"""The name under which tables and landing zone know a file at hand: its base name, with `.gz` where it lacks it.
+    r"""The name of a local file in tables and landing zone: its base name, with `.gz` added if it lacks it.
 
-    The query and the fragment of a web address, which may hold a signature, are no part of it. Bytes that are no UTF-8
-    are spelled out, as `\xff`, since no table can hold them.
+    Query and fragment of a web address, which may hold a signature, are left out. Bytes that are no UTF-8 are spelled out,
+    as `\xff`, since no table can hold them.
     """
     path = re.split(r"[?#]", url, maxsplit=1)[0] if re.match(r"https?://", url, re.IGNORECASE) else url
     name = path.rstrip("/").rpartition("/")[2]
@@ -149,12 +154,12 @@ def file_name(url: str) -> str:
 
 
 def scope_of(name: str) -> tuple[datetime | None, datetime | None]:
-    """Start and end of the hour that a name such as `Engagement.<startMs>.<endMs>.part-00000-0.gz` tells in UTC, if any."""
+    """Start and end, in UTC, of the hour in a name such as `Engagement.<startMs>.<endMs>.part-00000-0.gz`, if any."""
     found = _SCOPE.search(name)
     if found is None:
         return None, None
     try:
         start, end = (at_milliseconds(int(part)) for part in found.groups())
-    except OverflowError:  # behind the year 9999
+    except OverflowError:  # after the year 9999
         return None, None
     return start, end

@@ -1,4 +1,4 @@
-"""Moments in UTC, as numbers and back."""
+"""Converts times in UTC to epoch numbers and back."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -14,10 +14,10 @@ def microseconds(moment: datetime) -> int:
 
 
 def at_microseconds(count: int) -> datetime:
-    """The moment so many microseconds since 1970 UTC; raises `OverflowError` behind the year 9999."""
+    """The time at so many microseconds since 1970 UTC; raises `OverflowError` after the year 9999."""
     return EPOCH + count * _MICROSECOND
 
 
 def at_milliseconds(count: int) -> datetime:
-    """The moment so many milliseconds since 1970 UTC; raises `OverflowError` behind the year 9999."""
+    """The time at so many milliseconds since 1970 UTC; raises `OverflowError` after the year 9999."""
     return EPOCH + count * MILLISECOND

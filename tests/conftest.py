@@ -3,7 +3,9 @@
 import os
 import random
 import re
+import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -17,16 +19,19 @@ _SURROUNDINGS = re.compile(
 # When this is read: before any module of ours is, and for whatever process a test starts.
 for _name in [name for name in os.environ if _SURROUNDINGS.fullmatch(name)]:
     del os.environ[_name]
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts what it has in the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 from scripted_api import CREDENTIALS, QUICK, ScriptedApi  # noqa: E402
 
 from pipeline.api.client import DataAccessClient  # noqa: E402
-from pipeline.api.responses import forget_secrets  # noqa: E402
+from pipeline.lake.lake import Lake  # noqa: E402
+from pipeline.text import SECRETS  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
 def _environment() -> Iterator[None]:
-    """What a test, or the product in it, says to its surroundings ends with it, and so do the secrets that it has met.
+    """Undo a test's changes of the environment, and forget the secrets that it used.
 
     Only what differs is put back: a library's thread that reads the environment meanwhile may end the process.
     """
@@ -37,7 +42,13 @@ def _environment() -> Iterator[None]:
     for name, value in before.items():
         if os.environ.get(name) != value:
             os.environ[name] = value
-    forget_secrets()
+    SECRETS.forget()
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    """A lake in a folder that nothing was loaded into yet."""
+    return Lake(str(tmp_path / "lake"))
 
 
 @pytest.fixture

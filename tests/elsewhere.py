@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 ROOT: Final = Path(__file__).parent.parent
 QUICK: Final = (
     *("api/test_client", "api/test_first_contact", "api/test_signature", "api/test_transport", "cli/test_doctor"),
-    *("cli/test_logs", "cli/test_progress", "cli/test_summary", "project/test_operations", "project/test_settings"),
+    *("cli/test_logs", "cli/test_progress", "cli/test_demo_tables", "project/test_operations", "project/test_settings"),
     *("sandbox/test_sandbox", "warehouse/test_rules"),
 )
 """Test files whose subjects ask for the time, the zone, the terminal, the network's settings or their own, at little cost."""

@@ -21,17 +21,17 @@ _UNIT_FILES = 12
 
 
 def tagged(tag: str, kind: pa.DataType) -> pa.DataType:
-    """A nullable value as Avro's JSON encoding writes it."""
+    """Return a nullable type as Avro's JSON encoding writes it."""
     return pa.struct([(tag, kind)])
 
 
 def record(name: str, **fields: pa.DataType) -> pa.DataType:
-    """A nullable record."""
+    """Return a nullable record."""
     return tagged(_NAMES + name, pa.struct(fields.items()))
 
 
 def array(kind: pa.DataType) -> pa.DataType:
-    """A nullable list."""
+    """Return a nullable list."""
     return tagged("array", pa.list_(kind))
 
 
@@ -96,7 +96,7 @@ def load(paths: list[Path], out: Path, number: int) -> None:
 
 
 def read(path: Path) -> pa.Table:
-    """The documents of a file; anything that the type does not know is an error."""
+    """Read the documents of a file; a field that the type does not know is an error."""
     raw = igzip.decompress(path.read_bytes())
     return pyarrow.json.read_json(
         pa.BufferReader(raw),
@@ -106,7 +106,7 @@ def read(path: Path) -> pa.Table:
 
 
 def flatten(batch: pa.RecordBatch, name: str, delivered: int) -> dict[str, pa.Table]:
-    """The three tables of some documents."""
+    """Return the three tables of some documents."""
     records, of_document = elements(batch["recordCollection"])
     body = inner(records, "body", "EngagementData")
     wrapped, of_record = elements(inner(body, "engagements"))
@@ -132,14 +132,14 @@ def flatten(batch: pa.RecordBatch, name: str, delivered: int) -> dict[str, pa.Ta
 
 
 def conversation_columns(values: pa.StructArray) -> dict[str, pa.Array]:
-    """The columns of conversations that are their own."""
+    """Return the columns of the conversations themselves."""
     campaign = inner(values, "campaignData", "CampaignData")
     columns = {column: inner(campaign, field) for column, field in fields(schema.CONVERSATIONS, "campaignData").items()}
     return columns | own_columns(schema.CONVERSATIONS, values) | {"secure_forms": secure_forms(inner(values, "secureForms"))}
 
 
 def rows_below(declared: schema.Table, values: pa.StructArray, field: str, key: dict[str, pa.Array]) -> pa.Table:
-    """The table of a list inside of conversations."""
+    """Return the table of a list inside of conversations."""
     lists = inner(values, field)
     below, of_conversation = elements(lists)
     columns = {name: of.take(of_conversation) for name, of in key.items()}
@@ -152,7 +152,7 @@ def rows_below(declared: schema.Table, values: pa.StructArray, field: str, key: 
 
 
 def own_columns(declared: schema.Table, values: pa.StructArray) -> dict[str, pa.Array]:
-    """Columns that come from the fields of a record itself."""
+    """Return the columns of the fields of a record itself."""
     columns = {}
     sent = {item.name for item in values.type}
     for column, field in fields(declared, None).items():
@@ -168,12 +168,12 @@ def own_columns(declared: schema.Table, values: pa.StructArray) -> dict[str, pa.
 
 
 def fields(declared: schema.Table, container: str | None) -> dict[str, str]:
-    """The API's field of each column that is inside of `container`."""
+    """Return the API's field of each column inside of `container`."""
     return {column.name: column.field for column in declared.columns if column.field and column.container == container}
 
 
 def inner(values: pa.StructArray, field: str, tag: str | None = None) -> pa.Array:
-    """A field of a struct, out of its union tag; `tag` is only checked."""
+    """Return a field of a struct, out of its union tag; `tag` is only checked."""
     outer = pc.struct_field(values, [field])
     (found,) = outer.type
     if tag is not None and found.name != _NAMES + tag:
@@ -182,24 +182,24 @@ def inner(values: pa.StructArray, field: str, tag: str | None = None) -> pa.Arra
 
 
 def elements(lists: pa.ListArray) -> tuple[pa.Array, pa.Array]:
-    """The elements of lists, and to which list each belongs."""
+    """Return the elements of lists, and the list of each."""
     return pc.list_flatten(lists), pc.list_parent_indices(lists)
 
 
 def positions(lists: pa.ListArray, of_list: pa.Array) -> pa.Array:
-    """The place, from 0, of each element in its list."""
+    """Return the place, from 0, of each element in its list."""
     lengths = pc.fill_null(pc.list_value_length(lists), 0)
     firsts = pc.subtract(pc.cumulative_sum(lengths), lengths)
     return pc.subtract(pa.arange(0, len(of_list)), firsts.take(of_list))
 
 
 def time(values: pa.StructArray, field: str) -> pa.Array:
-    """Epoch milliseconds as a time."""
+    """Return epoch milliseconds as a time."""
     return inner(values, field).cast(pa.int64()).cast(pa.timestamp("ms", tz="UTC")).cast(schema.TIME)
 
 
 def secure_forms(lists: pa.ListArray) -> pa.Array:
-    """The forms as JSON text; conversations with any are so few that Python does it."""
+    """Return the forms as JSON text, by Python, since few conversations have any."""
     texts: list[str | None] = [None] * len(lists)
     for place in pc.indices_nonzero(pc.fill_null(pc.list_value_length(lists), 0)).to_pylist():
         plain = [{name: bare(value) for name, value in form.items()} for form in lists[place].as_py()]
@@ -208,12 +208,12 @@ def secure_forms(lists: pa.ListArray) -> pa.Array:
 
 
 def bare(value: dict[str, Any] | None) -> Any:
-    """The value inside its union tag."""
+    """Return the value inside its union tag."""
     return None if value is None else next(iter(value.values()))
 
 
 def table(declared: schema.Table, columns: dict[str, pa.Array], length: int) -> pa.Table:
-    """The columns in their order; what is missing is NULL."""
+    """Return the columns in their order; a missing one is NULL."""
     filled = [columns.get(item.name, pa.nulls(length, item.type)).cast(item.type) for item in declared.arrow_schema]
     return pa.Table.from_arrays(filled, schema=declared.arrow_schema)
 

@@ -1,4 +1,4 @@
-"""What most people write: gzip, a JSON parser, a walk over dictionaries, Arrow tables from lists of rows. One process.
+"""The usual program: gzip, a JSON parser, a walk over dictionaries, Arrow tables from lists of rows. One process.
 
 `--orjson` takes that parser instead of the standard library's.
 """
@@ -21,22 +21,22 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def bare(value: Row | None) -> Any:
-    """The value inside its union tag."""
+    """Return the value inside its union tag."""
     return None if value is None else next(iter(value.values()))
 
 
 def time(value: Row | None) -> int | None:
-    """Epoch milliseconds as microseconds."""
+    """Return epoch milliseconds as microseconds."""
     return None if value is None else int(bare(value)) * 1000
 
 
 def score(value: Row | None) -> float | None:
-    """The number in an MCS record."""
+    """Return the number in an MCS record."""
     return None if value is None else bare(bare(value)["mcs"])
 
 
 def parser() -> Callable[[bytes], Any]:
-    """The JSON parser that the command line asks for."""
+    """Return the JSON parser that the command line names."""
     if "--orjson" not in sys.argv:
         return json.loads
     import orjson  # noqa: PLC0415 - optional
@@ -45,7 +45,7 @@ def parser() -> Callable[[bytes], Any]:
 
 
 def work(source: Path, out: Path) -> None:
-    """File by file; rows are written as soon as there are many."""
+    """Load file by file, and write rows as soon as there are many."""
     loads = parser()
     rows: dict[str, list[Row]] = {table.name: [] for table in PARTITIONED}
     held = Held(out, "part")
@@ -99,7 +99,7 @@ def flatten(document: Row, name: str, delivery: int, rows: dict[str, list[Row]])
 
 
 def conversation(value: Row) -> Row:
-    """The columns of one conversation that are its own."""
+    """Return the columns of the conversation itself."""
     campaign = bare(value["campaignData"]) or {}
     return {
         "type": bare(value["type"]),
@@ -127,7 +127,7 @@ def conversation(value: Row) -> Row:
 
 
 def secure_forms(forms: list[Row] | None) -> str | None:
-    """The forms as JSON text."""
+    """Return the forms as JSON text."""
     if not forms:
         return None
     plain = [{name: bare(value) for name, value in form.items()} for form in forms]
@@ -135,7 +135,7 @@ def secure_forms(forms: list[Row] | None) -> str | None:
 
 
 def message(value: Row) -> Row:
-    """The columns of one message that are its own."""
+    """Return the columns of the message itself."""
     file, link = bare(value["fileData"]) or {}, bare(value["linkData"]) or {}
     return {
         "timestamp": time(value["timestamp"]),
@@ -157,7 +157,7 @@ def message(value: Row) -> Row:
 
 
 def transfer(value: Row) -> Row:
-    """The columns of one transfer that are its own."""
+    """Return the columns of the transfer itself."""
     return {
         "timestamp": time(value["timestamp"]),
         "skill_id": bare(value["skillId"]),

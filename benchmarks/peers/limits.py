@@ -1,7 +1,7 @@
-"""What no loader can undercut: `python -m peers.limits SOURCE OUT gunzip|parse|write`. Two processes, or threads for write.
+"""The lower limits of any loader: `python -m peers.limits SOURCE OUT gunzip|parse|write`. Two processes, or threads for write.
 
-gunzip: unpack every file. parse: unpack, and parse every line with the fastest parser there is, extracting nothing. write:
-SOURCE is a folder of the three tables; they are read into memory first, and then only the writing counts.
+gunzip: unpack every file. parse: unpack, and parse every line with the fastest parser, but extract no value. write:
+SOURCE is a folder of the three tables; it reads them into memory first, and only the writing counts.
 """
 
 import sys
@@ -24,7 +24,7 @@ from peers.program import WORKERS, folders, timed
 
 @cache
 def parser() -> Callable[[bytes], Any]:
-    """pysimdjson, else orjson."""
+    """Return pysimdjson, else orjson."""
     with suppress(ImportError):
         import simdjson  # noqa: PLC0415 - optional
 
@@ -41,7 +41,7 @@ def gunzip(path: Path) -> int:
 
 
 def parse(path: Path) -> int:
-    """Unpack a file and parse its lines; returns how many there are."""
+    """Unpack a file and parse its lines; returns their number."""
     parse_line = parser()
     lines = igzip.decompress(path.read_bytes()).splitlines()
     for line in lines:

@@ -1,14 +1,16 @@
-"""Ours, called in a process that has imported it: what `lakehouse load` takes without its start."""
+"""Our load in a process that has imported it: `lakehouse load` without its start."""
 
 from pathlib import Path
 
 from peers.program import run
 from pipeline.lake.lake import Lake
-from pipeline.load.load import find_files, incoming_from, load, writing
+from pipeline.load.find import find_files, incoming_from
+from pipeline.load.load import load
+from pipeline.load.session import writing
 
 
 def work(source: Path, out: Path) -> None:
-    """What the command does."""
+    """Load as the command does."""
     lake = Lake(str(out))
     incoming = incoming_from(find_files([str(source)]))
     with writing(lake):

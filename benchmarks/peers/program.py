@@ -1,4 +1,4 @@
-"""What every peer does around its work: read two folders from the command line, and tell how long the work took."""
+"""The frame of every peer: read two folders from the command line, and print the seconds of the work."""
 
 import json
 import sys
@@ -10,18 +10,18 @@ WORKERS = 2
 
 
 def folders() -> tuple[Path, Path]:
-    """The source and the output that the command line names."""
+    """Return the source and the output that the command line names."""
     return Path(sys.argv[1]), Path(sys.argv[2])
 
 
 def timed(work: Callable[[], object]) -> None:
-    """Do `work`; print the seconds that it took, so without start and imports, as JSON."""
+    """Run `work`, and print its seconds as JSON, without start and imports."""
     began = perf_counter()
     work()
     print(json.dumps({"inside": perf_counter() - began}))
 
 
 def run(work: Callable[[Path, Path], None]) -> None:
-    """Do all the work, timed."""
+    """Run all the work, timed."""
     source, out = folders()
     timed(lambda: work(source, out))

@@ -1,7 +1,7 @@
-"""The Data Access API: lists a window's source files and streams one.
+"""The client of the Data Access API: lists the source files of a time range and downloads them.
 
-What the vendor's page has: base resource, its engagement link, a listing by `startTime` and
-`endTime`, and a signed download for each file. `pipeline.api.transport` carries it, `pipeline.api.responses` reads it.
+As on the vendor's page: base resource, its engagement link, a listing by `startTime` and `endTime`, and a signed download for
+each file. `pipeline.api.transport` sends the requests, `pipeline.api.responses` reads the bodies.
 """
 
 from collections.abc import Callable, Generator, Iterator
@@ -10,15 +10,17 @@ from datetime import datetime
 from typing import BinaryIO, Self
 from urllib.parse import urlsplit
 
+from pipeline.api.limits import Limits
+from pipeline.api.links import resolve_link
 from pipeline.api.packed import gunzipped, is_labelled_gzip, plain_text, to_the_end_of_gzip, without_transfer_gzip
-from pipeline.api.responses import ServerError, error_in, is_answer, link_to, listed_files, parse_documents, shortened
-from pipeline.api.transport import GarbledAnswerError, Limits, Response, Transport, has_announced_end, joined
+from pipeline.api.responses import ServerError, error_in, is_answer, link_to, listed_files, parse_documents
+from pipeline.api.retries import GarbledAnswerError, Retries
+from pipeline.api.transport import Response, Transport, has_announced_end
 from pipeline.errors import AccessRefusedError, SourceError, UnexpectedAnswerError
 from pipeline.settings import DEFAULT_BASE_URL, Credentials, checked_account_id, checked_base_url
 from pipeline.source_files import ListedDay, ListedFile
+from pipeline.text import shortened
 from pipeline.times import EPOCH, MILLISECOND
-
-__all__ = ["DataAccessClient", "Limits", "ListedDay", "ListedFile"]
 
 DAY_MS = 86_400_000
 HTTP_OK = 200
@@ -28,9 +30,9 @@ HTTP_SERVER_ERROR = 500
 HTTP_GONE = frozenset({404, 410})
 _MOST_ERRORS = 3
 _FILE_TYPES = ("*/*", "application/json")
-"""What to accept of a file: what the one public client that downloads sends, and what listings are asked with.
+"""The `Accept` headers for files: that of the one public client that downloads, and that of the listings.
 
-There are accounts whose server takes one of them only, and says of the other that it supports, or even allows, no such request.
+Some accounts' servers take only one of them, and answer to the other that the request is not supported, or not authorized.
 """
 _NOT_ACCEPTABLE = frozenset({406, 415})
 _UNSUPPORTED_CODE, _UNAUTHORIZED_CODE = "5", "10"
@@ -49,6 +51,7 @@ class DataAccessClient:
         self.base_url = checked_base_url(base_url)
         self.limits = limits or Limits()
         self._transport = Transport(credentials, self.base_url, self.limits)
+        self._retries = Retries(self.limits, self._transport.closed)
         self._base_resource = f"{self.base_url}/data_access_le/account/{self.account_id}/le"
         self._documented = f"{self._base_resource}/engagement"
         self._engagement_url: str | None = None
@@ -67,7 +70,7 @@ class DataAccessClient:
         self.close()
 
     def close(self) -> None:
-        """Drop the connections and end every pause between attempts; what is asked for later raises SourceError."""
+        """Drop the connections and end every pause between attempts; later requests raise SourceError."""
         self._transport.close()
 
     def list_days(self, since: datetime, until: datetime) -> Iterator[ListedDay]:
@@ -81,7 +84,7 @@ class DataAccessClient:
         Raises:
             SourceUnreachableError: the base resource does not answer within the limits.
             AccessRefusedError: it, or a listing, refuses the credentials.
-            UnexpectedAnswerError: its answer is none that the API documents.
+            UnexpectedAnswerError: its answer is not as the API documents it.
         """
         url = self._find_engagement()
         seen: set[str] = set()
@@ -102,9 +105,9 @@ class DataAccessClient:
 
     def _list_window(self, url: str, start: int, end: int, day: ListedDay) -> None:
         """Ask for one window, in epoch milliseconds."""
-        what = f"{shortened(urlsplit(url).path)} for {day.since.date()}"
+        subject = f"{shortened(urlsplit(url).path)} for {day.since.date()}"
         try:
-            documents = self._ask(url, what, {"startTime": start, "endTime": end})
+            documents = self._ask(url, subject, {"startTime": start, "endTime": end})
         except (AccessRefusedError, UnexpectedAnswerError) as error:
             if self._is_linked:
                 raise
@@ -112,54 +115,51 @@ class DataAccessClient:
             message = f"{error}; {found}: ask LivePerson to open Data Access to the account"
             raise type(error)(message) from error
         self._has_listed = True
-        day.files, day.refused = listed_files(documents, self.account_id, what)
+        day.files, day.refused = listed_files(documents, self.account_id, subject)
 
     def _find_engagement(self) -> str:
-        """Take the address of the listings from the base resource, or the documented one where that has none."""
+        """The address of the listings: from the base resource, or the documented one if that has no link."""
         if self._engagement_url is None:
             documents = self._ask(self._base_resource, f"account {self.account_id}")
             link = link_to("engagement", documents)
             self._schema_link = link_to("schema", documents)
             self._is_linked = link is not None
-            self._engagement_url = joined(self._base_resource, link or self._documented, f"account {self.account_id}")
+            self._engagement_url = resolve_link(self._base_resource, link or self._documented, f"account {self.account_id}")
         return self._engagement_url
 
-    def _ask(self, url: str, what: str, params: dict[str, int] | None = None) -> list[object]:
-        """Return the JSON documents of an answer, none where the API says that there are no files, or no base resource."""
+    def _ask(self, url: str, subject: str, params: dict[str, int] | None = None) -> list[object]:
+        """Return the JSON documents of an answer; none if the API says that there are no files, or no base resource."""
 
         def attempt() -> list[object]:
-            with closing(self._transport.send(url, what, params)) as response:
+            with closing(self._transport.send(url, subject, params)) as response:
                 if response.status_code == HTTP_OK:
-                    body = self._text(response, what, self.limits.listing_bytes, "LP_MAX_LISTING_BYTES")
-                    documents = _documents(body, what)
+                    body = self._text(response, subject, self.limits.listing_bytes, "LP_MAX_LISTING_BYTES")
+                    documents = _documents(body, subject)
                     if is_answer(documents):
                         return documents
                 else:
-                    body = self._transport.error_body(response, what)
+                    body = self._transport.error_body(response, subject)
                 error = error_in(plain_text(body))
                 is_nothing = response.status_code == HTTP_NO_CONTENT and not body
                 if is_nothing or (error and error.means_no_files):
                     return []
-                refusal = self._transport.refusal(response, error, what)
-                if (
-                    url == self._base_resource
-                    and response.status_code in HTTP_GONE
-                    and not isinstance(refusal, AccessRefusedError)
-                ):
+                failure = self._transport.error_for(response, error, subject)
+                is_gone = response.status_code in HTTP_GONE and not isinstance(failure, AccessRefusedError)
+                if is_gone and url == self._base_resource:
                     return []
-                raise refusal
+                raise failure
 
-        return self._transport.persistently(attempt)
+        return self._retries.with_retries(attempt)
 
-    def _text(self, response: Response, what: str, limit: int, setting: str | None = None) -> bytes:
-        chunks = self._transport.body(response, what)
-        plain = gunzipped(chunks, what) if is_labelled_gzip(response.headers) else chunks
-        return b"".join(_capped(plain, limit, what, setting))
+    def _text(self, response: Response, subject: str, limit: int, setting: str | None = None) -> bytes:
+        chunks = self._transport.body(response, subject)
+        plain = gunzipped(chunks, subject) if is_labelled_gzip(response.headers) else chunks
+        return b"".join(_capped(plain, limit, subject, setting))
 
     def schema(self, version: str) -> bytes | None:
-        """Fetch the account's own Avro schema of a version, or the `latest`; None where the base resource names no link to it.
+        """Fetch the account's own Avro schema of a version, or the `latest`; None if the base resource has no link to it.
 
-        It is asked for once, since nothing depends on it.
+        There are no retries, since no load depends on it.
 
         Raises:
             SourceError: it is not available.
@@ -167,25 +167,25 @@ class DataAccessClient:
         self._find_engagement()
         if self._schema_link is None:
             return None
-        what = f"schema {version}"
-        url = joined(self._base_resource, self._schema_link, what).partition("?")[0]
-        with closing(self._transport.send(url, what, {"schemaId": version})) as response:
+        subject = f"schema {version}"
+        url = resolve_link(self._base_resource, self._schema_link, subject).partition("?")[0]
+        with closing(self._transport.send(url, subject, {"schemaId": version})) as response:
             if response.status_code != HTTP_OK:
-                said = error_in(plain_text(self._transport.error_body(response, what)))
-                raise UnexpectedAnswerError(f"{what}: expected an Avro schema, found HTTP {response.status_code}, {said or ''}")
-            return self._text(response, what, self.limits.schema_bytes)
+                error = error_in(plain_text(self._transport.error_body(response, subject)))
+                found = f"HTTP {response.status_code}, {error or ''}"
+                raise UnexpectedAnswerError(f"{subject}: expected an Avro schema, found {found}")
+            return self._text(response, subject, self.limits.schema_bytes)
 
     def download(self, file: ListedFile, to: BinaryIO, *, on_bytes: Callable[[int], None] | None = None) -> None:
         """Write `file` to `to` as served, before any transfer encoding; each attempt empties `to` and starts anew.
 
-        All of it came when it is as long as the server announced, or where it announced nothing, when the gzip stream
-        in it comes to its end. Whether it is a sound archive is for the landing zone to judge. After an error `to`
-        holds anything.
+        The file is complete at the announced length or, without one, at the end of its gzip stream. The landing zone
+        checks the archive itself. After an error the content of `to` is undefined.
 
         Args:
             file: as `list_days` gave it.
-            to: seekable; emptied first. Errors of writing to it are passed on as they are.
-            on_bytes: is told how many bytes were written; a negative number takes back those of a failed attempt.
+            to: seekable; emptied first. Its own errors are passed on unchanged.
+            on_bytes: called with the number of bytes written; a negative number takes back those of a failed attempt.
 
         Raises:
             SourceUnreachableError: the server did not give the whole file within the limits.
@@ -208,11 +208,11 @@ class DataAccessClient:
                 report(-written)
                 raise
 
-        self._transport.persistently(attempt)
+        self._retries.with_retries(attempt)
 
     def _served(self, file: ListedFile) -> Generator[bytes, None, None]:
-        """Yield the bytes of one attempt at a file, asked for with the other type, too, where the first one is refused."""
-        url = joined(self._engagement_url or self._documented, file.href, file.name)
+        """Yield the bytes of one attempt at a file; if the first type is refused, ask with the other one."""
+        url = resolve_link(self._engagement_url or self._documented, file.href, file.name)
         first, other = self._file_types
         try:
             yield from self._served_as(first, url, file.name)
@@ -220,7 +220,7 @@ class DataAccessClient:
             try:
                 yield from self._served_as(other, url, file.name)
             except _RefusedTypeError:
-                raise refused.refusal from refused
+                raise refused.failure from refused
 
     def _served_as(self, accept: str, url: str, name: str) -> Generator[bytes, None, None]:
         with closing(self._transport.send(url, name, accept=accept)) as response:
@@ -229,8 +229,8 @@ class DataAccessClient:
                 if response.status_code in HTTP_GONE or (error and error.means_no_files):
                     message = f"{name}: the server listed it but doesn't have it now (HTTP {response.status_code})"
                     raise UnexpectedAnswerError(message)
-                refusal = self._transport.refusal(response, error, name)
-                raise _RefusedTypeError(refusal) if self._may_be_the_type(response.status_code, error) else refusal
+                failure = self._transport.error_for(response, error, name)
+                raise _RefusedTypeError(failure) if self._may_be_the_type(response.status_code, error) else failure
             self._file_types = (accept, *(kind for kind in _FILE_TYPES if kind != accept))
             self._is_type_known = True
             chunks = self._transport.body(response, name)
@@ -241,7 +241,7 @@ class DataAccessClient:
             yield from _capped(chunks, self.limits.file_bytes, name, "LP_MAX_FILE_BYTES")
 
     def _may_be_the_type(self, status: int, error: ServerError | None) -> bool:
-        """Whether another type may help: also if it says that keys which list well are no good, until a file has come."""
+        """Whether the other type may help: also if keys that listed are refused for the first file."""
         code = error.internal_code if error else ""
         is_refused = status == HTTP_UNAUTHORIZED and code == _UNAUTHORIZED_CODE
         is_unsupported = code == _UNSUPPORTED_CODE and status < HTTP_SERVER_ERROR
@@ -249,15 +249,15 @@ class DataAccessClient:
 
 
 class _RefusedTypeError(Exception):
-    """A file was refused, maybe for the type that was asked for; `refusal` is what is to be told if no other one helps."""
+    """A file was refused, maybe for the type that was asked for; `failure` is the error if the other type is refused, too."""
 
-    def __init__(self, refusal: SourceError) -> None:
-        super().__init__(str(refusal))
-        self.refusal = refusal
+    def __init__(self, failure: SourceError) -> None:
+        super().__init__(str(failure))
+        self.failure = failure
 
 
 def _days(since: datetime, until: datetime) -> Iterator[tuple[int, int]]:
-    """Cut [since, until) at UTC midnights, in epoch milliseconds; an instant within one takes all of it."""
+    """Cut [since, until) at UTC midnights, in epoch milliseconds, rounded outwards."""
     if since >= until:
         return
     start, stop = (since - EPOCH) // MILLISECOND, -((EPOCH - until) // MILLISECOND)
@@ -278,23 +278,23 @@ def _is_from(moment: datetime, file: ListedFile) -> bool:
     return file.scope_start_time is not None and file.scope_start_time >= moment
 
 
-def _documents(body: bytes, what: str) -> list[object]:
-    """Read the body of a 200; none where it is an error in XML."""
+def _documents(body: bytes, subject: str) -> list[object]:
+    """Read the body of a 200; no documents if it is an error in XML."""
     try:
         return parse_documents(body)
     except ValueError as error:
-        if (said := error_in(body)) and (said.internal_code or said.means_no_files):
+        if (in_xml := error_in(body)) and (in_xml.internal_code or in_xml.means_no_files):
             return []
         kind = "a page in HTML or XML" if body.lstrip()[:1] == b"<" else f"{len(body):,} bytes that are not, or not all"
-        message = f"{what}: expected JSON, found {kind}; check LP_BASE_URL and what stands between"
+        message = f"{subject}: expected JSON, found {kind}; check LP_BASE_URL and what stands between"
         raise GarbledAnswerError(message) from error
 
 
-def _capped(chunks: Iterator[bytes], limit: int, what: str, setting: str | None) -> Iterator[bytes]:
+def _capped(chunks: Iterator[bytes], limit: int, subject: str, setting: str | None) -> Iterator[bytes]:
     received = 0
     for chunk in chunks:
         received += len(chunk)
         if received > limit:
-            message = f"{what}: expected at most {limit:,} bytes, more came"
+            message = f"{subject}: expected at most {limit:,} bytes, more came"
             raise UnexpectedAnswerError(f"{message}; if it is genuine, raise {setting}" if setting else message)
         yield chunk

@@ -1,4 +1,4 @@
-"""Bodies of answers out of the gzip that they came in, and whether they came to their end."""
+"""Unpacks gzip of the transfer, and checks that a body is complete."""
 
 import zlib
 from collections import deque
@@ -7,9 +7,9 @@ from itertools import chain
 
 from pipeline.api.transport import CHUNK_BYTES
 from pipeline.errors import SourceUnreachableError
+from pipeline.source_files import GZIP_MAGIC, ZIP_MAGIC
 
-GZIP_MAGIC = b"\x1f\x8b\x08"
-ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
+_GZIP = GZIP_MAGIC + b"\x08"  # deflated, as all are
 _GZIP_WINDOW = 31
 """For zlib: a gzip header and trailer, checksum included."""
 _PROBE_BYTES = 1 << 16
@@ -23,12 +23,12 @@ def is_labelled_gzip(headers: Mapping[str, str]) -> bool:
 def plain_text(body: bytes) -> bytes:
     """Unpack the text of an error where it came packed, as far as it goes."""
     try:
-        return zlib.decompressobj(_GZIP_WINDOW).decompress(body, CHUNK_BYTES) if body.startswith(GZIP_MAGIC) else body
+        return zlib.decompressobj(_GZIP_WINDOW).decompress(body, CHUNK_BYTES) if body.startswith(_GZIP) else body
     except zlib.error:
         return b""
 
 
-def without_transfer_gzip(chunks: Iterator[bytes], what: str) -> Iterator[bytes]:
+def without_transfer_gzip(chunks: Iterator[bytes], subject: str) -> Iterator[bytes]:
     """Yield the file in a body labelled `Content-Encoding: gzip`.
 
     Some servers label a `.gz` that they send as it is, others wrap it once more. Where a gzip stream or a zip is left after
@@ -41,25 +41,25 @@ def without_transfer_gzip(chunks: Iterator[bytes], what: str) -> Iterator[bytes]
             break
     whole = chain([head] if head else [], chunks)
     try:
-        is_wrapped = zlib.decompressobj(_GZIP_WINDOW).decompress(head, 4).startswith((GZIP_MAGIC, *ZIP_MAGIC))
+        is_wrapped = zlib.decompressobj(_GZIP_WINDOW).decompress(head, 4).startswith((_GZIP, *ZIP_MAGIC))
     except zlib.error:
         is_wrapped = False
-    return gunzipped(whole, what) if is_wrapped else whole
+    return gunzipped(whole, subject) if is_wrapped else whole
 
 
-def gunzipped(chunks: Iterator[bytes], what: str) -> Iterator[bytes]:
+def gunzipped(chunks: Iterator[bytes], subject: str) -> Iterator[bytes]:
     """Take one gzip layer off; it has to come to its end."""
     layer = _GzipLayer()
     try:
         for chunk in chunks:
             yield from layer.unpacked(chunk)
     except zlib.error as error:
-        message = f"{what}: damaged on the way ({error}); try again later"
+        message = f"{subject}: damaged on the way ({error}); try again later"
         raise SourceUnreachableError(message) from error
-    layer.require_end(what)
+    layer.require_end(subject)
 
 
-def to_the_end_of_gzip(chunks: Iterator[bytes], what: str) -> Iterator[bytes]:
+def to_the_end_of_gzip(chunks: Iterator[bytes], subject: str) -> Iterator[bytes]:
     """Pass a body of unannounced length on; if it is gzip, it has to come to its end. Other bytes are not judged."""
     layer = _GzipLayer()
     is_gzip = True
@@ -70,7 +70,7 @@ def to_the_end_of_gzip(chunks: Iterator[bytes], what: str) -> Iterator[bytes]:
             is_gzip = False
         yield chunk
     if is_gzip:
-        layer.require_end(what)
+        layer.require_end(subject)
 
 
 class _GzipLayer:
@@ -89,7 +89,7 @@ class _GzipLayer:
                 yield piece
             rest = self._member.unconsumed_tail or self._member.unused_data
 
-    def require_end(self, what: str) -> None:
+    def require_end(self, subject: str) -> None:
         if not self._member.eof:
-            message = f"{what}: broke off in mid-stream; try again later"
+            message = f"{subject}: broke off in mid-stream; try again later"
             raise SourceUnreachableError(message)

@@ -1,4 +1,4 @@
-"""What the answers of the Data Access API say: links, listed files, errors. No request, no clock.
+"""Reads the responses of the Data Access API: links, listed files, errors. No request, no clock.
 
 Lenient in shape, where the vendor's page and its accounts differ (the page shows two JSON documents one after
 another, users met single objects instead of lists and XML errors), and strict about names, which become file names.
@@ -7,16 +7,15 @@ another, users met single objects instead of lists and XML errors), and strict a
 import json
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import partial
 from unicodedata import category
-from urllib.parse import quote, quote_plus, unquote
 
 from pipeline.errors import UnexpectedAnswerError
 from pipeline.source_files import ListedFile, with_gz
+from pipeline.text import SECRETS, shortened
 from pipeline.times import at_milliseconds
 
 MAX_NAME_BYTES = 255
@@ -24,59 +23,24 @@ MAX_NAME_BYTES = 255
 _BLANKS = re.compile(r"\s*")
 _ERROR_BYTES = 1 << 16
 _FILE_TIMES = re.compile(r"\.(\d{1,14})\.(\d{1,14})\.part-")
-_SHORTEST_SECRET = 6
-"""A shorter one says nothing of a name that happens to hold it."""
-_secrets: set[str] = set()
 
 
 @dataclass(frozen=True, slots=True)
 class ServerError:
-    """What the server says about a request that it did not serve; "" where it does not say."""
+    """The server's error; "" for parts that it leaves out."""
 
     message: str
     internal_code: str
 
     @property
     def means_no_files(self) -> bool:
-        """Whether this is the API's way to answer an empty time range."""
+        """Whether it is the API's answer to an empty time range."""
         return "no available files" in self.message.lower()
 
     def __str__(self) -> str:
         """Put it on one short line."""
         code = f"internalCode {shortened(self.internal_code)}: " if self.internal_code else ""
         return f"{code}{shortened(self.message) or 'no message'}"
-
-
-def keep_secret(secrets: Iterable[str]) -> None:
-    """Show asterisks instead of these, from now on, wherever a text from outside is shown."""
-    _secrets.update(filter(None, secrets))
-
-
-def forget_secrets() -> None:
-    """Let go of all that were kept, once whoever uses them is done."""
-    _secrets.clear()
-
-
-def repeats_a_secret(text: str) -> bool:
-    """Whether a name or link from outside holds one of our secrets, in any spelling."""
-    secrets = [secret for secret in _secrets if len(secret) >= _SHORTEST_SECRET]
-    return any(_masked(spelled, secrets) != spelled for spelled in (text, unquote(text)))
-
-
-def _masked(text: str, secrets: Iterable[str]) -> str:
-    """Hide secrets where a server repeats them: as they are, as in a URL or as in JSON, in capitals or not."""
-    spellings = (str, quote, partial(quote, safe=""), quote_plus, lambda secret: json.dumps(secret)[1:-1])
-    spelled = sorted({spell(secret) for secret in secrets for spell in spellings}, key=len, reverse=True)
-    return re.sub("|".join(map(re.escape, spelled)), "***", text, flags=re.IGNORECASE) if spelled else text
-
-
-def shortened(text: str, limit: int = 120) -> str:
-    """Put a text from outside on one printable line of at most `limit` characters, without the secrets it may repeat."""
-    secrets = list(_secrets)
-    masked = _masked(text, secrets)  # before it is cut, since a part of a secret is one
-    line = "".join(char if char.isprintable() else " " for char in masked[: limit * 10])
-    line = _masked(" ".join(line.split()), secrets)
-    return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 
 def parse_documents(body: bytes) -> list[object]:
@@ -109,12 +73,12 @@ def _next_mark(text: str, position: int) -> int:
 
 
 def is_answer(documents: list[object]) -> bool:
-    """Whether links or files were answered, rather than an error."""
+    """Whether the documents are links or files, and no error."""
     return any(mapping.keys() & {"dataAccessFiles", "link", "file"} for mapping in _mappings(documents))
 
 
 def error_in(body: bytes) -> ServerError | None:
-    """Find the server's message in a JSON, XML or plain body; None where there is none."""
+    """Find the server's message in a JSON, XML or plain body; None without one."""
     try:
         return _error_in_documents(parse_documents(body))
     except ValueError:
@@ -146,7 +110,7 @@ def _error_in_documents(documents: list[object]) -> ServerError | None:
 
 
 def link_to(relation: str, documents: list[object]) -> str | None:
-    """Find the link with that relation, such as `engagement`, wherever in the base resource it stands."""
+    """Find the link with that relation, such as `engagement`, at any depth of the base resource."""
     for mapping in _mappings(documents):
         href = _field(mapping, "href")
         if _field(mapping, "rel") == relation and isinstance(href, str):
@@ -154,8 +118,8 @@ def link_to(relation: str, documents: list[object]) -> str | None:
     return None
 
 
-def listed_files(documents: list[object], account_id: str, what: str) -> tuple[list[ListedFile], dict[str, str]]:
-    """Read the files of a listing, in its order; second come the entries that are no file, as text, with the reason.
+def listed_files(documents: list[object], account_id: str, subject: str) -> tuple[list[ListedFile], dict[str, str]]:
+    """Read the files of a listing, in its order; second come the refused entries, as text, with the reason.
 
     Raises:
         UnexpectedAnswerError: a document is no listing.
@@ -167,7 +131,7 @@ def listed_files(documents: list[object], account_id: str, what: str) -> tuple[l
         if not isinstance(listing, dict):
             if _says_no_files(document):
                 continue
-            message = f"{what}: expected a JSON object with dataAccessFiles, found {_shown(document)}"
+            message = f"{subject}: expected a JSON object with dataAccessFiles, found {_shown(document)}"
             raise UnexpectedAnswerError(message)
         for entry in _as_list(listing.get("file") or []):
             try:
@@ -185,7 +149,7 @@ def _listed_file(entry: object, account_id: str) -> ListedFile:
     if not isinstance(name, str) or not _is_bare_name(name):
         message = "expected a bare file name as @name in the listing; not fetched"
         raise UnexpectedAnswerError(message)
-    if repeats_a_secret(name):
+    if SECRETS.are_in(name):
         message = "expected a file name as @name in the listing, found one that repeats a key; not fetched"
         raise UnexpectedAnswerError(message)
     if not isinstance(href, str):
@@ -203,13 +167,13 @@ def _listed_file(entry: object, account_id: str) -> ListedFile:
 
 
 def _is_bare_name(name: str) -> bool:
-    """Whether `name` can be a file in any folder without leading out of it or hiding."""
+    """Whether `name` is safe as a file's name: it leads out of no folder and is not hidden."""
     plain = name.strip() == name and not any(char in "/\\" or category(char)[0] == "C" for char in name)
     return plain and name[:1] not in ("", ".") and len(with_gz(name).encode()) <= MAX_NAME_BYTES
 
 
 def utc_from_text(value: object) -> datetime | None:
-    """Read ISO 8601 (without offset: UTC) or epoch milliseconds; None where it is neither."""
+    """Read ISO 8601 (without offset: UTC) or epoch milliseconds; None for other values."""
     try:
         if isinstance(value, int) or (isinstance(value, str) and value.isdecimal()):
             return at_milliseconds(int(value))
@@ -222,7 +186,7 @@ def utc_from_text(value: object) -> datetime | None:
 
 
 def retry_after_seconds(header: str | None, now: datetime) -> float | None:
-    """Read a Retry-After header, in seconds or as an HTTP date; None where it says nothing readable."""
+    """Read a Retry-After header, in seconds or as an HTTP date; None if it is unreadable."""
     text = (header or "").strip()
     if text.isascii() and text.isdecimal():
         return float(text[:9])
@@ -231,7 +195,7 @@ def retry_after_seconds(header: str | None, now: datetime) -> float | None:
 
 
 def utc_from_http_date(header: str | None) -> datetime | None:
-    """Read a date as HTTP headers have it; None where it is none."""
+    """Read the date of an HTTP header; None if it is unreadable."""
     try:
         moment = parsedate_to_datetime(header or "")
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -1,4 +1,4 @@
-"""The program `lakehouse`: a signal ends it quietly from its first moment on, while the rest of it is still being imported."""
+"""Entry point of `lakehouse` and `python -m pipeline`: signals end it quietly while its modules are still being imported."""
 
 import contextlib
 import os
@@ -10,17 +10,17 @@ from pipeline.text import stopped_by
 
 
 def main() -> None:
-    """Hear signals, then import the commands and run the one that was asked for."""
+    """Set the signals' handlers, then import the commands and run one."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup wants it
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores SIGHUP
             signal.signal(number, _end)
-    from pipeline.cli.commands import main as run  # noqa: PLC0415
+    from pipeline.cli.commands import main as run
 
     run(prog_name="lakehouse")
 
 
 def _end(number: int, _: FrameType | None) -> None:
-    """Say why, and end: nothing is begun before a command takes signals over, and nothing is left once it gives them back."""
+    """Print the signal and exit: before a command takes the signals over and after it gives them back, nothing is half done."""
     if sys.__stderr__ is not None:
         with contextlib.suppress(OSError):  # the terminal may be gone
             os.write(sys.__stderr__.fileno(), f"lakehouse: {stopped_by(number, ''.join(sys.argv[1:2]))}\n".encode())

@@ -1,29 +1,28 @@
-"""The main job end to end, without an account: sandbox -> sync -> lake -> answers."""
+"""The demo: syncs made-up accounts from the sandbox, prints two tables and writes the report."""
 
 import sys
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from pydantic import SecretStr
 from rich.console import Console
 from rich.markup import escape
 
 from pipeline.api.client import DataAccessClient
+from pipeline.cli.demo_tables import print_tables
 from pipeline.cli.progress import SyncProgress, summary
-from pipeline.cli.summary import print_summary
 from pipeline.errors import SettingsError
 from pipeline.lake.lake import Lake
-from pipeline.load.load import Report, writing
+from pipeline.load.results import Report
+from pipeline.load.session import writing
 from pipeline.load.sync import sync
 from pipeline.report import report_path, write_report
 from pipeline.sandbox import Sandbox
-from pipeline.settings import Credentials
 from pipeline.text import program
 from pipeline.warehouse.database import connect
 
 UNTIL: Final = datetime(2026, 11, 16, tzinfo=UTC)
-"""The demo's days are always the same, so that everybody sees the same numbers and a second run finds nothing new."""
+"""The demo's days are always the same, so that its numbers are, too, and a second run finds nothing new."""
 SINCE: Final = UNTIL - timedelta(days=14)
 NEXT: Final = """
 Report: [bold]{}[/]
@@ -37,23 +36,23 @@ _ACCOUNTS: Final = """
     order by account_id nulls last"""
 
 
-def run_demo(lake: Lake, say: Callable[[str], None]) -> Report:
+def run_demo(lake: Lake, say: Callable[[str], None], *, since: datetime = SINCE) -> Report:
     """Sync two weeks of two made-up accounts, print queue time and MCS, write the report.
 
     Raises:
-        SettingsError: the lake has other accounts, among which made-up ones have no business.
+        SettingsError: the lake has other accounts, which made-up ones must not join.
     """
     total = Report()
     with Sandbox(now=UNTIL) as sandbox:
         _require_no_others(lake, sandbox.accounts)
         for account_id in sandbox.accounts:
-            say(f"Account {account_id} of the sandbox at {sandbox.base_url}, {SINCE:%d %b} to {UNTIL:%d %b %Y}:")
+            say(f"Account {account_id} of the sandbox at {sandbox.base_url}, {since:%d %b} to {UNTIL:%d %b %Y}:")
             with (
-                DataAccessClient(_credentials(sandbox, account_id), sandbox.base_url) as client,
+                DataAccessClient(sandbox.credentials(account_id), sandbox.base_url) as client,
                 SyncProgress(is_quiet=True) as progress,
                 writing(lake, say),
             ):
-                report = sync(lake, client, since=SINCE, until=UNTIL, **progress.hooks)
+                report = sync(lake, client, since=since, until=UNTIL, **progress.hooks)
             for line in summary(report):
                 say(f"  {line}")
             total.rejects += report.rejects
@@ -61,7 +60,7 @@ def run_demo(lake: Lake, say: Callable[[str], None]) -> Report:
     target = report_path(lake)
     console = Console(force_terminal=sys.stdout.isatty())  # a log gets no colours, whatever FORCE_COLOR says
     with connect(lake) as connection:
-        print_summary(connection, console)
+        print_tables(connection, console)
         write_report(connection, target)
     console.print(NEXT.format(*map(escape, (str(target), f"{program()} sql", f"{program()} --help"))), soft_wrap=True)
     return total
@@ -78,9 +77,3 @@ def _require_no_others(lake: Lake, made_up: Collection[str]) -> None:
             f"{lake.uri}: expected an empty lake for the demo's made-up accounts, or the demo's own, found account "
             f"{found[0] or 'unknown'}{others}; nothing was changed, name another lake by --lake or LAKE_URI"
         )
-
-
-def _credentials(sandbox: Sandbox, account_id: str) -> Credentials:
-    keys = sandbox.credentials(account_id)
-    secrets = (keys.app_key, keys.app_secret, keys.access_token, keys.access_token_secret)
-    return Credentials(account_id, *map(SecretStr, secrets))

@@ -1,7 +1,7 @@
-"""Rows as lines, csv or JSON: DuckDB makes each value text, as it does where it writes a file itself.
+"""Rows as lines, csv or JSON; DuckDB formats each value, as in the files that it writes itself.
 
-Two things differ from a file of DuckDB's: times have a T between day and time and a whole offset (2026-11-01T09:00:00+00:00),
-and a number that JSON does not have is text there ("NaN").
+Two things differ from DuckDB's own files: times have a T between day and time and a whole offset
+(2026-11-01T09:00:00+00:00), and JSON has a number that it can't write as text ("NaN").
 """
 
 import json
@@ -13,33 +13,34 @@ from typing import Any, Final, Protocol
 import duckdb
 
 from pipeline.errors import PipelineError
+from pipeline.text import harmless_json
 
 _BATCH_ROWS: Final = 2_000
 _TO_QUOTE: Final = '[",#\n\r]'
 _STRING_OR_NO_NUMBER: Final = r'("(?:[^"\\]|\\.)*")|(-?(?:NaN|Infinity))'
-_MARK: Final = "chr(1)"  # stands for a quote while JSON is worked on, which has it in an escaped form alone
+_MARK: Final = "chr(1)"  # marks a quote meanwhile: JSON holds this character only escaped
 _LISTS: Final = ("list", "array")
 
 _Sql = str
 """An expression over one row."""
 
 _Type = Any
-"""A type as relations tell it: `id`, and `children` where it is nested."""
+"""A type of a relation: `id`, and `children` if it is nested."""
 
 
 class QueryError(PipelineError):
-    """DuckDB does not take the query."""
+    """DuckDB refuses the query."""
 
 
 class Out(Protocol):
-    """Where text is written to."""
+    """A stream for text."""
 
     def write(self, text: str, /) -> int:
         """Write text."""
 
 
 def write_lines(relation: duckdb.DuckDBPyRelation, out: Out) -> None:
-    """A line for each value, an empty one between rows."""
+    """Write a line for each value, and an empty one between rows."""
     indent = max(map(len, relation.columns))
     texts = relation.project(", ".join(map(_text, *_columns(relation))))
     for number, row in enumerate(_rows(texts)):
@@ -49,7 +50,7 @@ def write_lines(relation: duckdb.DuckDBPyRelation, out: Out) -> None:
 
 
 def write_csv(relation: duckdb.DuckDBPyRelation, out: Out, *, null: str = "") -> None:
-    """A head, and a line for each row; NULL is `null` without quotes, a text that reads the same has them."""
+    """Write a header and a line for each row; NULL is `null` without quotes, an equal text is in quotes."""
     heads = (_in_quotes(name) if re.search(_TO_QUOTE, name) or name == null else name for name in relation.columns)
     out.write(",".join(heads) + "\n")
     places, types = _columns(relation)
@@ -59,33 +60,25 @@ def write_csv(relation: duckdb.DuckDBPyRelation, out: Out, *, null: str = "") ->
 
 
 def write_json(relation: duckdb.DuckDBPyRelation, out: Out) -> None:
-    """One array of objects, written as the rows come."""
-    names = (json.dumps(name, ensure_ascii=False) for name in _told_apart(relation.columns))
+    """Write one array of objects, row by row."""
+    names = (json.dumps(name, ensure_ascii=False) for name in _unique(relation.columns))
     values = (f"{_literal(f'{name}: ')} || {value}" for name, value in zip(names, map(_json, *_columns(relation)), strict=True))
     separator = "[\n"
     for (row,) in _rows(relation.project(" || ', ' || ".join(values))):
-        out.write(f"{separator}{{{_STEERING.sub(_escaped, str(row))}}}")
+        out.write(f"{separator}{{{harmless_json(str(row))}}}")
         separator = ",\n"
     out.write("[]\n" if separator == "[\n" else "\n]\n")
 
 
-# What a terminal obeys and JSON lets stand: as an escape it is the same value, wherever the JSON is looked at
-_STEERING: Final = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-
-
-def _escaped(found: re.Match[str]) -> str:
-    return f"\\u{ord(found[0]):04x}"
-
-
 def _rows(relation: duckdb.DuckDBPyRelation) -> Iterator[tuple[str | None, ...]]:
-    """The rows of a relation that has text alone, as they come."""
+    """Yield the rows of a relation of texts while DuckDB computes them."""
     reader = relation.to_arrow_reader(_BATCH_ROWS)
     while True:
         try:
             batch = reader.read_next_batch()
         except StopIteration:
             return
-        except (OSError, ValueError) as error:  # what Arrow makes of an error of DuckDB's
+        except (OSError, ValueError) as error:  # Arrow's form of an error of DuckDB's
             raise QueryError(str(error)) from error
         yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
 
@@ -96,8 +89,8 @@ def _columns(relation: duckdb.DuckDBPyRelation) -> tuple[list[_Sql], list[_Type]
     return [f"#{place}" for place in range(1, len(types) + 1)], types
 
 
-def _told_apart(columns: list[str]) -> list[str]:
-    """The names of columns with a number behind those that come again, as in DuckDB's own data frames: a, a_1, a_2."""
+def _unique(columns: list[str]) -> list[str]:
+    """The columns' names; repeated ones get a number, as in DuckDB's own data frames: a, a_1, a_2."""
     names: dict[str, None] = {}
     for column in columns:
         spellings = chain([column], (f"{column}_{number}" for number in count(1)))
@@ -114,19 +107,19 @@ def _in_quotes(text: str) -> str:
 
 
 def _csv_field(value: _Sql, null: str) -> _Sql:
-    """A text as a field."""
+    """A field of csv from a text."""
     is_quoted = f"{value} = {_literal(null)} or regexp_matches({value}, {_literal(_TO_QUOTE)})"
     quoted = f"""'"' || replace({value}, '"', '""') || '"'"""
     return f"case when {value} is null then {_literal(null)} when {is_quoted} then {quoted} else {value} end"
 
 
 def _text(value: _Sql, kind: _Type) -> _Sql:
-    """A value as the text that DuckDB writes to csv; a time in it in ISO 8601."""
+    """A value as DuckDB writes it to csv, but times in ISO 8601."""
     return f"({_with_times(value, kind, 0) if _holds(kind, _is_time) else value})::varchar"
 
 
 def _with_times(value: _Sql, kind: _Type, depth: int) -> _Sql:
-    """A value with text in the place of each time, the rest as it is."""
+    """A value with a text in place of each time."""
     if _is_time(kind):
         return _time(value, kind)
     if not _holds(kind, _is_time):
@@ -151,7 +144,7 @@ def _with_times(value: _Sql, kind: _Type, depth: int) -> _Sql:
 
 
 def _json(value: _Sql, kind: _Type, depth: int = 0) -> _Sql:
-    """A value as the JSON that DuckDB writes; a time in it in ISO 8601, a number without a place in JSON as text."""
+    """A value as DuckDB writes it to JSON, but times in ISO 8601, and NaN and infinity as text."""
     return f"coalesce({_json_unless_null(value, kind, depth)}, 'null')"
 
 
@@ -190,19 +183,19 @@ def _json_unless_null(value: _Sql, kind: _Type, depth: int) -> _Sql:
 
 
 def _json_list(values: _Sql, each: _Sql, variable: str, brackets: str) -> _Sql:
-    """JSON of each value of a list, in brackets; NULL where the list is."""
+    """The values of a list as JSON, in brackets; NULL for NULL."""
     inner = f"array_to_string(list_transform({values}, lambda {variable}: {each}), ',')"
     return f"case when {values} is not null then '{brackets[0]}' || {inner} || '{brackets[1]}' end"
 
 
 def _without_nan(text: _Sql) -> _Sql:
-    """JSON as DuckDB writes it, with quotes around the words that JSON does not have."""
+    """DuckDB's JSON with quotes around NaN and Infinity, which JSON lacks."""
     marked = f"regexp_replace({text}, {_literal(_STRING_OR_NO_NUMBER)}, '\\1' || {_MARK} || '\\2' || {_MARK}, 'g')"
     return f"""replace(replace({marked}, {_MARK} || {_MARK}, ''), {_MARK}, '"')"""
 
 
 def _time(value: _Sql, kind: _Type) -> _Sql:
-    """A time in ISO 8601: a T, a fraction of six digits or none, hours and minutes of an offset; else in DuckDB's words."""
+    """A time in ISO 8601: with a T, six digits of fraction or none, hours and minutes of an offset."""
     text = f"{value}::varchar"
     if kind.id.startswith("timestamp"):
         text = rf"regexp_replace({text}, ' (\d\d:\d\d:)', 'T\1')"
@@ -222,7 +215,7 @@ def _is_time(kind: _Type) -> bool:
 
 
 def _is_loose(kind: _Type) -> bool:
-    """Whether its values are JSON by themselves, or of a type each."""
+    """Whether its values are JSON, or have a type each."""
     return kind.id == "variant" or str(kind) == "JSON"
 
 
@@ -241,7 +234,7 @@ def _holds(kind: _Type, is_sought: Callable[[_Type], bool]) -> bool:
 
 
 def _parts(kind: _Type) -> list[tuple[str, _Type]]:
-    """The types that a nested type is made of, with their names."""
+    """The inner types of a nested type, with their names."""
     if kind.id not in {*_LISTS, "struct", "tuple", "map", "union"}:
         return []
     named: Iterable[tuple[str, Any]] = kind.children

@@ -1,4 +1,4 @@
-"""What the commands have in common: options, errors in one sentence, exit codes, the overview of all of them."""
+"""Shared by the commands: options, errors in one sentence, exit codes, the overview in the help."""
 
 import ast
 import contextlib
@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -35,7 +35,7 @@ _SECTIONS: Final = {
 
 
 def _docstring(function: Callable[..., Any] | None) -> str | None:
-    """What a function says of itself, as its source has it: with -OO or PYTHONOPTIMIZE=2 Python keeps no docstring."""
+    """The function's docstring, from its source: with -OO or PYTHONOPTIMIZE=2 Python keeps none."""
     with contextlib.suppress(OSError):  # there is no source
         if function:
             (written,) = ast.parse(textwrap.dedent(inspect.getsource(inspect.unwrap(function)))).body
@@ -44,14 +44,14 @@ def _docstring(function: Callable[..., Any] | None) -> str | None:
 
 
 class Command(click.Command):
-    """A command that refuses an option which is given twice and has one value: click would take the last without a word."""
+    """A command that refuses an option given twice, unless it takes several values; click would silently use the last one."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.help = self.help or _docstring(self.callback)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse, once it is known that no option is given twice."""
+        """Refuse options given twice, then parse."""
         given = self.make_parser(ctx).parse_args(list(args))[2]
         for option in dict.fromkeys(given):
             if isinstance(option, click.Option) and not (option.multiple or option.is_flag) and given.count(option) > 1:
@@ -62,17 +62,17 @@ class Command(click.Command):
 
 @contextlib.contextmanager
 def _usage_errors() -> Iterator[None]:
-    """Let click repeat no control character of what was typed."""
+    """Escape control characters of the arguments in click's errors."""
     try:
         yield
     except click.ClickException as error:
-        told = harmless(error.format_message())
-        setattr(error, "format_message", lambda: told)  # noqa: B010  # of this one, whatever its class makes it of
+        message = harmless(error.format_message())
+        setattr(error, "format_message", lambda: message)  # noqa: B010  # of this one, whatever its class makes it of
         raise
 
 
 class Overview(click.Group):
-    """The commands in the order in which people need them."""
+    """The group of all commands; its help lists them in the order of use."""
 
     command_class = Command
 
@@ -81,7 +81,7 @@ class Overview(click.Group):
         self.help = self.help or _docstring(self.callback)
 
     def main(self, *args: Any, **options: Any) -> Any:
-        """Run a command, or print help: results go where they are read, or one sentence says why not."""
+        """Run a command or print help; if standard output fails, one sentence says so."""
         prepare_streams()
         try:
             with all_written():
@@ -91,7 +91,7 @@ class Overview(click.Group):
             raise SystemExit(FAILED) from None
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
-        """Parse what stands before the command."""
+        """Parse the options before the command."""
         with _usage_errors():
             return super().make_context(*args, **extra)
 
@@ -113,7 +113,7 @@ class Moment(click.ParamType[datetime]):
     name = "time"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        """What was typed as an aware time."""
+        """Convert an argument to an aware time."""
         try:
             moment = datetime.fromisoformat(value)
         except ValueError:
@@ -122,22 +122,22 @@ class Moment(click.ParamType[datetime]):
 
 
 def say(message: str) -> None:
-    """Tell people something: results alone go to standard output."""
+    """Print a message to standard error."""
     click.echo(harmless(message), err=True)
 
 
 def show(path: object) -> None:
-    """Print a path: on a terminal so that it steers nothing, anywhere else as it is."""
+    """Print a path: without control characters on a terminal, unchanged elsewhere."""
     click.echo(harmless(str(path)) if sys.stdout.isatty() else path)
 
 
 def command(function: Callable[..., None]) -> Callable[..., None]:
-    """Add `--debug`, and let no traceback out without it."""
+    """Add `--debug`; without it errors are one sentence and no traceback."""
 
     @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
     @functools.wraps(function)
     def run(*args: Any, debug: bool, **options: Any) -> None:
-        os.umask(0o077)  # what customers wrote is for the owner's eyes only
+        os.umask(0o077)  # customers' texts are for the owner's eyes only
         try:
             with stoppable(function.__name__):
                 _run(function, args, options, debug=debug)
@@ -159,7 +159,7 @@ def _run(function: Callable[..., None], args: tuple[Any, ...], options: dict[str
             raise
         say(f"lakehouse: {error if isinstance(error, PipelineError) else _of_the_lake(error, function.__name__) or error}")
         raise SystemExit(WRONG_USAGE if isinstance(error, SettingsError) else FAILED) from None
-    except Exception as error:  # the last resort, so that nobody who is woken at night has to read a traceback
+    except Exception as error:  # the last resort: a sentence and no traceback
         raise_if_stopped()
         if debug:
             raise
@@ -173,19 +173,19 @@ def _run(function: Callable[..., None], args: tuple[Any, ...], options: dict[str
 
 
 def _last_resort(error: Exception, command: str) -> str:
-    """A sentence for an error that nothing expected: of a file of the lake, of a query of ours on its data, or a bug."""
-    from pipeline.failures import is_of_duckdb, without_values  # noqa: PLC0415
+    """A sentence for an unexpected error: of a file of the lake, of a query of ours on its data, or a bug."""
+    from pipeline.failures import is_of_duckdb, without_values
 
-    if told := _of_the_lake(error, command):
-        return told
+    if message := _of_the_lake(error, command):
+        return message
     if is_of_duckdb(error):
         return f"{without_values(error)}; a query of ours failed on the lake's data: {_advice(command)}"
     return f"{type(error).__name__}: {error}; this is a bug: run it again with --debug and report what it says"
 
 
 def _of_the_lake(error: Exception, command: str) -> str | None:
-    """What an error says of a file of the lake; None if it is about something else."""
-    from pipeline.failures import of_a_file  # noqa: PLC0415
+    """The sentence for an error of a file of the lake; None for other errors."""
+    from pipeline.failures import of_a_file
 
     found = of_a_file(error)
     if isinstance(found, DamagedError) and command == "verify":
@@ -194,45 +194,48 @@ def _of_the_lake(error: Exception, command: str) -> str | None:
 
 
 def _advice(command: str) -> str:
-    """What tells more, which is never the command itself."""
+    """The command that tells more about an error of this one."""
     return "run it again with --debug" if command == "verify" else "run lakehouse verify --read-data, or --debug"
 
 
 def on_lake(function: Callable[..., None]) -> Callable[..., None]:
-    """Make a command of a lake: with `--lake` and `--debug`."""
+    """Make a command on a lake, with `--lake` and `--debug`."""
     lake = click.option(
         "--lake", "lake_uri", metavar="URI", help="The lake: a folder or a bucket. [default: LAKE_URI, else ./lake]"
     )
     return lake(command(function))
 
 
-def lake_of(lake_uri: str | None) -> "Lake":
-    """The lake that the option names, else the settings."""
-    from pipeline.lake.lake import Lake  # noqa: PLC0415
-    from pipeline.settings import read_settings  # noqa: PLC0415
+def lake_of(lake_uri: str | None, paths: Sequence[str] = ()) -> "Lake":
+    """The lake of the option or the settings; for URLs, also among `paths`, `.env` sets their stores' variables first."""
+    from pipeline.lake.lake import Lake
+    from pipeline.settings import export_store_settings, read_settings
 
-    return Lake(lake_uri or read_settings().lake_uri)
+    uri = lake_uri or read_settings().lake_uri
+    if any("://" in place for place in (uri, *paths)):
+        export_store_settings()
+    return Lake(uri)
 
 
 def existing_lake(lake_uri: str | None) -> "Lake":
-    """The same, if something was ever loaded there.
+    """The lake of the option or the settings, with data in it.
 
     Raises:
-        LakeError: nothing was.
+        LakeError: nothing was ever loaded there.
     """
-    from pipeline.warehouse.database import no_lake  # noqa: PLC0415
+    from pipeline.warehouse.database import no_lake
 
     lake = lake_of(lake_uri)
-    with contextlib.suppress(DamagedError):  # then there is one, and the command may be what mends it
+    with contextlib.suppress(DamagedError):  # then there is one, and the command may repair it
         if not lake.exists:
             raise no_lake(lake)
     return lake
 
 
 def in_format(*forms: str) -> Callable[..., Any]:
-    """Make the option `--format`; the first one is its default."""
-    told = f"How to print it. [default: {forms[0]}]"
-    return click.option("--format", "form", type=click.Choice(forms), default=forms[0], help=told)
+    """Add the option `--format`; the first form is its default."""
+    text = f"How to print it. [default: {forms[0]}]"
+    return click.option("--format", "form", type=click.Choice(forms), default=forms[0], help=text)
 
 
 on_engine: Final = click.option(
@@ -241,7 +244,7 @@ on_engine: Final = click.option(
 
 
 def of_the_sandbox(function: Callable[..., None]) -> Callable[..., None]:
-    """Make the options of the sandbox: where it serves, and how it misbehaves."""
+    """Add the options of the sandbox: its port and its faults."""
     options = (
         click.option(
             "--port",

@@ -1,4 +1,4 @@
-"""What a run says while it works and when it is done, for standard error: bars on a terminal only, the summary always."""
+"""Progress and summaries on standard error: bars on a terminal only, the summary always."""
 
 import json
 import shlex
@@ -13,12 +13,12 @@ from rich import filesize
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from pipeline.erasure.erase import Erased
-from pipeline.load.load import Report
+from pipeline.erasure.results import Erased
+from pipeline.load.results import Report
 from pipeline.maintenance.compact import Compacted
 from pipeline.maintenance.verify import Verified
 from pipeline.source_files import Counts, Outcome
-from pipeline.text import harmless, many, program
+from pipeline.text import counted, harmless, program
 
 if TYPE_CHECKING:
     from pipeline.source_files import ListedFile
@@ -34,10 +34,10 @@ def _console() -> Console:
 
 
 class _Bars:
-    """Bars on standard error that are gone when the work is done.
+    """Bars on standard error, which disappear at the end.
 
-    Where that is no terminal, what they show is a line every `log_seconds`, so that the mail of a run is short; the summary
-    names what failed.
+    Without a terminal, a line every `log_seconds` replaces them, so that a run's mail is short; the summary names the
+    failures.
     """
 
     def __init__(self, *, is_quiet: bool = False, log_seconds: float = _LOG_SECONDS) -> None:
@@ -69,18 +69,18 @@ class _Bars:
             click.echo(harmless(line), err=True)
 
     def _advance(self) -> None:
-        """Say how far the bars are, if that was not said for a while."""
+        """Log the bars' progress, if the last line is old enough."""
         if time.monotonic() - self._logged_at >= self._log_seconds:
             self._logged_at = time.monotonic()
             tasks = [task for task in self._bars.tasks if task.total is not None]
-            told = (
+            lines = (
                 f"{task.description} {task.completed:,.0f} of {task.total:,.0f} files, {task.fields['note']}" for task in tasks
             )
-            self._log("; ".join(told))
+            self._log("; ".join(lines))
 
 
 class Stages:
-    """What is being looked at, on standard error while it lasts; nothing where that is no terminal."""
+    """The current stage on standard error; nothing without a terminal."""
 
     def __init__(self) -> None:
         console = _console()
@@ -110,7 +110,7 @@ class LoadProgress(_Bars):
         self._loading = self._bars.add_task("loading", total=total, note="0 rows", visible=total is not None)
 
     def loaded(self, outcome: Outcome) -> None:
-        """One more file is through."""
+        """Count one more file."""
         self._rows += outcome.counts.conversations + outcome.counts.messages + outcome.counts.transfers
         self._bars.update(self._loading, advance=1, note=f"{self._rows:,} rows")
         self._advance()
@@ -126,7 +126,7 @@ class SyncProgress(LoadProgress):
 
     @property
     def hooks(self) -> dict[str, Any]:
-        """What `sync` calls on its way."""
+        """The callbacks for `sync`."""
         return {"on_listed": self._listed, "on_downloaded": self._downloaded, "progress": self.loaded}
 
     def _listed(self, _: int, wanted: int) -> None:
@@ -142,7 +142,7 @@ class SyncProgress(LoadProgress):
 
 
 def sum_up(report: Report, say: Callable[[str], None]) -> None:
-    """Say what a run did, and what can be done with that where it may be new to people."""
+    """Print the summary of a run, and after a first load the next commands."""
     for line in summary(report):
         say(line)
     if report.loaded and not vars(report).get("known"):  # the first sync, or files loaded by hand
@@ -151,68 +151,68 @@ def sum_up(report: Report, say: Callable[[str], None]) -> None:
 
 
 def summary(report: Report) -> Iterator[str]:
-    """What a run did, in lines whose counts add up, with every kind of thing that needs a look."""
-    told = vars(report)  # a sync's tells more; its class is not imported, since it brings all that speaks HTTP
-    if "listed" in told:
-        known = f", {told['known']:,} of them in the lake already" if told["known"] else ""
-        yield f"{many(told['listed'], 'file')} listed{known}"
-    yield f"{many(report.loaded, 'file')} loaded" + (f": {_rows(report)}" if report.loaded else "")
+    """The summary of a run: counts that add up, and all that needs attention."""
+    counts = vars(report)  # a sync's has more; its class is not imported, since it brings the HTTP libraries
+    if "listed" in counts:
+        known = f", {counts['known']:,} of them in the lake already" if counts["known"] else ""
+        yield f"{counted(counts['listed'], 'file')} listed{known}"
+    yield f"{counted(report.loaded, 'file')} loaded" + (f": {_rows(report)}" if report.loaded else "")
     if report.unchanged:
-        yield f"{many(report.unchanged, 'file')} unchanged"
+        yield f"{counted(report.unchanged, 'file')} unchanged"
     if report.superseded:
-        yield f"{many(report.superseded, 'delivery', 'deliveries')} of a conversation superseded by another"
+        yield f"{counted(report.superseded, 'delivery', 'deliveries')} of a conversation superseded by another"
     if report.unknown_fields:
         yield f"fields without a column, kept in extra: {', '.join(sorted(report.unknown_fields))}"
     if report.encrypted:
-        yield f"{many(report.encrypted, 'value')} left encrypted, since there is no key for them: see lakehouse status"
+        yield f"{counted(report.encrypted, 'value')} left encrypted, since there is no key for them: see lakehouse status"
     if report.rejects:
-        yield f"{many(report.rejects, 'document')} rejected: lakehouse status says why, the table rejects has their text"
-    again = "; the next sync tries again" if "listed" in told else "; nothing of them is in"
+        yield f"{counted(report.rejects, 'document')} rejected: lakehouse status says why, the table rejects has their text"
+    again = "; the next sync tries again" if "listed" in counts else "; nothing of them is in"
     yield from _named("file", f"rejected as a whole{again}", report.rejected)
-    yield from _named("file", "could not be downloaded; the next sync tries again", told.get("failed", {}))
-    yield from _named("day", "could not be listed; the next sync tries again", told.get("unlisted", {}))
-    if problem := told.get("schema_problem"):
+    yield from _named("file", "could not be downloaded; the next sync tries again", counts.get("failed", {}))
+    yield from _named("day", "could not be listed; the next sync tries again", counts.get("unlisted", {}))
+    if problem := counts.get("schema_problem"):
         yield problem
 
 
 def _rows(counts: Counts | Report) -> str:
     kinds = ("conversation", "message", "transfer")
-    return ", ".join(many(getattr(counts, f"{kind}s"), kind) for kind in kinds)
+    return ", ".join(counted(getattr(counts, f"{kind}s"), kind) for kind in kinds)
 
 
-def _named(kind: str, what: str, of: dict[str, str]) -> Iterator[str]:
-    if of:
-        yield f"{many(len(of), kind)} {what}:"
-    for name, reason in list(of.items())[:_SHOWN]:
+def _named(kind: str, state: str, reasons: dict[str, str]) -> Iterator[str]:
+    if reasons:
+        yield f"{counted(len(reasons), kind)} {state}:"
+    for name, reason in list(reasons.items())[:_SHOWN]:
         yield f"  {name}: {reason}"
-    if len(of) > _SHOWN:
-        yield f"  and {len(of) - _SHOWN:,} more; lakehouse status --format json names them"
+    if len(reasons) > _SHOWN:
+        yield f"  and {len(reasons) - _SHOWN:,} more; lakehouse status --format json names them"
 
 
 def erasure(done: Erased, asked: Sequence[tuple[str, str]]) -> Iterator[str]:
-    """What an erase removed, where it looked, and what it can't reach; the ids that were asked for are not said."""
-    rows = ", ".join(many(count, table.removesuffix("s")) for table, count in done.rows.items())
+    """The summary of an erase: rows removed, places searched, places out of reach; never an id that was asked for."""
+    rows = ", ".join(counted(count, table.removesuffix("s")) for table, count in done.rows.items())
     if done.anything:
         yield f"removed from the tables: {rows}"
         yield (
-            f"removed from the landing zone: {many(done.deliveries, 'delivery', 'deliveries')} of a conversation, "
-            f"{many(done.documents, 'document')} with nothing else; {many(done.landed_rewritten, 'file')} written anew"
+            f"removed from the landing zone: {counted(done.deliveries, 'delivery', 'deliveries')} of a conversation, "
+            f"{counted(done.documents, 'document')} with nothing else; {counted(done.landed_rewritten, 'file')} written anew"
         )
     else:
         yield "nothing was removed"
     yield from _not_removed(done, asked)
-    yield f"deleted with the tables' old versions: {many(done.deleted, 'file')}, {many(done.deleted_bytes, 'byte')}"
+    yield f"deleted with the tables' old versions: {counted(done.deleted, 'file')}, {counted(done.deleted_bytes, 'byte')}"
     if done.report_deleted:
         yield "deleted the lake's report.html; lakehouse report writes it anew"
     yield (
-        f"searched: {many(done.landed, 'landed file')} ({many(done.landed_bytes, 'byte')}), "
-        f"{many(done.parquet, 'Parquet file')} of all tables; the tables' logs name no ids; lakehouse.duckdb was made anew"
+        f"searched: {counted(done.landed, 'landed file')} ({counted(done.landed_bytes, 'byte')}), "
+        f"{counted(done.parquet, 'Parquet file')} of all tables; the tables' logs name no ids; lakehouse.duckdb was made anew"
     )
     for path in done.unreadable:
         yield f"not searched, since it is broken: {path}; restore it or delete it, and erase again"
     if done.encrypted:
         yield (
-            f"not searched in full, since ids in them are encrypted: {many(len(done.encrypted), 'landed file')}, the first "
+            f"not searched in full, since ids in them are encrypted: {counted(len(done.encrypted), 'landed file')}, the first "
             f"{done.encrypted[0]}; set LP_PGP_KEY to the key of their account and erase again"
         )
     for left in done.left:
@@ -222,7 +222,7 @@ def erasure(done: Erased, asked: Sequence[tuple[str, str]]) -> Iterator[str]:
 
 
 def _not_removed(done: Erased, asked: Sequence[tuple[str, str]]) -> Iterator[str]:
-    """Which ids nothing has, what goes on, and whose other conversations stay."""
+    """Lines on ids not found, conversations that go on, and other people's conversations, which stay."""
     for person, moment in done.already.items():
         so_far = "nothing of it is left" if done.is_searched else "nothing of it was found where it could be"
         yield (
@@ -239,17 +239,17 @@ def _not_removed(done: Erased, asked: Sequence[tuple[str, str]]) -> Iterator[str
             it = "it" if known.strip() == ident else "it in other upper and lower case"
             yield f"  no {kind} has this very id; a {other} has {it}: {_command(other, known)}"
     if done.not_ended:
-        yield f"{many(done.not_ended, 'conversation')} not ended yet, so kept: erase again when over"
+        yield f"{counted(done.not_ended, 'conversation')} not ended yet, so kept: erase again when over"
     for one in done.related[:_RELATED_SHOWN]:
         verb = "has" if one.conversations == 1 else "have"
-        more = many(one.conversations, "more conversation")
+        more = counted(one.conversations, "more conversation")
         yield f"{more} {verb} the same {one.kind}: {_command(one.kind, one.ident)}"
     if (others := len(done.related) - _RELATED_SHOWN) > 0:
-        yield f"and {many(others, 'more visitor or consumer', 'more visitors and consumers')} of whom conversations are kept"
+        yield f"and {counted(others, 'more visitor or consumer', 'more visitors and consumers')} of whom conversations are kept"
 
 
 def _number_of(one: tuple[str, str], asked: Sequence[tuple[str, str]]) -> str:
-    """Which of several ids it is."""
+    """The id's number among several."""
     return f", number {asked.index(one) + 1} of {len(asked)} ids" if len(asked) > 1 else ""
 
 
@@ -259,25 +259,25 @@ def _command(kind: str, ident: str) -> str:
 
 
 def compaction(done: Compacted) -> Iterator[str]:
-    """What a compaction merged and deleted, and what stays until when."""
+    """The summary of a compaction: files merged, deleted and kept for a while."""
     if done.merged:
-        yield f"{many(done.merged, 'Parquet file')} merged into {done.made:,}"
+        yield f"{counted(done.merged, 'Parquet file')} merged into {done.made:,}"
     else:
         yield "nothing to merge"
     if done.deleted:
-        yield f"{many(done.deleted, 'file')} deleted, {done.deleted_bytes / 1e6:,.1f} MB"
+        yield f"{counted(done.deleted, 'file')} deleted, {done.deleted_bytes / 1e6:,.1f} MB"
     elif not done.merged:
         yield "nothing to delete"
     if done.kept_hours:
-        yield f"what is no longer used stays for {many(done.kept_hours, 'hour')}, for queries that began before"
+        yield f"unused files stay for {counted(done.kept_hours, 'hour')}, for queries that began before"
     else:
-        yield "nothing is kept that is no longer used: a query that began before may fail, and has to be asked again"
+        yield "no unused file is kept: a query that began before may fail; ask it again"
 
 
 def verification(done: Verified) -> str:
-    """How much was looked at, and whether anything was found."""
-    landed = "landed files: not checked" if done.landed_files is None else many(done.landed_files, "landed file")
-    looked = ", ".join((landed, many(done.parquet_files, "Parquet file"), many(done.rows, "row")))
-    found = f"{many(len(done.findings), 'finding')}, each with what to do" if done.findings else "all as they should be"
-    unknown = f"; the digest of {many(done.undigested, 'Parquet file')} is not known" if done.undigested else ""
+    """The summary of a verification: counts of checked things and findings."""
+    landed = "landed files: not checked" if done.landed_files is None else counted(done.landed_files, "landed file")
+    looked = ", ".join((landed, counted(done.parquet_files, "Parquet file"), counted(done.rows, "row")))
+    found = f"{counted(len(done.findings), 'finding')}, each with its remedy" if done.findings else "all as they should be"
+    unknown = f"; the digest of {counted(done.undigested, 'Parquet file')} is not known" if done.undigested else ""
     return f"{looked}: {found}{unknown}"

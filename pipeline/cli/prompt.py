@@ -38,12 +38,12 @@ _NAMES: Final = """
 
 
 def leaves(entry: str) -> bool:
-    """Whether an entry ends the shell, by one of the words that other shells know."""
+    """Whether an entry ends the shell: .quit, .exit, quit or exit."""
     return entry.rstrip("; \n").lower() in {".quit", ".exit", "quit", "exit"}
 
 
 def is_complete(text: str) -> bool:
-    """Whether an entry can be answered as it is: nothing, a dot command, `quit`, or SQL that ends with a semicolon."""
+    """Whether an entry is complete: empty, a dot command, `quit`, or SQL that ends with a semicolon."""
     stripped = text.strip()
     if not stripped or stripped.startswith(".") or leaves(stripped):
         return True
@@ -52,7 +52,7 @@ def is_complete(text: str) -> bool:
 
 
 def history_path(setting: str) -> Path | None:
-    """Where statements are kept: what LAKE_HISTORY says, by default in the user's state folder; None if it says off."""
+    """The file of the history: LAKE_HISTORY, by default in the user's state folder; None if it is off."""
     if setting.lower() == _OFF:
         return None
     state = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
@@ -63,8 +63,8 @@ class Editor:
     """Reads entries from a terminal.
 
     Args:
-        connection: names are completed by what it has.
-        history: the file for what was typed, readable by its owner alone; None, or one that can't be written: kept in memory.
+        connection: its tables, columns and functions complete names.
+        history: the file for entries, readable by its owner alone; without one, or if it can't be written, they stay in memory.
         commands: the dot commands.
     """
 
@@ -85,7 +85,7 @@ class Editor:
         """The next entry.
 
         Raises:
-            KeyboardInterrupt: Ctrl-C: what was typed is given up.
+            KeyboardInterrupt: Ctrl-C, which drops the entry.
             EOFError: Ctrl-D.
         """
         self._completer.forget()  # the last statement may have created a table
@@ -96,7 +96,7 @@ class Editor:
 
 @contextlib.contextmanager
 def _terminal_kept() -> Iterator[None]:
-    """Leave the terminal as it was, though a signal ends the block while keys are read one by one."""
+    """Restore the terminal's mode, also if a signal ends the block."""
     kept = termios.tcgetattr(sys.stdin)
     try:
         yield
@@ -158,7 +158,7 @@ class _Name(NamedTuple):
 
 
 class SqlCompleter(Completer):
-    """Completes tables, columns, keywords, functions and dot commands, by what stands before the cursor."""
+    """Completes tables, columns, keywords, functions and dot commands, by the text before the cursor."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, commands: list[str]) -> None:
         self._connection = connection
@@ -166,11 +166,11 @@ class SqlCompleter(Completer):
         self._names: list[_Name] = []
 
     def forget(self) -> None:
-        """Look names up anew when they are next needed."""
+        """Look the names up again at the next use."""
         self._names = []
 
     def get_completions(self, document: Document, _event: CompleteEvent) -> Iterator[Completion]:
-        """What the word before the cursor can become."""
+        """Completions of the word before the cursor."""
         before = document.text_before_cursor
         word = re.search(r"\w*$", before)
         typed = word[0] if word else ""

@@ -1,4 +1,4 @@
-"""SQL for people: one query and the data checks, printed as table, CSV or JSON."""
+"""Runs a query or the data checks, and prints the rows as table, CSV or JSON."""
 
 import contextlib
 import io
@@ -13,7 +13,7 @@ import duckdb
 
 from pipeline.cli.formats import Out, QueryError, write_csv, write_json, write_lines
 from pipeline.failures import of_a_file
-from pipeline.text import harmless, many
+from pipeline.text import counted, harmless
 from pipeline.warehouse.library import checks
 from pipeline.warehouse.statements import RefusedError, gives_rows, statements
 
@@ -29,7 +29,7 @@ _CHECK_WIDTH = 114
 
 
 class Screen:
-    """A terminal that shows what would steer it, such as escape sequences in what customers wrote, and does not obey it."""
+    """A terminal with control characters spelled out, since customers' texts may hold escape sequences."""
 
     def __init__(self, terminal: IO[str]) -> None:
         self._terminal = terminal
@@ -39,7 +39,7 @@ class Screen:
         return self._terminal.write(harmless(text))
 
     def flush(self) -> None:
-        """Show what was written."""
+        """Flush the terminal."""
         self._terminal.flush()
 
 
@@ -52,10 +52,10 @@ def run_query(
     Anywhere else DuckDB chooses the rows of a table; the other forms have all of them. In csv `null` stands for NULL.
 
     Raises:
-        QueryError: DuckDB's own words, or the query is no text, or asks for rows twice where they would be one file, or holds a
-            statement that does not only read; none was run then.
+        QueryError: DuckDB refuses the query; or it is no text, asks for rows twice for one file, or holds a statement that
+            writes; then none was run.
     """
-    try:  # what was typed or piped as UTF-8 where the locale knows none
+    try:  # UTF-8 from the terminal or a pipe in a locale that knows none
         query = query.encode(errors="surrogateescape").decode()
     except UnicodeError as error:
         raise QueryError("the query: expected text in UTF-8, found other bytes; save it as UTF-8") from error
@@ -63,9 +63,9 @@ def run_query(
         "set python_enable_replacements = false"
     )  # else a name in the query can mean a variable of this function
     if query.lstrip().startswith("."):
-        told = f"{query.split(maxsplit=1)[0]}: expected SQL, found a dot command, which only the shell has"
+        found = f"{query.split(maxsplit=1)[0]}: expected SQL, found a dot command, which only the shell has"
         raise QueryError(
-            f'{told}: lakehouse sql on a terminal; in SQL, "show tables" lists what there is, "describe NAME" columns'
+            f'{found}: lakehouse sql on a terminal; in SQL, "show tables" lists what there is, "describe NAME" columns'
         )
     try:
         parts = statements(query)
@@ -83,7 +83,7 @@ def run_query(
 def _write(relation: duckdb.DuckDBPyRelation, form: str, out: IO[str], most_rows: int | None, null: str) -> None:
     if form == "table" and not out.isatty():
         table = f"{str(relation).rstrip()}\n"
-        out.write(f"{table}{_told_columns(table)}\n")
+        out.write(f"{table}{_hint(table)}\n")
     elif form == "table":
         _write_screen(relation, Screen(out), most_rows)
     else:
@@ -101,15 +101,15 @@ def _write_screen(relation: duckdb.DuckDBPyRelation, screen: Screen, most_rows: 
         return
     width, height = shutil.get_terminal_size((160, 24))
     table = _boxed(relation, width, most_rows or max(height - _FRAME_LINES, _LEAST_ROWS))
-    screen.write(f"{table}\n" + _told_columns(table))
+    screen.write(f"{table}\n" + _hint(table))
     screen.flush()
     if _UNCOUNTED in table.rpartition("└")[2]:  # DuckDB counts no further than what it fetched for the table
         total = relation.aggregate("count(*)").fetchall()[0][0]
         screen.write(f"  {total:,} rows in all\n")
 
 
-def _told_columns(table: str) -> str:
-    """How to see the columns for which a table has no room, as a line."""
+def _hint(table: str) -> str:
+    """A line on how to see the columns that did not fit into a table."""
     return f"  {_WAY_TO_ALL}\n" if _NARROWED.search(table.rpartition("└")[2]) else ""
 
 
@@ -121,7 +121,7 @@ def _boxed(relation: duckdb.DuckDBPyRelation, width: int, rows: int) -> str:
 
 
 def run_checks(connection: duckdb.DuckDBPyConnection, out: IO[str]) -> int:
-    """Run every data check and print what it found, and what that means; returns how many found something."""
+    """Run every data check, print its findings and their meaning; return the number of checks with findings."""
     findings = 0
     for check in checks():
         count = _row_count(connection, check.sql)
@@ -129,7 +129,7 @@ def run_checks(connection: duckdb.DuckDBPyConnection, out: IO[str]) -> int:
         if count:
             findings += 1
             for line in textwrap.wrap(
-                f"{many(count, 'row')}: {check.meaning}", _CHECK_WIDTH, break_long_words=False, break_on_hyphens=False
+                f"{counted(count, 'row')}: {check.meaning}", _CHECK_WIDTH, break_long_words=False, break_on_hyphens=False
             ):
                 out.write(f"      {line}\n")
             out.write(f"      see {'it' if count == 1 else 'them'}: lakehouse sql < {shlex.quote(str(check.file))}\n")

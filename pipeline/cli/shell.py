@@ -1,6 +1,6 @@
-"""The SQL shell: statements and dot commands from a terminal, one after the other, and what they answer.
+"""The SQL shell: reads statements and dot commands from a terminal, and prints the results.
 
-On a terminal that can do it they come from `editor`; on a dumb one line by line, as `input` reads them.
+On most terminals `prompt` reads them; on a dumb one `input` does, line by line.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ from pipeline.cli.query import Screen, run_query
 
 COMMANDS: Final = {
     ".tables": "the tables and views",
-    ".describe NAME": "the columns of one; of a table with their meaning",
+    ".describe NAME": "the columns of one, with their meaning",
     ".mode FORMAT": "table, line (a line for each column), csv or json",
     ".once FILE": "the next result into a file, in the format of .mode",
     ".rows N": "at most N rows of a table on the screen; .rows 0: as many as fit",
@@ -44,14 +44,14 @@ _TABLES: Final = """
 
 
 def shell(connection: duckdb.DuckDBPyConnection, form: str, history: str = "", *, null: str = "") -> None:
-    """Answer what is typed until the end of input or `.quit`; `history` is the setting LAKE_HISTORY."""
+    """Answer entries until the end of input or `.quit`; `history` is the setting LAKE_HISTORY."""
     session = _Session(connection, form, history_path(history), null)
     say = session.say
     say("Tables and views: .tables   help: .help   leave: .quit")
     for entry in session.entries():
         if leaves(entry):
             return
-        with contextlib.suppress(KeyboardInterrupt):  # at a moment when there is nothing to stop but the printing
+        with contextlib.suppress(KeyboardInterrupt):  # only printing was going on
             if entry.startswith("."):
                 session.obey(entry)
             else:
@@ -75,7 +75,7 @@ class _Session:
         self.screen.flush()
 
     def entries(self) -> Iterator[str]:
-        """What is typed: a dot command or a whole statement at a time, stripped."""
+        """Yield entries: a dot command or a whole statement at a time, stripped."""
         is_dumb = os.environ.get("TERM", "dumb") == "dumb" or not sys.stdout.isatty()
         if not is_dumb:
             self.connection.execute("set enable_progress_bar = true")
@@ -93,7 +93,7 @@ class _Session:
                 yield entry
 
     def answer(self, statement: str, *, most_rows: int | None = None) -> None:
-        """Print the rows of a statement, or what DuckDB says is wrong with it."""
+        """Print the rows of a statement, or DuckDB's error."""
         target, self.once = self.once, None
         began = time.perf_counter()
         try:
@@ -112,7 +112,7 @@ class _Session:
         run_query(self.connection, statement, self.form, out, most_rows=most_rows, null=self.null)
 
     def _run(self, work: Callable[[], None]) -> None:
-        """Do the work in a thread, so that Ctrl-C finds Python listening, and can stop the query and nothing else.
+        """Do the work in a thread, so that Ctrl-C stops the query and nothing else.
 
         Raises:
             QueryError: the query failed, or was stopped.
@@ -132,7 +132,7 @@ class _Session:
                     raise
 
     def obey(self, line: str) -> None:
-        """Do what a dot command says."""
+        """Run a dot command."""
         command, _, argument = line.partition(" ")
         match command, argument.strip():
             case ".tables", "":
@@ -147,8 +147,8 @@ class _Session:
                 self.rows = int(number) or None
             case ".timer", "on" | "off" as state:
                 self.timed = state == "on"
-            case ".history", "" | "clear" as wish:
-                self._tell_history(clear=wish == "clear")
+            case ".history", "" | "clear" as action:
+                self._show_history(clear=action == "clear")
             case ".help", "":
                 self.say(_HELP)
             case _:
@@ -161,7 +161,7 @@ class _Session:
         else:
             self.say(f"{name}: there is no such table or view; .tables lists them")
 
-    def _tell_history(self, *, clear: bool) -> None:
+    def _show_history(self, *, clear: bool) -> None:
         if self.history is None:
             self.say("No history is kept: LAKE_HISTORY is off")
         elif clear:
@@ -172,9 +172,9 @@ class _Session:
 
 
 def _read_lines() -> str:
-    """An entry as `input` reads it: lines until it is whole."""
+    """Read lines by `input` until the entry is complete."""
     with contextlib.suppress(ImportError):
-        import readline  # noqa: F401, PLC0415  # gives input() editing
+        import readline  # noqa: F401  # gives input() editing
 
     entry = input(PROMPT)
     while not is_complete(entry):

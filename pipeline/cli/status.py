@@ -1,4 +1,4 @@
-"""What the lake has, hour by hour, and what the source is going to delete before it is here."""
+"""`lakehouse status`: loaded, missing and rejected hours, and those that the source will delete before they are loaded."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -12,12 +12,11 @@ from rich.measure import Measurement
 from rich.table import Table
 
 from pipeline.load.account_schema import KeptSchema, newest_schemas
-from pipeline.load.sync import RETENTION
-from pipeline.source_files import scope_of
-from pipeline.text import harmless, many, span
+from pipeline.source_files import RETENTION, scope_of
+from pipeline.text import counted, harmless, span
 
 WARNING: Final = timedelta(days=7)
-"""So long before the source deletes what the lake lacks, `status` warns."""
+"""`status` warns so long before the source deletes files that the lake lacks."""
 
 _HOUR = timedelta(hours=1)
 _LONGEST_GAP = timedelta(days=400)  # as in the view source_hours
@@ -43,7 +42,9 @@ _UNLISTED = """
 _MASKED = """
     select count(distinct (account_id, conversation_id)) from messages
     where contains(text, '** LP deleted data **') and date >= $since"""
-_SEARCHED_ROWS: Final = 5_000_000  # of messages: of a larger lake the newest month alone is searched, to take no more seconds
+SEARCHED_ROWS: Final = 5_000_000
+"""Messages that are searched for the vendor's mark in a few seconds; of a larger lake the newest month alone is searched."""
+
 _SYNCED: Final = "select distinct account_id from listings"
 _HAS_FILES: Final = "select exists (from files)"
 _LACKING: Final = frozenset({"missing", "rejected", "unknown"})
@@ -53,11 +54,11 @@ _DAYS_SHOWN: Final = RETENTION.days + 1  # of an account: all of which the sourc
 
 
 def hours(connection: duckdb.DuckDBPyConnection, now: datetime) -> list[dict[str, Any]]:
-    """One entry per account and hour; of one that was ever synced, all hours of which the source still has something, too.
+    """One entry per account and hour; of a synced account also all hours that the source still keeps.
 
     `state` is loaded, empty (the API said that there is no file), rejected (a file of that hour is broken), missing (a file
     is listed, but not downloaded) or unknown (the API was not asked, or did not answer). `deleted_at_source` is when the
-    source deletes what an hour lacks; NULL where nothing is lacking, or too late. `is_expiring`: that is within seven days.
+    source deletes the files that an hour lacks; NULL if none is lacking or they are deleted. `is_expiring`: within seven days.
     """
     relation = connection.sql(_HOURS)
     known = [dict(zip(relation.columns, row, strict=True)) for row in _fetch(relation)]
@@ -76,7 +77,7 @@ def hours(connection: duckdb.DuckDBPyConnection, now: datetime) -> list[dict[str
 
 
 def _with_unknown(now: datetime, rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """The hours of an account, in order, with those before and after them that the source can still have files of."""
+    """The hours of an account, in order, with unknown ones added that the source may still have files of."""
     oldest = _first_hour_after(now - RETENTION)
     ended = [row["hour"] for row in rows if row["hour"] + _HOUR <= now]  # a wrong name may claim a later one
     last = max(ended, default=oldest - _HOUR)
@@ -108,20 +109,21 @@ def print_status(
     encrypted: tuple[int, int] = (0, 0),
     schemas: Sequence[KeptSchema] = (),
     own_account: str = "",
+    searched_rows: int = SEARCHED_ROWS,
 ) -> bool:
-    """Print the hours and what was set aside, as JSON or, day by day, as a table; tells whether anything is expiring.
+    """Print hours and rejects, as JSON or, day by day, as a table; return whether anything is expiring.
 
     `encrypted` are numbers of values and of their files; `schemas` are the accounts' own, with which nothing expires.
-    `own_account` is the one that is set up, of which a sync brings files. If none ever brought any, that counts as expiring.
+    `own_account` is the account of the settings. If no sync ever brought a file of it, that counts as expiring.
     """
     listed = hours(connection, now)
     nothing_came = _nothing_came(connection, own_account)
     aside = _fetch(connection.sql(_SET_ASIDE))
     unlisted = _unlisted(connection)
-    masked, since = masked_conversations(connection)
+    masked, since = masked_conversations(connection, searched_rows=searched_rows)
     if form == "json":
         left = dict(zip(("values", "files"), encrypted, strict=True))
-        told = {
+        plain = {
             "hours": listed,
             "set_aside": [dict(zip(("account_id", "file", "reason"), row[:3], strict=True)) for row in aside],
             "unlisted": [{"account_id": account_id, "day": day} for account_id, days in unlisted.items() for day in days],
@@ -130,21 +132,21 @@ def print_status(
             "erased_at_source": {"conversations": masked, "since": since},
             "schemas": [kept.plain() for kept in schemas],
         }
-        out.write(json.dumps(told, default=_text, indent=1) + "\n")
+        out.write(json.dumps(plain, default=_text, indent=1) + "\n")
     else:
         console = Console(file=out, force_terminal=out.isatty())
         _print_days(console, listed)
-        left_out = [*_told_aside(aside), *_not_had(listed, now, own_account), *_told_unlisted(unlisted, own_account)]
-        lacking = [*_lacking(listed, now, own_account), *filter(None, [nothing_came])]
-        for line in (*_lines(listed, left_out, lacking, encrypted), *_told_masked(masked, since), *_told_schemas(schemas)):
+        left_out = [*_aside_lines(aside), *_missing_lines(listed, now, own_account), *_unlisted_lines(unlisted, own_account)]
+        lacking = [*_lacking_lines(listed, now, own_account), *filter(None, [nothing_came])]
+        for line in (*_lines(listed, left_out, lacking, encrypted), *_masked_lines(masked, since), *_schema_lines(schemas)):
             console.print(harmless(line), markup=False, highlight=False, soft_wrap=True)
     return nothing_came is not None or any(row["is_expiring"] for row in listed)
 
 
 def _nothing_came(connection: duckdb.DuckDBPyConnection, own_account: str) -> str | None:
-    """A sentence if the lake is empty, or the API never told of any hour of the account that is set up; else None.
+    """A sentence if the lake is empty, or the API never listed an hour of the settings' account; else None.
 
-    Where nothing is known to be missing, nothing may be known at all.
+    Without it, an account that was never listed would look complete.
     """
     synced = {account_id for (account_id,) in _fetch(connection.sql(_SYNCED))}
     [(has_files,)] = _fetch(connection.sql(_HAS_FILES))
@@ -153,31 +155,33 @@ def _nothing_came(connection: duckdb.DuckDBPyConnection, own_account: str) -> st
         first = "" if own_account else ", once LP_ACCOUNT_ID and its keys are set; files at hand come by lakehouse load"
         return f"No file was ever loaded and no listing was ever had: {then}{first}"
     if own_account and own_account not in synced:
-        return f"account {own_account}: no listing of it was ever had, so nobody knows what the source has: {then}"
+        return f"account {own_account}: no listing of it was ever had, so its files are unknown: {then}"
     return None
 
 
-def masked_conversations(connection: duckdb.DuckDBPyConnection) -> tuple[int, date | None]:
-    """How many conversations have texts that the vendor has erased, and since which day was looked; None: in all."""
+def masked_conversations(
+    connection: duckdb.DuckDBPyConnection, *, searched_rows: int = SEARCHED_ROWS
+) -> tuple[int, date | None]:
+    """Count the conversations with texts that the vendor has erased; second comes the first day searched, None for all."""
     count, newest = connection.execute("select count(*), (select max(date) from conversations) from messages").fetchall()[0]
-    since = newest - RETENTION if newest and count > _SEARCHED_ROWS else None
+    since = newest - RETENTION if newest and count > searched_rows else None
     masked: int = connection.execute(_MASKED, {"since": since or date.min}).fetchall()[0][0]
     return masked, since
 
 
-def _told_masked(masked: int, since: date | None) -> Iterator[str]:
+def _masked_lines(masked: int, since: date | None) -> Iterator[str]:
     if masked:
         where = f" of those since {since:%Y-%m-%d}" if since else ""
         yield (
-            f"{many(masked, 'conversation')}{where} with text that the vendor has erased, of which the lake may keep an older "
-            "copy: lakehouse check tells how to list them, lakehouse erase --conversation-id X removes one, or several"
+            f"{counted(masked, 'conversation')}{where} with text that the vendor has erased, of which the lake may keep an "
+            "older copy: lakehouse check tells how to list them, lakehouse erase --conversation-id X removes one, or several"
         )
 
 
-def _told_schemas(schemas: Sequence[KeptSchema]) -> Iterator[str]:
+def _schema_lines(schemas: Sequence[KeptSchema]) -> Iterator[str]:
     for kept in newest_schemas(schemas):
-        if told := kept.told():
-            yield f"account {kept.account_id}, schema {kept.version}: {told}"
+        if lines := kept.told():
+            yield f"account {kept.account_id}, schema {kept.version}: {lines}"
 
 
 def _text(value: object) -> str:
@@ -185,70 +189,70 @@ def _text(value: object) -> str:
 
 
 def _lines(
-    listed: list[dict[str, Any]], told: Sequence[str], lacking: Sequence[str], encrypted: tuple[int, int]
+    listed: list[dict[str, Any]], left_out: Sequence[str], lacking: Sequence[str], encrypted: tuple[int, int]
 ) -> Iterator[str]:
-    """What is said below the table: few lines, however much there is."""
+    """The lines below the table: few, however many files are set aside."""
     yield " # loaded   · empty at the source   - missing   ! a file of that hour is broken   ? never asked about"
     yield from _earlier(listed)
-    yield from told or ["Nothing is set aside."]
+    yield from left_out or ["Nothing is set aside."]
     if encrypted[0]:
         yield (
-            f"{many(encrypted[0], 'value')} of {many(encrypted[1], 'file')} left encrypted: set LP_PGP_KEY to the private "
-            "key of their account and load the files again, from the lake's folder landing"
+            f"{counted(encrypted[0], 'value')} of {counted(encrypted[1], 'file')} left encrypted: set LP_PGP_KEY to the "
+            "private key of their account and load the files again, from the lake's folder landing"
         )
     yield from lacking or ["Nothing is missing that the source still has."]
 
 
 def _advice(account_id: str | None, own_account: str) -> str:
-    """What brings files of an account: a sync, if that is the one that is set up."""
+    """The way to an account's files: a sync, if it is the account of the settings."""
     if account_id == own_account:
         return "run lakehouse sync"
     return f"LP_ACCOUNT_ID is {own_account or 'not set'}, so that a sync here brings none of this account"
 
 
 def _earlier(listed: list[dict[str, Any]]) -> Iterator[str]:
-    """A sentence for each account of whose days the table leaves some out."""
+    """A sentence for each account with days that the table leaves out."""
     for account_id, rows in groupby(listed, lambda row: row["account_id"]):
         days = [list(of_day) for _, of_day in groupby(rows, lambda row: row["hour"].date())][:-_DAYS_SHOWN]
         if days:
             lacking = sum(row["state"] in _LACKING for of_day in days for row in of_day)
             yield (
-                f"account {account_id or 'unknown'}: {many(len(days), 'earlier day')} from {days[0][0]['hour']:%Y-%m-%d} on, "
-                f"with {many(lacking, 'hour')} missing, unknown or broken: lakehouse status --format json has every hour"
+                f"account {account_id or 'unknown'}: {counted(len(days), 'earlier day')} from {days[0][0]['hour']:%Y-%m-%d} "
+                f"on, with {counted(lacking, 'hour')} missing, unknown or broken: lakehouse status --format json has every hour"
             )
 
 
-def _told_aside(aside: list[tuple[Any, ...]]) -> Iterator[str]:
+def _aside_lines(aside: list[tuple[Any, ...]]) -> Iterator[str]:
     """The newest rejected files, the newest files with rejected documents, and how many others there are of each."""
     newest = sorted(aside, key=lambda row: scope_of(row[1])[0] or datetime.min.replace(tzinfo=UTC), reverse=True)
     rejects = 'lakehouse sql "from rejects"'
-    for what, where in (("rejected", "lakehouse status --format json"), ("with rejected documents", rejects)):
+    for state, where in (("rejected", "lakehouse status --format json"), ("with rejected documents", rejects)):
         of_kind = [row for row in newest if (row[3] > 0) == (where == rejects)]
         files = [list(rows) for _, rows in groupby(of_kind, lambda row: row[:2])]
         for (account_id, name, reason, _), *others in files[:_SHOWN]:
-            more = f", and {many(len(others), 'more document')}: {rejects}" if others else ""
+            more = f", and {counted(len(others), 'more document')}: {rejects}" if others else ""
             yield f"{name} (account {account_id or 'unknown'}): {reason}{more}"
         if (left := len(files) - _SHOWN) > 0:
-            yield f"and {many(left, 'more file')} {what}: {where} has all"
+            yield f"and {counted(left, 'more file')} {state}: {where} has all"
 
 
 def _unlisted(connection: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
-    """By account, the days that could not be listed, in whole or in part, when they were asked for last."""
+    """By account, the days whose last listing failed, in whole or in part."""
     days: dict[str, dict[str, None]] = {}
     for account_id, hour in _fetch(connection.sql(_UNLISTED)):
         days.setdefault(account_id, {})[f"{hour:%Y-%m-%d}"] = None
     return {account_id: list(of_account) for account_id, of_account in days.items()}
 
 
-def _told_unlisted(unlisted: dict[str, list[str]], own_account: str) -> Iterator[str]:
+def _unlisted_lines(unlisted: dict[str, list[str]], own_account: str) -> Iterator[str]:
     for account_id, days in unlisted.items():
         yield (
-            f"account {account_id}: {many(len(days), 'day')} could not be listed when last asked for: "
+            f"account {account_id}: {counted(len(days), 'day')} could not be listed when last asked for: "
             f"{', '.join(days[:_SHOWN])}{_others(len(days))}; {_advice(account_id, own_account)}"
         )
 
 
-def _not_had(listed: list[dict[str, Any]], now: datetime, own_account: str) -> Iterator[str]:
+def _missing_lines(listed: list[dict[str, Any]], now: datetime, own_account: str) -> Iterator[str]:
     """The first files that could not be downloaded, those ahead that the source deletes next, and how many others."""
     of_hours = [(row["hour"] + RETENTION <= now, row["hour"], row) for row in listed if row["missing"]]
     of_hours.sort(key=lambda of_hour: of_hour[:2])
@@ -264,28 +268,28 @@ def _others(count: int) -> str:
     return f" and {count - _SHOWN:,} more (lakehouse status --format json names all)" if count > _SHOWN else ""
 
 
-def _lacking(listed: list[dict[str, Any]], now: datetime, own_account: str) -> list[str]:
-    """Sentences for each account that lacks hours which the source still has, or of which nobody knows what it has."""
-    told = []
+def _lacking_lines(listed: list[dict[str, Any]], now: datetime, own_account: str) -> list[str]:
+    """Sentences for each account with hours that are lacking, or were never listed, and that the source still keeps."""
+    lines = []
     lacking = [row for row in listed if row["deleted_at_source"] is not None]
     for account_id, rows in groupby(lacking, lambda row: row["account_id"]):
         of_account = list(rows)
         for is_unknown in (False, True):
             of_kind = [row for row in of_account if (row["state"] == "unknown") == is_unknown]
             if of_kind:
-                count = many(len(of_kind), "hour")
-                what = f"{count} {_verb(of_kind)} never listed" if is_unknown else f"files of {count} are lacking"
-                said = f"account {account_id or 'unknown'}: {what}; {_told_deletion(of_kind, now)}"
+                count = counted(len(of_kind), "hour")
+                found = f"{count} {_verb(of_kind)} never listed" if is_unknown else f"files of {count} are lacking"
+                line = f"account {account_id or 'unknown'}: {found}; {_deletion(of_kind, now)}"
                 warning = "WARNING: " if any(row["is_expiring"] for row in of_kind) else ""
-                told.append(f"{warning}{said}: {_advice(account_id, own_account)}")
-    return told
+                lines.append(f"{warning}{line}: {_advice(account_id, own_account)}")
+    return lines
 
 
 def _verb(rows: Sequence[object]) -> str:
     return "was" if len(rows) == 1 else "were"
 
 
-def _told_deletion(rows: list[dict[str, Any]], now: datetime) -> str:
+def _deletion(rows: list[dict[str, Any]], now: datetime) -> str:
     """When the source deletes hours, which are in order, and how many of them soon."""
     left = span(rows[0]["deleted_at_source"] - now)
     if len(rows) == 1:
@@ -299,7 +303,7 @@ _STATES: Final = {"loaded": "#", "empty": "·", "missing": "-", "rejected": "!",
 
 
 def _print_days(console: Console, listed: list[dict[str, Any]]) -> None:
-    """Print a line for each of the newest days of every account: of a table, if that fits, else below the account."""
+    """Print a line for each of the newest days of every account: as a table if it fits, else below the account."""
     table = Table(box=None)
     for heading in ("account", "day (UTC)", "hours 0 to 23", "files", "conversations"):
         table.add_column(heading, overflow="fold")

@@ -1,4 +1,4 @@
-"""Standard input, output and error: results are written whole or the command fails, a message that can't be stops nothing."""
+"""Standard streams: results are written whole or the command fails; a message that can't be written stops nothing."""
 
 import io
 import os
@@ -17,12 +17,12 @@ _FAILED: Final = 1
 
 
 class _Results(io.FileIO):
-    """Standard output, which keeps the error that it was refused with."""
+    """Standard output, which remembers its first error."""
 
     refused: OSError | None = None
 
     def write(self, data: "ReadableBuffer", /) -> int:
-        """Write; after an error there is nothing more to be written to."""
+        """Write; do nothing after an error."""
         if self.refused is not None:
             return memoryview(data).nbytes
         try:
@@ -33,10 +33,10 @@ class _Results(io.FileIO):
 
 
 class _Messages(io.FileIO):
-    """Standard error, which never fails: a full disk or a closed pipe takes no message, and stops no work."""
+    """Standard error, which never fails: a full disk or a closed pipe loses messages and stops no work."""
 
     def write(self, data: "ReadableBuffer", /) -> int:
-        """Write what can be written."""
+        """Write; drop the text if that fails."""
         try:
             return super().write(data)
         except OSError:
@@ -44,10 +44,10 @@ class _Messages(io.FileIO):
 
 
 def prepare_streams() -> None:
-    """Make of the standard streams what the commands rely on.
+    """Prepare the standard streams for the commands.
 
-    One that is closed leads nowhere. Results are UTF-8 where the surroundings want an encoding that lacks characters; a
-    terminal keeps its own, since it could take bytes of UTF-8 for controls, and shows what that lacks escaped.
+    A closed one leads to /dev/null. Results are UTF-8 if the locale's encoding lacks characters; a terminal keeps its encoding,
+    since it could take bytes of UTF-8 for controls, and gets the lacking characters escaped.
     """
     for name, flags in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:  # closed by who started this
@@ -69,7 +69,7 @@ def prepare_streams() -> None:
 
 
 def _over(stream: TextIO, raw: type[io.FileIO], *, line_buffering: bool) -> TextIO:
-    """The same stream through `raw`, if it is the one that the process began with."""
+    """The stream over `raw`, if the process began with it."""
     below = _below(stream)
     if stream not in {sys.__stdout__, sys.__stderr__} or not isinstance(below, io.FileIO):
         return stream
@@ -79,17 +79,17 @@ def _over(stream: TextIO, raw: type[io.FileIO], *, line_buffering: bool) -> Text
 
 
 def _below(stream: TextIO) -> object:
-    """What a stream writes into, below its buffer, which PYTHONUNBUFFERED leaves out."""
+    """The raw file below a stream and its buffer; with PYTHONUNBUFFERED there is no buffer."""
     buffer = getattr(stream, "buffer", None)
     return getattr(buffer, "raw", buffer)
 
 
 @contextmanager
 def all_written() -> Iterator[None]:
-    """Let the block end only with all of its results written, or say that they could not be.
+    """Flush the results at the end of the block, or raise if that fails.
 
     Raises:
-        SystemExit: who read them is gone, as after `| head`, and wants no more.
+        SystemExit: the reader has closed the pipe, as after `| head`.
         OutputError: standard output takes nothing, as on a full disk.
     """
     results = _below(sys.stdout)
@@ -106,5 +106,5 @@ def all_written() -> Iterator[None]:
             raise
         if isinstance(refused, BrokenPipeError):
             raise SystemExit(_FAILED) from None
-        told = f"standard output: {refused.strerror}; the output is not whole, what was changed is changed: see to it"
-        raise OutputError(told) from error
+        message = f"standard output: {refused.strerror}; the output is not whole, what was changed is changed: see to it"
+        raise OutputError(message) from error

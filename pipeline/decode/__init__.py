@@ -1,1 +1,1 @@
-"""A source file, whatever its layout, as rows of tables."""
+"""Decodes source files, in any layout, into rows of tables."""

@@ -1,6 +1,6 @@
-"""A value as Avro's JSON encoding sends it, as the value of a column: tags off, and read only where nothing gets lost.
+"""Converts values of Avro's JSON encoding to values of columns: tags removed, no loss.
 
-`MISFIT` says that a value does not fit its column; the caller keeps it elsewhere.
+`MISFIT` marks a value that does not fit its column; the caller keeps it elsewhere.
 """
 
 import json
@@ -25,7 +25,9 @@ class _Misfit:
 
 MISFIT: Final = _Misfit()
 
-_PRIMITIVE_TAGS = frozenset({"null", "string", "long", "int", "double", "float", "boolean", "bytes", "array", "map"})
+PRIMITIVES: Final = frozenset({"boolean", "int", "long", "float", "double", "bytes", "string"})
+"""Avro's types of a single value, null aside."""
+_TAGS: Final = PRIMITIVES | {"null", "array", "map"}
 _RECORD_TAG = re.compile(r"com\.liveperson(?:\.\w+)+", re.ASCII)
 _NAMED_TAG = re.compile(r"[A-Za-z_]\w*(?:\.\w+)+", re.ASCII)
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
@@ -35,7 +37,7 @@ _ISO_TIME = re.compile(
 )
 _SCORES = ("chatmcs", "score", "mcs")  # in the vendor's sister API the first is from 0 to 100, and `mcs` the class of it
 _NO_SCORES = ("rawscore", "alertedmcs")
-_LONGEST_NUMBER = 400  # digits; nothing longer fits any column, and arithmetic on it would take for ever
+_LONGEST_NUMBER = 400  # digits; a longer number fits no column, and arithmetic on it would take too long
 
 EARLIEST_MS: Final = -62_135_596_800_000  # 0001-01-01
 LATEST_MS: Final = 253_402_300_799_999  # 9999-12-31
@@ -45,17 +47,17 @@ def untag(value: Any) -> Any:
     """The value inside its union tags, such as `{"long": 5}`; for a place where the schema declares a value."""
     while isinstance(value, dict) and len(value) == 1:
         (name,) = value
-        if name not in _PRIMITIVE_TAGS and not _NAMED_TAG.fullmatch(name):
+        if name not in _TAGS and not _NAMED_TAG.fullmatch(name):
             break
         value = value[name]
     return value
 
 
 def untag_all(value: Any) -> Any:
-    """The value without the tags on any level; for what the schema does not know, where only evident tags are taken off."""
+    """The value without tags on any level, for unknown fields: only evident tags are removed."""
     while isinstance(value, dict) and len(value) == 1:
         (name,) = value
-        if name not in _PRIMITIVE_TAGS and not _RECORD_TAG.fullmatch(name):
+        if name not in _TAGS and not _RECORD_TAG.fullmatch(name):
             break
         value = value[name]
     if isinstance(value, dict):
@@ -66,12 +68,12 @@ def untag_all(value: Any) -> Any:
 
 
 def escaped(text_of_any_kind: str) -> str:
-    """A text with its lone surrogates, which no column can hold, written as JSON escapes them."""
+    """A text with its lone surrogates escaped as in JSON, since no column can hold them."""
     return _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text_of_any_kind)
 
 
 def json_text(value: Any) -> str:
-    """Compact JSON: numbers as they were spelled, text as it is but for lone surrogates, which stay escaped."""
+    """Compact JSON: numbers keep their spelling, lone surrogates stay escaped."""
     return escaped(_dump(value))
 
 
@@ -103,7 +105,7 @@ def text(value: Any) -> Any:
 
 
 def _whole_number(value: Any) -> int | None:
-    """12, 12.0, "12" and "12.0" as 12; None for all else."""
+    """12, 12.0, "12" and "12.0" as 12; None for any other value."""
     literal = value.literal if isinstance(value, Decimal64) else value
     if isinstance(literal, int) and not isinstance(literal, bool):
         return literal
@@ -142,7 +144,7 @@ def is_number(value: Any) -> bool:
 
 
 def double(value: Any) -> Any:
-    """A number, or a number as text, whose decimal spelling a double brings back."""
+    """A number, or a number as text, that a double holds exactly in its decimal spelling."""
     literal = value.literal if isinstance(value, Decimal64) else str(value) if is_number(value) else value
     exact = _decimal(literal)
     if exact is None:
@@ -193,18 +195,17 @@ FITS: Final[dict[pa.DataType, Callable[[Any], Any]]] = {
 
 
 def fit(value: Any, kind: pa.DataType) -> Any:
-    """The value for a column of that type, tags off: None for null, `MISFIT` for what it can't hold without loss."""
+    """The value for a column of that type, tags removed: None for null, `MISFIT` for a value that would be changed."""
     bare = untag(value)
     return None if bare is None else FITS[kind](bare)
 
 
 def score(value: Any) -> tuple[Any, dict[str, Any]]:
-    """A Meaningful Connection Score and what its container holds beside it.
+    """A Meaningful Connection Score, and the other fields of its container.
 
-    The vendor does not document the container: a number, or the first that can be read of a record's fields `chatMCS`, `score`
-    and `mcs` and its only numeric field, raw and alerted scores aside. A null under one of the three names is nothing that is
-    held.
-    `MISFIT`: no score can be told from it.
+    The vendor does not document the container. The score is a number; or, in a record, the first readable value of its fields
+    `chatMCS`, `score` and `mcs` and of its only numeric field, raw and alerted scores aside. A null under one of these
+    names is dropped. `MISFIT`: the container has no score.
     """
     bare = untag(value)
     if not isinstance(bare, dict):

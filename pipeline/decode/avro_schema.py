@@ -1,7 +1,7 @@
-"""An Avro schema of Engagement documents beside the tables: fields without a column, and types that a column does not hold.
+"""Compares an Avro schema of Engagement documents with the tables: fields without a column, types that a column can't hold.
 
-The schema comes from outside and may be of any shape: nothing here calls itself for what is nested, nor takes more time than in
-proportion to the text.
+The schema comes from outside and may have any form, so no function recurses on nested values, and time stays proportional to
+the size of the text.
 """
 
 from collections.abc import Iterator
@@ -10,31 +10,26 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from pipeline.api.responses import parse_documents, shortened
-from pipeline.decode import avro_json as fields
-from pipeline.decode.flatten import KINDS
-from pipeline.schema import BIGINT, BOOLEAN, DOUBLE, INTEGER, TEXT, TIME
+from pipeline.api.responses import parse_documents
+from pipeline.decode import avro_json
+from pipeline.decode.avro_json import PRIMITIVES
+from pipeline.schema import BIGINT, BOOLEAN, DOUBLE, INTEGER, RECORD_TYPES, TEXT, TIME
+from pipeline.text import shortened
 
 _NAMED: Final = frozenset({"record", "enum", "fixed"})
-_PRIMITIVE: Final = frozenset({"boolean", "int", "long", "float", "double", "bytes", "string"})
 _KNOWN_BY: Final = {
     "Document": {"recordcollection"},
     "EngagementData": {"engagements"},
     "Conversation": {"conversationid", "transcripts"},
 }
-"""By which fields, in lower case, a record is known, whatever it is called."""
+"""The fields, in lower case, by which a record type is recognised; its name does not count."""
 _CHILDREN: Final = {
-    "metaData": "MetaData",
-    "recordCollection": "Record",
-    "header": "VisitorHeader",
-    "engagements": "Conversation",
-    "transcripts": "Message",
-    "transfers": "Transfer",
-    "campaignData": "CampaignData",
-    "fileData": "FileData",
-    "linkData": "LinkData",
+    name: inner.name
+    for outer in RECORD_TYPES.values()
+    for name, inner in (*outer.records.items(), *outer.lists.items())
+    if name != "body"  # which is known by its fields
 }
-_LISTS: Final = frozenset({"recordCollection", "engagements", "transcripts", "transfers"})
+_LISTS: Final = frozenset(name for outer in RECORD_TYPES.values() for name in outer.lists)
 _UNDOCUMENTED: Final = frozenset({"mcs", "secureForms"})
 _TEXTS: Final = frozenset({"string", "enum", "bytes", "fixed"})
 _NUMBERS: Final = frozenset({"int", "long", "float", "double"})
@@ -47,7 +42,7 @@ _HOLDS: Final[dict[pa.DataType, frozenset[str]]] = {
     TIME: frozenset({"int", "long", "string"}),
     pa.list_(BIGINT): frozenset({"array of int", "array of long", "array of int or long"}),
 }
-"""Of which of Avro's types a column holds every value; a time may be text as well, if it is one."""
+"""The types of Avro of which a column holds every value; text counts for a time, since it may hold one."""
 _SQL: Final = {
     TEXT: "VARCHAR",
     INTEGER: "INTEGER",
@@ -70,10 +65,10 @@ _STRUCTURE: Final = {
 
 @dataclass
 class Compared:
-    """A schema beside the tables.
+    """The differences between a schema and the tables.
 
-    `without_column` are paths of fields that go to `extra`; `types` are fields of which a column may not hold every value;
-    `inside` tells of the containers that the vendor does not document, by path, what they hold, each field with its type.
+    `without_column` are paths of fields that go to `extra`; `types` are fields whose column may not hold every value; `inside`
+    are, by path, the containers that the vendor does not document, with the type of each of their fields.
     """
 
     without_column: set[str] = field(default_factory=set)
@@ -82,7 +77,7 @@ class Compared:
 
 
 class _Avro:
-    """An Avro schema of any shape: its records, its named types, and what stands for each of these names."""
+    """An Avro schema of any form: its records, and the definition of each named type."""
 
     def __init__(self, documents: list[object]) -> None:
         self.records: list[dict[str, Any]] = []
@@ -104,7 +99,7 @@ class _Avro:
                 self._named.setdefault(called, node)
 
     def options(self, declared: object) -> list[Any]:
-        """What a type may be: unions and names resolved, null aside; a primitive is its name, the others their definition."""
+        """The branches of a type, unions and names resolved, null aside: names of primitives, definitions of other types."""
         found: dict[object, Any] = {}
         waiting = [declared]
         while waiting:
@@ -112,35 +107,35 @@ class _Avro:
             if isinstance(node, list):
                 waiting += node
             elif isinstance(node, str) and node != "null":
-                named = None if node in _PRIMITIVE else self._named.get(node) or self._named.get(node.rpartition(".")[2])
+                named = None if node in PRIMITIVES else self._named.get(node) or self._named.get(node.rpartition(".")[2])
                 found[id(named) if named else node] = named or node
             elif isinstance(node, dict):
                 kind = node.get("type")
-                if isinstance(kind, str) and kind in {*_NAMED, *_PRIMITIVE, "array", "map"}:
+                if isinstance(kind, str) and kind in {*_NAMED, *PRIMITIVES, "array", "map"}:
                     found[id(node)] = node
                 else:
                     waiting.append(kind)
         return list(found.values())
 
     def elements(self, declared: object) -> list[Any]:
-        """What a type may be, or, if it is a list, its elements."""
+        """The branches of a type; for a list those of its elements."""
         options = self.options(declared)
         return [inner for option in options for inner in (self.options(option.get("items")) if _is_list(option) else [option])]
 
     def label(self, option: Any) -> str:
-        """The name of what a type may be: a primitive with what it means, the kind of a named type, a list of what."""
+        """A name for a branch: a primitive with its logical type, the kind of a named type, a list with its elements."""
         if _is_list(option):
             return f"array of {' or '.join(sorted({_name_of(inner) for inner in self.options(option.get('items'))}))}"
         return _name_of(option)
 
-    def told(self, declared: object) -> str:
+    def described(self, declared: object) -> str:
         """A type in words."""
         return _line(" or ".join(sorted({self.label(option) for option in self.options(declared)}))) or "null"
 
     def by_kind(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Every record that an Engagement document is made of, with the name that we have for its kind.
+        """Each record of an Engagement document, with the name of its record type.
 
-        The outer ones are known by their fields, whatever they are called; the others by the field that they are in.
+        The outer records are recognised by their fields, the inner ones by the field that holds them.
         """
         waiting = [(kind, record) for record in self.records for kind in [_kind_by_fields(record)] if kind]
         seen = set()
@@ -151,15 +146,15 @@ class _Avro:
             seen.add((kind, id(record)))
             yield kind, record
             for name, declared in _fields_of(record, kind):
-                if name in _CHILDREN and name in KINDS[kind].known.values():
+                if name in _CHILDREN and name in RECORD_TYPES[kind].known.values():
                     waiting += [(_CHILDREN[name], option) for option in self.elements(declared) if _is_record(option)]
 
 
 def compare(text: bytes) -> Compared:
-    """Compare a schema with the columns. A field of ours that it lacks is no difference: older schemas lack some.
+    """Compare a schema with the columns. A column's field that is missing is no difference: older schemas lack some.
 
     Raises:
-        ValueError: it is no Avro schema, or has no conversations.
+        ValueError: the text is no Avro schema, or has no conversations.
     """
     try:
         avro = _Avro(parse_documents(text))
@@ -176,8 +171,8 @@ def compare(text: bytes) -> Compared:
 
 
 def _compare(avro: _Avro, kind: str, name: str, declared: object, compared: Compared) -> None:
-    path, column = _line(f"{kind}.{name}"), KINDS[kind].columns.get(name)
-    if name not in KINDS[kind].known.values():
+    path, column = _line(f"{kind}.{name}"), RECORD_TYPES[kind].columns.get(name)
+    if name not in RECORD_TYPES[kind].known.values():
         compared.without_column.add(path)
         return
     if column is not None:
@@ -187,7 +182,7 @@ def _compare(avro: _Avro, kind: str, name: str, declared: object, compared: Comp
     misfits = {label for label in map(avro.label, avro.options(declared)) if expected and not _is_held(label, name, held)}
     record = next(filter(_is_record, avro.elements(declared)), None) if name in _UNDOCUMENTED else None
     if record is not None and path not in compared.inside:
-        held_inside = compared.inside[path] = {_line(inner): avro.told(of) for inner, of in _fields_of(record)}
+        held_inside = compared.inside[path] = {_line(inner): avro.described(of) for inner, of in _fields_of(record)}
         if name == "mcs" and not _has_score(held_inside):
             compared.types[path] = f"record without a field that can be told to be the score, {expected}"
     if name == "mcs":
@@ -197,21 +192,21 @@ def _compare(avro: _Avro, kind: str, name: str, declared: object, compared: Comp
 
 
 def _is_held(label: str, name: str, held: frozenset[str]) -> bool:
-    """Whether a column, or the place of a list or record, takes every value of a type."""
+    """Whether a column, or the field of a list or record, takes every value of a type."""
     if name == "secureForms":
         return label.startswith("array of ")
     return (label if held is _HOLDS[TIME] else label.partition(" as ")[0]) in held
 
 
 def _has_score(inside: dict[str, str]) -> bool:
-    """Whether a value of that record has what the decoder takes for the score."""
+    """Whether the decoder finds a score in such a record."""
     sample = {name: 1 if {*kind.split(" or ")} & _NUMBERS else "x" for name, kind in inside.items()}
-    return not sample or fields.score(sample)[0] is not fields.MISFIT
+    return not sample or avro_json.score(sample)[0] is not avro_json.MISFIT
 
 
 def _fields_of(record: dict[str, Any], kind: str | None = None) -> Iterator[tuple[str, Any]]:
-    """Name and type of each field, spelled as is usual in records of a kind; of a field that comes twice the first."""
-    usual = KINDS[kind].known if kind else {}
+    """Name, in its usual spelling, and type of each field; of a field that comes twice the first."""
+    usual = RECORD_TYPES[kind].known if kind else {}
     seen = set()
     for declared in record["fields"]:
         name = declared.get("name") if isinstance(declared, dict) else None
@@ -242,6 +237,6 @@ def _name_of(option: Any) -> str:
 
 
 def _line(text: str, limit: int = 120) -> str:
-    """A text from the schema on one printable line; whoever keeps the schema has seen that no secret is in it."""
+    """A text from the schema on one printable line; the schema was checked for secrets when it was saved."""
     line = "".join(char if char.isprintable() else " " for char in text[: limit + 1])
     return line if len(line) <= limit else f"{line[: limit - 1]}…"

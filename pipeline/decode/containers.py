@@ -19,13 +19,10 @@ from isal import igzip, isal_zlib
 
 from pipeline.errors import CorruptFileError
 from pipeline.settings import read_settings
+from pipeline.source_files import GZIP_MAGIC, ZIP_MAGIC
 
-CHUNK_BYTES = 1 << 20
-
-_GZIP = b"\x1f\x8b"
-_ZIP = (b"PK\x03\x04", b"PK\x05\x06")
-_QUOTED: Final = 8  # bytes: what a file is, and no one's name or id, since `files.reason` outlives an erasure
-# The other methods of a zip unpack gigabytes from a few kilobytes in one step, into memory.
+_QUOTED: Final = 8  # bytes: enough to tell a file's type, too few for a name or id, since an erasure keeps `files.reason`
+# Other methods of zip may unpack gigabytes into memory in one step.
 _BOUNDED: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 # A line that begins as JSON does, or is a word of it
 _JSON_LINE = re.compile(
@@ -33,8 +30,8 @@ _JSON_LINE = re.compile(
     rb'|(?:-?\d[\d.eE+-]*|"[^"\n]*"|true|false|null)[ \t\r]*$)|\{[ \t\r]*"dataType"'
 )
 _BLANK = b" \t\r\n"
-# RuntimeError and NotImplementedError: a zip with a password or a method that nobody uses; ValueError and struct.error: names,
-# places and fields of one that make no sense
+# RuntimeError and NotImplementedError: a zip with a password or a rare method; ValueError and struct.error: a zip whose names,
+# offsets or fields are invalid
 _DAMAGED: Final[tuple[type[Exception], ...]] = (
     EOFError,
     gzip.BadGzipFile,
@@ -49,12 +46,14 @@ _DAMAGED: Final[tuple[type[Exception], ...]] = (
 
 @dataclass(frozen=True)
 class Caps:
-    """How much of a source file is taken, in bytes, since a small archive can hold any amount."""
+    """Limits in bytes on the reading of a source file, since a small archive can hold any amount of text."""
 
     unpacked: int = sys.maxsize
-    """Of a file; one with more is refused."""
+    """Text of a file; a file with more is refused."""
     document: int = sys.maxsize
-    """Of a document, which is held in memory whole; a longer one is a reject."""
+    """Text of a document, which is held in memory whole; a longer document is a reject."""
+    chunk: int = 1 << 20
+    """Text that is unpacked at a time."""
 
 
 NO_CAPS: Final = Caps()
@@ -63,7 +62,7 @@ NO_CAPS: Final = Caps()
 def unpacked(stream: BinaryIO, caps: Caps = NO_CAPS) -> Iterator[bytes]:
     """The text of a source file in chunks, its archive read to the end and checked on the way.
 
-    Gzip (of any number of members), zip and plain text are told apart by their first bytes, whatever the name says.
+    The first bytes tell gzip (of any number of members), zip and plain text apart; the name does not count.
 
     Raises:
         CorruptFileError: zero bytes, an archive that is cut short, damaged or too large unpacked, an HTML or XML page, or no
@@ -74,17 +73,17 @@ def unpacked(stream: BinaryIO, caps: Caps = NO_CAPS) -> Iterator[bytes]:
     if not head:
         raise CorruptFileError("it holds zero bytes")
     try:
-        if head.startswith(_GZIP):
-            chunks = _checked(_gunzipped(stream))
-        elif head.startswith(_ZIP):
-            chunks = _checked(_unzipped(stream))
+        if head.startswith(GZIP_MAGIC):
+            chunks = _checked(_gunzipped(stream, caps.chunk))
+        elif head.startswith(ZIP_MAGIC):
+            chunks = _checked(_unzipped(stream, caps.chunk))
         else:
-            chunks = _checked(iter(lambda: stream.read(CHUNK_BYTES), b""), is_archive=False)
+            chunks = _checked(iter(lambda: stream.read(caps.chunk), b""), is_archive=False)
         yield from _capped(chunks, caps.unpacked)
     except _DAMAGED as error:
         raise _damaged(error) from error
     except OSError as error:
-        if error.errno != errno.EINVAL:  # which is said of a place before a file's start
+        if error.errno != errno.EINVAL:  # raised for an offset before the start of the file
             raise
         raise _damaged(error) from error
 
@@ -102,25 +101,25 @@ def _capped(chunks: Iterator[bytes], most: int) -> Iterator[bytes]:
         yield chunk
 
 
-def _gunzipped(stream: BinaryIO) -> Iterator[bytes]:
+def _gunzipped(stream: BinaryIO, chunk: int) -> Iterator[bytes]:
     with igzip.open(stream, "rb") as archive:
-        yield from iter(lambda: archive.read(CHUNK_BYTES), b"")
+        yield from iter(lambda: archive.read(chunk), b"")
 
 
-def _unzipped(stream: BinaryIO) -> Iterator[bytes]:
+def _unzipped(stream: BinaryIO, chunk: int) -> Iterator[bytes]:
     with zipfile.ZipFile(stream) as archive:
         for member in archive.infolist():
             if member.compress_type not in _BOUNDED:
                 raise CorruptFileError("its archive is packed in an unusual way, not by deflate; unpack it and load that")
             with archive.open(member) as text:
-                yield from iter(lambda text=text: text.read(CHUNK_BYTES), b"")  # type: ignore[misc]
+                yield from iter(lambda text=text: text.read(chunk), b"")  # type: ignore[misc]
             yield b"\n"  # two members never share a line
 
 
 def _checked(chunks: Iterator[bytes], *, is_archive: bool = True) -> Iterator[bytes]:
-    """Refuse a page or a picture before anything of it is taken for documents, and what is served in the file's stead.
+    """Refuse a web page, a picture or other content that is no source file, before it is read as documents.
 
-    A sound archive vouches that its text is the source's; text without one has to hold JSON somewhere.
+    A sound archive needs no further proof; text without an archive must hold JSON somewhere.
     """
     start, is_json = b"", is_archive
     for chunk in chunks:
@@ -137,45 +136,45 @@ def _checked(chunks: Iterator[bytes], *, is_archive: bool = True) -> Iterator[by
 def _require_text(start: bytes, *, is_archive: bool) -> None:
     if start.startswith(b"<"):
         raise CorruptFileError("it is an HTML or XML page, no engagement data")
-    if start.startswith((_GZIP, *_ZIP)):
+    if start.startswith((GZIP_MAGIC, *ZIP_MAGIC)):
         raise CorruptFileError("it is an archive within an archive; unpack the outer one and load what is in it")
     if b"\0" in (start[:4] if is_archive or start.startswith((b"{", b"[")) else start):
         raise CorruptFileError("it is neither an archive nor text in UTF-8")
 
 
 class Overlong(bytes):
-    """The beginning of a document that is longer than documents may be; what follows of it was passed over."""
+    """The beginning of a document above the size limit; the rest of the document was passed over."""
 
 
 class Passed(bytes):
-    """A part of what was passed over. It begins with the last `seen` bytes of the one before: nothing short is cut in two."""
+    """A part that was passed over. It repeats the last `seen` bytes of the part before, so that no short text is cut in two."""
 
     seen: int = 0
 
     @classmethod
     def after(cls, seen: int, text: bytes) -> Self:
-        """A part of which so much was in the one before."""
+        """A part whose first `seen` bytes were in the part before."""
         passed = cls(text)
         passed.seen = seen
         return passed
 
 
 OVERLONG_BYTES: Final = 64 << 10
-"""So much of such a document is kept."""
-# One document ends and the next begins: no JSON text has this inside of it, not even in a string
+"""The bytes of such a document that are kept."""
+# The end of a document and the beginning of the next: no JSON text has this in it, not even in a string
 _BOUNDARY: Final = re.compile(rb'\}[ \t\r]*(?=\{[ \t\r]*"dataType"[ \t\r]*:)')
-_OVERLAP_BYTES: Final = 16 << 10  # more than an encrypted id takes
+_OVERLAP_BYTES: Final = 16 << 10  # more than the size of an encrypted id
 
 
 def texts(chunks: Iterable[bytes], *, padding: bytes = b"", caps: Caps = NO_CAPS) -> Iterator[bytes]:
-    """Chunks cut anew so that each ends with a line break, the last one given one if need be; `padding` follows each.
+    """Chunks cut anew so that each ends with a line break, added to the last one if it has none; `padding` follows each.
 
-    A line that is longer than a document may be is broken where a document ends in it. Of one that is a single document
-    there is an `Overlong`, and what follows of it as `Passed`, both without line break and padding.
+    A line above the size limit of documents is split where a document ends in it. A single document above the limit gives an
+    `Overlong` and then `Passed` parts, without line breaks and padding.
     """
     rest: list[bytes] = []
     held = 0
-    passing: _Passing | None = None  # the overlong document that is passed over; None: there is none
+    passing: _Passing | None = None  # the overlong document that is being passed over, if any
     for served in chunks:
         chunk = served
         if passing is not None:
@@ -198,7 +197,7 @@ def texts(chunks: Iterable[bytes], *, padding: bytes = b"", caps: Caps = NO_CAPS
             if len(line) - cut > caps.document:
                 yield Overlong(line[cut : cut + OVERLONG_BYTES])
                 passing = _Passing()
-                yield from passing.take(line[cut:])
+                yield from passing.pass_over(line[cut:])
                 cut = len(line)
             rest = [line[cut:]]
             held = len(rest[0])
@@ -210,18 +209,18 @@ def texts(chunks: Iterable[bytes], *, padding: bytes = b"", caps: Caps = NO_CAPS
 
 
 class _Passing:
-    """An overlong document that is passed over: its last bytes are held back, since the next document may begin in them."""
+    """Passes over an overlong document; its last bytes are held back, since the next document may begin in them."""
 
     def __init__(self) -> None:
         self._tail, self._seen = b"", 0  # the first `_seen` bytes of the tail were handed out before
 
     def go_on(self, served: bytes) -> tuple[Iterable[Passed], bytes | None]:
-        """What of a chunk is passed over, and what follows the document; None if it goes on."""
+        """The parts of a chunk to pass over, and the text after the document; None if the document goes on."""
         text = self._tail + served
         end = _end_of_document(text, self._seen)
-        return ([Passed.after(self._seen, text[:end])], text[end:]) if end else (self.take(served), None)
+        return ([Passed.after(self._seen, text[:end])], text[end:]) if end else (self.pass_over(served), None)
 
-    def take(self, served: bytes) -> Iterator[Passed]:
+    def pass_over(self, served: bytes) -> Iterator[Passed]:
         """Pass over a chunk that does not end the document."""
         text = self._tail + served
         done = max(len(text) - _OVERLAP_BYTES, self._seen)
@@ -231,23 +230,23 @@ class _Passing:
         self._tail, self._seen = text[start:], done - start
 
     def rest(self) -> Iterator[Passed]:
-        """What is still held back when the text ends."""
+        """The part that is still held back at the end of the text."""
         if len(self._tail) > self._seen:
             yield Passed.after(self._seen, self._tail)
 
 
 def _end_of_document(text: bytes, start: int) -> int:
-    """Where the line or the document ends that a text begins in the middle of, from `start` on; 0: not in this text."""
+    """The end of the line or document that is open at the start of a text, from `start` on; 0: not in this text."""
     line = text.find(b"\n", start) + 1
     boundaries = (found.end() for found in _BOUNDARY.finditer(text, 0, line or len(text)))
     return next((end for end in boundaries if end > start), line)
 
 
 def read_caps() -> Caps:
-    """How much of a source file the settings allow.
+    """The limits that the settings name.
 
     Raises:
-        SettingsError: they can't be read.
+        SettingsError: the settings can't be read.
     """
     settings = read_settings()
     return Caps(unpacked=settings.lp_max_unpacked_bytes, document=settings.lp_max_document_bytes)

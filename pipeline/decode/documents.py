@@ -1,4 +1,4 @@
-"""The text of a source file, whatever its layout, as the JSON documents in it.
+"""Splits the text of a source file, in any layout, into its JSON documents.
 
 Source: the vendor's Engagement page ("Data Structure"), which shows one pretty-printed document; real files hold one compact
 document per line; several one after another, with or without line breaks, are legal too.
@@ -19,7 +19,7 @@ _BLANK = b" \t\r\n"
 
 @dataclass(frozen=True)
 class Document:
-    """One document of a source file: 1-based `number`, its text as it stands there, and either its `value` or a `problem`."""
+    """One document of a source file: its 1-based `number`, its text unchanged, and either its `value` or a `problem`."""
 
     number: int
     raw: bytes
@@ -28,7 +28,7 @@ class Document:
 
 
 class Decimal64(float):
-    """A JSON number with a fraction or an exponent, which remembers how it was written, so that no digit gets lost."""
+    """A JSON number with a fraction or an exponent, and its spelling, so that no digit gets lost."""
 
     __slots__ = ("literal",)
     literal: str
@@ -60,20 +60,20 @@ _TOO_LONG: Final = (
 
 
 class DuplicateNameError(ValueError):
-    """An object that names a field twice can't be read without loss."""
+    """An object names a field twice: reading it would lose a value."""
 
 
 class TooManyValuesError(ValueError):
-    """A text holds so many values that they take many times its own memory."""
+    """A text holds so many values that they would take many times its size in memory."""
 
 
-# What values take in memory, by the character that each has one of, and how often a text's own size they may take
+# The memory of a value, by a character that it has once, and how many times the text's size all values may take
 _WEIGHTS: Final = {b"{": 200, b"[": 64, b",": 56, b".": 56}
 _MOST_WEIGHT: Final = 12
-_LIGHT_BYTES: Final = 256 << 10  # a text this short is read whatever is in it
+_LIGHT_BYTES: Final = 256 << 10  # a text of at most this size is always read
 
 
-_NAME_WEIGHT: Final = 240  # of a name that the text has not had before; others are one and the same text in memory
+_NAME_WEIGHT: Final = 240  # of a name's first occurrence; later ones share its memory
 _NAME: Final = re.compile(rb'("[^"\\\n]*+(?:\\.[^"\\\n]*+)*+")[ \t\r\n]*:')
 
 
@@ -123,14 +123,14 @@ _ESCAPES = re.compile(rb"(?:\\u[0-9a-fA-F]{4})++|\\.", re.DOTALL)
 
 
 def unescaped(raw: bytes) -> bytes:
-    """A JSON text with every character in its plainest spelling: as `json.dumps(..., ensure_ascii=False)` writes it."""
+    """A JSON text with each character unescaped where JSON allows it, as `json.dumps(..., ensure_ascii=False)` writes it."""
     return _ESCAPES.sub(_plainest, raw) if b"\\u" in raw or b"\\/" in raw else raw
 
 
 def _plainest(escapes: re.Match[bytes]) -> bytes:
     if escapes[0] == b"\\/":
         return b"/"
-    if not escapes[0].startswith(b"\\u") or escapes[0] == b"\\u":  # four digits are missing, as in a text that is cut
+    if not escapes[0].startswith(b"\\u") or escapes[0] == b"\\u":  # its four digits are missing, as in a text that was cut
         return escapes[0]
     return json.dumps(json.loads(b'"%b"' % escapes[0]), ensure_ascii=False)[1:-1].encode("utf-8", "surrogatepass")
 
@@ -158,20 +158,20 @@ def _integer(literal: str) -> int | Decimal64:
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_float=Decimal64, parse_int=_integer, parse_constant=_refused)
 
-# What the structure of a text hangs on: strings as a whole, then brackets, then a quote that nothing closes in its line.
+# The tokens that decide the structure: whole strings, brackets, and a quote without a closing quote on its line.
 _TOKEN = re.compile(rb'"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"|[{}\[\]]|"')
 _EVIDENT_START = re.compile(rb'\{[ \t\r\n]*"dataType"')
 _GOES_ON = re.compile(rb'[ \t\r\n{}\[\]",:\-\d]|true\b|false\b|null\b')
 
 
-_TRIES: Final = 16  # so many times a text may be read in vain, in search of whole documents in broken ones
-# Possessive, as the others: what may be given back for another try is held in memory, many times the text
+_TRIES: Final = 16  # how many times a text may be read without result, in search of whole documents in broken ones
+# Possessive, as the others: backtracking would hold many times the text in memory
 _BETWEEN = re.compile(rb"(?:[ \t\r\n]++|(?:\xef\xbb\xbf)++)*+")  # documents: blank space and byte order marks
 
 
 @dataclass
 class _Rest:
-    """What is still to be read of a line: from `place` on."""
+    """The rest of a line, from `place` on."""
 
     line: bytes
     place: int = 0
@@ -182,31 +182,31 @@ class _Rest:
         return self.line.decode("latin-1")
 
 
-_Todo = list[_Rest | None]  # what is to be read, the next one last; None ends the document that is open then
+_Todo = list[_Rest | None]  # the rests to read, the next one last; None ends the open document
 
 
 class Splitter:
-    """Cuts lines into pieces that are one document each, broken ones included.
+    """Cuts lines into pieces of one document each, broken documents included.
 
-    Between two documents `pending` is empty: then another reader may take over for some lines.
+    Between two documents `pending` is empty: then another reader may read some lines.
     """
 
     def __init__(self, caps: Caps = NO_CAPS, passed_over: Callable[[bytes], None] = lambda _: None) -> None:
-        self._passed_over = passed_over  # is given a document that is too long, part by part, in place of holding it
-        self.pending: list[bytes | bytearray] = []  # of a document that is still open: what it has so far, and its last line
+        self._passed_over = passed_over  # gets a document above the size limit, part by part
+        self.pending: list[bytes | bytearray] = []  # the open document: its text so far, and its last line
         self.depth = 0
         self._longest = caps.document
-        self._is_overlong = False  # of the open document only the beginning is held, and its last line
-        self._budget = 0  # bytes that may still be read in vain: the time taken stays in proportion to the text
-        self.parsed: dict[bytes, Any] = {}  # the value of the piece that is handed out, where it is known by then
+        self._is_overlong = False  # then only the beginning and the last line of the open document are held
+        self._budget = 0  # bytes that may still be read without result, so that time stays proportional to the text
+        self.parsed: dict[bytes, Any] = {}  # the value of the current piece, if it is known
 
     def feed(self, line: bytes) -> Iterator[bytes]:
-        """The text of each document that the next line completes, blank space around it off."""
+        """The text of each document that the next line completes, without blank space around it."""
         self._budget += _TRIES * len(line)
         return self._read([_Rest(line)])
 
     def finish(self) -> Iterator[bytes]:
-        """What is still open when the text ends."""
+        """The document that is still open at the end of the text."""
         return self._read([None])
 
     def document(self, number: int, piece: bytes) -> Document:
@@ -224,7 +224,7 @@ class Splitter:
                 yield from self._begin(rest, todo)
 
     def _flush(self, todo: _Todo) -> Iterator[bytes]:
-        """Close the open document; if it is none, because it was cut, one that begins inside it is saved."""
+        """Close the open document. If it was cut, look for a whole document that begins inside it."""
         piece, is_cut, is_overlong = b"".join(self.pending).strip(_BLANK), self.depth > 0, self._is_overlong
         last = b"".join(self.pending[1:])
         self.pending, self.depth, self._is_overlong = [], 0, False
@@ -264,13 +264,13 @@ class Splitter:
         try:
             self.parsed = {text: parse(text)}
         except TooManyValuesError:
-            return True  # that it holds, and all of it is one reject
+            return True  # it is JSON, and one reject
         except _NOT_JSON as error:
             self._budget -= _bytes_read(error, len(text))
         return bool(self.parsed)
 
     def _next_start(self, rest: _Rest) -> int:
-        """Where a whole Engagement document begins in the rest of a line that is none itself; the line's end if nowhere."""
+        """The start of the first whole Engagement document in the rest of a broken line; the line's end if there is none."""
         for found in _EVIDENT_START.finditer(rest.line, rest.place):
             if self._budget < 0:
                 break
@@ -299,7 +299,7 @@ class Splitter:
             self._scan(rest, todo)
 
     def _scan(self, rest: _Rest, todo: _Todo) -> None:
-        """Follow the brackets of a line from where the open document stands."""
+        """Count the brackets of a line, from the depth of the open document."""
         for token in _TOKEN.finditer(rest.line, rest.place):
             match token[0]:
                 case b"{" | b"[":
@@ -307,17 +307,17 @@ class Splitter:
                 case b"}" | b"]":
                     self.depth -= 1
                     if self.depth <= 0:
-                        self._hold(rest.line[rest.place : token.end()])
+                        self._keep(rest.line[rest.place : token.end()])
                         rest.place = token.end()
                         todo += [rest, None]
                         return
                 case b'"':  # a string may not run over the end of its line: this document is broken
                     todo.append(None)
                     break
-        self._hold(rest.line[rest.place :])
+        self._keep(rest.line[rest.place :])
 
-    def _hold(self, line: bytes) -> None:
-        """Keep a line of the open document; of one that is too long its beginning, and the last line."""
+    def _keep(self, line: bytes) -> None:
+        """Keep a line of the open document; of an overlong document only the beginning and the last line."""
         if self._is_overlong:
             self._passed_over(b"".join(self.pending[1:]))
             self.pending[1:] = [line]
@@ -331,7 +331,7 @@ class Splitter:
             self._pass_over()
 
     def _pass_over(self) -> None:
-        """Hold no more of the open document, but of its beginning, than a line."""
+        """Make the open document overlong: hold only its beginning."""
         text = b"".join(self.pending)
         self._passed_over(b"".join(self.pending[1:]) if self._is_overlong else text)
         self.pending = [text[:OVERLONG_BYTES]]
@@ -343,5 +343,5 @@ def _opens(line: bytes | bytearray) -> bool:
 
 
 def _bytes_read(error: Exception, length: int) -> int:
-    """How far a text was read until it proved to be no JSON; all of it if the error does not tell."""
+    """The bytes that were read before an error; all of them if the error does not tell."""
     return error.pos if isinstance(error, json.JSONDecodeError) else length

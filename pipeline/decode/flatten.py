@@ -1,30 +1,29 @@
-"""A decoded document as rows of conversations, messages, transfers and rejects. Pure: no clock, no file, no network.
+"""The careful path: a decoded document as rows of conversations, messages, transfers and rejects.
 
-This is the careful path: it knows every shape that the contract names, and loses nothing. What fits no column goes to the
-row's `extra`, what can't be a row at all goes with its document to `rejects`.
+It knows every form of a document that is allowed, and loses nothing: a value that fits no column goes to the row's `extra`, and
+a document of which a part can't be a row goes to `rejects`. Pure: no clock, no file, no network.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cache
 from typing import Any, Final
 
 from pipeline import schema
-from pipeline.decode import avro_json as fields
+from pipeline.decode import avro_json
 from pipeline.decode.avro_json import MISFIT, escaped, json_text, untag, untag_all
 from pipeline.decode.documents import Document
+from pipeline.schema import RECORD_TYPES, RecordType
 from pipeline.source_files import Source
 from pipeline.times import at_microseconds
 
 Row = dict[str, Any]
 NO_DATE = date(1970, 1, 1)
-"""The partition of a conversation that no time at all tells a date of."""
+"""The partition of a conversation without any time."""
 
 
 @dataclass
 class Rows:
-    """What one or more documents gave."""
+    """The rows of one or more documents."""
 
     conversations: list[Row] = field(default_factory=list)
     messages: list[Row] = field(default_factory=list)
@@ -34,10 +33,10 @@ class Rows:
     schema_versions: set[str] = field(default_factory=set)
     unknown_fields: set[str] = field(default_factory=set)
     spread: int = 0
-    """Bytes that the rows take beside their own text, about: ids and fields that each of them repeats."""
+    """Approximate bytes of the ids and fields that each row repeats, beside its own text."""
 
     def extend(self, other: "Rows") -> None:
-        """Append what `other` holds."""
+        """Append the rows of `other`."""
         self.conversations += other.conversations
         self.messages += other.messages
         self.transfers += other.transfers
@@ -47,66 +46,33 @@ class Rows:
         self.unknown_fields |= other.unknown_fields
 
 
-@dataclass(frozen=True)
-class _Kind:
-    """A record type of the vendor's schema: which of its fields are columns, and which are containers of columns."""
-
-    name: str
-    columns: Mapping[str, schema.Column]
-    containers: Mapping[str, "_Kind"] = field(default_factory=dict)
-    lists: frozenset[str] = frozenset()
-
-    @property
-    def known(self) -> dict[str, str]:
-        """The spelling of every known field by its lower case: the vendor writes both skillID and skillId."""
-        return {name.lower(): name for name in (*self.columns, *self.containers, *self.lists)}
-
-
-def _columns(table: schema.Table, container: str | None = None) -> dict[str, schema.Column]:
-    return {column.field: column for column in table.columns if column.field and column.container == container}
-
-
-_CAMPAIGN = _Kind("CampaignData", _columns(schema.CONVERSATIONS, "campaignData"))
-_FILE = _Kind("FileData", _columns(schema.MESSAGES, "fileData"))
-_LINK = _Kind("LinkData", _columns(schema.MESSAGES, "linkData"))
-_HEADER = _Kind("VisitorHeader", _columns(schema.CONVERSATIONS, "header"))
-_TRANSFER = _Kind("Transfer", _columns(schema.TRANSFERS))
-_MESSAGE = _Kind("Message", _columns(schema.MESSAGES), {"fileData": _FILE, "linkData": _LINK})
-_CONVERSATION = _Kind(
-    "Conversation", _columns(schema.CONVERSATIONS), {"campaignData": _CAMPAIGN}, frozenset({"transcripts", "transfers"})
-)
-_DOCUMENT = _Kind("Document", {}, {}, frozenset({"dataType", "metaData", "recordCollection"}))
-_META_DATA = _Kind("MetaData", {}, {}, frozenset({"accountId", "schemaVersion", "startTime", "endTime"}))
-_RECORD = _Kind("Record", {}, {}, frozenset({"body"}))
-_BODY = _Kind("EngagementData", {}, {}, frozenset({"header", "engagements"}))
-
-
-_KINDS = (_CAMPAIGN, _FILE, _LINK, _HEADER, _TRANSFER, _MESSAGE, _CONVERSATION, _DOCUMENT, _META_DATA, _RECORD, _BODY)
-KINDS = {kind.name: kind for kind in _KINDS}
-
-
-@cache
-def _known_names(kind_name: str) -> dict[str, str]:
-    return KINDS[kind_name].known
+_DOCUMENT: Final = RECORD_TYPES["Document"]
+_META_DATA: Final = RECORD_TYPES["MetaData"]
+_RECORD: Final = RECORD_TYPES["Record"]
+_BODY: Final = RECORD_TYPES["EngagementData"]
+_HEADER: Final = RECORD_TYPES["VisitorHeader"]
+_CONVERSATION: Final = RECORD_TYPES["Conversation"]
+_MESSAGE: Final = RECORD_TYPES["Message"]
+_TRANSFER: Final = RECORD_TYPES["Transfer"]
 
 
 class UnreadableError(ValueError):
-    """The document, or a part of it, is not built as an Engagement document."""
+    """The document, or a part of it, does not have the structure of an Engagement document."""
 
 
 class TooManyRowsError(ValueError):
-    """What the rows of a document repeat is many times the document."""
+    """The rows of a document would repeat its values so often that they take many times its size."""
 
 
-# As scanner.c has them: what a row takes at least, and how often a document's own size its rows may take
-_ROW_BYTES: Final = 100
-_MOST_SPREAD: Final = 6
-_LEAST_SPREAD: Final = 64 << 10
+# Both paths have these: the bytes that a row takes at least, and how many times its document's size its rows may repeat
+ROW_BYTES: Final = 100
+MOST_SPREAD: Final = 6
+LEAST_SPREAD: Final = 64 << 10
 _MOST_PROBLEMS: Final = 5
 
 
 def flatten(document: Document, source: Source) -> Rows:
-    """The rows of one document; it has a row in `rejects` if anything of it could be kept nowhere else.
+    """The rows of one document, with a row in `rejects` if a part of it could be kept nowhere else.
 
     `delivery` counts the document's conversations from 1.
     """
@@ -139,7 +105,7 @@ class _Reader:
     """Walks one document down to its conversations."""
 
     def __init__(self, source: Source, rows: Rows, size: int) -> None:
-        self.most_spread = _LEAST_SPREAD + _MOST_SPREAD * size
+        self.most_spread = LEAST_SPREAD + MOST_SPREAD * size
         self.account_size = 0
         self.source = source
         self.rows = rows
@@ -152,7 +118,7 @@ class _Reader:
         """Collect the rows of one document.
 
         Raises:
-            UnreadableError: something of it is kept nowhere else; what could be read is in `rows` all the same.
+            UnreadableError: a part of it is kept nowhere else; the rows of the other parts are in `rows`.
         """
         known, rest = _known(_DOCUMENT, value)
         data_type = untag(known.get("dataType"))
@@ -174,12 +140,12 @@ class _Reader:
             raise UnreadableError("; ".join(self.problems))
 
     def _note(self, problem: str) -> None:
-        """Remember what is wrong with a part of the document; the first few say enough."""
+        """Remember a problem with a part of the document; the first few suffice."""
         if len(self.problems) < _MOST_PROBLEMS:
             self.problems.append(problem)
 
     def _spread(self, size: int) -> None:
-        """Count what rows repeat; a document that would fill the memory with it is refused before it does."""
+        """Count repeated bytes, and refuse a document before they fill the memory."""
         self.rows.spread += size
         if self.rows.spread > self.most_spread:
             raise TooManyRowsError("its rows would repeat its ids and fields so often that they would not fit the memory")
@@ -202,13 +168,13 @@ class _Reader:
             self.rows.schema_versions.add(version)
 
     def _fit_meta(self, known: Row, name: str, kind: Any) -> Any:
-        value = fields.fit(known.get(name), kind)
+        value = avro_json.fit(known.get(name), kind)
         if value is MISFIT:
             self._keep_extra(_META_DATA, {name: known[name]})
             return None
         return value
 
-    def _keep_extra(self, kind: _Kind, rest: Row) -> None:
+    def _keep_extra(self, kind: RecordType, rest: Row) -> None:
         for name, value in rest.items():
             self.rows.unknown_fields.add(_path(kind, name))
             self.extra[_free(name, kind, self.extra)] = untag_all(value)
@@ -260,8 +226,8 @@ class _Reader:
         self._spread(self._row_bytes(key) + sum(map(len, header.values())) + len(self.above["schema_version"] or ""))
         self.rows.conversations.append({**values, **header, **self.above, **key, "extra": extra_text})
 
-    def _read_list(self, kind: _Kind, value: Any, name: str, key: Row, extra: Row) -> list[Row]:
-        """The rows of a conversation's list; an element that is no record stays in the conversation's `extra`."""
+    def _read_list(self, kind: RecordType, value: Any, name: str, key: Row, extra: Row) -> list[Row]:
+        """The rows of a list in a conversation; an element that is no record goes to the conversation's `extra`."""
         bare = untag(value)
         elements = bare if isinstance(bare, list) else []
         odd = [untag_all(element) for element in elements if not isinstance(untag(element), dict | None)]
@@ -278,8 +244,8 @@ class _Reader:
         return rows
 
     def _row_bytes(self, key: Row) -> int:
-        """What a row repeats of its document, about."""
-        return _ROW_BYTES + len(key["conversation_id"]) + self.account_size
+        """Approximate bytes of its document that a row repeats."""
+        return ROW_BYTES + len(key["conversation_id"]) + self.account_size
 
     def _date(self, start: int | None) -> date:
         for moment in (start, self.start, self.source.scope_start):
@@ -288,12 +254,12 @@ class _Reader:
         return NO_DATE
 
 
-def _path(kind: _Kind, name: str) -> str:
+def _path(kind: RecordType, name: str) -> str:
     return escaped(f"{kind.name}.{name}")
 
 
-def _free(name: str, kind: _Kind, taken: Row) -> str:
-    """The name under which `extra` keeps a field of a level above: with the level's before it if it is taken."""
+def _free(name: str, kind: RecordType, taken: Row) -> str:
+    """The name in `extra` of a field from a level above; if it is taken, the name of the level precedes it."""
     free = name
     while free in taken:
         free = f"{kind.name}.{free}"
@@ -318,12 +284,12 @@ def _record(value: Any, where: str) -> Row:
     return bare
 
 
-def _known(kind: _Kind, record: Row) -> tuple[Row, Row]:
-    """The fields of a record that its type has, by their usual spelling, and the rest.
+def _known(kind: RecordType, record: Row) -> tuple[Row, Row]:
+    """The known fields of a record, by their usual spelling, and the unknown ones.
 
-    Of two spellings of one field the usual one wins; a second value goes to the rest, a null beside it means nothing.
+    Of two spellings of one field the usual one wins, and a second value goes to the unknown fields; a null is ignored.
     """
-    names = _known_names(kind.name)
+    names = kind.known
     if all(names.get(name.lower()) == name for name in record):
         return record, {}
     known: Row = {}
@@ -337,8 +303,8 @@ def _known(kind: _Kind, record: Row) -> tuple[Row, Row]:
     return known, rest
 
 
-def _read(kind: _Kind, record: Row, unknown: set[str]) -> tuple[Row, Row]:
-    """The column values of a record, and what no column holds, by the API's field name with the tags removed."""
+def _read(kind: RecordType, record: Row, unknown: set[str]) -> tuple[Row, Row]:
+    """The values of a record by column, and those without a column by field, tags removed."""
     known, rest = _known(kind, record)
     values: Row = {}
     extra: Row = {}
@@ -347,13 +313,12 @@ def _read(kind: _Kind, record: Row, unknown: set[str]) -> tuple[Row, Row]:
             continue
         if name in kind.lists:
             values[name] = value
-        elif name in kind.containers:
+        elif name in kind.records:
             _read_container(kind, name, value, values, extra, unknown)
-        elif name == "mcs":
-            _read_score(kind, value, values, extra, unknown)
+        elif (column := kind.columns[name]).sent_as == "score":
+            _read_score(kind, name, value, values, extra, unknown)
         else:
-            column = kind.columns[name]
-            fitted = _secure_forms(value) if name == "secureForms" else fields.fit(value, column.type)
+            fitted = _secure_forms(value) if column.sent_as == "forms" else avro_json.fit(value, column.type)
             if fitted is MISFIT:
                 rest[name] = value
             else:
@@ -364,12 +329,12 @@ def _read(kind: _Kind, record: Row, unknown: set[str]) -> tuple[Row, Row]:
     return values, extra
 
 
-def _read_container(  # noqa: PLR0917  # the two halves of a record, as in `_read_score`
-    kind: _Kind, name: str, value: Any, values: Row, extra: Row, unknown: set[str]
+def _read_container(  # noqa: PLR0917  # the two halves of a record
+    kind: RecordType, name: str, value: Any, values: Row, extra: Row, unknown: set[str]
 ) -> None:
     bare = untag(value)
     if isinstance(bare, dict):
-        inner, beyond = _read(kind.containers[name], bare, unknown)
+        inner, beyond = _read(kind.records[name], bare, unknown)
         values.update(inner)
         if beyond:
             extra[name] = beyond
@@ -378,16 +343,18 @@ def _read_container(  # noqa: PLR0917  # the two halves of a record, as in `_rea
         extra[name] = untag_all(bare)
 
 
-def _read_score(kind: _Kind, value: Any, values: Row, extra: Row, unknown: set[str]) -> None:
-    score, beyond = fields.score(value)
+def _read_score(  # noqa: PLR0917  # likewise
+    kind: RecordType, name: str, value: Any, values: Row, extra: Row, unknown: set[str]
+) -> None:
+    score, beyond = avro_json.score(value)
     if score is MISFIT:
-        unknown.add(f"{kind.name}.mcs")
-        extra["mcs"] = untag_all(value)
+        unknown.add(_path(kind, name))
+        extra[name] = untag_all(value)
         return
-    values["mcs"] = score
+    values[kind.columns[name].name] = score
     if beyond:
-        unknown.update(escaped(f"MCS.{name}") for name in beyond)
-        extra["mcs"] = {name: untag_all(inner) for name, inner in beyond.items()}
+        unknown.update(escaped(f"MCS.{inner}") for inner in beyond)
+        extra[name] = {inner: untag_all(held) for inner, held in beyond.items()}
 
 
 def _secure_forms(value: Any) -> Any:

@@ -1,7 +1,7 @@
-"""The rows of source files, collected from a fast path and a careful one until there are enough to write.
+"""Reads source files as rows, by a fast path and a careful one, and collects the rows until there are enough to write.
 
-A line goes to `scan`, which reads what is built exactly as usual; a line that is odd in any way goes to `decode` and
-`flatten`, with those behind it that belong to the same document. Both give the same rows.
+The fast path, `scanner`, reads lines in exactly the usual form. A line in any other form takes the careful path, `documents`
+and `flatten`, with the following lines of the same document. Both paths give the same rows.
 """
 
 from collections.abc import Callable
@@ -14,8 +14,8 @@ from pipeline import schema
 from pipeline.decode.containers import NO_CAPS, Caps, Overlong, Passed
 from pipeline.decode.documents import Splitter
 from pipeline.decode.flatten import Row, Rows, flatten
-from pipeline.decode.pgp import opened
-from pipeline.decode.scanner import PADDING, TABLES, new_scanner
+from pipeline.decode.pgp import Decrypt, leave_encrypted
+from pipeline.decode.scanner import PADDING, TABLES, NoScanner, Scanner, new_scanner
 from pipeline.source_files import Counts, Source
 
 Tables = dict[str, pa.Table]
@@ -23,54 +23,55 @@ Tables = dict[str, pa.Table]
 
 
 BUFFER_BYTES = 64 << 20
-"""Text of documents whose rows a worker holds before it writes them."""
-Watch = Callable[[dict[str, set[str]], list[str]], set[str]]
-"""Picks, out of the ids of conversations by column and out of texts that may name somebody, the ids that it looks for."""
-Look = Callable[[bytes], None]
-"""Is shown all text of a source file, decrypted."""
-_REJECT_BYTES = 1000  # that a row of rejects takes beside its text
+"""Size of the text whose rows a worker holds in memory before it writes them."""
+MatchIds = Callable[[dict[str, set[str]], list[str]], set[str]]
+"""Finds erased ids among a file's ids, by column, and in texts that may name a person."""
+InspectText = Callable[[bytes], None]
+"""Gets all text of a source file, decrypted, piece by piece."""
+_REJECT_BYTES = 1000  # of memory for a row of rejects, beside its text
 _IDS = ("conversation_id", "consumer_id", "visitor_id")
 NAMING: Final = ("consumerid", "visitorid")
-"""How names end, in small letters, of fields that may name a person where no column takes that."""
+"""Ends, in lower case, of the names of fields without a column that may name a person."""
 
 
-class Collector:
-    """Reads source files, one after another: `begin`, `feed` every text of it, `finish`, then `hold` or `abandon`."""
+class RowReader:
+    """Reads source files one after another: `begin`, `feed` each text of the file, `finish`, then `keep` or `abandon`."""
 
-    def __init__(self) -> None:
-        self._scanner = new_scanner()
-        self._ends: list[tuple[str, list[int]]] = []  # of each whole file its name, and the scanner's rows where it ends
-        self._whole = Rows()  # rows that the careful path read in whole files
-        self._open = Rows()  # and in the file that is being read
-        self._start = [0] * len(TABLES)  # where the scanner's rows of that one start
+    def __init__(self, decrypt: Decrypt = leave_encrypted, *, scanner: Scanner | NoScanner | None = None) -> None:
+        self._decrypt = decrypt
+        self._scanner = scanner or new_scanner()
+        self._ends: list[tuple[str, list[int]]] = []  # of each whole file: its name, and the scanner's row counts at its end
+        self._whole = Rows()  # the careful path's rows of whole files
+        self._open = Rows()  # and of the current file
+        self._start = [0] * len(TABLES)  # the scanner's row counts at the start of the current file
         self._source = Source("")
         self._splitter = Splitter()
         self._counts = Counts()
-        self._watch: Watch | None = None
-        self._look: Look | None = None
+        self._match: MatchIds | None = None
+        self._inspect: InspectText | None = None
         self._ids_only = False
         self._longest = NO_CAPS.document
         self.text_bytes = 0
-        """How much text the rows held are from, or what they take where that is more."""
+        """Size of the text of all rows held, or of the rows themselves where that is larger."""
 
     def begin(
         self,
         source: Source,
-        watch: Watch | None = None,
+        match: MatchIds | None = None,
         *,
-        look: Look | None = None,
+        inspect: InspectText | None = None,
         ids_only: bool = False,
         caps: Caps = NO_CAPS,
     ) -> None:
-        """Start a source file; what `watch` finds among its ids is in its counts. `ids_only` leaves all else encrypted."""
-        self._watch, self._look, self._ids_only = watch, look, ids_only
+        """Start a source file. The ids that `match` finds are in its counts; `ids_only` decrypts nothing but ids."""
+        self._match, self._inspect, self._ids_only = match, inspect, ids_only
         self._source, self._counts, self._splitter, self._open = source, Counts(), Splitter(caps, self._pass_over), Rows()
         self._start = self._scanner.rows()
         self._longest = caps.document
         self._scanner.begin_file(source.account_id, source.scope_start, caps.document)
 
     def feed(self, served: bytes) -> None:
-        """Read whole lines, `PADDING` behind them, or what there is of an overlong one."""
+        """Read whole lines with `PADDING` behind them, or a part of an overlong line."""
         if isinstance(served, Passed):
             self._feed_passed(served)
         elif isinstance(served, Overlong):
@@ -80,24 +81,24 @@ class Collector:
             self._feed_lines(served)
 
     def _feed_passed(self, served: bytes) -> None:
-        if self._look or self._watch:
-            done = opened(served, ids_only=True)
-            self._counts.encrypted += done.encrypted if self._look else 0  # a load has no use for the values
+        if self._inspect or self._match:
+            done = self._decrypt(served, ids_only=True)
+            self._counts.encrypted += done.encrypted if self._inspect else 0  # a load has no use for the values
             self._pass_over(done.text)
 
     def _pass_over(self, text: bytes) -> None:
         """Look for erased people in a text that is not read any further."""
-        if self._look:
-            self._look(text)
-        if self._watch is not None:
-            self._counts.watched |= self._watch({}, [text.decode("utf-8", errors="backslashreplace")])
+        if self._inspect:
+            self._inspect(text)
+        if self._match is not None:
+            self._counts.matched |= self._match({}, [text.decode("utf-8", errors="backslashreplace")])
 
     def _feed_lines(self, served: bytes) -> None:
         before = self._scanner.spread
-        done = opened(served, ids_only=self._ids_only)
+        done = self._decrypt(served, ids_only=self._ids_only)
         text = done.text
-        if self._look:
-            self._look(text)
+        if self._inspect:
+            self._inspect(text)
         self._counts.decrypted += done.decrypted
         self._counts.encrypted += done.encrypted
         place, stop = 0, len(text) - len(PADDING)
@@ -123,21 +124,23 @@ class Collector:
         self._open.extend(rows)
 
     def finish(self) -> Counts:
-        """Read the source file's end; gives what was in all of it."""
+        """Read the end of the source file; gives the counts of all of it."""
         for piece in self._splitter.finish():
             self._read_carefully(piece)
+        self._splitter = Splitter()  # the former one refers to this object, and so to the keys
         self._count()
         self._counts.documents = self._scanner.documents
         return self._counts
 
-    def hold(self) -> None:
-        """Keep the rows of the source file that was finished for `take`."""
+    def keep(self) -> None:
+        """Keep the rows of the finished source file until `drain`."""
         self._whole.extend(self._open)
         self._ends.append((self._source.name, self._scanner.rows()))
         self._close()
 
     def _close(self) -> None:
-        """No file is being read any more."""
+        """Leave the current file."""
+        self._splitter = Splitter()
         self._counts, self._open, self._start = Counts(), Rows(), self._scanner.rows()
 
     def _count(self) -> None:
@@ -150,52 +153,45 @@ class Collector:
         counts.account_ids |= rows.account_ids | self._scanner.distinct("account_id", self._start[0])
         counts.schema_versions |= rows.schema_versions | self._scanner.distinct("schema_version", self._start[0])
         counts.unknown_fields |= rows.unknown_fields | self._scanner.unknown_fields()
-        if self._watch is not None:
+        if self._match is not None:
             ids = {
                 name: self._scanner.distinct(name, self._start[0]) | {row[name] for row in rows.conversations if row.get(name)}
                 for name in _IDS
             }
-            counts.watched |= self._watch(ids, [row["raw"] for row in rows.rejects] + self._naming())
+            counts.matched |= self._match(ids, [row["raw"] for row in rows.rejects] + self._naming())
 
     def _naming(self) -> list[str]:
-        """The texts of `extra` that may name a person: an id that is no text, or sent in two spellings."""
+        """The texts of `extra` that may name a person: by an id that is no text, or that comes in two spellings."""
         if not any(path.lower().endswith(NAMING) for path in self._counts.unknown_fields):
             return []
         careful = [row["extra"] for row in self._open.conversations if row["extra"]]
         return [*self._scanner.distinct("extra", self._start[0]), *careful]
 
     def abandon(self) -> None:
-        """Forget the source file that is being read."""
+        """Forget the rows of the current source file."""
         self._scanner.cut_back(self._start)
         self._close()
 
-    def take(self) -> tuple[Tables, Tables]:
-        """Hand out the rows held and forget them: those of whole files, and those of the file that is being read."""
+    def drain(self) -> tuple[Tables, Tables]:
+        """Hand out all rows and forget them: the rows of whole files, and those of the current file so far."""
         self._count()
         ends = [*self._ends, (self._source.name, self._scanner.rows())]
         whole: Tables = {}
         part: Tables = {}
-        for which, table in enumerate(TABLES):
-            rows = _with_source_file(self._scanner.table(which), table, [(name, end[which]) for name, end in ends])
+        for which, (table, scanned) in enumerate(zip(TABLES, self._scanner.drain(), strict=True)):
+            rows = _with_source_file(scanned, table, [(name, end[which]) for name, end in ends])
             start = self._start[which]
             whole[table.name] = _joined(rows.slice(0, start), _table(getattr(self._whole, table.name), table))
             part[table.name] = _joined(rows.slice(start), _table(getattr(self._open, table.name), table))
         whole["rejects"] = _table(self._whole.rejects, schema.REJECTS)
         part["rejects"] = _table(self._open.rejects, schema.REJECTS)
-        self._renew_scanner()
+        self._start = [0] * len(TABLES)
         self._ends, self._whole, self._open, self.text_bytes = [], Rows(), Rows(), 0
         return whole, part
 
-    def _renew_scanner(self) -> None:
-        """Leave the rows held to those who have them, and read on where the file is."""
-        former, self._scanner = self._scanner, type(self._scanner)()
-        self._scanner.begin_file(self._source.account_id, self._source.scope_start, self._longest)
-        self._scanner.count_on(former.documents, former.deliveries)
-        self._start = [0] * len(TABLES)
-
 
 def _with_source_file(rows: pa.Table, table: schema.Table, ends: list[tuple[str, int]]) -> pa.Table:
-    """Add the file, which a plain document's rows have beside what is scanned."""
+    """Add the column `source_file`; `ends` are the names of files, each with the number of its last row."""
     runs = [pa.array([], pa.int32())]
     start = 0
     for place, (_, end) in enumerate(ends):

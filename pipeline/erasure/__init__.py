@@ -1,1 +1,1 @@
-"""Erased people: keyed hashes of their ids, and every place they have to leave."""
+"""Erase people: keep keyed hashes of their ids, and remove their conversations from every place."""

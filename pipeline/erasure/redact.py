@@ -1,7 +1,7 @@
-"""A source file without the conversations of somebody who was erased; all other bytes of its text stay as they are.
+"""Redact a source file: remove erased conversations, and keep all other bytes of its text.
 
-A document that holds such a conversation is written anew without it, and goes whole if none is left in it. What can't be read
-and names an erased id goes whole.
+A document that holds such a conversation is written anew without it, and goes whole if none is left in it. A document that
+can't be read and names an erased id goes whole.
 """
 
 import json
@@ -15,7 +15,7 @@ from pipeline.decode.avro_json import json_text, untag
 from pipeline.decode.containers import NO_CAPS, Caps, Overlong, Passed, texts, unpacked
 from pipeline.decode.documents import Document, Splitter, parse, unescaped
 from pipeline.decode.flatten import Row, Rows, flatten
-from pipeline.decode.pgp import MARKER, opened
+from pipeline.decode.pgp import MARKER, Decrypt, leave_encrypted
 from pipeline.decode.reader import NAMING
 from pipeline.decode.scanner import PADDING, new_scanner
 from pipeline.erasure.tombstones import Tombstones, json_spelling
@@ -28,7 +28,7 @@ _BLANK: Final = b" \t\r\n"
 
 @dataclass
 class Redaction:
-    """What was taken out of a source file, and where the rest is staged: None if nothing was.
+    """The result of `redact`: ids and counts of removed conversations, and the staged rest; None if nothing was removed.
 
     `deliveries` counts conversations, `documents` those that went whole; `conversations` are the ids of the former.
     """
@@ -40,9 +40,16 @@ class Redaction:
 
 
 def redact(
-    lake: Lake, path: str, source: Source, tombstones: Tombstones, idents: set[str], *, caps: Caps = NO_CAPS
+    lake: Lake,
+    path: str,
+    source: Source,
+    tombstones: Tombstones,
+    idents: set[str],
+    *,
+    caps: Caps = NO_CAPS,
+    decrypt: Decrypt = leave_encrypted,
 ) -> Redaction:
-    """Write a file of the lake anew without what is erased; `idents` are the erased ids that were found in it.
+    """Write a file of the lake anew without erased conversations; `idents` are the erased ids that were found in it.
 
     Of a document above the cap only a part is held at a time, so the file is written again where one turns out to go.
 
@@ -51,7 +58,7 @@ def redact(
     """
     going: set[int] = set()
     while True:
-        redactor = _Redactor(source, tombstones, idents, caps, going)
+        redactor = _Redactor(source, tombstones, idents, going, caps=caps, decrypt=decrypt)
         staged = _written(lake, path, redactor)
         if redactor.going == going:
             break
@@ -65,7 +72,7 @@ def redact(
 
 
 def _written(lake: Lake, path: str, redactor: "_Redactor") -> str:
-    """Stage what a redactor lets through of a file."""
+    """Stage the text of a file that a redactor keeps."""
     with (
         staging(lake) as (staged, out),
         lake.files.open(path, "rb") as stored,
@@ -77,9 +84,11 @@ def _written(lake: Lake, path: str, redactor: "_Redactor") -> str:
 
 
 class _Redactor:
-    """Cuts a text into documents as the loader does, and lets through what is left of each."""
+    """Split a text into documents as the loader does, and keep the rest of each."""
 
-    def __init__(self, source: Source, tombstones: Tombstones, idents: set[str], caps: Caps, going: set[int]) -> None:
+    def __init__(
+        self, source: Source, tombstones: Tombstones, idents: set[str], going: set[int], *, caps: Caps, decrypt: Decrypt
+    ) -> None:
         self.done = Redaction()
         self.going = set(going)
         """The numbers of the overlong documents that name an erased id."""
@@ -87,7 +96,8 @@ class _Redactor:
         self._overlong = 0  # number of the one that is passed over, or was last
         self._is_passing = False
         self._let_past: list[bytes] = []  # of it, and not yet let through
-        self._cutter = _Cutter(source, tombstones, self.done)
+        self._cutter = _Cutter(source, tombstones, self.done, decrypt)
+        self._decrypt = decrypt
         self._needles = list(map(json_spelling, idents))
         self._source = source
         self._scanner = new_scanner()
@@ -96,9 +106,9 @@ class _Redactor:
         self._held = bytearray()  # read, and not yet let through
 
     def read(self, stream: BinaryIO) -> Iterator[bytes]:
-        """The text of a source file without what is erased."""
+        """The text of a source file without erased conversations."""
         self._scanner.begin_file(self._source.account_id, self._source.scope_start, self._caps.document)
-        for text in texts(unpacked(stream), padding=PADDING, caps=self._caps):
+        for text in texts(unpacked(stream, Caps(chunk=self._caps.chunk)), padding=PADDING, caps=self._caps):
             if isinstance(text, Passed):
                 self._pass(text, text[text.seen :])
                 yield self._past()
@@ -108,6 +118,7 @@ class _Redactor:
                 yield from self._usual(text)
         for piece in self._splitter.finish():
             yield self._let_through(piece)
+        self._splitter = Splitter()  # the former one refers to this object, and so to the keys
         yield bytes(self._held)
 
     def _usual(self, text: bytes) -> Iterator[bytes]:
@@ -153,7 +164,7 @@ class _Redactor:
             self._is_passing = False
 
     def _pass_held(self, text: bytes) -> None:
-        """Let go of a part of the open document, which is too long to be held."""
+        """Drop a part of the open document, which is too long to be held."""
         if text:
             start = self._held.index(text)
             self._let_past.append(bytes(self._held[:start]))
@@ -173,13 +184,13 @@ class _Redactor:
             self.going.add(self._overlong)
 
     def _past(self) -> bytes:
-        """What of an overlong document was passed over and stays."""
+        """The passed-over part of an overlong document that stays."""
         past = b"".join(self._let_past)
         self._let_past.clear()
         return past
 
     def _let_through(self, piece: bytes) -> bytes:
-        """What stood before a piece, and what is left of it; blank space stays, so that its neighbours stay apart."""
+        """The text before a piece, and its rest; blank space stays, so that its neighbours stay apart."""
         if isinstance(piece, Overlong):
             self._is_passing = False
             return self._past()
@@ -194,7 +205,7 @@ class _Redactor:
         return before + (piece if kept is None else kept)
 
     def _has_needle(self, text: bytes) -> bool:
-        simple = unescaped(opened(text).text)
+        simple = unescaped(self._decrypt(text).text)
         return any(needle in simple for needle in self._needles)
 
 
@@ -206,16 +217,17 @@ def _lines(text: bytes, start: int, end: int) -> Iterator[bytes]:
 
 
 class _Cutter:
-    """Takes erased conversations out of documents, each read by itself as the loader reads it."""
+    """Remove erased conversations from documents, each read by itself as the loader reads it."""
 
-    def __init__(self, source: Source, tombstones: Tombstones, done: Redaction) -> None:
+    def __init__(self, source: Source, tombstones: Tombstones, done: Redaction, decrypt: Decrypt) -> None:
         self._source = source
+        self._decrypt = decrypt
         self._tombstones = tombstones
         self._done = done
         self._raw, self._is_armoured = b"", False
 
     def cut(self, document: Document) -> bytes | None:
-        """The text of a document without what is erased: None if it stays as it is, nothing if it goes."""
+        """The text of a document without erased conversations: None if it stays as it is, empty if it goes."""
         before = self._done.deliveries
         self._raw, self._is_armoured = document.raw, MARKER in document.raw
         try:
@@ -233,7 +245,7 @@ class _Cutter:
         return self._names_erased(text.decode("utf-8", "backslashreplace"))
 
     def _cut_value(self, document: Row) -> bool:
-        """Cut a document; says whether anything of it stays. One that gives no row can only be judged by its text."""
+        """Cut a document; gives whether anything of it stays. A document without rows is judged by its text alone."""
         if not self._cut_records(document):
             return False
         rows = self._rows(document)
@@ -242,15 +254,15 @@ class _Cutter:
     def _rows(self, document: Row) -> Rows:
         """The rows of a document as a load reads it, decrypted; the document itself stays as it was served."""
         text = json_text(document).encode() if self._is_armoured else b""
-        value = parse(opened(text).text) if self._is_armoured else document
+        value = parse(self._decrypt(text).text) if self._is_armoured else document
         return flatten(Document(1, self._raw, value=value), self._source)
 
     def _names_erased(self, text: str) -> bool:
-        plain = opened(text.encode()).text.decode() if self._is_armoured else text
+        plain = self._decrypt(text.encode()).text.decode() if self._is_armoured else text
         return self._tombstones.covers_text(plain, self._source.scope_start)
 
     def _cut_records(self, document: Row) -> bool:
-        """Cut a document's records; says whether anything of it is left."""
+        """Cut a document's records; gives whether anything of it is left."""
         records = _inside(document, "recordCollection")
         if not isinstance(records, list):
             return True
@@ -263,7 +275,7 @@ class _Cutter:
         return bool(kept) or not whole
 
     def _cut_engagements(self, document: Row, record: Any) -> bool:
-        """Cut the conversations of a document's only record; says whether it stays."""
+        """Cut the conversations of a document's only record; gives whether it stays."""
         engagements = _inside(_inside(record, "body"), "engagements")
         if not isinstance(engagements, list) or not engagements:
             if not self._names_erased(json_text(record)):
@@ -280,7 +292,7 @@ class _Cutter:
         return bool(kept)
 
     def _is_erased(self, document: Row) -> bool:
-        """Whether the only conversation of a document is."""
+        """Whether the only conversation of a document is erased."""
         rows = self._rows(document)
         if not rows.conversations:
             return self._names_erased(json_text(_inside(document, "recordCollection")))
@@ -305,7 +317,7 @@ def _text(document: Document) -> str:
 
 
 def _inside(value: Any, name: str) -> Any:
-    """The field of a record, in whatever upper and lower case, the usual one first; its tags off."""
+    """The field of a record, in any case, the usual one first, without its tags."""
     bare = untag(value)
     if not isinstance(bare, dict):
         return None

@@ -1,4 +1,4 @@
-"""Traces of erased people in the landing zone: every landed file is read as a load reads it, and what is left of one is staged.
+"""Search landed files for erased people: each is read as a load reads it, and its rest without them is staged.
 
 Superseded deliveries, former contents of a name and files that no row of the ledger names are landed files like any other.
 """
@@ -6,7 +6,7 @@ Superseded deliveries, former contents of a name and files that no row of the le
 import functools
 import os
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from multiprocessing import get_context
@@ -16,7 +16,8 @@ import pyarrow as pa
 
 from pipeline.decode.containers import Caps, read_caps, texts, unpacked
 from pipeline.decode.documents import unescaped
-from pipeline.decode.reader import BUFFER_BYTES, Collector, Look, Watch
+from pipeline.decode.pgp import Decrypt, SettingsKeyring
+from pipeline.decode.reader import BUFFER_BYTES, InspectText, MatchIds, RowReader
 from pipeline.decode.scanner import PADDING
 from pipeline.erasure.redact import Redaction, redact
 from pipeline.erasure.tombstones import Tombstones, json_spelling
@@ -28,12 +29,12 @@ from pipeline.processes import end_with_parent
 from pipeline.source_files import Counts, Source, Staged, scope_of
 from pipeline.times import microseconds
 
-_ALONE_BYTES: Final = 16 << 20  # of landed files: less than that to search is not worth the start of other processes
+ALONE_BYTES: Final = 16 << 20  # of landed files: less than that to search is not worth the start of other processes
 
 
 @dataclass(frozen=True)
 class Landed:
-    """A file of the landing zone, and its rows in the ledger: none for one that was replaced or that a dead run left."""
+    """A file of the landing zone, and its rows in the ledger: none for a replaced file or one of a dead run."""
 
     path: str
     bytes: int
@@ -43,13 +44,13 @@ class Landed:
 
 @dataclass
 class Found:
-    """What was taken out of landed files, whose rest is staged, and those that could not be searched: broken, ids encrypted."""
+    """Landed files with erased conversations, whose rest is staged, and files that could not be searched."""
 
     cut: list[tuple[Landed, Redaction, Staged]] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
     encrypted: list[str] = field(default_factory=list)
     named: set[str] = field(default_factory=set, repr=False)
-    """The erased ids that stand where a conversation, a visitor or a reject has them, or in what was taken out."""
+    """The erased ids of conversations, visitors and rejects, and those in removed conversations."""
 
     @property
     def conversations(self) -> set[str]:
@@ -57,7 +58,7 @@ class Found:
         return set().union(*(redaction.conversations for _, redaction, _ in self.cut))
 
     def drop(self, lake: Lake) -> None:
-        """Delete what is staged."""
+        """Delete the staged files."""
         drop(lake, [staged for _, _, staged in self.cut])
 
 
@@ -76,10 +77,24 @@ def _landed(path: str, size: int, rows: tuple[Row, ...]) -> Landed:
     return Landed(path, size, Source(name, account_id, None if scope_start is None else microseconds(scope_start)), rows)
 
 
-def find(lake: Lake, landed: list[Landed], tombstones: Tombstones, persons: Sequence[str] = ()) -> Found:
-    """Search landed files for what tombstones cover; `persons` are ids known in plain text, which are looked for everywhere."""
+def find(
+    lake: Lake,
+    landed: list[Landed],
+    tombstones: Tombstones,
+    persons: Sequence[str] = (),
+    *,
+    alone_bytes: int = ALONE_BYTES,
+) -> Found:
+    """Search landed files for erased conversations, and stage each such file without them.
+
+    `persons` are ids known in plain text, which are looked for in all of the text. Landed files of fewer than `alone_bytes` are
+    searched by this process alone.
+    """
     found = Found()
-    for file, traces in _searched(lake, landed, tombstones, persons):
+    decrypt = SettingsKeyring().decrypt
+    search = functools.partial(_search, lake_uri=lake.uri, tombstones=tombstones, persons=persons, decrypt=decrypt)
+    searched = _searched_alone if sum(file.bytes for file in landed) < alone_bytes else _searched_by_processes
+    for file, traces in zip(landed, searched(search, [(file.path, file.source) for file in landed]), strict=True):
         if traces is None:
             found.unreadable.append(file.path)
             continue
@@ -87,7 +102,7 @@ def find(lake: Lake, landed: list[Landed], tombstones: Tombstones, persons: Sequ
             found.encrypted.append(file.path)
         found.named |= traces.named
         if traces.idents:
-            redaction = redact(lake, file.path, file.source, tombstones, traces.idents, caps=_landed_caps())
+            redaction = redact(lake, file.path, file.source, tombstones, traces.idents, caps=_landed_caps(), decrypt=decrypt)
             if redaction.staged is not None:
                 found.cut.append((file, redaction, redaction.staged))
                 found.named |= traces.idents
@@ -96,7 +111,7 @@ def find(lake: Lake, landed: list[Landed], tombstones: Tombstones, persons: Sequ
 
 @dataclass(frozen=True)
 class _Traces:
-    """The erased ids that a landed file names in clear text or decrypted, and whether it has ids that nobody can decrypt.
+    """The erased ids that a landed file names in clear text or decrypted, and whether it has ids that no key decrypts.
 
     `named` are those of them that stand where a conversation, a visitor or a reject has them.
     """
@@ -106,37 +121,38 @@ class _Traces:
     has_encrypted_ids: bool
 
 
-def _searched(
-    lake: Lake, landed: list[Landed], tombstones: Tombstones, persons: Sequence[str]
-) -> Iterator[tuple[Landed, _Traces | None]]:
-    """Landed files, each with the erased ids in it; None for a broken one."""
-    files = [(file.path, file.source) for file in landed]
-    search = functools.partial(_search, lake_uri=lake.uri, tombstones=tombstones, persons=persons)
-    if sum(file.bytes for file in landed) < _ALONE_BYTES:
-        yield from zip(landed, map(search, files), strict=True)
-        return
+_Search = Callable[[tuple[str, Source]], _Traces | None]
+
+
+def _searched_alone(search: _Search, files: list[tuple[str, Source]]) -> Iterator[_Traces | None]:
+    return map(search, files)
+
+
+def _searched_by_processes(search: _Search, files: list[tuple[str, Source]]) -> Iterator[_Traces | None]:
     with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn"), initializer=end_with_parent) as pool:
-        yield from zip(landed, pool.map(search, files, chunksize=8), strict=True)
+        yield from pool.map(search, files, chunksize=8)
 
 
-def _search(file: tuple[str, Source], *, lake_uri: str, tombstones: Tombstones, persons: Sequence[str]) -> _Traces | None:
+def _search(
+    file: tuple[str, Source], *, lake_uri: str, tombstones: Tombstones, persons: Sequence[str], decrypt: Decrypt
+) -> _Traces | None:
     """The erased ids in a landed file; None if it is broken."""
     visitors: set[str] = set()
     found: set[str] = set()
-    quoted = [(b'"' + json_spelling(person) + b'"', person) for person in persons]
-    quoted += [(person.encode(), person) for person in persons if person.isdigit()]
+    spellings = [(b'"' + json_spelling(person) + b'"', person) for person in persons]
+    spellings += [(person.encode(), person) for person in persons if person.isdigit()]
 
-    def look(text: bytes) -> None:
+    def inspect(text: bytes) -> None:
         visitors.update(tombstones.visitors(text))
-        if quoted:
+        if spellings:
             simple = unescaped(text)
-            found.update(person for spelling, person in quoted if spelling in simple)
+            found.update(person for spelling, person in spellings if spelling in simple)
 
     path, source = file
     try:
-        collector, _ = _fed(Lake(lake_uri), path, source, watch=tombstones.watch, look=look, ids_only=True)
-        counts = collector.finish()
-        named = counts.watched | visitors
+        reader, _ = _fed(Lake(lake_uri), path, source, decrypt, match=tombstones.match, inspect=inspect, ids_only=True)
+        counts = reader.finish()
+        named = counts.matched | visitors
         return _Traces(found | named, named, has_encrypted_ids=counts.encrypted > 0)
     except CorruptFileError:
         return None
@@ -148,27 +164,34 @@ def read_landed(lake: Lake, path: str, source: Source) -> tuple[Counts, pa.Table
     Raises:
         CorruptFileError: the file is broken.
     """
-    collector, rejects = _fed(lake, path, source)
-    counts = collector.finish()
-    collector.hold()
-    return counts, pa.concat_tables([*rejects, collector.take()[0]["rejects"]])
+    reader, rejects = _fed(lake, path, source, SettingsKeyring().decrypt)
+    counts = reader.finish()
+    reader.keep()
+    return counts, pa.concat_tables([*rejects, reader.drain()[0]["rejects"]])
 
 
 def _fed(
-    lake: Lake, path: str, source: Source, *, watch: Watch | None = None, look: Look | None = None, ids_only: bool = False
-) -> tuple[Collector, list[pa.Table]]:
-    """A collector that has read all of a file but its end, and the rejects that it had to hand out on its way."""
-    collector, caps = Collector(), _landed_caps()
-    collector.begin(source, watch, look=look, ids_only=ids_only, caps=caps)
+    lake: Lake,
+    path: str,
+    source: Source,
+    decrypt: Decrypt,
+    *,
+    match: MatchIds | None = None,
+    inspect: InspectText | None = None,
+    ids_only: bool = False,
+) -> tuple[RowReader, list[pa.Table]]:
+    """A reader that has read all of a file but its end, and the rejects that it had to hand out on its way."""
+    reader, caps = RowReader(decrypt), _landed_caps()
+    reader.begin(source, match, inspect=inspect, ids_only=ids_only, caps=caps)
     rejects = []
     with lake.files.open(path, "rb") as stored:
         for text in texts(unpacked(cast("BinaryIO", stored)), padding=PADDING, caps=caps):
-            collector.feed(text)
-            if collector.text_bytes > BUFFER_BYTES:
-                rejects.append(collector.take()[1]["rejects"])
-    return collector, rejects
+            reader.feed(text)
+            if reader.text_bytes > BUFFER_BYTES:
+                rejects.append(reader.drain()[1]["rejects"])
+    return reader, rejects
 
 
 def _landed_caps() -> Caps:
-    """How much of a landed file is held in memory; all of it is read, whatever today's settings allow a new one."""
+    """The cap of a document that is held in memory; a landed file is read in full, also above today's caps for new files."""
     return Caps(document=read_caps().document)

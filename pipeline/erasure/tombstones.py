@@ -1,17 +1,15 @@
-"""What was erased and may not come back: tombstones that tell an id when they meet it, and tell it to nobody else.
+"""Tombstones: keyed hashes of erased ids, recognised on re-import, not reversible.
 
-A tombstone is the HMAC of an id under a secret of the lake, so neither the table nor a copy of it says who was erased. Ids are
-taken for unique, whatever the account.
+A tombstone is the HMAC of an id under a secret of the lake, so neither the table nor a copy of it names an erased person. Ids
+count as unique across accounts.
 """
 
 import hmac
 import json
-import os
 import re
 import secrets
 from collections import deque
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
@@ -21,10 +19,11 @@ import pyarrow as pa
 from pipeline import schema
 from pipeline.decode.documents import unescaped
 from pipeline.errors import LakeError, TombstonesError
-from pipeline.lake.intact import read_file
-from pipeline.lake.lake import Lake, rows_of
+from pipeline.lake.digests import read_file
+from pipeline.lake.lake import Lake
+from pipeline.lake.parquet import rows_of
 from pipeline.lake.snapshot import Change, Snapshot
-from pipeline.text import many
+from pipeline.text import counted
 from pipeline.times import microseconds
 
 KEY_FILE: Final = "erasure.key"
@@ -51,7 +50,7 @@ _VISITOR = re.compile(
 
 @dataclass(frozen=True)
 class Tombstones:
-    """Of every id erased its kind and key, and until when its conversations are erased (microseconds since 1970 UTC).
+    """The kind and key of each erased id, with the time until which its conversations are erased (microseconds since 1970 UTC).
 
     `plain` are ids in plain text, known while they are being erased: only they are found inside of other text. `is_checked`:
     the table has a check value, and the secret matches it.
@@ -63,11 +62,11 @@ class Tombstones:
     is_checked: bool = field(default=False, compare=False)
 
     def key(self, kind: str, ident: str) -> str:
-        """What is kept of an id."""
+        """The keyed hash of an id."""
         return hmac.digest(self.secret, f"{kind}:{ident}".encode("utf-8", "surrogatepass"), "sha256").hex()
 
     def find(self, kind: str, ident: str | None) -> int | None:
-        """Until when the conversations of an id are erased, whatever blanks are around it; None if it has no tombstone."""
+        """The time until which the conversations of an id are erased, blanks around it aside; None if it has no tombstone."""
         if ident is None:
             return None
         until = self.until.get((kind, self.key(kind, ident)))
@@ -75,13 +74,13 @@ class Tombstones:
         return self.until.get((kind, self.key(kind, bare))) if until is None and bare != ident else until
 
     def erased_at(self, kind: str, ident: str) -> int | None:
-        """When an id was asked for last and something was erased; None if it never was, or the lake had nothing of it then."""
+        """The time of the last request for an id; None if there was none, or the lake had nothing of it then."""
         until = self.find(kind, ident)
         not_found = self.until.get((kind, self.key(f"{kind} {_NOT_FOUND}", ident)), -1)
         return None if until is None or until <= not_found else until
 
     def covers(self, row: dict[str, Any], ended: int | None) -> bool:
-        """Whether a conversation is erased that ended then; one that no time is known of counts as ended."""
+        """Whether a conversation that ended then is erased; one of unknown time counts as ended."""
         if self.find("conversation", row["conversation_id"]) is not None:
             return True
         moments = (self.find(kind, row.get(f"{kind}_id")) for kind in ("consumer", "visitor"))
@@ -98,10 +97,10 @@ class Tombstones:
         return False
 
     def named(self, text: str) -> set[str]:
-        """The erased ids that a text names which can't be read.
+        """The erased ids in a text that can't be read.
 
-        What is found here by tombstones alone is to be all that is found while the ids are known: else what an erase takes
-        out of a file comes back with the next delivery.
+        Tombstones alone have to find here all that is found while the ids are known: else a text that an erase removes comes
+        back with the next delivery.
         """
         simple = _unescaped(text)
         found: set[str] = set()
@@ -115,7 +114,7 @@ class Tombstones:
     def _erased(self, idents: Iterable[str]) -> set[str]:
         return {ident for ident in idents if any(self.find(kind, ident) is not None for kind in COLUMNS.values())}
 
-    def watch(self, ids: dict[str, set[str]], raws: list[str]) -> set[str]:
+    def match(self, ids: dict[str, set[str]], raws: list[str]) -> set[str]:
         """The erased ids among those of conversations, by column, and in the texts of rejects."""
         found = {ident for column, idents in ids.items() for ident in idents if self.find(COLUMNS[column], ident) is not None}
         return found.union(*map(self.named, raws))
@@ -176,8 +175,8 @@ def read_tombstones(lake: Lake, snapshot: Snapshot) -> Tombstones | None:
     """The tombstones of a lake; None if nothing was ever erased from it.
 
     Raises:
-        LakeError: tombstones are damaged, or the secret is gone, damaged or another one: without them nobody can be told to
-            have been erased.
+        LakeError: tombstones are damaged, or the secret is gone, damaged or another one: without them erased people are not
+            recognised.
     """
     rows = _stored(lake, snapshot)
     until: dict[tuple[str, str], int] = {}
@@ -201,13 +200,14 @@ def read_tombstones(lake: Lake, snapshot: Snapshot) -> Tombstones | None:
 
 def _unusable(lake: Lake, found: str, until: dict[tuple[str, str], int]) -> LakeError:
     return TombstonesError(
-        f"{lake.path(KEY_FILE)}: {found}, and without it those who were erased may come back ({many(len(until), 'tombstone')})",
+        f"{lake.path(KEY_FILE)}: {found}, and without it those who were erased may come back "
+        f"({counted(len(until), 'tombstone')})",
         "put it back from a backup of the lake",
     )
 
 
 def _stored(lake: Lake, snapshot: Snapshot) -> list[dict[str, Any]]:
-    """The rows of the table, all of them, each as it was written."""
+    """All rows of the table, checked against their digests."""
     name = schema.ERASURES.name
     rows = []
     for file in snapshot.files[name]:
@@ -219,11 +219,11 @@ def _stored(lake: Lake, snapshot: Snapshot) -> list[dict[str, Any]]:
                 raise
             raise _damaged(path, f"it can't be read ({' '.join(str(error).split())})") from error
         if len(found) != file.rows or not all(map(_is_tombstone, found)):
-            raise _damaged(path, f"expected {many(file.rows, 'tombstone')}, found something else")
+            raise _damaged(path, f"expected {counted(file.rows, 'tombstone')}, found something else")
         rows += found
     expected = snapshot.rows.get(name, len(rows))
     if len(rows) != expected:
-        raise _damaged(lake.table_uri(name), f"expected {many(expected, 'row')}, found {len(rows):,}")
+        raise _damaged(lake.table_uri(name), f"expected {counted(expected, 'row')}, found {len(rows):,}")
     return rows
 
 
@@ -239,7 +239,7 @@ def _damaged(where: str, found: str) -> LakeError:
 
 
 def _secret(lake: Lake) -> bytes | None:
-    """What the file of the secret holds; None if it is gone."""
+    """The contents of the file of the secret; None if it is gone."""
     try:
         secret: bytes = lake.files.cat_file(lake.path(KEY_FILE))
     except FileNotFoundError:
@@ -248,7 +248,7 @@ def _secret(lake: Lake) -> bytes | None:
 
 
 def first_tombstones(lake: Lake) -> Tombstones:
-    """No tombstones yet, with the secret of those to come; made, and on the disk, if there is none that is whole."""
+    """An empty set of tombstones, with the secret of those to come, which is made if there is none that is whole."""
     secret = _secret(lake)
     if secret is None or len(secret) != _SECRET_BYTES:  # nothing relies on it: there are no tombstones
         secret = _make_secret(lake, is_new=secret is None)
@@ -256,33 +256,22 @@ def first_tombstones(lake: Lake) -> Tombstones:
 
 
 def _make_secret(lake: Lake, *, is_new: bool) -> bytes:
-    """A new secret in its place; in a bucket that of another writer, if it came first."""
+    """Make a secret; in a bucket, gives that of another writer, if it came first."""
     path, secret = lake.path(KEY_FILE), secrets.token_bytes(_SECRET_BYTES)
-    if lake.is_local:
-        beside = f"{path}.new"
-        with suppress(FileNotFoundError):
-            lake.files.rm_file(beside)  # a dead run's, or a link
-        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
-            out.write(secret)
-            out.flush()
-            os.fsync(out.fileno())
-        lake.files.mv(beside, path)
-        lake.persist([path])
-        return secret
     try:
-        lake.files.pipe_file(path, secret, mode="create" if is_new else "overwrite")
+        lake.store.create(path, secret, is_new=is_new)
     except OSError:  # each store has an error of its own for a name that is taken
         standing = _secret(lake)
-        if standing is None:
+        if standing is None or lake.store.has_lock:
             raise
         return standing
     return secret
 
 
-def bury(
+def add_tombstones(
     lake: Lake,
     tombstones: Tombstones,
-    people: Iterable[tuple[str, str]],
+    subjects: Iterable[tuple[str, str]],
     at: datetime,
     *,
     not_found: Iterable[tuple[str, str]] = (),
@@ -295,7 +284,7 @@ def bury(
     """
     rows = [
         {"kind": kind, "key": tombstones.key(kind, ident), "requested_at": at}
-        for kind, ident in sorted(people)
+        for kind, ident in sorted(subjects)
         if kind != "conversation" or tombstones.erased_at(kind, ident) is None
     ]
     rows += [

@@ -1,7 +1,8 @@
-"""Checkpoints of the tables' logs: each holds what the commits before it say, so that readers need not read them all.
+"""Checkpoints of the tables' logs: each sums up the commits before it, so that readers need not read all of them.
 
 Where the newest one is damaged, or `_last_checkpoint` names one that isn't there, no reader of the format goes back to the
-commits by itself. While these are there the damaged files can go: the tables are whole without them, and get new ones in time.
+commits by itself. As long as the commits are there, the damaged files can go: the tables are whole without them, and get new
+checkpoints in time.
 """
 
 import json
@@ -32,7 +33,7 @@ def versions_of(paths: dict[str, int]) -> tuple[dict[int, str], dict[int, str]]:
 
 
 def damaged(lake: Lake, table: str) -> dict[str, str]:
-    """The checkpoints of a table that can't be read, and the file that names the newest one if it is none; why, by path."""
+    """The damaged checkpoints of a table, and `_last_checkpoint` if it names one of them or none: reasons by path."""
     sizes = lake.sizes_below(table, "_delta_log")
     _, checkpoints = versions_of(sizes)
     found = {path: problem for path in checkpoints.values() if (problem := _problem(lake, path))}
@@ -53,12 +54,14 @@ def is_needless(lake: Lake, table: str, found: dict[str, str]) -> bool:
 
 
 def drop_damaged(lake: Lake) -> None:
-    """Delete what is damaged where the commits have all that it held; the caller holds `writing`."""
+    """Delete damaged checkpoints where the commits hold the same; the caller holds `writing`."""
     for table in schema.STORED:
         found = damaged(lake, table)
         if found and is_needless(lake, table, found):
-            for path in sorted(found, key=lambda path: not path.endswith(_POINTER)):  # first what names it
-                lake.files.rm_file(lake.inside(path))
+            for path in sorted(
+                found, key=lambda path: not path.endswith(_POINTER)
+            ):  # first `_last_checkpoint`, which names another
+                lake.files.rm_file(lake.store.inside(path))
 
 
 def has_torn(lake: Lake) -> bool:
@@ -76,14 +79,14 @@ def has_torn(lake: Lake) -> bool:
 
 
 def _named(lake: Lake, pointer: str) -> int | None:
-    """The version that the newest checkpoint is said to be of; None where nobody can tell, which readers take for unsaid."""
+    """The version of the newest checkpoint by `_last_checkpoint`; None where that is illegible: readers then ignore it."""
     with suppress(ValueError, TypeError, KeyError):
         return int(json.loads(lake.files.cat_file(pointer))["version"])
     return None
 
 
 def _problem(lake: Lake, path: str) -> str | None:
-    """What is wrong with a checkpoint."""
+    """The damage of a checkpoint; None if it can be read."""
     try:
         contents = lake.files.cat_file(path)
         if contents and path.endswith(".parquet"):

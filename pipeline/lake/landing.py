@@ -5,30 +5,24 @@ overwrite what is there, and a load that dies leaves nothing wrong behind.
 """
 
 import hashlib
-import os
-import time
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import BinaryIO
 
+from pipeline.lake.file_systems import digest_of
 from pipeline.lake.lake import Lake
-from pipeline.lake.store import digest_of, modified
 from pipeline.source_files import Staged, scope_of
 
 _COPY_BYTES = 1 << 20
-_LEFT_BEHIND = timedelta(days=1)
 SCHEMAS = "schema"
 """The folder of the landing zone that has the accounts' own Avro schemas, and no source file."""
-_SECONDS_APART = 1  # a store tells times of files in seconds
 PUBLISHING = ".publish-"
-"""How the folder is called in which a DuckDB file is made, or to which DuckDB moves what finds no room in memory."""
+"""The prefix of folders in which a DuckDB file is made, or to which DuckDB spills."""
 
 
 class _Digesting:
-    """A file open for writing that counts and digests what goes into it; `truncate(0)` and `seek(0)` start it anew."""
+    """A file open for writing that counts and digests its bytes."""
 
     def __init__(self, out: BinaryIO) -> None:
         self._out = out
@@ -70,7 +64,7 @@ def stage(lake: Lake, source: BinaryIO) -> Staged:
 def staging(lake: Lake) -> Iterator[tuple[str, BinaryIO]]:
     """A new file in the lake to write an incoming file to; it is gone again if the block fails."""
     path = lake.path("landing", ".incoming", uuid.uuid4().hex)
-    lake.make_folder(path.rpartition("/")[0])
+    lake.store.make_folder(path.rpartition("/")[0])
     try:
         with lake.files.open(path, "wb") as out:
             yield path, out
@@ -81,22 +75,12 @@ def staging(lake: Lake) -> Iterator[tuple[str, BinaryIO]]:
 
 
 def clear_staging(lake: Lake) -> None:
-    """Delete what a dead run left half copied, and that of its DuckDB file; where no lock tells who is dead, if it is old.
+    """Delete files that a dead run has staged, or begun as a DuckDB file; in a bucket, where no lock tells dead runs, old ones.
 
     Raises:
         LakeError: a link leads elsewhere; nothing behind it was deleted.
     """
-    for folder in (lake.path("landing", ".incoming"), *([lake.root] if lake.is_local else [])):
-        if lake.files.exists(folder):
-            for entry in lake.files.ls(lake.inside(f"{folder}/"), detail=True):
-                path = entry["name"]
-                name = path.rpartition("/")[2]
-                is_litter = folder != lake.root or name.startswith(PUBLISHING)
-                now = datetime.now(UTC)
-                if is_litter and lake.is_local and Path(path).is_symlink():
-                    Path(path).unlink()
-                elif is_litter and (lake.is_local or now - (modified(entry) or now) > _LEFT_BEHIND):
-                    lake.files.rm(path, recursive=True)
+    lake.store.clear_left_behind(lake.path("landing", ".incoming"), PUBLISHING)
 
 
 def digest(lake: Lake, path: str) -> Staged:
@@ -105,39 +89,23 @@ def digest(lake: Lake, path: str) -> Staged:
 
 
 def keep(lake: Lake, staged: Staged, target: str) -> None:
-    """Give a staged file its place, whole or not at all; a file that is there is replaced. In a store a copy stays staged."""
-    if lake.is_local:
-        lake.make_folder(target.rpartition("/")[0])
-        lake.files.mv(staged.path, target)
-    else:  # a copy appears whole
-        lake.files.cp_file(staged.path, target)
+    """Give a staged file its place, whole or not at all; a file that is there is replaced. In a bucket a copy stays staged."""
+    lake.store.put(staged.path, target)
 
 
 def put_back(lake: Lake, staged: Staged, target: str) -> None:
-    """Give what is left of a landed file the file's place and, in a folder, its time: by it a rebuild knows what came last."""
-    if lake.is_local:
-        former = Path(target).stat()
-        os.utime(staged.path, ns=(former.st_atime_ns, former.st_mtime_ns))
+    """Replace a landed file by a staged one; in a folder it keeps its time, by which a rebuild knows the newest contents."""
+    lake.store.copy_time(target, staged.path)
     keep(lake, staged, target)
     drop(lake, [staged])
 
 
 def renew(lake: Lake, paths: Iterable[str]) -> None:
-    """Make landed files in a store the newest of their names: by that a rebuild knows which contents stand."""
-    time.sleep(_SECONDS_APART)
-    beside = lake.path("landing", ".incoming", uuid.uuid4().hex)
-    for path in paths:  # no store copies a file onto itself
-        lake.files.cp_file(path, beside)
-        lake.files.cp_file(beside, path)
-        lake.files.rm_file(beside)
+    """Make landed files in a bucket the newest of their names: by that a rebuild knows which contents stand."""
+    lake.store.renew(paths, beside=lake.path("landing", ".incoming", uuid.uuid4().hex))
 
 
 def drop(lake: Lake, staged: Iterable[Staged]) -> None:
-    """Delete what is still staged of these files; one that has its place is left there."""
+    """Delete those of these files that are still staged; files at their places stay."""
     incoming = lake.path("landing", ".incoming/")
-    paths = [file.path for file in staged if file.path.startswith(incoming)]
-    if lake.is_local:
-        for path in paths:
-            Path(lake.inside(path)).unlink(missing_ok=True)
-    elif paths:
-        lake.files.rm(paths)
+    lake.store.remove(file.path for file in staged if file.path.startswith(incoming))

@@ -1,4 +1,4 @@
-"""The table `files` while a load changes it: which source files are known, and what a new one replaces."""
+"""The ledger, table `files`: known source files, and the rows that a new file replaces."""
 
 import itertools
 import re
@@ -11,9 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import schema
-from pipeline.lake.intact import read_part, require_same
-from pipeline.lake.lake import Lake, rows_of
+from pipeline.lake.digests import read_part, require_same
+from pipeline.lake.lake import Lake
 from pipeline.lake.landing import landed_path
+from pipeline.lake.parquet import rows_of
 from pipeline.lake.rewrite import connected, keep_rows
 from pipeline.lake.snapshot import LEDGER, Change, DataFile, Snapshot
 from pipeline.source_files import Counts, Incoming, Known, Outcome, Replaced, Staged
@@ -24,10 +25,10 @@ _SAME: Final = "former.name = t.name and former.account_id is not distinct from 
 
 
 class Ledger:
-    """Rows of some names as dictionaries; no others are read, so that a load costs what it brings.
+    """The ledger's rows of some names, and changes to them; no other rows are read, so that a load's cost is that of its files.
 
     Raises:
-        LakeError: a file of the table is not what was written; what it says of a name decides what becomes of rows.
+        DamagedError: a file of the table is damaged; its rows decide which rows of other tables go.
     """
 
     def __init__(self, lake: Lake, snapshot: Snapshot, names: Iterable[str] = ()) -> None:
@@ -37,7 +38,7 @@ class Ledger:
         self._file_of: dict[tuple[str, str | None], DataFile] = {}
         self.added: list[Row] = []
         self.obsolete: list[Row] = []
-        require_same(lake, LEDGER, snapshot.files[LEDGER])  # what DuckDB has merged has no checksums of pages
+        require_same(lake, LEDGER, snapshot.files[LEDGER])  # files that DuckDB has merged have no checksums of pages
         self.ask(names)
 
     def ask(self, names: Iterable[str]) -> None:
@@ -60,8 +61,8 @@ class Ledger:
             if digest is not None
         }
 
-    def enter(self, outcome: Outcome, downloaded_at: datetime, loaded_at: datetime) -> Replaced | None:
-        """Put a file's row in place of the one of the same account and name; says which rows of the tables that replaces.
+    def upsert(self, outcome: Outcome, downloaded_at: datetime, loaded_at: datetime) -> Replaced | None:
+        """Put a file's row in place of the one of the same account and name; gives the rows of the tables that it replaces.
 
         A broken file never replaces a good one. Files without a known account are taken for the only one of their name, but
         for those without conversations, as any account has of its quiet hours, where the lake has several accounts.
@@ -112,22 +113,22 @@ class Ledger:
         ]
 
     def lose(self, row: Row, counts: Counts, landed_sha256: str) -> None:
-        """Count anew what is left in a file that somebody was erased from."""
+        """Replace the counts of a file from which conversations were erased."""
         self.obsolete.append(row)
         # its rows stay as they are, with whichever key they were loaded
         encrypted = min(row["encrypted"], counts.encrypted + counts.decrypted)
         self.added.append(row | _counted(counts) | {"landed_sha256": landed_sha256, "encrypted": encrypted})
 
     def forget(self, idents: Iterable[str], searched: Iterable[Row]) -> None:
-        """Take names of fields and versions that hold these ids out of rows of files that could not be searched."""
+        """Remove these ids from field names and versions in the rows of files that could not be searched."""
         lists = ("schema_versions", "unknown_fields")
         pattern = re.compile("|".join(rf"(?<!\w){re.escape(ident)}(?!\w)" for ident in idents))
-        told = {(row["name"], row["account_id"]) for row in searched}
+        known = {(row["name"], row["account_id"]) for row in searched}
         rows = read_ledger(self.lake, self.snapshot, ["name", "account_id", *lists]).to_pylist()
         found = {
             (row["name"], row["account_id"])
             for row in rows
-            if (row["name"], row["account_id"]) not in told and any(map(pattern.search, itertools.chain(*map(row.get, lists))))
+            if (row["name"], row["account_id"]) not in known and any(map(pattern.search, itertools.chain(*map(row.get, lists))))
         }
         self.ask({name for name, _ in found} - self._by_name.keys())
         for row in [row for name in {name for name, _ in found} for row in self._by_name[name]]:
@@ -136,7 +137,7 @@ class Ledger:
                 self.added.append(row | {name: [text for text in row[name] if not pattern.search(text)] for name in lists})
 
     def recount(self, outcomes: Iterable[Outcome]) -> None:
-        """Tell how many values stayed encrypted in landed files whose rows were read once more."""
+        """Update the numbers of encrypted values of landed files that were read once more."""
         again = {(outcome.name, outcome.account_id): outcome.counts.encrypted for outcome in outcomes}
         names = {name for name, _ in again}
         self.ask(names - self._by_name.keys())
@@ -153,11 +154,11 @@ class Ledger:
 
     @property
     def cut_names(self) -> set[str]:
-        """Names of the files that lost somebody."""
+        """Names of the files from which conversations were erased."""
         return {row["name"] for row in self.added}
 
     def is_cut(self, name: str, account_id: str | None) -> bool:
-        """Whether rows of that source file and account are of one that lost somebody."""
+        """Whether conversations were erased from the file of that name and account."""
         accounts = [row["account_id"] for row in self.added if row["name"] == name]
         return account_id in accounts or (bool(accounts) and len(self._by_name[name]) == 1)
 
@@ -190,7 +191,7 @@ def _read(lake: Lake, files: list[DataFile], columns: list[str] | None, where: p
         rows = read_part(lake, LEDGER, file, columns=columns, where=where)
         return rows.select(names).cast(pa.schema([expected.field(name) for name in names]))
 
-    return lake.each(read, files)
+    return lake.store.map(read, files)
 
 
 def _of(names: Iterable[str]) -> pc.Expression:
@@ -213,8 +214,7 @@ def loaded_files(
 ) -> dict[str, set[str]]:
     """Digests of the loaded files of that account by their names: of those from a moment on, or of some names.
 
-    One whose account is not known counts for every account, if it has conversations, one whose hour is not known for every
-    moment.
+    A file of unknown account counts for every account, if it has conversations; a file of unknown hour for every moment.
     """
     account, start = pc.field("account_id"), pc.field("scope_start_time")
     is_anyones = account.is_null() & (pc.field("conversations") > 0)
@@ -234,8 +234,8 @@ def loaded_files(
 
 def _is_same(former: Row, outcome: Outcome) -> bool:
     """Whether a rejected file is met again, with nothing new to tell of it."""
-    told = (former["status"], former["sha256"], former["reason"], former["account_id"])
-    return told == (outcome.status, outcome.staged.sha256, outcome.reason, outcome.account_id)
+    standing = (former["status"], former["sha256"], former["reason"], former["account_id"])
+    return standing == (outcome.status, outcome.staged.sha256, outcome.reason, outcome.account_id)
 
 
 def _row(outcome: Outcome, downloaded_at: datetime, loaded_at: datetime) -> Row:

@@ -1,4 +1,4 @@
-"""What the API has said of each hour, and what could not be downloaded: so that an empty hour is told from a missing one."""
+"""The table `listings`: the API's answer for each hour, and failed downloads, so that empty and missing hours differ."""
 
 import re
 from collections import defaultdict
@@ -10,24 +10,25 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import schema
-from pipeline.lake.intact import read_file
-from pipeline.lake.lake import Lake, rows_of
+from pipeline.lake.digests import read_file
+from pipeline.lake.lake import Lake
+from pipeline.lake.parquet import rows_of
 from pipeline.lake.snapshot import Change, Snapshot
 
 if TYPE_CHECKING:
     from pipeline.source_files import ListedDay
 
 HOUR: Final = timedelta(hours=1)
-_IS_OF_MONTH: Final = re.compile(r"\d{4}-\d\d-")  # the name of a file; others hold whatever came before there were such names
+_IS_OF_MONTH: Final = re.compile(r"\d{4}-\d\d-")  # the name of a file; files of older versions have other names
 _MONTH: Final = len("2026-11")
 
 
 def remember(
     lake: Lake, snapshot: Snapshot, account_id: str, days: "Iterable[ListedDay]", *, failed: Iterable[str], at: datetime
 ) -> dict[str, Change]:
-    """Put what was listed of an account into the table `listings`, in place of what was listed of the same hours before.
+    """Put the listed hours of an account into the table `listings`, in place of earlier rows of the same hours.
 
-    Hours of days that could not be listed keep what was known of them, and lose their number of files. Each month has a
+    Hours of days that could not be listed keep their rows, without the number of files. Each month has a
     Parquet file, and only those of the months that were asked for are written anew. `failed` are names of files that could
     not be downloaded; `at` is when the listing began.
     """
@@ -78,9 +79,9 @@ def _listed(
 
 
 def _names(days: "Iterable[ListedDay]") -> dict[datetime, set[str]]:
-    """What was listed, by hour: with whichever day, since a server may list more than it was asked for.
+    """Count listed files by hour, of whichever day, since a server may list more than it was asked for.
 
-    What has no known hour counts in the first one of its day.
+    A file of unknown hour counts in the first hour of its day.
     """
     names: dict[datetime, set[str]] = defaultdict(set)
     for day in days:
@@ -93,7 +94,7 @@ def _names(days: "Iterable[ListedDay]") -> dict[datetime, set[str]]:
 
 
 def _kept(hour: datetime, known: dict[str, Any] | None, missing: list[str], *, is_unlisted: bool) -> dict[str, Any]:
-    """An hour that nobody listed as a whole: what was known of it, and what could not be downloaded now."""
+    """The row of an hour that was not listed as a whole: the former row, and the downloads that failed now."""
     former = known or {"listed_at": None, "files": 0, "missing": []}
     files = None if is_unlisted or former["files"] is None else max(former["files"], len(missing))
     names = sorted({*former["missing"], *missing})
@@ -101,7 +102,7 @@ def _kept(hour: datetime, known: dict[str, Any] | None, missing: list[str], *, i
 
 
 def _asked(day: "ListedDay", at: datetime) -> Iterator[datetime]:
-    """The hours of a day that were over, or else its first one, so that no day is without."""
+    """The hours of a day that were over, at least its first one."""
     hour = first = _first(day)
     while hour < day.until and (hour + HOUR <= at or hour == first):
         yield hour

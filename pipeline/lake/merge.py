@@ -6,11 +6,12 @@ from contextlib import suppress
 from datetime import date, timedelta
 from typing import Final
 
-from pipeline.errors import LakeError
-from pipeline.lake.intact import require_same
+from pipeline.errors import DamagedError, LakeError
+from pipeline.lake.digests import require_same
 from pipeline.lake.lake import Lake
 from pipeline.lake.rewrite import connected, copied
 from pipeline.lake.snapshot import LEDGER, Change, DataFile, Place, Snapshot
+from pipeline.lake.sql import rows_in
 
 _SMALL_BYTES: Final = 32 << 20
 _MERGE_BYTES: Final = 256 << 20  # of compressed files that are merged into one
@@ -44,7 +45,7 @@ def merge_as_it_goes(lake: Lake, snapshot: Snapshot, changes: dict[str, Change])
                 crowded.append((len(files), name, files))
     crowded.sort(key=lambda one: one[0], reverse=True)
     for _, name, files in crowded[: -(-added // _FILES_A_MERGE)]:
-        with suppress(LakeError):  # a damaged file is left as it is, for verify to find; what is loaded has no part in it
+        with suppress(LakeError):  # a damaged file stays as it is, for verify to find; the load does not depend on it
             merge(lake, name, files, changes[name])
 
 
@@ -62,13 +63,16 @@ def partitions(files: Iterable[DataFile]) -> dict[Place, list[DataFile]]:
 
 def merge(lake: Lake, table: str, files: list[DataFile], change: Change) -> None:
     """Put one file in the place of several of one date and label, its rows in the order of `ORDERS`."""
-    source = f"read_parquet(?, hive_partitioning = false) order by {ORDERS[table]}"
+    source = f"{rows_in('?')} order by {ORDERS[table]}"
     require_same(lake, table, files)
     with connected(lake, memory_limit=MEMORY_LIMIT) as connection:
         merged = copied(lake, connection, table, files[0].place, source, lake.locations(table, files))
     rows = sum(file.rows for file in files)
     if merged.rows != rows:
-        raise AssertionError(f"{lake.path(table, merged.path)}: {rows} rows merged, {merged.rows} written")
+        where = lake.path(table, merged.path)
+        raise DamagedError(
+            f"{where}: expected {rows:,} rows merged from {len(files)} files, found {merged.rows:,}; none was used"
+        )
     for file in files:
         change.swap(file, None)
     change.add.append(merged)

@@ -6,6 +6,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pipeline import schema
+
 _PLAIN_TEXT_COLUMNS: Final = ("conversation_id", "text", "message_id", "raw", "sha256")  # too various for a dictionary
 
 
@@ -27,10 +29,16 @@ def unpacked(source: Any, *, columns: list[str] | None = None, where: pc.Express
     """The rows of a Parquet file that is open: of all columns or some, all rows or those `where` it holds.
 
     Raises:
-        OSError: a page is not what was written; DuckDB writes no checksums, so that of its pages nobody knows.
+        OSError: a page differs from its checksum; the pages that DuckDB wrote have no checksums.
         pyarrow.ArrowException: likewise, where it is no Parquet any more.
     """
     return pq.read_table(source, columns=columns, filters=where, page_checksum_verification=True)
+
+
+def rows_of(values: list[dict[str, Any]], table: schema.Table) -> pa.Table:
+    """Rows as Arrow, in the table's columns as a file holds them; a column that a row lacks is NULL."""
+    columns = [pa.array([row.get(item.name) for row in values], item.type) for item in table.file_schema]
+    return pa.Table.from_arrays(columns, schema=table.file_schema)
 
 
 def _dictionary_columns(columns: pa.Schema) -> list[str]:

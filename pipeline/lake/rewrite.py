@@ -1,4 +1,4 @@
-"""Parquet files of a lake, asked and written anew by DuckDB: what finds no room in memory goes to the disk."""
+"""Query and rewrite Parquet files of a lake with DuckDB, which spills to the disk."""
 
 import uuid
 from typing import Final
@@ -7,12 +7,13 @@ import duckdb
 import pyarrow.parquet as pq
 
 from pipeline import schema
-from pipeline.lake.intact import require_same
+from pipeline.lake.digests import require_same
+from pipeline.lake.file_systems import digest_of
 from pipeline.lake.lake import Lake
 from pipeline.lake.landing import PUBLISHING
-from pipeline.lake.snapshot import Change, DataFile, Place, named
+from pipeline.lake.snapshot import Change, DataFile, Place, new_path
 from pipeline.lake.spill import hold
-from pipeline.lake.store import digest_of
+from pipeline.lake.sql import literal, rows_in
 from pipeline.processes import interruptible
 
 _THREADS: Final = 2
@@ -20,25 +21,25 @@ _ROW_GROUP_ROWS: Final = 122_880
 
 
 def connected(lake: Lake, *, memory_limit: str | None = None) -> duckdb.DuckDBPyConnection:
-    """DuckDB over the Parquet files of a lake for who writes it, rows in their order and times in UTC.
+    """Open DuckDB for a writer of a lake: rows keep their order, times are in UTC.
 
-    What finds no room in memory goes to a folder of the lake: whoever writes next deletes what a run that died left there.
+    It spills to a folder of the lake; the next writer deletes the folder of a run that died.
     """
-    spill = f"{lake.root}/{PUBLISHING}{uuid.uuid4().hex}" if lake.is_local else hold(lake)  # held until the process ends
+    scratch = lake.store.scratch
+    spill = f"{scratch}/{PUBLISHING}{uuid.uuid4().hex}" if scratch else hold(lake)  # held until the process ends
     connection = interruptible(duckdb.connect(config={"threads": _THREADS, "temp_directory": spill}))
     connection.execute("set preserve_insertion_order = true; set TimeZone = 'UTC'")
     if memory_limit:
         connection.execute(f"set memory_limit = '{memory_limit}'")
-    if not lake.is_local:
-        connection.register_filesystem(lake.files_to_query)
+    lake.store.register(connection)
     return connection
 
 
 def keep_rows(  # noqa: PLR0917  # a sentence: in this lake, of this table, by this change, of this file those rows
     lake: Lake, connection: duckdb.DuckDBPyConnection, table: str, change: Change, file: DataFile, condition: str
 ) -> int:
-    """Write a file anew without the rows `t` that fail a condition, if it has any; says how many went."""
-    source = f"read_parquet(?, hive_partitioning = false) as t where {condition}"
+    """Write a file anew without the rows `t` that fail a condition, if it has any; gives their number."""
+    source = f"{rows_in('?')} as t where {condition}"
     locations = lake.locations(table, [file])
     kept = one(connection, f"select count(*) from {source}", [locations])
     if kept < file.rows:
@@ -49,23 +50,23 @@ def keep_rows(  # noqa: PLR0917  # a sentence: in this lake, of this table, by t
     return file.rows - kept
 
 
-def copied(  # noqa: PLR0917  # a sentence: in this lake, for this table, in that place, what is selected from those files
+def copied(  # noqa: PLR0917  # a sentence: in this lake, for this table, in that place, the rows of this source
     lake: Lake, connection: duckdb.DuckDBPyConnection, table: str, place: Place, source: str, locations: list[str]
 ) -> DataFile:
-    """Write a Parquet file of what follows `from` in a query, whose one parameter are the locations."""
-    path = named(*place)
+    """Write a Parquet file of the rows of a `from` clause, whose one parameter are the locations."""
+    path = new_path(*place)
     target = lake.path(table, path)
-    lake.make_folder(target.rpartition("/")[0])
+    lake.store.make_folder(target.rpartition("/")[0])
     columns = ", ".join(schema.STORED[table].file_schema.names)
     compression = "zstd" if schema.STORED[table].is_compressed else "uncompressed"
     connection.execute(
-        f"""copy (select {columns} from {source}) to {quoted(f"{lake.table_uri(table)}/{path}")}
+        f"""copy (select {columns} from {source}) to {literal(f"{lake.table_uri(table)}/{path}")}
         (format parquet, compression {compression}, row_group_size {_ROW_GROUP_ROWS})""",
         [locations],
     )
     with lake.files.open(target, "rb") as written:
         rows = pq.read_metadata(written).num_rows
-    final = named(*place, digest_of(lake.files, target))  # DuckDB tells no digest of what it writes
+    final = new_path(*place, digest_of(lake.files, target))  # DuckDB gives no digest of the file that it writes
     lake.files.mv(target, lake.path(table, final))
     return DataFile(final, rows, lake.files.size(lake.path(table, final)))
 
@@ -74,8 +75,3 @@ def one(connection: duckdb.DuckDBPyConnection, query: str, parameters: list[list
     """The number that a query gives."""
     value: int = connection.execute(query, parameters or []).fetchall()[0][0]
     return value
-
-
-def quoted(text: str) -> str:
-    """A text as SQL writes it."""
-    return "'" + text.replace("'", "''") + "'"

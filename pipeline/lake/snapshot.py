@@ -1,4 +1,4 @@
-"""What a lake has at a moment, and what is to become of it: Parquet files, table by table."""
+"""Snapshot: the data files of a finished load. Change: files to add and to remove."""
 
 import json
 import re
@@ -12,7 +12,7 @@ LEDGER: Final = "files"
 PINS: Final = "lakehouse.pins"
 ROWS: Final = "lakehouse.rows"
 COMMIT: Final = "lakehouse.commit"
-"""What a load's commit of the ledger says beside its files: versions and rows of all tables, and a token of its own."""
+"""The metadata of a load's commit of the ledger: versions and rows of all tables, and a token of its own."""
 WHOLE: Final = "part"
 """The label of files that may have any row of their table and partition."""
 Place = tuple[str | None, str]
@@ -22,10 +22,10 @@ _NONCE_DIGITS: Final = 8
 _DIGESTED: Final = re.compile(rf"-[0-9a-f]{{{_NONCE_DIGITS}}}([0-9a-f]{{{_DIGEST_DIGITS}}})\.parquet$")
 
 
-def named(date: str | None, label: str, sha256: str | None = None) -> str:
+def new_path(date: str | None, label: str, sha256: str | None = None) -> str:
     """A new path for a Parquet file, below a table's folder: its partition, its label, and the digest of its bytes, if known.
 
-    So whatever names the file, as the commit does, also says what is in it; and no two files ever have one name.
+    So a commit, which names the file, also knows its contents; and no two files ever have one name.
     """
     unique = uuid.uuid4().hex
     name = f"{label}-{unique if sha256 is None else unique[:_NONCE_DIGITS] + sha256[:_DIGEST_DIGITS]}.parquet"
@@ -47,7 +47,7 @@ class DataFile:
 
     @property
     def label(self) -> str:
-        """How its name begins: what it has rows of, where a table has files of their own for that."""
+        """The beginning of its name: a share of the index or a month of the listings, which its rows are of; else `part`."""
         return self.path.rpartition("/")[2].rpartition("-")[0]
 
     @property
@@ -62,13 +62,13 @@ class DataFile:
         return found[1] if found else None
 
     def has_digest(self, sha256: str) -> bool:
-        """Whether that may be its SHA-256: it is, or nobody knows."""
+        """Whether that may be its SHA-256: it is, or the digest is unknown."""
         return self.digest is None or sha256.startswith(self.digest)
 
 
 @dataclass
 class Change:
-    """What a load does to one table; `discard` are files that it wrote and no longer wants, deleted when it is done."""
+    """Files to add to one table and to remove; `discard` were added and replaced again, and are deleted after the commit."""
 
     add: list[DataFile] = field(default_factory=list)
     remove: list[DataFile] = field(default_factory=list)
@@ -102,11 +102,17 @@ class Snapshot:
     """The files of the ledger at that version, if not a load but another program made it: the next commit takes them back."""
 
     def in_ledger(self, change: Change) -> Change:
-        """What a commit has to do to the ledger as it is, for a change to the ledger of the finished load."""
+        """The change to the ledger as it is that amounts to a change to the ledger of the finished load."""
         if self.foreign is None:
             return change
         wanted, there = self.after(LEDGER, change), {*self.foreign}
         return Change(add=[file for file in wanted if file not in there], remove=sorted(there - {*wanted}, key=str))
+
+    def is_ahead(self, table: str) -> bool:
+        """Whether a load that died, or another program, has committed to a table above its pin: the next commit restores it."""
+        if table == LEDGER:
+            return self.foreign is not None
+        return self.tables[table].version() > self.versions[table]
 
     def after(self, table: str, change: Change) -> list[DataFile]:
         """The files that a table will have."""
@@ -115,7 +121,7 @@ class Snapshot:
 
 
 class Finished(NamedTuple):
-    """What the ledger's commit of a load says: its own version, those of the tables, and their rows."""
+    """The ledger's commit of a load: its version, the versions of the tables, and their rows."""
 
     version: int
     pins: dict[str, int]
@@ -123,14 +129,14 @@ class Finished(NamedTuple):
 
 
 def finished_load(ledger: DeltaTable) -> Finished | None:
-    """The newest finished load; None if commits since are damaged, so that it may not be the newest.
+    """Find the newest finished load; None if later commits are damaged, which may have been loads.
 
-    Other programs may have compacted the ledger since: their commits say what they did, and have nothing of ours.
+    Other programs may have compacted the ledger since: their commits have no metadata of ours.
     """
     newest = ledger.version()
     for version in range(newest, 0, -1):
         depth = newest - version + 1
-        commits = ledger.history(depth)[-depth:]  # what was committed since it was opened comes before
+        commits = ledger.history(depth)[-depth:]  # commits since it was opened come first
         if len(commits) < depth:  # this version's is empty, as a broken disk leaves it, or gone
             return None
         if {PINS, ROWS, COMMIT} & commits[-1].keys():

@@ -1,8 +1,8 @@
-"""Where DuckDB puts what finds no room in memory: rows of the lake, so a folder for this user alone, gone with who made it.
+"""The folder to which DuckDB spills rows of the lake: for this user alone, deleted with the process that made it.
 
 It lies in the lake, where the lake's own rights hold; where that can't be written, or for a bucket, in the system's folder for
-temporary files. A file in it is locked while its process lives, whatever machine or container looks: what nobody locks is a
-dead run's, and deleted by who comes next.
+temporary files. A file in it is locked while its process lives, as other machines and containers see, too: a folder without a
+lock is a dead run's, and the next run deletes it.
 """
 
 import atexit
@@ -33,7 +33,7 @@ _holders: Final[dict[str, int]] = {}
 
 
 def hold(lake: Lake) -> str:
-    """The folder of this process for what spills out of a lake, made if it is the first to ask; "" where none can be.
+    """The spill folder of this process for a lake, made at the first call; "" where none can be made.
 
     Without a folder DuckDB keeps all in memory, and says so if that is too small. Each `hold` takes a `release`.
     """
@@ -50,7 +50,7 @@ def hold(lake: Lake) -> str:
 
 
 def release(lake: Lake) -> None:
-    """Delete the folder, if nobody else in this process holds it."""
+    """Delete the folder, if this process holds it no more."""
     _holders[lake.root] = max(_holders.get(lake.root, 0) - 1, 0)
     if not _holders[lake.root]:
         _delete(lake.root)
@@ -66,7 +66,7 @@ def spilling(lake: Lake) -> Iterator[str]:
 
 
 def clear_dead(lake: Lake) -> None:
-    """Delete what dead runs left, wherever they may have put it."""
+    """Delete the spill folders of dead runs, in the lake and in the system's folder."""
     for parent in _parents(lake):
         with suppress(OSError):
             clear(parent)
@@ -82,8 +82,8 @@ def clear(parent: str) -> None:
 
 
 def _parents(lake: Lake) -> Iterator[str]:
-    if lake.is_local:
-        yield lake.root
+    if lake.store.scratch:
+        yield lake.store.scratch
     with suppress(OSError):  # none can be written
         yield tempfile.gettempdir()
 
@@ -92,7 +92,7 @@ def _made(parent: str) -> _Held:
     """Make the folder, which has its own name only once it is locked.
 
     Raises:
-        OSError: it can't be made there, or the file system has no locks, so that nobody could tell whether it is in use.
+        OSError: it can't be made there, or the file system has no locks, so that no run could tell whether it is in use.
     """
     making = tempfile.mkdtemp(prefix=_MAKING, dir=parent)  # for this user alone
     lock = os.open(f"{making}/{_LOCK}", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)

@@ -1,97 +1,277 @@
-"""Where a lake or a source file may lie: a folder, S3, Google Cloud Storage or Azure; the only place that tells them apart.
+"""The two stores that a lake may lie in, a folder or a bucket, with the same methods, so that no step tells them apart."""
 
-Credentials stay where each store's own tools look for them, in the environment, so that the file system (fsspec) and the table
-format read the same ones, in every process, and they pass through no option, pickle or text of ours.
-"""
-
-import hashlib
 import os
 import re
-import stat
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
-from functools import partial
+from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-import fsspec
-from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from filelock import FileLock, Timeout
 
-from pipeline.errors import ConflictError, DamagedError, LakeError, PipelineError, SettingsError
-from pipeline.failures import of_a_file
-from pipeline.settings import export_store_settings
+from pipeline.errors import LakeError, SettingsError
+from pipeline.lake.file_systems import files_at, is_local, kind_of, modified, remembering, sizes_below
 
+if TYPE_CHECKING:
+    import duckdb  # workers need none, and it takes a while to start
+
+LOCK_NAME: Final = ".lock"
+"""The file in a folder that a writer locks."""
 USERS_FILES: Final = ("settings.csv", "erasure.key")
 """Files at the top of a lake that may be links: they are read, and only ever replaced."""
-_EXTRAS: Final = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs", "abfss": "azure", "abfs": "azure", "az": "azure"}
-_CREDENTIALS: Final = {
-    "s3": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
-    "gs": "GOOGLE_APPLICATION_CREDENTIALS",
-    "azure": "AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY",
-}
-# A store that is down is given up after seconds, not minutes.
-_S3_CONFIG: Final = {"connect_timeout": 5, "read_timeout": 60, "retries": {"mode": "standard", "max_attempts": 3}}
-_PATIENCE: Final = {"max_retries": "3", "retry_timeout": "30s", "connect_timeout": "5s"}
-# Said aloud, so that no variable of the surroundings brings back a commit that can overwrite another writer's.
-_CONDITIONAL: Final = {"aws_conditional_put": "etag", "aws_s3_allow_unsafe_rename": "false"}
-_PIECE_BYTES: Final = 1 << 20
 _SYNCS: Final = 16  # at a time: a disk takes that many nearly as fast as one
-
+_AT_ONCE: Final = 8  # requests to a store
+_SECONDS_APART: Final = 1  # a store tells times of files in seconds
+_LEFT_BEHIND: Final = timedelta(days=1)
 _UNUSABLE: Final = re.compile(r"[?#\\\x00-\x1f\x7f\ud800-\udfff]|%[0-9a-fA-F]{2}")
-"""Parts of a folder's path that the table format or fsspec takes for something else."""
-_SECRET: Final = re.compile(r"^(AWS|AZURE|GOOGLE)_.*(KEY|TOKEN|SECRET|CONNECTION_STRING|PASSWORD)")
-_LEAST_SECRET: Final = 6  # characters: no secret is shorter, and a shorter text would be found everywhere
-_MOST_WORDS: Final = 300  # characters of what a library says
-_NO_BUCKET = re.compile(r"NoSuchBucket|bucket does not exist|ContainerNotFound|container does not exist", re.IGNORECASE)
-_NO_CREDENTIALS = re.compile(
-    r"NoCredentials|PartialCredentials|Missing (AccessKeyId|SecretAccessKey)|locate credentials|getting credentials"
-    r"|loading credential|credentials? (provider|were)|no providers|169\.254\.169\.254",
-    re.IGNORECASE,
-)
-_REFUSED = re.compile(
-    r"AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch|ExpiredToken|InvalidToken|AuthenticationFailed|AuthorizationFailure"
-    r"|Forbidden|Unauthorized|PermissionError|\b40[13]\b",
-    re.IGNORECASE,
-)
-_UNREACHABLE = re.compile(r"connect|dns|timed? ?out|resolve host", re.IGNORECASE)
+"""Parts of a folder's path that the table format or fsspec reads as another path."""
+
+Item = TypeVar("Item")
+Made = TypeVar("Made")
+OnWait = Callable[[str], None] | None
 
 
-def files_at(uri: str) -> tuple[Any, str]:
-    """The file system of a path or URL, and the path in it; no listing is ever answered from memory.
+class Folder:
+    """A folder of this machine: a lock keeps writers apart; files are renamed into place, and flushed to the disk."""
 
-    Raises:
-        SettingsError: the URL holds credentials, or the extra that knows this kind of store is not installed.
-    """
-    if re.search(r"(?:^|::)\w+://[^/@]*:[^/@]*@", uri):
-        raise SettingsError("LAKE_URI or PATH: holds credentials; leave them out and set the store's own variables")
-    if (place := _local_name(uri)) is not None:
-        return fsspec.filesystem("file"), place
-    kind = kind_of(uri)
-    options: dict[str, Any] = {}
-    if kind is not None:
-        export_store_settings()
-        options = {"use_listings_cache": False} | ({"config_kwargs": _S3_CONFIG} if kind == "s3" else {})
-        if "::" in uri:  # then they are the store's, not those of the archive in it
-            options = {uri.rpartition("::")[2].partition("://")[0]: options}
-    try:
-        files, path = fsspec.core.url_to_fs(uri, **options)
-    except ImportError as error:
-        needed = f"pip install 'engagement-lakehouse[{kind}]'" if kind else str(error)
-        raise SettingsError(f"{uri}: reading it takes a library that is not installed; {needed}") from error
-    except ValueError as error:
-        raise SettingsError(f"{uri}: expected a path or the URL of a store, found neither ({error})") from error
-    return files, path
+    is_local: Final = True
+    has_lock: Final = True
+    may_damage: Final = True  # a power cut leaves half a file, a broken disk other bytes, and neither says so
+
+    def __init__(self, files: Any, root: str) -> None:
+        self.files = files
+        self.root = root
+        self.scratch: str | None = root
+        """Where files may lie for a while; None: only in the system's folder for temporary files."""
+
+    def inside(self, path: str) -> str:
+        """The same path, if no link leads its folder elsewhere, nor out of the lake; raises `LakeError` else."""
+        require_inside(path.rpartition("/")[0], self.root)
+        return path
+
+    def make_folder(self, path: str) -> None:
+        """Make a folder and those above it."""
+        self.files.makedirs(self.inside(f"{path}/").rstrip("/"), exist_ok=True)
+
+    def fsync(self, paths: Iterable[str]) -> None:
+        """Wait until files, and the folders that lead to them, are on the disk, so that no power cut takes them."""
+        files = {Path(path) for path in paths}
+        folders = {folder for file in files for folder in file.parents if folder.is_relative_to(self.root)}
+        with ThreadPoolExecutor(_SYNCS) as pool:
+            list(pool.map(_sync, files))
+            list(pool.map(_sync_folder, folders))
+
+    def map(self, work: Callable[[Item], Made], items: Iterable[Item]) -> list[Made]:
+        """Do something for every item, one after another."""
+        return list(map(work, items))
+
+    @contextmanager
+    def lock(self, on_wait: OnWait = None) -> Iterator[None]:
+        """Hold the lake's lock for the block; `on_wait` is told that another run holds it."""
+        self.files.makedirs(self.root, exist_ok=True)
+        path = f"{self.root}/{LOCK_NAME}"
+        require_inside(path, self.root)  # to lock a file is to open it for writing
+        lock = FileLock(path)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            if on_wait:
+                on_wait(f"{self.root} is being written by another run; waiting for it to finish")
+            lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def put(self, staged: str, target: str) -> None:
+        """Give a staged file its place, whole or not at all; it is no longer staged then."""
+        self.make_folder(target.rpartition("/")[0])
+        self.files.mv(staged, target)
+
+    def now_at(self, staged: str, target: str) -> str:
+        """Where a staged file is: at its place, if a worker that died has put it there."""
+        return target if not Path(staged).exists() and Path(target).exists() else staged
+
+    def write_whole(self, path: str, contents: bytes, beside: str) -> None:
+        """Write a file, whole or not at all, by way of a path beside it."""
+        self.files.pipe_file(beside, contents)
+        self.fsync([beside])
+        self.files.mv(beside, path)
+
+    def create(self, path: str, contents: bytes, *, is_new: bool) -> None:  # noqa: ARG002  # the holder of the lock is alone
+        """Write a file for its owner's eyes alone, whole or not at all, and flush it."""
+        beside = f"{path}.new"
+        with suppress(FileNotFoundError):
+            self.files.rm_file(beside)  # a dead run's, or a link
+        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+            out.write(contents)
+            out.flush()
+            os.fsync(out.fileno())
+        self.files.mv(beside, path)
+        self.fsync([path])
+
+    def copy_time(self, former: str, path: str) -> None:
+        """Give a file the time of another: by it a rebuild knows which contents of a name are the newest."""
+        found = Path(former).stat()
+        os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))
+
+    def renew(self, paths: Iterable[str], beside: str) -> None:
+        """Nothing: `copy_time` has kept the order of the times."""
+
+    def remove(self, paths: Iterable[str]) -> None:
+        """Delete files, those that are there."""
+        for path in paths:
+            Path(self.inside(path)).unlink(missing_ok=True)
+
+    def fetched(self, path: str, size: int, *, most_bytes: int) -> bytes | None:  # noqa: ARG002
+        """None: a file here is read piece by piece."""
+        return None
+
+    def finder(self) -> Callable[[str], bool]:
+        """A function that tells whether there is a file."""
+        return lambda path: Path(path).exists()
+
+    def links(self) -> list[str]:
+        """Every symbolic link in the lake, sorted, but those that users may put in the place of files that they write."""
+        found, folders = [], [self.root]
+        while folders:
+            with suppress(FileNotFoundError), os.scandir(folders.pop()) as entries:
+                for entry in entries:
+                    if entry.is_symlink():
+                        found.append(entry.path)
+                    elif entry.is_dir(follow_symlinks=False):
+                        folders.append(entry.path)
+        return sorted({*found} - {f"{self.root}/{name}" for name in USERS_FILES})
+
+    def clear_left_behind(self, staging: str, prefix: str) -> None:
+        """Delete all files in a folder for staged files, and those at the top of the lake whose names begin with a prefix.
+
+        Raises:
+            LakeError: a link leads elsewhere; nothing behind it was deleted.
+        """
+        for folder, begin in ((staging, ""), (self.root, prefix)):
+            if self.files.exists(folder):
+                for path in self.files.ls(self.inside(f"{folder}/"), detail=False):
+                    if not path.rpartition("/")[2].startswith(begin):
+                        continue
+                    if Path(path).is_symlink():
+                        Path(path).unlink()
+                    else:
+                        self.files.rm(path, recursive=True)
+
+    def half_written(self, folder: str) -> list[str]:
+        """Files that a killed writer of the table format has left in a folder."""
+        return [path for path in sizes_below(self.files, folder) if "#" in path]
+
+    def register(self, connection: "duckdb.DuckDBPyConnection") -> None:
+        """Nothing: DuckDB reads a folder by itself."""
 
 
-def is_local(files: Any) -> bool:
-    """Whether paths of a file system are those of this machine."""
-    return "file" in (files.protocol if isinstance(files.protocol, tuple) else (files.protocol,))
+class Bucket:
+    """A bucket of an object store: commits keep writers apart; files appear whole, and are kept when the store answers."""
+
+    is_local: Final = False
+    has_lock: Final = False
+    may_damage: Final = False
+
+    def __init__(self, files: Any, root: str) -> None:
+        self.files = files
+        self.root = root
+        self.scratch: str | None = None
+        self._files_to_query = cache(lambda: remembering(files, root))
+
+    def inside(self, path: str) -> str:
+        """The same path: a bucket has no links."""
+        return path
+
+    def make_folder(self, path: str) -> None:
+        """Nothing: a bucket has no folders, and the call would make a bucket."""
+
+    def fsync(self, paths: Iterable[str]) -> None:
+        """Nothing: a store has what it has answered."""
+
+    def map(self, work: Callable[[Item], Made], items: Iterable[Item]) -> list[Made]:
+        """Do something for every item, several at once, since it means to wait for answers."""
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            return list(pool.map(work, items))
+
+    @contextmanager
+    def lock(self, on_wait: OnWait = None) -> Iterator[None]:  # noqa: ARG002
+        """Nothing: the commit of the ledger keeps writers apart."""
+        yield
+
+    def put(self, staged: str, target: str) -> None:
+        """Copy a staged file to its place, where it appears whole."""
+        self.files.cp_file(staged, target)
+
+    def now_at(self, staged: str, target: str) -> str:  # noqa: ARG002
+        """Where a staged file is: still there, since `put` copies."""
+        return staged
+
+    def write_whole(self, path: str, contents: bytes, beside: str) -> None:  # noqa: ARG002
+        """Write a file, which appears whole."""
+        self.files.pipe_file(path, contents)
+
+    def create(self, path: str, contents: bytes, *, is_new: bool) -> None:
+        """Write a file; raises the store's own error where it `is_new` and another writer came first."""
+        self.files.pipe_file(path, contents, mode="create" if is_new else "overwrite")
+
+    def copy_time(self, former: str, path: str) -> None:
+        """Nothing: a store sets times itself; `renew` makes up for it."""
+
+    def renew(self, paths: Iterable[str], beside: str) -> None:
+        """Make files the newest of their names, by way of a copy."""
+        time.sleep(_SECONDS_APART)
+        for path in paths:  # no store copies a file onto itself
+            self.files.cp_file(path, beside)
+            self.files.cp_file(beside, path)
+            self.files.rm_file(beside)
+
+    def remove(self, paths: Iterable[str]) -> None:
+        """Delete files, all by one request."""
+        if gone := list(paths):
+            self.files.rm(gone)
+
+    def fetched(self, path: str, size: int, *, most_bytes: int) -> bytes | None:
+        """The contents of a small file, which is then read at once; None for a larger one."""
+        contents: bytes | None = self.files.cat_file(path) if size <= most_bytes else None
+        return contents
+
+    def finder(self) -> Callable[[str], bool]:
+        """A function that tells whether there is a file; the store is asked once for all below a folder's folder."""
+        listed = cache(lambda folder: frozenset(sizes_below(self.files, folder)))
+        return lambda path: path in listed(path.rsplit("/", 2)[0])
+
+    def links(self) -> list[str]:
+        """None: a bucket has no links."""
+        return []
+
+    def clear_left_behind(self, staging: str, prefix: str) -> None:  # noqa: ARG002  # nothing of ours waits at the top
+        """Delete old files in a folder for staged files: no lock tells which run is dead."""
+        if self.files.exists(staging):
+            for entry in self.files.ls(f"{staging}/", detail=True):
+                now = datetime.now(UTC)
+                if now - (modified(entry) or now) > _LEFT_BEHIND:
+                    self.files.rm(entry["name"], recursive=True)
+
+    def half_written(self, folder: str) -> list[str]:  # noqa: ARG002
+        """None: a file appears whole."""
+        return []
+
+    def register(self, connection: "duckdb.DuckDBPyConnection") -> None:
+        """Let DuckDB read the bucket by our file system."""
+        connection.register_filesystem(self._files_to_query())
 
 
-def lake_at(uri: str) -> tuple[Any, str, bool]:
-    """The file system of a lake, its path in it without a slash at the end, and whether it is a folder here.
+Store = Folder | Bucket
+
+
+def store_at(uri: str) -> Store:
+    """The store of a lake.
 
     Raises:
         SettingsError: no lake can be there, or as `files_at` does.
@@ -103,7 +283,7 @@ def lake_at(uri: str) -> tuple[Any, str, bool]:
         raise SettingsError(f"{uri}: expected a folder, or a bucket such as s3://bucket/lake, for a lake; name another one")
     if is_here:
         _require_usable(root)
-    return files, root, is_here
+    return Folder(files, root) if is_here else Bucket(files, root)
 
 
 def _require_usable(path: str) -> None:
@@ -118,147 +298,6 @@ def _require_usable(path: str) -> None:
             f"{path}: the path of a lake can't hold '?', '#', a backslash, control characters, bytes that are no UTF-8, or '%' "
             "with two hexadecimal digits, which libraries read in other ways; choose another one"
         )
-
-
-def _local_name(uri: str) -> str | None:
-    """The path of a file or folder here whose name holds what would else chain file systems; None for all others."""
-    if "::" not in uri:
-        return None
-    place = os.path.abspath(uri.removeprefix("file://"))  # noqa: PTH100  # no link is followed
-    return place if os.path.lexists(place) else None
-
-
-def innermost(url: str) -> str:
-    """The part of a URL that names the file itself: of a chain the member of the archive."""
-    return url if _local_name(url) else url.partition("::")[0]
-
-
-def is_special(files: Any, path: str) -> bool:
-    """Whether a local path leads to a pipe, a device or a socket: whatever opens one may wait for ever, or reads it once."""
-    if not is_local(files):
-        return False
-    try:
-        mode = os.stat(path).st_mode  # noqa: PTH116  # links are followed
-    except OSError:
-        return False
-    is_of_process = path.startswith(("/dev/", "/proc/"))  # another process would read another file there
-    return not stat.S_ISDIR(mode) and (is_of_process or not stat.S_ISREG(mode))
-
-
-def require_plain(files: Any, path: str, name: str) -> None:
-    """Refuse what is special, by the name that the user has for it."""
-    if is_special(files, path):
-        raise LakeError(
-            f"{name}: expected a file, found a pipe, a device or a socket, which can be read once at most; "
-            "nothing was loaded, save what it gives to a file and load that"
-        )
-
-
-def url_of(files: Any, path: str, uri: str) -> str:
-    """The URL of a path in the file system of `uri`, through the archive if it is one's member, for any working folder."""
-    chain = (
-        None if _local_name(uri) else re.search(r"://.*?::(.*)", uri)
-    )  # a part without "://", such as a cache, is no place of its own
-    if chain is None:
-        return str(files.unstrip_protocol(path))
-    *through, outermost = chain[1].split("::")
-    store, place = files_at(outermost)
-    return "::".join([files.unstrip_protocol(path), *through, store.unstrip_protocol(place)])
-
-
-def found_below(files: Any, folder: str, *, follow_links: bool = False) -> dict[str, dict[str, Any]]:
-    """Every file below a folder by its path, sorted, as fsspec tells of it; none if there is no such folder.
-
-    Of symbolic links that are followed, those that lead to nothing count as files, and no folder is walked twice.
-
-    Raises:
-        OSError: a folder below it can't be listed; fsspec by itself would leave it out without a word.
-    """
-    if not exists(files, folder):
-        return {}
-    walk = partial(_followed, seen=set()) if follow_links else _below
-    found = walk(files, folder) if is_local(files) else files.find(folder, detail=True).values()  # a store lists all at once
-    return dict(sorted((entry["name"], entry) for entry in found))
-
-
-def _below(files: Any, folder: str) -> Iterator[dict[str, Any]]:
-    for entry in files.ls(folder, detail=True):
-        if entry["type"] == "directory":
-            yield from _below(files, entry["name"])
-        else:
-            yield entry
-
-
-def _followed(files: Any, folder: str, seen: set[str]) -> Iterator[dict[str, Any]]:
-    place = os.path.realpath(folder)
-    if place in seen:
-        return
-    seen.add(place)
-    for entry in files.ls(folder, detail=True):
-        name = entry["name"]
-        is_link = entry["islink"] and files.exists(name)
-        info = files.info(os.path.realpath(name)) if is_link else entry
-        if info["type"] == "directory":
-            yield from _followed(files, name, seen)
-        else:
-            yield info | {"name": name}
-
-
-def remembering(files: Any, root: str) -> Any:
-    """The same file system for who reads Parquet files below a folder, where none ever changes: a store is asked once of each.
-
-    DuckDB asks ten times, for every query, and waits for each answer.
-    """
-    if not files.async_impl:
-        return files
-    kind = type(files)
-    known: dict[str, dict[str, Any]] = {}
-
-    async def info(self: Any, path: str, *args: Any, **options: Any) -> dict[str, Any]:
-        place = self._strip_protocol(path)
-        told = known.get(place) or await kind._info(self, path, *args, **options)  # noqa: SLF001  # each store's own
-        if place.startswith(f"{root}/") and place.endswith(".parquet"):
-            known[place] = told
-        return dict(told)
-
-    return type(kind.__name__, (kind,), {"cachable": False, "_info": info})(*files.storage_args, **files.storage_options)
-
-
-def sizes_below(files: Any, folder: str) -> dict[str, int]:
-    """Every file below a folder by its path, sorted, with its size in bytes; raises as `found_below` does."""
-    return {path: info["size"] for path, info in found_below(files, folder).items()}
-
-
-def modified(info: dict[str, Any]) -> datetime | None:
-    """When a file was last written, in UTC, by what fsspec tells of it; None where its store does not tell."""
-    at = info.get("mtime") or info.get("LastModified") or info.get("updated") or info.get("last_modified")
-    if isinstance(at, int | float):
-        return datetime.fromtimestamp(at, UTC)
-    if isinstance(at, str):
-        at = datetime.fromisoformat(at)
-    return at if isinstance(at, datetime) else None
-
-
-def persist(paths: Iterable[str], root: str) -> None:
-    """Wait until files, and the folders from `root` on that lead to them, are on the disk."""
-    files = {Path(path) for path in paths}
-    folders = {folder for file in files for folder in file.parents if folder.is_relative_to(root)}
-    with ThreadPoolExecutor(_SYNCS) as pool:
-        list(pool.map(_sync, files))
-        list(pool.map(_sync_folder, folders))
-
-
-def _sync(path: Path) -> None:
-    opened = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
-
-
-def _sync_folder(path: Path) -> None:
-    with suppress(OSError):  # there are file systems that do so for files alone
-        _sync(path)
 
 
 def require_inside(path: str, root: str) -> None:
@@ -277,128 +316,14 @@ def require_inside(path: str, root: str) -> None:
         )
 
 
-def links_below(root: str) -> list[str]:
-    """Every symbolic link below a folder, sorted, but those that users put there in the place of files that they write."""
-    found, folders = [], [root]
-    while folders:
-        with suppress(FileNotFoundError), os.scandir(folders.pop()) as entries:
-            for entry in entries:
-                if entry.is_symlink():
-                    found.append(entry.path)
-                elif entry.is_dir(follow_symlinks=False):
-                    folders.append(entry.path)
-    return sorted({*found} - {f"{root}/{name}" for name in USERS_FILES})
-
-
-def exists(files: Any, path: str) -> bool:
-    """Whether there is a file or folder; fsspec by itself takes every failure for a no."""
+def _sync(path: Path) -> None:
+    opened = os.open(path, os.O_RDONLY)
     try:
-        files.info(path)
-    except FileNotFoundError:
-        return False
-    return True
+        os.fsync(opened)
+    finally:
+        os.close(opened)
 
 
-def digest_of(files: Any, path: str) -> str:
-    """The SHA-256 of a file, read piece by piece."""
-    sha256 = hashlib.sha256()
-    with files.open(path, "rb") as stored:
-        while chunk := stored.read(_PIECE_BYTES):
-            sha256.update(chunk)
-    return sha256.hexdigest()
-
-
-def kind_of(uri: str) -> str | None:
-    """The extra that a URL, or the last of a chain, needs: s3, gs or azure; None for paths and whatever else fsspec knows."""
-    scheme, separator, _ = uri.rpartition("::")[2].partition("://")
-    return _EXTRAS.get(scheme) if separator else None
-
-
-def table_options(uri: str) -> dict[str, str]:
-    """What the table format has to know of a store beyond the environment; never a secret."""
-    kind = kind_of(uri)
-    if kind != "s3":
-        return {} if kind is None else dict(_PATIENCE)
-    is_plain = os.environ.get("AWS_ENDPOINT_URL", "").lower().startswith("http://")
-    return _PATIENCE | _CONDITIONAL | ({"aws_allow_http": "true"} if is_plain else {})
-
-
-@contextmanager
-def reaching(uri: str) -> Iterator[None]:
-    """Turn what a store's libraries raise in the block into one sentence; what concerns a folder is left as it is.
-
-    Raises:
-        SettingsError: there are no credentials.
-        LakeError: the store can't be reached, refuses, lacks the bucket, or fails otherwise.
-    """
-    try:
-        yield
-    except PipelineError:
-        raise
-    except Exception as error:
-        if kind_of(uri) is None or not _is_of_a_store(error):
-            raise
-        raise store_error(uri, error) from None  # the original may carry a key's name or a signature
-
-
-def store_error(uri: str, error: BaseException) -> PipelineError:
-    """Say in one sentence what went wrong at a store and what to do."""
-    said = tidied(error)
-    credentials = _CREDENTIALS[kind_of(uri) or "s3"]
-    found = f"{type(error).__name__} {error}"
-    if _NO_BUCKET.search(found):
-        return LakeError(f"{uri}: there is no such bucket; create it, or correct the name")
-    if _NO_CREDENTIALS.search(found):
-        return SettingsError(f"{credentials} not set: put them into the environment or into .env in the working folder")
-    if _REFUSED.search(found):
-        return LakeError(f"{uri}: the store refuses access ({said}); check {credentials} and the rights that they have")
-    if _UNREACHABLE.search(found):
-        return LakeError(f"{uri}: the store can't be reached ({said}); check the network and the endpoint, then run it again")
-    return LakeError(f"{uri}: the store failed ({said}); run the command again")
-
-
-def tidied(error: BaseException) -> str:
-    """What a library says, on one line, without colours, queries of URLs, and values of the store's secrets."""
-    text = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).partition("\n   0: ")[0] or type(error).__name__  # no backtrace
-    if code := re.search(r"<Code>(\w+)</Code>", text):
-        text = code[1]
-    for name, value in os.environ.items():
-        if len(value) >= _LEAST_SECRET and _SECRET.match(name):
-            text = text.replace(value, "***")
-    text = re.sub(r"\?\S+", "?...", text)
-    return re.sub(r"[\s↳]+", " ", text).strip().removesuffix(".")[:_MOST_WORDS]
-
-
-def _is_of_a_store(error: BaseException) -> bool:
-    library = type(error).__module__.partition(".")[0]
-    return isinstance(error, OSError) or library in {"botocore", "aiobotocore", "aiohttp", "gcsfs", "google", "azure", "adlfs"}
-
-
-@contextmanager
-def legible(table_uri: str) -> Iterator[None]:
-    """Turn what the table format raises about a table that it reads into one sentence, but that there is none."""
-    try:
-        yield
-    except TableNotFoundError:
-        raise
-    except (DeltaError, OSError) as error:
-        if isinstance(error, OSError) and kind_of(table_uri):
-            raise store_error(table_uri, error) from None
-        raise DamagedError(f"{table_uri}: its Delta log can't be read ({tidied(error)})") from error
-
-
-@contextmanager
-def translated(table_uri: str) -> Iterator[None]:
-    """Turn what the table format raises about a table that it writes into one sentence."""
-    try:
-        yield
-    except CommitFailedError as error:
-        raise ConflictError(f"{table_uri}: another run has changed the table meanwhile; run the command again") from error
-    except (DeltaError, OSError) as error:
-        if isinstance(error, OSError) and kind_of(table_uri):
-            raise store_error(table_uri, error) from None
-        if "missing file" in str(error):  # to go back to a finished load takes all of its files
-            raise of_a_file(error) or DamagedError(f"{table_uri}: a file of the lake is gone ({tidied(error)})") from error
-        raise LakeError(
-            f"{table_uri}: can't be written ({tidied(error)}); the lake is as it was, run the command again"
-        ) from error
+def _sync_folder(path: Path) -> None:
+    with suppress(OSError):  # there are file systems that do so for files alone
+        _sync(path)

@@ -23,4 +23,4 @@ def sweep(lake: Lake, snapshot: Snapshot, *, retention_hours: int) -> list[DataF
 
 def kept_hours(lake: Lake, retention_hours: int) -> int:
     """For how long files stay: no less than `RETENTION_HOURS` where another run may be at work, on files yet without a name."""
-    return retention_hours if lake.is_local else max(retention_hours, RETENTION_HOURS)
+    return retention_hours if lake.store.has_lock else max(retention_hours, RETENTION_HOURS)

@@ -1,7 +1,7 @@
 """The account's own Avro schema: fetched once a version and kept beside the source files; `avro_schema` compares it.
 
-It lies at `landing/schema/<account>/<version>.avsc`, as it was served. No row depends on it, so whatever is wrong with it is a
-line, and no failure. What is in it was written by others: it may be of any shape.
+It lies at `landing/schema/<account>/<version>.avsc`, as it was served. No row depends on it, so a problem with it is a line,
+and no failure. Others wrote it: it may be of any shape.
 """
 
 import json
@@ -14,13 +14,13 @@ from threading import Thread
 from typing import Any, Final
 
 from pipeline.api.client import DataAccessClient
-from pipeline.api.responses import repeats_a_secret
 from pipeline.decode.avro_schema import Compared, compare
 from pipeline.errors import PipelineError
+from pipeline.lake.file_systems import found_below
 from pipeline.lake.lake import Lake
 from pipeline.lake.landing import SCHEMAS, drop, keep, stage
-from pipeline.lake.store import found_below, reaching
-from pipeline.text import many
+from pipeline.lake.store_errors import reaching
+from pipeline.text import SECRETS, counted
 
 LATEST: Final = "latest"
 _VERSION: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,63}")
@@ -34,7 +34,7 @@ _SHOWN: Final = 10  # fields in a line
 
 @dataclass
 class KeptSchema:
-    """A version of an account's schema, and what comparing it with the tables has shown; `problem`: it can't be compared."""
+    """A version of an account's schema and its differences from the tables; `problem`: it can't be compared."""
 
     account_id: str
     version: str
@@ -42,7 +42,7 @@ class KeptSchema:
     problem: str | None = None
 
     def plain(self) -> dict[str, Any]:
-        """What JSON has of it."""
+        """The same as JSON values."""
         return {
             "account_id": self.account_id,
             "version": self.version,
@@ -57,11 +57,11 @@ class KeptSchema:
         if self.problem:
             return self.problem
         lacking, types = (sorted(found) for found in (self.compared.without_column, self.compared.types))
-        told = [f"{many(len(lacking), 'field')} without a column, kept in extra: {_some(lacking)}"] if lacking else []
+        lines = [f"{counted(len(lacking), 'field')} without a column, kept in extra: {_some(lacking)}"] if lacking else []
         if types:
             named = _some([f"{path} ({self.compared.types[path]})" for path in types])
-            told.append(f"{many(len(types), 'field')} of another type, of which extra keeps what does not fit: {named}")
-        return "; ".join(told) or None
+            lines.append(f"{counted(len(types), 'field')} of another type, of which extra keeps what does not fit: {named}")
+        return "; ".join(lines) or None
 
 
 def kept_schemas(lake: Lake) -> list[KeptSchema]:
@@ -97,17 +97,17 @@ def _some(names: list[str]) -> str:
 
 @dataclass
 class _Fetched:
-    """What a thread has had of an account's schemas so far."""
+    """The schemas of an account that a thread has fetched so far."""
 
     texts: dict[str, bytes] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
 
 
 def keep_schemas(lake: Lake, client: DataAccessClient, versions: Iterable[str], *, at: datetime) -> str | None:
-    """Fetch the versions of the account's schema that are not kept; gives what went wrong, in a line.
+    """Fetch the versions of the account's schema that are not kept; gives problems in a line.
 
-    Where none of the account's versions is available, `latest` stands in. What is not is asked for again after a day, and
-    so is `latest`, since what it means moves on.
+    Where none of the account's versions is available, `latest` stands in. A version that failed is asked for again after a
+    day, and so is `latest`, since its meaning moves on.
     """
     try:
         with reaching(lake.uri):
@@ -136,7 +136,7 @@ def _keep_schemas(lake: Lake, client: DataAccessClient, versions: set[str], at: 
 
 
 def _fetch(client: DataAccessClient, versions: list[str]) -> _Fetched:
-    """Ask for schemas within the client's limit of time, whatever the server does; for `latest` only if no other came."""
+    """Fetch schemas within the client's limit of time; `latest` only if no other came."""
     fetched = _Fetched()
 
     def fetch() -> None:
@@ -163,18 +163,18 @@ def _fetch(client: DataAccessClient, versions: list[str]) -> _Fetched:
 
 
 def _require_schema(text: bytes) -> None:
-    """Refuse what is no schema, and one that holds a key of ours.
+    """Refuse a text that is no schema, and a schema that holds a key of ours.
 
     Raises:
         ValueError: it is.
     """
-    if repeats_a_secret(text.decode("utf-8", "replace")):
+    if SECRETS.are_in(text.decode("utf-8", "replace")):
         raise ValueError("expected an Avro schema, found a text that repeats a key")
     compare(text)
 
 
 def _plain_files(lake: Lake, folder: str) -> dict[str, str]:
-    """The paths of files below a folder by what they are called there; what is no file, or too large for a schema, aside."""
+    """The paths of files below a folder by their names there, but those too large for a schema."""
     return {
         path.removeprefix(f"{folder}/"): path
         for path, info in found_below(lake.files, folder).items()
@@ -183,10 +183,12 @@ def _plain_files(lake: Lake, folder: str) -> dict[str, str]:
 
 
 def _asked(lake: Lake, path: str | None, at: datetime) -> dict[str, str]:
-    """By version, when it was asked for in vain less than a day ago; a file that is damaged tells nothing."""
+    """The versions that failed less than a day ago, each with the time; a damaged file counts as none."""
     try:
-        told = json.loads(lake.files.cat_file(path)) if path else {}
-        return {version: moment for version, moment in told.items() if abs(at - datetime.fromisoformat(moment)) < _AGAIN_AFTER}
+        failed = json.loads(lake.files.cat_file(path)) if path else {}
+        return {
+            version: moment for version, moment in failed.items() if abs(at - datetime.fromisoformat(moment)) < _AGAIN_AFTER
+        }
     except (ValueError, AttributeError, TypeError, RecursionError):
         return {}
 
@@ -196,9 +198,9 @@ def _put(lake: Lake, target: str, text: bytes) -> None:
     staged = stage(lake, BytesIO(text))
     keep(lake, staged, target)
     drop(lake, [staged])
-    lake.persist([target])
+    lake.store.fsync([target])
 
 
 def _newness(version: str) -> tuple[bool, list[int], str]:
-    """What versions are in order by: their numbers; `latest` comes before all that have some."""
+    """The sort key of versions: their numbers; `latest` comes before all that have some."""
     return version != LATEST, [int(number) for number in re.findall(r"\d+", version)], version

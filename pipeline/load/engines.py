@@ -1,42 +1,52 @@
-"""Where source files are read: in processes of this machine, or by the workers of a Dask cluster.
+"""Engines: spread source files over processes of this machine, or over the workers of a Dask cluster.
 
 Either is an executor of `concurrent.futures`. A worker gets the names of files and writes Parquet files straight to the lake's
-store; what comes back are names and counts, so that nothing of a file passes through the process that commits, except what
-a sync downloads.
+store; it gives back names and counts, so that no contents pass through the process that commits, except the downloads of a
+sync.
 """
 
 import os
 import re
-from collections.abc import Callable, Iterator
-from concurrent.futures import CancelledError, Future, ProcessPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from importlib import import_module
 from importlib.metadata import version
+from itertools import chain, islice
 from multiprocessing import get_context
 from typing import Any, Final
 
+from pipeline.erasure.tombstones import read_tombstones
 from pipeline.errors import LakeError, PipelineError, SettingsError
-from pipeline.load.worker import Ingested
+from pipeline.lake.lake import Lake
+from pipeline.lake.landing import drop
+from pipeline.lake.snapshot import Snapshot
+from pipeline.load.worker import Ingested, ingest
 from pipeline.processes import Stopped, end_children, end_with_parent, kept_from_children
-from pipeline.source_files import Incoming
+from pipeline.settings import export_store_settings
+from pipeline.source_files import Incoming, Outcome
 
-_MOST_PENDING: Final = 1_000  # tasks a scheduler knows of at a time: enough to grow a cluster on, whatever the load's size
+UNIT_BYTES: Final = 4 << 20  # of compressed source files that a worker takes at a time
+_MOST_PENDING: Final = 1_000  # tasks a scheduler knows of at a time: enough for a cluster to grow, for loads of any size
 PATIENCE_SECONDS: Final = 30
-"""How long to wait for a scheduler, for a worker, or for a unit before the cluster is looked at."""
+"""The wait for a scheduler, for a worker, or for a unit before the engine is asked whether it still has workers."""
 _WHAT_HOLDS: Final = "all finished loads are as they were"
 
+Progress = Callable[[Outcome], None]
 Work = Callable[[list[Incoming]], Ingested]
 Submit = Callable[[list[Incoming]], Future[Ingested]]
 
 
 class Processes:
-    """Processes of this machine, as many as it has cores unless told otherwise, the one that asks among them."""
+    """Processes of this machine, the calling one among them; by default as many as it has cores."""
 
     takes_part = True
+    patience_seconds = PATIENCE_SECONDS
 
-    def __init__(self, count: int | None = None) -> None:
+    def __init__(self, count: int | None = None, *, unit_bytes: int = UNIT_BYTES) -> None:
+        self.unit_bytes = unit_bytes
         self.helpers = (count or os.cpu_count() or 1) - 1
         self.most_pending = 2 * self.helpers  # each has one unit at work, one to go on with
 
@@ -81,8 +91,10 @@ class Cluster:
     takes_part = False
     most_pending = _MOST_PENDING
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, *, unit_bytes: int = UNIT_BYTES, patience_seconds: float = PATIENCE_SECONDS) -> None:
         self.address = address
+        self.unit_bytes = unit_bytes
+        self.patience_seconds = patience_seconds
         self._has_workers: Callable[[], bool] = lambda: False
 
     @contextmanager
@@ -113,14 +125,14 @@ class Cluster:
         address = self.address.replace("dask+tls://", "tls://").replace("dask://", "tcp://")
         with ExitStack() as stack:
             try:
-                client = stack.enter_context(connect(address, timeout=PATIENCE_SECONDS))
-                client.wait_for_workers(1, timeout=PATIENCE_SECONDS)
+                client = stack.enter_context(connect(address, timeout=self.patience_seconds))
+                client.wait_for_workers(1, timeout=self.patience_seconds)
             except OSError as error:
                 raise self._lost() from error
             yield client
 
     def require_workers(self) -> None:
-        """Nothing has come back for `PATIENCE_SECONDS`: see whether anything can.
+        """Check that there is a worker, since nothing has come back for `patience_seconds`.
 
         Raises:
             LakeError: there is no worker any more.
@@ -129,7 +141,7 @@ class Cluster:
             raise self._lost()
 
     def _in_one_sentence(self, error: BaseException, killed: type[Exception]) -> PipelineError | None:
-        """What became of the units, if the cluster is why."""
+        """One sentence for an error of the cluster; None for others."""
         if isinstance(error, killed):
             return LakeError(
                 f"{self.address}: several workers died one after the other on the same files, most likely for want of memory; "
@@ -152,7 +164,7 @@ Engine = Processes | Cluster
 
 
 def engine_of(address: str | None) -> Engine:
-    """What `--engine` names; without it processes of this machine.
+    """The engine that `--engine` names; without it processes of this machine.
 
     Raises:
         SettingsError: it names none.
@@ -165,16 +177,101 @@ def engine_of(address: str | None) -> Engine:
 
 
 def as_here(expected: str, work: Work, unit: list[Incoming]) -> Ingested:
-    """Do a worker's share just as the process that asks would.
+    """Do a unit in a worker as the calling process would.
 
     Raises:
         SettingsError: the worker has another version of this package.
     """
     if _this_package() != expected:
         raise SettingsError(f"a worker has {_this_package()}, this process {expected}; install the same version on both sides")
-    os.umask(0o077)  # what customers wrote is for its owner's eyes only
+    export_store_settings()
+    os.umask(0o077)  # customers' words are for the owner of the files alone
     return work(unit)
 
 
 def _this_package() -> str:
     return f"engagement-lakehouse {version('engagement-lakehouse')}"
+
+
+def units_of(incoming: Iterable[Incoming], unit_bytes: int = UNIT_BYTES) -> Iterator[list[Incoming]]:
+    """Group neighbouring files, so that few Parquet files hold a day."""
+    unit: list[Incoming] = []
+    held = 0
+    for item in incoming:
+        size = (item.staged.bytes if item.staged else item.bytes) or unit_bytes  # a URL may have no size
+        if unit and held + size > unit_bytes:
+            yield unit
+            unit, held = [], 0
+        unit.append(item)
+        held += size
+    if unit:
+        yield unit
+
+
+def spread(
+    lake: Lake,
+    snapshot: Snapshot,
+    units: Iterable[list[Incoming]],
+    *,
+    engine: Engine,
+    progress: Progress | None = None,
+) -> Ingested:
+    """Read units of files, as they come; in this process alone if it takes part and there is only one.
+
+    Raises:
+        LakeError: a worker died, or the engine can't be reached.
+    """
+    tombstones = read_tombstones(lake, snapshot)
+    done = _Done(lake, partial(ingest, lake.uri, tombstones=tombstones), progress)
+    done.ingested.tombstones = tombstones
+    coming = iter(units)
+    first = list(islice(coming, 2))
+    if not first or (engine.takes_part and (len(first) == 1 or not engine.most_pending)):
+        for unit in chain(first, coming):
+            done.add(done.work(unit))
+    else:  # the second unit makes other processes worth their start
+        with engine.started(done.work) as submit:
+            _spread(submit, chain(first, coming), engine, done)
+    return done.ingested
+
+
+class _Done:
+    """The units that are done so far."""
+
+    def __init__(self, lake: Lake, work: Work, progress: Progress | None) -> None:
+        self.work = work
+        self.ingested = Ingested()
+        self._lake = lake
+        self._progress = progress
+
+    def add(self, part: Ingested) -> None:
+        """Add the outcome of a unit, and delete its staged files, which no worker has to read again."""
+        drop(self._lake, [outcome.staged for outcome in part.outcomes])
+        self.ingested.outcomes += part.outcomes
+        for name, files in part.written.items():
+            self.ingested.written[name] += files
+        if self._progress:
+            for outcome in part.outcomes:
+                self._progress(outcome)
+
+
+def _spread(submit: Submit, units: Iterable[list[Incoming]], engine: Engine, done: _Done) -> None:
+    """Keep the workers busy; this process, if it takes part, works too when they have enough to go on with."""
+    pending: set[Future[Ingested]] = set()
+
+    def add_finished(*, or_wait: bool) -> None:
+        finished, _ = wait(pending, timeout=engine.patience_seconds if or_wait else 0, return_when=FIRST_COMPLETED)
+        pending.difference_update(finished)
+        for future in finished:
+            done.add(future.result())
+        if or_wait and not finished:
+            engine.require_workers()
+
+    for unit in units:
+        if engine.takes_part and len(pending) >= engine.most_pending:
+            done.add(done.work(unit))
+        else:
+            pending.add(submit(unit))
+        add_finished(or_wait=not engine.takes_part and len(pending) >= engine.most_pending)
+    while pending:
+        add_finished(or_wait=True)

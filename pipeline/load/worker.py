@@ -1,30 +1,30 @@
-"""What a worker does: source files in, Parquet files of their rows and a count of everything out.
+"""The worker: read source files, write Parquet files of their rows, count everything.
 
-The files that it writes belong to nothing until the load's commit names them, and what it was given is still there when it is
-done, staged or in its place in the landing zone: a worker that dies leaves nothing but litter, and another one can do it again.
+No reader sees the Parquet files before the load's commit names them, and the source files are still there afterwards, staged
+or at their places in the landing zone: after a worker that died, another one can do the unit again.
 """
 
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from functools import partial
 from io import BytesIO
-from pathlib import Path
 from typing import BinaryIO, cast
 
 import pyarrow.compute as pc
 
 from pipeline import schema
 from pipeline.decode.containers import Caps, read_caps, texts, unpacked
-from pipeline.decode.pgp import read_keyring
-from pipeline.decode.reader import BUFFER_BYTES, Collector, Tables
+from pipeline.decode.pgp import SettingsKeyring
+from pipeline.decode.reader import BUFFER_BYTES, RowReader, Tables
 from pipeline.decode.scanner import PADDING
 from pipeline.erasure.redact import redact
 from pipeline.erasure.tombstones import Tombstones
 from pipeline.errors import CorruptFileError
+from pipeline.lake.file_systems import exists, files_at
 from pipeline.lake.lake import Lake
 from pipeline.lake.landing import drop, keep, landed_path, stage
 from pipeline.lake.snapshot import DataFile
-from pipeline.lake.store import exists, files_at, reaching
+from pipeline.lake.store_errors import reaching
 from pipeline.source_files import Counts, Incoming, Known, Outcome, Source, Staged, scope_of
 from pipeline.times import microseconds
 
@@ -37,6 +37,13 @@ class Ingested:
 
     outcomes: list[Outcome] = field(default_factory=list)
     written: dict[str, list[DataFile]] = field(default_factory=lambda: defaultdict(list))
+    tombstones: Tombstones | None = None
+    """The tombstones under which the files were read; set once, by the process that loads."""
+
+    @property
+    def kept_out(self) -> frozenset[str]:
+        """The ids of conversations that the tombstones have kept out for the first time."""
+        return frozenset().union(*(outcome.erased for outcome in self.outcomes if outcome.status == "loaded"))
 
 
 def ingest(
@@ -44,27 +51,25 @@ def ingest(
 ) -> Ingested:
     """Land, decode and flatten source files, one after another, and write their rows below the tables' folders.
 
-    What the tombstones cover is taken out of a file before it is landed.
+    Conversations that tombstones cover are cut out of a file before it is landed.
 
     Raises:
         SettingsError: the settings that cap the size of a source file can't be read.
     """
     lake = Lake(lake_uri)
-    worker = _Worker(lake, tombstones, buffer_bytes, read_caps())
-    for item, (staged, contents) in zip(incoming, lake.each(partial(_at_hand, lake), incoming), strict=True):
-        worker.take(item, staged, contents)
+    worker = _Worker(lake, tombstones, buffer_bytes, read_caps(), SettingsKeyring())
+    for item, (staged, contents) in zip(incoming, lake.store.map(partial(_at_hand, lake), incoming), strict=True):
+        worker.read(item, staged, contents)
     worker.finish()
     return worker.ingested
 
 
 def _at_hand(lake: Lake, item: Incoming) -> tuple[Staged, bytes | None]:
-    """The file staged; where it lies in a store and is small, with its contents."""
+    """Stage a file; a small one in a bucket comes with its contents."""
     staged = item.staged or _staged(lake, item.url or "")
     place = landed_path(lake, item.name, staged.sha256)
-    if lake.is_local and not Path(staged.path).exists() and Path(place).exists():  # a worker that died has given it that
-        staged = replace(staged, path=place)
-    is_fetched = not lake.is_local and staged.bytes <= _FETCHED_BYTES
-    return staged, lake.files.cat_file(staged.path) if is_fetched else None
+    staged = replace(staged, path=lake.store.now_at(staged.path, place))
+    return staged, lake.store.fetched(staged.path, staged.bytes, most_bytes=_FETCHED_BYTES)
 
 
 def _staged(lake: Lake, url: str) -> Staged:
@@ -78,18 +83,21 @@ def _is_less(encrypted: int, left: int | None) -> bool:
 
 
 class _Worker:
-    """Reads file after file, and writes the rows held when they are from more than `buffer_bytes` of text."""
+    """Read file after file, and write the rows held when they are from more than `buffer_bytes` of text."""
 
-    def __init__(self, lake: Lake, tombstones: Tombstones | None, buffer_bytes: int, caps: Caps) -> None:
+    def __init__(
+        self, lake: Lake, tombstones: Tombstones | None, buffer_bytes: int, caps: Caps, keyring: SettingsKeyring
+    ) -> None:
         self.lake = lake
         self.tombstones = tombstones
         self.buffer_bytes = buffer_bytes
         self.caps = caps
-        self.collector = Collector()
+        self.keyring = keyring
+        self.reader = RowReader(keyring.decrypt)
         self.ingested = Ingested()
         self.places: list[tuple[Staged, str]] = []
 
-    def take(self, item: Incoming, staged: Staged, contents: bytes | None) -> None:
+    def read(self, item: Incoming, staged: Staged, contents: bytes | None) -> None:
         """Read one file, from its bytes to its rows; `contents`, where they are known, are those of the staged file."""
         start, end = scope_of(item.name)
         outcome = Outcome(item.name, item.account_id, start or item.scope_start, end or item.scope_end, staged)
@@ -109,21 +117,21 @@ class _Worker:
             self.places.append((kept, self._place(outcome)))
 
     def _left_encrypted(self, outcome: Outcome, former: Known | None) -> int | None:
-        """How many values of a file are worth another try to decrypt; None if it is to be read in any case."""
+        """Encrypted values that the last load left; None: read the file regardless."""
         if former is None:
             return None
-        if outcome.staged.sha256 == former.landed_sha256:  # what an erasure left of it
+        if outcome.staged.sha256 == former.landed_sha256:  # as an erasure has left it
             outcome.landed_sha256 = former.landed_sha256
             outcome.staged = replace(outcome.staged, bytes=former.bytes, sha256=former.sha256)
         if not exists(self.lake.files, self._place(outcome)):
             return None
-        return former.encrypted if former.encrypted and read_keyring() else 0
+        return former.encrypted if former.encrypted and self.keyring else 0
 
     def _place(self, outcome: Outcome) -> str:
         return landed_path(self.lake, outcome.name, outcome.staged.sha256)
 
     def _read(self, outcome: Outcome, contents: bytes | None, *, left: int | None) -> Staged | None:
-        """Collect the rows of one file; gives what is to be kept of it, which is the file unless erased people are in it.
+        """Collect the rows of one file; gives the file to keep, which is a cut one if erased people are in it.
 
         None: as many values of it are encrypted as were `left` before, so that nothing changes.
         """
@@ -133,9 +141,17 @@ class _Worker:
         is_new = outcome.staged.path != self._place(outcome)  # a file that the lake has is not given up for a cap of today
         caps = self.caps if is_new else Caps(document=self.caps.document)
         outcome.counts = self._collect(source, outcome.staged.path, self.tombstones, contents, left=left, caps=caps)
-        if self.tombstones is None or not outcome.counts.watched:
+        if self.tombstones is None or not outcome.counts.matched:
             return outcome.staged if _is_less(outcome.counts.encrypted, left) else None
-        redaction = redact(self.lake, outcome.staged.path, source, self.tombstones, outcome.counts.watched, caps=caps)
+        redaction = redact(
+            self.lake,
+            outcome.staged.path,
+            source,
+            self.tombstones,
+            outcome.counts.matched,
+            caps=caps,
+            decrypt=self.keyring.decrypt,
+        )
         kept = redaction.staged or outcome.staged
         outcome.counts = self._collect(source, kept.path, None, caps=caps)
         if redaction.staged is not None:
@@ -153,49 +169,49 @@ class _Worker:
         left: int | None = None,
         caps: Caps,
     ) -> Counts:
-        """Hold the rows of a file; if it proves broken or unchanged, or erased people are in it, nothing of it stays."""
+        """Collect the rows of a file; if it is broken or unchanged, or erased people are in it, they are dropped."""
         parts: list[tuple[str, DataFile]] = []  # of this file alone, written before its end was seen
         visitors: set[str] = set()
 
-        def look(text: bytes) -> None:
+        def inspect(text: bytes) -> None:
             if tombstones:
                 visitors.update(tombstones.visitors(text))
 
-        self.collector.begin(source, tombstones.watch if tombstones else None, look=look, caps=caps)
+        self.reader.begin(source, tombstones.match if tombstones else None, inspect=inspect, caps=caps)
         try:
             with self.lake.files.open(path, "rb") if contents is None else BytesIO(contents) as stored:
                 for text in texts(unpacked(cast("BinaryIO", stored), caps), padding=PADDING, caps=caps):
-                    self.collector.feed(text)
-                    if self.collector.text_bytes > self.buffer_bytes:
+                    self.reader.feed(text)
+                    if self.reader.text_bytes > self.buffer_bytes:
                         parts += self._write()
-            counts = self.collector.finish()
+            counts = self.reader.finish()
         except CorruptFileError:
             self._abandon(parts)
             raise
-        counts.watched |= visitors
-        if counts.watched or not _is_less(counts.encrypted, left):
+        counts.matched |= visitors
+        if counts.matched or not _is_less(counts.encrypted, left):
             self._abandon(parts)
             return counts
-        self.collector.hold()
+        self.reader.keep()
         self._record(parts)
         return counts
 
     def _abandon(self, parts: list[tuple[str, DataFile]]) -> None:
-        """Nothing of the file that is being read stays."""
-        self.collector.abandon()
+        """Drop the rows of the file that is being read."""
+        self.reader.abandon()
         for table, file in parts:
             self.lake.discard(table, [file])
 
     def finish(self) -> None:
         """Write what is still held, and give the files their places."""
         self._record(self._write())
-        self.lake.each(lambda one: keep(self.lake, *one), self.places)
+        self.lake.store.map(lambda one: keep(self.lake, *one), self.places)
         outcomes = {outcome.staged.path for outcome in self.ingested.outcomes}
         drop(self.lake, [staged for staged, _ in self.places if staged.path not in outcomes])
 
     def _write(self) -> list[tuple[str, DataFile]]:
         """Write the rows held; gives the files with rows of the source file that is being read."""
-        whole, part = self.collector.take()
+        whole, part = self.reader.drain()
         self._record(self._write_tables(whole))
         return self._write_tables(part)
 

@@ -1,40 +1,33 @@
-"""Few, large Parquet files, laid out for the queries people run; and nothing on the disk that no reader needs any more.
+"""Compact: merge small Parquet files into few large ones, laid out for queries, and delete files that no reader needs.
 
 A load brings a small file for every partition that it touches. So each load also merges some partitions, as many as it takes
-to keep up: `merge_as_it_goes`. `compact` merges all that is worth it, and deletes what no finished load names.
+to keep up: `merge_as_it_goes`. `compact` merges all that is worth it, and deletes files that no finished load names.
 """
 
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import chain
 from typing import Final
 
-import duckdb
-
-from pipeline import schema
 from pipeline.errors import ConflictError, LakeError
+from pipeline.lake import index
 from pipeline.lake.checkpoints import drop_damaged
-from pipeline.lake.deliveries import KEY, SHARE
-from pipeline.lake.intact import require_same
-from pipeline.lake.lake import Lake, until_undisturbed
-from pipeline.lake.merge import MEMORY_LIMIT, ORDERS, merge, partitions
-from pipeline.lake.rewrite import connected, copied, quoted
-from pipeline.lake.snapshot import WHOLE, Change, DataFile, Place, Snapshot
+from pipeline.lake.commits import retry_conflicts
+from pipeline.lake.lake import Lake
+from pipeline.lake.merge import ORDERS, merge, partitions
+from pipeline.lake.snapshot import Change, Place, Snapshot
 from pipeline.lake.vacuum import RETENTION_HOURS, kept_hours, sweep
 from pipeline.warehouse.database import publish
 
 _AT_STAKE_SECONDS: Final = 10
-"""For how long `compact` merges before it commits. Where no lock keeps a load away that finishes meanwhile, so much is lost."""
-_HIVE: Final = "hive_partitioning = true, hive_types = {'date': date}"
+"""The time of merging before a commit; in a bucket, a load that finishes first makes that much work vain."""
 
 
 @dataclass(frozen=True)
 class Compacted:
-    """What `compact` did: Parquet files merged, files made of them, files deleted, and the bytes that those had.
+    """The result of `compact`: Parquet files merged, files made of them, files deleted, and their bytes.
 
-    `kept_hours` is for how long files stay that are no longer used.
+    `kept_hours` is the time for which unused files stay.
     """
 
     merged: int
@@ -45,11 +38,11 @@ class Compacted:
 
 
 def compact(lake: Lake, *, retention_hours: int = RETENTION_HOURS, progress: Callable[[str], None] | None = None) -> Compacted:
-    """Merge the small files of every partition, and delete what has been unneeded for so long.
+    """Merge the small files of every partition, and delete files that have been unneeded for so long.
 
-    The lake's DuckDB file is made anew before anything is deleted: what the former one names may be among it, also where a
-    run that died left it behind the tables. The caller holds `writing`; where no lock keeps loads away, what a load overtakes
-    is merged anew, and that is never more than what `_AT_STAKE_SECONDS` of work have merged.
+    The lake's DuckDB file is made anew before anything is deleted: the former one may name them, also where a run
+    that died left it behind the tables. The caller holds `writing`; in a bucket, where no lock keeps loads away, merges that
+    a load overtakes are done anew, and that is never more than the work of `_AT_STAKE_SECONDS`.
 
     Raises:
         LakeError: other runs came first whenever a table was to be committed.
@@ -72,6 +65,7 @@ def compact(lake: Lake, *, retention_hours: int = RETENTION_HOURS, progress: Cal
             made += len(change.add)
     snapshot = lake.snapshot()
     publish(lake, snapshot)
+    lake.on_step("sweep")
     deleted = sweep(lake, snapshot, retention_hours=retention_hours)
     deleted_bytes = sum(file.bytes for file in deleted)
     return Compacted(merged, made, len(deleted), deleted_bytes, kept_hours(lake, retention_hours))
@@ -80,90 +74,35 @@ def compact(lake: Lake, *, retention_hours: int = RETENTION_HOURS, progress: Cal
 def _next_merges(
     lake: Lake, snapshot: Snapshot, name: str, settled: set[Place], progress: Callable[[str], None] | None
 ) -> tuple[Change, Snapshot, bool]:
-    """Merge files of one table for a while, and commit that; gives what the lake then has, and whether it was the last.
+    """Merge files of one table for a while, and commit; gives the change, the snapshot after it, and whether all is done.
 
-    What is done goes into `settled`, so that files which come meanwhile are not merged for ever.
+    Merged places go into `settled`, so that files which come meanwhile are not merged for ever.
     """
-    for attempt in until_undisturbed():
+    for attempt in retry_conflicts():
         with attempt:
             is_first = attempt.retry_state.attempt_number == 1
             if not is_first or not lake.is_newest(snapshot):
                 snapshot = lake.snapshot()
             until = time.monotonic() + (_AT_STAKE_SECONDS if is_first else 0)
             change, done, is_last = Change(), set(settled), True
-            merges = _index_anew if name == schema.INDEX.name else _merges
-            for told in merges(lake, snapshot, name, change, done):
+            is_index = name == index.NAME
+            merges = index.rebuild(lake, snapshot, change, done) if is_index else _merges(lake, snapshot, name, change, done)
+            for line in merges:
                 if progress:
-                    progress(told)
+                    progress(line)
                 if time.monotonic() >= until:
                     is_last = False
                     break
-            if change or lake.is_ahead(name, snapshot):
+            if change or snapshot.is_ahead(name):
                 snapshot = lake.commit({name: change}, snapshot)
     settled |= done
     return change, snapshot, is_last
 
 
 def _merges(lake: Lake, snapshot: Snapshot, name: str, change: Change, done: set[Place]) -> Iterator[str]:
-    """Merge the small files of a table, one partition after another that is not `done`; says each time what was merged."""
+    """Merge the small files of a table, one partition after another that is not `done`; yields a line for each."""
     for place, files in partitions(snapshot.files[name]).items():
         if len(files) > 1 and place not in done:
             merge(lake, name, files, change)
             done.add(place)
             yield f"{name} {place[0] or ''}: {len(files)} files merged"
-
-
-def _index_anew(lake: Lake, snapshot: Snapshot, name: str, change: Change, done: set[Place]) -> Iterator[str]:
-    """Make the index of what the tables hold, unless it is that: without what was withdrawn, with what it may have lost.
-
-    One share after another that is not `done`; but all at once where a file has entries of any share, as older versions made
-    them, since no load puts down again what such a file says.
-    """
-    former: dict[str, list[DataFile]] = defaultdict(list)
-    for file in snapshot.files[name]:
-        former[file.label].append(file)
-    conversations = lake.locations("conversations", snapshot.files["conversations"])
-    with connected(lake, memory_limit=MEMORY_LIMIT) as connection:
-        shares = _shares(connection, conversations)
-        for share, condition in shares.items():
-            if (None, share) in done:
-                continue
-            source = (
-                f"(select distinct {KEY} as key, date from read_parquet(?, {_HIVE}) where {condition}) order by {ORDERS[name]}"
-            )
-            made = copied(lake, connection, name, (None, share), source, conversations)
-            if _are_same(lake, connection, former[share], made):
-                lake.discard(name, [made])
-            else:
-                change.remove += former[share]
-                change.add.append(made)
-            done.add((None, share))
-            if WHOLE not in former:
-                yield f"{name} {share}: {made.rows} entries"
-    change.remove += chain(*(files for share, files in former.items() if share not in shares))
-
-
-def _shares(connection: duckdb.DuckDBPyConnection, conversations: list[str]) -> dict[str, str]:
-    """The shares of the index, each with the condition of its rows: by account, so that those of others are passed by."""
-    found: dict[str, str] = {}
-    if conversations:
-        query = f"""
-            select {SHARE} as share, account_id from (select distinct account_id from read_parquet($files, {_HIVE}))
-            order by all"""
-        for share, account_id in connection.execute(query, {"files": conversations}).fetchall():
-            condition = "account_id is null" if account_id is None else f"account_id = {quoted(account_id)}"
-            found[share] = f"{found[share]} or {condition}" if share in found else condition
-    return found
-
-
-def _are_same(lake: Lake, connection: duckdb.DuckDBPyConnection, standing: list[DataFile], made: DataFile) -> bool:
-    """Whether one file of the index stands already, as it was written, and has the rows of the one made."""
-    if [file.rows for file in standing] != [made.rows]:
-        return False
-    former, new = (lake.locations(schema.INDEX.name, files) for files in (standing, [made]))
-    query = "select count(*) from (from read_parquet($former) except from read_parquet($new))"
-    try:
-        require_same(lake, schema.INDEX.name, standing)
-        return connection.execute(query, {"former": former, "new": new}).fetchall() == [(0,)]
-    except (LakeError, OSError, duckdb.Error):
-        return False

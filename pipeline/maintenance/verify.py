@@ -1,11 +1,11 @@
-"""Everything that a lake keeps, checked against everything else that it keeps; nothing is changed, and no writer is disturbed.
+"""Check that logs, Parquet files, landing zone, ledger and DuckDB file agree; nothing is changed, no writer is disturbed.
 
-A finding is one line: where, what is wrong, what to do. What a dead run left is none: the next run takes it back by itself.
+A finding is one line: place, problem, remedy. Remains of a dead run are none: the next run clears them by itself.
 """
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -21,14 +21,15 @@ from pipeline.erasure.returned import returned_people
 from pipeline.erasure.tombstones import KEY_FILE, read_tombstones
 from pipeline.errors import DamagedError, LakeError, TombstonesError
 from pipeline.failures import of_a_file
+from pipeline.lake import index
 from pipeline.lake.checkpoints import damaged, is_needless, versions_of
-from pipeline.lake.deliveries import KEY, SHARE
+from pipeline.lake.file_systems import digest_of
 from pipeline.lake.lake import Lake
 from pipeline.lake.landing import digest, landed_files, landed_path
 from pipeline.lake.ledger import read_ledger
-from pipeline.lake.snapshot import LEDGER, WHOLE, DataFile, Snapshot
+from pipeline.lake.snapshot import LEDGER, DataFile, Snapshot
 from pipeline.lake.spill import spilling
-from pipeline.lake.store import digest_of, links_below
+from pipeline.lake.sql import literals, rows_in
 from pipeline.processes import interruptible
 from pipeline.warehouse.database import logs_of_clients, named_files, no_lake
 
@@ -44,26 +45,26 @@ _DROP: Final = "run lakehouse compact, which deletes it: the commits have all th
 
 @dataclass
 class Verified:
-    """What was looked at, and what is wrong."""
+    """The result of `verify`: numbers of files and rows checked, and findings."""
 
     landed_files: int | None = None
     """None where they were not checked, since the ledger that names them can't be read."""
     parquet_files: int = 0
     undigested: int = 0
-    """Parquet files whose digest nobody knows, since an older version wrote them."""
+    """Parquet files of unknown digest, since an older version wrote them."""
     rows: int = 0
     findings: list[str] = field(default_factory=list)
 
-    def find(self, where: str, what: str, remedy: str) -> None:
+    def find(self, where: str, problem: str, remedy: str) -> None:
         """Add a finding."""
-        self.findings.append(f"{where}: {what}; {remedy}")
+        self.findings.append(f"{where}: {problem}; {remedy}")
 
 
 def verify(lake: Lake, *, read_data: bool = False, progress: Callable[[str], None] | None = None) -> Verified:
     """Check logs, Parquet files, landed files, counts, index and DuckDB file of the newest finished load.
 
-    `read_data` holds every Parquet file against the digest that its commit knows, and decodes every value; without it their
-    sizes, footers and row counts are checked.
+    `read_data` checks the digest of every Parquet file, and decodes every value; without it only sizes, footers and row counts
+    are checked.
 
     Raises:
         LakeError: nothing was ever loaded here.
@@ -103,36 +104,36 @@ def verify(lake: Lake, *, read_data: bool = False, progress: Callable[[str], Non
 
 
 def _ledger(lake: Lake, snapshot: Snapshot) -> pa.Table | None:
-    """The ledger; None if it can't be read, or is not what was written, which is told with the Parquet files."""
+    """The ledger; None if it can't be read or is damaged, which the check of Parquet files reports."""
     with suppress(LakeError, OSError, pa.ArrowException):
         return read_ledger(lake, snapshot)
     return None
 
 
 def _ledger_alone(lake: Lake) -> pa.Table | None:
-    """The same of a lake of which another table can't be read."""
+    """The ledger of a lake of which another table can't be read."""
     with suppress(LakeError):
         return _ledger(lake, lake.snapshot(only=[LEDGER]))
     return None
 
 
 def _check_links(lake: Lake, done: Verified) -> list[str]:
-    """A link in the lake leads to files that may be no part of it: nothing is written, deleted or erased there."""
-    links = links_below(lake.root) if lake.is_local else []
+    """Report links in the lake: behind them nothing is written, deleted or erased."""
+    links = lake.store.links()
     for path in links:
         done.find(path, f"is a link to {Path(path).readlink()}", "put a folder or file of the lake's own in its place")
     return links
 
 
 def _check_tombstones(lake: Lake, snapshot: Snapshot, done: Verified) -> None:
-    """Erased people are known when they are met again: every tombstone is whole, and the secret is theirs."""
+    """Check that every tombstone is whole, and that the secret is theirs: else erased people are not recognised."""
     try:
         read_tombstones(lake, snapshot)
     except DamagedError as error:
         done.findings.append(f"{error.found}; {_remedy(schema.ERASURES.name)}")
     except TombstonesError as error:
         done.findings.append(f"{error.found}; {error.remedy}")
-    except FileNotFoundError:  # a Parquet file: told with the others
+    except FileNotFoundError:  # a Parquet file: found with the others
         return
     except OSError as error:
         where = str(error.filename or lake.path(KEY_FILE))
@@ -147,10 +148,10 @@ def _pins(lake: Lake) -> dict[str, int]:
 
 
 def _check_logs(lake: Lake, done: Verified, pins: dict[str, int]) -> None:
-    """Commits that hold nothing, and versions that are missing: Delta readers take both without a word.
+    """Report empty commits and missing versions, which Delta readers take without a word.
 
-    What is above a table's pin is a dead run's, its checkpoint too; versions below the newest checkpoint that is none of a dead
-    run are read by nobody, and go in time.
+    Commits and checkpoints above a table's pin are a dead run's; versions below the newest checkpoint at or below the pin are
+    no longer read, and go in time.
     """
     for name in schema.STORED:
         sizes = lake.sizes_below(name, "_delta_log")
@@ -175,7 +176,7 @@ def _check_logs(lake: Lake, done: Verified, pins: dict[str, int]) -> None:
 
 
 def _still_in_force(lake: Lake, commits: dict[int, str], empty: list[int]) -> list[int]:
-    """Those of the empty commits that no later one has taken back: a run that died may have left one, and the next restores."""
+    """The empty commits that no later restore has undone: a run that died may leave one, and the next restores."""
     for version in sorted(commits, reverse=True):
         if not empty or version <= empty[0]:
             break
@@ -188,14 +189,14 @@ def _restored(commit: bytes) -> int | None:
     """The version that a commit went back to; None if it did not, or is broken."""
     for line in commit.splitlines():
         with suppress(ValueError, AttributeError, KeyError, TypeError):
-            said = json.loads(line)["commitInfo"]
-            if said["operation"] == "RESTORE":
-                return int(said["operationParameters"]["version"])
+            info = json.loads(line)["commitInfo"]
+            if info["operation"] == "RESTORE":
+                return int(info["operationParameters"]["version"])
     return None
 
 
 def _check_parquet_files(lake: Lake, snapshot: Snapshot, done: Verified, *, read_data: bool) -> bool:
-    """Whether every file that the snapshot names is there as the log says, and all of them together have all rows."""
+    """Check that each file of the snapshot is as the log says, and that they have all rows; gives whether they do."""
     named = [(table, file) for table, files in snapshot.files.items() for file in files]
     before = len(done.findings)
     with ThreadPoolExecutor(_THREADS) as pool:
@@ -215,7 +216,7 @@ def _check_parquet_files(lake: Lake, snapshot: Snapshot, done: Verified, *, read
 
 
 def problem(lake: Lake, table: str, file: DataFile, *, read_data: bool) -> str | None:
-    """What is wrong with a Parquet file."""
+    """The damage of a Parquet file; None if there is none."""
     path = lake.path(table, file.path)
     try:
         size = lake.files.size(path)
@@ -237,7 +238,7 @@ def problem(lake: Lake, table: str, file: DataFile, *, read_data: bool) -> str |
 
 
 def _check_landing(lake: Lake, ledger: pa.Table | None, links: list[str], done: Verified) -> None:
-    """Every loaded file lies in the landing zone as it was served, and nothing lies there that was never loaded."""
+    """Check that each loaded file lies in the landing zone as served, and no file that was never loaded."""
     if ledger is None:
         return
     rows = [row for row in ledger.to_pylist() if row["status"] == "loaded"]
@@ -311,11 +312,9 @@ _ROWS: Final = {
     ),
     "messages": ((_STRAY.format(table="messages"), "rows belong to no conversation"),),
     "transfers": ((_STRAY.format(table="transfers"), "rows belong to no conversation"),),
-    schema.INDEX.name: (
+    index.NAME: (
         (
-            f"""select count(*) from (select {SHARE} as share, {KEY} as key, date from conversations) as whole
-            anti join (select *, regexp_extract(filename, '([^/]*)-[^/]*$', 1) as label from conversation_dates) as entry
-            on whole.key = entry.key and whole.date = entry.date and entry.label in (whole.share, '{WHOLE}')""",
+            index.MISSING,
             "conversations are not in it, so that another delivery of them would be taken for a new one",
         ),
     ),
@@ -323,7 +322,7 @@ _ROWS: Final = {
 
 
 def _count(lake: Lake, snapshot: Snapshot, ledger: pa.Table, done: Verified) -> None:
-    """Check the rows, or name the files of theirs that can't be decoded."""
+    """Check the rows; where they can't be decoded, report the damaged files."""
     try:
         _check_rows(lake, snapshot, ledger, done)
     except duckdb.Error as error:
@@ -337,11 +336,10 @@ def _count(lake: Lake, snapshot: Snapshot, ledger: pa.Table, done: Verified) -> 
 
 
 def _check_rows(lake: Lake, snapshot: Snapshot, ledger: pa.Table, done: Verified) -> None:
-    """The ledger's counts against the tables, and the tables against each other."""
+    """Check the ledger's counts against the tables, and the tables against each other."""
     with spilling(lake) as spill, interruptible(duckdb.connect(config={"threads": 2, "temp_directory": spill})) as connection:
         connection.execute("set TimeZone = 'UTC'")
-        if not lake.is_local:
-            connection.register_filesystem(lake.files_to_query)
+        lake.store.register(connection)
         connection.register("ledger", ledger)
         for name, table in schema.STORED.items():
             connection.execute(f"create temp view {name} as {_select(table, lake.locations(name, snapshot.files[name]))}")
@@ -351,23 +349,23 @@ def _check_rows(lake: Lake, snapshot: Snapshot, ledger: pa.Table, done: Verified
             )
         for source_file, *counts in connection.execute(_COUNTS).fetchall():
             kinds = ("conversations", "messages", "transfers", "rejects")
-            told = ", ".join(f"{counts[2 * place]} of {counts[2 * place + 1]} {kind}" for place, kind in enumerate(kinds))
-            done.find(f"{lake.uri}: {source_file}", f"the tables hold {told} that the ledger counted", _RESTORE)
+            shares = ", ".join(f"{counts[2 * place]} of {counts[2 * place + 1]} {kind}" for place, kind in enumerate(kinds))
+            done.find(f"{lake.uri}: {source_file}", f"the tables hold {shares} that the ledger counted", _RESTORE)
         for name, queries in _ROWS.items():
-            for query, what in queries:
+            for query, problem in queries:
                 count = connection.execute(query).fetchall()[0][0]
                 if count:
-                    done.find(lake.table_uri(name), f"{count} {what}", _remedy(name, _RESTORE))
+                    done.find(lake.table_uri(name), f"{count} {problem}", _remedy(name, _RESTORE))
 
 
 def _remedy(table: str, otherwise: str = _PUT_PARQUET_BACK) -> str:
-    return "run lakehouse compact, which makes it anew" if table == schema.INDEX.name else otherwise
+    return "run lakehouse compact, which makes it anew" if table == index.NAME else otherwise
 
 
-def _select(table: schema.Table, locations: Iterable[str]) -> str:
-    files = ", ".join("'" + location.replace("'", "''") + "'" for location in locations)
-    hive = "hive_partitioning = true, hive_types = {'date': date}" if table.partitioned else "hive_partitioning = false"
-    return f"from read_parquet([{files}], {hive}, filename = true)" if files else f"from {_empty(table)}"
+def _select(table: schema.Table, locations: list[str]) -> str:
+    if not locations:
+        return f"from {_empty(table)}"
+    return f"from {rows_in(literals(locations), with_date=table.partitioned, with_filename=True)}"
 
 
 def _empty(table: schema.Table) -> str:
@@ -383,7 +381,7 @@ _EMPTY_TYPES: Final = defaultdict(
 
 
 def _check_duckdb_file(lake: Lake, snapshot: Snapshot, done: Verified) -> None:
-    """It names the Parquet files of the newest finished load."""
+    """Check that the DuckDB file names the Parquet files of the newest finished load."""
     remedy = "run lakehouse compact, or wait for the next load: both make it anew"
     try:
         named = named_files(lake)

@@ -22,14 +22,14 @@ MOST_HOUR_DAYS = 1_100
 NEWEST_HOURS = f"""row_number() over (
     partition by {{account}} order by loaded_count + empty_count + rejected_count = 0, date desc
 ) <= {MOST_HOUR_DAYS}"""
-"""A file whose name says a day far away makes all days up to it missing; those of which something is known come first."""
+"""A file with a wrong day in its name makes all days up to it missing; so days with files or listings come first."""
 UTC_DAYS = "Days are those of the conversation's start, in UTC."
 SQUARE_ROOT = "The axis is a square root's: distances shrink towards the top, so that short times stay apart."
 
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart of the page. `unsplit` says why a choice of a skill changes nothing here, where it doesn't."""
+    """A chart of the page. `unsplit` is the reason if the choice of a skill does not apply."""
 
     name: str
     section: str
@@ -253,8 +253,8 @@ def _hours(choices: Choices) -> list[Chart]:
             name="source-hours",
             section="Pipeline health",
             title="Hours of the source",
-            definition="What the lake has of each hour of the source, by UTC day. Empty: the API said that there is no file. "
-            "Rejected: a file of the hour is broken. Missing: a file is listed and not in the lake. Unknown: nobody asked for "
+            definition="The state of each hour of the source, by UTC day. Empty: the API said that there is no file. "
+            "Rejected: a file of the hour is broken. Missing: a file is listed and not in the lake. Unknown: no sync asked for "
             "the hour. Shown is from the first to the last hour that a file or an answer of the API is about: hours before and "
             "after them may be unknown, too, and lakehouse status counts them up to now. "
             "The source deletes files after 30 days, so fetch them with lakehouse sync. "

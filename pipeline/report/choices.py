@@ -1,4 +1,4 @@
-"""What a reader of the report can choose: accounts, skills and periods, each with the condition that says it in SQL."""
+"""The choices of the report's reader: accounts, skills and periods, each with its condition in SQL."""
 
 import re
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ MOST_ACCOUNTS = 5
 MOST_SKILLS = 10
 MOST_MONTHS = 13
 MOST_DAILY_ROWS = 30_000
-"""So many days of single accounts and skills at most, so that the page stays small however long the lake reaches back."""
+"""The most days of single accounts and skills, so that the page of a long history stays small."""
 
 NO_ACCOUNT = "(no account)"
 NO_SKILL = "(no skill)"
 UNDATED = date(1970, 1, 1)
-"""Where the lake files what has no time at all."""
+"""The date of rows without any time."""
 
 ACCOUNTS_BY_VOLUME = """\
 select account_id, sum(n) as n
@@ -65,7 +65,7 @@ class Period(NamedTuple):
 
 @dataclass(frozen=True)
 class Choices:
-    """What can be chosen. Place 0 of each is everything, so an account's place begins with 1."""
+    """All choices. Place 0 of each kind is everything, so the first account has place 1."""
 
     accounts: tuple[Option, ...]
     skills: tuple[Option, ...]
@@ -95,26 +95,26 @@ def read_choices(connection: duckdb.DuckDBPyConnection) -> Choices:
 
 
 def offered(days: int, accounts: int) -> tuple[int, int]:
-    """How many accounts and skills are offered by name: fewer the more days there are."""
+    """Numbers of accounts and skills offered by name: the more days, the fewer."""
     most_accounts = min(MOST_ACCOUNTS, max(1, MOST_DAILY_ROWS // max(days, 1) // 4))
     lines = min(accounts, most_accounts) + (accounts > most_accounts)
     return most_accounts, min(MOST_SKILLS, max(1, MOST_DAILY_ROWS // max(days, 1) // max(lines, 1) - 2))
 
 
 def readable(name: str) -> str:
-    """The name with a mark in place of what does not print: Vega's expressions, for one, break at U+2028."""
+    """The name with a mark for each unprintable character: Vega's expressions break at U+2028."""
     return "".join(letter if letter.isprintable() else "\ufffd" for letter in name)
 
 
 def literal(value: str | int) -> str:
-    """The value as SQL that can be copied from a page: a letter that does not print is named by its number."""
+    """The value as SQL that can be copied from a page: unprintable characters are given by number."""
     if isinstance(value, int):
         return str(value)
     return " || ".join(_quoted(part) if part.isprintable() else f"chr({ord(part)})" for part in _runs(value)) or "''"
 
 
 def _runs(text: str) -> list[str]:
-    """The text cut before and after each letter that does not print."""
+    """The text cut before and after each unprintable character."""
     printable = "".join("p" if letter.isprintable() else "n" for letter in text)
     return [text[found.start() : found.end()] for found in re.finditer("p+|n", printable)]
 

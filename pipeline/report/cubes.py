@@ -1,4 +1,4 @@
-"""The report's numbers for everything that can be chosen, exact: no percentile is put together from others.
+"""The report's numbers for every choice, exact: no percentile is computed from others.
 
 A cube is one query over a view's rows, by account and by all accounts, by skill and by all skills, by period or day. `Query`
 says which rows and columns a chart needs; queries over the same rows share a cube.
@@ -27,16 +27,16 @@ GROUPS = {
     "flow": ("skill_id", "target_skill_id"),
     "agent": ("account_id", "agent_id"),
 }
-"""The columns that tell the rows of a query apart, beside its keys, by what it spreads."""
+"""The columns that identify the rows of a query, beside its keys, by what it spreads."""
 
 
 @dataclass(frozen=True)
 class Query:
     """Measures of a view, in rows by its keys and by what it `spreads`: accounts, skills, flows between skills, agents.
 
-    What it does not spread is one row of all, or of the account and skill chosen. `hidden` measures are drawn, but neither
-    in the table nor in the SQL. `most` is how many rows there are at most, those with the highest first measure;
-    `qualify` is a condition on the rows, with `{account}` for the column of the account.
+    Dimensions that it does not spread are one row: of all, or of the account and skill chosen. `hidden` measures are drawn, but
+    neither in the table nor in the SQL. `most` limits the rows to those with the highest first measure; `qualify` is
+    a condition on the rows, with `{account}` for the account's column.
     """
 
     source: Source
@@ -61,11 +61,11 @@ class Query:
 
     @property
     def is_by_day(self) -> bool:
-        """Whether its rows are cut by the period, since each is of a day; else it has rows for each period."""
+        """Whether each row is of a day, so that periods select rows; else it has rows for each period."""
         return self.source.day in self.keys
 
     def sql(self) -> tuple[str, str]:
-        """The SQL that brings the table, in two parts: conditions for what is chosen go between them."""
+        """The SQL of the table, in two parts: the choice's conditions go between them."""
         names = [*self.keys, *GROUPS[self.spread]]
         selected = [_named(self.source.keys.get(name, name), name) for name in names]
         selected += [_named(self.source.measures[name], name) for name in self.measures]
@@ -139,7 +139,7 @@ def read_cubes(connection: duckdb.DuckDBPyConnection, queries: Iterable[Query], 
 
 
 def rows_of_all(query: Query, cube: Columns, choices: Choices) -> list[Row]:
-    """The rows of a query with nothing chosen, accounts and skills by name; `page.js` does the same for what is chosen."""
+    """The rows of a query for everything, accounts and skills by name; `page.js` does the same for a choice."""
     spread = {"account": query.spread in {"account", "agent"}, "skill": query.spread == "skill", "period": False}
     if query.spread == "flow":
         del spread["skill"]
@@ -188,7 +188,7 @@ def _cubes(queries: Sequence[Query]) -> list[Cube]:
 
 
 def _prepare(connection: duckdb.DuckDBPyConnection, sources: Iterable[Source], choices: Choices) -> None:
-    """Keep each view's rows with the places of their account and skill, since the views take longer than all that follows."""
+    """Keep each view's rows in a temporary table with the places of account and skill: the views are the slow part."""
     connection.execute("create temp table report_periods (period integer, since date, until date)")
     connection.executemany(
         "insert into report_periods values (?, ?, ?)",

@@ -1,4 +1,4 @@
-"""What the report counts: for each view that it reads, the measures by name, each an aggregate of the view's rows.
+"""The report's measures by name, for each view that it reads: aggregates of the view's rows.
 
 The same texts make the numbers and the SQL shown beside them. What a measure means is defined by the views that it follows,
 which `tests/report/test_numbers.py` holds it against; percentiles are always taken from the single rows.

@@ -1,10 +1,9 @@
 "use strict";
-// Shows what is chosen: key figures, tables, SQL and charts, from the numbers in the page. Rows and text as in cubes.py and text.py.
+// Shows key figures, tables, SQL and charts of the choice, from the numbers in the page. Rows are chosen as in cubes.py; durations are
+// written as in formatting.py, which hands over all other formats.
 
 const ALL = 0;
-const WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 const STATES = { l: "loaded", e: "empty", r: "rejected", m: "missing", u: "unknown" };
-const UNDATED = "1970-01-01";
 const DAY = 86400000;
 const form = document.getElementById("choice");
 const views = [];
@@ -21,27 +20,26 @@ async function unpacked(text) {
 const plain = (value, digits) =>
   value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 const rounded = (value, digits) => Math.floor(value * 10 ** digits + 0.5) / 10 ** digits;
-const FORMS = {
-  count: (value) => plain(value, 0),
-  number: (value) => plain(rounded(value, 1), 1),
-  share: (value) => `${plain(100 * rounded(value, 3), 1)} %`,
-  duration(value) {
-    const all = Math.floor(value + 0.5);
-    const two = (number) => String(number).padStart(2, "0");
-    if (all >= 3600) return `${plain(Math.floor(all / 3600), 0)} h ${two(Math.floor(all / 60) % 60)} min`;
-    if (all >= 60) return `${Math.floor(all / 60)} min ${two(all % 60)} s`;
-    return all >= 10 ? `${all} s` : `${plain(rounded(value, 1), 1)} s`;
-  },
-};
-const said = (form, value) => (value === null || value === undefined ? "–" : FORMS[form](value));
+
+function duration(value) {
+  const all = Math.floor(value + 0.5);
+  const two = (number) => String(number).padStart(2, "0");
+  if (all >= 3600) return `${plain(Math.floor(all / 3600), 0)} h ${two(Math.floor(all / 60) % 60)} min`;
+  if (all >= 60) return `${Math.floor(all / 60)} min ${two(all % 60)} s`;
+  return all >= 10 ? `${all} s` : `${plain(rounded(value, 1), 1)} s`;
+}
+
+function formatted(form, value) {
+  if (value === null || value === undefined) return data.missing;
+  if (form === "duration") return duration(value);
+  const { places, scale, unit } = data.forms[form];
+  return plain(scale * rounded(value, places), places - Math.round(Math.log10(scale))) + unit;
+}
 
 function cell(value, column) {
-  if (value === null || value === undefined) return "–";
-  if (column === "weekday") return WEEKDAYS[value - 1];
-  if (column.endsWith("_share")) return said("share", value);
-  if (column.endsWith("_count")) return said("count", value);
-  if (/_seconds$|_hours$|^mcs_|^concurrency$/.test(column)) return said("number", value);
-  return String(value);
+  const form = data.columnForms[column];
+  if (form || value === null || value === undefined) return formatted(form, value);
+  return column === "weekday" ? data.weekdays[value - 1] : String(value);
 }
 
 // Choice: the address after # is the only place that keeps it.
@@ -89,7 +87,7 @@ function rowsOf(chart, choice) {
     row.account_id = data.accounts[row.account - 1]?.name;
     row.skill_id = data.skills[row.skill - 1]?.name;
     row.target_skill_id = data.skills[row.target_skill - 1]?.name;
-    row.said = Object.fromEntries(chart.columns.map((name) => [name, cell(row[name], name)]));
+    row.texts = Object.fromEntries(chart.columns.map((name) => [name, cell(row[name], name)]));
     rows.push(row);
   }
   if (!chart.most) return rows;
@@ -108,7 +106,7 @@ function showTable(chart, rows) {
       const field = document.createElement(place ? "td" : "th");
       if (!place) field.scope = "row";
       else if (data.texts.includes(name)) field.className = "text";
-      field.textContent = row.said[name];
+      field.textContent = row.texts[name];
       line.append(field);
     });
     return line;
@@ -134,8 +132,8 @@ function showSql(chart, choice) {
 function showKeys(rows) {
   for (const key of data.keys) {
     const row = rows[`key-${key.query}`][0] ?? {};
-    const count = (_, name) => said("count", row[name] ?? 0);
-    document.getElementById(`key-${key.name}`).textContent = said(key.form, row[key.measure]);
+    const count = (_, name) => formatted("count", row[name] ?? 0);
+    document.getElementById(`key-${key.name}`).textContent = formatted(key.form, row[key.measure]);
     document.getElementById(`key-${key.name}-basis`).textContent = key.basis.replace(/{(\w+)}/g, count);
   }
 }
@@ -147,7 +145,7 @@ function showChosen(choice, count) {
     choice.skill === ALL ? "all skills" : `skill ${data.skills[choice.skill - 1].name}`,
     since === null ? name : `${name} (${since} to ${until})`,
   ];
-  document.getElementById("chosen").textContent = `${parts.join(", ")}: ${said("count", count)} conversations.`;
+  document.getElementById("chosen").textContent = `${parts.join(", ")}: ${formatted("count", count)} conversations.`;
 }
 
 function show() {
@@ -197,7 +195,7 @@ async function drawPanel(place, spec, rows) {
 }
 
 function rowsFor(panel, chart, rows) {
-  const dated = rows.filter((row) => row[chart.day] !== UNDATED);
+  const dated = rows.filter((row) => row[chart.day] !== data.undated);
   const own = panel.account === ALL ? dated : dated.filter((row) => row.account === panel.account);
   const divisor = unitOf(panel, own)[0];
   const valued = own.map((row) => ({ ...row, value: row[panel.measure] === null ? null : row[panel.measure] / divisor }));
@@ -220,7 +218,7 @@ function brokenAtGaps(rows, day) {
   return days.flatMap((row, place) => {
     const following = days[place + 1];
     const isGap = following && following.account === row.account && following[day] !== next(row);
-    return isGap ? [row, { account: row.account, account_id: row.account_id, [day]: next(row), value: null, said: {} }] : [row];
+    return isGap ? [row, { account: row.account, account_id: row.account_id, [day]: next(row), value: null, texts: {} }] : [row];
   });
 }
 

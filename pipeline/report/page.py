@@ -1,4 +1,4 @@
-"""Writes the report: figures and charts put into one page that loads nothing and runs no script but its own two."""
+"""Writes the report: one page with figures and charts, which loads nothing and runs only its own two scripts."""
 
 import base64
 import gzip
@@ -12,28 +12,31 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import vl_convert
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
 
 from pipeline.errors import SettingsError
 from pipeline.lake.lake import Lake
-from pipeline.report import keys
 from pipeline.report.charts import Chart, charts
-from pipeline.report.choices import Choices, read_choices
+from pipeline.report.choices import UNDATED, Choices, read_choices
 from pipeline.report.cubes import Columns, Query, Row, read_cubes, rows_of_all
-from pipeline.report.figures import FRESHNESS, Figures, read_figures
+from pipeline.report.formatting import FILTERS, FORMS, HEADINGS, MISSING, TEXTS, WEEKDAYS, form_of
+from pipeline.report.head import FRESHNESS, Head, read_head
+from pipeline.report.key_figures import KEY_FIGURES, QUERIES
 from pipeline.report.style import CONFIG, Panel, Spec
-from pipeline.report.text import FILTERS, HEADINGS, TEXTS
 
 
 def report_path(lake: Lake) -> Path:
-    """Where the report goes unless told otherwise: into the lake's folder, or the working folder if the lake is a bucket."""
+    """The report's default path: in the lake's folder, or in the working folder if the lake is a bucket."""
     return (Path(lake.root) if lake.is_local else Path.cwd()) / "report.html"
 
 
 def chosen_path(lake: Lake, output: str) -> Path:
-    """Where a user wants the report; of a link its target.
+    """The path of `--output`; of a link its target.
 
     Raises:
-        SettingsError: it is no place for a report: a URL, an unknown user's home, a device, or a file that a lake is made of.
+        SettingsError: no report can be there: it is a URL, an unknown user's home, a device, or a file of the lake.
     """
     path = os.path.expanduser(output)  # noqa: PTH111  # pathlib raises where the user is unknown
     target = Path(path).resolve()
@@ -48,15 +51,15 @@ def chosen_path(lake: Lake, output: str) -> Path:
 def write_report(connection: duckdb.DuckDBPyConnection, output: Path) -> None:
     """Write the report on everything in the lake to `output`, which only its owner may read.
 
-    A lake without conversations gets a page that says what to do. A reader of `output` sees the old page or the new
+    A lake without conversations gets a page with the next steps. A reader of `output` sees the old page or the new
     one, whole.
 
     Raises:
         SettingsError: `output` cannot be written; what was there stays.
 
     """
-    figures = read_figures(connection)
-    page = _render(figures=None, scripts=[]) if figures is None else _page(connection, figures)
+    head = read_head(connection)
+    page = _render(head=None, scripts=[]) if head is None else _page(connection, head)
     try:
         _replace(output, page.encode())
     except OSError as error:
@@ -64,21 +67,19 @@ def write_report(connection: duckdb.DuckDBPyConnection, output: Path) -> None:
         raise SettingsError(message) from error
 
 
-def _page(connection: duckdb.DuckDBPyConnection, figures: Figures) -> str:
+def _page(connection: duckdb.DuckDBPyConnection, head: Head) -> str:
     choices = read_choices(connection)
-    drawn = charts(choices, figures.service_level)
-    cubes = read_cubes(connection, [*keys.QUERIES.values(), *(chart.query for chart in drawn)], choices)
+    drawn = charts(choices, head.service_level)
+    cubes = read_cubes(connection, [*QUERIES.values(), *(chart.query for chart in drawn)], choices)
     data = _data(choices, drawn, cubes)
     return _render(
-        figures=figures,
+        head=head,
         scripts=[_script_safe(_charting_library()), _asset("page.js")],
         choices=choices,
         sections=_sections(drawn, cubes, choices),
-        keys=keys.KEYS,
-        key_rows={
-            name: _key_row(query, rows_of_all(query, cubes[query.cube], choices)) for name, query in keys.QUERIES.items()
-        },
-        key_sql={name: _sql(query) for name, query in keys.QUERIES.items()},
+        keys=KEY_FIGURES,
+        key_rows={name: _key_row(query, rows_of_all(query, cubes[query.cube], choices)) for name, query in QUERIES.items()},
+        key_sql={name: _sql(query) for name, query in QUERIES.items()},
         freshness_sql=FRESHNESS,
         data=base64.b64encode(gzip.compress(_json(data), mtime=0)).decode(),
     )
@@ -97,25 +98,30 @@ def _sections(drawn: list[Chart], cubes: dict[str, Columns], choices: Choices) -
 
 
 def _sql(query: Query) -> str:
-    """The query as it is shown with nothing chosen; `page.js` puts conditions at the same place."""
+    """The query for everything; `page.js` puts the choice's conditions at the same place."""
     head, tail = query.sql()
     condition = f"\nwhere {query.condition}" if query.condition else ""
     return f"{head}{condition}\n{tail}".rstrip()
 
 
 def _data(choices: Choices, drawn: list[Chart], cubes: dict[str, Columns]) -> dict[str, Any]:
-    """What the page's script works on."""
+    """The data of the page's script."""
     return {
         "config": CONFIG,
         "headings": HEADINGS,
         "texts": TEXTS,
+        "weekdays": WEEKDAYS,
+        "missing": MISSING,
+        "undated": str(UNDATED),
+        "forms": {name: form._asdict() for name, form in FORMS.items()},
+        "columnForms": {column: form_of(column) for column in HEADINGS},
         "accounts": [option._asdict() for option in choices.accounts],
         "skills": [option._asdict() for option in choices.skills],
         "periods": [period._asdict() for period in choices.periods],
         "cubes": cubes,
-        "keys": [vars(key) for key in keys.KEYS],
+        "keys": [vars(key) for key in KEY_FIGURES],
         "charts": [
-            *({"name": f"key-{name}", **_wired(query), "panels": []} for name, query in keys.QUERIES.items()),
+            *({"name": f"key-{name}", **_wired(query), "panels": []} for name, query in QUERIES.items()),
             *(
                 {"name": chart.name, **_wired(chart.query), "panels": [_panel(panel) for panel in chart.panels]}
                 for chart in drawn
@@ -144,9 +150,6 @@ def _panel(panel: Panel) -> Spec:
 
 
 def _render(**context: Any) -> str:
-    from jinja2 import Environment, StrictUndefined  # noqa: PLC0415 - only a report needs it
-    from markupsafe import Markup  # noqa: PLC0415
-
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters.update(FILTERS)
     environment.tests["text_column"] = lambda column: column in TEXTS
@@ -162,8 +165,6 @@ def _render(**context: Any) -> str:
 @cache
 def _charting_library() -> str:
     """Vega, Vega-Lite and Vega-Embed in one script; to put them together takes some seconds."""
-    import vl_convert  # noqa: PLC0415 - brings a JavaScript engine
-
     bundle: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
     return bundle
 
@@ -177,7 +178,7 @@ def _json(value: Any) -> bytes:
 
 
 def _script_safe(script: str) -> str:
-    """The script without anything that ends or hides it in HTML; both can only stand in its strings and patterns."""
+    """Escape the texts in the script that would end or hide it in HTML; they only occur in strings and patterns."""
     return script.replace("</script", "<\\/script").replace("<!--", "<\\!--")
 
 

@@ -1,23 +1,23 @@
-"""How the report draws: Vega-Lite drawings for lines by day, bars and fields, which `page.js` fills with the rows chosen.
+"""The report's drawings in Vega-Lite: lines by day, bars and matrices, which `page.js` fills with the choice's rows.
 
 Colours are CSS variables of the page, so that one drawing serves light, dark and print. `page.js` puts the unit of its times
 in place of `{unit}` and sets the parameters: `days` is how many days are drawn, `room` and `strongest` are ends of scales,
 `label` and `entry` how wide a label and an entry of the legend may be. A row has the table's columns, `value`, which is the
-panel's measure in that unit, and `said`, each column as the table writes it.
+panel's measure in that unit, and `texts`, each column as the table writes it.
 """
 
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from pipeline.report.choices import ALL
-from pipeline.report.text import HEADINGS
+from pipeline.report.formatting import HEADINGS, WEEKDAYS
 
 Spec: TypeAlias = dict[str, Any]
 
 FEW_DAYS = 62
 MANY_DAYS = 180
-"""From here on ticks are months."""
-WEEKDAYS = "['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun']"
+"""For more days the ticks are months."""
+_DAYS = str([name[:3] for name in WEEKDAYS])
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', sans-serif"
 BAR_STEP = 26
 
@@ -74,7 +74,7 @@ class Panel:
 
     @property
     def is_duration(self) -> bool:
-        """Whether its values are seconds, which are drawn in the unit that suits them."""
+        """Whether its values are seconds, whose unit is chosen by their size."""
         return self.measure.endswith("_seconds")
 
 
@@ -135,7 +135,7 @@ def bar_panel(title: str, measure: str, name: str, tips: list[str]) -> Panel:
             {"mark": {"type": "bar", "color": "var(--series-1)", "height": {"band": 0.7}}},
             {
                 "mark": {"type": "text", "align": "left", "dx": 5},
-                "encoding": {"text": {"field": f"said.{measure}", "type": "nominal"}},
+                "encoding": {"text": {"field": f"texts.{measure}", "type": "nominal"}},
             },
         ],
     }
@@ -182,7 +182,7 @@ def week_panel(measure: str, tips: list[str]) -> Panel:
                 "type": "ordinal",
                 "title": None,
                 "scale": {"domain": list(range(1, 8)), "paddingInner": 0.06},
-                "axis": {"labelExpr": f"{WEEKDAYS}[datum.value - 1]", "domain": False, "ticks": False},
+                "axis": {"labelExpr": f"{_DAYS}[datum.value - 1]", "domain": False, "ticks": False},
             },
             "opacity": _strength(legend),
             "tooltip": tooltip(tips),
@@ -212,7 +212,7 @@ def matrix_panel(measure: str, names: list[str], tips: list[str]) -> Panel:
                 "mark": {"type": "rect", "cornerRadius": 2, "fill": "var(--series-1)"},
                 "encoding": {"opacity": {**_strength(None), "scale": {**_strength(None)["scale"], "range": [0.06, 0.55]}}},
             },
-            {"mark": {"type": "text"}, "encoding": {"text": {"field": f"said.{measure}", "type": "nominal"}}},
+            {"mark": {"type": "text"}, "encoding": {"text": {"field": f"texts.{measure}", "type": "nominal"}}},
         ],
     }
     return Panel(None, measure, _framed(spec))
@@ -237,7 +237,7 @@ def hours_panel(account: int, title: str | None) -> Panel:
             "y2": {"field": "to_hour"},
             "color": {"field": "state", "type": "nominal", "scale": colours, "legend": {"title": None, "columns": 4}},
             "tooltip": [
-                {"field": "said.date", "type": "nominal", "title": "Day"},
+                {"field": "texts.date", "type": "nominal", "title": "Day"},
                 {"field": "hours", "type": "nominal", "title": "Hours (UTC)"},
                 {"field": "state", "type": "nominal", "title": "State"},
             ],
@@ -265,7 +265,7 @@ def account_colour() -> Spec:
 
 def tooltip(columns: list[str]) -> list[Spec]:
     """The columns of a row as the table says them."""
-    return [{"field": f"said.{name}", "type": "nominal", "title": HEADINGS[name]} for name in columns]
+    return [{"field": f"texts.{name}", "type": "nominal", "title": HEADINGS[name]} for name in columns]
 
 
 def _strength(legend: Spec | None) -> Spec:

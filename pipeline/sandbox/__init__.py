@@ -1,15 +1,15 @@
 """The Data Access API on loopback, with made-up accounts: for trying out, for tests and for benchmarks."""
 
 from pipeline.sandbox.account import Account, demo_accounts
-from pipeline.sandbox.keys import Credentials, credentials_for
-from pipeline.sandbox.misbehaviour import fault_list, wish
+from pipeline.sandbox.authentication import credentials_for
+from pipeline.sandbox.misbehaviour import FaultSpec, fault_list
 from pipeline.sandbox.routes import Request
 from pipeline.sandbox.server import Sandbox
 from pipeline.sandbox.traffic import documents, file_bytes, hour_file_names
 
 __all__ = [
     "Account",
-    "Credentials",
+    "FaultSpec",
     "Request",
     "Sandbox",
     "credentials_for",
@@ -18,5 +18,4 @@ __all__ = [
     "fault_list",
     "file_bytes",
     "hour_file_names",
-    "wish",
 ]

@@ -1,4 +1,4 @@
-"""The made-up accounts: who they are, when they are open, and where their chance comes from."""
+"""The made-up accounts: their values, business hours and random numbers."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -21,7 +21,7 @@ class Skill:
     name: str
     topic: str
     share: float
-    """Its part of the demand, 0 to 1; all skills together make 1."""
+    """Its part of the demand, 0 to 1; the sum over all skills is 1."""
 
 
 SALES = Skill(12, "Sales", "sales", 0.27)
@@ -62,7 +62,7 @@ class Account:
     tagged: bool | None = None
 
     def __post_init__(self) -> None:
-        """Refuse values that no account has."""
+        """Refuse impossible values."""
         if not self.account_id.isdigit():
             msg = f"account_id: expected digits, got {self.account_id!r}"
             raise ValueError(msg)
@@ -75,14 +75,14 @@ class Account:
         """Whether its documents are of the newer schema, with every record tagged."""
         return self.number_for("tagged") % 2 == 1 if self.tagged is None else self.tagged
 
-    def number_for(self, *what: object) -> int:
-        """64 bits that depend on nothing but the account, its seed and `what`."""
-        key = repr((self.account_id, self.seed, *what)).encode()
+    def number_for(self, *parts: object) -> int:
+        """64 bits that depend on the account, its seed and `parts` only."""
+        key = repr((self.account_id, self.seed, *parts)).encode()
         return int.from_bytes(blake2b(key, digest_size=8).digest())
 
-    def random_for(self, *what: object) -> Random:
-        """A source of chance for `what`, the same in every process."""
-        return Random(self.number_for(*what))
+    def random_for(self, *parts: object) -> Random:
+        """Random numbers for `parts`, the same in every process."""
+        return Random(self.number_for(*parts))
 
     def business_day(self, epoch_ms: int) -> date:
         """The business day that a moment belongs to."""

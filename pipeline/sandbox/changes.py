@@ -1,4 +1,4 @@
-"""What faults do to an answer: each function gives another one, or the same where there is nothing to spoil."""
+"""The changes that faults make: each takes a reply and returns a spoilt one, or the same if it has nothing to spoil."""
 
 import gzip
 from collections.abc import Callable
@@ -11,12 +11,12 @@ from typing import Any, Final
 
 import orjson
 
-from pipeline.sandbox import answers
-from pipeline.sandbox.answers import Answer
+from pipeline.sandbox import replies
+from pipeline.sandbox.replies import Reply
 from pipeline.sandbox.routes import Request
 
-Change = Callable[[Answer, Request, datetime], Answer]
-"""An answer, the request that it is to and the sandbox's time -> the answer that is sent."""
+Change = Callable[[Reply, Request, datetime], Reply]
+"""A reply, the request that it is to and the sandbox's time -> the reply that is sent."""
 
 REPLACED_AFTER: Final = timedelta(days=1)
 BOMB_BYTES: Final = 4 << 30
@@ -28,42 +28,42 @@ _CLOCK_OFF = timedelta(minutes=10)
 
 
 def wire(**fields: Any) -> Change:
-    """The answer as it is, badly sent."""
-    return lambda answer, *_: replace(answer, **fields)
+    """The same reply, badly sent."""
+    return lambda reply, *_: replace(reply, **fields)
 
 
 def cut(**fields: Any) -> Change:
-    """Half of the body."""
-    return lambda answer, *_: replace(answer, breaks_off_after=len(answer.body) // 2, **fields)
+    """Send half of the body."""
+    return lambda reply, *_: replace(reply, breaks_off_after=len(reply.body) // 2, **fields)
 
 
 def page(status: int, text: str) -> Change:
-    """Another page instead."""
-    return lambda *_: Answer(status, text.encode(), "text/html")
+    """Send a web page instead."""
+    return lambda *_: Reply(status, text.encode(), "text/html")
 
 
 def error(status: int, message: str, code: int, **headers: str) -> Change:
-    """An error in the API's words instead."""
+    """Send an error in the API's words instead."""
     fields = tuple((name.replace("_", "-"), value) for name, value in headers.items())
-    return lambda _, __, now: Answer(status, answers.error(message, code, now), headers=fields)
+    return lambda _, __, now: Reply(status, replies.error(message, code, now), headers=fields)
 
 
-def redirect(_: Answer, request: Request, __: datetime) -> Answer:
-    """To another host."""
-    return Answer(HTTPStatus.FOUND, b"", headers=(("Location", STRANGER + request.path),))
+def redirect(_: Reply, request: Request, __: datetime) -> Reply:
+    """Redirect to another host."""
+    return Reply(HTTPStatus.FOUND, b"", headers=(("Location", STRANGER + request.path),))
 
 
-def busy_until_date(_: Answer, __: Request, now: datetime) -> Answer:
-    """429, with the time from which on to come again."""
+def busy_until_date(_: Reply, __: Request, now: datetime) -> Reply:
+    """Send 429, with the time to try again."""
     headers = (("Date", _http(now)), ("Retry-After", _http(now + timedelta(seconds=1))))
-    return Answer(HTTPStatus.TOO_MANY_REQUESTS, answers.error("Too many requests", 0, now), headers=headers)
+    return Reply(HTTPStatus.TOO_MANY_REQUESTS, replies.error("Too many requests", 0, now), headers=headers)
 
 
-def clock_off(_: Answer, __: Request, now: datetime) -> Answer:
-    """What a server answers whose clock, as its Date header tells, is not the client's."""
+def clock_off(_: Reply, __: Request, now: datetime) -> Reply:
+    """Refuse as a server does whose clock, by its Date header, differs from the client's."""
     headers = (("Date", _http(datetime.now(UTC) + _CLOCK_OFF)),)
-    body = answers.error("Unauthorized request", answers.UNAUTHORIZED, now)
-    return Answer(HTTPStatus.UNAUTHORIZED, body, headers=headers)
+    body = replies.error("Unauthorized request", replies.UNAUTHORIZED, now)
+    return Reply(HTTPStatus.UNAUTHORIZED, body, headers=headers)
 
 
 def _http(moment: datetime) -> str:
@@ -71,45 +71,45 @@ def _http(moment: datetime) -> str:
 
 
 def body(change: Callable[[bytes], bytes], **headers: str) -> Change:
-    """Other bytes, where there are some."""
+    """Change the body's bytes, if there are some."""
     fields = tuple((name.replace("_", "-"), value) for name, value in headers.items())
 
-    def changed(answer: Answer, _: Request, __: datetime) -> Answer:
-        if answer.status != HTTPStatus.OK:
-            return answer
-        return replace(answer, body=change(answer.body), headers=answer.headers + fields)
+    def changed(reply: Reply, _: Request, __: datetime) -> Reply:
+        if reply.status != HTTPStatus.OK:
+            return reply
+        return replace(reply, body=change(reply.body), headers=reply.headers + fields)
 
     return changed
 
 
 def wrong_checksum(archive: bytes) -> bytes:
-    """Every bit of the CRC turned."""
+    """Invert every bit of the CRC."""
     return archive[:-8] + bytes(255 - byte for byte in archive[-8:-4]) + archive[-4:]
 
 
 def first_half(archive: bytes) -> bytes:
-    """Without the end."""
+    """Drop the end."""
     return archive[: len(archive) // 2]
 
 
-def before_replacement(answer: Answer, request: Request, now: datetime) -> Answer:
-    """A file as it was at first: without its last document."""
-    if answer.status != HTTPStatus.OK or request.file_name is None:
-        return answer
+def before_replacement(reply: Reply, request: Request, now: datetime) -> Reply:
+    """Send a file in its first version: without its last document."""
+    if reply.status != HTTPStatus.OK or request.file_name is None:
+        return reply
     hour_ends = datetime.fromtimestamp(int(request.file_name.split(".")[2]) / 1000, UTC)
     if now >= hour_ends + REPLACED_AFTER:
-        return answer
-    lines = gzip.decompress(answer.body).splitlines(keepends=True)
-    return replace(answer, body=gzip.compress(b"".join(lines[:-1]), mtime=0))
+        return reply
+    lines = gzip.decompress(reply.body).splitlines(keepends=True)
+    return replace(reply, body=gzip.compress(b"".join(lines[:-1]), mtime=0))
 
 
-def bomb(answer: Answer, request: Request, _: datetime) -> Answer:
-    """Blanks before what was asked for: legal, and larger than anybody wants it."""
-    if answer.status != HTTPStatus.OK:
-        return answer
+def bomb(reply: Reply, request: Request, _: datetime) -> Reply:
+    """Put blanks before the body: legal, and far too large."""
+    if reply.status != HTTPStatus.OK:
+        return reply
     if request.kind == "download":
-        return replace(answer, body=_blanks() + answer.body)
-    return replace(answer, body=_blanks() + gzip.compress(answer.body), headers=(("Content-Encoding", "gzip"),))
+        return replace(reply, body=_blanks() + reply.body)
+    return replace(reply, body=_blanks() + gzip.compress(reply.body), headers=(("Content-Encoding", "gzip"),))
 
 
 @lru_cache(maxsize=1)
@@ -120,20 +120,20 @@ def _blanks() -> bytes:
 
 
 def _listing(change: Callable[[dict[str, Any]], list[dict[str, Any]]]) -> Change:
-    """Each document of a listing that has files, as others."""
+    """Change each document of a listing with files."""
 
-    def changed(answer: Answer, _: Request, __: datetime) -> Answer:
-        if answer.status != HTTPStatus.OK:
-            return answer
-        former = (orjson.loads(line)["dataAccessFiles"] for line in answer.body.splitlines())
-        lines = [orjson.dumps({"dataAccessFiles": document}) for said in former for document in change(said)]
-        return replace(answer, body=b"\n".join(lines))
+    def changed(reply: Reply, _: Request, __: datetime) -> Reply:
+        if reply.status != HTTPStatus.OK:
+            return reply
+        former = (orjson.loads(line)["dataAccessFiles"] for line in reply.body.splitlines())
+        lines = [orjson.dumps({"dataAccessFiles": document}) for listing in former for document in change(listing)]
+        return replace(reply, body=b"\n".join(lines))
 
     return changed
 
 
 def _entries(change: Callable[[dict[str, str]], dict[str, str]]) -> Change:
-    return _listing(lambda said: [{**said, "file": [entry | change(entry) for entry in said["file"]]}])
+    return _listing(lambda listing: [{**listing, "file": [entry | change(entry) for entry in listing["file"]]}])
 
 
 def named(pattern: str, without: str = "") -> Change:
@@ -146,38 +146,40 @@ def linked(pattern: str) -> Change:
     return _entries(lambda file: {"@href": pattern.format(file["@name"])})
 
 
-documents: Change = _listing(lambda said: [{**said, "file": [entry]} for entry in said["file"]])
-object_if_alone: Change = _listing(lambda said: [{**said, "file": said["file"][0] if len(said["file"]) == 1 else said["file"]}])
+documents: Change = _listing(lambda listing: [{**listing, "file": [entry]} for entry in listing["file"]])
+object_if_alone: Change = _listing(
+    lambda listing: [{**listing, "file": listing["file"][0] if len(listing["file"]) == 1 else listing["file"]}]
+)
 
 
 def if_accepting(accept: str, change: Change) -> Change:
-    """Another answer to whoever asks for that type."""
-    return lambda answer, request, now: change(answer, request, now) if request.accept == accept else answer
+    """Change the reply to a client that asks for that type."""
+    return lambda reply, request, now: change(reply, request, now) if request.accept == accept else reply
 
 
 def if_empty(change: Change) -> Change:
-    """Another answer to a range that has no files."""
-    return lambda answer, request, now: change(answer, request, now) if answer.status == HTTPStatus.NOT_FOUND else answer
+    """Change the reply to a range without files."""
+    return lambda reply, request, now: change(reply, request, now) if reply.status == HTTPStatus.NOT_FOUND else reply
 
 
-def listing_without_files(_: Answer, request: Request, __: datetime) -> Answer:
+def listing_without_files(_: Reply, request: Request, __: datetime) -> Reply:
     """An empty listing that is no error."""
-    return Answer(HTTPStatus.OK, orjson.dumps({"dataAccessFiles": {"@id": request.account_id}}))
+    return Reply(HTTPStatus.OK, orjson.dumps({"dataAccessFiles": {"@id": request.account_id}}))
 
 
 def if_not_latest(status: int) -> Change:
-    """An error for a schema that is asked for by its version."""
+    """Send an error for a schema that is requested by its version."""
     refused = error(status, "No such schema", 0)
-    return lambda answer, request, now: answer if request.schema_id == "latest" else refused(answer, request, now)
+    return lambda reply, request, now: reply if request.schema_id == "latest" else refused(reply, request, now)
 
 
 def with_blanks(text: bytes) -> bytes:
-    """Followed by more of them than a schema has bytes."""
+    """Add more blanks than a schema has bytes."""
     return text + b" " * (5 << 20)
 
 
 def more_fields(text: bytes) -> bytes:
-    """A schema with a field more in its conversations, one in its messages, and other insides of their scores."""
+    """Send a schema with an added field in conversations and in messages, and scores with other fields."""
     return _with_fields(
         text,
         Conversation={"closeReasonNote": "string"},
@@ -187,7 +189,7 @@ def more_fields(text: bytes) -> bytes:
 
 
 def other_types(text: bytes) -> bytes:
-    """A schema in which a skill is text and the number of an end reason is a long one."""
+    """Send a schema with a skill as text and the number of an end reason as a long."""
     return _with_fields(text, Conversation={"skillId": "string", "endReasonId": "long"})
 
 

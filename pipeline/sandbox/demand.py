@@ -1,4 +1,4 @@
-"""When visitors come: curves of the day and the week, chance around them, and days that surprise everybody."""
+"""The arrival of visitors: curves of the day and the week, random variation, and exceptional days."""
 
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -10,7 +10,7 @@ from pipeline.sandbox.account import HOUR_MS, Account
 
 # Monday to Sunday; their mean is 1.
 _WEEK = (1.20, 1.10, 1.04, 1.02, 1.04, 0.82, 0.78)
-# What is left of the demand while nobody but the bot is there.
+# The part of the demand while only the bot is there.
 _CLOSED_SHARE = 0.035
 
 

@@ -1,4 +1,4 @@
-"""What is said in a conversation: lines with believable texts, typing times and a score that follows the mood."""
+"""The lines of a conversation: believable texts, typing times and a score that follows the mood."""
 
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ _SKILLS: dict[int, Skill] = {skill.skill_id: skill for skill in (*HUMAN_SKILLS, 
 
 
 class _Voice(NamedTuple):
-    """Who speaks, as JSON text: the values of `by` and `agentId`."""
+    """The speaker, as JSON text: the values of `by` and `agentId`."""
 
     name: str
     agent_id: str
@@ -27,7 +27,7 @@ _CONTROL_TYPE = encode.string("4")
 
 
 class Line(NamedTuple):
-    """One transcript line before it has a time: `effect` is what it does to the score."""
+    """One transcript line before it has a time: `effect` is its change of the score."""
 
     type: str
     text: str | None
@@ -139,7 +139,7 @@ class _Writer:
         return Line(VISITOR, self.some(phrases.OPENINGS[_SKILLS[self.conversation.skill_id].topic]))
 
     def reply(self, progress: float) -> Line:
-        """What a visitor says next: facts at first, feelings towards the end."""
+        """The visitor's next text: facts at first, feelings towards the end."""
         rng = self.rng
         if rng.random() < 0.03:
             return self.attachment()
@@ -217,7 +217,7 @@ class _Writer:
         self.messages.append(message)
 
     def next_score(self, effect: float) -> str:
-        """The score that a line arrives at; None there is before the visitor's first line, nor for private comments."""
+        """The score after a line; None before the visitor's first line and for private comments."""
         if not self.is_scored:
             return encode.NULL
         self.score = min(100.0, max(0.0, self.score + effect))
@@ -225,7 +225,7 @@ class _Writer:
         return encode.mcs(round(self.score))
 
     def final_score(self) -> int | None:
-        """The conversation's score: its mean, with the end counting double. None where there is too little to judge."""
+        """The conversation's score: its mean, with the end counting double. None for too few lines."""
         if len(self.scores) < 3:
             return None
         tail = self.scores[len(self.scores) * 2 // 3 :]
@@ -248,7 +248,7 @@ def _wait_penalty(conversation: Conversation) -> float:
 
 
 def _facts(rng: Random) -> dict[str, str]:
-    """What a conversation is about; every text of it speaks of the same things."""
+    """The facts of a conversation, the same in all its texts."""
     draw = rng.random
     bits = rng.getrandbits(62)
     cents = bits % 99_000 + 190

@@ -7,8 +7,8 @@ from functools import partial
 from typing import Final
 
 from pipeline.sandbox import changes
-from pipeline.sandbox.answers import NO_FILES, UNAUTHORIZED, UNSUPPORTED
 from pipeline.sandbox.changes import STRANGER, Change
+from pipeline.sandbox.replies import NO_FILES, UNAUTHORIZED, UNSUPPORTED
 
 KINDS: Final = ("base", "listing", "download")
 
@@ -20,11 +20,11 @@ class Fault:
     name: str
     description: str
     kinds: tuple[str, ...]
-    """The requests that it can strike; none: it is about which files there are."""
+    """The requests that it can strike; none: it delays files."""
     passes: bool
     change: Change | None = None
     latest: timedelta = timedelta(0)
-    """By how much a file can be late."""
+    """The longest delay of a file."""
 
 
 def _passing(name: str, description: str, kinds: tuple[str, ...], change: Change) -> Fault:

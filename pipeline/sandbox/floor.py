@@ -1,6 +1,6 @@
 """The contact centre's floor: visitors queue for agents with few places, so that waits follow from the load.
 
-`simulate` plays one business day event by event. It decides who talks to whom and when; `dialogue` says what.
+`simulate` plays one business day event by event: it pairs visitors and agents; `dialogue` writes their lines.
 """
 
 from collections import deque
@@ -31,9 +31,9 @@ class Leg:
     skill_id: int
     queue_start: int
     reason: int | None = None
-    """Why the conversation was transferred here: 101 to an agent, 106 to a skill; None for its first leg."""
+    """Reason of the transfer: 101 to an agent, 106 to a skill; None for the first leg."""
     queue_end: int | None = None
-    """None where the visitor gave up."""
+    """None if the visitor gave up."""
     agent: Agent | None = None
     ends: int = 0
     turns: int = 0
@@ -47,7 +47,7 @@ class Conversation:
     person: int
     is_messaging: bool
     skill_id: int
-    """The skill that the visitor's question is for, whoever answers it first."""
+    """The skill of the visitor's question, also if the bot answers first."""
     pace_seconds: float
     """One visitor line and its answer take about this long."""
     legs: list[Leg] = field(default_factory=list)
@@ -110,14 +110,14 @@ class _Floor:
         for shift in on_duty:
             self.at(shift.starts, self.come_to_work, shift)
 
-    def at(self, moment: int, action: Callable[..., None], *what: object) -> None:
+    def at(self, moment: int, action: Callable[..., None], *arguments: object) -> None:
         self.count += 1
-        heappush(self.events, (moment, self.count, action, what))
+        heappush(self.events, (moment, self.count, action, arguments))
 
     def run(self) -> None:
         while self.events:
-            now, _, action, what = heappop(self.events)
-            action(now, *what)
+            now, _, action, arguments = heappop(self.events)
+            action(now, *arguments)
 
     def come_to_work(self, now: int, shift: Shift) -> None:
         self.desks[shift.agent.number] = desk = _Desk(shift.agent, shift.ends, now)
@@ -153,7 +153,7 @@ class _Floor:
             return
         entry = (visit, conversation, leg)
         queue = self.waiting[leg.skill_id]
-        # Whoever was transferred has waited before, and goes to the front.
+        # A transferred visitor has waited before, and goes to the front.
         (queue.append if leg.reason is None else queue.appendleft)(entry)
         mean_ms = 1_500_000 if conversation.is_messaging else 420_000
         patience = min(_LONGEST_PATIENCE_MS, 8_000 + int(self.rng.expovariate(1 / mean_ms)))
@@ -180,7 +180,7 @@ class _Floor:
             self.at(now + 20_000 + int(self.rng.expovariate(1 / 200_000)), self.arrive, visit)
 
     def offer(self, now: int, desk: _Desk) -> None:
-        """Give an agent's free places to those who wait longest, and list what is left."""
+        """Give an agent's free places to the longest waits."""
         while now < desk.until and desk.busy < desk.agent.places:
             queues = [self.waiting[skill_id] for skill_id in desk.agent.skill_ids if self.waiting[skill_id]]
             if not queues:
@@ -199,7 +199,7 @@ class _Floor:
         rng = self.rng
         leg.agent, leg.queue_end = desk.agent, now + 1_500 + int(rng.random() * 6_000)
         leg.turns = max(1, round(rng.lognormvariate(1.2, 0.6)))
-        # Somebody who talks to several visitors answers each a little later.
+        # An agent with several visitors answers each a little later.
         seconds = 25 + leg.turns * conversation.pace_seconds * (0.9 + 0.08 * desk.busy)
         duration = min(_LONGEST_LEG_MS, int(seconds * 1000))
         place = min(duration, _LONGEST_PLACE_MS) if conversation.is_messaging else duration
@@ -227,7 +227,7 @@ class _Floor:
             self.enqueue(now, visit, conversation, target)
 
     def next_leg(self, now: int, conversation: Conversation, leg: Leg) -> Leg | None:
-        """Where a conversation goes from here; None where it is over."""
+        """The next leg of a conversation; None at its end."""
         rng = self.rng
         if leg.skill_id == ASSISTANT.skill_id:
             needs_people = rng.random() < 0.45 and self.is_staffed(now)
@@ -241,5 +241,5 @@ class _Floor:
         return Leg(others[int(rng.random() * len(others))], now, TO_SKILL)
 
     def is_staffed(self, now: int) -> bool:
-        """Whether anybody is at work and stays for another quarter of an hour."""
+        """Whether an agent is on duty for another quarter of an hour."""
         return now < self.last_leaves - 900_000

@@ -1,4 +1,4 @@
-"""What people write: templates in which `dialogue` puts a conversation's facts (an order, an item, a day, a name)."""
+"""Templates of the texts, which `dialogue` fills with a conversation's facts (an order, an item, a day, a name)."""
 
 OPENINGS = {
     "sales": (

@@ -1,4 +1,4 @@
-"""What a request asks for, read from its method and target."""
+"""Reads a request's kind and arguments from its method and target."""
 
 import re
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ _PATH = re.compile(r"/data_access_le/account/([^/]+)/le(?:/(engagement|schema))?
 
 @dataclass(frozen=True)
 class Request:
-    """A request as the sandbox understood it; `kind` is base, listing, download, schema or other."""
+    """A parsed request; `kind` is base, listing, download, schema or other."""
 
     kind: str
     method: str
@@ -20,13 +20,13 @@ class Request:
     """For a listing: `startTime`, and `end_ms` the `endTime`, in epoch milliseconds."""
     end_ms: int | None = None
     schema_id: str | None = None
-    """Which version of the schema is asked for, or `latest`."""
+    """The requested version of the schema, or `latest`."""
     accept: str = ""
-    """The types of answer that the client takes."""
+    """The client's `Accept` header."""
 
 
 def understand(method: str, target: str) -> Request:
-    """What a request asks for, from its method and target alone."""
+    """Parse a request from its method and target."""
     url = urlsplit(target)
     match = _PATH.fullmatch(url.path)
     if match is None:

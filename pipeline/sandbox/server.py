@@ -16,15 +16,16 @@ from typing import Self
 
 import orjson
 
-from pipeline.sandbox import answers
+from pipeline.sandbox import replies
 from pipeline.sandbox.account import HOUR_MS, Account, demo_accounts
-from pipeline.sandbox.answers import Answer
+from pipeline.sandbox.authentication import Gate, credentials_for
 from pipeline.sandbox.avro import VERSIONS, engagement_schema
-from pipeline.sandbox.keys import Credentials, Gate, credentials_for
 from pipeline.sandbox.misbehaviour import Misbehaviour
+from pipeline.sandbox.replies import Reply
 from pipeline.sandbox.routes import Request, understand
 from pipeline.sandbox.traffic import file_bytes, hour_file_names
 from pipeline.sandbox.wire import send
+from pipeline.settings import Credentials
 
 RETENTION = timedelta(days=30)
 _LOG = logging.getLogger(__name__)
@@ -36,13 +37,13 @@ class Sandbox:
     Signatures are checked against the real clock, since clients sign with it, also where `now` is another time.
 
     Args:
-        accounts: whom to serve; None for the two of the demo.
+        accounts: the accounts to serve; None for the two of the demo.
         port: 0 takes a free one.
         now: the time (aware) that decides which files are there already and which are deleted: a moment that stands
             still, or a function that gives one. None is the real clock.
         delay_seconds: waits this long before each answer, as a network would.
-        faults: how to misbehave, each as `misbehaviour.wish` reads it: `reset`, `reset:listing=0.1`, `late`.
-        seed: another seed, other requests and files that the faults strike.
+        faults: how to misbehave, each as `FaultSpec.parse` reads it: `reset`, `reset:listing=0.1`, `late`.
+        seed: chooses the requests and files that the faults strike.
         kept_files: as many files are made once and then kept, for benchmarks that are not about making them.
     """
 
@@ -70,20 +71,20 @@ class Sandbox:
 
     @property
     def base_url(self) -> str:
-        """Scheme, host and port, without a slash at the end: what `LP_BASE_URL` wants."""
+        """Scheme, host and port, without a slash at the end, as for `LP_BASE_URL`."""
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def credentials(self, account_id: str) -> Credentials:
-        """The four secrets of an account that is served here."""
+        """The credentials of an account of this sandbox."""
         return credentials_for(self.accounts[account_id].account_id)
 
     def settings_of(self, account_id: str) -> str:
         """The lines of a `.env` that syncs an account from here."""
-        keys = self.credentials(account_id)
+        app_key, app_secret, access_token, access_token_secret = self.credentials(account_id).secrets
         return (
             f"LP_BASE_URL={self.base_url}\nLP_ACCOUNT_ID={account_id}\n"
-            f"LP_APP_KEY={keys.app_key}\nLP_APP_SECRET={keys.app_secret}\n"
-            f"LP_ACCESS_TOKEN={keys.access_token}\nLP_ACCESS_TOKEN_SECRET={keys.access_token_secret}\n"
+            f"LP_APP_KEY={app_key}\nLP_APP_SECRET={app_secret}\n"
+            f"LP_ACCESS_TOKEN={access_token}\nLP_ACCESS_TOKEN_SECRET={access_token_secret}\n"
         )
 
     def now(self) -> datetime:
@@ -93,7 +94,7 @@ class Sandbox:
         return self._now() if callable(self._now) else self._now
 
     def count(self, kind: str) -> int:
-        """How many requests of a kind have come in so far, refused ones included."""
+        """The number of requests of a kind so far, refused ones included."""
         return sum(request.kind == kind for request in self.requests)
 
     def serve(self) -> None:
@@ -118,19 +119,19 @@ class Sandbox:
             self._thread.join()
         self._server.server_close()
 
-    def answer(self, request: Request, signed_by: str | None) -> Answer:
-        """What the API says to a request that was signed with the keys of `signed_by`; None: not validly signed."""
+    def answer(self, request: Request, signed_by: str | None) -> Reply:
+        """The API's reply to a request signed with the keys of `signed_by`; None: not validly signed."""
         if request.method != "GET":
             return self._refuse(HTTPStatus.METHOD_NOT_ALLOWED)
         if signed_by is None:
-            return self._error(HTTPStatus.UNAUTHORIZED, "Unauthorized request", answers.UNAUTHORIZED)
+            return self._error(HTTPStatus.UNAUTHORIZED, "Unauthorized request", replies.UNAUTHORIZED)
         if request.account_id is not None and request.account_id != signed_by:
-            return self._error(HTTPStatus.FORBIDDEN, "Unauthorized request", answers.UNAUTHORIZED)
+            return self._error(HTTPStatus.FORBIDDEN, "Unauthorized request", replies.UNAUTHORIZED)
         return self._serve(self.accounts[signed_by], request)
 
-    def _serve(self, account: Account, request: Request) -> Answer:
+    def _serve(self, account: Account, request: Request) -> Reply:
         if request.kind == "base":
-            return Answer(HTTPStatus.OK, answers.base_resource(account.account_id, self.base_url))
+            return Reply(HTTPStatus.OK, replies.base_resource(account.account_id, self.base_url))
         if request.kind == "schema":
             return self._schema(account, request.schema_id or "latest")
         if request.kind == "listing" and request.start_ms is not None and request.end_ms is not None:
@@ -139,16 +140,16 @@ class Sandbox:
             return self._download(account, request.file_name)
         return self._refuse(HTTPStatus.NOT_FOUND if request.kind == "other" else HTTPStatus.BAD_REQUEST)
 
-    def _schema(self, account: Account, version: str) -> Answer:
+    def _schema(self, account: Account, version: str) -> Reply:
         newest = VERSIONS[account.is_tagged]
         is_tagged = {version: is_tagged for is_tagged, version in VERSIONS.items()}.get(
             newest if version == "latest" else version
         )
         if is_tagged is None:
-            return self._error(HTTPStatus.NOT_FOUND, "No such schema", answers.NO_FILES)
-        return Answer(HTTPStatus.OK, orjson.dumps(engagement_schema(is_tagged=is_tagged)))
+            return self._error(HTTPStatus.NOT_FOUND, "No such schema", replies.NO_FILES)
+        return Reply(HTTPStatus.OK, orjson.dumps(engagement_schema(is_tagged=is_tagged)))
 
-    def _list(self, account: Account, start_ms: int, end_ms: int) -> Answer:
+    def _list(self, account: Account, start_ms: int, end_ms: int) -> Reply:
         earliest, latest = self._hours_kept()
         first = max(-(-start_ms // HOUR_MS) * HOUR_MS, earliest)
         names = [
@@ -158,10 +159,10 @@ class Sandbox:
             if self._is_made(account, name, hour)
         ]
         if not names:
-            return self._error(HTTPStatus.NOT_FOUND, "No Available Files", answers.NO_FILES)
-        return Answer(HTTPStatus.OK, answers.listing(account.account_id, self.base_url, names))
+            return self._error(HTTPStatus.NOT_FOUND, "No Available Files", replies.NO_FILES)
+        return Reply(HTTPStatus.OK, replies.listing(account.account_id, self.base_url, names))
 
-    def _download(self, account: Account, name: str) -> Answer:
+    def _download(self, account: Account, name: str) -> Reply:
         earliest, latest = self._hours_kept()
         try:
             start_ms = int(name.split(".")[1])
@@ -170,8 +171,8 @@ class Sandbox:
         except (FileNotFoundError, IndexError, ValueError):
             body = b""
         if not body:
-            return self._error(HTTPStatus.NOT_FOUND, "No Available Files", answers.NO_FILES)
-        return Answer(HTTPStatus.OK, body, "application/octet-stream")
+            return self._error(HTTPStatus.NOT_FOUND, "No Available Files", replies.NO_FILES)
+        return Reply(HTTPStatus.OK, body, "application/octet-stream")
 
     def _hours_kept(self) -> tuple[int, int]:
         """Epoch milliseconds: starts of the oldest hour that is still kept, and of the first that has no file yet."""
@@ -185,11 +186,11 @@ class Sandbox:
         made = datetime.fromtimestamp((start_ms + HOUR_MS) / 1000, UTC) + self.misbehaviour.delay(account.account_id, name)
         return made <= self.now()
 
-    def _refuse(self, status: HTTPStatus) -> Answer:
-        return self._error(status, "This request is not supported, verify request headers and method", answers.UNSUPPORTED)
+    def _refuse(self, status: HTTPStatus) -> Reply:
+        return self._error(status, "This request is not supported, verify request headers and method", replies.UNSUPPORTED)
 
-    def _error(self, status: HTTPStatus, message: str, code: int) -> Answer:
-        return Answer(status, answers.error(message, code, self.now()))
+    def _error(self, status: HTTPStatus, message: str, code: int) -> Reply:
+        return Reply(status, replies.error(message, code, self.now()))
 
     def signer(self, method: str, url: str, headers: dict[str, str]) -> str | None:
         """The account whose keys signed a request, None where it is not validly signed."""
@@ -212,17 +213,17 @@ class _Handler(BaseHTTPRequestHandler):
         with self.server.lock:
             sandbox.requests.append(request)
         url = f"http://{self.headers.get('Host', '')}{self.path}"
-        answer = sandbox.answer(request, sandbox.signer(self.command, url, dict(self.headers.items())))
-        answer = sandbox.misbehaviour.spoiled(request, answer, sandbox.now())
-        _LOG.debug("%s %s -> %s, %d bytes", request.method, request.path, answer.status, len(answer.body))
+        reply = sandbox.answer(request, sandbox.signer(self.command, url, dict(self.headers.items())))
+        reply = sandbox.misbehaviour.spoiled(request, reply, sandbox.now())
+        _LOG.debug("%s %s -> %s, %d bytes", request.method, request.path, reply.status, len(reply.body))
         if sandbox.delay_seconds:
             sleep(sandbox.delay_seconds)
-        send(self, answer)
+        send(self, reply)
 
     do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = do_OPTIONS = do_GET  # noqa: N815 -- the names that http.server calls
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- the name of the base class
-        """Nothing: what is worth a line goes to `logging`, without the query and the headers."""
+        """Print nothing: `logging` gets a line for each request, without query and headers."""
 
 
 class _Server(ThreadingHTTPServer):
@@ -248,7 +249,7 @@ class _Server(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Note a client that went away, and anything else with its traceback, at debug level."""
+        """Log a lost client, and other errors with their traceback, at debug level."""
         del request, client_address
         _LOG.debug("connection ended", exc_info=True)
 

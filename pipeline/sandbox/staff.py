@@ -1,4 +1,4 @@
-"""Who answers: agents with skills and shifts that follow the expected demand, and a bot that never sleeps."""
+"""The staff: agents with skills and shifts that follow the expected demand, and a bot at all hours."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -20,7 +20,7 @@ _NAMES = (
 
 @dataclass(frozen=True)
 class Agent:
-    """Somebody who answers, in as many conversations at a time as there are `places`."""
+    """An agent, in at most `places` conversations at a time."""
 
     number: int
     agent_id: str
@@ -59,7 +59,7 @@ def bot(account: Account) -> Agent:
 
 
 def shifts(account: Account, day: date) -> list[Shift]:
-    """Who comes to work on a business day; now and then somebody who was planned is ill."""
+    """The shifts of a business day; now and then a planned agent is ill."""
     rng = account.random_for("shifts", day.isoformat())
     starts = _planned_starts(account, day.weekday())
     team = max(3, -(-_largest_plan(account) * 7 // 5))

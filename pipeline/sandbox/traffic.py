@@ -87,7 +87,7 @@ def _days_of(account: Account, start: int) -> list[date]:
 
 @lru_cache(maxsize=4096)
 def _counts(account: Account, day: date) -> dict[int, int]:
-    """How many visits of a business day closed in each hour: small enough to keep for the many hours of a listing."""
+    """Numbers of visits of a business day that closed in each hour: small enough to keep for the many hours of a listing."""
     return {hour: len(visits) for hour, visits in _by_hour(account, day).items()}
 
 
@@ -126,8 +126,8 @@ def _conversation_id(account: Account, day: date, visit: Visit, place: int) -> s
     return f"{account.account_id}{days:06d}{visit.number * 2 + place:07d}"
 
 
-def _uuid(account: Account, *what: object) -> str:
-    high, low = account.number_for("high", *what), account.number_for("low", *what)
+def _uuid(account: Account, *parts: object) -> str:
+    high, low = account.number_for("high", *parts), account.number_for("low", *parts)
     return str(UUID(int=high << 64 | low, version=4))
 
 
@@ -169,7 +169,7 @@ def _conversation(account: Account, conversation: Conversation, conversation_id:
 
 
 def _queue_end(conversation: Conversation, rng: Random) -> str:
-    """Who gave up has a queue end in half of the cases only."""
+    """The end of the wait; visitors who gave up have one in half of the cases."""
     first = conversation.legs[0]
     if first.queue_end is None and rng.random() < 0.5:
         return encode.long(first.ends)

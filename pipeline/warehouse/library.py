@@ -1,25 +1,38 @@
-"""The SQL library: what is in `sql/`, in which order it can be created, and how it gets into a DuckDB database.
+"""The SQL library in `sql/`: its files, their order, and their way into a DuckDB database.
 
-A view is one bare select in `sql/core` or `sql/metrics`, and its name is the file's name. A check is a select in
+A view is one bare select in the folder of its theme, and its name is the file's name. A check is a select in
 `sql/checks` that returns the offending rows. A code list is a file `sql/codes/<table>.csv` with the columns code and
-label; what else it has is there, too. Nothing here knows where the tables of the lake come from: `create_views` expects all
-of `schema.TABLES` to be there already. A fault in the library itself is a `ValueError`: the tests keep it from every user.
+label, and perhaps more. `create_views` expects the tables of `schema.TABLES`, wherever they come from. A fault in the library
+itself is a `ValueError`: the tests keep it from every user.
 """
 
 import csv
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import duckdb
 
-from pipeline.warehouse.rules import SETTINGS, SettingRow, defaults, rules_by_account, utc_offsets
+from pipeline.schema import TABLES
+from pipeline.warehouse.rules import RULES, RuleRow, defaults, rules_by_account
+from pipeline.warehouse.time_zones import utc_offsets
 
-VIEW_FOLDERS = ("core", "metrics")
+THEMES: Final = {
+    "conversations": "Conversations",
+    "queue": "Queue",
+    "responses": "Responses",
+    "agents": "Agents and skills",
+    "transfers": "Transfers",
+    "mcs": "Meaningful Connection Score",
+    "repeat_contact": "Repeat contact",
+    "sources": "Sources",
+    "steps": "Steps that the others stand on",
+}
+"""The folders of views with the headings of their themes, in the order of the pages."""
 
 # The type of `code` in each code table: that of the column which it explains.
 CODE_TYPES = {
@@ -28,16 +41,17 @@ CODE_TYPES = {
     ("start_reason", "code"): "INTEGER",
 }
 
-# What each table beside those of the lake is about, as the comment that `.tables` shows.
+# The comment of each table beside those of the lake, which `.tables` shows.
 _ABOUTS = {
     "end_reason": "Why a conversation ended: each code with its label, and who closed it.",
     "message_type": "What a line of a transcript is: each code with its label.",
     "start_reason": "How a conversation started: each code with its label.",
-    "settings": "What settings.csv says of the measures, a row for each setting and account; no account: all others.",
+    "settings": "The rules of measures in settings.csv, a row for each setting and account; no account: all others.",
     "account_rules": "The same settings as typed columns, a row for each account; no account: all others.",
-    "utc_offsets": "What the clocks of the time zones in the settings show: a row for each span of one offset.",
+    "utc_offsets": "Offsets from UTC of the time zones in the settings: a row for each span of one offset.",
 }
 
+_SETTING_COLUMNS = {"setting": "VARCHAR", "account_id": "VARCHAR", "value": "VARCHAR", "about": "VARCHAR"}
 _OFFSET_COLUMNS = {
     "time_zone": "VARCHAR",
     "year": "BIGINT",
@@ -47,27 +61,60 @@ _OFFSET_COLUMNS = {
     "until_local_time": "TIMESTAMP",
     "offset_seconds": "BIGINT",
 }
+_RULES_OF = "The account that the row holds for; NULL: all accounts without a row of their own."
+
+# The meaning of each column of those tables.
+_MEANINGS = {
+    "end_reason": {"code": "The code, as in end_reason_id.", "label": "The vendor's label.", "closed_by": "Who ended it."},
+    "message_type": {"code": "The code, as in type of messages.", "label": "The vendor's label."},
+    "start_reason": {"code": "The code, as in start_reason_id.", "label": "The vendor's label."},
+    "settings": {
+        "setting": "Name of the setting.",
+        "account_id": _RULES_OF,
+        "value": "The value, as text.",
+        "about": "What the setting changes.",
+    },
+    "account_rules": {"account_id": _RULES_OF} | {setting.name: setting.about for setting in RULES},
+    "utc_offsets": {
+        "time_zone": "Name of the time zone.",
+        "year": "Year of UTC or of the local time that the span touches: a span has a row for each.",
+        "from_time": "Start of the span.",
+        "until_time": "End of the span, not part of it.",
+        "from_local_time": "Start of the span on local clocks; of two equal local times the first one counts.",
+        "until_local_time": "End of the span on local clocks, not part of it.",
+        "offset_seconds": "Local time less UTC.",
+    },
+}
 
 _COMMENT = re.compile(r"--.*")
 _RELATION = re.compile(r"(?<!distinct )\b(?:from|join)\s+([a-z_]\w*)\b(?!\()")
 _STEP = re.compile(r"(?:\bwith|\),)\s+(\w+) as \(")
+_LAST_SELECT = re.compile(r".*^select\b(.*?)^from\b", re.DOTALL | re.MULTILINE)
+_MEANING = re.compile(r"\b(\w+),? {2}-- (.+)$", re.MULTILINE)
 _HEADER_LABEL = re.compile(r"(?P<label>[A-Z][a-z]+): +(?P<text>.*)")
 
 
 @dataclass(frozen=True)
 class View:
-    """One file of the library; `about` is the header's opening, `notes` its parts: Grain, Counts, Units, Source."""
+    """One file of the library.
+
+    Attributes:
+        about: the header's opening.
+        notes: the header's parts: Grain, Counts, Units, Source.
+        meanings: what a column means, of the columns whose line ends with a comment.
+    """
 
     name: str
-    folder: str
+    theme: str
     about: str
     notes: dict[str, str]
+    meanings: dict[str, str]
     sql: str
     reads: frozenset[str]
 
 
 class Check(NamedTuple):
-    """A query that returns the offending rows, and what it means if there are any."""
+    """A query that returns the offending rows, and the meaning of such a row."""
 
     name: str
     meaning: str
@@ -76,16 +123,16 @@ class Check(NamedTuple):
 
 
 def sql_folder() -> Path:
-    """Where `sql/` is: inside the package once installed, beside it in a checkout."""
+    """Find `sql/`: inside the package once installed, beside it in a checkout."""
     package = Path(__file__).resolve().parent.parent
     installed = package / "sql"
     return installed if installed.is_dir() else package.parent / "sql"
 
 
-def view_files(folder: Path | None = None, parts: Sequence[str] = VIEW_FOLDERS) -> list[Path]:
+def view_files(folder: Path | None = None, themes: Iterable[str] = tuple(THEMES)) -> list[Path]:
     """List the file of every view, sorted by name; two files of one name are a `ValueError`."""
     root = folder or sql_folder()
-    files = sorted((file for part in parts for file in (root / part).glob("*.sql")), key=lambda file: file.stem)
+    files = sorted((file for theme in themes for file in (root / theme).glob("*.sql")), key=lambda file: file.stem)
     for first, second in pairwise(files):
         if first.stem == second.stem:
             message = f"{first} and {second}: expected one file per view, found two named {first.stem}"
@@ -93,14 +140,14 @@ def view_files(folder: Path | None = None, parts: Sequence[str] = VIEW_FOLDERS) 
     return files
 
 
-def ordered_views(folder: Path | None = None, parts: Sequence[str] = VIEW_FOLDERS) -> list[View]:
+def ordered_views(folder: Path | None = None, themes: Iterable[str] = tuple(THEMES)) -> list[View]:
     """Return every view, each after the views that it reads, else by name.
 
     Raises:
         ValueError: views read each other in a circle.
 
     """
-    views = {file.stem: _read_view(file) for file in view_files(folder, parts)}
+    views = {file.stem: _read_view(file) for file in view_files(folder, themes)}
     sorter = TopologicalSorter({name: sorted(view.reads & views.keys()) for name, view in views.items()})
     try:
         return [views[name] for name in sorter.static_order()]
@@ -114,45 +161,87 @@ def create_views(
     connection: duckdb.DuckDBPyConnection,
     folder: Path | None = None,
     *,
-    settings: list[SettingRow] | None = None,
+    rules: list[RuleRow] | None = None,
 ) -> None:
     """Create or replace the code tables, the settings and every view in the connection's current schema.
 
     Lists and settings become tables with rows, so a database file stays whole without files beside it. Each view has its
-    header's opening as its comment. The tables that the views read must exist. `settings` are the defaults if
-    there are no others.
+    header's opening as its comment. The tables that the views read must exist. `rules` are the defaults if none
+    are given.
     """
     for name, (columns, rows) in code_lists(folder).items():
-        _create_table(connection, name, {column: CODE_TYPES.get((name, column), "VARCHAR") for column in columns}, rows)
-    create_settings(connection, defaults() if settings is None else settings)
+        _create_table(connection, name, {column: CODE_TYPES.get((name, column), "VARCHAR") for column in columns})
+        _fill(connection, name, rows)
+    _create_table(connection, "settings", _SETTING_COLUMNS)
+    rule_columns = {"account_id": "VARCHAR"} | {setting.name: setting.kind.sql_type for setting in RULES}
+    _create_table(connection, "account_rules", rule_columns)
+    _create_table(connection, "utc_offsets", _OFFSET_COLUMNS)
+    set_rules(connection, defaults() if rules is None else rules)
     for view in ordered_views(folder):
         connection.execute(f"create or replace view {view.name} as\n{view.sql}")
-        quoted = view.about.replace("'", "''")
-        connection.execute(f"comment on view {view.name} is '{quoted}'")
+        connection.execute(f"comment on view {view.name} is '{quoted(view.about)}'")
 
 
-def create_settings(connection: duckdb.DuckDBPyConnection, settings: list[SettingRow]) -> None:
-    """Create or replace the table of settings, and what their time zones' clocks show."""
-    abouts = {setting.name: setting.about for setting in SETTINGS}
-    _create_table(
-        connection,
-        "settings",
-        {"setting": "VARCHAR", "account_id": "VARCHAR", "value": "VARCHAR", "about": "VARCHAR"},
-        [(*row, abouts[row.setting]) for row in settings],
-    )
-    columns = {"account_id": "VARCHAR"} | {setting.name: setting.kind.sql_type for setting in SETTINGS}
-    _create_table(connection, "account_rules", columns, rules_by_account(settings))
-    _create_table(connection, "utc_offsets", _OFFSET_COLUMNS, utc_offsets(settings))
+def set_rules(connection: duckdb.DuckDBPyConnection, rules: list[RuleRow]) -> None:
+    """Replace the rows of the settings and of their time zones' offsets, and the macro `rules_account`.
+
+    The macro gives the account whose row of `account_rules` holds for an account: its own, or NULL, that of all others. So a
+    view finds the rules of an account by one join, which costs nothing where no account has rules of its own.
+    """
+    abouts = {setting.name: setting.about for setting in RULES}
+    typed = rules_by_account(rules)
+    named = ", ".join(f"'{quoted(account_id)}'" for account_id, *_ in typed if account_id is not None)
+    own = f"try_cast(account_id as enum ({named}))::varchar" if named else "null::varchar"
+    connection.execute(f"create or replace macro rules_account(account_id) as {own}")
+    _fill(connection, "settings", [(*row, abouts[row.setting]) for row in rules])
+    _fill(connection, "account_rules", typed)
+    _fill(connection, "utc_offsets", utc_offsets(row.value for row in rules if row.setting == "time_zone"))
 
 
-def _create_table(
-    connection: duckdb.DuckDBPyConnection, name: str, columns: dict[str, str], rows: Sequence[tuple[Any, ...]]
-) -> None:
+def _create_table(connection: duckdb.DuckDBPyConnection, name: str, columns: dict[str, str]) -> None:
     declared = ", ".join(f"{column} {column_type}" for column, column_type in columns.items())
     connection.execute(f"create or replace table {name} ({declared})")
     connection.execute(f"comment on table {name} is '{_ABOUTS[name]}'")
-    places = ", ".join([f"({', '.join('?' * len(columns))})"] * len(rows))
+
+
+def _fill(connection: duckdb.DuckDBPyConnection, name: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    places = ", ".join([f"({', '.join('?' * len(rows[0]))})"] * len(rows))
+    connection.execute(f"delete from {name}")
     connection.execute(f"insert into {name} values {places}", [value for row in rows for value in row])
+
+
+def comment_columns(connection: duckdb.DuckDBPyConnection) -> None:
+    """Say what each column of the views, and of the tables beside those of the lake, means."""
+    columns: dict[str, list[str]] = {}
+    for name, column in connection.execute(
+        "select table_name, column_name from duckdb_columns() where not internal"
+    ).fetchall():
+        columns.setdefault(name, []).append(column)
+    for name, meanings in column_meanings(columns).items():
+        if name not in TABLES:
+            for column, meaning in meanings.items():
+                connection.execute(f"comment on column {name}.{column} is '{quoted(meaning)}'")
+
+
+def column_meanings(columns: Mapping[str, Iterable[str]]) -> dict[str, dict[str, str]]:
+    """The meaning of each column, by table or view; a column without one is left out.
+
+    The comment at the end of its line says it. A column without a comment means what the columns of its name mean in the
+    tables and views that the view reads, if they agree.
+    """
+    found = {table.name: {column.name: column.about for column in table.shown} for table in TABLES.values()} | _MEANINGS
+    for view in ordered_views():
+        own = found[view.name] = dict(view.meanings)
+        for column in columns[view.name]:
+            inherited = {found[name][column] for name in view.reads if column in found[name]}
+            if column not in own and len(inherited) == 1:
+                own[column] = inherited.pop()
+    return found
+
+
+def quoted(text: str) -> str:
+    """Double the quotes of a text that stands between some in SQL."""
+    return text.replace("'", "''")
 
 
 def code_lists(folder: Path | None = None) -> dict[str, tuple[list[str], list[tuple[str, ...]]]]:
@@ -181,7 +270,9 @@ def checks(folder: Path | None = None) -> list[Check]:
 def _read_view(file: Path) -> View:
     sql = file.read_text(encoding="utf-8")
     about, notes = _header(sql)
-    return View(file.stem, file.parent.name, about, notes, sql, _tables_read(sql))
+    select = _LAST_SELECT.match(sql)
+    meanings = dict(_MEANING.findall(select[1])) if select else {}
+    return View(file.stem, file.parent.name, about, notes, meanings, sql, _tables_read(sql))
 
 
 def _header(sql: str) -> tuple[str, dict[str, str]]:

@@ -1,4 +1,4 @@
-"""The pages that say what is in a lake, made of what schema and SQL library say of themselves (`make docs`)."""
+"""The generator of docs/tables.md and docs/metrics.md (`make docs`)."""
 
 import re
 from collections.abc import Iterator
@@ -8,34 +8,13 @@ from typing import Final
 import duckdb
 
 from pipeline.schema import TABLES, Column, Table
-from pipeline.warehouse.library import View, checks, code_lists, create_views, ordered_views
-from pipeline.warehouse.rules import SETTINGS
-
-THEMES: Final = {
-    "Conversations": "conversation_metrics conversation_labels message_labels handling_daily end_reason_daily closed_by_daily",
-    "Queue": (
-        "queue_time_daily queue_time_hourly queue_time_by_skill queue_time_local_daily queue_length service_level_daily "
-        "abandonment_daily wait_histogram_daily arrivals_by_interval arrivals_hourly"
-    ),
-    "Responses": "first_response_daily response_time_daily response_sla_daily consumer_response_daily",
-    "Agents and skills": "agent_daily agent_engagement_daily skill_daily segment_metrics",
-    "Transfers": "transfer_daily transfer_flow agent_transfer_daily",
-    "Meaningful Connection Score": (
-        "mcs_daily mcs_distribution mcs_band_daily mcs_by_agent mcs_by_skill mcs_movement mcs_movement_daily"
-    ),
-    "Repeat contact": "repeat_contact repeat_contact_daily",
-    "Sources": "source_freshness source_hours source_gaps source_lateness_daily source_daily null_share_daily unknown_fields",
-    "Steps that the others stand on": (
-        "conversation_times conversation_rules dialogue_lines turns agent_responses skill_responses "
-        "conversation_interactivity transfer_times segments queue_entries queue_intervals scored_conversations local_days"
-    ),
-}
-"""Every view once, in the order of the page."""
+from pipeline.warehouse.library import THEMES, View, checks, code_lists, column_meanings, create_views, ordered_views
+from pipeline.warehouse.rules import RULES
 
 _METRICS: Final = """# Metrics
 
-Every measure with its definition, made from the headers of the files in `sql/`. A definition holds for the numbers of the
-view beside it, and nothing else counts them otherwise.
+Every measure with its definition, made from the files in `sql/`. A definition holds for the numbers of the view beside it,
+and nothing else counts them otherwise. `.describe queue_time_daily` in the shell says what the columns mean, too.
 
 Rules that hold everywhere: a rate stands beside its numerator and denominator, and is NULL where the denominator is 0; a
 mean stands beside its n, where it is not that of all rows; who wants the mean of a longer time adds up sums and counts,
@@ -44,12 +23,19 @@ never means. Percentiles and distinct counts don't add up at all: take them from
 that day's files only; `local_date` is a day of the account's time zone. Means and percentiles of time leave out what has no
 time. An account without an id is a group of its own.
 
+## Views
+"""
+_SETTINGS: Final = """
 ## Settings
 
 What changes the meaning of measures is in `settings.csv` in the lake, written with the defaults by the first load. Edit it:
 a row with an `account_id` holds for that account, one without for all others; what is left out keeps its default, and
 `about` is for you. A change holds from the next command on. In SQL they are the table `settings`, and typed, by account,
-`account_rules`.
+`account_rules`, which has a row for all other accounts, too:
+
+```sql
+join account_rules as rules on rules.account_id is not distinct from rules_account(conversations.account_id)
+```
 """
 _TABLES: Final = """# Tables
 
@@ -67,8 +53,6 @@ _CODES: Final = """
 
 The vendor's codes with their labels, as tables to join; the views `conversation_labels` and `message_labels` have done so.
 """
-_VIEWS_BEGIN: Final = "<!-- views: make docs -->\n"
-_VIEWS_END: Final = "<!-- end of views -->\n"
 _UNITS: Final = (
     (r".*_milliseconds", "milliseconds"),
     (r".*_seconds", "seconds"),
@@ -86,18 +70,8 @@ _UNITS: Final = (
 )
 
 
-def pages(readme: str) -> dict[str, str]:
-    """What `make docs` writes, by file: two pages, and the README with the list of views brought up to date.
-
-    Raises:
-        ValueError: the README lacks the marks between which that list stands.
-
-    """
-    head, begin, rest = readme.partition(_VIEWS_BEGIN)
-    _, end, tail = rest.partition(_VIEWS_END)
-    if not (begin and end):
-        message = f"README.md: expected the views between {_VIEWS_BEGIN.strip()} and {_VIEWS_END.strip()}, found no such marks"
-        raise ValueError(message)
+def pages() -> dict[str, str]:
+    """Return the text of the pages that `make docs` writes, by file."""
     with duckdb.connect() as connection:
         for table in TABLES.values():
             connection.register("no_rows", table.arrow_schema.empty_table())
@@ -106,17 +80,21 @@ def pages(readme: str) -> dict[str, str]:
         return {
             "docs/metrics.md": "\n".join(_metrics(connection)) + "\n",
             "docs/tables.md": "\n".join(_tables(connection)) + "\n",
-            "README.md": head + begin + "\n".join(_listed()) + "\n" + end + tail,
         }
 
 
+def _by_theme() -> Iterator[tuple[str, list[View]]]:
+    """Give the heading of each theme with its views, by name."""
+    views = sorted(ordered_views(), key=lambda view: view.name)
+    for theme, heading in THEMES.items():
+        yield heading, [view for view in views if view.theme == theme]
+
+
 def _listed() -> Iterator[str]:
-    """Every view with its first sentence, by theme."""
-    abouts = {view.name: view.about for view in ordered_views()}
-    for theme, names in THEMES.items():
-        yield f"\n**{theme}**\n"
-        yield from (f"- [`{name}`](docs/metrics.md#{name}): {abouts[name]}" for name in names.split())
-    yield ""
+    """List every view with its first sentence, by theme."""
+    for heading, views in _by_theme():
+        yield f"\n**{heading}**\n"
+        yield from (f"- [`{view.name}`](#{view.name}): {view.about}" for view in views)
 
 
 def _tables(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
@@ -147,33 +125,35 @@ def _field(column: Column) -> str:
 
 
 def _metrics(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
-    yield _METRICS
+    yield _METRICS.rstrip()
+    yield from _listed()
+    yield _SETTINGS
     yield from ("| setting | default | values | about |", "| --- | --- | --- | --- |")
-    for setting in SETTINGS:
+    for setting in RULES:
         yield f"| `{setting.name}` | {setting.default} | {setting.kind.expected} | {setting.about} |"
-    views = {view.name: view for view in ordered_views()}
-    for theme, names in THEMES.items():
-        yield f"\n## {theme}"
-        for name in names.split():
-            yield from _described(views[name], connection)
+    relations = {view.name: connection.table(view.name) for view in ordered_views()}
+    meanings = column_meanings({name: relation.columns for name, relation in relations.items()})
+    for heading, views in _by_theme():
+        yield f"\n## {heading}"
+        for view in views:
+            yield from _described(view, relations[view.name], meanings[view.name])
     yield "\n## Checks\n\n`lakehouse check` runs each, and says so if it finds rows. They are queries in `sql/checks`.\n"
     yield from (f"- **{check.name}**: {check.meaning}" for check in checks())
 
 
-def _described(view: View, connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
+def _described(view: View, relation: duckdb.DuckDBPyRelation, meanings: dict[str, str]) -> Iterator[str]:
     yield f"\n### {view.name}\n\n{view.about}\n"
     yield from (f"- **{label}**: {text}" for label, text in view.notes.items())
-    yield "\n| column | type | unit |\n| --- | --- | --- |"
-    relation = connection.table(view.name)
+    yield "\n| column | type | unit | meaning |\n| --- | --- | --- | --- |"
     for column, column_type in zip(relation.columns, relation.types, strict=True):
-        yield f"| {column} | {column_type} | {unit_of(column)} |"
+        yield f"| {column} | {column_type} | {unit_of(column)} | {meanings[column]} |"
 
 
 def unit_of(column: str) -> str:
-    """What a column of this name is counted in; the library's names end in their unit."""
+    """Give the unit of a column, which its name ends in; "" if it has none."""
     return next((unit for pattern, unit in _UNITS if re.fullmatch(pattern, column)), "")
 
 
 if __name__ == "__main__":
-    for name, text in pages(Path("README.md").read_text(encoding="utf-8")).items():
+    for name, text in pages().items():
         Path(name).write_text(text, encoding="utf-8")

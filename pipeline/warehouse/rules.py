@@ -1,35 +1,32 @@
-"""What changes the meaning of views: the account's time zone, thresholds and bounds, from `settings.csv` in the lake.
+"""The rules of measures: each account's time zone, thresholds and bounds, from `settings.csv` in the lake.
 
 The file has the columns setting, account_id, value and about. A row with an account holds for that account, one without for
-all others; what no row sets keeps its default. `about` is for whoever reads the file. In the DuckDB file the rows are the
-table `settings`, and typed and filled up `account_rules`; what the clocks of its time zones show is the table `utc_offsets`.
+all others; a setting without a row keeps its default. `about` is a note for readers of the file. In the DuckDB file the rows
+are the table `settings`, and as typed columns, one row an account, `account_rules`.
 """
 
 import csv
 import io
 import re
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from contextlib import suppress
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from pipeline.errors import SettingsError
+from pipeline.lake.lake import Lake
+from pipeline.lake.landing import PUBLISHING
 
 FILE_NAME: Final = "settings.csv"
-YEARS: Final = range(2015, 2046)
-"""The years whose clock changes `utc_offsets` has: no time before or after them has a local one."""
 
 _COLUMNS: Final = ("setting", "account_id", "value", "about")
 _NUMBER: Final = re.compile(r"\d{1,9}(\.\d{1,3})?")
 _MOST_BOUNDS: Final = 50  # the views number no more buckets than 99
-_TOLD: Final = 10  # wrong lines
-_QUARTER: Final = timedelta(minutes=15)  # every zone's clock changes on one
-_FAR: Final = timedelta(days=20)  # no two changes of a clock are nearer
+_MOST_LINES: Final = 10  # wrong ones in a message
 
 
-class SettingRow(NamedTuple):
+class RuleRow(NamedTuple):
     """A value that holds for one account, or for all without a row of their own (None)."""
 
     setting: str
@@ -38,32 +35,20 @@ class SettingRow(NamedTuple):
 
 
 class Kind(NamedTuple):
-    """What values look like, their type in SQL, and what brings one into its usual spelling, None if it is none."""
+    """A kind of values: a description, the type in SQL, and a function that gives the usual spelling, None for other text."""
 
     expected: str
     sql_type: str
     read: Callable[[str], str | None]
 
 
-class Setting(NamedTuple):
+class Rule(NamedTuple):
     """A setting: its default and what it means."""
 
     name: str
     default: str
     about: str
     kind: Kind
-
-
-class Period(NamedTuple):
-    """A stretch of one year in which a zone's clock does not change; the local bounds tell what instant a local time is."""
-
-    time_zone: str
-    year: int
-    from_time: datetime
-    until_time: datetime
-    from_local_time: datetime
-    until_local_time: datetime
-    offset_seconds: int
 
 
 def _zone(value: str) -> str | None:
@@ -100,86 +85,86 @@ INTERVAL: Final = Kind("5 or 15, which fit every zone's clock", "BIGINT", _inter
 BOUNDS: Final = Kind("ascending numbers, as 15, 30, 60", "DOUBLE[]", _bounds)
 BOUNDS_FROM_ZERO: Final = Kind("ascending numbers that begin with 0", "DOUBLE[]", _bounds_from_zero)
 
-SETTINGS: Final = (
-    Setting("time_zone", "UTC", "The account's time zone, for local days and hours.", ZONE),
-    Setting("interval_minutes", "15", "Length of an interval of arrivals_by_interval and queue_length.", INTERVAL),
-    Setting("service_level_seconds", "30", "Service level: a visitor connected within so many seconds was in time.", NUMBER),
-    Setting(
+RULES: Final = (
+    Rule("time_zone", "UTC", "The account's time zone, for local days and hours.", ZONE),
+    Rule("interval_minutes", "15", "Length of an interval of arrivals_by_interval and queue_length.", INTERVAL),
+    Rule("service_level_seconds", "30", "Service level: a visitor connected within so many seconds was in time.", NUMBER),
+    Rule(
         "short_abandon_seconds",
         "5",
         "Who left the queue sooner than this did not wait: left out of adjusted shares and of service_level_share.",
         NUMBER,
     ),
-    Setting(
+    Rule(
         "wait_bounds_seconds",
         "0, 15, 30, 45, 60, 90, 120",
         "Lower bounds of the buckets of wait_histogram_daily; the last is open.",
         BOUNDS_FROM_ZERO,
     ),
-    Setting(
+    Rule(
         "response_bounds_seconds",
         "15, 30, 60, 120, 300, 600, 1800, 3600, 10800, 86400",
         "Upper bounds of response_sla_daily: answered within so many seconds.",
         BOUNDS,
     ),
-    Setting(
+    Rule(
         "longest_queue_hours",
         "24",
         "A longer wait is taken for an error: not in queue_length, listed by lakehouse check.",
         NUMBER,
     ),
-    Setting(
+    Rule(
         "mcs_neutral_from",
         "40",
         "MCS bands: below is negative. Ours, since the vendor publishes no bounds for scores from 0 to 100.",
         NUMBER,
     ),
-    Setting("mcs_positive_from", "60", "MCS bands: from here on is positive, below neutral. Ours, too.", NUMBER),
-    Setting(
+    Rule("mcs_positive_from", "60", "MCS bands: from here on is positive, below neutral. Ours, too.", NUMBER),
+    Rule(
         "repeat_bounds_hours",
         "1, 24, 72, 168, 336, 720",
         "Upper bounds of the bands of repeat_contact: the same person came back within so many hours.",
         BOUNDS,
     ),
-    Setting("resolution_hours", "72", "A conversation is resolved if its person does not come back within so long.", NUMBER),
-    Setting("late_hours", "6", "A conversation in a file of so long after its end is late.", NUMBER),
-    Setting(
+    Rule("resolution_hours", "72", "A conversation is resolved if its person does not come back within so long.", NUMBER),
+    Rule("late_hours", "6", "A conversation in a file of so long after its end is late.", NUMBER),
+    Rule(
         "tolerance_seconds",
         "5",
         "Clocks differ: lakehouse check takes times that are out of order by no more for right.",
         NUMBER,
     ),
-    Setting(
+    Rule(
         "flag_tolerance_percent",
         "0.5",
         "lakehouse check says so if the source's interactive flag contradicts more of the transcripts than this.",
         NUMBER,
     ),
 )
-_BY_NAME: Final = {setting.name: setting for setting in SETTINGS}
+_BY_NAME: Final = {setting.name: setting for setting in RULES}
 
 
-def defaults() -> list[SettingRow]:
-    """Every setting at its default."""
-    return [SettingRow(setting.name, None, setting.default) for setting in SETTINGS]
+def defaults() -> list[RuleRow]:
+    """Set everything to its default."""
+    return [RuleRow(setting.name, None, setting.default) for setting in RULES]
 
 
-def settings_names() -> frozenset[str]:
-    """The names of all settings."""
+def rule_names() -> frozenset[str]:
+    """Name all settings."""
     return frozenset(_BY_NAME)
 
 
 def default_text() -> str:
-    """A settings file that sets everything to its default, with a sentence on each."""
+    """Write a settings file that sets everything to its default, with a sentence on each."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(_COLUMNS)
-    writer.writerows((setting.name, "", setting.default, setting.about) for setting in SETTINGS)
+    writer.writerows((setting.name, "", setting.default, setting.about) for setting in RULES)
     return out.getvalue()
 
 
-def parse_settings(raw: bytes, subject: str) -> list[SettingRow]:
-    """The rows of a settings file, and the default of every setting that it does not set for all accounts.
+def parse_rules(raw: bytes, subject: str) -> list[RuleRow]:
+    """Read the rows of a settings file; a setting that it does not set for all accounts gets its default.
 
     Raises:
         SettingsError: one sentence with `subject`, and of each wrong line its number, setting, what is expected and found.
@@ -195,7 +180,7 @@ def parse_settings(raw: bytes, subject: str) -> list[SettingRow]:
     if tuple(header) != _COLUMNS:
         found = ",".join(header) or "nothing"
         raise SettingsError(f"{subject}, line {number}: expected the header {','.join(_COLUMNS)}, found {found!r}; correct it")
-    found_rows: dict[tuple[str, str | None], SettingRow] = {}
+    found_rows: dict[tuple[str, str | None], RuleRow] = {}
     wrong = []
     for number, cells in body:
         try:
@@ -204,26 +189,41 @@ def parse_settings(raw: bytes, subject: str) -> list[SettingRow]:
         except SettingsError as error:
             wrong.append(str(error))
     if wrong:
-        more = [f"and {len(wrong) - _TOLD:,} more lines"] if len(wrong) > _TOLD else []
-        raise SettingsError(f"{subject}, {'; '.join(wrong[:_TOLD] + more)}")
+        more = [f"and {len(wrong) - _MOST_LINES:,} more lines"] if len(wrong) > _MOST_LINES else []
+        raise SettingsError(f"{subject}, {'; '.join(wrong[:_MOST_LINES] + more)}")
     _require_order(found_rows, subject)
     return filled_up(found_rows.values())
 
 
-def _add(row: SettingRow, rows: dict[tuple[str, str | None], SettingRow], where: str) -> None:
+def read_rules(lake: Lake, *, or_write: bool = False) -> list[RuleRow]:
+    """Read the settings file of a lake; without one the defaults hold, which `or_write` writes there.
+
+    Raises:
+        SettingsError: the file has other content.
+        OSError: the file can't be read or written.
+    """
+    path = lake.path(FILE_NAME)
+    with suppress(FileNotFoundError):
+        return parse_rules(lake.files.cat_file(path), f"{lake.uri}/{FILE_NAME}")
+    if or_write:
+        lake.store.write_whole(path, default_text().encode(), beside=lake.path(f"{PUBLISHING}{FILE_NAME}"))
+    return defaults()
+
+
+def _add(row: RuleRow, rows: dict[tuple[str, str | None], RuleRow], where: str) -> None:
     if row[:2] in rows:
         whose = f" for account {row.account_id}" if row.account_id else ""
         raise SettingsError(f"{where}: {row.setting} is set twice{whose}; delete one of the two lines")
     rows[row[:2]] = row
 
 
-def filled_up(rows: Iterable[SettingRow]) -> list[SettingRow]:
-    """The rows, and before them the default of every setting that they do not set for all accounts."""
+def filled_up(rows: Iterable[RuleRow]) -> list[RuleRow]:
+    """Add the default of every setting that the rows do not set for all accounts."""
     given = list(rows)
     return [row for row in defaults() if row[:2] not in {one[:2] for one in given}] + given
 
 
-def _row(cells: list[str], where: str) -> SettingRow:
+def _row(cells: list[str], where: str) -> RuleRow:
     name, account_id, value, *_ = [*cells, "", ""]
     setting = _BY_NAME.get(name)
     if setting is None:
@@ -237,11 +237,11 @@ def _row(cells: list[str], where: str) -> SettingRow:
         raise SettingsError(
             f"{where}: {name}: expected {setting.kind.expected}, found {value!r}; correct it or delete the line"
         )
-    return SettingRow(name, account_id or None, usual)
+    return RuleRow(name, account_id or None, usual)
 
 
-def _require_order(rows: dict[tuple[str, str | None], SettingRow], subject: str) -> None:
-    """MCS bands have to be in order, for all and for each account."""
+def _require_order(rows: dict[tuple[str, str | None], RuleRow], subject: str) -> None:
+    """Refuse MCS bands that are out of order, for all or for an account."""
     given = {key: row.value for key, row in rows.items()}
     for account_id in {account_id for _, account_id in given} | {None}:
         low, high = (
@@ -254,20 +254,20 @@ def _require_order(rows: dict[tuple[str, str | None], SettingRow], subject: str)
             )
 
 
-def rules_by_account(rows: Iterable[SettingRow]) -> list[tuple[Any, ...]]:
-    """Every setting, typed, in the order of `SETTINGS`, for each account that rows name and (None) for all others."""
+def rules_by_account(rows: Iterable[RuleRow]) -> list[tuple[Any, ...]]:
+    """Give all settings, typed, in the order of `RULES`: a row for all accounts (None), and one for each that rows name."""
     given = {(row.setting, row.account_id): row.value for row in rows}
     accounts = sorted({account_id for _, account_id in given if account_id is not None})
     return [
         (
             account_id,
-            *(_typed(given.get((setting.name, account_id), given[setting.name, None]), setting) for setting in SETTINGS),
+            *(_typed(given.get((setting.name, account_id), given[setting.name, None]), setting) for setting in RULES),
         )
         for account_id in (None, *accounts)
     ]
 
 
-def _typed(value: str, setting: Setting) -> str | int | float | list[float]:
+def _typed(value: str, setting: Rule) -> str | int | float | list[float]:
     match setting.kind.sql_type:
         case "DOUBLE[]":
             return [float(bound) for bound in value.split(",")]
@@ -277,45 +277,3 @@ def _typed(value: str, setting: Setting) -> str | int | float | list[float]:
             return int(value)
         case _:
             return value
-
-
-def utc_offsets(rows: Iterable[SettingRow]) -> list[Period]:
-    """What the clocks of the time zones that the rows name show, in `YEARS`."""
-    return [period for zone in sorted({row.value for row in rows if row.setting == "time_zone"}) for period in _periods(zone)]
-
-
-@lru_cache(maxsize=32)
-def _periods(time_zone: str) -> tuple[Period, ...]:
-    zone = ZoneInfo(time_zone)
-    begin, end = (datetime(year, 1, 1, tzinfo=UTC) for year in (YEARS.start, YEARS.stop))
-    changes = [begin]
-    while (change := _next_change(zone, changes[-1], end)) is not None:
-        changes.append(change)
-    offsets = [_offset(zone, change) for change in changes]
-    # Where a clock is set back, the first of two equal local times counts; one that is left out counts before the change.
-    bounds = [change.replace(tzinfo=None) + max(pair) for change, pair in zip(changes[1:], pairwise(offsets), strict=True)]
-    local = [begin.replace(tzinfo=None) - timedelta(days=1), *bounds, end.replace(tzinfo=None) + timedelta(days=1)]
-    return tuple(
-        Period(time_zone, year, start, until, local_start, local_until, int(offset.total_seconds()))
-        for (start, until), (local_start, local_until), offset in zip(
-            pairwise([*changes, end]), pairwise(local), offsets, strict=True
-        )
-        for year in range(min(start.year, local_start.year), max(until.year, local_until.year) + 1)
-    )
-
-
-def _offset(zone: ZoneInfo, moment: datetime) -> timedelta:
-    return moment.astimezone(zone).utcoffset() or timedelta(0)
-
-
-def _next_change(zone: ZoneInfo, after: datetime, end: datetime) -> datetime | None:
-    """The first quarter of an hour after a moment that has another offset."""
-    before = _offset(zone, after)
-    low = after
-    while low < end and _offset(zone, low + _FAR) == before:
-        low += _FAR
-    high = low + _FAR
-    while high - low > _QUARTER:
-        middle = low + (high - low) // 2 // _QUARTER * _QUARTER
-        low, high = (middle, high) if _offset(zone, middle) == before else (low, middle)
-    return high if high < end else None

@@ -1,7 +1,7 @@
-"""What SQL over a lake may do: read. What it may change is its own session: temporary tables, views and macros, some settings.
+"""SQL over a lake only reads. It may change its own session: temporary tables, views and macros, some settings.
 
 DuckDB opens the lake's file read-only, but a statement such as `copy ... to` would still write any other file, one of the
-lake's included. So each statement is looked at before it runs, by DuckDB's own parser.
+lake's included. So DuckDB's own parser checks each statement before it runs.
 """
 
 import re
@@ -114,10 +114,10 @@ class RefusedError(PipelineError):
 
 
 def statements(query: str) -> list[duckdb.Statement]:
-    """The statements of a query, each one that reads.
+    """Split a query into its statements, which all read.
 
     Raises:
-        RefusedError: one does something else; none is to be run.
+        RefusedError: a statement does something else; run none of them.
         duckdb.ParserException: it is no SQL.
     """
     words = list(_words(query))
@@ -148,12 +148,12 @@ def _check(statement: duckdb.Statement) -> None:
         query = ""
     words = list(_words(query))
     if not (kind in _READING | _OF_THE_SESSION | {"MULTI"} or _is_harmless(kind, words, query)):
-        told = " ".join(words[:2] if kind in {"SET", "PRAGMA", "CALL", "CREATE"} else words[:1])
-        raise RefusedError(f"the statement {told.upper()} is refused; {_REMEDY}")
+        name = " ".join(words[:2] if kind in {"SET", "PRAGMA", "CALL", "CREATE"} else words[:1])
+        raise RefusedError(f"the statement {name.upper()} is refused; {_REMEDY}")
 
 
 def _writes_to_the_lake(parts: list[duckdb.Statement], error: duckdb.Error) -> str:
-    """The name of a statement that DuckDB did not run since it is about the lake's own, and no temporary, table; else ""."""
+    """Name the statement that DuckDB refused since it would change a table of the lake; "" if that was not the error."""
     if not _REFUSED_BY_DUCKDB.search(str(error)):
         return ""
     for part in parts:
@@ -210,12 +210,12 @@ def _inner(kind: str, query: str) -> str:
 
 
 def _words(query: str) -> Iterator[str]:
-    """What a statement is made of, in small letters, without comments."""
+    """Give the words and signs of a statement, in small letters, without comments."""
     return (word.lower() for _, word in _spelled(query))
 
 
 def _spelled(query: str) -> Iterator[tuple[int, str]]:
-    """Where each word or sign begins and how it is spelled; comments, which nest, are left out."""
+    """Give the place and the spelling of each word and sign; comments, which nest, are left out."""
     place = depth = 0
     while found := (_IN_COMMENT if depth else _TOKEN).search(query, place):
         place = found.end()
@@ -243,7 +243,7 @@ class _Reading:
 
     @property  # type: ignore[misc]
     def __class__(self) -> type[duckdb.DuckDBPyConnection]:  # type: ignore[override]
-        """What libraries take it for."""
+        """Pass for DuckDB's own class in libraries."""
         return duckdb.DuckDBPyConnection
 
     def __getattr__(self, name: str) -> Any:
@@ -278,19 +278,19 @@ class _Reading:
         return self._run("executemany", query, *rest, **options)
 
     def sql(self, query: Any, *rest: Any, **options: Any) -> Any:
-        """The rows of a query, as a relation."""
+        """Run a query, and give its rows as a relation."""
         return self._run("sql", query, *rest, **options)
 
     query = from_query = sql
 
     def cursor(self) -> Any:
-        """Another connection to the same, which reads, too."""
+        """Open another connection to the same database, which only reads, too."""
         return _Reading(self._connection.cursor(), lambda: None)
 
     duplicate = cursor
 
     def close(self) -> None:
-        """End it, and delete what it has on the disk."""
+        """Close the connection, and delete its temporary files."""
         self._connection.close()
         on_close, self._on_close = self._on_close, lambda: None
         on_close()
@@ -303,8 +303,8 @@ class _Reading:
 
 
 def reading(connection: duckdb.DuckDBPyConnection, on_close: Callable[[], None]) -> duckdb.DuckDBPyConnection:
-    """A connection that refuses statements that write, by `execute`, `sql`, their other names and its cursors.
+    """Wrap a connection: `execute`, `sql`, their other names and its cursors refuse statements that write.
 
-    It keeps people from mistakes, and is no wall: relations have methods that write files, and say so by their names.
+    That prevents mistakes, not attacks: relations have methods that write files, as their names say.
     """
     return cast("duckdb.DuckDBPyConnection", _Reading(connection, on_close))

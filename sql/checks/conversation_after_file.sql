@@ -15,8 +15,8 @@ from conversations
 join files
     on conversations.account_id is not distinct from files.account_id
     and conversations.source_file = files.name
-left join account_rules as own on conversations.account_id = own.account_id
-cross join (select * from account_rules where account_id is null) as general
+join account_rules as rules
+    on rules.account_id is not distinct from rules_account(conversations.account_id)
 where
     epoch_ms(greatest(conversations.conversation_start_time, conversations.conversation_end_time))
-    > epoch_ms(files.scope_end_time) + coalesce(own.tolerance_seconds, general.tolerance_seconds) * 1000
+    > epoch_ms(files.scope_end_time) + rules.tolerance_seconds * 1000

@@ -14,8 +14,8 @@ join conversations
     on conversation.account_id is not distinct from conversations.account_id
     and conversation.conversation_id = conversations.conversation_id
     and conversation.date = conversations.date
-left join account_rules as own on conversation.account_id = own.account_id
-cross join (select * from account_rules where account_id is null) as general
+join account_rules as rules
+    on rules.account_id is not distinct from rules_account(conversation.account_id)
 where conversation.is_connected
 group by conversation.account_id, conversations.type
-having differing_share * 100 > any_value(coalesce(own.flag_tolerance_percent, general.flag_tolerance_percent))
+having differing_share * 100 > any_value(rules.flag_tolerance_percent)

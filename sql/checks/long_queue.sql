@@ -1,6 +1,6 @@
--- Somebody waited longer than longest_queue_hours. That is taken for an error of the source: it is not in queue_length,
--- but in every mean and percentile of queue times. If such waits are real, as with messaging over a weekend, raise the
--- setting.
+-- A visitor waited longer than longest_queue_hours. That is taken for an error of the source: it is not in
+-- queue_length, but in every mean and percentile of queue times. If such waits are real, as with messaging over a
+-- weekend, raise the setting.
 -- Returns: one row per conversation or transfer, with its wait.
 
 select

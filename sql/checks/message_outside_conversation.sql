@@ -20,6 +20,6 @@ join conversations
     on messages.account_id is not distinct from conversations.account_id
     and messages.conversation_id = conversations.conversation_id
     and messages.date = conversations.date
-left join account_rules as own on messages.account_id = own.account_id
-cross join (select * from account_rules where account_id is null) as general
-where outside_seconds > coalesce(own.tolerance_seconds, general.tolerance_seconds)
+join account_rules as rules
+    on rules.account_id is not distinct from rules_account(messages.account_id)
+where outside_seconds > rules.tolerance_seconds

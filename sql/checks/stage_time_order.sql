@@ -42,6 +42,6 @@ select
     pair.later as later_time,
     (epoch_ms(pair.earlier) - epoch_ms(pair.later)) / 1000 as too_early_seconds
 from pairs
-left join account_rules as own on pairs.account_id = own.account_id
-cross join (select * from account_rules where account_id is null) as general
-where too_early_seconds > coalesce(own.tolerance_seconds, general.tolerance_seconds)
+join account_rules as rules
+    on rules.account_id is not distinct from rules_account(pairs.account_id)
+where too_early_seconds > rules.tolerance_seconds

@@ -12,13 +12,12 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from pydantic import SecretStr
 from scripted_api import ACCOUNT, BASE_PATH, CREDENTIALS, LISTING_PATH, QUICK, Reply, ScriptedApi, as_json, listed, says
 
-from pipeline.api.client import DataAccessClient, Limits, _days
+from pipeline.api.client import DataAccessClient, _days
+from pipeline.api.limits import Limits
 from pipeline.errors import AccessRefusedError, SettingsError, SourceUnreachableError, UnexpectedAnswerError
 from pipeline.sandbox import Account, Sandbox, file_bytes, hour_file_names
-from pipeline.settings import Credentials
 from pipeline.source_files import ListedFile
 
 DAY = datetime(2016, 7, 25, tzinfo=UTC)
@@ -67,7 +66,7 @@ def test_a_window_is_asked_for_day_by_day_in_time_order(api: ScriptedApi, client
 @example(datetime(2000, 1, 1, 0, 0, 0, 1), timedelta())  # noqa: DTZ001
 @example(datetime(2000, 1, 1, 0, 0, 0, 2), timedelta(microseconds=-1))  # noqa: DTZ001
 def test_days_cover_a_window_without_gap_or_overlap(naive: datetime, length: timedelta) -> None:
-    """Whatever the window, each instant of it is in one day's request, and no request is longer than a day."""
+    """Each instant of any window is in one day's request, and no request is longer than a day."""
     since = naive.replace(tzinfo=UTC)
     days = list(_days(since, since + length))
     assert bool(days) == (length > timedelta())
@@ -124,7 +123,7 @@ def test_of_one_name_with_two_links_the_first_holds(api: ScriptedApi, client: Da
 @pytest.mark.parametrize("status", [200, 400, 404, 500])
 @pytest.mark.parametrize("in_xml", [False, True], ids=["json", "xml"])
 def test_no_available_files_is_an_empty_day(api: ScriptedApi, client: DataAccessClient, status: int, *, in_xml: bool) -> None:
-    """Whatever the status and the format, the message decides; it is no failure and costs one request."""
+    """The message decides, for every status and format; it is no failure and costs one request."""
     xml = Reply(f"<error><message>{NO_FILES}</message><internalCode>7</internalCode></error>".encode(), status=status)
     api.script[LISTING_PATH] = [xml if in_xml else says(NO_FILES, status=status)]
     assert names(client) == []
@@ -194,7 +193,7 @@ def test_a_garbled_listing_is_tried_again_before_it_is_an_error(
     ],
 )
 def test_another_answer_is_an_error_at_once(api: ScriptedApi, client: DataAccessClient, reply: Reply, words: str) -> None:
-    """What will not change by itself is not tried again, and the sentence shows what came."""
+    """Permanent errors are not tried again, and the sentence shows the answer."""
     api.script[LISTING_PATH] = [reply]
     with pytest.raises(UnexpectedAnswerError, match=words):
         names(client)
@@ -375,7 +374,7 @@ def test_threads_share_a_client_and_its_connections(api: ScriptedApi, client: Da
 
 
 def test_a_client_needs_a_usable_account_and_host() -> None:
-    """What `Settings.credentials` checks holds for a client made by hand, too."""
+    """The checks of `Settings.credentials` hold for a client made by hand, too."""
     with pytest.raises(SettingsError, match="LP_ACCOUNT_ID"):
         DataAccessClient(replace(CREDENTIALS, account_id="../x"))
     with pytest.raises(SettingsError, match="LP_BASE_URL"):
@@ -387,15 +386,14 @@ def test_the_sandbox_is_listed_and_downloaded_whole() -> None:
     account = Account("4500", conversations_per_day=60)
     now = datetime(2024, 3, 10, 12, 30, tzinfo=UTC)
     since = datetime(2024, 3, 8, 22, tzinfo=UTC)
-    with Sandbox([account], now=now) as sandbox:
-        keys = sandbox.credentials("4500")
-        secrets = (keys.app_key, keys.app_secret, keys.access_token, keys.access_token_secret)
-        credentials = Credentials(keys.account_id, *(SecretStr(secret) for secret in secrets))
-        with DataAccessClient(credentials, sandbox.base_url, limits=Limits()) as client:
-            files = listed(client, since, now)
-            hours = [since + timedelta(hours=hour) for hour in range(38)]
-            assert [file.name for file in files] == [name for hour in hours for name in hour_file_names(account, hour)]
-            for file in files[:5]:
-                to = io.BytesIO()
-                client.download(file, to)
-                assert to.getvalue() == file_bytes(account, file.name)
+    with (
+        Sandbox([account], now=now) as sandbox,
+        DataAccessClient(sandbox.credentials("4500"), sandbox.base_url, limits=Limits()) as client,
+    ):
+        files = listed(client, since, now)
+        hours = [since + timedelta(hours=hour) for hour in range(38)]
+        assert [file.name for file in files] == [name for hour in hours for name in hour_file_names(account, hour)]
+        for file in files[:5]:
+            to = io.BytesIO()
+            client.download(file, to)
+            assert to.getvalue() == file_bytes(account, file.name)

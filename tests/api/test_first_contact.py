@@ -1,4 +1,4 @@
-"""What real accounts are known to do that no page of the vendor's says is met without a hand."""
+"""Undocumented ways of real accounts' servers work without a setting."""
 
 import io
 from datetime import UTC, datetime, timedelta
@@ -8,13 +8,11 @@ import pytest
 from commands import lakehouse
 from documents import conversation, document, gz, name_at
 from places import DATA
-from pydantic import SecretStr
 from scripted_api import LISTING_PATH, QUICK, Reply, ScriptedApi, listed, says
 
 from pipeline.api.client import DataAccessClient
 from pipeline.errors import UnexpectedAnswerError
 from pipeline.sandbox import Account, Sandbox, file_bytes
-from pipeline.settings import Credentials
 
 START = datetime(2016, 7, 25, 18, tzinfo=UTC)
 
@@ -60,13 +58,12 @@ def test_a_file_that_is_refused_as_either_type_is_refused_in_the_first_ones_word
 def test_the_sandbox_knows_each_of_these_servers(fault: str) -> None:
     """A file comes whichever type its server takes."""
     now = datetime(2024, 3, 10, 12, 30, tzinfo=UTC)
-    with Sandbox([Account("4500", conversations_per_day=60)], now=now, faults=[fault]) as sandbox:
-        keys = sandbox.credentials("4500")
-        secrets = (keys.app_key, keys.app_secret, keys.access_token, keys.access_token_secret)
-        credentials = Credentials(keys.account_id, *map(SecretStr, secrets))
-        with DataAccessClient(credentials, sandbox.base_url, limits=QUICK) as client:
-            file = listed(client, now - timedelta(hours=3), now)[0]
-            client.download(file, body := io.BytesIO())
+    with (
+        Sandbox([Account("4500", conversations_per_day=60)], now=now, faults=[fault]) as sandbox,
+        DataAccessClient(sandbox.credentials("4500"), sandbox.base_url, limits=QUICK) as client,
+    ):
+        file = listed(client, now - timedelta(hours=3), now)[0]
+        client.download(file, body := io.BytesIO())
     assert body.getvalue() == file_bytes(sandbox.accounts["4500"], file.name)
     assert sandbox.misbehaviour.strikes[fault] == (0 if fault == "only-any" else 1)
 

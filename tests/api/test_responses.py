@@ -14,10 +14,10 @@ from pipeline.api.responses import (
     listed_files,
     parse_documents,
     retry_after_seconds,
-    shortened,
     utc_from_text,
 )
 from pipeline.errors import UnexpectedAnswerError
+from pipeline.text import shortened
 
 NAME = "Engagement.1467853200000.1467856800000.part-00000-0.gz"
 ENTRY = {
@@ -53,7 +53,7 @@ def listing(*files: object) -> str:
     ],
     ids=["list", "single object", "BOM", "UTF-16", "several documents", "an empty range beside", "names without @"],
 )
-def test_a_listing_is_read_whatever_its_shape(body: str | bytes) -> None:
+def test_a_listing_is_read_in_every_shape(body: str | bytes) -> None:
     """One file comes out of each."""
     assert names_in(body) == [NAME]
 
@@ -118,7 +118,7 @@ def test_hostile_names_are_refused(name: object) -> None:
 
 @given(st.text())
 def test_a_name_that_is_accepted_is_one_path_component(name: str) -> None:
-    """Whatever the text, it is refused, or it is a plain component of at most 255 bytes that ends in `.gz`, or `.GZ`."""
+    """Any text is refused, or it is a plain component of at most 255 bytes that ends in `.gz`, or `.GZ`."""
     files, refused = listed_files([json.loads(listing(ENTRY | {"@name": name}))], "1", "listing")
     if refused:
         return
@@ -137,7 +137,7 @@ def test_a_name_that_is_accepted_is_one_path_component(name: str) -> None:
     ],
 )
 def test_another_shape_is_an_error_that_shows_it(body: str) -> None:
-    """Nothing is taken for an empty listing that does not say so."""
+    """Only an answer that says so is an empty listing."""
     with pytest.raises(UnexpectedAnswerError, match=r"listing: expected .*, found "):
         names_in(body)
 

@@ -12,7 +12,8 @@ from rfc5849 import Signed, header_pairs, signature
 from scripted_api import ACCOUNT, BASE_PATH, CANARIES, CREDENTIALS, LISTING_PATH, QUICK, Reply, ScriptedApi, Seen, listed, says
 
 from pipeline.api.client import DataAccessClient
-from pipeline.api.transport import Limits
+from pipeline.api.limits import Limits
+from pipeline.api.links import require_allowed
 from pipeline.errors import (
     AccessRefusedError,
     PipelineError,
@@ -109,10 +110,10 @@ def test_nobody_there_is_a_short_sentence() -> None:
 
 @pytest.mark.parametrize("as_date", [False, True], ids=["seconds", "date"])
 def test_retry_after_is_waited_for(api: ScriptedApi, client: DataAccessClient, *, as_date: bool) -> None:
-    """The server's own wish replaces the backoff, whichever way it is written; a date counts by the server's clock."""
+    """A `Retry-After` replaces the backoff, as seconds or as a date; a date counts by the server's clock."""
     server_time = datetime(2016, 7, 25, tzinfo=UTC)
-    wish = format_datetime(server_time + timedelta(seconds=1), usegmt=True) if as_date else "1"
-    headers = {"Retry-After": wish, "Date": format_datetime(server_time, usegmt=True)}
+    retry_after = format_datetime(server_time + timedelta(seconds=1), usegmt=True) if as_date else "1"
+    headers = {"Retry-After": retry_after, "Date": format_datetime(server_time, usegmt=True)}
     api.script[FILE_PATH] = [Reply(status=429, headers=headers), Reply(b"whole")]
     started = datetime.now(UTC)
     fetch(client, api.base_url + FILE_PATH)
@@ -120,7 +121,7 @@ def test_retry_after_is_waited_for(api: ScriptedApi, client: DataAccessClient, *
 
 
 def test_a_retry_after_beyond_the_limit_ends_it_at_once(api: ScriptedApi, client: DataAccessClient) -> None:
-    """Nobody waits an hour for a file: the next run gets it; the caller learns the server's wish."""
+    """A client does not wait an hour for a file: the next run gets it; the caller gets the server's `Retry-After`."""
     api.script[FILE_PATH] = [Reply(status=503, headers={"Retry-After": "3600"})]
     with pytest.raises(SourceUnreachableError, match="asks to wait 3600 s") as caught:
         fetch(client, api.base_url + FILE_PATH)
@@ -131,7 +132,7 @@ def test_a_retry_after_beyond_the_limit_ends_it_at_once(api: ScriptedApi, client
 def test_a_longer_wish_is_granted_once_and_not_again_if_in_vain(api: ScriptedApi) -> None:
     """A pause that the server asks for is ridden out beyond the limit of time; where it does not help, no other is."""
     busy = Reply(status=429, headers={"Retry-After": "1"})
-    limits = Limits(retry_seconds=0.5, longest_wish_seconds=2, backoff_seconds=0.01)
+    limits = Limits(retry_seconds=0.5, longest_retry_after_seconds=2, backoff_seconds=0.01)
     api.script[FILE_PATH] = [busy, Reply(b"whole"), busy]
     with DataAccessClient(CREDENTIALS, api.base_url, limits=limits) as client:
         assert fetch(client, api.base_url + FILE_PATH) == b"whole"
@@ -219,10 +220,9 @@ def test_hostile_links_are_not_followed(api: ScriptedApi, link: str) -> None:
 
 def test_the_vendors_hosts_are_allowed_over_https(client: DataAccessClient) -> None:
     """A listing of one host may name another of the same service."""
-    allowed = client._transport._require_allowed
-    allowed("https://va-a.da.liveperson.net/data_access_le/x?y=1", "file")
-    allowed("https://LO.da.LivePerson.net:443/", "file")
-    allowed("HTTPS://sy.da.liveperson.net/x.gz", "file")
+    require_allowed("https://va-a.da.liveperson.net/data_access_le/x?y=1", client.base_url, "file")
+    require_allowed("https://LO.da.LivePerson.net:443/", client.base_url, "file")
+    require_allowed("HTTPS://sy.da.liveperson.net/x.gz", client.base_url, "file")
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
@@ -234,7 +234,7 @@ def test_the_names_of_loopback_are_one_host(api: ScriptedApi, host: str) -> None
     with DataAccessClient(CREDENTIALS, f"http://{host}:{port}", limits=QUICK) as client:
         assert fetch(client, f"http://{other}:{port}{FILE_PATH}") == b"served"
         assert oauth_of(api.seen[-1])["oauth_signature"] == signature_by_rfc5849(api.seen[-1])
-        client._transport._require_allowed(f"http://[::1]:{port}/", "file")
+        require_allowed(f"http://[::1]:{port}/", client.base_url, "file")
         for link in (f"http://{other}:9/x", f"https://{other}:{port}/x"):
             with pytest.raises(UnexpectedAnswerError, match="expected a link"):
                 fetch(client, link)
@@ -316,7 +316,7 @@ def test_no_secret_leaves_by_repr_log_or_traceback(
 
 
 def test_a_closed_client_asks_no_more(api: ScriptedApi, client: DataAccessClient) -> None:
-    """Whoever still waits for a next attempt gets an error instead, so that an interrupted run ends."""
+    """Closing ends a pause before the next attempt by an error, so that an interrupted run ends."""
     client.close()
     with pytest.raises(SourceError, match="the client is closed"):
         fetch(client, api.base_url + FILE_PATH)

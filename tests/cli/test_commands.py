@@ -86,7 +86,7 @@ def test_a_table_is_printed_for_people(loaded: Path) -> None:
     ],
     ids=["ascii", "latin-1", "C"],
 )
-def test_results_are_utf_8_whatever_the_surroundings(loaded: Path, surroundings: dict[str, str]) -> None:
+def test_results_are_utf_8_in_any_environment(loaded: Path, surroundings: dict[str, str]) -> None:
     """No character ends a command or is lost where the locale lacks it, in a query or in what comes out."""
     query = "select '€ü🙂' as ö"
     for form, expected in (("csv", "ö\n€ü🙂\n"), ("json", '[\n{"ö": "€ü🙂"}\n]\n'), ("table", "€ü🙂")):
@@ -185,7 +185,7 @@ def test_exit_codes_tell_what_happened(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", [("sql", "select 1"), ("report",), ("status",), ("check",), ("verify",), ("compact",)])
 def test_a_lake_that_is_not_there_is_said_in_one_sentence(tmp_path: Path, command: tuple[str, ...]) -> None:
-    """Whatever is asked of nothing fails with what to do, and makes no folder."""
+    """Every command on a lake that is not there fails with the remedy, and makes no folder."""
     done = lakehouse(*command, "--lake", "elsewhere", cwd=tmp_path)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
     assert "there is no lake; load something first" in done.stderr
@@ -205,7 +205,6 @@ def test_missing_settings_are_all_named(tmp_path: Path) -> None:
 def test_sync_brings_everything_once(tmp_path: Path) -> None:
     """Over real HTTP: a dry run lists, a run loads, a second run finds nothing new; settings come from .env."""
     with Sandbox([Account("4711", conversations_per_day=2)]) as sandbox:
-        keys = sandbox.credentials("4711")
         (tmp_path / ".env").write_text(f"{sandbox.settings_of('4711')}LAKE_URI=mine\n")
         dry = lakehouse("sync", "--dry-run", cwd=tmp_path)
         assert (dry.returncode, (tmp_path / "mine" / "lakehouse.duckdb").exists()) == (0, False)
@@ -217,7 +216,7 @@ def test_sync_brings_everything_once(tmp_path: Path) -> None:
         second = lakehouse("sync", cwd=tmp_path)
         assert (second.returncode, sandbox.count("download")) == (0, len(names))
         assert "0 files loaded" in second.stderr
-        for secret in (keys.app_secret, keys.access_token_secret):
+        for secret in sandbox.credentials("4711").secrets:
             assert secret not in first.stderr + first.stdout + second.stderr
     rows = json.loads(lakehouse("sql", "select name from files order by name", "--format", "json", cwd=tmp_path).stdout)
     assert [row["name"] for row in rows] == sorted(names)
@@ -260,9 +259,9 @@ def test_a_compaction_says_what_it_did(tmp_path: Path) -> None:
             == 0
         )
     first = lakehouse("compact", cwd=tmp_path)
-    assert re.fullmatch(r"\d+ Parquet files merged into \d+\nwhat .* stays for 24 hours, .*\n", first.stderr)
+    assert re.fullmatch(r"\d+ Parquet files merged into \d+\nunused files stay for 24 hours, .*\n", first.stderr)
     again = lakehouse("compact", "--retain-hours", "0", cwd=tmp_path)
-    assert re.fullmatch(r"nothing to merge\n\d+ files deleted, .* MB\nnothing is kept .* may fail.*\n", again.stderr)
+    assert re.fullmatch(r"nothing to merge\n\d+ files deleted, .* MB\nno unused file is kept: .* may fail.*\n", again.stderr)
 
 
 def test_every_command_has_help_with_an_example() -> None:

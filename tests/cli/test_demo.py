@@ -8,13 +8,13 @@ from commands import lakehouse
 from documents import conversation, document, gz, put
 from lakes import ask, everything, take
 
-import pipeline.cli.demo as demo_module
+from pipeline.cli.demo import UNTIL, run_demo
 from pipeline.lake.lake import Lake
 
 
 @pytest.mark.parametrize(("account_id", "told"), [("4711", "4711"), (None, "unknown")])
 def test_a_lake_of_other_accounts_is_refused(tmp_path: Path, account_id: str | None, told: str) -> None:
-    """One sentence names what was found and what to do; nothing is put among somebody's conversations."""
+    """One sentence names the account and the remedy; no row is added to the lake."""
     lake = Lake(str(tmp_path / "mine"))
     take(lake, put(tmp_path, gz(document(conversation(), account_id=account_id))))
     before, files = everything(lake), sorted(Path(lake.root).rglob("*"))
@@ -25,12 +25,16 @@ def test_a_lake_of_other_accounts_is_refused(tmp_path: Path, account_id: str | N
     assert (everything(lake), sorted(Path(lake.root).rglob("*"))) == (before, files)
 
 
-def test_an_empty_lake_and_the_demos_own_are_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_lake_and_the_demos_own_are_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A lake without any account, and then the same one again; a log gets no colours."""
-    monkeypatch.setattr(demo_module, "SINCE", demo_module.UNTIL - timedelta(hours=6))
+    monkeypatch.setenv("FORCE_COLOR", "1")
     lake = Lake(str(tmp_path / "lake"))
     take(lake, put(tmp_path, b""))
     for _ in range(2):
-        done = lakehouse("demo", cwd=tmp_path, FORCE_COLOR="1")
-        assert (done.returncode, "\x1b" in done.stdout + done.stderr) == (0, False), done.stderr
+        assert run_demo(lake, print, since=UNTIL - timedelta(hours=6)).is_complete
+        printed = capsys.readouterr()
+        assert "Report: " in printed.out
+        assert "\x1b" not in printed.out + printed.err
     assert len(ask(lake, "select distinct account_id from conversations")) == 2

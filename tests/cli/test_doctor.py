@@ -1,4 +1,4 @@
-"""Doctor: what is well, what is wrong, and that it ends, whatever is missing. Real servers, disks and processes."""
+"""Doctor: its findings, and its end in every case. Real servers, disks and processes."""
 
 import json
 import os
@@ -25,9 +25,11 @@ from scripted_api import BASE_PATH, CANARIES, CREDENTIALS, LISTING_PATH, Reply, 
 from pipeline.cli.commands import main
 from pipeline.cli.doctor.installation import about_pgp_key
 from pipeline.lake.lake import Lake
-from pipeline.load.load import find_files, incoming_from, load, writing
+from pipeline.load.find import find_files, incoming_from
+from pipeline.load.load import load
+from pipeline.load.session import writing
 from pipeline.sandbox import Account, Sandbox
-from pipeline.sandbox.keys import Credentials
+from pipeline.settings import Credentials
 
 ACCOUNT = "4711"
 NOWHERE = "http://127.0.0.1:9"
@@ -52,7 +54,7 @@ def here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 def settings_of(base_url: str, keys: Credentials | None = None, **changed: str) -> dict[str, str]:
     """All that doctor wants, with canaries for the secrets unless there are keys."""
-    secrets = (keys.app_key, keys.app_secret, keys.access_token, keys.access_token_secret) if keys else CANARIES
+    secrets = keys.secrets if keys else CANARIES
     names = ("LP_APP_KEY", "LP_APP_SECRET", "LP_ACCESS_TOKEN", "LP_ACCESS_TOKEN_SECRET")
     account = ACCOUNT if keys else CREDENTIALS.account_id
     return {"LP_BASE_URL": base_url, "LP_ACCOUNT_ID": account} | dict(zip(names, secrets, strict=True)) | changed
@@ -136,7 +138,7 @@ def test_nothing_is_there() -> None:
         ({"LP_APP_SECRET": "wrong"}, "credentials", r"FAIL .*refuses the credentials \(HTTP 401, internalCode 10", 1),
         ({"LP_ACCOUNT_ID": "4712"}, "credentials", r"FAIL .*refuses the credentials \(HTTP 403", 1),
         ({"LP_BASE_URL": NOWHERE}, "server", r"FAIL the listing service: no answer from 127\.0\.0\.1 .*refused", 1),
-        ({"LP_BASE_URL": "https://nowhere.invalid"}, "server", r"warn nowhere\.invalid is no host of the vendor's", 1),
+        ({"LP_BASE_URL": "https://nowhere.invalid"}, "server", r"warn nowhere\.invalid is no known host of the vendor", 1),
         ({"LP_BASE_URL": "https://va.da.liveperson.net/x"}, "settings", "FAIL LP_BASE_URL: expected https", 2),
         ({"LP_ACCOUNT_ID": ""}, "settings", r"FAIL LP_ACCOUNT_ID not set", 2),
         ({"LP_APP_SECRET": ""}, "credentials", r"warn not tried, since settings are missing", 2),
@@ -157,7 +159,7 @@ def test_what_is_wrong_is_told(sandbox: Sandbox, change: dict[str, str], check: 
 
 
 def test_the_same_key_twice_is_told(sandbox: Sandbox) -> None:
-    """Whoever copies four keys copies one of them twice."""
+    """One of the four keys was copied twice."""
     settings = well(sandbox)
     _, found = doctor(settings | {"LP_ACCESS_TOKEN": settings["LP_APP_KEY"]})
     assert [one.split(";")[0] for one in found["settings"]] == [
@@ -286,7 +288,7 @@ def test_a_duckdb_file_that_no_load_ever_made_is_not_gone(here: Path) -> None:
 
 @pytest.fixture
 def unprivileged() -> tuple[str, ...]:
-    """What to start a process through, so that it has to obey the rights of files: root may do without them."""
+    """The command that starts a process under the rights of files, which root can ignore."""
     if os.geteuid() != 0:
         return ()
     through = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")

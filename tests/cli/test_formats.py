@@ -125,7 +125,7 @@ def copied(connection: duckdb.DuckDBPyConnection, query: str, target: Path, how:
 
 
 def with_iso_times(text: str) -> str:
-    """What DuckDB wrote, its times in ISO 8601."""
+    """DuckDB's output with times in ISO 8601."""
     text = re.sub(r"(?<=\d|\)) (\d\d:\d\d:\d\d)", r"T\1", text)
     text = re.sub(r"(\d\d:\d\d:\d\d)\.(\d{1,5})(?!\d)", lambda found: f"{found[1]}.{found[2]:0<6}", text)
     return re.sub(r"(\d\d:\d\d:\d\d(?:\.\d+)?[+-]\d\d)(?![\d:])", r"\1:00", text)
@@ -174,7 +174,7 @@ def test_numbers_of_json_values_stay_exact() -> None:
 
 
 def test_null_and_an_empty_text_are_told_apart(tmp_path: Path) -> None:
-    """A text that reads like NULL is in quotes, whatever stands for NULL, as in DuckDB's own file."""
+    """A text equal to the sign of NULL is in quotes, as in DuckDB's own file."""
     connection = opened()
     query = r"""select null as "a,b", '' as b, '\N' as n, 'x' as "#c" """
     assert printed(connection, query, "csv") == copied(connection, query, tmp_path / "x.csv") == '"a,b",b,n,"#c"\n,"",\\N,x\n'

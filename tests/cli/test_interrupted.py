@@ -140,7 +140,7 @@ FULL = "lakehouse: standard output: No space left on device; the output is not w
 
 @pytest.mark.parametrize("name", PRINTING)
 def test_a_full_disk_takes_no_result_in_silence(place: Place, name: str) -> None:
-    """What can't be written to standard output, first or last, is a failure in one sentence."""
+    """A failed write to standard output, first or last, fails the command in one sentence."""
     done = through_a_shell(PRINTING[name], "> /dev/full", place, place.made)
     assert (done.returncode, done.stderr) == (1, FULL)
 
@@ -152,7 +152,7 @@ def test_who_reads_no_further_ends_a_query_in_silence(place: Place) -> None:
 
 
 def test_messages_that_can_not_be_written_stop_no_work(place: Place) -> None:
-    """A load whose messages go to a full disk, or to somebody who is gone, loads."""
+    """A load with messages to a full disk or a closed pipe loads."""
     here = place.copy()
     assert through_a_shell(COMMANDS["load"], "2>&1 >/dev/null | true", place, here).returncode == 0
     assert through_a_shell(COMMANDS["sql as csv"], "2> /dev/full", place, here).returncode == 0
@@ -163,7 +163,7 @@ def test_messages_that_can_not_be_written_stop_no_work(place: Place) -> None:
 @pytest.mark.parametrize("rest", ["< /dev/null > /dev/full", "| true", "2> /dev/full", "<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 @pytest.mark.parametrize("name", [name for name in COMMANDS if name != "sandbox"])
 def test_no_stream_breaks_a_command(place: Place, name: str, rest: str) -> None:
-    """Whatever a command's streams are, closed, full or read by nobody: no traceback, and one of its own exit codes."""
+    """With closed, full or unread streams a command prints no traceback, and ends with one of its own exit codes."""
     done = through_a_shell(COMMANDS[name], rest, place, place.copy())
     assert done.returncode in {0, 1, 3}
     assert "Traceback" not in done.stderr

@@ -1,4 +1,4 @@
-"""Commands whose output is a file or a pipe: no colours, and tables as wide as was asked for, whatever the surroundings."""
+"""Commands with output to a file or a pipe: no colours, and tables of the requested width, in any environment."""
 
 import os
 import re
@@ -43,7 +43,7 @@ def test_every_command_is_here() -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_log_has_no_colours(loaded: Path, name: str) -> None:
-    """Nothing that would steer a terminal is in what a command says to a file, whoever wants colours."""
+    """Output to a file holds no terminal controls, also if a variable asks for colours."""
     done = lakehouse(*COMMANDS[name], cwd=loaded, FORCE_COLOR="1", CLICOLOR_FORCE="1", TTY_COMPATIBLE="1", COLUMNS="40")
     assert (done.stdout + done.stderr).strip()
     assert "\x1b" not in done.stdout + done.stderr

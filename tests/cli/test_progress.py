@@ -1,4 +1,4 @@
-"""What a run says on its way where there is no terminal: how far it is, and nothing twice."""
+"""Progress of a run without a terminal: its counts, and nothing twice."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from pipeline.cli.progress import LoadProgress
 from pipeline.lake.lake import Lake
 from pipeline.load.engines import Processes
-from pipeline.load.load import find_files, incoming_from, load, writing
-from pipeline.text import many, program, span
+from pipeline.load.find import find_files, incoming_from
+from pipeline.load.load import load
+from pipeline.load.session import writing
+from pipeline.text import counted, program, span
 
 
 def said(folder: Path, capsys: pytest.CaptureFixture[str], **how: float) -> list[str]:
@@ -44,10 +46,10 @@ def test_a_long_run_says_how_far_it_is(tmp_path: Path, capsys: pytest.CaptureFix
 @given(st.integers(min_value=0))
 def test_one_is_no_plural(count: int) -> None:
     """Only one of a thing is without an s; thousands are grouped."""
-    number, noun = many(count, "file").split()
+    number, noun = counted(count, "file").split()
     assert int(number.replace(",", "")) == count
     assert (noun == "file") == (count == 1)
-    assert many(count, "delivery", "deliveries").endswith("delivery" if count == 1 else "deliveries")
+    assert counted(count, "delivery", "deliveries").endswith("delivery" if count == 1 else "deliveries")
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ def environment(**settings: str) -> dict[str, str]:
 
 
 def settings_of(api: ScriptedApi) -> dict[str, str]:
-    """What a sync from it needs, with canaries for secrets."""
+    """The settings of a sync from it, with canaries for secrets."""
     return {"LP_BASE_URL": api.base_url, "LP_ACCOUNT_ID": ACCOUNT} | dict(zip(SECRETS, CANARIES, strict=True))
 
 
@@ -81,7 +81,7 @@ def files_below(folder: Path) -> list[bytes]:
 
 
 def test_the_search_finds_every_form() -> None:
-    """What follows can fail: a secret is found in Base64 at any place, in JSON, in a URL and in a repr."""
+    """The tests below can fail: a secret is found in Base64 at any place, in JSON, in a URL and in a repr."""
     for canary in CANARIES:
         for before in ("", "k", "ke", "key"):
             assert leaks(base64.b64encode(f"{before}{canary}:".encode()), signed=[])
@@ -108,7 +108,7 @@ LISTING_FAULTS = (
 )
 
 
-def test_no_secret_shows_whatever_fails(api: ScriptedApi, tmp_path: Path) -> None:
+def test_no_secret_shows_in_any_failure(api: ScriptedApi, tmp_path: Path) -> None:
     """Every command that uses the API, at its loudest and in every kind of failure, shows no secret, nor does the lake."""
     good = files_listed(api, gz(document(conversation("c1"))), gz("garbage"), b"<html>no file", gz(document())[:-9], b"", b"")
     api.script[f"{LISTING_PATH}/{name_at(4)}"] = [says("gone", status=404)]
@@ -189,7 +189,7 @@ def test_a_lake_made_from_python_is_for_its_owner(here: Path) -> None:
 
 
 def test_a_bomb_is_refused_and_memory_stays_bounded(tmp_path: Path) -> None:
-    """What unpacks to more than is allowed is rejected, a file or a document of one; what fits beside it loads."""
+    """A file or document that unpacks to more than is allowed is rejected; others beside it load."""
     long_line = gzip.compress(b"x" * (26 << 20) + b"\n")
     put(tmp_path / "in", long_line + gz(document(conversation("c2"))), name_at(0))
     put(tmp_path / "in", gzip.compress(b"\n" * (40 << 20)), name_at(1))

@@ -223,7 +223,7 @@ def test_a_statement_is_whole_with_its_semicolon(text: str, *, whole: bool) -> N
     ],
 )
 def test_the_first_offer_fits(lake: Lake, text: str, first: str) -> None:
-    """What Tab offers first, with the cursor at the bar or the end."""
+    """Tab's first completion, with the cursor at the bar or the end."""
     before, _, after = text.partition("|")
     with connect(lake) as connection:
         offers = SqlCompleter(connection, list(COMMANDS)).get_completions(

@@ -58,14 +58,17 @@ def test_a_signal_ends_a_long_query(lake: Path, number: signal.Signals, form: st
         time.sleep(0.02)
     running.send_signal(number)
     sent = time.monotonic()
-    _, told = running.communicate(timeout=20)
+    try:
+        _, told = running.communicate(timeout=20)
+    finally:
+        running.kill()  # it would run for days
     assert time.monotonic() - sent < 5
     assert (running.returncode, told) == (128 + number, STOPPED.format(NAMES[number]))
     assert list((lake / "tmp").iterdir()) == []
 
 
 def test_a_stopped_sync_keeps_what_it_has_fetched(tmp_path: Path) -> None:
-    """What was downloaded whole at Ctrl-C is loaded, and the next run fetches the rest alone."""
+    """Files that were complete at Ctrl-C are loaded, and the next run fetches the others only."""
     (tmp_path / "tmp").mkdir()
     with Sandbox([Account("4711", conversations_per_day=10)], now=datetime.now(UTC), delay_seconds=0.05) as sandbox:
         settings = dict(line.split("=", 1) for line in sandbox.settings_of("4711").split())
@@ -99,7 +102,7 @@ def test_closed_streams_end_no_command(lake: Path) -> None:
 
 
 def test_what_a_load_says_steers_no_terminal(lake: Path) -> None:
-    """The name of a rejected file is shown with its control characters visible, whatever FORCE_COLOR asks for."""
+    """The name of a rejected file is shown with its control characters visible, also with FORCE_COLOR."""
     put(lake / "odd", b"<html>", "Engagement.\x1b[31mred.gz")
     done = lakehouse("load", "odd", cwd=lake, FORCE_COLOR="1")
     assert (done.returncode, "\x1b" in done.stderr, r"\x1b[31mred" in done.stderr) == (3, False, True), done.stderr

@@ -1,5 +1,6 @@
 """A field counts at the level that has it: a known name at another level is an unknown field of that one."""
 
+from dataclasses import replace
 from typing import Any, Final
 
 import pytest
@@ -8,7 +9,7 @@ from documents import TAG, conversation, document, message
 from made_documents import dumped
 
 from pipeline import schema
-from pipeline.decode.scanner import _UPPER, NoScanner, new_scanner
+from pipeline.decode.scanner import NoScanner, Scanner, new_scanner
 
 Row = dict[str, Any]
 LEVELS: Final = (
@@ -20,7 +21,7 @@ NAMES: Final = sorted({
     *(column.field or column.name for column in COLUMNS),
     *(column.name for column in COLUMNS),
     *(column.container for column in COLUMNS if column.container),
-    *(name for _, name, _, _ in _UPPER),
+    *(name for type_ in schema.RECORD_TYPES.values() for name in (*type_.values, *type_.records, *type_.lists)),
 })  # fmt: skip
 INHERITED: Final = {
     "conversationId": "c1",
@@ -85,9 +86,26 @@ def test_no_line_can_say_to_which_conversation_it_belongs(level: str, table: str
 @pytest.mark.parametrize("column", ["account_id", "conversation_id", "date", "position", "delivery", "extra"])
 def test_the_scanner_takes_no_field_for_a_column_that_is_inherited(column: str) -> None:
     """A description that lets the input fill a column which the row takes from elsewhere is refused before anything is read."""
-    scanner = new_scanner()
-    if isinstance(scanner, NoScanner):
+    if isinstance(new_scanner(), NoScanner):
         pytest.skip("scanner.c is not compiled here: no C compiler was found")
-    place = [one.name for one in scanner.columns[1]].index(column)
+    (inherited,) = (one for one in schema.MESSAGES.columns if one.name == column)
     with pytest.raises(ValueError, match=r"Message\.anything may not fill a column"):
-        scanner._field("Message", "anything", "TEXT", 1, place)
+        Scanner(with_field(schema.DOCUMENT, "Message", inherited))
+
+
+def test_more_record_types_than_the_scanner_has_room_for_are_refused() -> None:
+    """A description is refused where it would not fit the scanner's own memory."""
+    if isinstance(new_scanner(), NoScanner):
+        pytest.skip("scanner.c is not compiled here: no C compiler was found")
+    many = {f"list{number}": schema.RecordType(f"List{number}") for number in range(20)}
+    with pytest.raises(ValueError, match=r"List\d+: the scanner has no room for another record type"):
+        Scanner(replace(schema.DOCUMENT, lists=many))
+
+
+def with_field(type_: schema.RecordType, name: str, column: schema.Column) -> schema.RecordType:
+    """A description of a document whose records of one type have a field `anything` for a column."""
+    columns = {**type_.columns, "anything": column} if type_.name == name else type_.columns
+    records, lists = (
+        {field: with_field(inner, name, column) for field, inner in fields.items()} for fields in (type_.records, type_.lists)
+    )
+    return replace(type_, columns=columns, records=records, lists=lists)

@@ -3,6 +3,7 @@
 import gzip
 import itertools
 import json
+import multiprocessing
 import os
 import re
 import subprocess
@@ -16,6 +17,12 @@ import pytest
 from commands import lakehouse, process
 from documents import START, conversation, document, gz, message, name_at, put
 from lakes import seen
+from pydantic import SecretStr
+
+from pipeline.decode.pgp import Keyring
+from pipeline.decode.reader import RowReader
+from pipeline.decode.scanner import PADDING
+from pipeline.source_files import Source
 
 TAG = "com.liveperson.dataaccess."
 ARMOUR = "-----BEGIN PGP MESSAGE-----"
@@ -310,3 +317,18 @@ def test_a_delivery_that_counts_again_is_counted_as_it_is_read(tmp_path: Path) -
     assert "1 file loaded" in lakehouse("load", "a", cwd=tmp_path, **WITH_KEY).stderr
     assert "'first'" in "".join(rows(tmp_path)["messages"])
     assert status(tmp_path) == {"values": 0, "files": 0}
+
+
+def test_the_processes_that_hold_the_keys_end_with_them() -> None:
+    """A worker that is done leaves no process behind that could decrypt."""
+    before = set(multiprocessing.active_children())
+    keyring = Keyring(openpgp.KEY.read_bytes(), SecretStr(openpgp.PASSPHRASE), path=openpgp.KEY, is_open=False)
+    reader = RowReader(keyring.decrypt)
+    reader.begin(Source("x.gz"))
+    reader.feed(json.dumps(document(conversation(openpgp.encrypted("c1")))).encode() + b"\n" + PADDING)
+    assert reader.finish().decrypted == 1
+    started = set(multiprocessing.active_children()) - before
+    del keyring, reader
+    for one in started:
+        one.join(20)
+    assert [one.exitcode for one in started] == [0]

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from pipeline.decode.reader import Collector
+from pipeline.decode.reader import RowReader
 from pipeline.decode.scanner import PADDING, NoScanner
 from pipeline.source_files import Source
 
@@ -44,15 +44,13 @@ def main() -> None:
     found = []
     for title, text in REPEATED.items():
         for is_careful in (False, True):
-            collector = Collector()
-            if is_careful:
-                collector._scanner = NoScanner()  # as where scanner.c is not compiled
+            reader = RowReader(scanner=NoScanner() if is_careful else None)  # the former as where scanner.c is not compiled
             before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-            collector.begin(Source("made"))
-            collector.feed(text.encode() + PADDING)
-            collector.finish()
-            collector.hold()
-            rejects = collector.take()[0]["rejects"]
+            reader.begin(Source("made"))
+            reader.feed(text.encode() + PADDING)
+            reader.finish()
+            reader.keep()
+            rejects = reader.drain()[0]["rejects"]
             after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             found.append((title, is_careful, rejects["reason"].to_pylist(), (after - before) // 1024))
     sys.stdout.write(json.dumps(found))

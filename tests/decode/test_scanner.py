@@ -2,8 +2,6 @@
 
 import json
 import random
-from copy import deepcopy
-from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -11,23 +9,17 @@ import pytest
 from documents import TAG, conversation, document, message
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from odd_lines import PLAIN, grown, mutated
 
 from pipeline.decode.containers import texts
-from pipeline.decode.reader import Collector
+from pipeline.decode.reader import RowReader
 from pipeline.decode.scanner import PADDING, NoScanner, Scanner, new_scanner
-from pipeline.sandbox import Account, documents
 from pipeline.source_files import Counts, Source
 
 pytestmark = pytest.mark.skipif(
     isinstance(new_scanner(), NoScanner), reason="scanner.c is not compiled here: no C compiler was found"
 )
 
-HOUR = datetime(2026, 11, 10, 18, tzinfo=UTC)
-PLAIN = [
-    line
-    for account in (Account("1", conversations_per_day=300), Account("2", conversations_per_day=300, tagged=True))
-    for line in documents(account, HOUR)
-]
 TRANSFER = {
     "timestamp": {"string": "1469469300000"},
     "skillId": {"long": 1},
@@ -38,15 +30,13 @@ TRANSFER = {
 
 def collected(text: bytes, *, careful: bool, chunk: int = 1 << 20) -> tuple[dict[str, list[dict[str, Any]]], Counts]:
     """The rows of a text, by delivery and position, and its counts."""
-    collector = Collector()
-    if careful:
-        collector._scanner = NoScanner()
-    collector.begin(Source("x.gz", account_id="listed", scope_start=1_469_469_600_000_000))
+    reader = RowReader(scanner=NoScanner() if careful else None)
+    reader.begin(Source("x.gz", account_id="listed", scope_start=1_469_469_600_000_000))
     for part in texts((text[start : start + chunk] for start in range(0, len(text), chunk)), padding=PADDING):
-        collector.feed(part)
-    counts = collector.finish()
-    collector.hold()
-    whole, _ = collector.take()
+        reader.feed(part)
+    counts = reader.finish()
+    reader.keep()
+    whole, _ = reader.drain()
     return {name: sorted(_rows(table), key=_place) for name, table in whole.items()}, counts
 
 
@@ -162,71 +152,6 @@ def test_what_is_odd_is_left_to_the_careful_path(fields: dict[str, Any]) -> None
     assert_same(b"\n".join([PLAIN[0], json.dumps(odd).encode(), PLAIN[1], json.dumps(odd, indent=1).encode(), PLAIN[2]]))
 
 
-def grown(rng: random.Random) -> bytes:
-    """A few usual lines with fields on any level that the schema lacks, or spells otherwise; some more than once."""
-    names = rng.choices(
-        ["newField", "lob", "language", "skillID", "agentID", "Type", "type", "campaignData", "FileData", "x" * 60], k=3
-    )
-    names += rng.choices(
-        ["startTime", "visitorid", "string", "a.b.C", "", "\u00fc", 'a"b', "Transcripts", "body", "new Field"], k=1
-    )
-    values: list[Any] = [
-        None,
-        True,
-        7,
-        -0.0,
-        1.50,
-        10**30,
-        "text",
-        'q"\n',
-        "\u00fc",
-        {"string": "x"},
-        {"long": 5},
-        {"bytes": "x"},
-        [],
-        {},
-        "1",
-    ]
-    values += [
-        {f"{TAG}New": {"a": {"long": 1}, "b": [{"double": 0.10}]}},
-        {"com.liveperson.x.Y": {"c": 1}},
-        {"null": None},
-        [[1, {"int": 2}]],
-    ]
-    lines = []
-    for line in rng.sample(PLAIN, 4):
-        changed = json.loads(line)
-        for _ in range(rng.choice([0, 1, 1, 2, 4])):
-            inside = rng.choice(_records(changed))
-            members = list(inside.items())
-            if len(members) > 1 or rng.random() < 0.2:
-                members.insert(
-                    rng.choice([len(members), rng.randint(0, len(members))]), (rng.choice(names), deepcopy(rng.choice(values)))
-                )
-            inside.clear()
-            inside.update(members)
-        lines.append(
-            json.dumps(changed, ensure_ascii=rng.random() < 0.5, separators=rng.choice([(",", ":"), (", ", ": ")])).encode()
-        )
-    spelled = rng.choice([b"-0", b"1.50", b"1E400", b"-12.0e-03", b"01", b"1.", b"1e", b"12345678901234567890"])
-    return b"\n".join(lines).replace(b"1" + b"0" * 30, spelled)
-
-
-def _records(value: Any) -> list[dict[str, Any]]:
-    """Each JSON object inside a document, itself included, equally often on any level."""
-    levels: list[list[dict[str, Any]]] = []
-    inside = [value]
-    while inside:
-        levels.append([item for item in inside if isinstance(item, dict)])
-        inside = [
-            inner
-            for item in inside
-            if isinstance(item, dict | list)
-            for inner in (item.values() if isinstance(item, dict) else item)
-        ]
-    return [level[number % len(level)] for level in levels if level for number in range(20)]
-
-
 @settings(max_examples=120, deadline=None)
 @given(seed=st.integers(0, 2**32))
 def test_new_fields_give_the_same_rows(seed: int) -> None:
@@ -274,23 +199,22 @@ def test_a_field_that_the_vendor_adds_slows_nothing(level: str, before: str) -> 
 def test_what_was_odd_in_one_line_slows_none_behind_it(odd: dict[str, Any]) -> None:
     """The scanner learns from a line how the next may look, and still reads one that looks as usual."""
     lines = [json.dumps(document(conversation(**odd))).encode(), *PLAIN]
-    collector = Collector()
-    collector.begin(Source("x.gz"))
-    collector.feed(b"".join(line + b"\n" for line in lines) + PADDING)
-    collector.finish()
-    collector.hold()
-    assert len(collector._whole.conversations) <= 1
+    scanner = Scanner()
+    reader = RowReader(scanner=scanner)
+    reader.begin(Source("x.gz"))
+    reader.feed(b"".join(line + b"\n" for line in lines) + PADDING)
+    assert reader.finish().conversations - scanner.rows()[0] <= 1
 
 
 def test_an_account_of_any_length_is_fallen_back_on() -> None:
     """The account that a file was listed for, or that an earlier reading found, may be long."""
     account_id = "x" * 100_000
-    collector = Collector()
-    collector.begin(Source("x.gz", account_id=account_id))
-    collector.feed(json.dumps(document(conversation(), account_id=None)).encode() + b"\n" + PADDING)
-    collector.finish()
-    collector.hold()
-    assert collector.take()[0]["messages"]["account_id"].to_pylist() == [account_id]
+    reader = RowReader()
+    reader.begin(Source("x.gz", account_id=account_id))
+    reader.feed(json.dumps(document(conversation(), account_id=None)).encode() + b"\n" + PADDING)
+    reader.finish()
+    reader.keep()
+    assert reader.drain()[0]["messages"]["account_id"].to_pylist() == [account_id]
 
 
 @pytest.mark.parametrize(
@@ -321,29 +245,6 @@ def test_a_byte_out_of_place_is_noticed(old: bytes, new: bytes) -> None:
             head, _, tail = line.rpartition(old)
             for changed in (line.replace(old, new, 1), head + new + tail):
                 assert_same(b"\n".join([PLAIN[7], changed, PLAIN[8]]))
-
-
-def mutated(rng: random.Random) -> bytes:
-    """A few usual lines with some bytes changed, taken out, put in or doubled."""
-    text = bytearray(b"\n".join(rng.sample(PLAIN, 3)))
-    for _ in range(rng.randint(1, 4)):
-        place = rng.randrange(len(text))
-        length = rng.choice([1, 1, 2, 8, 40])
-        match rng.randrange(5):
-            case 0:
-                text[place] = rng.randrange(256)
-            case 1:
-                del text[place : place + length]
-            case 2:
-                text[place:place] = rng.choice(
-                    [b'"', b"\\", b"{", b"}", b"[", b",", b":", b"0", b"-", b".", b" ", b"\n", b"null", b"\0"]
-                )
-            case 3:
-                text[place:place] = text[place : place + length]
-            case _:
-                other = rng.randrange(len(text))
-                text[place : place + length] = text[other : other + length]
-    return bytes(text)
 
 
 @settings(max_examples=120, deadline=None)

@@ -13,28 +13,24 @@ from commands import lakehouse
 from documents import START, TAG, conversation, document, gz, message, name_at, put
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lakes import ask, everything, take
+from lakes import ask, everything, killed_before, take
 from marked import Json, Marked, contents, found
 
-import pipeline.erasure.erase as erase_module
-import pipeline.erasure.search as traces_module
-import pipeline.load.workers as workers_module
 from pipeline.cli.commands import main
-from pipeline.erasure.erase import Erased, erase
-from pipeline.erasure.tombstones import KEY_FILE
+from pipeline.erasure.erase import erase
+from pipeline.erasure.results import Erased
+from pipeline.erasure.search import find, list_landed
+from pipeline.erasure.tombstones import KEY_FILE, Tombstones
 from pipeline.errors import LakeError
 from pipeline.lake.lake import Lake
 from pipeline.lake.snapshot import LEDGER, Change
 from pipeline.load.engines import Processes
-from pipeline.load.load import find_files, incoming_from, load, writing
+from pipeline.load.find import find_files, incoming_from
+from pipeline.load.load import load
+from pipeline.load.session import writing
 from pipeline.maintenance.compact import compact
 
 CONSUMER, VISITOR = "consumer/ü-41", "visitor 41"
-
-
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return Lake(str(tmp_path / "lake"))
 
 
 def escaped(value: Any) -> bytes:
@@ -263,22 +259,14 @@ def test_a_withdrawn_delivery_brings_nobody_back(lake: Lake, tmp_path: Path) -> 
     assert len(list(Path(lake.root, "landing").rglob("*.gz"))) == 3
 
 
-@pytest.mark.parametrize("step", ["put_back", "publish", "_delete_rest"])
-def test_an_erase_that_dies_is_finished_by_the_next(
-    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
-) -> None:
+@pytest.mark.parametrize("step", ["put back", "publish", "delete"])
+def test_an_erase_that_dies_is_finished_by_the_next(lake: Lake, tmp_path: Path, step: str) -> None:
     """Whichever step it dies before, the same command again leaves nothing of the person."""
     marked = Marked("7")
     mine = marked.document(marked.conversation("x", "X"), visitor="V")
     take(lake, put(tmp_path, gz(mine, document(owned("y", "Y")))))
-
-    def dies(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched:
-        patched.setattr(erase_module, step, dies)
-        with pytest.raises(KeyboardInterrupt):
-            run(lake, "visitor", "V")
+    with killed_before(lake, step):
+        run(lake, "visitor", "V")
     run(lake, "visitor", "V")
     assert found(Path(lake.root), [*marked.marks, "V"]) & set(marked.marks) == set()
     assert ask(lake, "select conversation_id from conversations") == [("y",)]
@@ -338,15 +326,19 @@ def test_wrong_usage_and_nothing_found(tmp_path: Path) -> None:
     assert ask(lake, "select conversation_id from conversations") == [("y",)]
 
 
-def test_other_processes_find_and_keep_out_the_same(lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_processes_find_and_keep_out_the_same(lake: Lake, tmp_path: Path) -> None:
     """A lake large enough for several processes is searched and loaded by them with the same outcome."""
-    monkeypatch.setattr(traces_module, "_ALONE_BYTES", 0)
-    monkeypatch.setattr(workers_module, "_UNIT_BYTES", 0)
     paths = [put(tmp_path, gz(document(owned(f"x{hour}", "X"), owned(f"y{hour}", "Y"))), name_at(hour)) for hour in range(4)]
     take(lake, *paths[:2])
+    tombstones = Tombstones(bytes(32), {}).with_ids("consumer", ["X"], datetime.now(UTC))
+    by_one, by_many = (find(lake, list_landed(lake, []), tombstones, ["X"], alone_bytes=most) for most in (1 << 30, 0))
+    assert by_many.conversations == by_one.conversations == {"x0", "x1"}
+    assert by_many.named == by_one.named
+    by_one.drop(lake)
+    by_many.drop(lake)
     assert run(lake, "consumer", "X").landed_rewritten == 2
     with writing(lake):
-        assert load(lake, incoming_from(find_files(map(str, paths))), engine=Processes(2)).conversations == 2
+        assert load(lake, incoming_from(find_files(map(str, paths))), engine=Processes(2, unit_bytes=0)).conversations == 2
     assert ask(lake, "select conversation_id from conversations order by all") == [(f"y{hour}",) for hour in range(4)]
 
 
@@ -375,26 +367,13 @@ def test_ids_in_odd_places_are_found(lake: Lake, tmp_path: Path) -> None:
     assert b"4711081508154711" not in b"".join(text for _, text in contents(Path(lake.root))).replace(b"47110815081547110", b"")
 
 
-def test_what_a_dead_load_left_is_erased_too(lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_dead_load_left_is_erased_too(lake: Lake, tmp_path: Path) -> None:
     """Rows above the pins, that no reader sees, and landed files that no row of the ledger names; the next load goes on."""
     take(lake, put(tmp_path, gz(document(owned("y", "Y"))), name_at(0)))
-    with monkeypatch.context() as patched:
-        patched.setattr(Lake, "_commit_table", dies_at_the_ledger(Lake._commit_table))
-        with pytest.raises(KeyboardInterrupt):
-            take(lake, put(tmp_path, gz(document(owned("x", "X", text="secret text"))), name_at(1)))
+    with killed_before(lake, "commit files"):
+        take(lake, put(tmp_path, gz(document(owned("x", "X", text="secret text"))), name_at(1)))
     assert found(Path(lake.root), ["secret text"])
     run(lake, "consumer", "X")
     assert not found(Path(lake.root), ["secret text"])
     take(lake, put(tmp_path, gz(document(owned("z", "Z"))), name_at(2)), tmp_path / name_at(1))
     assert ask(lake, "select conversation_id from conversations order by all") == [("y",), ("z",)]
-
-
-def dies_at_the_ledger(commit_table: Any) -> Any:
-    """Commits every table but the last."""
-
-    def dies(self: Lake, name: str, *args: Any) -> Any:
-        if name == LEDGER:
-            raise KeyboardInterrupt
-        return commit_table(self, name, *args)
-
-    return dies

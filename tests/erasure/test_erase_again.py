@@ -6,18 +6,13 @@ from pathlib import Path
 import pytest
 from commands import lakehouse
 from documents import gz, name_at, owned, put
-from lakes import conversations, take
+from lakes import conversations, killed_before, take
 
-import pipeline.erasure.erase as erase_module
 from pipeline.cli.progress import erasure
-from pipeline.erasure.erase import Erased, erase_all
+from pipeline.erasure.erase import erase_all
+from pipeline.erasure.results import Erased
 from pipeline.lake.lake import Lake
-from pipeline.load.load import writing
-
-
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return Lake(str(tmp_path / "lake"))
+from pipeline.load.session import writing
 
 
 def erased(lake: Lake, kind: str, ident: str) -> tuple[Erased, str]:
@@ -45,18 +40,12 @@ def test_a_broken_file_deleted_leads_to_a_finished_erase(lake: Lake, tmp_path: P
 
 @pytest.mark.parametrize(("kind", "ident"), [("consumer", "X"), ("visitor", "V"), ("conversation", "x")])
 def test_an_erase_killed_after_the_rows_went_is_finished_by_the_same_command(
-    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, ident: str
+    lake: Lake, tmp_path: Path, kind: str, ident: str
 ) -> None:
     """Run again, it is complete; so it is for a conversation that went with its person."""
     take(lake, put(tmp_path / "in", gz(owned("x", "X"))))
-
-    def dies(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched:
-        patched.setattr(erase_module, "_delete_rest", dies)
-        with pytest.raises(KeyboardInterrupt):
-            erased(lake, kind, ident)
+    with killed_before(lake, "delete"):
+        erased(lake, kind, ident)
     assert erased(lake, kind, ident)[0].is_complete
     assert erased(lake, "conversation", "x")[0].is_complete
 

@@ -12,7 +12,7 @@ from marked import contents
 
 from pipeline.erasure.erase import erase_all
 from pipeline.lake.lake import Lake
-from pipeline.load.load import writing
+from pipeline.load.session import writing
 
 IDENT = "Q7person41"
 PLACES = [

@@ -8,17 +8,17 @@ from pathlib import Path
 import pytest
 from commands import lakehouse
 from documents import conversation, document, gz, message, name_at, put
-from lakes import ask, take
+from lakes import ask, killed_before, take
 from scripted_api import ScriptedApi
 
-import pipeline.load.load as load_module
 from pipeline import schema
 from pipeline.erasure.erase import erase
 from pipeline.erasure.tombstones import KEY_FILE, read_tombstones
 from pipeline.errors import LakeError
-from pipeline.lake.lake import Lake, rows_of
+from pipeline.lake.lake import Lake
+from pipeline.lake.parquet import rows_of
 from pipeline.lake.snapshot import Change
-from pipeline.load.load import writing
+from pipeline.load.session import writing
 from pipeline.maintenance.verify import verify
 
 
@@ -142,22 +142,11 @@ def test_damaged_tombstones_stop_a_load(lake: Lake, tmp_path: Path, damage: Call
         lambda contents: contents.replace(b"x1", b"x2"),
     ],
 )
-def test_a_damaged_note_of_a_purge_is_no_pardon(
-    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: Callable[[bytes], bytes]
-) -> None:
+def test_a_damaged_note_of_a_purge_is_no_pardon(lake: Lake, tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
     """What a load that died had yet to purge is purged by the next run, though its note can't be read."""
-    with monkeypatch.context() as patched:
-        patched.setattr(load_module, "clear_staging", lambda _: None)
-        take(lake, put(tmp_path, gz(owned("x1", None, text="secret text")), name_at(6)))
-        calls = iter([None])
-
-        def dies(*_: object, **__: object) -> None:
-            if next(calls, "died") == "died":
-                raise KeyboardInterrupt
-
-        patched.setattr(load_module, "finish_purges", dies)
-        with pytest.raises(KeyboardInterrupt):
-            take(lake, put(tmp_path, gz(owned("x1", "X")), name_at(7)))
+    take(lake, put(tmp_path, gz(owned("x1", None, text="secret text")), name_at(6)))
+    with killed_before(lake, "purge"):
+        take(lake, put(tmp_path, gz(owned("x1", "X")), name_at(7)))
     (note,) = Path(lake.root).glob(".erasing-*")
     assert json.loads(note.read_text().splitlines()[0]) == ["x1"]
     note.write_bytes(damage(note.read_bytes()))

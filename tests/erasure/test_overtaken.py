@@ -3,25 +3,24 @@
 import gzip
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
 import pytest
 from documents import conversation, document, gz, message, name_at, put
-from lakes import ask, take
+from lakes import ask, first, killed_before, take
 from stores import serving, variables
 
-from pipeline.erasure.erase import _delete_rest, erase
+from pipeline.erasure.erase import erase
 from pipeline.errors import LakeError
+from pipeline.lake.commits import read_snapshot
 from pipeline.lake.lake import Lake
-from pipeline.lake.merge import merge_as_it_goes
 from pipeline.lake.snapshot import LEDGER
-from pipeline.load.load import writing
-from pipeline.load.workers import spread
+from pipeline.load.session import writing
 from pipeline.maintenance.verify import verify
 from pipeline.schema import ERASURES
-from pipeline.warehouse.database import publish
 
 
 @pytest.fixture(scope="module")
@@ -68,19 +67,12 @@ def with_tombstone(lake: Lake, tmp_path: Path) -> Path:
     return file(tmp_path, 2, "theirs", consumer_id="x")
 
 
-def test_a_load_that_dies_before_it_has_purged_is_finished_by_the_next(
-    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_load_that_dies_before_it_has_purged_is_finished_by_the_next(lake: Lake, tmp_path: Path) -> None:
     """Its file is in by then, and would not be read again."""
     telling = with_tombstone(lake, tmp_path)
 
-    def die(*_: object, **__: object) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched:
-        patched.setattr("pipeline.erasure.erase.purge", die)
-        with pytest.raises(KeyboardInterrupt):
-            take(lake, telling)
+    with killed_before(lake, "purge"):
+        take(lake, telling)
     assert take(lake, telling).unchanged == 1
     assert conversations(lake) == []
     assert not verify(lake).findings
@@ -88,72 +80,54 @@ def test_a_load_that_dies_before_it_has_purged_is_finished_by_the_next(
     assert not [path for path in lake.files.ls(lake.root, detail=False) if ".erasing" in path]
 
 
-def test_an_erasure_deletes_nothing_that_another_writer_has_brought_meanwhile(
-    in_bucket: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_erasure_deletes_nothing_that_another_writer_has_brought_meanwhile(in_bucket: Lake, tmp_path: Path) -> None:
     """No lock keeps it away, and between the erasure's commit and its deleting there is time for a whole load."""
     take(in_bucket, file(tmp_path, 1, "theirs", consumer_id="x"))
-
-    def load_first(*arguments: Any) -> None:
-        monkeypatch.setattr("pipeline.erasure.erase.publish", publish)
-        take(Lake(in_bucket.uri), file(tmp_path, 3, "others"))
-        publish(*arguments)
-
-    monkeypatch.setattr("pipeline.erasure.erase.publish", load_first)
-    with writing(in_bucket):
+    load_others = partial(take, Lake(in_bucket.uri), file(tmp_path, 3, "others"))
+    with writing(in_bucket), first(in_bucket, "publish", load_others):
         erase(in_bucket, "consumer", "x")
     assert conversations(in_bucket) == ["others"]
     assert not verify(in_bucket).findings
 
 
-def test_an_erasure_that_deletes_late_takes_nothing_of_a_load_that_it_overtook(
-    in_bucket: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_erasure_that_deletes_late_takes_nothing_of_a_load_that_it_overtook(in_bucket: Lake, tmp_path: Path) -> None:
     """The load knew who is erased, and its files were there, yet without a name, when the erasure listed what there is."""
     take(in_bucket, file(tmp_path, 1, "others"))
     with writing(in_bucket):
         erase(in_bucket, "conversation", "theirs")
     has_committed, may_delete = Event(), Event()
 
-    def delete_late(*arguments: Any) -> None:
+    def delete_late() -> None:
         has_committed.set()
         assert may_delete.wait(60)
-        _delete_rest(*arguments)
 
     def erase_again() -> None:
-        with writing(other := Lake(in_bucket.uri)):
+        with writing(other := Lake(in_bucket.uri)), first(other, "delete", delete_late):
             erase(other, "conversation", "theirs")
 
-    def erase_first(*arguments: Any) -> None:
-        monkeypatch.setattr("pipeline.load.load.merge_as_it_goes", merge_as_it_goes)
+    def erase_first() -> None:
         erasure.start()
         assert has_committed.wait(60)
-        merge_as_it_goes(*arguments)
 
     erasure = Thread(target=erase_again)
-    monkeypatch.setattr("pipeline.erasure.erase._delete_rest", delete_late)
-    monkeypatch.setattr("pipeline.load.load.merge_as_it_goes", erase_first)
-    assert take(in_bucket, file(tmp_path, 3, "new")).loaded == 1
+    with first(in_bucket, "commit", erase_first):
+        assert take(in_bucket, file(tmp_path, 3, "new")).loaded == 1
     may_delete.set()
     erasure.join()
     assert conversations(in_bucket) == ["new", "others"]
     assert not verify(in_bucket).findings
 
 
-def test_a_load_that_an_erasure_overtakes_leaves_nothing_of_the_person(
-    in_bucket: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_load_that_an_erasure_overtakes_leaves_nothing_of_the_person(in_bucket: Lake, tmp_path: Path) -> None:
     """It has landed its file after the erasure has searched; said is that nothing was loaded."""
     take(in_bucket, file(tmp_path, 1, "others"))
 
-    def erase_first(*arguments: Any, **options: Any) -> Any:
-        monkeypatch.setattr("pipeline.load.load.spread", spread)
+    def erase_first() -> None:
         with writing(other := Lake(in_bucket.uri)):
             erase(other, "consumer", "x")
-        return spread(*arguments, **options)
 
-    monkeypatch.setattr("pipeline.load.load.spread", erase_first)
-    with pytest.raises(LakeError, match="somebody was erased while files were read; none of these was loaded"):
+    message = "people were erased while files were read; none of these was loaded"
+    with first(in_bucket, "read", erase_first), pytest.raises(LakeError, match=message):
         take(in_bucket, file(tmp_path, 2, "theirs", consumer_id="x"))
     landed = [gzip.decompress(in_bucket.files.cat_file(path)) for path in in_bucket.files.find(in_bucket.path("landing"))]
     assert ["others" in json.dumps(text.decode()) for text in landed] == [True]
@@ -173,16 +147,13 @@ def test_tombstones_of_loads_are_merged_as_they_go(tmp_path: Path) -> None:
     assert sum(one.rows for one in files) == 12  # one is the check value of the key, one says that x was not found
 
 
-def test_a_snapshot_is_of_the_load_that_was_opened_though_another_one_finishes_meanwhile(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_snapshot_is_of_the_load_that_was_opened_though_another_one_finishes_meanwhile(tmp_path: Path) -> None:
     """What that one pins has rows of its own, and must not be held against this one's files."""
     lake = Lake(str(tmp_path / "lake"))
     take(lake, file(tmp_path, 1, "a"))
-    opened = lake._open(LEDGER)
+    opened = lake.find_table(LEDGER)
     take(lake, file(tmp_path, 2, "b"))
-    monkeypatch.setattr(lake, "_open", lambda *_: opened)
-    snapshot = lake.snapshot([LEDGER])
+    snapshot = read_snapshot(lake, opened, [LEDGER])
     assert snapshot.rows == {**snapshot.rows, LEDGER: 1}
 
 

@@ -10,7 +10,7 @@ from lakes import ask, take
 
 from pipeline.erasure.erase import erase_all
 from pipeline.lake.lake import Lake
-from pipeline.load.load import writing
+from pipeline.load.session import writing
 
 IDS = ["u1", "pers-7.b", "3f2a-99_x", "1000166", "anna@example.com", "a b", "Zoë", "x/y:z", "O'Hara"]
 """As accounts have them: plain, with marks, an address, with a blank, no ASCII, with what else parts words."""

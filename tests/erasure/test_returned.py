@@ -11,7 +11,7 @@ from lakes import ask, take
 from pipeline.cli.commands import main
 from pipeline.erasure.erase import erase
 from pipeline.lake.lake import Lake
-from pipeline.load.load import writing
+from pipeline.load.session import writing
 from pipeline.maintenance.verify import verify
 
 

@@ -15,7 +15,7 @@ from pipeline.erasure.erase import erase
 from pipeline.errors import DamagedError
 from pipeline.lake.lake import Lake
 from pipeline.lake.snapshot import LEDGER
-from pipeline.load.load import writing
+from pipeline.load.session import writing
 from pipeline.maintenance.compact import compact
 from pipeline.maintenance.verify import verify
 

@@ -20,7 +20,7 @@ from pipeline import schema
 from pipeline.erasure.erase import erase
 from pipeline.errors import DamagedError, PipelineError
 from pipeline.lake.lake import Lake
-from pipeline.load.load import writing
+from pipeline.load.session import writing
 from pipeline.sandbox import Sandbox
 from pipeline.warehouse.database import connect
 

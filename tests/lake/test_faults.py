@@ -23,16 +23,15 @@ from documents import DAY_MS, START, conversation, document, gz, message, name_a
 from fsspec.implementations.local import LocalFileOpener, LocalFileSystem
 from lakes import seen, take
 from requests.adapters import HTTPAdapter
-from sandboxes import keys_of
 
 import pipeline
 from pipeline.api.client import DataAccessClient
-from pipeline.api.transport import Limits
+from pipeline.api.limits import Limits
 from pipeline.erasure.erase import erase
 from pipeline.errors import LakeError, PipelineError
 from pipeline.lake.lake import Lake
 from pipeline.lake.snapshot import LEDGER
-from pipeline.load.load import writing
+from pipeline.load.session import writing
 from pipeline.load.sync import sync
 from pipeline.maintenance.compact import compact
 from pipeline.sandbox import Account, Sandbox
@@ -203,7 +202,7 @@ def commands(tmp_path: Path) -> Iterator[dict[str, Callable[[Lake], object]]]:
 
         def synced(lake: Lake) -> None:
             limits = Limits(attempts=1)
-            with DataAccessClient(keys_of(sandbox, "4711"), sandbox.base_url, limits=limits) as client, writing(lake):
+            with DataAccessClient(sandbox.credentials("4711"), sandbox.base_url, limits=limits) as client, writing(lake):
                 sync(lake, client, since=NOON - timedelta(hours=1), until=NOON, now=lambda: NOON)
 
         yield {"load": lambda lake: take(lake, tmp_path / "in"), "sync": synced, "compact": compacted, "erase": erased}

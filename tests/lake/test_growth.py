@@ -10,12 +10,15 @@ from documents import conversation, document, gz, name_at, put
 from lakes import ask, take
 
 from pipeline import schema
-from pipeline.lake.lake import Lake, rows_of
+from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import Ledger, read_ledger
 from pipeline.lake.listings import HOUR, remember
+from pipeline.lake.parquet import rows_of
 from pipeline.lake.snapshot import LEDGER, Change
 from pipeline.lake.vacuum import sweep
-from pipeline.load.load import find_files, incoming_from, load, writing
+from pipeline.load.find import find_files, incoming_from
+from pipeline.load.load import load
+from pipeline.load.session import writing
 from pipeline.maintenance.compact import compact
 from pipeline.source_files import ListedDay
 from pipeline.warehouse.database import publish
@@ -74,7 +77,11 @@ def test_a_load_does_not_merge_the_months_of_listings(lake: Lake, tmp_path: Path
     window = [ListedDay(MIDSUMMER, MIDSUMMER + DAY)]
     incoming = incoming_from(find_files([str(put(tmp_path, gz(document(conversation()))))]))
     with writing(lake):
-        load(lake, incoming, also=lambda snapshot: remember(lake, snapshot, "a", window, failed=(), at=MIDSUMMER + 500 * DAY))
+        load(
+            lake,
+            incoming,
+            extra_changes=lambda snapshot: remember(lake, snapshot, "a", window, failed=(), at=MIDSUMMER + 500 * DAY),
+        )
     assert len(before) == 13
     assert len(set(before) & set(lake.snapshot().files["listings"])) == 12
 

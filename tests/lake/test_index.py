@@ -15,16 +15,11 @@ from pipeline import schema
 from pipeline.errors import LakeError
 from pipeline.lake.lake import Lake
 from pipeline.lake.snapshot import WHOLE, Change, DataFile
-from pipeline.load.load import writing
+from pipeline.load.session import writing
 from pipeline.maintenance.compact import compact
 from pipeline.maintenance.verify import verify
 
 INDEX = schema.INDEX.name
-
-
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return Lake(str(tmp_path / "lake"))
 
 
 @pytest.fixture

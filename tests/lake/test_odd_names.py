@@ -13,7 +13,7 @@ from lakes import ask, take
 from pipeline.errors import LakeError
 from pipeline.lake.lake import Lake
 from pipeline.lake.snapshot import LEDGER
-from pipeline.load.load import find_files
+from pipeline.load.find import find_files
 
 
 @pytest.mark.parametrize("name", ["a::b.gz", "zip::x.gz", "file::s3::y.gz", "::.gz", "a:b.gz", "zip:x.gz"])

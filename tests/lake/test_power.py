@@ -6,7 +6,6 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 from documents import DAY_MS, START, conversation, document, gz, name_at, put
@@ -15,7 +14,7 @@ from lakes import everything, take
 from pipeline.erasure.erase import erase
 from pipeline.lake.lake import Lake
 from pipeline.lake.snapshot import LEDGER
-from pipeline.load.load import writing
+from pipeline.load.session import writing
 from pipeline.maintenance.verify import verify
 
 Cut = Callable[[], AbstractContextManager[Lake]]
@@ -78,26 +77,24 @@ def test_what_a_finished_command_did_is_on_the_disk(tmp_path: Path, cut: Cut) ->
             assert verify(left, read_data=True).findings == []
 
 
-def test_what_an_unfinished_load_left_is_taken_back(tmp_path: Path, cut: Cut, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_an_unfinished_load_left_is_taken_back(tmp_path: Path, cut: Cut) -> None:
     """The power fails when a table was committed, or all but the ledger: the lake is that of before, and the load succeeds."""
     lake = Lake(str(tmp_path / "disk" / "lake"))
     first, second = files(tmp_path)
     take(lake, first)
     before = everything(lake)
-    commit = Lake._commit_table
     left_rows = []
+    steps: list[str] = []
 
-    def commits(self: Lake, name: str, *args: Any) -> int:
-        version = -1 if name == LEDGER else commit(self, name, *args)
-        if name in {"conversations", LEDGER}:
-            with cut() as left, monkeypatch.context() as patched:
+    def on_step(name: str) -> None:
+        if name == "commit files" or steps[-1:] == ["commit conversations"]:
+            with cut() as left:
                 assert everything(left) == before
-                patched.setattr(Lake, "_commit_table", commit)
                 take(left, second)
                 left_rows.append(everything(left))
-        return commit(self, name, *args) if name == LEDGER else version
+        steps.append(name)
 
-    monkeypatch.setattr(Lake, "_commit_table", commits)
+    lake.on_step = on_step
     take(lake, second)
     assert left_rows == [everything(lake)] * 2
 
@@ -106,7 +103,7 @@ def test_all_that_a_commit_names_is_written_to_the_disk_before_it(tmp_path: Path
     """Parquet files, landed files, the commits of the other tables, and the folders of each; then the commit itself."""
     lake = Lake(str(tmp_path / "lake"))
     synced: set[int] = set()
-    sync, commit = os.fsync, Lake._commit_table
+    sync = os.fsync
 
     def syncs(opened: int) -> None:
         sync(opened)
@@ -116,13 +113,11 @@ def test_all_that_a_commit_names_is_written_to_the_disk_before_it(tmp_path: Path
         paths = (path for table in ("landing", *lake.snapshot().files) for path in Path(lake.root, table).rglob("*"))
         return [path for path in paths if path.stat().st_ino not in synced and path.name != ".incoming"]
 
-    def commits(self: Lake, name: str, *args: Any) -> int:
-        if name == LEDGER:
-            assert missing() == []
-        return commit(self, name, *args)
+    def on_step(name: str) -> None:
+        assert name != f"commit {LEDGER}" or missing() == []
 
     monkeypatch.setattr(os, "fsync", syncs)
-    monkeypatch.setattr(Lake, "_commit_table", commits)
+    lake.on_step = on_step
     for path in files(tmp_path):
         take(lake, path)
         assert missing() == []

@@ -22,12 +22,10 @@ from deltalake.transaction import CommitProperties
 from documents import conversation, document, gz, message, name_at, put
 from lakes import ask, everything, take
 from marked import Marked, found
-from pydantic import SecretStr
 from sandboxes import misbehaving
 from stores import SECRET, lakehouse, serving, side_by_side, variables
 
 import pipeline
-import pipeline.lake.store as store_module
 from pipeline import schema
 from pipeline.api.client import DataAccessClient
 from pipeline.erasure.erase import erase
@@ -35,15 +33,17 @@ from pipeline.errors import ConflictError, LakeError, SettingsError
 from pipeline.lake.lake import Lake
 from pipeline.lake.landing import landed_files, landed_path, stage
 from pipeline.lake.snapshot import LEDGER, Change
+from pipeline.lake.store_errors import tidied
 from pipeline.lake.vacuum import sweep
 from pipeline.load.account_schema import keep_schemas, kept_schemas
 from pipeline.load.engines import Processes
-from pipeline.load.load import find_files, incoming_from, load, writing
+from pipeline.load.find import find_files, incoming_from
+from pipeline.load.load import load
+from pipeline.load.session import writing
 from pipeline.load.sync import sync
 from pipeline.maintenance.compact import compact
 from pipeline.maintenance.verify import verify
 from pipeline.sandbox import Account, Sandbox
-from pipeline.settings import Credentials
 from pipeline.warehouse.database import publish
 from pipeline.warehouse.statements import RefusedError
 
@@ -121,11 +121,9 @@ def test_sync_brings_everything_once(lake: Lake, tmp_path: Path) -> None:
     now = datetime(2026, 11, 16, tzinfo=UTC)
     folder = Lake(str(tmp_path / "folder"))
     with Sandbox([Account("4711", conversations_per_day=60)], now=now) as sandbox:
-        keys = sandbox.credentials("4711")
-        secrets = (keys.app_key, keys.app_secret, keys.access_token, keys.access_token_secret)
         reports = []
         for one in (folder, lake, lake):
-            with DataAccessClient(Credentials("4711", *map(SecretStr, secrets)), sandbox.base_url) as client, writing(one):
+            with DataAccessClient(sandbox.credentials("4711"), sandbox.base_url) as client, writing(one):
                 reports.append(sync(one, client, since=now - timedelta(hours=4), until=now))
     _, first, second = reports
     assert (first.loaded, first.is_complete) == (first.listed, True)
@@ -292,7 +290,7 @@ def test_a_commit_never_overtakes_whatever_the_surroundings_say(lake: Lake, monk
     lake = Lake(lake.uri)
     lake.create()
     older = lake.snapshot()
-    first, second = (lake.opened(LEDGER) for _ in range(2))
+    first, second = (lake.open_table(LEDGER) for _ in range(2))
     commit = {"mode": "append", "schema": schema.FILES.arrow_schema}
     once = CommitProperties(max_commit_retries=0)
     first.create_write_transaction([], commit_properties=once, **commit)
@@ -300,7 +298,7 @@ def test_a_commit_never_overtakes_whatever_the_surroundings_say(lake: Lake, monk
         second.create_write_transaction([], commit_properties=once, **commit)
     with pytest.raises(ConflictError, match="run the command again"):
         lake.commit({LEDGER: Change()}, older)
-    assert lake.opened(LEDGER).version() == 1
+    assert lake.open_table(LEDGER).version() == 1
 
 
 def test_the_duckdb_file_is_of_the_newest_load_whoever_comes_last(lake: Lake, tmp_path: Path) -> None:
@@ -386,7 +384,7 @@ def test_a_store_that_fails_is_one_sentence(
 def test_no_secret_survives_in_what_a_library_says() -> None:
     """Values of the store's secrets, signatures in URLs and colours are taken out of an error's text."""
     error = OSError(f"\x1b[31mGET https://x/y?sig=abc failed\n ↳ with {SECRET}.")
-    assert store_module.tidied(error) == "GET https://x/y?... failed with ***"
+    assert tidied(error) == "GET https://x/y?... failed with ***"
 
 
 def findings(uri: str) -> dict[str, str]:

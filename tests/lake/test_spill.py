@@ -16,7 +16,7 @@ from lakes import take
 import pipeline
 from pipeline.lake.lake import Lake
 from pipeline.lake.spill import PREFIX, clear, hold, release
-from pipeline.load.load import writing
+from pipeline.load.session import writing
 
 PROGRAM = """
 import sys, pipeline

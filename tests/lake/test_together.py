@@ -16,14 +16,9 @@ from lakes import ask, take
 from places import ROOT
 
 from pipeline.lake.lake import Lake
-from pipeline.load.load import writing
+from pipeline.load.session import writing
 
 WAITS = "is being written by another run; waiting for it to finish"
-
-
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return Lake(str(tmp_path / "lake"))
 
 
 def loading(lake: Lake, *paths: Path) -> subprocess.Popen[str]:

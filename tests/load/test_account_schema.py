@@ -12,11 +12,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from click.testing import CliRunner
-from sandboxes import MIDNIGHT, QUICK, SMALL, keys_of, misbehaving
+from sandboxes import MIDNIGHT, QUICK, SMALL, misbehaving
 from scripted_api import ACCOUNT, CANARIES, CREDENTIALS, LISTING_PATH, Reply, ScriptedApi, as_json, says
 
 from pipeline.api.client import DataAccessClient
-from pipeline.api.transport import Limits
+from pipeline.api.limits import Limits
 from pipeline.cli.commands import main
 from pipeline.cli.doctor.storage import about_lake
 from pipeline.cli.progress import summary
@@ -24,8 +24,10 @@ from pipeline.cli.status import print_status
 from pipeline.lake.lake import Lake
 from pipeline.lake.landing import landed_files
 from pipeline.load.account_schema import keep_schemas, kept_schemas, newest_schemas
-from pipeline.load.load import find_files, writing
-from pipeline.load.sync import SyncReport, sync
+from pipeline.load.find import find_files
+from pipeline.load.results import SyncReport
+from pipeline.load.session import writing
+from pipeline.load.sync import sync
 from pipeline.maintenance.verify import verify
 from pipeline.sandbox import Sandbox, changes
 from pipeline.sandbox.avro import engagement_schema
@@ -40,16 +42,11 @@ def run(lake: Lake, *faults: str, now: datetime = MIDNIGHT, limits: Limits = QUI
     """Sync three days of the sandbox; gives how often it was asked for a schema, too."""
     with (
         Sandbox([SMALL], now=now, faults=faults) as sandbox,
-        DataAccessClient(keys_of(sandbox, SMALL.account_id), sandbox.base_url, limits=limits) as client,
+        DataAccessClient(sandbox.credentials(SMALL.account_id), sandbox.base_url, limits=limits) as client,
         writing(lake),
     ):
         report = sync(lake, client, since=MIDNIGHT - 3 * DAY, now=lambda: now, **how)
         return report, sandbox.count("schema")
-
-
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return Lake(str(tmp_path / "lake"))
 
 
 def kept(lake: Lake) -> list[str]:

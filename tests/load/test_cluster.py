@@ -17,14 +17,14 @@ from lakes import everything, take
 from sandboxes import misbehaving
 from stores import serving, variables
 
-import pipeline.load.engines as engines_module
-import pipeline.load.workers as workers_module
 from pipeline.cli.commands import main
 from pipeline.errors import LakeError, SettingsError
 from pipeline.lake.lake import Lake
 from pipeline.lake.landing import stage
-from pipeline.load.engines import Cluster, as_here, engine_of
-from pipeline.load.load import find_files, incoming_from, load, writing
+from pipeline.load.engines import Cluster, as_here
+from pipeline.load.find import find_files, incoming_from
+from pipeline.load.load import load
+from pipeline.load.session import writing
 from pipeline.load.sync import sync
 from pipeline.load.worker import Ingested, ingest
 from pipeline.sandbox import Account, file_bytes, hour_file_names
@@ -33,6 +33,7 @@ from pipeline.source_files import Incoming, Outcome
 ACCOUNT = Account("75555851", conversations_per_day=150)
 FIRST_HOUR = datetime(2026, 3, 2, tzinfo=UTC)
 HOURS = 24
+UNIT_BYTES = 8_000  # so that there is always a unit to lose
 
 
 @pytest.fixture(scope="module")
@@ -45,12 +46,6 @@ def environment() -> Iterator[dict[str, str]]:
 def surroundings() -> dict[str, str]:
     """The environment without any settings of ours."""
     return {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "LAKE_", "LP_"))}
-
-
-@pytest.fixture
-def few_files_a_unit(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that there is always one to lose."""
-    monkeypatch.setattr(workers_module, "_UNIT_BYTES", 8_000)
 
 
 def use_store(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
@@ -66,7 +61,6 @@ def cluster(
     environment: dict[str, str],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    few_files_a_unit: None,  # noqa: ARG001
 ) -> Iterator[Workers]:
     """Three workers, or as many as the test says."""
     use_store(monkeypatch, environment["AWS_ENDPOINT_URL"])
@@ -114,7 +108,12 @@ def test_a_load_into_a_bucket_survives_a_worker(cluster: Workers, source: Path, 
     lake = Lake(f"s3://lakes/{tmp_path.name}")
     killer = Killer(cluster)
     with writing(lake):
-        report = load(lake, incoming_from(find_files([str(source)])), engine=engine_of(cluster.engine), progress=killer)
+        report = load(
+            lake,
+            incoming_from(find_files([str(source)])),
+            engine=Cluster(cluster.engine, unit_bytes=UNIT_BYTES),
+            progress=killer,
+        )
 
     assert cluster.processes[killer.victim].wait(10) == -9
     assert report.loaded == len(list(source.iterdir()))
@@ -131,7 +130,14 @@ def test_a_sync_survives_a_worker(cluster: Workers, tmp_path: Path) -> None:
     until = FIRST_HOUR + timedelta(hours=HOURS)
     with misbehaving(account=ACCOUNT, now=until + timedelta(days=1)) as (_, client):
         with writing(lake):
-            report = sync(lake, client, since=FIRST_HOUR, until=until, engine=Cluster(cluster.engine), progress=killer)
+            report = sync(
+                lake,
+                client,
+                since=FIRST_HOUR,
+                until=until,
+                engine=Cluster(cluster.engine, unit_bytes=UNIT_BYTES),
+                progress=killer,
+            )
         with writing(alone):
             sync(alone, client, since=FIRST_HOUR, until=until)
 
@@ -148,7 +154,6 @@ def test_a_load_survives_a_host_that_is_cut_off(
     source: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    few_files_a_unit: None,  # noqa: ARG001
 ) -> None:
     """Three hosts, one of which nobody reaches any more while it goes on working: the rows are those of one process."""
     alone = Lake(str(tmp_path / "alone"))
@@ -162,7 +167,12 @@ def test_a_load_survives_a_host_that_is_cut_off(
             lake = Lake(f"s3://lakes/{tmp_path.name}")
             killer = Killer(workers, lambda name: places[int(name.removeprefix("worker-"))].cut_off())
             with writing(lake):
-                report = load(lake, incoming_from(find_files([str(source)])), engine=Cluster(workers.engine), progress=killer)
+                report = load(
+                    lake,
+                    incoming_from(find_files([str(source)])),
+                    engine=Cluster(workers.engine, unit_bytes=UNIT_BYTES),
+                    progress=killer,
+                )
         assert killer.victim
         assert report.loaded == len(list(source.iterdir()))
         assert everything(lake) == everything(alone)
@@ -192,7 +202,6 @@ def test_an_engine_that_can_not_be_had_is_one_sentence(tmp_path: Path, monkeypat
     """An address of another kind, a scheduler that is not there, an extra that is not installed: nothing is loaded."""
     source = put(tmp_path, gz(document(conversation())))
     lake = str(tmp_path / "lake")
-    monkeypatch.setattr(engines_module, "PATIENCE_SECONDS", 1)
 
     def loaded(engine: str) -> tuple[int, str]:
         done = CliRunner().invoke(main, ["load", str(source), "--lake", lake, "--engine", engine])
@@ -201,9 +210,9 @@ def test_an_engine_that_can_not_be_had_is_one_sentence(tmp_path: Path, monkeypat
     assert loaded("spark://host") == (
         2, "lakehouse: --engine: expected an address such as dask://scheduler:8786, found 'spark://host'"
     )  # fmt: skip
-    code, words = loaded("dask://127.0.0.1:1")
-    assert code == 1
-    assert words.startswith("lakehouse: dask://127.0.0.1:1: the scheduler can't be reached, was lost or has no worker;")
+    unreachable = Cluster("dask://127.0.0.1:1", patience_seconds=1)
+    with pytest.raises(LakeError, match=r"dask://127.0.0.1:1: the scheduler can't be reached, was lost or has no worker;"):
+        load(Lake(lake), incoming_from(find_files([str(source)])), engine=unreachable)
     monkeypatch.setitem(sys.modules, "distributed", None)
     assert loaded("dask://127.0.0.1:1") == (
         2, "lakehouse: dask://127.0.0.1:1: it takes a library; pip install 'engagement-lakehouse[dask]'"
@@ -218,11 +227,8 @@ def test_a_worker_of_another_version_reads_nothing() -> None:
 
 
 @pytest.mark.parametrize("cluster", [1], indirect=True)
-def test_a_cluster_that_dies_ends_the_load(
-    cluster: Workers, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_cluster_that_dies_ends_the_load(cluster: Workers, source: Path, tmp_path: Path) -> None:
     """When no worker is left the load ends with what holds and what to do, and the lake is as it was."""
-    monkeypatch.setattr(workers_module, "PATIENCE_SECONDS", 1)
     lake = Lake(str(tmp_path / "lake"))
 
     def killer(_: Outcome) -> None:
@@ -233,5 +239,10 @@ def test_a_cluster_that_dies_ends_the_load(
         pytest.raises(LakeError, match="has no worker; all finished loads are as they were: see to the cluster"),
         writing(lake),
     ):
-        load(lake, incoming_from(find_files([str(source)])), engine=engine_of(cluster.engine), progress=killer)
+        load(
+            lake,
+            incoming_from(find_files([str(source)])),
+            engine=Cluster(cluster.engine, unit_bytes=UNIT_BYTES, patience_seconds=1),
+            progress=killer,
+        )
     assert lake.snapshot().rows.get("files", 0) == 0

@@ -4,22 +4,22 @@ import random
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import pytest
 from commands import lakehouse
 from documents import conversation, document, gz, message, name_at, put
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lakes import ask, everything, seen, take
+from lakes import ask, everything, killed_before, seen, take
 from scripted_api import Reply, ScriptedApi
 
-import pipeline.warehouse.database as warehouse_module
 from pipeline.errors import LakeError, SettingsError
 from pipeline.lake.lake import Lake
 from pipeline.lake.rewrite import connected
 from pipeline.load.engines import Processes
-from pipeline.load.load import find_files, incoming_from, load, writing
+from pipeline.load.find import find_files, incoming_from
+from pipeline.load.load import load
+from pipeline.load.session import writing
 from pipeline.load.worker import ingest
 from pipeline.maintenance.compact import compact
 from pipeline.schema import TABLES
@@ -28,17 +28,8 @@ from pipeline.warehouse.database import connect
 TRANSFER = {"timestamp": {"string": "1469469300000"}, "skillId": {"long": 1}, "targetSkillId": {"long": 2}}
 
 
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return Lake(str(tmp_path / "lake"))
-
-
-def test_every_column_of_every_table_is_there(lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The DuckDB file shows the declared columns, as they are declared, in an empty lake and in a filled one.
-
-    The first is made from nothing, the second from the first.
-    """
-    monkeypatch.setattr(warehouse_module, "_made", {})
+def test_every_column_of_every_table_is_there(lake: Lake, tmp_path: Path) -> None:
+    """The DuckDB file shows the declared columns, as they are declared, in an empty lake and in a filled one."""
     columns = "select table_name, column_name, data_type, comment from duckdb_columns() order by all"
     lake.create()
     take(lake)
@@ -46,8 +37,9 @@ def test_every_column_of_every_table_is_there(lake: Lake, tmp_path: Path, monkey
     take(lake, put(tmp_path, gz(document(conversation(transfers=[TRANSFER])), "garbage")))
     assert ask(lake, columns) == empty
     assert ask(lake, "select view_name, comment from duckdb_views() order by all") == views
-    shown = {(table, column) for table, column, _, comment in empty if table in TABLES and comment}
-    assert shown == {(table.name, column.name) for table in TABLES.values() for column in table.shown}
+    shown = {(table, column): comment for table, column, _, comment in empty if table in TABLES}
+    assert shown == {(table.name, column.name): column.about for table in TABLES.values() for column in table.shown}
+    assert ask(lake, "select table_name, column_name from duckdb_columns() where not internal and comment is null") == []
 
 
 def test_counts_add_up(lake: Lake, tmp_path: Path) -> None:
@@ -358,20 +350,11 @@ def test_a_member_of_an_archive_loads_by_its_url(tmp_path: Path, monkeypatch: py
 
 
 @pytest.fixture
-def crashed(lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lake:
+def crashed(lake: Lake, tmp_path: Path) -> Lake:
     """A lake whose second load died between the commits of its tables and that of its ledger."""
     take(lake, put(tmp_path, gz(document(conversation("c1"))), name_at(0)))
-    commit_table = Lake._commit_table
-
-    def dies(self: Lake, name: str, *args: Any) -> int:
-        if name == "files":
-            raise KeyboardInterrupt
-        return commit_table(self, name, *args)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Lake, "_commit_table", dies)
-        with pytest.raises(KeyboardInterrupt):
-            take(lake, put(tmp_path, gz(document(conversation("c2"))), name_at(1)))
+    with killed_before(lake, "commit files"):
+        take(lake, put(tmp_path, gz(document(conversation("c2"))), name_at(1)))
     return lake
 
 

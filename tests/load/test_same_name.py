@@ -12,11 +12,6 @@ from pipeline.lake.ledger import loaded_files
 from pipeline.lake.snapshot import LEDGER
 
 
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return Lake(str(tmp_path / "lake"))
-
-
 def test_an_hour_without_conversations_takes_no_other_accounts_place(lake: Lake, tmp_path: Path) -> None:
     """Two have files of one name, and an empty one does not say whose it is; where there is one account, it is that one's."""
     mine = put(tmp_path / "1", gz(document(conversation("mine"), account_id="1")), name_at(1))

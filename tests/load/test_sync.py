@@ -13,17 +13,17 @@ from urllib.parse import quote
 import pytest
 from click.testing import CliRunner
 from documents import conversation, document, gz, name_at, put
-from lakes import ask, everything, take
+from lakes import ask, everything, first, take
 from scripted_api import ACCOUNT, CANARIES, CREDENTIALS, LISTING_PATH, QUICK, Reply, ScriptedApi, as_json, says
 
-import pipeline.load.sync as sync_module
 from pipeline.api.client import DataAccessClient
 from pipeline.cli.commands import main
 from pipeline.cli.status import hours, print_status
 from pipeline.errors import AccessRefusedError, LakeError, UnexpectedAnswerError
 from pipeline.lake.lake import Lake
-from pipeline.load.load import writing
-from pipeline.load.sync import SyncReport, sync
+from pipeline.load.results import SyncReport
+from pipeline.load.session import writing
+from pipeline.load.sync import sync
 from pipeline.maintenance.verify import verify
 from pipeline.warehouse.database import connect
 
@@ -59,11 +59,6 @@ class Source:
 def source() -> Iterator[Source]:
     with ScriptedApi() as api:
         yield Source(api)
-
-
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return Lake(str(tmp_path / "lake"))
 
 
 def run(lake: Lake, source: Source, now: datetime = NOW, **options: Any) -> SyncReport:
@@ -387,31 +382,26 @@ def test_a_login_that_is_refused_for_every_download_is_a_failure(lake: Lake, sou
     assert states(lake) == "lmmee"
 
 
-def test_a_large_sync_is_committed_in_parts(lake: Lake, source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_sync_is_committed_in_parts(lake: Lake, source: Source) -> None:
     """A run that dies later has not lost them; the rows are those of one commit."""
-    monkeypatch.setattr(sync_module, "_COMMIT_BYTES", 1)
     source.has(0, 1, 2, 3)
     before = lake.exists
-    run(lake, source)
+    run(lake, source, commit_bytes=1)
     assert (before, lake.snapshot().versions["conversations"]) == (False, 4)
     assert states(lake) == "lllle"
     whole = Lake(f"{lake.root}-whole")
-    monkeypatch.undo()
     run(whole, source)
     assert (everything(whole), whole.snapshot().versions["conversations"]) == (everything(lake), 1)
 
 
-def test_a_lake_that_can_not_be_written_ends_the_run_at_once(
-    lake: Lake, source: Source, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_lake_that_can_not_be_written_ends_the_run_at_once(lake: Lake, source: Source) -> None:
     """Threads that list and download are not left behind, nor waited for longer than an answer takes."""
 
-    def fails(*_: object, **__: object) -> None:
+    def fail() -> None:
         raise LakeError("no")
 
     source.has(*range(5))
-    monkeypatch.setattr(sync_module, "load", fails)
-    with pytest.raises(LakeError, match="no"):
+    with first(lake, "read", fail), pytest.raises(LakeError, match="no"):
         run(lake, source)
 
 

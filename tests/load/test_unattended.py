@@ -13,11 +13,11 @@ import pytest
 from hourly_syncs import read, write
 from lakes import everything
 from places import ROOT, SUPPORT
-from sandboxes import MIDNIGHT, SMALL, keys_of, misbehaving
+from sandboxes import MIDNIGHT, SMALL, misbehaving
 
 from pipeline.cli.status import hours
 from pipeline.lake.lake import Lake
-from pipeline.load.load import writing
+from pipeline.load.session import writing
 from pipeline.load.sync import sync
 from pipeline.maintenance.verify import verify
 from pipeline.sandbox import Sandbox
@@ -46,10 +46,8 @@ class Cron:
     def __init__(self, sandbox: Sandbox, folder: Path, window: tuple[datetime, datetime], step_hours: int) -> None:
         self.clock = folder / "clock"
         self.said = folder / "said"
-        keys = keys_of(sandbox, SMALL.account_id)
-        secrets = (keys.app_key, keys.app_secret, keys.access_token, keys.access_token_secret)
         self._environment = os.environ | {
-            "KEYS": " ".join(secret.get_secret_value() for secret in secrets),
+            "KEYS": " ".join(sandbox.credentials(SMALL.account_id).secrets),
             "PYTHONPATH": f"{ROOT}:{SUPPORT}",
         }
         script = str(SUPPORT / "hourly_syncs.py")

@@ -3,34 +3,27 @@
 import os
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pyarrow.parquet as pq
 import pytest
 from documents import conversation, document, gz, message, name_at, put
-from lakes import ask, everything, take
+from lakes import ask, everything, first, killed_before, take
 
-import pipeline.lake.merge as merge_module
-import pipeline.load.load as load_module
-import pipeline.maintenance.compact as compact_module
 from pipeline import schema
 from pipeline.errors import ConflictError
 from pipeline.lake.lake import Lake
-from pipeline.lake.snapshot import LEDGER, Change, DataFile
+from pipeline.lake.snapshot import LEDGER, Change
 from pipeline.lake.vacuum import sweep
 from pipeline.load.engines import Processes
-from pipeline.load.load import load, writing
+from pipeline.load.find import find_files, incoming_from
+from pipeline.load.load import load
+from pipeline.load.session import writing
 from pipeline.maintenance.compact import compact
 
 TRANSFER = {"timestamp": {"string": "1469469300000"}, "skillId": {"long": 1}, "targetSkillId": {"long": 2}}
 DAY_MS = 86_400_000
 START = 1_469_469_600_000  # 2016-07-25T18:00Z
-
-
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return Lake(str(tmp_path / "lake"))
 
 
 def take_hour(lake: Lake, folder: Path, hour: int) -> None:
@@ -138,26 +131,20 @@ def test_a_change_worked_out_from_an_older_state_is_refused(lake: Lake, tmp_path
     assert everything(lake) == before
 
 
-def test_a_load_that_another_one_overtakes_works_its_change_out_anew(
-    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_load_that_another_one_overtakes_works_its_change_out_anew(lake: Lake, tmp_path: Path) -> None:
     """Both loads are in the lake, the conversation that both deliver once."""
-    first, second = (
+    former, later = (
         put(
             tmp_path, gz(document(conversation("both", messages=[message(str(hour))]), conversation(f"c{hour}"))), name_at(hour)
         )
         for hour in (0, 1)
     )
-    merge = merge_module.merge_as_it_goes
-    overtakers = [first]
 
-    def overtaken(*args: Any) -> None:
-        if overtakers:
-            load(lake, load_module.incoming_from(load_module.find_files([str(overtakers.pop())])), engine=Processes(1))
-        merge(*args)
+    def overtake() -> None:
+        load(lake, incoming_from(find_files([str(former)])), engine=Processes(1))
 
-    monkeypatch.setattr(load_module, "merge_as_it_goes", overtaken)
-    report = load(lake, load_module.incoming_from(load_module.find_files([str(second)])), engine=Processes(1))
+    with first(lake, "commit", overtake):
+        report = load(lake, incoming_from(find_files([str(later)])), engine=Processes(1))
     assert (report.loaded, report.conversations) == (1, 2)
     assert ask(lake, "select conversation_id, source_file from conversations order by all") == [
         ("both", name_at(1)),
@@ -169,47 +156,32 @@ def test_a_load_that_another_one_overtakes_works_its_change_out_anew(
 
 
 @pytest.mark.parametrize("is_loaded_again", [False, True])
-def test_what_a_dead_load_committed_goes_too(
-    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_loaded_again: bool
-) -> None:
+def test_what_a_dead_load_committed_goes_too(lake: Lake, tmp_path: Path, *, is_loaded_again: bool) -> None:
     """Rows that no finished load names leave the tables and the disk, also those of tables that nobody changes again."""
     take_hour(lake, tmp_path, 0)
     before = everything(lake)
-    commit_table = Lake._commit_table
-
-    def dies(self: Lake, name: str, *args: Any) -> int:
-        if name == LEDGER:
-            raise KeyboardInterrupt
-        return commit_table(self, name, *args)
-
     dead = put(tmp_path, gz(document(conversation("dead", transfers=[TRANSFER])), "garbage"), name_at(1))
-    with monkeypatch.context() as patched:
-        patched.setattr(Lake, "_commit_table", dies)
-        with pytest.raises(KeyboardInterrupt):
-            take(lake, dead)
-    assert lake.opened("transfers").version() > lake.snapshot().versions["transfers"]
+    with killed_before(lake, "commit files"):
+        take(lake, dead)
+    assert lake.open_table("transfers").version() > lake.snapshot().versions["transfers"]
     if is_loaded_again:
         take_hour(lake, tmp_path, 2)
-        assert lake.opened("transfers").version() == lake.snapshot().versions["transfers"]
+        assert lake.open_table("transfers").version() == lake.snapshot().versions["transfers"]
     with writing(lake):
         compact(lake, retention_hours=0)
     for table in schema.STORED:
-        assert lake.opened(table).version() == lake.snapshot().versions[table]
+        assert lake.open_table(table).version() == lake.snapshot().versions[table]
         assert on_disk(lake, table) == named(lake, table)
     assert is_loaded_again or everything(lake) == before
 
 
-def test_what_the_duckdb_file_names_is_never_deleted(lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_duckdb_file_names_is_never_deleted(lake: Lake, tmp_path: Path) -> None:
     """At the moment of deletion, even at once, the lake's DuckDB file already shows the merged files."""
     for hour in range(3):
         take_hour(lake, tmp_path, hour)
     before = everything(lake)
 
-    def dies(*_: Any, **__: Any) -> list[DataFile]:
-        sweep(lake, lake.snapshot(), retention_hours=0)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(compact_module, "sweep", dies)
-    with pytest.raises(KeyboardInterrupt), writing(lake):
+    with killed_before(lake, "sweep"), writing(lake):
         compact(lake, retention_hours=0)
+    sweep(lake, lake.snapshot(), retention_hours=0)
     assert everything(lake) == before

@@ -22,11 +22,12 @@ from pipeline import schema
 from pipeline.cli.progress import verification
 from pipeline.erasure.erase import erase
 from pipeline.errors import LakeError
-from pipeline.lake.intact import read_file, read_part
-from pipeline.lake.lake import Lake, rows_of
+from pipeline.lake.digests import read_file, read_part
+from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import Ledger
-from pipeline.lake.snapshot import Change, named
-from pipeline.load.load import writing
+from pipeline.lake.parquet import rows_of
+from pipeline.lake.snapshot import Change, new_path
+from pipeline.load.session import writing
 from pipeline.maintenance.compact import compact
 from pipeline.maintenance.verify import problem, verify
 from pipeline.warehouse.database import publish
@@ -339,7 +340,7 @@ def test_a_file_of_before_there_were_digests_is_said_to_have_none(lake: Lake) ->
     """It is decoded, which is all that can be done, and counted; a load that writes it anew gives it one."""
     snapshot = lake.snapshot()
     (former,) = snapshot.files["rejects"][:1]
-    old = replace(former, path=named(former.date, former.label))
+    old = replace(former, path=new_path(former.date, former.label))
     Path(lake.path("rejects", former.path)).rename(lake.path("rejects", old.path))
     lake.commit({"rejects": Change(add=[old], remove=[former])}, snapshot)
     done = verify(lake, read_data=True)

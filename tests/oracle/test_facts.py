@@ -12,7 +12,8 @@ from oracle.fact_differences import differences
 from oracle.facts import Facts, facts_of_file
 from oracle.facts_cases import CASES, Case, source_file
 from pipeline.decode.containers import texts
-from pipeline.decode.reader import Collector
+from pipeline.decode.pgp import leave_encrypted
+from pipeline.decode.reader import RowReader
 from pipeline.decode.scanner import PADDING
 from pipeline.source_files import Source
 from pipeline.warehouse.facts import FactMaker
@@ -64,13 +65,13 @@ def test_differences_name_the_row_and_the_column(facts: Facts) -> None:
 
 def products(text: bytes) -> Facts:
     """The facts that the product makes of a source file's text."""
-    collector = Collector()
-    collector.begin(Source("made.gz"))
+    reader = RowReader(leave_encrypted)
+    reader.begin(Source("made.gz"))
     for part in texts([text], padding=PADDING):
-        collector.feed(part)
-    collector.finish()
-    collector.hold()
-    tables, _ = collector.take()
+        reader.feed(part)
+    reader.finish()
+    reader.keep()
+    tables, _ = reader.drain()
     return {name: rows.select(list(FACTS[name])).to_pylist() for name, rows in FactMaker().facts_of(tables).items()}
 
 

@@ -2,6 +2,7 @@
 
 import math
 from datetime import UTC, datetime, timedelta
+from gzip import compress, decompress
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,9 +18,9 @@ from oracle.days import days_of
 from pipeline.lake.lake import Lake
 from pipeline.sandbox import Account, file_bytes, hour_file_names
 from pipeline.schema import TABLES
-from pipeline.warehouse import library as views
+from pipeline.warehouse import library
 from pipeline.warehouse.database import connect
-from pipeline.warehouse.rules import SettingRow, filled_up
+from pipeline.warehouse.rules import RuleRow, filled_up
 
 # Clocks in New York are set back on 1 November 2026.
 UNTIL = datetime(2026, 11, 3, tzinfo=UTC)
@@ -28,7 +29,7 @@ ACCOUNTS = (
     Account("20348697", conversations_per_day=25, time_zone="Europe/London", messaging_share=0.55, tagged=True),
 )
 ZONES = ("America/Havana", "Asia/Beirut", "Australia/Lord_Howe")  # midnight twice, midnight left out, half an hour
-NEW_YORK = filled_up([SettingRow("time_zone", None, "America/New_York")])
+NEW_YORK = filled_up([RuleRow("time_zone", None, "America/New_York")])
 NO_ROWS: dict[str, pl.DataFrame] = {
     name: pl.DataFrame(pl.from_arrow(table.arrow_schema.empty_table())) for name, table in TABLES.items()
 }
@@ -60,7 +61,7 @@ def over(tables: dict[str, pl.DataFrame]) -> duckdb.DuckDBPyConnection:
         connection.register("rows", table.to_arrow())
         connection.execute(f"create table {name} as from rows")
         connection.unregister("rows")
-    views.create_views(connection, settings=NEW_YORK)
+    library.create_views(connection, rules=NEW_YORK)
     return connection
 
 
@@ -101,7 +102,7 @@ def view(connection: duckdb.DuckDBPyConnection, name: str) -> pl.DataFrame:
     return frame
 
 
-NAMES = [found.name for found in views.ordered_views() if found.name != "local_days"]
+NAMES = [found.name for found in library.ordered_views() if found.name != "local_days"]
 COMPARED = {name: f"select * from {name}" for name in NAMES}
 
 
@@ -119,7 +120,7 @@ def answers(few_days: dict[str, pl.DataFrame]) -> dict[str, list[Row]]:
 
 def test_every_view_has_a_second_implementation() -> None:
     """No view is without one, and none of them is left over."""
-    assert set(VIEWS) == {view.name for view in views.ordered_views()}
+    assert set(VIEWS) == {view.name for view in library.ordered_views()}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -135,9 +136,9 @@ def test_agrees_with_the_second_implementation(
 
 def test_days_are_those_of_the_time_zone_database() -> None:
     """A day begins when the clocks begin to show it, also where they change at midnight, and ends when the next begins."""
-    zones = [SettingRow("time_zone", f"{number}", zone) for number, zone in enumerate(ZONES)]
+    zones = [RuleRow("time_zone", f"{number}", zone) for number, zone in enumerate(ZONES)]
     with over(NO_ROWS) as connection:
-        views.create_settings(connection, filled_up([SettingRow("time_zone", None, ZONES[0]), *zones]))
+        library.set_rules(connection, filled_up([RuleRow("time_zone", None, ZONES[0]), *zones]))
         found = view(connection, "local_days").sort("time_zone", "local_date").to_dicts()
 
     assert found == [day for zone in ZONES for day in days_of(ZoneInfo(zone))]
@@ -168,12 +169,12 @@ def test_order_of_rows_does_not_matter(few_days: dict[str, pl.DataFrame], answer
 
 def test_time_of_year_does_not_matter(few_days: dict[str, pl.DataFrame]) -> None:
     """Seven days later everything is as before, seven days later; both weeks are on one side of the change of clocks."""
-    before = filled_up([SettingRow("time_zone", None, "UTC")])
+    before = filled_up([RuleRow("time_zone", None, "UTC")])
     week = pl.duration(days=7)
     moved = {name: table.with_columns(pl.selectors.temporal() + week) for name, table in few_days.items()}
     with over(moved) as later, over(few_days) as now:
         for connection in (later, now):
-            views.create_settings(connection, before)
+            library.set_rules(connection, before)
         for name in NAMES:
             shifted = now.sql(COMPARED[name]).pl().with_columns(pl.selectors.temporal() + week)
             if "start_seconds" in shifted.columns:
@@ -195,8 +196,6 @@ def test_accounts_do_not_meet(few_days: dict[str, pl.DataFrame], answers: dict[s
 
 def test_a_file_may_come_in_parts(tmp_path: Path) -> None:
     """The documents of a file, split over two files of its hour, give the same rows in every view of conversations."""
-    from gzip import compress, decompress  # noqa: PLC0415
-
     account = ACCOUNTS[0]
     (name,) = hour_file_names(account, UNTIL - timedelta(hours=5))
     documents = decompress(file_bytes(account, name)).splitlines(keepends=True)

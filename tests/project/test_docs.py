@@ -1,4 +1,4 @@
-"""What README and docs say is there is there, and what is there they say."""
+"""README and docs name only existing things, and name each existing thing."""
 
 import json
 import re
@@ -18,37 +18,37 @@ from pipeline.cli.shell import COMMANDS
 from pipeline.lake.lake import Lake
 from pipeline.schema import NEVER, STORED, TABLES
 from pipeline.settings import STORE_PREFIXES, Settings
-from pipeline.warehouse import pages as catalogue
-from pipeline.warehouse.library import create_views, ordered_views
-from pipeline.warehouse.rules import SETTINGS
+from pipeline.warehouse import pages
+from pipeline.warehouse.library import THEMES, create_views, ordered_views
+from pipeline.warehouse.rules import RULES
 
 README = ROOT / "README.md"
 OPERATIONS = ROOT / "docs" / "operations.md"
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")), ROOT / "benchmarks" / "README.md"]
 TEXTS = {page: page.read_text() for page in PAGES}
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-# Names that pages put into backticks and that are others' or Python's.
+# Names in backticks that are Python's or those of other programs.
 ELSEWHERE = {"current_date", "read_json"}
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 
 
 def words_of_notebooks() -> Iterator[str]:
-    """The prose and the code of the notebooks."""
+    """Yield the prose and the code of the notebooks."""
     for notebook in NOTEBOOKS:
         for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
             yield "".join(cell["source"])
 
 
 def anchors(text: str) -> set[str]:
-    """Where links into a page can lead, as GitHub names its headings."""
+    """Return the anchors of a page, as GitHub names its headings."""
     headings = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 @pytest.fixture(scope="module")
 def empty() -> Iterator[duckdb.DuckDBPyConnection]:
-    """Every table and view, without rows."""
+    """Yield a database with every table and view, without rows."""
     with duckdb.connect() as connection:
         for table in TABLES.values():
             connection.register("no_rows", table.arrow_schema.empty_table())
@@ -59,7 +59,7 @@ def empty() -> Iterator[duckdb.DuckDBPyConnection]:
 
 @each_page
 def test_links_lead_somewhere(page: Path) -> None:
-    """Every file that a page links to or shows is there, and so is the heading."""
+    """Every file that a page links to or shows exists, and so does the heading."""
     for link in re.findall(r"\]\(([^)\s]+)\)", TEXTS[page]):
         path, _, anchor = link.partition("#")
         if not path.startswith("https://"):
@@ -80,13 +80,13 @@ def test_every_page_can_be_found() -> None:
 
 @each_page
 def test_paths_that_a_page_names_exist(page: Path) -> None:
-    """A path of the repository in backticks is one, but where NAME stands for any."""
+    """A path of the repository in backticks exists, unless NAME in it stands for any name."""
     for path in re.findall(r"`((?:docs|pipeline|sql|tests|notebooks|benchmarks|\.ci)/[\w./-]*)`", TEXTS[page]):
         assert "NAME" in path or (ROOT / path).exists(), path
 
 
 def test_documented_make_targets_exist_and_all_are_documented() -> None:
-    """Each target that a page or a notebook names is in the Makefile and its help, and each of these is on some page."""
+    """Pages and notebooks together name exactly the targets in the help of the Makefile."""
     targets = set(re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
     everything = "\n".join([*TEXTS.values(), *words_of_notebooks()])
     assert set(re.findall(r"(?:^|[`&] ?)make ([a-z-]+)", everything, re.MULTILINE)) == targets
@@ -94,7 +94,7 @@ def test_documented_make_targets_exist_and_all_are_documented() -> None:
 
 @each_page
 def test_every_command_and_option_shown_exists(page: Path) -> None:
-    """Whatever a page shows as a call of `lakehouse` is one that the command line takes."""
+    """The command line takes every call of `lakehouse` on a page."""
     assert isinstance(main, click.Group)
     for name, rest in re.findall(r"(?:^|[/`]|run: )lakehouse ([a-z]+)([^`#\n]*)", TEXTS[page], re.MULTILINE):
         assert name in main.commands, name
@@ -103,7 +103,7 @@ def test_every_command_and_option_shown_exists(page: Path) -> None:
 
 
 def test_every_command_and_option_is_documented() -> None:
-    """The README has a row for each command, and each of its options is on some page."""
+    """The README has a row for each command, and some page has each option."""
     assert isinstance(main, click.Group)
     rows = dict(re.findall(r"^\| `lakehouse ([a-z]+)([^|]*(?:\\\|[^|]*)*\|.*)\|$", TEXTS[README], re.MULTILINE))
     assert rows.keys() == main.commands.keys()
@@ -113,7 +113,7 @@ def test_every_command_and_option_is_documented() -> None:
 
 
 def test_every_setting_is_documented_and_exists() -> None:
-    """The table of settings has each of ours with its default, and no page names one that is none."""
+    """The table of settings has each setting with its default, and no page names another one."""
     table = TEXTS[OPERATIONS].partition("## Settings")[2].partition("## A schedule")[0]
     for name, field in Settings.model_fields.items():
         row = re.search(rf"^\|[^|\n]*`{name.upper()}`[^|\n]*\|([^|\n]*)\|", table, re.MULTILINE)
@@ -127,7 +127,7 @@ def test_every_setting_is_documented_and_exists() -> None:
 
 
 def test_the_tables_of_the_readme() -> None:
-    """The README lists the tables that there are, each with its grain."""
+    """The README lists exactly the tables, each with its grain."""
     listed = dict(
         re.findall(
             r"^\| `(\w+)` \| (.*) \|$", TEXTS[README].partition("| table | grain |")[2].partition("\n\n")[0], re.MULTILINE
@@ -138,41 +138,55 @@ def test_the_tables_of_the_readme() -> None:
         assert re.match(re.escape(TABLES[name].grain.split(",")[0]), grain), name
 
 
+def test_the_themes_of_the_readme() -> None:
+    """The README lists exactly the themes, in their order, each with some of its views."""
+    table = TEXTS[README].partition("| views | answer | such as |")[2].partition("\n\n")[0]
+    rows = re.findall(r"^\| \[(.*?)\]\(docs/metrics\.md#.*?\) \| .* \| (.*) \|$", table, re.MULTILINE)
+    assert [heading for heading, _ in rows] == list(THEMES.values())
+    for heading, named in rows:
+        views = {view.name for view in ordered_views() if THEMES[view.theme] == heading}
+        assert set(re.findall(r"`(\w+)`", named)) <= views, heading
+        assert named, heading
+
+
 def test_the_commands_of_the_shell() -> None:
-    """The page on asking lists the dot commands that the shell knows."""
+    """The page on asking lists exactly the dot commands of the shell."""
     listed = re.findall(r"^\| `(\.[a-z]+)", TEXTS[ROOT / "docs" / "asking.md"], re.MULTILINE)
     assert sorted(listed) == sorted([".help", *(command.split()[0] for command in COMMANDS)])
 
 
 def test_what_is_made_of_the_code_is_up_to_date() -> None:
-    """Both pages, and the README's list with each view's first words, are what schema.py and sql/ say now: make docs."""
-    for name, text in catalogue.pages(TEXTS[README]).items():
+    """Both pages, and the list with each view's first sentence, equal the output of `make docs` now."""
+    for name, text in pages.pages().items():
         assert (ROOT / name).read_text() == text, f"{name}: run make docs"
 
 
 def test_every_view_has_a_theme() -> None:
-    """The page of metrics has every view once."""
-    named = [name for names in catalogue.THEMES.values() for name in names.split()]
+    """Every folder of sql/ is a theme, the checks or the codes; the page of metrics has every view once."""
+    assert {folder.name for folder in (ROOT / "sql").iterdir()} == {*THEMES, "checks", "codes"}
+    named = re.findall(r"^### (\w+)$", TEXTS[ROOT / "docs" / "metrics.md"], re.MULTILINE)
     assert sorted(named) == sorted(view.name for view in ordered_views())
 
 
 @each_page
 def test_names_in_backticks_are_of_tables_columns_views_and_settings(page: Path, empty: duckdb.DuckDBPyConnection) -> None:
-    """A name with underscores in backticks is one that a lake or the program has."""
+    """A name with underscores in backticks is a name of a lake or of the program."""
     known = {
         name
         for (name,) in empty.sql("select table_name from duckdb_tables() union select view_name from duckdb_views()").fetchall()
     }
     known |= {name for (name,) in empty.sql("select column_name from duckdb_columns()").fetchall()}
+    known |= {name for (name,) in empty.sql("select function_name from duckdb_functions() where not internal").fetchall()}
     known |= {column.name for table in STORED.values() for column in table.columns} | set(STORED)
-    known |= {setting.name for setting in SETTINGS} | {path.stem for path in (ROOT / "pipeline").rglob("*.py")}
+    known |= {setting.name for setting in RULES} | {path.stem for path in (ROOT / "pipeline").rglob("*.py")}
+    known |= {path.parent.name for path in (ROOT / "pipeline").rglob("__init__.py")}
     known |= {path.stem for path in NOTEBOOKS} | {path.stem for path in (ROOT / "sql" / "checks").glob("*.sql")}
     named = set(re.findall(r"`([a-z]+(?:_[a-z0-9]+)+)`", TEXTS[page]))
     assert named - known - ELSEWHERE == set()
 
 
 def queries(text: str) -> Iterator[str]:
-    """The SQL that a page shows: of the command, of Python, and of the shell."""
+    """Yield the SQL of a page: of the command, of Python, and of the shell."""
     yield from re.findall(r'lakehouse sql "([^"]+)"', text)
     yield from re.findall(r'\.sql\(\s*"([^"]+)"', text)
     for block in re.findall(r"^lake> (.*?;)$", text, re.MULTILINE | re.DOTALL):
@@ -188,7 +202,7 @@ def test_every_query_shown_works(empty: duckdb.DuckDBPyConnection) -> None:
 
 
 def test_a_column_that_says_so_is_never_null(tmp_path: Path) -> None:
-    """Whatever is missing or odd in source files, the columns that docs/tables.md says are never NULL have values."""
+    """The columns that are never NULL by docs/tables.md have values, also for source files with missing and odd ones."""
     lake = Lake(str(tmp_path / "lake"))
     odd = conversation("odd", start=None, transfers={"array": [{"timestamp": None}]}, messages=[message(type=None), {}])
     put(tmp_path / "in", gz(document(odd, account_id=None, metaData=None), document(conversation(None)), "garbage"), "plain.gz")

@@ -10,7 +10,7 @@ from documents import conversation, document, gz, message, name_at, put
 from lakes import ask, take
 
 from pipeline.lake.lake import Lake
-from pipeline.load.load import writing
+from pipeline.load.session import writing
 from pipeline.maintenance.compact import compact
 from pipeline.schema import TABLES
 
@@ -20,19 +20,19 @@ START = 1_469_469_281_856
 
 
 def by_polars(lake: Lake, table: str) -> int:
-    """Rows that Polars finds in the Delta table."""
+    """Return the number of rows that Polars finds in the Delta table."""
     return pl.scan_delta(lake.table_uri(table)).collect().height
 
 
 def by_daft(lake: Lake, table: str) -> int:
-    """Rows that Daft finds in the Delta table."""
+    """Return the number of rows that Daft finds in the Delta table."""
     daft: Any = pytest.importorskip("daft", reason="Daft is not installed: it is in the group engines")
     rows: int = daft.read_deltalake(lake.table_uri(table)).count_rows()
     return rows
 
 
 def by_files(lake: Lake, table: str) -> int:
-    """Rows of the Parquet files that the newest finished load lists, read without any view."""
+    """Return the number of rows in the Parquet files of the newest finished load, read without any view."""
     locations = lake.locations(table, lake.snapshot().files[table])
     if not locations:
         return 0
@@ -43,7 +43,7 @@ def by_files(lake: Lake, table: str) -> int:
 
 @pytest.fixture(scope="module")
 def lakes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Lake]:
-    """A lake after a load, after a re-delivery that moved a conversation to another day, and after compaction."""
+    """Return a lake after a load, after a re-delivery that moved a conversation to another day, and after compaction."""
     folder = tmp_path_factory.mktemp("engines")
     old = document(conversation(messages=[message("a"), message("b")], transfers=[TRANSFER]), conversation("c2"))
     new = document(conversation(start=START + DAY_MS, messages=[message("new")]))
@@ -62,7 +62,7 @@ def lakes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Lake]:
 @pytest.mark.parametrize("count", [by_polars, by_daft, by_files])
 @pytest.mark.parametrize("stage", ["loaded", "delivered_again", "compacted"])
 def test_an_engine_counts_what_the_views_count(lakes: dict[str, Lake], stage: str, count: Callable[[Lake, str], int]) -> None:
-    """Of every table the engine finds as many rows, after a load, a re-delivery and compaction."""
+    """The engine finds the same number of rows in every table, after a load, a re-delivery and compaction."""
     lake = lakes[stage]
     for table in TABLES:
         ((expected,),) = ask(lake, f"select count(*) from {table}")
@@ -71,7 +71,7 @@ def test_an_engine_counts_what_the_views_count(lakes: dict[str, Lake], stage: st
 
 
 def test_an_engine_reads_columns_and_partitions(lakes: dict[str, Lake]) -> None:
-    """Polars gets dates, times in UTC and ids as our views have them, and the hidden column beside."""
+    """Polars reads the same dates, times in UTC and ids as our views, and the hidden column."""
     rows = pl.scan_delta(lakes["compacted"].table_uri("conversations")).collect()
     columns = ["conversation_id", "date", "conversation_start_time", "skills"]
     shown = ask(lakes["compacted"], f"select {', '.join(columns)} from conversations order by all")

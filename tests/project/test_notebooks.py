@@ -1,4 +1,4 @@
-"""The notebooks run from top to bottom on a lake, show what is in it, and are stored without output."""
+"""The notebooks run from top to bottom on a lake, show its contents, and are stored without output."""
 
 import ast
 import contextlib
@@ -34,23 +34,23 @@ ACCOUNTS = (
 
 @dataclass
 class Run:
-    """What a notebook left: its names, what each cell printed, and the value that each shows at its end."""
+    """The results of a notebook: its names, the output of each cell, and the value at the end of each."""
 
     names: dict[str, Any] = field(default_factory=dict)
     printed: dict[str, str] = field(default_factory=dict)
     shown: dict[str, Any] = field(default_factory=dict)
 
     def picture(self, cell: str) -> str:
-        """The picture that a cell shows, as Jupyter asks for it."""
+        """Return the picture of a cell, as Jupyter asks for it."""
         return str(self.shown[cell]._repr_mimebundle_()["image/svg+xml"])
 
     def pictures(self) -> list[str]:
-        """The cells that show one."""
+        """Return the cells with a picture."""
         return [cell for cell, value in self.shown.items() if hasattr(value, "_repr_mimebundle_") and hasattr(value, "to_dict")]
 
 
 def cells(notebook: str) -> list[dict[str, Any]]:
-    """The cells as they are stored."""
+    """Return the cells as they are stored."""
     (path,) = (path for path in NOTEBOOKS if path.stem == notebook)
     return list(json.loads(path.read_text(encoding="utf-8"))["cells"])
 
@@ -74,7 +74,7 @@ def run(notebook: str, lake: str, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    """Three days of two accounts as the demo has them, and two odd files: a broken one, and one of three odd documents."""
+    """Return a lake of three days of the demo's two accounts, and two odd files: one broken, one of three odd documents."""
     folder = tmp_path_factory.mktemp("lake")
     source = folder / "source"
     for account in ACCOUNTS:
@@ -93,21 +93,21 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
 
 @pytest.fixture(scope="module")
 def connection(lake: Lake) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The lake, asked without a notebook."""
+    """Yield the lake, opened without a notebook."""
     with connect(lake) as opened:
         yield opened
 
 
 @pytest.fixture(scope="module")
 def ran(lake: Lake) -> Iterator[Callable[[str], Run]]:
-    """Each notebook on that lake, run when it is first asked for."""
+    """Return each notebook on that lake, run at its first use."""
     with pytest.MonkeyPatch.context() as patch:
         yield cache(lambda notebook: run(notebook, lake.uri, patch))
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda notebook: notebook.stem)
 def test_a_notebook_is_stored_without_output_and_says_what_it_is_for(notebook: Path) -> None:
-    """No output and no execution count shows anybody's data; a question comes first, and last what to do next."""
+    """No output and no execution count shows personal data; a question comes first, the next steps come last."""
     first, *_, last = stored = cells(notebook.stem)
     code = [cell for cell in stored if cell["cell_type"] == "code"]
 
@@ -120,7 +120,7 @@ def test_a_notebook_is_stored_without_output_and_says_what_it_is_for(notebook: P
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda notebook: notebook.stem)
 def test_pictures_need_no_network_and_no_time_zone_of_the_reader(notebook: Path, ran: Callable[[str], Run]) -> None:
-    """Every picture has marks of both accounts and a title, links nowhere, and shows times as they are in UTC."""
+    """Every picture has marks of both accounts and a title, has no links, and shows times in UTC."""
     done = ran(notebook.stem)
     assert done.pictures()
     for cell in done.pictures():
@@ -135,7 +135,7 @@ def test_pictures_need_no_network_and_no_time_zone_of_the_reader(notebook: Path,
 
 
 def times(spec: Any) -> Iterator[dict[str, Any]]:
-    """The encodings of times in a picture's specification."""
+    """Yield the encodings of times in a picture's specification."""
     if isinstance(spec, dict):
         if spec.get("type") == "temporal":
             yield spec
@@ -210,7 +210,7 @@ def test_transcripts_finds_the_words_and_the_gaps(ran: Callable[[str], Run], con
 
 
 def test_quality_shows_what_is_odd(ran: Callable[[str], Run], connection: duckdb.DuckDBPyConnection) -> None:
-    """The broken file, the documents set aside, the unknown field and every check are shown, with the right counts."""
+    """The notebook shows the broken file, the rejected documents, the unknown field and every check, with the right counts."""
     done = ran("05_quality_of_data")
     printed = dict(line.split() for line in done.printed["checks"].splitlines())
 
@@ -226,7 +226,7 @@ def test_quality_shows_what_is_odd(ran: Callable[[str], Run], connection: duckdb
 
 
 def test_a_lake_with_next_to_nothing_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A lake whose only document could not be read has nothing to draw, and every notebook still comes to its end."""
+    """Every notebook runs to its end on a lake without a readable document, which has nothing to draw."""
     lake = Lake(str(tmp_path / "lake"))
     take(lake, put(tmp_path, gz("garbage")))
     for notebook in NOTEBOOKS:
@@ -235,6 +235,6 @@ def test_a_lake_with_next_to_nothing_is_no_error(tmp_path: Path, monkeypatch: py
 
 
 def test_without_a_lake_it_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where there is no lake yet, the notebook stops with the commands that make one."""
+    """Without a lake, the notebook stops with the commands that make one."""
     with pytest.raises(LakeError, match="there is no lake; load something first, with lakehouse demo"):
         run("01_first_look", str(tmp_path / "nowhere"), monkeypatch)

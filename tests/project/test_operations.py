@@ -1,4 +1,4 @@
-"""What README and docs/operations.md tell people to put into their schedules works."""
+"""The schedules of README and docs/operations.md work."""
 
 import re
 import shutil
@@ -14,7 +14,7 @@ from lakes import everything, take
 from places import ROOT
 
 from pipeline.lake.lake import Lake
-from pipeline.load.load import writing
+from pipeline.load.session import writing
 from pipeline.settings import Settings
 
 OPERATIONS = ROOT / "docs" / "operations.md"
@@ -23,12 +23,12 @@ HOME = "/srv/lakehouse"
 
 
 def blocks(page: Path, language: str) -> list[str]:
-    """The fenced blocks of a page in one language."""
+    """Return the fenced blocks of a page in one language."""
     return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
 
 
 def crontab(page: Path) -> list[str]:
-    """The commands of its crontabs, whose times are checked."""
+    """Return the commands of a page's crontabs, and check their times."""
     lines = [line for block in blocks(page, "crontab") for line in block.splitlines() if not line.startswith("MAILTO=")]
     found = [re.fullmatch(r"(\d+) (\*|\d+) (\*) (\*) (\*|[0-6](?:-[0-6])?) ([^%]+)", line) for line in lines]
     assert found
@@ -38,7 +38,7 @@ def crontab(page: Path) -> list[str]:
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """A folder in the place of the documented one, with a command that says something and ends as its file `code` says."""
+    """Return a folder in the place of the documented one, whose command prints a line and ends with the code in `code`."""
     command = tmp_path / ".venv" / "bin" / "lakehouse"
     command.parent.mkdir(parents=True)
     command.write_text(f'#!/bin/sh\necho "said by $1" >&2\nexit "$(cat {tmp_path}/code)"\n')
@@ -48,7 +48,7 @@ def home(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("page", SCHEDULED, ids=lambda page: page.name)
 def test_cron_mails_only_what_did_not_end_with_0(page: Path, home: Path) -> None:
-    """Cron mails what a line prints: nothing of a good run, the exit code and all that was said of any other."""
+    """Cron mails the output of a line: none of a good run, the exit code and all output of any other."""
     for command in crontab(page):
         for code in (0, 1, 2, 3):
             (home / "code").write_text(str(code))
@@ -60,7 +60,7 @@ def test_cron_mails_only_what_did_not_end_with_0(page: Path, home: Path) -> None
 
 
 def units(page: Path) -> Iterator[tuple[str, str]]:
-    """The systemd units of a page: name and text."""
+    """Yield the systemd units of a page: name and text."""
     for block in blocks(page, "ini"):
         if "[Timer]" in block:
             yield "lakehouse-sync.timer", block
@@ -68,25 +68,23 @@ def units(page: Path) -> Iterator[tuple[str, str]]:
             yield ("lakehouse-mail.service" if "mail" in block.partition("ExecStart")[2] else "lakehouse-sync.service"), block
 
 
-@pytest.mark.parametrize("page", SCHEDULED, ids=lambda page: page.name)
-def test_systemd_takes_the_units(page: Path, home: Path) -> None:
-    """No unknown key, no time that is none, no file that another name is meant by."""
+def test_systemd_takes_the_units(home: Path) -> None:
+    """Systemd finds no unknown key, no wrong time and no wrong name of a file."""
     if shutil.which("systemd-analyze") is None:
         pytest.skip("there is no systemd to ask")
-    found = {name: text.replace(HOME, str(home)).replace("User=lakehouse\n", "") for name, text in units(page)}
+    found = {name: text.replace(HOME, str(home)).replace("User=lakehouse\n", "") for name, text in units(OPERATIONS)}
     for name, text in found.items():
         (home / name).write_text(text)
     done = subprocess.run(
         ["systemd-analyze", "verify", *(str(home / name) for name in found)], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert {"lakehouse-sync.service", "lakehouse-sync.timer"} <= found.keys()
+    assert {"lakehouse-sync.service", "lakehouse-sync.timer", "lakehouse-mail.service"} == found.keys()
 
 
-@pytest.mark.parametrize("page", SCHEDULED, ids=lambda page: page.name)
-def test_the_workflow_is_one(page: Path) -> None:
-    """It is YAML with a schedule and a job whose last word is a sync; secrets come from secrets, and are settings of ours."""
-    (text,) = blocks(page, "yaml")
+def test_the_workflow_is_one() -> None:
+    """It is YAML with a schedule and a job that ends with a sync; secrets come from secrets, and are settings of ours."""
+    (text,) = blocks(OPERATIONS, "yaml")
     workflow = yaml.safe_load(text)
     (cron,) = workflow[True]["schedule"]  # YAML 1.1 reads `on` as true; GitHub does not
     assert re.fullmatch(r"\d+ \* \* \* \*", cron["cron"])
@@ -99,7 +97,7 @@ def test_the_workflow_is_one(page: Path) -> None:
 
 
 def test_a_copy_under_the_lock_waits_for_a_writer_and_is_whole(tmp_path: Path) -> None:
-    """The documented backup takes the lock that writers hold, and what it copies answers as the lake does."""
+    """The documented backup waits for the lock of a writer, and its copy answers as the lake does."""
     if shutil.which("flock") is None:
         pytest.skip("there is no flock")
     lake = Lake(str(tmp_path / "lake"))

@@ -1,4 +1,4 @@
-"""Settings: where they come from, which error names them, and that no secret of theirs shows."""
+"""Settings come from the environment or .env, errors name them, and no secret shows."""
 
 import os
 import traceback
@@ -81,7 +81,7 @@ def test_an_env_file_that_others_can_read_is_told(mode: int, *, told: bool) -> N
 
 
 def test_sizes_are_numbers_with_or_without_a_unit(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A cap is read in bytes; blank is the default, and what is no size names the setting."""
+    """A limit is read in bytes; blank is the default, and the error for a wrong size names the setting."""
     usual = read_settings()
     monkeypatch.setenv("LP_MAX_FILE_BYTES", " 1000 ")
     monkeypatch.setenv("LP_MAX_UNPACKED_BYTES", "1.5GiB")
@@ -97,7 +97,7 @@ def test_sizes_are_numbers_with_or_without_a_unit(monkeypatch: pytest.MonkeyPatc
 
 
 def test_settings_are_frozen() -> None:
-    """What was read once stays as it was read."""
+    """Settings stay as they were first read."""
     with pytest.raises(ValidationError, match="frozen"):
         read_settings().lake_uri = "elsewhere"
 
@@ -151,7 +151,7 @@ def test_an_account_that_could_leave_its_path_is_refused(monkeypatch: pytest.Mon
     ],
 )
 def test_a_base_url_is_https_to_a_host_and_nothing_else(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
-    """The error names the setting and never repeats what might hold a password."""
+    """The error names the setting and never repeats a value that may hold a password."""
     set_all(monkeypatch, LP_BASE_URL=url)
     with pytest.raises(SettingsError, match="LP_BASE_URL: expected https://") as caught:
         read_settings().credentials()
@@ -174,7 +174,7 @@ def test_base_urls_that_serve(url: str, read: str) -> None:
 
 
 def test_a_lake_needs_no_api(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What only the API needs is judged when it is asked for: queries work beside a wrong LP_BASE_URL."""
+    """A setting that only the API needs is checked at its use: queries work beside a wrong LP_BASE_URL."""
     monkeypatch.setenv("LP_BASE_URL", "nonsense")
     assert read_settings().lake_uri == "./lake"
 
@@ -200,7 +200,7 @@ def test_an_env_file_that_is_no_text_is_named(content: bytes) -> None:
 
 @pytest.mark.skipif(os.name != "posix", reason="environment variables are bytes on POSIX only")
 def test_a_secret_of_other_bytes_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What cannot be signed with is refused before it is tried."""
+    """Keys that cannot sign are refused before a request."""
     set_all(monkeypatch, LP_APP_SECRET=os.fsdecode(b"\xff" + CANARY.encode()))
     with pytest.raises(SettingsError, match=r"^LP_APP_SECRET: expected plain text") as caught:
         read_settings().credentials()

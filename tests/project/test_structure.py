@@ -1,4 +1,4 @@
-"""The code is what docs/architecture.md draws: packages that are steps, with imports that go one way."""
+"""The code has the packages of docs/architecture.md, and imports go one way."""
 
 import ast
 import re
@@ -18,13 +18,13 @@ Graph = dict[str, set[str]]
 
 
 def drawn() -> list[str]:
-    """The packages, and the modules that are in none, of the table in docs/architecture.md, from top to bottom."""
+    """Return the packages, and the modules in none, of the table in docs/architecture.md, from top to bottom."""
     rows = re.findall(r"^\| (`[a-z_`, ]+`) \|", (ROOT / "docs" / "architecture.md").read_text(), re.MULTILINE)
     return [name for row in rows for name in re.findall(r"[a-z_]+", row)]
 
 
 def modules() -> dict[str, Path]:
-    """The file of each module, by its dotted name below `pipeline`; a package's `__init__` has the package's name."""
+    """Return the file of each module, by its dotted name below `pipeline`; a package's `__init__` has the package's name."""
     names = {path: ".".join(path.relative_to(PACKAGE).with_suffix("").parts) for path in PACKAGE.rglob("*.py")}
     return {
         name.removesuffix(".__init__"): path for path, name in sorted(names.items()) if name not in {"__init__", "__main__"}
@@ -33,12 +33,16 @@ def modules() -> dict[str, Path]:
 
 @cache
 def imports() -> Mapping[str, set[str]]:
-    """The modules that each module imports, also inside functions."""
+    """Return the modules that each module imports, also inside functions."""
     known = modules()
     found: Graph = {}
     for name, path in known.items():
-        froms = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom) and node.module]
-        named = {f"{node.module}.{alias.name}".partition(".")[2] for node in froms for alias in node.names}
+        nodes = list(ast.walk(ast.parse(path.read_text())))
+        froms = [node for node in nodes if isinstance(node, ast.ImportFrom)]
+        assert not any(node.level for node in froms), f"{path}: expected imports that begin with pipeline, found a relative one"
+        named = {f"{node.module}.{alias.name}" for node in froms for alias in node.names}
+        named |= {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+        named = {each.removeprefix("pipeline.") for each in named if each.startswith("pipeline.")}
         modules_named = {name if name in known else name.rpartition(".")[0] for name in named}
         found[name] = {each for each in modules_named if each in known} - {name}
     return found
@@ -82,9 +86,17 @@ def test_modules_import_in_no_circle() -> None:
 
 
 def test_only_the_transport_imports_requests() -> None:
-    """HTTP has one door."""
+    """No other module sends HTTP requests."""
     pattern = re.compile(r"^\s*(import|from) requests", re.MULTILINE)
     assert {name for name, path in modules().items() if pattern.search(path.read_text())} == {"api.transport"}
+
+
+def test_only_the_settings_change_the_environment() -> None:
+    """Opening a bucket or a connection changes no variable; a program does so at its start, by `export_store_settings`."""
+    pattern = re.compile(
+        r"^\s*(del os\.environ|os\.environ\[[^]]+\] =|os\.environ\.(setdefault|update|pop)|os\.putenv)", re.MULTILINE
+    )
+    assert {name for name, path in modules().items() if pattern.search(path.read_text())} == {"settings"}
 
 
 def test_help_needs_nothing_heavy() -> None:

@@ -1,4 +1,4 @@
-"""The report's numbers: those of the views, for all together and exactly so for whatever can be chosen."""
+"""The report's numbers are those of the views, exactly, for every choice."""
 
 from datetime import UTC, date, datetime, timedelta
 from itertools import product
@@ -24,7 +24,7 @@ from pipeline.report.choices import (
     read_choices,
 )
 from pipeline.report.cubes import Columns, Query, read_cubes
-from pipeline.report.text import format_cell, format_duration, format_number, format_share
+from pipeline.report.formatting import format_cell, format_duration, format_number, format_share
 
 CHARTS = [chart.name for chart in charts(Choices((), (), (), 0, 0), "")]
 
@@ -204,7 +204,7 @@ def test_every_choice_is_exact(lake: Path) -> None:
 
 
 def test_hours_of_the_week_are_in_utc(tmp_path: Path) -> None:
-    """Weekday and hour are those of the start in UTC, whatever the connection's time zone; only connected waits count."""
+    """Weekday and hour are those of the start in UTC, in any time zone of the connection; only connected waits count."""
     sunday = datetime(2026, 3, 1, 23, 30, tzinfo=UTC)
     key: dict[str, Any] = {
         "account_id": "1",
@@ -276,7 +276,7 @@ def test_choices_are_bounded(days: int, accounts: int) -> None:
 
 
 def test_conditions_name_every_text() -> None:
-    """A name of whatever letters is named in SQL so that it can be copied: what does not print stands by its number."""
+    """A name of any letters is SQL that can be copied: unprintable characters are given by number."""
     names = [*HOSTILE, "", "'", "a\0b", "\n", "naïve", "😀"]
     with duckdb.connect() as connection:
         for name in names:

@@ -19,8 +19,8 @@ from pipeline.lake.lake import Lake
 from pipeline.report import chosen_path, write_report
 from pipeline.report.charts import charts
 from pipeline.report.choices import NO_ACCOUNT, Choices, Option
+from pipeline.report.formatting import format_duration
 from pipeline.report.style import CONFIG
-from pipeline.report.text import format_duration
 
 LIMIT_BYTES = 3_000_000
 CHARTS = charts(Choices((Option("a", ""), Option("b", "")), (), (), 0, 0), "Service level: X.")
@@ -118,7 +118,7 @@ def test_choice_can_be_made_by_keyboard_and_heard(page: Element) -> None:
 
 
 def test_service_level_says_its_thresholds(tmp_path: Path) -> None:
-    """What counts as in time, and what as having left soon, stands beside the figures, for accounts of their own rules too."""
+    """The thresholds of in time and left soon stand beside the figures, also for accounts with their own rules."""
     database = make_lake(tmp_path, days=1)
     with duckdb.connect(str(database)) as connection:
         connection.execute("update account_rules set service_level_seconds = 20")
@@ -169,7 +169,7 @@ def test_lake_without_scores_or_connections(tmp_path: Path) -> None:
 
 
 def test_rejected_files_are_named(tmp_path: Path) -> None:
-    """What was rejected is said at the top, with the command that explains it."""
+    """Rejected files are counted at the top, with the command that explains them."""
     conversation = {"account_id": "1", "conversation_id": "a", "date": FIRST_DAY.date()}
     files: list[dict[str, Any]] = [
         {"name": "good.gz", "status": "loaded", "rejects": 3},

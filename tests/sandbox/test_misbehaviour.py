@@ -10,23 +10,23 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import sandboxes
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lakes import everything, take
 from places import ROOT
 from sandboxes import QUICK
-from sandboxes import misbehaving as misbehaving_at
 
 from pipeline.api.client import DataAccessClient
 from pipeline.cli.commands import main
 from pipeline.errors import SourceError
 from pipeline.lake.lake import Lake
-from pipeline.load.load import writing
+from pipeline.load.session import writing
 from pipeline.load.sync import sync
-from pipeline.sandbox import Account, Request, Sandbox, fault_list, hour_file_names, wish
-from pipeline.sandbox.answers import Answer
+from pipeline.sandbox import Account, FaultSpec, Request, Sandbox, fault_list, hour_file_names
 from pipeline.sandbox.misbehaviour import Misbehaviour
+from pipeline.sandbox.replies import Reply
 
 HOUR = timedelta(hours=1)
 SHOP = Account("4711", conversations_per_day=10, sessions_per_part=1)
@@ -36,7 +36,7 @@ UNTIL = datetime(2026, 3, 10, 5, tzinfo=UTC)
 ALL_IN, FAILED, SET_ASIDE = 0, 1, 3
 NAMES = [name for hour in range((UNTIL - SINCE) // HOUR) for name in hour_file_names(SHOP, SINCE + hour * HOUR)]
 Rows = dict[str, list[str]]
-misbehaving = functools.partial(misbehaving_at, account=SHOP, now=UNTIL)
+misbehaving = functools.partial(sandboxes.misbehaving, account=SHOP, now=UNTIL)
 
 IN_PASSING = ["silence=0.1", "drip=0.1", "busy=0.1", "busy-date=0.1", "5xx=0.2", "reset=0.2", "short=0.2", "cut=0.2",
               "html:base", "html:listing=0.3", "garbage=0.3"]  # fmt: skip
@@ -108,17 +108,12 @@ def rows(lake: Lake) -> Rows:
 
 
 def names_of(faults: str) -> set[str]:
-    return {wish(fault).fault.name for fault in faults.split()}
-
-
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return Lake(str(tmp_path / "lake"))
+    return {FaultSpec.parse(fault).fault.name for fault in faults.split()}
 
 
 @pytest.fixture(scope="module")
 def perfect(tmp_path_factory: pytest.TempPathFactory) -> Rows:
-    """What a sync brings where nothing is in its way."""
+    """The rows of a sync without faults."""
     lake = Lake(str(tmp_path_factory.mktemp("perfect") / "lake"))
     with misbehaving() as (sandbox, client):
         assert run(lake, client, sandbox).code == ALL_IN
@@ -221,7 +216,7 @@ def test_late_files_are_late_as_told() -> None:
 
 
 def test_new_contents_under_an_old_name_replace_what_it_brought(lake: Lake, perfect: Rows, tmp_path: Path) -> None:
-    """What is served a day later is another file of the same name; loaded from another lake's landing zone, it counts."""
+    """A file served a day later is another one of the same name; loaded from another lake's landing zone, it counts."""
     clock = [UNTIL - 8 * HOUR]
     later = Lake(str(tmp_path / "later"))
     with misbehaving("replaced", now=lambda: clock[0]) as (sandbox, client):
@@ -261,28 +256,28 @@ def test_a_fault_that_is_none_is_refused(text: str, words: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def answers() -> list[tuple[Request, Answer]]:
+def replies() -> list[tuple[Request, Reply]]:
     """Requests of every kind, and what they get if nothing is spoilt."""
     with Sandbox([SHOP], now=UNTIL) as sandbox:
         return [(request, sandbox.answer(request, "4711")) for request in REQUESTS]
 
 
-_WISHES = st.dictionaries(
+_SPECS = st.dictionaries(
     st.sampled_from([name for name, _, _ in fault_list() if name != "bomb"]), st.sampled_from(["0.2", "0.8", "1"]), max_size=8
 )
 
 
 @settings(max_examples=40, deadline=None)
-@given(wishes=_WISHES, seed=st.integers(0, 9))
+@given(specs=_SPECS, seed=st.integers(0, 9))
 def test_faults_can_be_combined_and_are_the_same_for_the_same_seed(
-    answers: list[tuple[Request, Answer]], wishes: dict[str, str], seed: int
+    replies: list[tuple[Request, Reply]], specs: dict[str, str], seed: int
 ) -> None:
-    """Whatever is asked for, in whichever order, each request gets an answer, and with the same seed the same one."""
+    """With any faults in any order each request gets a reply, and with the same seed the same one."""
     spoilt = []
-    for order in (list(wishes.items()), list(wishes.items())[::-1]):
+    for order in (list(specs.items()), list(specs.items())[::-1]):
         misbehaviour = Misbehaviour([f"{name}={share}" for name, share in order], seed)
-        spoilt.append([misbehaviour.spoiled(request, answer, UNTIL) for request, answer in answers * 2])
-    assert [replace(answer, headers=()) for answer in spoilt[0]] == [replace(answer, headers=()) for answer in spoilt[1]]
+        spoilt.append([misbehaviour.spoiled(request, reply, UNTIL) for request, reply in replies * 2])
+    assert [replace(reply, headers=()) for reply in spoilt[0]] == [replace(reply, headers=()) for reply in spoilt[1]]
 
 
 def strikes(*faults: str, attempts: int) -> list[bool]:

@@ -25,7 +25,7 @@ class Place(Protocol):
 
     @property
     def prefix(self) -> tuple[str, ...]:
-        """What starts a command there."""
+        """The command that starts another one there."""
 
 
 @dataclass(frozen=True)

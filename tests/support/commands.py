@@ -10,7 +10,6 @@ from click.testing import CliRunner
 from places import ROOT
 
 from pipeline.cli.commands import main
-from pipeline.decode.pgp import read_keyring
 
 
 def lakehouse(*arguments: str, cwd: Path, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
@@ -21,9 +20,7 @@ def lakehouse(*arguments: str, cwd: Path, stdin: str = "", **environment: str) -
             patch.delenv(name)
         for name, value in environment.items():
             patch.setenv(name, value)
-        read_keyring.cache_clear()
         done = CliRunner().invoke(main, arguments, input=stdin, prog_name="lakehouse")
-        read_keyring.cache_clear()
     return subprocess.CompletedProcess(arguments, done.exit_code, done.stdout, done.stderr)
 
 

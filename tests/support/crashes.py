@@ -1,4 +1,4 @@
-"""What the crash tests share: a lake's life as commands, processes that are killed, and a reader who asks all the while."""
+"""Shared by the crash tests: a lake's life as commands, killed processes, and a reader at the same time."""
 
 import os
 import random
@@ -19,6 +19,7 @@ from places import ROOT
 
 from pipeline.sandbox import Sandbox
 
+KEYS = ("LP_APP_KEY", "LP_APP_SECRET", "LP_ACCESS_TOKEN", "LP_ACCESS_TOKEN_SECRET")
 AFTERNOON = datetime(2026, 3, 11, 18, tzinfo=UTC)
 WINDOW = ("--since", "2026-03-11T14:00Z", "--until", "2026-03-11T17:00Z")
 SECONDS_TO_DIE = 60
@@ -72,16 +73,12 @@ def life_of_a_lake(folder: Path) -> list[Step]:
 def environment(sandbox: Sandbox) -> dict[str, str]:
     """The settings of a process that syncs with the sandbox's only account."""
     (account_id,) = sandbox.accounts
-    keys = sandbox.credentials(account_id)
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("LP_", "LAKE_"))}
     return kept | {
         "PYTHONPATH": str(ROOT),
         "LP_BASE_URL": sandbox.base_url,
         "LP_ACCOUNT_ID": account_id,
-        "LP_APP_KEY": keys.app_key,
-        "LP_APP_SECRET": keys.app_secret,
-        "LP_ACCESS_TOKEN": keys.access_token,
-        "LP_ACCESS_TOKEN_SECRET": keys.access_token_secret,
+        **dict(zip(KEYS, sandbox.credentials(account_id).secrets, strict=True)),
     }
 
 

@@ -7,7 +7,7 @@ from reference import parsed, read_file
 
 from pipeline import schema
 from pipeline.decode.containers import texts
-from pipeline.decode.reader import Collector
+from pipeline.decode.reader import RowReader
 from pipeline.decode.scanner import PADDING, NoScanner
 from pipeline.source_files import Source
 
@@ -44,15 +44,13 @@ def product_rows(
     is_careful: bool = False,
 ) -> Decoded:
     """The product's rows of a file's text, from whichever path reads them, in the shape of `reference.read_file`."""
-    collector = Collector()
-    if is_careful:
-        collector._scanner = NoScanner()
-    collector.begin(Source(NAME, account_id=account_id, scope_start=scope_start_us))
+    reader = RowReader(scanner=NoScanner() if is_careful else None)
+    reader.begin(Source(NAME, account_id=account_id, scope_start=scope_start_us))
     for part in texts([text], padding=PADDING):
-        collector.feed(part)
-    counts = collector.finish()
-    collector.hold()
-    tables, _ = collector.take()
+        reader.feed(part)
+    counts = reader.finish()
+    reader.keep()
+    tables, _ = reader.drain()
     return {
         **{name: sorted(rows_of_table(tables[name]), key=in_file_order) for name in TABLES},
         "documents": counts.documents,
@@ -101,7 +99,7 @@ def without_our_words(row: Row) -> Row:
 
 
 def differences(expected: Decoded, got: Decoded) -> list[str]:
-    """What the product reads otherwise than the reference does, in the order of tables and rows."""
+    """Differences between the product's rows and the reference's, in the order of tables and rows."""
     found = [
         f"{name}: expected {expected[name]}, got {got[name]}"
         for name in ("documents", "schema_versions", "unknown_fields")

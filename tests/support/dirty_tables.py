@@ -92,7 +92,7 @@ def files_with_holes(files: pl.DataFrame, random: Random) -> pl.DataFrame:
 
 
 def listings_of(files: pl.DataFrame, listings: pl.DataFrame, random: Random) -> pl.DataFrame:
-    """What an API listed of the hours of half of the files, some of which it could not give, and of hours after them."""
+    """An API's listings: hours of half of the files, some not downloadable, and hours after them."""
     rows = []
     for row in files.drop_nulls("scope_start_time").sample(fraction=0.5, seed=6).iter_rows(named=True):
         names = random.choice(([], [], [row["name"]], [f"{row['name']}.part", "another.gz"]))

@@ -11,9 +11,10 @@ from sandboxes import QUICK, SMALL
 from pipeline.api.client import DataAccessClient
 from pipeline.errors import SourceError
 from pipeline.lake.lake import Lake
-from pipeline.load.load import writing
-from pipeline.load.sync import RETENTION, sync
+from pipeline.load.session import writing
+from pipeline.load.sync import sync
 from pipeline.settings import Credentials
+from pipeline.source_files import RETENTION
 
 
 def main(*arguments: str) -> None:
@@ -41,7 +42,7 @@ def read(clock: Path) -> datetime:
 
 
 def write(clock: Path, now: datetime) -> None:
-    """Let it be so late; whoever reads sees the former time or this one."""
+    """Set the clock; a reader sees the former time or this one."""
     beside = clock.with_suffix(".new")
     beside.write_text(now.isoformat())
     beside.replace(clock)

@@ -1,4 +1,4 @@
-"""What tests of signals share: every command at work on a lake, told to end at a moment, and what it leaves behind."""
+"""Shared by the tests of signals: every command at work on a lake, ended at a moment, and the files that it leaves."""
 
 import os
 import shutil

@@ -1,21 +1,55 @@
-"""What tests do to a lake: load files into it in this process, ask it, tell all that is in it."""
+"""Helpers for tests of a lake: load files in this process, query it, list its whole content."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import pytest
 
 from pipeline.lake.lake import Lake
 from pipeline.load.engines import Processes
-from pipeline.load.load import Report, find_files, incoming_from, load, writing
+from pipeline.load.find import find_files, incoming_from
+from pipeline.load.load import load
+from pipeline.load.results import Report
+from pipeline.load.session import writing
 from pipeline.schema import TABLES
+from pipeline.source_files import Outcome
 from pipeline.warehouse.database import connect
 
 
-def take(lake: Lake, *paths: Path) -> Report:
+def take(lake: Lake, *paths: Path, progress: Callable[[Outcome], None] | None = None) -> Report:
     """Load files or folders, in this process."""
     with writing(lake):
-        return load(lake, incoming_from(find_files(map(str, paths))), engine=Processes(1))
+        return load(lake, incoming_from(find_files(map(str, paths))), engine=Processes(1), progress=progress)
+
+
+@contextmanager
+def killed_before(lake: Lake, step: str) -> Iterator[None]:
+    """A block whose run is killed before it comes to a step."""
+
+    def kill() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), first(lake, step, kill):
+        yield
+
+
+@contextmanager
+def first(lake: Lake, step: str, act: Callable[[], object]) -> Iterator[None]:
+    """A block in which something else is done before the first time that the lake comes to a step."""
+    acts = [act]
+
+    def on_step(name: str) -> None:
+        if name == step and acts:
+            acts.pop()()
+
+    former, lake.on_step = lake.on_step, on_step
+    try:
+        yield
+    finally:
+        lake.on_step = former
 
 
 def ask(lake: Lake, query: str) -> list[tuple[Any, ...]]:
@@ -31,14 +65,14 @@ def everything(lake: Lake) -> dict[str, list[str]]:
 
 
 def seen(path: Path | str) -> dict[str, list[str]]:
-    """What `everything` tells, as any DuckDB client sees it that opens the DuckDB file in a lake's folder."""
+    """The result of `everything` for a DuckDB client that opens the DuckDB file in a lake's folder."""
     with duckdb.connect(f"{path}/lakehouse.duckdb", read_only=True) as connection:
         connection.execute("set TimeZone = 'UTC'")
         return all_rows(connection)
 
 
 def all_rows(connection: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
-    """What `everything` tells, by a connection to the lake's DuckDB file."""
+    """The result of `everything`, by a connection to the lake's DuckDB file."""
     return {
         name: sorted(map(str, connection.sql(f"select {_timeless(name)} from {name}").to_arrow_table().to_pylist()))
         for name in TABLES

@@ -442,7 +442,7 @@ def wrap(rng: random.Random, document: Value) -> None:
 
 
 def spoil(rng: random.Random, document: Value) -> None:
-    """What no JSON parser reads without loss: a name twice, a constant that is no number, a byte that is no UTF-8."""
+    """Texts that JSON parsers read with loss: a name twice, a constant that is no number, a byte that is no UTF-8."""
     constants = ("NaN", "-Infinity", "01", "[" * 5000 + "]" * 5000, "@BYTE@", "tru", "'x'", '"\\x"', '"\t"')
     parent, key = a_site(rng, document)
     if rng.random() < 0.3 and isinstance(parent, dict):
@@ -501,7 +501,7 @@ GARBAGE: Final = (
 
 @dataclass(frozen=True)
 class Piece:
-    """What one document of a file is made of; without mutations it is plain. `garbage` is a line that is no document."""
+    """The parts of one document of a file; without mutations it is plain. `garbage` is a line that is no document."""
 
     seed: int
     mutations: tuple[tuple[int, int], ...] = ()

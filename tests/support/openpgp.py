@@ -32,7 +32,7 @@ def encrypted(text: str | bytes) -> str:
 
 
 def message_of(packets: bytes, *, tampered: bool = False, stranger: bool = False) -> str:
-    """An armoured message of packets; `tampered` changes a bit of it, `stranger` encrypts it for somebody else."""
+    """An armoured message of packets; `tampered` changes a bit of it, `stranger` encrypts it for another key."""
     session_key = os.urandom(32)
     key_id, public = _recipient()
     if stranger:

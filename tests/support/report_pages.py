@@ -16,7 +16,7 @@ import pytest
 from pipeline.report import write_report
 from pipeline.report.choices import NO_ACCOUNT, NO_SKILL, readable
 from pipeline.report.cubes import read_rows
-from pipeline.report.text import format_cell
+from pipeline.report.formatting import format_cell
 
 HOSTILE = ("</script ><img src=x onerror=alert(1)>", "<!--<script>alert(2)</script>", "'\"&amp;\u2028{{ 7 * 7 }}")
 VOID = {"meta", "link", "br", "img", "input", "hr"}
@@ -90,7 +90,7 @@ def report(database: Path, output: Path | None = None) -> Element:
 
 
 def data_of(page: Element) -> dict[str, Any]:
-    """What the page's script works on."""
+    """The data of the page's script."""
     return unpacked(page.by_id("data").text)
 
 

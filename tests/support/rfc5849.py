@@ -32,7 +32,7 @@ def encoded(text: str) -> str:
 
 
 def decoded(text: str) -> str:
-    """The reverse of `encoded`, whatever else was encoded, too."""
+    """The reverse of `encoded`, also for other encoded characters."""
     octets = re.sub(rb"%([0-9A-Fa-f]{2})", lambda found: bytes([int(found[1], 16)]), text.encode())
     return octets.decode()
 

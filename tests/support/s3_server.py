@@ -2,7 +2,7 @@
 
 Moto answers; what S3 promises and moto does not is added here: a conditional put is one step. Some buckets misbehave:
 `forgetful` makes each commit of the ledger and answers with a failure once, `forbidden` knows nobody's key, `careless` writes
-over what is there whatever the condition. `/requests-so-far` lists methods and paths.
+over existing objects, against the condition. `/requests-so-far` lists methods and paths.
 """
 
 import json

@@ -5,12 +5,9 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from pydantic import SecretStr
-
 from pipeline.api.client import DataAccessClient
-from pipeline.api.transport import Limits
+from pipeline.api.limits import Limits
 from pipeline.sandbox import Account, Sandbox
-from pipeline.settings import Credentials
 
 SMALL = Account("4711", conversations_per_day=2)
 """About a file a day, of one document: two months of it are made in a second."""
@@ -27,13 +24,6 @@ QUICK = Limits(
 )
 
 
-def keys_of(sandbox: Sandbox, account_id: str) -> Credentials:
-    """An account's keys as the client takes them."""
-    keys = sandbox.credentials(account_id)
-    secrets = (keys.app_key, keys.app_secret, keys.access_token, keys.access_token_secret)
-    return Credentials(account_id, *map(SecretStr, secrets))
-
-
 @contextmanager
 def misbehaving(
     *faults: str,
@@ -45,6 +35,6 @@ def misbehaving(
     """A sandbox with these faults, or none, and a client of its account."""
     with (
         Sandbox([account], now=now, faults=faults, **options) as sandbox,
-        DataAccessClient(keys_of(sandbox, account.account_id), sandbox.base_url, limits=limits) as client,
+        DataAccessClient(sandbox.credentials(account.account_id), sandbox.base_url, limits=limits) as client,
     ):
         yield sandbox, client

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from pipeline.api.client import DataAccessClient
-from pipeline.api.transport import Limits
+from pipeline.api.limits import Limits
 from pipeline.settings import Credentials
 from pipeline.source_files import ListedFile
 
@@ -103,7 +103,7 @@ class ScriptedApi:
             return replies.pop(0) if len(replies) > 1 else replies[0]
 
     def paths(self) -> list[str]:
-        """What was asked for, in order."""
+        """The requests so far, in order."""
         return [seen.path for seen in self.seen]
 
 

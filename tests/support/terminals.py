@@ -68,7 +68,7 @@ class Terminal:
         return shown[: shown.index(text) + len(text)]
 
     def raw_until(self, text: str) -> str:
-        """What the program sent from what was last expected to this text, escape sequences and all."""
+        """The program's output from the last expected text to this one, with escape sequences."""
         sent = self._raw.decode(errors="replace")
         self.expect(text)
         return self._raw.decode(errors="replace")[len(sent) :]

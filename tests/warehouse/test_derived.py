@@ -16,7 +16,7 @@ from lakes import ask, seen, take
 import pipeline
 from pipeline.cli.doctor.storage import about_lake
 from pipeline.lake.lake import Lake
-from pipeline.load.load import writing
+from pipeline.load.session import writing
 from pipeline.maintenance.compact import compact
 from pipeline.maintenance.verify import verify
 from pipeline.warehouse.database import publish

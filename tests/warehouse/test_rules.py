@@ -17,17 +17,19 @@ from lakes import ask, take
 from pipeline.errors import SettingsError
 from pipeline.lake.lake import Lake
 from pipeline.load.engines import Processes
-from pipeline.load.load import find_files, incoming_from, load, writing
-from pipeline.warehouse import rules as view_settings
+from pipeline.load.find import find_files, incoming_from
+from pipeline.load.load import load
+from pipeline.load.session import writing
 from pipeline.warehouse.database import connect
-from pipeline.warehouse.rules import SETTINGS, SettingRow, default_text, defaults, parse_settings, utc_offsets
+from pipeline.warehouse.rules import RULES, RuleRow, default_text, defaults, parse_rules
+from pipeline.warehouse.time_zones import YEARS, utc_offsets
 
 HEADER = "setting,account_id,value,about\n"
 
 
-def parsed(text: str) -> list[SettingRow]:
+def parsed(text: str) -> list[RuleRow]:
     """Read a file of this text under the header."""
-    return parse_settings((HEADER + text).encode(), "settings.csv")
+    return parse_rules((HEADER + text).encode(), "settings.csv")
 
 
 def test_every_wrong_line_is_named() -> None:
@@ -35,10 +37,10 @@ def test_every_wrong_line_is_named() -> None:
     head = "setting,account_id,value,about\n"
     text = f"{head}nonsense,,1,\ntime_zone,,UTC,\nlate_hours,,x,\ntime_zone,,UTC,\n"
     with pytest.raises(SettingsError) as caught:
-        parse_settings(text.encode(), "s.csv")
+        parse_rules(text.encode(), "s.csv")
     assert re.findall(r"(s\.csv, )?(line \d+): ", str(caught.value)) == [("s.csv, ", "line 2"), ("", "line 4"), ("", "line 5")]
     with pytest.raises(SettingsError) as caught:
-        parse_settings((head + "nonsense,,1,\n" * 30).encode(), "s.csv")
+        parse_rules((head + "nonsense,,1,\n" * 30).encode(), "s.csv")
     assert (str(caught.value).count("line "), str(caught.value).endswith("; and 20 more lines")) == (10, True)
 
 
@@ -46,10 +48,10 @@ def test_the_file_that_is_written_says_the_defaults() -> None:
     """A new lake's file has every setting at its default, each with a sentence, and reads back as the defaults."""
     rows = list(csv.DictReader(default_text().splitlines()))
 
-    assert parse_settings(default_text().encode(), "settings.csv") == defaults()
-    assert [row["setting"] for row in rows] == [setting.name for setting in SETTINGS]
+    assert parse_rules(default_text().encode(), "settings.csv") == defaults()
+    assert [row["setting"] for row in rows] == [setting.name for setting in RULES]
     assert all(row["about"].endswith(".") for row in rows)
-    assert all(setting.kind.read(setting.default) == setting.default for setting in SETTINGS)
+    assert all(setting.kind.read(setting.default) == setting.default for setting in RULES)
 
 
 def test_rows_for_accounts_and_what_is_left_out() -> None:
@@ -58,10 +60,10 @@ def test_rows_for_accounts_and_what_is_left_out() -> None:
         'time_zone,75555851,America/New_York,shop\nservice_level_seconds,, 20.0 \nwait_bounds_seconds,,"0,10 20",\n\n'
     )
 
-    assert SettingRow("time_zone", "75555851", "America/New_York") in found
-    assert SettingRow("time_zone", None, "UTC") in found
-    assert SettingRow("service_level_seconds", None, "20") in found
-    assert SettingRow("wait_bounds_seconds", None, "0, 10, 20") in found
+    assert RuleRow("time_zone", "75555851", "America/New_York") in found
+    assert RuleRow("time_zone", None, "UTC") in found
+    assert RuleRow("service_level_seconds", None, "20") in found
+    assert RuleRow("wait_bounds_seconds", None, "0, 10, 20") in found
     assert len(found) == len(defaults()) + 1
 
 
@@ -69,7 +71,7 @@ def test_as_spreadsheets_save_it() -> None:
     """A mark at the beginning and line ends of Windows are no fault."""
     raw = b"\xef\xbb\xbf" + HEADER.replace("\n", "\r\n").encode() + b"time_zone,,Europe/Berlin,\r\n"
 
-    assert SettingRow("time_zone", None, "Europe/Berlin") in parse_settings(raw, "settings.csv")
+    assert RuleRow("time_zone", None, "Europe/Berlin") in parse_rules(raw, "settings.csv")
 
 
 @pytest.mark.parametrize(
@@ -100,14 +102,14 @@ def test_as_spreadsheets_save_it() -> None:
 def test_what_can_not_be_used_is_said_in_one_sentence(raw: str, message: str) -> None:
     """A bad file names itself, the line, the setting, what is expected and what was found."""
     with pytest.raises(SettingsError, match=re.escape(message)) as caught:
-        parse_settings(raw.encode(), "settings.csv")
+        parse_rules(raw.encode(), "settings.csv")
     assert "\n" not in str(caught.value)
 
 
 def test_other_bytes_than_text() -> None:
     """A file that is no UTF-8 is named."""
     with pytest.raises(SettingsError, match=r"^settings\.csv: expected UTF-8 text, found other bytes; save it as UTF-8$"):
-        parse_settings(b"\xff\xfe", "settings.csv")
+        parse_rules(b"\xff\xfe", "settings.csv")
 
 
 ZONES = ("UTC", "America/New_York", "Europe/Berlin", "Asia/Kolkata", "Africa/Casablanca", "America/Havana", "Asia/Beirut")
@@ -118,9 +120,7 @@ def test_offsets_are_those_of_the_time_zone_database(zone: str, moment: datetime
     """At any moment exactly one period holds, found by its UTC year, with the offset of the time zone database."""
     aware = moment.replace(tzinfo=UTC)
     found = [
-        period
-        for period in utc_offsets([SettingRow("time_zone", None, zone)])
-        if period.year == aware.year and period.from_time <= aware < period.until_time
+        period for period in utc_offsets([zone]) if period.year == aware.year and period.from_time <= aware < period.until_time
     ]
 
     assert [timedelta(seconds=period.offset_seconds) for period in found] == [aware.astimezone(ZoneInfo(zone)).utcoffset()]
@@ -131,7 +131,7 @@ def test_a_local_time_is_one_instant(zone: str, local: datetime) -> None:
     """A local time, also one that a clock shows twice or never, is the instant that `datetime` takes it for without fold."""
     (period,) = (
         period
-        for period in utc_offsets([SettingRow("time_zone", None, zone)])
+        for period in utc_offsets([zone])
         if period.year == local.year and period.from_local_time <= local < period.until_local_time
     )
 
@@ -218,4 +218,4 @@ def test_without_a_duckdb_file_a_bad_settings_file_leaves_the_defaults(lake: Lak
 
 def test_years_end_somewhere() -> None:
     """The table of offsets stays small: some hundred rows a zone that changes its clocks."""
-    assert len(utc_offsets([SettingRow("time_zone", None, "America/New_York")])) < 5 * len(view_settings.YEARS)
+    assert len(utc_offsets(["America/New_York"])) < 5 * len(YEARS)

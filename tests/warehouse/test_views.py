@@ -18,8 +18,7 @@ from places import TESTS
 
 from pipeline.schema import TABLES
 from pipeline.warehouse import library as views
-from pipeline.warehouse import rules as view_settings
-from pipeline.warehouse.rules import SettingRow
+from pipeline.warehouse.rules import RuleRow, filled_up
 
 Row = dict[str, Any]
 
@@ -106,10 +105,10 @@ def lake() -> Iterator[duckdb.DuckDBPyConnection]:
 def fill(connection: duckdb.DuckDBPyConnection, rows: dict[str, list[Row]]) -> None:
     """Replace the contents of all tables; a column that a row leaves out is NULL, one that no table has is an error."""
     assert set(rows) <= {*LAKE_TABLES, "settings"}, f"unknown tables {sorted(set(rows) - set(LAKE_TABLES))}"
-    given_settings = [SettingRow(row["setting"], row.get("account_id"), row["value"]) for row in rows.get("settings", [])]
-    settings = view_settings.filled_up(given_settings)
-    if set(connection.execute("select setting, account_id, value from settings").fetchall()) != set(settings):
-        views.create_settings(connection, settings)
+    given_rules = [RuleRow(row["setting"], row.get("account_id"), row["value"]) for row in rows.get("settings", [])]
+    rules = filled_up(given_rules)
+    if set(connection.execute("select setting, account_id, value from settings").fetchall()) != set(rules):
+        views.set_rules(connection, rules)
     for name in LAKE_TABLES:
         schema = TABLES[name].arrow_schema
         given_rows = rows.get(name, [])
@@ -202,6 +201,25 @@ def test_code_tables(lake: duckdb.DuckDBPyConnection) -> None:
     assert fetch(lake, "select label from message_type where code = '3'") == [{"label": "REP_URL_LINE"}]
     for (name, column), code_type in views.CODE_TYPES.items():
         assert str(lake.table(name).select(column).types[0]) == code_type
+
+
+def test_every_account_finds_its_rules(lake: duckdb.DuckDBPyConnection) -> None:
+    """An account has its own settings, whatever its id is spelled like; every other one, known or not, those for all."""
+    own = ("a", "A", "o'brien", "NULL", "1")
+    rows = [{"setting": "late_hours", "account_id": account, "value": str(place)} for place, account in enumerate(own)]
+    others = ("b", "", None)
+    conversations = [{"account_id": account, "conversation_id": "1", "date": date(2024, 3, 1)} for account in (*own, *others)]
+    fill(lake, {"settings": rows, "conversations": conversations})
+
+    found = lake.sql("""
+        select conversations.account_id, rules.late_hours
+        from conversations
+        join account_rules as rules
+            on rules.account_id is not distinct from rules_account(conversations.account_id)
+    """).fetchall()
+
+    assert dict(found) == {account: place for place, account in enumerate(own)} | dict.fromkeys(others, 6)
+    assert len(found) == len(conversations)
 
 
 def test_create_views_again(lake: duckdb.DuckDBPyConnection) -> None:
@@ -388,6 +406,18 @@ def test_order_of_rows_does_not_matter(lake: duckdb.DuckDBPyConnection) -> None:
     fill(lake, {"conversations": conversations[::-1]})
 
     assert lake.sql(query).to_arrow_table().to_pylist() == forwards
+
+
+def test_every_column_says_what_it_means(lake: duckdb.DuckDBPyConnection) -> None:
+    """Every column of a view, and of a table beside the lake's, has a sentence: that of its line, else that of its source."""
+    views.comment_columns(lake)
+    listing = "select table_name, column_name, comment from duckdb_columns() where not internal"
+    found = {(name, column): comment for name, column, comment in lake.sql(listing).fetchall() if name not in TABLES}
+
+    assert [column for column, comment in found.items() if not str(comment).endswith(".")] == []
+    assert found["transfer_daily", "returned_share"] == "returned_count / transferred_count."
+    assert found["turns", "timestamp"] == "The message was published."
+    assert found["account_rules", "resolution_hours"] == found["conversation_rules", "resolution_hours"]
 
 
 def test_each_table_beside_the_lake_s_says_what_it_is(lake: duckdb.DuckDBPyConnection) -> None:

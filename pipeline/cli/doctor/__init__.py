@@ -1,7 +1,7 @@
-"""Whatever would keep a run from working, looked at before it does: settings, lake, disk, versions, server, clock, credentials.
+"""Preflight checks: settings, lake, disk, versions, server, clock, credentials.
 
-Each finding is one line that says what was found and what to do. Nothing is changed; what is written, to try whether it can be,
-is deleted again. What may hang is asked in a thread of its own, which nobody waits for when the time is up.
+Each finding is one line: the fact and the remedy. Nothing is changed; files that try out the rights are deleted again. Slow
+checks run in threads of their own, and are given up after a time limit.
 """
 
 import json
@@ -20,7 +20,7 @@ from pipeline.cli.doctor.installation import about_compiler, about_pgp_key, abou
 from pipeline.cli.doctor.storage import about_bucket, about_lake, about_rights, about_temporary_folder
 from pipeline.errors import PipelineError, SettingsError
 from pipeline.lake.lake import Lake
-from pipeline.settings import Settings, read_settings
+from pipeline.settings import Settings, export_store_settings, read_settings
 from pipeline.text import harmless
 
 __all__ = ["FAIL", "OK", "WARN", "Finding", "examine", "exit_code", "print_findings", "verdict"]
@@ -29,7 +29,7 @@ _STYLES = {OK: "green", WARN: "yellow", FAIL: "bold red"}
 
 
 def examine(lake_uri: str | None) -> Iterator[Finding]:
-    """Look at everything, what is near first; a bucket and the Data Access API are asked meanwhile."""
+    """Run all checks, local ones first; bucket and Data Access API are asked meanwhile."""
     deadline = time.monotonic() + MOST_SECONDS
     settings: Settings | None = None
     try:
@@ -39,8 +39,11 @@ def examine(lake_uri: str | None) -> Iterator[Finding]:
     far = [Later("server", lambda: about_api(settings))] if settings else []
     if settings:
         yield from about_settings(settings)
+    uri = lake_uri or (settings.lake_uri if settings else os.environ.get("LAKE_URI") or "./lake")
     try:
-        lake = Lake(lake_uri or (settings.lake_uri if settings else os.environ.get("LAKE_URI") or "./lake"))
+        if "://" in uri:
+            export_store_settings()
+        lake = Lake(uri)
     except PipelineError as error:
         yield Finding("lake", FAIL, str(error), is_setting=isinstance(error, SettingsError))
     else:
@@ -64,7 +67,7 @@ def exit_code(findings: Iterable[Finding]) -> int:
 
 
 def verdict(findings: Collection[Finding]) -> str:
-    """All findings in a sentence, with what comes next."""
+    """The sum of the findings in a sentence, with the next step."""
     failed, warned = (sum(finding.level == level for finding in findings) for level in (FAIL, WARN))
     if failed:
         return f"{failed} of {len(findings)} checks failed, {warned} warn: do what their lines say, then ask doctor again"
@@ -80,15 +83,15 @@ def _plain(finding: Finding) -> dict[str, str]:
 
 
 def print_findings(findings: Iterable[Finding], form: str, out: IO[str]) -> list[Finding]:
-    """Print each as it comes, or all as JSON; gives them back."""
+    """Print each finding as it comes, or all as JSON; return them."""
     if form == "json":
-        told = list(findings)
-        out.write(json.dumps([_plain(finding) for finding in told], indent=1) + "\n")
-        return told
+        shown = list(findings)
+        out.write(json.dumps([_plain(finding) for finding in shown], indent=1) + "\n")
+        return shown
     console = Console(file=out, highlight=False, force_terminal=out.isatty())
-    told = []
+    shown = []
     for finding in findings:
-        told.append(finding)
+        shown.append(finding)
         if not console.is_terminal:
             out.write(f"{finding.level:<4}  {finding.subject:<11}  {harmless(str(finding))}\n")
             out.flush()  # before the verdict, which goes elsewhere
@@ -99,4 +102,4 @@ def print_findings(findings: Iterable[Finding], form: str, out: IO[str]) -> list
         line.add_column(ratio=1, overflow="fold")
         line.add_row(Text(finding.level, _STYLES[finding.level]), Text(finding.subject), Text(harmless(str(finding))))
         console.print(line)
-    return told
+    return shown

@@ -1,4 +1,4 @@
-"""What the Data Access API needs: settings, its server, the right time, and credentials that it takes."""
+"""Checks of the Data Access API: settings, server, clock and credentials."""
 
 import difflib
 import os
@@ -13,12 +13,13 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from pipeline.api.client import DataAccessClient
+from pipeline.api.limits import Limits
 from pipeline.api.responses import utc_from_http_date
-from pipeline.api.transport import MAX_CLOCK_SKEW_SECONDS, Limits, Transport, told_skew
+from pipeline.api.transport import MAX_CLOCK_SKEW_SECONDS, Transport, describe_skew
 from pipeline.cli.doctor.finding import FAIL, OK, WARN, Finding
 from pipeline.errors import SettingsError, SourceError
 from pipeline.settings import ENV_FILE, LOOPBACK_HOSTS, Settings, checked_base_url, env_file_names, env_file_warning
-from pipeline.text import many
+from pipeline.text import counted
 
 _REGIONS: Final = tuple(f"{name}.da.liveperson.net" for name in ("va", "lo", "sy"))
 _SECRETS: Final = ("lp_app_key", "lp_app_secret", "lp_access_token", "lp_access_token_secret")
@@ -28,7 +29,7 @@ _SKEW_TO_TELL: Final = 30  # seconds
 
 
 def about_settings(settings: Settings) -> Iterator[Finding]:
-    """Where settings come from, which are missing, and which can hardly be right."""
+    """The source of the settings, and missing or implausible ones."""
     if warning := env_file_warning():
         yield Finding(".env", WARN, warning)
     elif ENV_FILE.exists():
@@ -42,7 +43,9 @@ def about_settings(settings: Settings) -> Iterator[Finding]:
             yield Finding("settings", WARN, f"{name} is no setting", f"correct it if {near[0]} is meant")
     if settings.has_no_account:
         found = "no account is set up: lakehouse load works without, lakehouse sync does not"
-        yield Finding("settings", WARN, found, "to sync, set what lakehouse sync --help names", lacks_account=True)
+        yield Finding(
+            "settings", WARN, found, "to sync, set the variables that lakehouse sync --help names", lacks_account=True
+        )
         if complaint := _complaint(lambda: checked_base_url(settings.lp_base_url)):
             yield Finding("settings", FAIL, complaint, is_setting=True)
         return
@@ -66,26 +69,28 @@ def _complaint(judge: Callable[[], object]) -> str | None:
 
 
 def _odd_secrets(settings: Settings) -> Iterator[Finding]:
-    """Keys that can hardly be keys; none of their characters is told."""
+    """Implausible keys; none of their characters is shown."""
     times = Counter(getattr(settings, name).get_secret_value() for name in _SECRETS)
     for name in _SECRETS:
         value = getattr(settings, name).get_secret_value()
-        told = name.upper()
+        variable = name.upper()
         if not value:
             continue
         if not value.isascii() or re.search(r"[\s<>\"'…]|\.\.\.", value):
-            found = f"{told} holds a blank, a quote or another character that no key has"
-            yield Finding("settings", WARN, found, "copy it anew, without what is around it")
+            found = f"{variable} holds a blank, a quote or another character that no key has"
+            yield Finding("settings", WARN, found, "copy it anew, without the text around it")
         elif len(value) < _LEAST_SECRET:
-            yield Finding("settings", WARN, f"{told} has {len(value)} characters only", "copy it whole")
+            yield Finding("settings", WARN, f"{variable} has {len(value)} characters only", "copy it whole")
         elif times[value] > 1:
-            yield Finding("settings", WARN, f"{told} is the same as another key", "copy each of the four from its own field")
+            yield Finding(
+                "settings", WARN, f"{variable} is the same as another key", "copy each of the four from its own field"
+            )
 
 
 def about_api(settings: Settings) -> Iterator[Finding]:
-    """The server, its clock and whether it takes the credentials; each only if the one before is well.
+    """The server, its clock, and the credentials; each only if the check before it is good.
 
-    Without any setting of an account nobody is asked: a lake of files at hand needs no server.
+    Without any setting of an account no server is asked: a lake of local files needs none.
     """
     if settings.has_no_account:
         yield Finding("server", WARN, "not asked, since no account is set")
@@ -93,10 +98,10 @@ def about_api(settings: Settings) -> Iterator[Finding]:
     try:
         base_url = checked_base_url(settings.lp_base_url)
     except SettingsError:
-        return  # told by the settings, or by nothing else if others are missing
+        return  # `about_settings` says so
     host = urlsplit(base_url).hostname or ""
     if host not in _REGIONS and host not in LOOPBACK_HOSTS:
-        found = f"{host} is no host of the vendor's that is known"
+        found = f"{host} is no known host of the vendor"
         yield Finding(
             "server", WARN, found, f"LP_BASE_URL is mostly one of {', '.join(f'https://{name}' for name in _REGIONS)}"
         )
@@ -116,7 +121,7 @@ def about_api(settings: Settings) -> Iterator[Finding]:
 
 
 def _knock(base_url: str) -> tuple[float, float | None]:
-    """Send a request without a signature; gives how long the answer took, and this clock's lead on the server's, in seconds."""
+    """Send an unsigned request; return the seconds until the answer, and this clock's lead on the server's in seconds."""
     transport = Transport(None, base_url, _LIMITS)
     sent, started = datetime.now(UTC), time.monotonic()
     with closing(transport), closing(transport.send(f"{base_url}/data_access_le", "the listing service")) as response:
@@ -133,7 +138,9 @@ def _clock(skew: float | None) -> Finding:
     if abs(skew) <= _SKEW_TO_TELL:
         return Finding("clock", OK, f"this computer's clock and the server's are {abs(skew):.0f} s apart")
     level = FAIL if abs(skew) > MAX_CLOCK_SKEW_SECONDS else WARN
-    return Finding("clock", level, told_skew(skew), "signatures need the right time: set it, as by timedatectl set-ntp true")
+    return Finding(
+        "clock", level, describe_skew(skew), "signatures need the right time: set it, as by timedatectl set-ntp true"
+    )
 
 
 def _access(client: DataAccessClient) -> Finding:
@@ -149,5 +156,5 @@ def _access(client: DataAccessClient) -> Finding:
         others = [name for name in _REGIONS if name != urlsplit(client.base_url).hostname]
         advice = f"an account of another region is at {' or '.join(others)}" if len(others) < len(_REGIONS) else ""
         return Finding("credentials", FAIL, str(error), advice)
-    found = f"taken for account {client.account_id}, whose last two hours have {many(files, 'file')} so far"
+    found = f"taken for account {client.account_id}, whose last two hours have {counted(files, 'file')} so far"
     return Finding("credentials", OK, found)

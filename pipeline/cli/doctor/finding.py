@@ -1,4 +1,4 @@
-"""A finding, and findings that are still being looked for."""
+"""A finding of the doctor, and findings of a check that still runs."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -11,14 +11,14 @@ OK: Final = "ok"
 WARN: Final = "warn"
 FAIL: Final = "FAIL"
 MOST_SECONDS: Final = 12.0
-"""For everything that is asked over a network, all of which is asked at once."""
+"""Time limit of all network checks, which run at once."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What was found of a subject.
+    """One finding on a subject.
 
-    `is_setting`: what is wrong is a setting, and no run can mend it. `lacks_account`: that none is set up, which is not wrong.
+    `is_setting`: a setting is wrong. `lacks_account`: no account is set up, which is not wrong.
     """
 
     subject: str
@@ -33,7 +33,7 @@ class Finding:
 
 
 class Later:
-    """Findings that are being looked for."""
+    """The findings of a check that runs in a thread."""
 
     def __init__(self, subject: str, look: Callable[[], Iterable[Finding]]) -> None:
         self._subject = subject

@@ -16,7 +16,7 @@ _DISTRIBUTION: Final = "engagement-lakehouse"
 
 
 def about_compiler() -> Iterator[Finding]:
-    """Whether plain documents load as fast as they can."""
+    """Whether the compiled scanner is there, which loads plain documents several times as fast."""
     if isinstance(new_scanner(), NoScanner):
         found = (
             "pipeline/decode/scanner/scanner.c is not compiled, so documents load several times as slowly, with the same rows"
@@ -27,7 +27,7 @@ def about_compiler() -> Iterator[Finding]:
 
 
 def about_versions() -> Iterator[Finding]:
-    """The libraries against the versions that the package says it was tried with."""
+    """Whether the libraries' versions are in the tested ranges."""
     try:
         needed = importlib.metadata.requires(_DISTRIBUTION) or []
     except importlib.metadata.PackageNotFoundError:
@@ -55,7 +55,7 @@ def _installed(requirement: str) -> tuple[str, str | None, str]:
 
 
 def _fits(version: str, wanted: str) -> bool:
-    """Whether a version is of a range of the only two kinds that pyproject.toml has: `>=` and `<`."""
+    """Whether a version is in a range of `>=` and `<`, the only signs in pyproject.toml."""
     bounds = re.findall(r"(>=|<)([\d.]+)", wanted)
     return all((_numbers(version) >= _numbers(bound)) is (sign == ">=") for sign, bound in bounds)
 
@@ -65,7 +65,7 @@ def _numbers(version: str) -> list[int]:
 
 
 def about_pgp_key(path: str) -> Iterator[Finding]:
-    """Whether the private key that the settings name by this path, if any, decrypts, and is for its owner alone."""
+    """Whether the private key of LP_PGP_KEY, if set, can decrypt, and is readable by its owner alone."""
     if not path:
         return
     try:

@@ -1,4 +1,4 @@
-"""Where the lake lies: what is in it, how much room there is, and whether it can be written as the tables' commits need."""
+"""Checks of the lake's storage: contents, free space, rights, and safe commits."""
 
 import errno
 import os
@@ -23,13 +23,14 @@ from pipeline.cli.doctor.finding import FAIL, OK, WARN, Finding
 from pipeline.erasure.tombstones import read_tombstones
 from pipeline.errors import DamagedError, LakeError, PipelineError, SettingsError, TombstonesError
 from pipeline.failures import of_a_file
+from pipeline.lake.file_systems import table_options
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import read_ledger
 from pipeline.lake.snapshot import Snapshot
-from pipeline.lake.store import reaching, table_options, tidied
+from pipeline.lake.store_errors import reaching, tidied
 from pipeline.load.account_schema import kept_schemas, newest_schemas
-from pipeline.text import many
-from pipeline.warehouse.database import FILE_NAME, problem_with_file, settings_in_force
+from pipeline.text import counted
+from pipeline.warehouse.database import FILE_NAME, problem_with_file, rules_in_force
 
 _LEAST_BYTES: Final = {FAIL: 100 << 20, WARN: 1 << 30}
 _LEAST_DAYS: Final = {FAIL: 2, WARN: 30}
@@ -42,7 +43,7 @@ _GROWTH: Final = timedelta(days=30)
 
 
 def about_lake(lake: Lake) -> Iterator[Finding]:
-    """The newest finished load, and how long the disk lasts."""
+    """The newest finished load, and how long the free space lasts."""
     growth = None
     try:
         with reaching(lake.uri):
@@ -68,7 +69,7 @@ def about_lake(lake: Lake) -> Iterator[Finding]:
 
 
 def _erasures(lake: Lake, snapshot: Snapshot) -> Iterator[Finding]:
-    """Whether those who were erased are kept out, if anybody was."""
+    """Whether the tombstones of erased people can be read, if there are any."""
     try:
         tombstones = read_tombstones(lake, snapshot)
     except TombstonesError as error:
@@ -79,11 +80,11 @@ def _erasures(lake: Lake, snapshot: Snapshot) -> Iterator[Finding]:
         return
     if tombstones is not None:
         unchecked = "" if tombstones.is_checked else ", as far as can be told: the next load or erase makes it checkable"
-        yield Finding("erasure.key", OK, f"it is that of {many(len(tombstones.until), 'tombstone')}{unchecked}")
+        yield Finding("erasure.key", OK, f"it is that of {counted(len(tombstones.until), 'tombstone')}{unchecked}")
 
 
 def _data_files(lake: Lake, snapshot: Snapshot) -> Iterator[Finding]:
-    """Whether each Parquet file that the newest load names is there, whole by its size; none is opened."""
+    """Whether each Parquet file of the newest load exists with its size; none is opened."""
     wrong = []
     for table, files in snapshot.files.items():
         sizes = lake.sizes_below(table) if files else {}
@@ -94,12 +95,12 @@ def _data_files(lake: Lake, snapshot: Snapshot) -> Iterator[Finding]:
             elif size != file.bytes:
                 wrong.append(f"{table}/{file.path} has {size:,} bytes, its log says {file.bytes:,}")
     if wrong:
-        more = f", and {many(len(wrong) - 1, 'more file')} like it" if len(wrong) > 1 else ""
+        more = f", and {counted(len(wrong) - 1, 'more file')} like it" if len(wrong) > 1 else ""
         yield Finding("data files", FAIL, f"{lake.uri}/{wrong[0]}{more}", "lakehouse verify names all and what to do")
 
 
 def _duckdb_file(lake: Lake) -> Iterator[Finding]:
-    """Whether the DuckDB file is as the newest load has made it, for any client; our own readers need none."""
+    """Whether the DuckDB file is that of the newest load, for other clients; our own readers need none."""
     problem = problem_with_file(lake)
     if problem:
         found = f"{lake.uri}/{FILE_NAME}: {problem}; lakehouse sql reads a copy of its own"
@@ -107,7 +108,7 @@ def _duckdb_file(lake: Lake) -> Iterator[Finding]:
 
 
 def _schemas(lake: Lake) -> Iterator[Finding]:
-    """What the tables lack of each account's own schema, and what that says of fields which the vendor does not document."""
+    """Fields of each account's own schema that the tables lack, and the insides of undocumented fields."""
     for kept in newest_schemas(kept_schemas(lake)):
         about = f"account {kept.account_id}, schema {kept.version}"
         inside = "; ".join(
@@ -119,18 +120,18 @@ def _schemas(lake: Lake) -> Iterator[Finding]:
 
 
 def _settings_file(lake: Lake) -> Iterator[Finding]:
-    """Whether the views can be made as the settings file says."""
-    told: list[str] = []
-    settings_in_force(lake, told.append)
-    for sentence in told:
+    """Whether `settings.csv` can be used."""
+    sentences: list[str] = []
+    rules_in_force(lake, sentences.append)
+    for sentence in sentences:
         yield Finding("views", FAIL, sentence, is_setting=True)
 
 
 def _newest_load(lake: Lake, snapshot: Snapshot, ledger: pa.Table) -> Finding:
     loaded = pc.sum(pc.equal(ledger["status"], "loaded")).as_py() or 0
     newest = pc.max(ledger["loaded_at"]).as_py()
-    documents = many(snapshot.rows.get(schema.REJECTS.name, 0), "document")
-    found = f"{lake.uri}: {many(loaded, 'file')} loaded, {ledger.num_rows - loaded:,} rejected, {documents} rejected"
+    documents = counted(snapshot.rows.get(schema.REJECTS.name, 0), "document")
+    found = f"{lake.uri}: {counted(loaded, 'file')} loaded, {ledger.num_rows - loaded:,} rejected, {documents} rejected"
     if newest is None or datetime.now(UTC) - newest < _LATE:
         return Finding("lake", OK, found + (f", the newest at {newest:%Y-%m-%d %H:%M} UTC" if newest else ""))
     days = (datetime.now(UTC) - newest).days
@@ -138,7 +139,7 @@ def _newest_load(lake: Lake, snapshot: Snapshot, ledger: pa.Table) -> Finding:
 
 
 def _growth_a_day(snapshot: Snapshot, ledger: pa.Table) -> float | None:
-    """How many bytes a day of source files adds to the lake, by the newest month in it; None where none tells."""
+    """Bytes that a day of source files adds to the lake, by the newest month; None without dated files."""
     loaded = ledger.filter(pc.and_(pc.equal(ledger["status"], "loaded"), pc.is_valid(ledger["scope_start_time"])))
     landed = pc.sum(ledger["bytes"]).as_py() or 0
     newest = pc.max(loaded["scope_start_time"]).as_py()
@@ -153,7 +154,7 @@ def _growth_a_day(snapshot: Snapshot, ledger: pa.Table) -> float | None:
 
 
 def _room(folder: Path, growth: float | None) -> Finding:
-    """Free room where the lake lies or will lie."""
+    """Free space at the lake's place."""
     free = shutil.disk_usage(_existing(folder)).free
     found = f"{_size(free)} free for the lake"
     if growth:
@@ -165,11 +166,11 @@ def _room(folder: Path, growth: float | None) -> Finding:
 
 
 def _span(days: float) -> str:
-    return "years" if days > _YEARS else many(round(days), "day")
+    return "years" if days > _YEARS else counted(round(days), "day")
 
 
 def about_temporary_folder() -> Iterator[Finding]:
-    """Downloads wait there before they are landed."""
+    """Free space for temporary files, such as downloads before they are landed."""
     try:
         folder = tempfile.gettempdir()
     except OSError:
@@ -190,7 +191,7 @@ def _existing(folder: Path) -> Path:
 
 
 def about_rights(lake: Lake) -> Iterator[Finding]:
-    """Whether files can be made where the lake lies, locked, and committed as tables."""
+    """Whether files at the lake's place can be made, locked, and committed as tables."""
     folder = _existing(Path(lake.root))
     try:
         with tempfile.TemporaryDirectory(dir=folder, prefix=".lakehouse-doctor-") as place:
@@ -208,7 +209,7 @@ def about_rights(lake: Lake) -> Iterator[Finding]:
 
 
 def _remedy(reason: str) -> str:
-    """What to do about a folder that can't be written; the table format tells the reason by its words alone."""
+    """The remedy for a folder that can't be written; the table format gives the reason in words only."""
     if any(os.strerror(number) in reason for number in (errno.ENOSPC, errno.EDQUOT)):
         return "make room, or move the lake"
     if os.strerror(errno.EROFS) in reason:
@@ -217,12 +218,12 @@ def _remedy(reason: str) -> str:
 
 
 def about_bucket(lake: Lake) -> Iterator[Finding]:
-    """Whether a bucket can be written, and refuses to write to a name that is taken."""
+    """Whether a bucket can be written, and refuses a second file of the same name."""
     name = f".lakehouse-doctor-{secrets.token_hex(8)}"
     try:
         with reaching(lake.uri):
             try:
-                # Each by the library that a load does it with; the table format's looks first, so that it can't tell.
+                # Each by the library that a load uses; the table format's own test could miss it, since it looks first.
                 refused = _refuses_a_taken_name(f"{lake.uri}/{name}", table_options(lake.uri))
                 refused = refused and _keeps_the_first(lake, lake.path(name, "first"))
             finally:
@@ -247,7 +248,7 @@ def _keeps_the_first(lake: Lake, path: str) -> bool:
 
 
 def _refuses_a_taken_name(uri: str, options: dict[str, str]) -> bool:
-    """Commit twice from the same version: the second one has to fail, or two runs could undo each other's loads."""
+    """Commit twice from the same version: the second commit must fail, or two runs could undo each other's loads."""
     columns = pa.schema([("probe", pa.int32())])
     DeltaTable.create(uri, schema=columns, storage_options=options or None)
     tables = [DeltaTable(uri, storage_options=options or None) for _ in range(2)]

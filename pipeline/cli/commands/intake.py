@@ -1,0 +1,155 @@
+"""The commands that bring data in: doctor, sync, load and status."""
+
+import sys
+from datetime import UTC, datetime
+
+import click
+
+from pipeline.cli.options import SET_ASIDE, Command, Moment, in_format, lake_of, on_engine, on_lake, say
+from pipeline.errors import SettingsError, SourceError
+from pipeline.processes import Stopped
+from pipeline.text import harmless
+
+
+@click.command(cls=Command)
+@in_format("table", "json")
+@on_lake
+def doctor(lake_uri: str | None, form: str) -> None:
+    """Test settings, keys, clock, disk and versions before a sync.
+
+    Prints a line for each: ok, warn or FAIL, the finding, and the remedy. Changes nothing.
+    Ends with 0 if nothing fails, also with warnings; with 2 if a setting is missing or wrong; with 1 if something else fails.
+
+    Example: lakehouse doctor
+    """
+    from pipeline.cli.doctor import examine, exit_code, print_findings, verdict
+
+    findings = print_findings(examine(lake_uri), form, sys.stdout)
+    say(verdict(findings))
+    raise SystemExit(exit_code(findings))
+
+
+@click.command(cls=Command)
+@click.option(
+    "--since", type=Moment(), metavar="T", help="From this time on. [default: 30 days ago, as far as the source keeps files]"
+)
+@click.option("--until", type=Moment(), metavar="T", help="Before this time. [default: now]")
+@click.option("--dry-run", is_flag=True, help="List the files to fetch, and fetch none.")
+@on_engine
+@on_lake
+def sync(lake_uri: str | None, since: datetime | None, until: datetime | None, engine: str | None, *, dry_run: bool) -> None:
+    """Download and load the account's files that the lake lacks.
+
+    Needs LP_ACCOUNT_ID and the four keys of an API user with Data Access, LP_APP_KEY, LP_APP_SECRET, LP_ACCESS_TOKEN and
+    LP_ACCESS_TOKEN_SECRET; outside the US LP_BASE_URL, too: https://lo.da.liveperson.net (UK) or https://sy.da.liveperson.net
+    (APAC). They come from the environment, or from .env in the working folder, a line NAME=value each. lakehouse doctor
+    tells whether they are good.
+
+    T is a day or a time in ISO 8601, in UTC unless it has an offset: 2026-11-01, 2026-11-01T14:00, 2026-11-01T14:00+01:00.
+
+    Ends with 0 if all is in; with 1 if it failed; with 2 if a setting or an option is missing or wrong; with 3 if the
+    rest is in, but something was set aside: lakehouse status lists it. The next run fetches missing files only.
+
+    Example: lakehouse sync --since 2026-11-01
+    """
+    from pipeline.api.client import DataAccessClient
+    from pipeline.api.limits import Limits
+    from pipeline.cli.progress import SyncProgress, sum_up
+    from pipeline.decode.pgp import check_key
+    from pipeline.lake.store_errors import reaching
+    from pipeline.load.engines import engine_of
+    from pipeline.load.results import SyncReport
+    from pipeline.load.session import writing
+    from pipeline.load.sync import sync as run_sync
+    from pipeline.settings import env_file_warning, read_settings
+
+    lake = lake_of(lake_uri)
+    settings = read_settings()
+    limits = Limits(listing_bytes=settings.lp_max_listing_bytes, file_bytes=settings.lp_max_file_bytes)
+    if warning := env_file_warning():
+        say(f"lakehouse: {warning}")
+    if since and until and since >= until:
+        raise SettingsError(f"--since {since:%Y-%m-%dT%H:%M} is not before --until {until:%Y-%m-%dT%H:%M}; swap them")
+    check_key(say)
+    readers = engine_of(engine)
+    report = SyncReport()
+    try:
+        with (
+            DataAccessClient(settings.credentials(), settings.lp_base_url, limits=limits) as client,
+            SyncProgress() as progress,
+            reaching(lake.uri) if dry_run else writing(lake, say),
+        ):
+            run_sync(lake, client, since=since, until=until, dry_run=dry_run, report=report, engine=readers, **progress.hooks)
+    except (SourceError, Stopped):
+        if report.listed:
+            sum_up(report, say)
+        raise
+    if dry_run:
+        for name in report.wanted:
+            click.echo(harmless(name))
+        say(f"{len(report.wanted):,} of {report.listed:,} listed files would be fetched")
+    else:
+        sum_up(report, say)
+    if not report.is_complete:
+        raise SystemExit(SET_ASIDE)
+
+
+@click.command(cls=Command)
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@on_engine
+@on_lake
+def load(lake_uri: str | None, paths: tuple[str, ...], engine: str | None) -> None:
+    """Load source files from paths or URLs; no account needed.
+
+    PATH is a file, a folder with all source files below it, a pattern (in quotes, so that the shell leaves it alone), or a URL
+    that fsspec knows. Each file is copied into the lake's folder landing/ as it is; the one at PATH stays. Loading a file
+    again changes nothing.
+
+    Ends with 3 if the rest is in, but a file or a document was set aside: lakehouse status lists it.
+
+    Example: lakehouse load downloads/ 's3://bucket/2026/*.gz'
+    """
+    from pipeline.cli.progress import LoadProgress, sum_up
+    from pipeline.decode.pgp import check_key
+    from pipeline.load.engines import engine_of
+    from pipeline.load.find import find_files, incoming_from
+    from pipeline.load.load import load as run_load
+    from pipeline.load.session import writing
+
+    lake = lake_of(lake_uri, paths)
+    readers = engine_of(engine)
+    unreadable: list[str] = []
+    incoming = incoming_from(find_files(paths, say, unreadable))
+    check_key(say)
+    with LoadProgress(len(incoming)) as progress, writing(lake, say):
+        report = run_load(lake, incoming, engine=readers, progress=progress.loaded)
+    sum_up(report, say)
+    if unreadable or not report.is_complete:
+        raise SystemExit(SET_ASIDE)
+
+
+@click.command(cls=Command)
+@in_format("table", "json")
+@on_lake
+def status(lake_uri: str | None, form: str) -> None:
+    """Show loaded, rejected and missing files, hour by hour.
+
+    Says until when the source keeps missing files: 30 days, then they can't be downloaded any more.
+
+    Ends with 3 if the source will delete within 7 days a file that the lake lacks, or an hour that was never listed, and if no
+    file of the settings' account ever came.
+
+    Example: lakehouse status --format json
+    """
+    from pipeline.cli.status import print_status
+    from pipeline.lake.ledger import encrypted_values
+    from pipeline.load.account_schema import kept_schemas
+    from pipeline.settings import account_of_settings
+    from pipeline.warehouse.database import connect
+
+    lake = lake_of(lake_uri)
+    with connect(lake, say) as connection:
+        left, now = encrypted_values(lake), datetime.now(UTC)
+        kept, own = kept_schemas(lake), account_of_settings()
+        if print_status(connection, form, now, sys.stdout, encrypted=left, schemas=kept, own_account=own):
+            raise SystemExit(SET_ASIDE)

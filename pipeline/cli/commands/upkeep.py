@@ -1,0 +1,111 @@
+"""The commands that look after a lake: check, verify, compact and erase."""
+
+import sys
+
+import click
+
+from pipeline.cli.options import SET_ASIDE, Command, existing_lake, lake_of, on_lake, say
+from pipeline.text import harmless
+
+
+@click.command(cls=Command)
+@on_lake
+def check(lake_uri: str | None) -> None:
+    """Check the data for contradictions.
+
+    Runs the checks of sql/checks, and prints the meaning of each finding and the command that shows its rows. Ends with 3 if
+    there is one: the rows stay in the lake as they came, for you to judge.
+
+    Example: lakehouse check
+    """
+    from pipeline.cli.query import run_checks
+    from pipeline.warehouse.database import connect
+
+    with connect(lake_of(lake_uri), say) as connection:
+        if run_checks(connection, sys.stdout):
+            raise SystemExit(SET_ASIDE)
+
+
+@click.command(cls=Command)
+@click.option("--read-data", is_flag=True, help="Decode every value of every Parquet file, too.")
+@on_lake
+def verify(lake_uri: str | None, *, read_data: bool) -> None:
+    """Check landed files, tables and ledger against each other.
+
+    Changes nothing. Prints a line for each finding: the place, the fault and the remedy. Ends with 3 if there is one.
+
+    Example: lakehouse verify --read-data
+    """
+    from pipeline.cli.progress import Stages, verification
+    from pipeline.lake.store_errors import reaching
+    from pipeline.maintenance.verify import verify as run_verify
+
+    lake = lake_of(lake_uri)
+    with Stages() as stages, reaching(lake.uri):
+        done = run_verify(lake, read_data=read_data, progress=stages.tell)
+    for finding in done.findings:
+        click.echo(harmless(str(finding)))
+    say(verification(done))
+    if done.findings:
+        raise SystemExit(SET_ASIDE)
+
+
+@click.command(cls=Command)
+@click.option(
+    "--retain-hours",
+    type=click.IntRange(0, 1_000_000),
+    default=24,
+    show_default=True,
+    metavar="N",
+    help="Keep unused files for N hours, for queries that began before.",
+)
+@on_lake
+def compact(lake_uri: str | None, retain_hours: int) -> None:
+    """Merge small Parquet files, delete unused ones.
+
+    Each load merges some files, so nothing has to be scheduled. No row changes. With --retain-hours 0 the disk is free at
+    once, but a query that is running may fail, and has to be asked again.
+
+    Example: lakehouse compact
+    """
+    from pipeline.cli.progress import compaction
+    from pipeline.load.session import writing
+    from pipeline.maintenance.compact import compact as run_compact
+
+    lake = existing_lake(lake_uri)
+    with writing(lake, say):
+        done = run_compact(lake, retention_hours=retain_hours)
+    for line in compaction(done):
+        say(line)
+
+
+@click.command(cls=Command)
+@click.option("--consumer-id", multiple=True, metavar="X", help="All conversations of this consumer that have ended.")
+@click.option("--visitor-id", multiple=True, metavar="X", help="All conversations of this visitor that have ended.")
+@click.option("--conversation-id", multiple=True, metavar="X", help="This conversation alone.")
+@on_lake
+def erase(lake_uri: str | None, **ids: tuple[str, ...]) -> None:
+    """Remove people's conversations everywhere, for good.
+
+    Takes one id or several, each with its option. Conversations go from tables, old versions and landed files, and that can't
+    be undone. A keyed tombstone keeps them out when a file is fetched or loaded again. Backups, exports and reports written
+    elsewhere are out of reach. Prints counts of removed rows and the places searched, never an erased id. Ends with 3 if an
+    id is not found and was not erased before, a landed file could not be searched, or something is left.
+
+    Example: lakehouse erase --consumer-id 4f1c0a77 --consumer-id 5b2e
+    """
+    from pipeline.cli.progress import erasure
+    from pipeline.decode.pgp import check_key
+    from pipeline.erasure.erase import erase_all
+    from pipeline.erasure.subjects import asked_for
+    from pipeline.load.session import writing
+
+    asked = asked_for((name.removesuffix("_id"), ident) for name, given in ids.items() for ident in given)
+    lake = existing_lake(lake_uri)
+    check_key(say)
+    with writing(lake, say):
+        done = erase_all(lake, asked)
+    for line in erasure(done, asked):
+        click.echo(harmless(line))
+    if not done.is_complete:
+        raise SystemExit(SET_ASIDE)

@@ -1,0 +1,99 @@
+"""The two tables of the demo, for a terminal or a log: queue time by day and the distribution of MCS."""
+
+from collections.abc import Callable, Sequence
+
+import duckdb
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+NO_ACCOUNT = "(none)"
+ACCOUNT_WIDTH = 20
+BAR_WIDTH = 36
+LAST_BUCKET = 90
+EIGHTHS = " ▏▎▍▌▋▊▉"
+
+LAST_DAYS = """\
+select date, account_id, connected_count + abandoned_count, queue_p50_seconds, queue_p90_seconds, abandoned_share
+from queue_time_daily
+where date in (select distinct date from queue_time_daily order by date desc limit 14)
+order by date, account_id"""
+
+MCS_BUCKETS = """\
+select bucket, sum(conversation_count)::bigint
+from mcs_distribution
+group by bucket
+order by bucket"""
+
+HAS_VIEW = "select count(*) > 0 from information_schema.tables where table_name = 'queue_time_daily'"
+
+
+def print_tables(connection: duckdb.DuckDBPyConnection, console: Console) -> None:
+    """Print queue time of the last 14 days with conversations and a histogram of MCS, in at most 80 columns."""
+    has_view = connection.execute(HAS_VIEW).fetchall() == [(True,)]
+    days = connection.execute(LAST_DAYS).fetchall() if has_view else []
+    if not days:
+        console.print("There are no conversations in this lake yet: lakehouse sync, load or demo brings some.")
+        return
+    console.print(_queue_table(days, console.encoding, min(ACCOUNT_WIDTH, console.width // 4)))
+    console.print()
+    console.print(_mcs_table(dict(connection.execute(MCS_BUCKETS).fetchall()), ascii_only=console.options.ascii_only))
+
+
+def _queue_table(days: Sequence[tuple[object, ...]], encoding: str, account_width: int) -> Table:
+    table = Table(title="Queue time by day (UTC), p50 and p90 of connected conversations", title_justify="left", box=None)
+    table.add_column("date", overflow="fold")
+    table.add_column("account", max_width=account_width, no_wrap=True, overflow="crop")
+    for heading in ("conversations", "p50", "p90", "abandoned"):
+        table.add_column(heading, justify="right", overflow="fold")
+    previous = None
+    for date, account, conversations, p50, p90, abandoned in days:
+        table.add_row(
+            "" if date == previous else str(date),
+            _safe(account, encoding),
+            f"{conversations:,}",
+            _number(p50, lambda seconds: f"{seconds:,.1f} s"),
+            _number(p90, lambda seconds: f"{seconds:,.1f} s"),
+            _number(abandoned, lambda share: f"{100 * share:.1f} %"),
+        )
+        previous = date
+    return table
+
+
+def _mcs_table(buckets: dict[int, int], *, ascii_only: bool) -> Table:
+    total = sum(buckets.values())
+    table = Table(
+        title=f"Meaningful Connection Score (MCS) of {total:,} scored conversations",
+        title_justify="left",
+        box=None,
+        show_header=False,
+    )
+    table.add_column(justify="right")
+    table.add_column(width=BAR_WIDTH, no_wrap=True, style="cyan")
+    table.add_column(justify="right", overflow="fold")
+    table.add_column(justify="right", overflow="fold")
+    for bucket in range(0, LAST_BUCKET + 1, 10):
+        count = buckets.get(bucket, 0)
+        label = f"{bucket} to {bucket + 9}" if bucket < LAST_BUCKET else f"{bucket} to 100"
+        bar = _bar(count / max(buckets.values(), default=1), ascii_only=ascii_only)
+        table.add_row(label, bar, f"{count:,}", f"{100 * count / (total or 1):.1f} %")
+    return table
+
+
+def _bar(part: float, *, ascii_only: bool) -> str:
+    """A bar of at most `BAR_WIDTH` characters, in steps of an eighth; only zero is empty."""
+    eighths = max(round(part * BAR_WIDTH * 8), 1 if part else 0)
+    if ascii_only:
+        return "#" * -(-eighths // 8)
+    return ("█" * (eighths // 8) + EIGHTHS[eighths % 8]).rstrip()
+
+
+def _safe(account: object, encoding: str) -> Text:
+    """An account's name in characters that a terminal prints."""
+    name = str(account) if account else NO_ACCOUNT
+    printable = "".join(letter if letter.isprintable() else "?" for letter in name)
+    return Text(printable.encode(encoding, "replace").decode(encoding))
+
+
+def _number(value: object, form: Callable[[float], str]) -> str:
+    return form(value) if isinstance(value, float) else "-"

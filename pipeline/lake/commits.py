@@ -1,0 +1,238 @@
+"""The commit protocol: one load is one commit of the ledger, and files that it does not name do not exist.
+
+Each table of `schema.STORED` is a Delta table. Delta commits a table at a time; so a load first writes and commits the data
+tables, and last the ledger `files`, whose commit pins the version of every table. Readers go by the pins: `lakehouse.duckdb`
+lists the files of the pinned versions. The next load restores what a crashed one has left above its pins. In a folder, all
+files that the ledger's commit names are on the disk before it is made, and the commit before anything is deleted.
+
+Where no lock keeps two writers apart, as on an object store, the ledger's commit does: it succeeds only if the ledger is as it
+was when the change was worked out. The loser works its change out anew.
+"""
+
+import json
+import time
+import uuid
+from collections.abc import Iterable
+from itertools import chain
+from typing import Final
+
+from deltalake import DeltaTable
+from deltalake.transaction import AddAction, CommitProperties, RemoveAction
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from pipeline import schema
+from pipeline.errors import ConflictError, DamagedError, LakeError
+from pipeline.lake.place import Place
+from pipeline.lake.snapshot import COMMIT, LEDGER, PINS, ROWS, Change, DataFile, Snapshot, finished_load
+from pipeline.lake.store_errors import legible, translated
+
+_ATTEMPTS: Final = 20  # to commit, where no lock keeps other writers away
+_CONFIGURATION: Final = {
+    "delta.dataSkippingNumIndexedCols": "0",  # statistics would keep erased values in the log
+    "delta.checkpointInterval": "10",  # a reader of a table reads all entries since the last checkpoint, one by one
+}
+
+
+def find_ledger(place: Place) -> DeltaTable | None:
+    """The ledger at its newest version; None if nothing was ever loaded.
+
+    Raises:
+        DamagedError: it is gone, though other tables have rows.
+    """
+    found = place.find_table(LEDGER)
+    if found is None:
+        for name in sorted(schema.STORED.keys() - {LEDGER}):
+            table = place.find_table(name)
+            if table is not None and table.version():  # the ledger is made before any other table gets rows
+                raise DamagedError(f"{place.table_uri(LEDGER)}: the log of this table is gone")
+    return found
+
+
+def create_tables(place: Place) -> None:
+    """Make the tables, the ledger last: where it is, the others are."""
+    place.store.make_folder(place.root)
+    for table in sorted(schema.STORED.values(), key=lambda table: table.name == LEDGER):
+        for attempt in retry_conflicts():
+            with attempt, translated(place.table_uri(table.name)):
+                place.store.inside(place.path(table.name, "_delta_log/"))
+                DeltaTable.create(
+                    place.table_uri(table.name),
+                    schema=table.arrow_schema,
+                    partition_by=["date"] if table.partitioned else None,
+                    mode="ignore",
+                    name=table.name,
+                    description=table.grain,
+                    configuration=_CONFIGURATION,
+                    storage_options=place.table_options,
+                    commit_properties=CommitProperties(max_commit_retries=0),  # else it lands above another run's load
+                )
+    place.store.fsync(path for name in schema.STORED for path in place.log_files(name, 0, 0))
+
+
+def read_snapshot(place: Place, ledger: DeltaTable | None, only: Iterable[str] = schema.STORED) -> Snapshot:
+    """The newest finished load that a ledger names, or `only` some tables of it; without one, empty tables at version 0.
+
+    Raises:
+        DamagedError: the newest one is unknown or can't be read.
+    """
+    names = list(only)
+    if ledger is None:
+        return Snapshot({}, {name: [] for name in names})
+    with legible(place.table_uri(LEDGER)):
+        finished = finished_load(ledger)
+    if finished is None:
+        raise DamagedError(
+            f"{place.table_uri(LEDGER)}: version {ledger.version()} of its log is damaged, and "
+            "lakehouse.duckdb has the loads that it was made of"
+        )
+    versions = {name: finished.pins.get(name, 0) for name in schema.STORED} | {LEDGER: finished.version}
+
+    def read(name: str) -> tuple[DeltaTable, list[DataFile]]:
+        table = ledger if name == LEDGER else place.open_table(name)
+        is_pinned = table.version() == versions[name]
+        return table, place.data_files(name, table if is_pinned else place.open_table(name, versions[name]))
+
+    found = dict(zip(names, place.store.map(read, names), strict=True))
+    files = {name: listed for name, (_, listed) in found.items()}
+    tables = {name: table for name, (table, _) in found.items()}
+    foreign = place.data_files(LEDGER, ledger) if ledger.version() > finished.version else None
+    return Snapshot(versions | {LEDGER: ledger.version()}, files, finished.rows, tables, foreign)
+
+
+def is_newest(place: Place, snapshot: Snapshot) -> bool:
+    """Whether no load has finished since."""
+    ledger = snapshot.tables[LEDGER]
+    with legible(place.table_uri(LEDGER)):
+        ledger.update_incremental()
+    return ledger.version() == snapshot.versions[LEDGER]
+
+
+def commit(place: Place, changes: dict[str, Change], snapshot: Snapshot, *, landed: Iterable[str] = ()) -> Snapshot:
+    """Make the changes of all tables, which were worked out from `snapshot`, visible in one moment.
+
+    1. Refuse to build on a table that has lost rows, or on a snapshot that is no longer the newest.
+    2. Commit each table but the ledger.
+    3. Flush all files that the ledger's commit will name, `landed` among them: files outside of the tables.
+    4. Commit the ledger with the pins of the tables, and flush that.
+    5. Delete the files that the changes wrote and no longer want.
+
+    Raises:
+        ConflictError: another writer came first; nothing of the changes is visible, the files that they name are there.
+        DamagedError: a table has lost rows since its last commit; nothing is built on that.
+    """
+    place.on_step("commit")
+    require_whole(place, snapshot)
+    if not is_newest(place, snapshot):  # before anything is written that the loser would have to take back
+        raise _conflict(place)
+    versions = _commit_tables(place, changes, snapshot)
+    pins = {name: version for name, version in versions.items() if name != LEDGER}
+    change = changes.setdefault(LEDGER, Change())
+    files = {name: snapshot.after(name, changes.get(name, Change())) for name in schema.STORED}
+    rows = {name: sum(file.rows for file in listed) for name, listed in files.items()}
+    added = [place.path(name, file.path) for name, change in changes.items() for file in change.add]
+    logs = [place.log_files(name, snapshot.versions[name] + 1, version) for name, version in pins.items()]
+    place.store.fsync([*added, *landed, *chain(*logs)])
+    metadata = {PINS: json.dumps(pins), ROWS: json.dumps(rows)}
+    versions[LEDGER] = _commit_ledger(place, snapshot.in_ledger(change), snapshot, metadata)
+    place.store.fsync(place.log_files(LEDGER, versions[LEDGER], versions[LEDGER]))
+    for name, change in changes.items():
+        place.discard(name, change.discard)
+    return Snapshot(versions, files, rows, snapshot.tables)
+
+
+def _commit_tables(place: Place, changes: dict[str, Change], snapshot: Snapshot) -> dict[str, int]:
+    """Commit each table that changes, or is ahead of its pin, but the ledger; gives the versions of all."""
+    changed = [name for name in changes if name != LEDGER and (changes[name] or snapshot.is_ahead(name))]
+    committed = place.store.map(lambda name: _commit_table(place, name, changes[name], snapshot, {}), changed)
+    return snapshot.versions | dict(zip(changed, committed, strict=True))
+
+
+def _commit_ledger(place: Place, change: Change, snapshot: Snapshot, metadata: dict[str, str]) -> int:
+    token, pinned = uuid.uuid4().hex, snapshot.versions[LEDGER]
+    try:
+        return _commit_table(place, LEDGER, change, snapshot, metadata | {COMMIT: token})
+    except LakeError:  # an answer may be lost though the commit is not: then it's there, and it's ours
+        committed = place.find_table(LEDGER)
+        newer = committed.version() - pinned if committed else 0
+        entries = committed.history(newer) if committed and newer > 0 else []
+        if any(entry.get(COMMIT) == token for entry in entries):
+            return pinned + 1
+        raise
+
+
+def _commit_table(place: Place, name: str, change: Change, snapshot: Snapshot, metadata: dict[str, str]) -> int:
+    declared, table, pinned = schema.STORED[name], snapshot.tables[name], snapshot.versions[name]
+    place.store.inside(place.path(name, "_delta_log/"))
+    place.on_step(f"commit {name}")
+    with translated(place.table_uri(name)):
+        table.update_incremental()
+        if table.version() > pinned:
+            if name == LEDGER:
+                raise _conflict(place)
+            table.restore(  # a load died before its commit, or another program has written
+                pinned,
+                ignore_missing_files={*snapshot.files[name]} <= {*change.remove},  # none of them is needed
+                commit_properties=CommitProperties(max_commit_retries=0),
+            )
+        expected = table.version() + 1
+        table.create_write_transaction(
+            _actions(change),
+            mode="append",
+            schema=declared.arrow_schema,
+            partition_by=["date"] if declared.partitioned else None,
+            commit_properties=CommitProperties(custom_metadata=metadata, max_commit_retries=0),
+        )
+    return expected
+
+
+def _conflict(place: Place) -> ConflictError:
+    return ConflictError(f"{place.uri}: another run has changed the lake meanwhile; run the command again")
+
+
+def require_whole(place: Place, snapshot: Snapshot) -> None:
+    """Refuse tables that have not the rows that the ledger says.
+
+    A commit that a broken disk has emptied reads as one without changes: only the number of rows shows it.
+
+    Raises:
+        DamagedError: a table has others.
+    """
+    for name, files in snapshot.files.items():
+        rows = sum(file.rows for file in files)
+        expected = snapshot.rows.get(name, rows)
+        if rows != expected:
+            raise DamagedError(f"{place.table_uri(name)}: expected {expected:,} rows, found {rows:,}; its log is damaged")
+
+
+def retry_conflicts() -> Retrying:
+    """Attempts at a change that other writers may overtake, each to be worked out anew from the newest snapshot."""
+    return Retrying(
+        retry=retry_if_exception_type(ConflictError),
+        stop=stop_after_attempt(_ATTEMPTS),
+        wait=wait_random_exponential(multiplier=0.5, max=20),
+        reraise=True,
+    )
+
+
+def _actions(change: Change) -> list[AddAction | RemoveAction]:
+    now = time.time_ns() // 1_000_000
+    adds: list[AddAction | RemoveAction] = [
+        AddAction(
+            path=added.path,
+            size=added.bytes,
+            partition_values={} if added.date is None else {"date": added.date},
+            modification_time=now,
+            data_change=True,
+            stats=json.dumps({"numRecords": added.rows}),
+        )
+        for added in change.add
+    ]
+    return adds + [
+        RemoveAction(
+            path=removed.path,
+            data_change=True,
+            deletion_timestamp=now,
+            partition_values={} if removed.date is None else {"date": removed.date},
+        )
+        for removed in change.remove
+    ]

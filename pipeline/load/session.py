@@ -1,0 +1,103 @@
+"""A write session: hold the lake, clear the files of a dead run, and after each commit purge, publish and sweep."""
+
+import errno
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+
+import duckdb
+
+from pipeline.erasure.purge import run_pending_purges
+from pipeline.errors import LakeError
+from pipeline.failures import of_a_file
+from pipeline.lake.checkpoints import drop_damaged, has_torn
+from pipeline.lake.lake import Lake
+from pipeline.lake.landing import clear_staging
+from pipeline.lake.snapshot import LEDGER, Snapshot
+from pipeline.lake.spill import clear_dead
+from pipeline.lake.store_errors import reaching
+from pipeline.lake.vacuum import RETENTION_HOURS, sweep
+from pipeline.processes import Stopped
+from pipeline.warehouse.database import publish, rules_in_force
+
+_COMMITS_A_SWEEP = 24
+_REMEDIES = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "make room"),
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "give this user the right to it"),
+    **dict.fromkeys((errno.ENOTDIR, errno.EEXIST), "take the file away that is in the place of a folder"),
+    errno.EISDIR: "take this folder away, which is in the place of a file,",
+}
+
+_OF_THE_SYSTEM = (OSError, duckdb.IOException, duckdb.TransactionException, duckdb.OutOfMemoryException, MemoryError)
+
+
+@contextmanager
+def writing(lake: Lake, on_wait: Callable[[str], None] | None = None) -> Iterator[None]:
+    """Hold the lake for writing; a second writer waits for the first, readers never do.
+
+    The unfinished files of a run that died are deleted first, so that they take no room and keep no erased person. A bucket has
+    no lock: there commits keep writers apart.
+
+    Raises:
+        LakeError: the block, or the lock, met a disk that is full, read-only or broken, or a lack of rights or memory.
+    """
+    with _for_its_owner(), _in_one_sentence(lake), reaching(lake.uri), lake.store.lock(on_wait):
+        clear_staging(lake)
+        clear_dead(lake)
+        if lake.store.may_damage and has_torn(lake):
+            drop_damaged(lake)
+        rules_in_force(lake, on_wait)  # reports a problem with the file; no data waits for it
+        run_pending_purges(lake)
+        try:
+            yield
+        except Stopped:  # helpers ended in the middle of their files
+            clear_staging(lake)
+            raise
+
+
+def after_commit(lake: Lake, commits: Sequence[Snapshot], *, has_pending: bool, now: Callable[[], datetime]) -> None:
+    """Purge, publish and sweep after the commits of a load; the last one is shown.
+
+    1. Purge the conversations that a commit has noted as pending; a purge publishes what it leaves.
+    2. Else publish the DuckDB file of the last commit.
+    3. Sweep the Parquet files that no load has named for a day, every 24th commit.
+    """
+    purged = run_pending_purges(lake, now=now) if has_pending else None
+    shown = purged or commits[-1]
+    if purged is None:
+        lake.on_step("publish")
+        publish(lake, shown)
+    if any(commit.versions[LEDGER] % _COMMITS_A_SWEEP == 0 for commit in (*commits, shown)):
+        lake.on_step("sweep")
+        sweep(lake, shown, retention_hours=RETENTION_HOURS)
+
+
+@contextmanager
+def _for_its_owner() -> Iterator[None]:
+    """Create files for this user alone during the block, in the processes that it starts, too: customers wrote them."""
+    former = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(former)
+
+
+@contextmanager
+def _in_one_sentence(lake: Lake) -> Iterator[None]:
+    """Turn OS and DuckDB errors into one LakeError."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except (OSError, duckdb.Error, MemoryError) as error:
+        if found := of_a_file(error):
+            raise found from error
+        if not isinstance(error, _OF_THE_SYSTEM):
+            raise
+        where = getattr(error, "filename2", None) or getattr(error, "filename", None) or lake.uri  # of a move, where to
+        reason = getattr(error, "strerror", None) or " ".join(str(error).partition("\n")[0].split()) or "out of memory"
+        remedy = _REMEDIES.get(getattr(error, "errno", None) or 0, "see to it")
+        raise LakeError(
+            f"{where}: {reason}; all finished loads are as they were: {remedy} and run the command again"
+        ) from error

@@ -1,0 +1,139 @@
+"""Headings and number formats of the report. `page.js` gets them as data; only durations are formatted by code in both."""
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from pipeline.report.cubes import Cell, Row, rounded
+
+HEADINGS = {
+    "account_id": "Account",
+    "skill_id": "Skill",
+    "target_skill_id": "To skill",
+    "agent_id": "Agent",
+    "date": "Date",
+    "local_date": "Local date",
+    "weekday": "Weekday",
+    "hour": "Hour (UTC)",
+    "bucket": "MCS from",
+    "conversation_count": "Conversations",
+    "connected_count": "Connected",
+    "abandoned_count": "Abandoned",
+    "abandoned_share": "Abandoned share",
+    "short_abandon_count": "Left soon",
+    "within_count": "In time",
+    "service_level_share": "Service level",
+    "queue_p50_seconds": "Queue median (s)",
+    "queue_p90_seconds": "Queue p90 (s)",
+    "scored_count": "Scored",
+    "mcs_avg": "MCS mean",
+    "mcs_p10": "MCS p10",
+    "mcs_p50": "MCS median",
+    "mcs_p90": "MCS p90",
+    "transfer_count": "Transfers",
+    "queued_count": "Queued again",
+    "first_reply_count": "First replies",
+    "first_reply_p50_seconds": "First reply median (s)",
+    "first_reply_p90_seconds": "First reply p90 (s)",
+    "timed_count": "Responses",
+    "response_p50_seconds": "Response median (s)",
+    "response_p90_seconds": "Response p90 (s)",
+    "agent_count": "Agents",
+    "segment_count": "Segments",
+    "engaged_hours": "Engaged (h)",
+    "concurrency": "Concurrency",
+    "peak_count": "Most at a time",
+    "loaded_count": "Hours loaded",
+    "empty_count": "Hours empty",
+    "rejected_count": "Hours rejected",
+    "missing_count": "Hours missing",
+    "unknown_count": "Hours unknown",
+    "scope_end_time": "Files reach to (UTC)",
+    "newest_end_time": "Newest conversation's end (UTC)",
+    "loaded_at": "Newest load (UTC)",
+    "file_count": "Files loaded",
+    "rejected_file_count": "Files rejected",
+    "rejected_document_count": "Documents rejected",
+    "superseded_count": "Superseded deliveries",
+}
+TEXTS = ("account_id", "skill_id", "target_skill_id", "agent_id", "date", "local_date", "weekday")
+"""Columns that are aligned left."""
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+MISSING = "\N{EN DASH}"
+
+
+class Form(NamedTuple):
+    """The format of a number: rounded to `places`, times `scale`, with a unit. `page.js` gets these forms as data."""
+
+    places: int
+    scale: int = 1
+    unit: str = ""
+
+
+FORMS = {"count": Form(0), "number": Form(1), "share": Form(3, 100, " %")}
+
+
+def form_of(column: str) -> str | None:
+    """The form of a column's cells, which its name says; None for text."""
+    if column.endswith("_share"):
+        return "share"
+    if column.endswith("_count"):
+        return "count"
+    if column.endswith(("_seconds", "_hours")) or column.startswith("mcs_") or column == "concurrency":
+        return "number"
+    return None
+
+
+def format_count(value: Cell) -> str:
+    """12345 as 12,345."""
+    return _format(FORMS["count"], value)
+
+
+def format_number(value: Cell) -> str:
+    """One decimal place."""
+    return _format(FORMS["number"], value)
+
+
+def format_share(value: Cell) -> str:
+    """0.0731 as 7.3 %."""
+    return _format(FORMS["share"], value)
+
+
+def _format(form: Form, value: Cell) -> str:
+    if value is None:
+        return MISSING
+    digits = form.places - round(math.log10(form.scale))
+    return f"{form.scale * rounded(float(value), form.places):,.{digits}f}{form.unit}"
+
+
+def format_duration(value: Cell) -> str:
+    """Seconds in words: 42 s, 1 min 23 s, 2 h 05 min."""
+    if value is None:
+        return MISSING
+    minutes, seconds = divmod(math.floor(float(value) + 0.5), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours:,} h {minutes:02d} min"
+    if minutes:
+        return f"{minutes} min {seconds:02d} s"
+    return f"{seconds} s" if seconds // 10 else f"{rounded(float(value), 1):.1f} s"
+
+
+def format_cell(row: Row, column: str) -> str:
+    """A table's cell."""
+    value, form = row[column], form_of(column)
+    if column == "weekday" and value is not None:
+        return WEEKDAYS[int(value) - 1]
+    if form is not None:
+        return _format(FORMS[form], value)
+    return MISSING if value is None else str(value)
+
+
+FILTERS: dict[str, Callable[..., Any]] = {
+    "count": format_count,
+    "number": format_number,
+    "share": format_share,
+    "duration": format_duration,
+    "cell": format_cell,
+    "heading": HEADINGS.__getitem__,
+}

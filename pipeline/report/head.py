@@ -1,0 +1,88 @@
+"""The head of the report: numbers of the whole lake, independent of the choice."""
+
+from dataclasses import dataclass
+
+import duckdb
+
+from pipeline.report.choices import NO_ACCOUNT, UNDATED, readable
+from pipeline.report.cubes import Row, read_rows
+
+SPAN = f"""\
+select
+    count(*) as conversation_count,
+    min(date) filter (where date > date '{UNDATED}') as first_date,
+    max(date) as last_date
+from conversations"""
+
+SOURCES = """\
+select
+    count(*) filter (where status = 'loaded') as loaded_count,
+    count(*) filter (where status = 'rejected') as rejected_count,
+    coalesce(sum(rejects), 0)::bigint as rejected_document_count,
+    (select count(*) from messages) as message_count,
+    make_timestamp(epoch_us(max(loaded_at))) as loaded_at
+from files"""
+
+FRESHNESS = """\
+select
+    account_id,
+    make_timestamp(epoch_us(scope_end_time)) as scope_end_time,
+    make_timestamp(epoch_us(newest_end_time)) as newest_end_time,
+    make_timestamp(epoch_us(loaded_at)) as loaded_at,
+    file_count,
+    rejected_file_count,
+    rejected_document_count,
+    superseded_count
+from source_freshness
+order by account_id
+limit 100"""
+
+THRESHOLDS = """\
+select account_id, service_level_seconds, short_abandon_seconds
+from account_rules
+order by account_id nulls first"""
+
+HAS_VIEW = "select count(*) > 0 from information_schema.tables where table_name = 'conversation_times'"
+
+
+@dataclass(frozen=True)
+class Head:
+    """Dates of the lake, counts of its sources, freshness of each account, and the service level in words."""
+
+    span: Row
+    sources: Row
+    freshness: list[Row]
+    service_level: str
+
+
+def read_head(connection: duckdb.DuckDBPyConnection) -> Head | None:
+    """The head of the report; None for a lake without conversations."""
+    if connection.execute(HAS_VIEW).fetchall() != [(True,)]:
+        return None
+    [span] = read_rows(connection, SPAN)
+    if not span["conversation_count"]:
+        return None
+    freshness = read_rows(connection, FRESHNESS)
+    for row in freshness:
+        row["account_id"] = NO_ACCOUNT if row["account_id"] is None else readable(str(row["account_id"]))
+    [sources] = read_rows(connection, SOURCES)
+    return Head(span, sources, freshness, _service_level(read_rows(connection, THRESHOLDS)))
+
+
+def _service_level(rules: list[Row]) -> str:
+    """The thresholds of the service level, and accounts with other ones."""
+    general, *own = rules
+    text = _thresholds(general)
+    differing = [row for row in own if _thresholds(row) != text]
+    for row in differing[:5]:
+        text += f"; {readable(str(row['account_id']))}: {_thresholds(row)}"
+    if len(differing) > 5:  # noqa: PLR2004 - more would not be read
+        text += f"; {len(differing) - 5} more accounts have their own"
+    return (
+        "Service level: of the visitors, the share that was connected in time; who gave up soon is left out. In time and "
+        f"soon are set in the lake's settings.csv: {text}."
+    )
+
+
+def _thresholds(rule: Row) -> str:
+    return f"within {rule['service_level_seconds']:g} s, sooner than {rule['short_abandon_seconds']:g} s"

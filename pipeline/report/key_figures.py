@@ -1,0 +1,84 @@
+"""The key figures at the top of the report, each with the counts that it rests on."""
+
+import re
+from dataclasses import dataclass
+
+from pipeline.report.cubes import Query, Row
+from pipeline.report.formatting import FILTERS, format_count
+from pipeline.report.measures import CONVERSATIONS, RESPONSES
+
+CONVERSATION_FIGURES = Query(
+    CONVERSATIONS,
+    (),
+    None,
+    (
+        "conversation_count",
+        "connected_count",
+        "queue_count",
+        "queue_p50_seconds",
+        "queue_p90_seconds",
+        "within_count",
+        "service_level_count",
+        "service_level_share",
+        "abandoned_count",
+        "abandoned_share",
+        "scored_count",
+        "mcs_avg",
+    ),
+)
+RESPONSE_FIGURES = Query(RESPONSES, (), None, ("first_reply_count", "first_reply_p50_seconds"))
+QUERIES = {"conversations": CONVERSATION_FIGURES, "responses": RESPONSE_FIGURES}
+
+
+@dataclass(frozen=True)
+class KeyFigure:
+    """A figure: `measure` of a query in `QUERIES`, formatted by a filter of `formatting`; `basis` names counts in braces."""
+
+    name: str
+    title: str
+    query: str
+    measure: str
+    form: str
+    basis: str
+
+    def value(self, row: Row) -> str:
+        """Format the figure."""
+        text: str = FILTERS[self.form](row[self.measure])
+        return text
+
+    def count(self, row: Row) -> str:
+        """Format the counts that it rests on."""
+        return re.sub(r"{(\w+)}", lambda found: format_count(row[found[1]]), self.basis)
+
+
+KEY_FIGURES = (
+    KeyFigure("p50", "Queue time, median", "conversations", "queue_p50_seconds", "duration", "n = {queue_count} connected"),
+    KeyFigure(
+        "p90", "Queue time, 90th percentile", "conversations", "queue_p90_seconds", "duration", "n = {queue_count} connected"
+    ),
+    KeyFigure(
+        "service-level",
+        "Service level",
+        "conversations",
+        "service_level_share",
+        "share",
+        "{within_count} in time of n = {service_level_count}",
+    ),
+    KeyFigure(
+        "abandoned",
+        "Abandoned",
+        "conversations",
+        "abandoned_share",
+        "share",
+        "{abandoned_count} of n = {conversation_count}",
+    ),
+    KeyFigure(
+        "first-reply",
+        "First reply, median",
+        "responses",
+        "first_reply_p50_seconds",
+        "duration",
+        "n = {first_reply_count} answered",
+    ),
+    KeyFigure("mcs", "MCS, mean", "conversations", "mcs_avg", "number", "n = {scored_count} scored"),
+)

@@ -1,0 +1,113 @@
+"""The DuckDB file of no lake yet: every view and comment over empty tables. Each load begins with a copy of it.
+
+To bind the views takes longer than all else in a small load, so the file is kept, compressed, beside Python's own compiled
+files. Where that folder can't be written, each process makes the file once.
+"""
+
+import contextlib
+import os
+import tempfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import cache
+from hashlib import sha256
+from importlib.util import cache_from_source
+from pathlib import Path
+from typing import Final
+
+import duckdb
+
+from pipeline import schema
+from pipeline.processes import interruptible
+from pipeline.warehouse import library, rules, time_zones
+from pipeline.warehouse.library import comment_columns, create_views, quoted, sql_folder
+
+_STORAGE_VERSION: Final = "v1.2.0"  # clients from 1.4 on open it; the default of DuckDB 2.0 they refuse
+_SQL_TYPES: Final = {
+    schema.TEXT: "VARCHAR",
+    schema.BIGINT: "BIGINT",
+    schema.INTEGER: "INTEGER",
+    schema.DOUBLE: "DOUBLE",
+    schema.BOOLEAN: "BOOLEAN",
+    schema.TIME: "TIMESTAMP WITH TIME ZONE",
+}
+
+
+@cache
+def template() -> bytes:
+    """Give the DuckDB file, with the default rules: the kept one, else a new one, which is kept."""
+    path = Path(cache_from_source(__file__)).with_name(f"views-{digest(sql_folder())}.duckdb.z")
+    return kept_or_made(path, make_template)
+
+
+def kept_or_made(path: Path, make: Callable[[], bytes]) -> bytes:
+    """Read what is kept at a path; where it is missing or damaged, make it, and keep it if the folder can be written."""
+    with suppress(OSError, zlib.error):  # not there, not readable, or cut short
+        return zlib.decompress(path.read_bytes())
+    made = make()
+    with suppress(OSError):
+        _keep(zlib.compress(made, 1), path)
+    return made
+
+
+def make_template() -> bytes:
+    """Make the DuckDB file from the library."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "template.duckdb"
+        with attached(interruptible(duckdb.connect()), path) as connection:
+            create_empty_tables(connection)  # else every view opens the tables' files
+            create_views(connection)
+            comment_columns(connection)
+        return path.read_bytes()
+
+
+def digest(sql: Path) -> str:
+    """Give the digest of everything that the file is made from: SQL, the modules that read it, and DuckDB's version."""
+    found = sha256(f"{duckdb.__version__} {_STORAGE_VERSION}".encode())
+    modules = [Path(str(module.__file__)) for module in (schema, library, rules, time_zones)]
+    for file in (*modules, Path(__file__), *sorted(sql.glob("*/*"))):
+        content = file.read_bytes()
+        found.update(f"{file.parent.name}/{file.name} {len(content)} ".encode() + content)
+    return found.hexdigest()[:32]
+
+
+def _keep(content: bytes, path: Path) -> None:
+    """Put the file at its place whole, with the rights of this one's, and delete those of other versions."""
+    path.parent.mkdir(exist_ok=True)
+    beside = path.with_name(f"{path.name}.{os.getpid()}")
+    try:
+        beside.write_bytes(content)
+        beside.chmod(Path(__file__).stat().st_mode & 0o666)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+    for former in path.parent.glob("views-*.duckdb.z"):
+        if former != path:
+            former.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def attached(connection: duckdb.DuckDBPyConnection, path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a database file for writing, as one transaction."""
+    with connection:
+        connection.execute(f"attach '{quoted(str(path))}' as lakehouse (storage_version '{_STORAGE_VERSION}')")
+        connection.execute("use lakehouse")
+        connection.begin()  # one write to the disk, not one a statement
+        yield connection
+        connection.commit()
+        connection.execute("checkpoint lakehouse")  # when it closes, it would do so too, but say nothing of a full disk
+
+
+def create_empty_tables(connection: duckdb.DuckDBPyConnection) -> None:
+    """Create a view without rows for each table of a lake."""
+    for table in schema.TABLES.values():
+        columns = ", ".join(f"null::{_sql_type(column)} as {column.name}" for column in table.shown)
+        connection.execute(f"create or replace view {table.name} as select {columns} where false")
+
+
+def _sql_type(column: schema.Column) -> str:
+    if column.type == schema.DATE.type:
+        return "DATE"
+    value_type = getattr(column.type, "value_type", None)
+    return f"{_SQL_TYPES[value_type]}[]" if value_type is not None else _SQL_TYPES[column.type]

@@ -1,0 +1,22 @@
+-- Share of conversations with a negative, neutral and positive Meaningful Connection Score, day by day.
+-- Grain:   one row per account_id and date (UTC, of the conversation's start) with a scored conversation.
+-- Counts:  conversations with a score from 0 to 100, banded_count of them; bands are settings.
+-- Units:   shares of banded_count from 0 to 1, NULL where there is none. mcs_net_score is the mean of 100 for
+--          positive, 0 for neutral and -100 for negative.
+-- Source:  mcs of Conversation, through scored_conversations; mcs_net_score on Analytics Builder's scale, of our
+--          bands.
+
+select
+    account_id,
+    date,
+    count(mcs_band) as banded_count,  -- Conversations with a score from 0 to 100, so in a band.
+    count(*) filter (where mcs_band = 'negative') as negative_count,  -- Those in the negative band.
+    negative_count / nullif(banded_count, 0) as negative_share,  -- negative_count / banded_count.
+    count(*) filter (where mcs_band = 'neutral') as neutral_count,  -- Those in the neutral band.
+    neutral_count / nullif(banded_count, 0) as neutral_share,  -- neutral_count / banded_count.
+    count(*) filter (where mcs_band = 'positive') as positive_count,  -- Those in the positive band.
+    positive_count / nullif(banded_count, 0) as positive_share,  -- positive_count / banded_count.
+    100 * (positive_count - negative_count) / nullif(banded_count, 0)
+        as mcs_net_score  -- 100 * (positive_share - negative_share).
+from scored_conversations
+group by account_id, date

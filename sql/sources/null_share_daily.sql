@@ -1,0 +1,27 @@
+-- Share of conversations without the values that measures need.
+-- Grain:   one row per account_id and date (UTC, of the conversation's start) with a conversation.
+-- Counts:  conversations; each share is of conversation_count. person: neither consumer nor visitor; queue_start and
+--          end: the times of queue and conversation; mcs and agent: of connected_count, the connected ones.
+-- Units:   shares from 0 to 1, NULL where the denominator is 0.
+-- Source:  ours; conversations.
+
+select
+    account_id,
+    date,
+    count(*) as conversation_count,  -- Conversations.
+    count(interaction_start_time) as connected_count,  -- Those connected to an agent.
+    1 - count(consumer_id) / count(*) as consumer_null_share,  -- Share without consumer_id.
+    1 - count(visitor_id) / count(*) as visitor_null_share,  -- Share without visitor_id.
+    1 - count(coalesce(consumer_id, visitor_id)) / count(*) as person_null_share,  -- Share without either.
+    1 - count(campaign_id) / count(*) as campaign_null_share,  -- Share without campaign_id.
+    1 - count(source_device) / count(*) as device_null_share,  -- Share without source_device.
+    1 - count(skill_id) / count(*) as skill_null_share,  -- Share without skill_id.
+    1 - count(end_reason_id) / count(*) as end_reason_null_share,  -- Share without end_reason_id.
+    1 - count(queue_start_time) / count(*) as queue_start_null_share,  -- Share without queue_start_time.
+    1 - count(conversation_end_time) / count(*) as end_null_share,  -- Share without conversation_end_time.
+    1 - count(mcs) filter (where interaction_start_time is not null) / nullif(connected_count, 0)
+        as mcs_null_share,  -- Share of connected_count without mcs.
+    1 - count(agent_id) filter (where interaction_start_time is not null) / nullif(connected_count, 0)
+        as agent_null_share  -- Share of connected_count without agent_id.
+from conversations
+group by account_id, date

@@ -1,0 +1,44 @@
+-- The intervals of every day with people in a queue: the rows of arrivals and queue length.
+-- Grain:   one row per account_id and interval of a UTC day in which a person entered a queue, waited or left it.
+-- Counts:  all intervals of such a day, the quiet ones too; days without anybody have none. Of a wait that is not
+--          valid the day of entering counts.
+-- Units:   interval_start is the interval's beginning, local_start_time what the account's clocks show then (NULL
+--          before 2015 and after 2045). Clocks change at the beginning of an interval, never within one.
+-- Source:  ours; queue_entries and the settings interval_minutes and time_zone.
+
+with days as (
+    select distinct
+        account_id,
+        interval_minutes,
+        time_zone,
+        unnest(
+            range(
+                floor(epoch_ms(entered_time) / 86_400_000)::bigint,
+                floor(epoch_ms(case when is_valid then left_time else entered_time end) / 86_400_000)::bigint + 1
+            )
+        ) as day_number
+    from queue_entries
+),
+
+intervals as (
+    select
+        account_id,
+        interval_minutes,
+        time_zone,
+        day_number * 86_400 + unnest(range(0, 86_400, interval_minutes * 60)) as start_seconds
+    from days
+)
+
+select
+    intervals.account_id,
+    intervals.interval_minutes,
+    intervals.start_seconds,  -- Start of the interval, in seconds since 1970.
+    to_timestamp(intervals.start_seconds) as interval_start,  -- Start of the interval.
+    make_timestamp((intervals.start_seconds + clock.offset_seconds) * 1_000_000)
+        as local_start_time  -- Start of the interval on the account's clocks.
+from intervals
+left join utc_offsets as clock
+    on intervals.time_zone = clock.time_zone
+    and year(make_timestamp(intervals.start_seconds * 1_000_000)) = clock.year
+    and intervals.start_seconds >= epoch_ms(clock.from_time) // 1000
+    and intervals.start_seconds < epoch_ms(clock.until_time) // 1000

@@ -325,14 +325,148 @@ ERASURES = Table(
     partitioned=False,
 )
 
-TABLES: dict[str, Table] = {table.name: table for table in (CONVERSATIONS, MESSAGES, TRANSFERS, FILES, REJECTS, LISTINGS)}
+TYPE, CAMPAIGN_ID, SOURCE_ORIGIN, SOURCE_DEVICE = (
+    replace(column, field=None, container=None)
+    for name in ("type", "campaign_id", "source_origin", "source_device")
+    for column in CONVERSATIONS.columns
+    if column.name == name
+)
+_FACT_ID = replace(CONVERSATION_ID, field=None)
+_OF_A_FACT = (ACCOUNT_ID, _FACT_ID, DATE, TYPE, CAMPAIGN_ID, SOURCE_ORIGIN, SOURCE_DEVICE)
+_OF_A_DELIVERY = (replace(SOURCE_FILE, is_hidden=True), DELIVERY)
+_NO_END = "an end is missing, or the time would be negative"
+_NO_AGENT = "no agent is known"
+
+QUEUE_ENTRIES = Table(
+    "queue_entries",
+    "one row per time that a visitor entered a queue",
+    (
+        *_OF_A_FACT,
+        Column("entry_number", BIGINT, "1 for the start of the conversation, then each transfer into a queue.", null=NEVER),
+        Column("is_transfer", BOOLEAN, "A transfer put the visitor there.", null=NEVER),
+        Column("skill_id", BIGINT, "Skill whose queue it was.", null="not known"),
+        Column("entered_time", TIME, "The visitor entered the queue.", null="not sent"),
+        Column("entered_date", pa.date32(), "UTC date of it, else that of the conversation.", null=NEVER),
+        Column("left_time", TIME, "The visitor left the queue.", null="not known"),
+        Column("wait_milliseconds", BIGINT, "From entering to leaving.", null=_NO_END),
+        Column("outcome", TEXT, "answered, moved (on by a transfer), abandoned or unknown.", null=NEVER),
+        Column("agent_id", TEXT, "Agent who answered.", null=f"not answered, or {_NO_AGENT}"),
+        *_OF_A_DELIVERY,
+    ),
+)
+
+SEGMENTS = Table(
+    "segments",
+    "one row per part of a conversation that one agent had",
+    (
+        *_OF_A_FACT,
+        Column("segment_number", BIGINT, "1-based, in the order of the transfers.", null=NEVER),
+        Column("is_last", BOOLEAN, "No other segment follows.", null=NEVER),
+        Column("skill_id", BIGINT, "Skill of the segment.", null="not known"),
+        Column("agent_id", TEXT, "Agent who had it.", null=_NO_AGENT),
+        Column("opened_time", TIME, "The connection, or the transfer.", null="not sent"),
+        Column("assigned_time", TIME, "The agent had it, after the queue of a transfer.", null="not sent"),
+        Column("ended_time", TIME, "The next transfer, else the end of the conversation.", null="not sent"),
+        Column("engaged_milliseconds", BIGINT, "From the assignment to the end.", null=_NO_END),
+        Column("agent_line_count", BIGINT, "Agent lines from the assignment on, before the end.", null=NEVER),
+        Column("visitor_line_count", BIGINT, "Visitor lines likewise.", null=NEVER),
+        Column("first_response_milliseconds", BIGINT, "From the assignment to the earliest agent line.", null=_NO_END),
+        Column(
+            "first_response_from_opening_milliseconds",
+            BIGINT,
+            "From the connection or transfer to that line, a queue in between included.",
+            null=_NO_END,
+        ),
+        Column("bounce_count", BIGINT, "Earlier runs of segments with the same skill: 0, 0, 1 for A B A.", null=NEVER),
+        *_OF_A_DELIVERY,
+    ),
+)
+
+RESPONSES = Table(
+    "responses",
+    "one row per answer of an agent to a visitor",
+    (
+        *_OF_A_FACT,
+        Column("response_number", BIGINT, "1-based within the conversation.", null=NEVER),
+        Column("segment_number", BIGINT, "Segment in which it falls.", null="it falls in none"),
+        Column("skill_id", BIGINT, "Skill of that segment.", null="not known"),
+        Column("agent_id", TEXT, "Author of the answer.", null=_NO_AGENT),
+        Column("visitor_time", TIME, "First line of the visitor's run of lines.", null="not sent"),
+        Column("response_time", TIME, "The agent's line.", null="not sent"),
+        Column("response_milliseconds", BIGINT, "From the visitor's line to the agent's.", null=_NO_END),
+        Column(
+            "from_assignment_milliseconds",
+            BIGINT,
+            "From the later of the visitor's line and the segment's assignment to the agent's line.",
+            null=_NO_END,
+        ),
+        *_OF_A_DELIVERY,
+    ),
+)
+
+CONVERSATION_METRICS = Table(
+    "conversation_metrics",
+    "one row per conversation: its waits, its length, its lines, its parts, the agents' response times",
+    (
+        *_OF_A_FACT[:4],
+        Column("skill_id", BIGINT, "The conversation's last skill."),
+        Column("agent_id", TEXT, "The conversation's last agent.", null=_NO_AGENT),
+        CAMPAIGN_ID,
+        SOURCE_ORIGIN,
+        SOURCE_DEVICE,
+        Column("is_interactive", BOOLEAN, "The visitor wrote a line, as the source says of the last part."),
+        Column("mcs", DOUBLE, "Meaningful Connection Score."),
+        Column("conversation_start_time", TIME, "The visitor entered the queue."),
+        Column("conversation_end_time", TIME, "The conversation ended."),
+        Column("is_connected", BOOLEAN, "An agent was connected at the start.", null=NEVER),
+        Column("is_abandoned", BOOLEAN, "None was.", null=NEVER),
+        Column("queue_seconds", DOUBLE, "Start to end of the queue; if abandoned without one, to the end.", null=_NO_END),
+        Column("transfer_count", BIGINT, "Transfers.", null=NEVER),
+        Column("transfer_queue_seconds", DOUBLE, "Sum of the waits in queues of transfers.", null=NEVER),
+        Column("total_queue_seconds", DOUBLE, "queue_seconds and transfer_queue_seconds.", null="queue_seconds is"),
+        Column("duration_seconds", DOUBLE, "Start to end of the conversation.", null=_NO_END),
+        Column("chat_seconds", DOUBLE, "Connection to end of the conversation.", null=f"not connected, or {_NO_END}"),
+        Column("visitor_line_count", BIGINT, "Messages of type 0.", null=NEVER),
+        Column("agent_line_count", BIGINT, "Messages of type 1, 3 or 4.", null=NEVER),
+        Column("first_response_seconds", DOUBLE, "Connection to the earliest agent line at or after it.", null="there is none"),
+        Column("first_reply_seconds", DOUBLE, "The visitor's first line to the first agent line after it.", null=_NO_END),
+        Column("response_count", BIGINT, "Answers of agents.", null=NEVER),
+        Column("response_avg_seconds", DOUBLE, "Mean time of those with a time.", null="there is none"),
+        Column("response_max_seconds", DOUBLE, "Longest of them.", null="there is none"),
+        Column("person_id", TEXT, "consumer_id, else visitor_id.", null="neither is known"),
+        Column("first_skill_id", BIGINT, "Skill that the first transfer left, else the last skill."),
+        Column("first_agent_id", TEXT, "Agent whom the first transfer left, else the last agent.", null=_NO_AGENT),
+        Column("segment_count", BIGINT, "Rows of `segments`.", null=NEVER),
+        Column("agent_count", BIGINT, "Different agents of these.", null=NEVER),
+        Column("start_reason_id", INTEGER, "Why it started; labels in the table `start_reason`."),
+        Column("end_reason_id", INTEGER, "Why it ended; labels in the table `end_reason`."),
+        Column("queue_entry_count", BIGINT, "Rows of `queue_entries`.", null=NEVER),
+        Column("answered_entry_count", BIGINT, "Those that were answered.", null=NEVER),
+        Column("abandoned_entry_count", BIGINT, "Those that were abandoned.", null=NEVER),
+        Column("moved_entry_count", BIGINT, "Those that a transfer moved on.", null=NEVER),
+        Column("was_interactive", BOOLEAN, "Interactive, at the end or at a transfer."),
+        *_OF_A_DELIVERY,
+    ),
+)
+
+FACTS: dict[str, Table] = {table.name: table for table in (CONVERSATION_METRICS, QUEUE_ENTRIES, SEGMENTS, RESPONSES)}
+"""Computed at load from the rows of one delivery of a conversation, by the SQL file of their name in `sql/facts`."""
+
+TABLES: dict[str, Table] = {
+    **{table.name: table for table in (CONVERSATIONS, MESSAGES, TRANSFERS)},
+    **FACTS,
+    **{table.name: table for table in (FILES, REJECTS, LISTINGS)},
+}
 """The tables that users see."""
 
 STORED: dict[str, Table] = {**TABLES, INDEX.name: INDEX, ERASURES.name: ERASURES}
 """All tables of a lake."""
 
-DELIVERED: tuple[str, ...] = ("conversations", "messages", "transfers")
-"""The tables whose rows belong to a delivery of a conversation."""
+SENT: tuple[str, ...] = (CONVERSATIONS.name, MESSAGES.name, TRANSFERS.name)
+"""The tables whose rows a source file brings; the ledger counts them."""
+
+DELIVERED: tuple[str, ...] = (*SENT, *FACTS)
+"""The tables whose rows belong to a delivery of a conversation: its records, and the facts that follow from them."""
 
 
 @dataclass(frozen=True, eq=False)

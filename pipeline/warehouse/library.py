@@ -22,7 +22,8 @@ from pipeline.schema import TABLES
 from pipeline.warehouse.rules import RULES, RuleRow, defaults, rules_by_account
 from pipeline.warehouse.time_zones import utc_offsets
 
-_NO_THEMES: Final = frozenset({"checks", "codes"})  # folders without views
+FACTS: Final = "facts"
+_NO_THEMES: Final = frozenset({"checks", "codes", FACTS})  # folders without views
 _STEPS: Final = "steps"
 
 # The type of `code` in each code table: that of the column which it explains.
@@ -130,10 +131,10 @@ def themes(folder: Path | None = None) -> list[str]:
     return sorted(folders, key=lambda name: (name == _STEPS, name))
 
 
-def view_files(folder: Path | None = None) -> list[Path]:
-    """List the file of every view, sorted by name; two files of one name are a `ValueError`."""
+def view_files(folder: Path | None = None, only: Iterable[str] | None = None) -> list[Path]:
+    """List the file of every view, or those of `only` some folders, by name; two files of one name are a `ValueError`."""
     root = folder or sql_folder()
-    files = sorted((file for theme in themes(root) for file in (root / theme).glob("*.sql")), key=lambda file: file.stem)
+    files = sorted((file for theme in only or themes(root) for file in (root / theme).glob("*.sql")), key=lambda file: file.stem)
     for first, second in pairwise(files):
         if first.stem == second.stem:
             message = f"{first} and {second}: expected one file per view, found two named {first.stem}"
@@ -141,14 +142,14 @@ def view_files(folder: Path | None = None) -> list[Path]:
     return files
 
 
-def ordered_views(folder: Path | None = None) -> list[View]:
-    """Return every view, each after the views that it reads, else by name.
+def ordered_views(folder: Path | None = None, only: Iterable[str] | None = None) -> list[View]:
+    """Return every view, or those of `only` some folders, each after the views that it reads, else by name.
 
     Raises:
         ValueError: views read each other in a circle.
 
     """
-    views = {file.stem: _read_view(file) for file in view_files(folder)}
+    views = {file.stem: _read_view(file) for file in view_files(folder, only)}
     sorter = TopologicalSorter({name: sorted(view.reads & views.keys()) for name, view in views.items()})
     try:
         return [views[name] for name in sorter.static_order()]

@@ -16,7 +16,7 @@ with engaged as (
         rules.time_zone,
         segments.assigned_time,
         segments.segment_end_time
-    from segments
+    from segment_parts
     join account_rules as rules
         on rules.account_id is not distinct from rules_account(segments.account_id)
     where segments.agent_id is not null and segments.segment_end_time > segments.assigned_time

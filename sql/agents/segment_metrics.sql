@@ -28,7 +28,7 @@ parts as (
             lambda said: said >= segments.segment_start_time
             and (segments.is_last or said < segments.segment_end_time)
         ) as agent_times
-    from segments
+    from segment_parts
     left join lines
         on segments.account_id is not distinct from lines.account_id
         and segments.conversation_id = lines.conversation_id

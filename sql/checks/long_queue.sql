@@ -10,5 +10,5 @@ select
     entered_time,
     left_time,
     (epoch_ms(left_time) - epoch_ms(entered_time)) / 1000 as queue_seconds
-from queue_entries
+from entry_parts
 where left_time > entered_time and not is_valid

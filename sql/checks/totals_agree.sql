@@ -26,7 +26,7 @@ with totals as (
     from (
         select account_id, request_count, 0 as entry_count from arrivals_by_interval
         union all
-        select account_id, 0 as request_count, 1 as entry_count from queue_entries
+        select account_id, 0 as request_count, 1 as entry_count from entry_parts
     )
     group by account_id
 )

@@ -14,7 +14,7 @@ with entries as (
         count(*) filter (where not is_transfer) as conversation_count,
         count(*) filter (where is_connected) as connected_count,
         count(*) filter (where is_transfer) as transfer_count
-    from queue_entries
+    from entry_parts
     group by account_id, interval_minutes, start_seconds
 )
 

@@ -10,7 +10,7 @@
 
 with waits as (
     select account_id, entered_time, left_time
-    from queue_entries
+    from entry_parts
     where is_valid and left_time > entered_time
 ),
 

@@ -17,7 +17,7 @@ with days as (
                 floor(epoch_ms(case when is_valid then left_time else entered_time end) / 86_400_000)::bigint + 1
             )
         ) as day_number
-    from queue_entries
+    from entry_parts
 ),
 
 intervals as (

@@ -20,7 +20,7 @@ class Erased:
     on and so stay, `related` are others that conversations share with those erased. `left` are sentences about remains.
     """
 
-    rows: dict[str, int] = field(default_factory=lambda: dict.fromkeys((*schema.DELIVERED, "rejects"), 0))
+    rows: dict[str, int] = field(default_factory=lambda: dict.fromkeys((*schema.SENT, "rejects"), 0))
     deliveries: int = 0
     documents: int = 0
     landed_rewritten: int = 0

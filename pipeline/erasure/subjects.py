@@ -271,7 +271,7 @@ def _stray(lake: Lake, connection: duckdb.DuckDBPyConnection, after: Snapshot) -
 def _too_many(lake: Lake, connection: duckdb.DuckDBPyConnection, after: Snapshot, names: set[str]) -> list[str]:
     """Files that were cut, of which the tables have more rows than are left in them."""
     connection.register("cut", pa.table({"name": pa.array(sorted(names), schema.TEXT)}))
-    tables = (*schema.DELIVERED, "rejects")
+    tables = (*schema.SENT, "rejects")
     expected: dict[tuple[str, str], int] = {}
     for row in read_ledger(lake, after, ["name", "status", *tables]).to_pylist() if names else ():
         if row["name"] in names and row["status"] == "loaded":

@@ -27,6 +27,7 @@ from pipeline.lake.snapshot import DataFile
 from pipeline.lake.store_errors import reaching
 from pipeline.source_files import Counts, Incoming, Known, Outcome, Source, Staged, scope_of
 from pipeline.times import microseconds
+from pipeline.warehouse.facts import FactMaker
 
 _FETCHED_BYTES = 4 << 20  # of a compressed source file in a store, which is then read at once and not piece by piece
 
@@ -94,6 +95,7 @@ class _Worker:
         self.caps = caps
         self.keyring = keyring
         self.reader = RowReader(keyring.decrypt)
+        self.fact_maker = FactMaker()
         self.ingested = Ingested()
         self.places: list[tuple[Staged, str]] = []
 
@@ -211,7 +213,7 @@ class _Worker:
 
     def _write(self) -> list[tuple[str, DataFile]]:
         """Write the rows held; gives the files with rows of the source file that is being read."""
-        whole, part = self.reader.drain()
+        whole, part = (tables | self.fact_maker.facts_of(tables) for tables in self.reader.drain())
         self._record(self._write_tables(whole))
         return self._write_tables(part)
 

@@ -14,7 +14,7 @@ from pipeline import schema
 from pipeline.warehouse.library import FACTS, View, ordered_views
 
 _KEY = "delivery_key"
-_SOURCES = (schema.CONVERSATIONS.name, schema.MESSAGES.name, schema.TRANSFERS.name)
+_SOURCES = schema.SENT
 _BITS_OF_A_DELIVERY = 32
 
 

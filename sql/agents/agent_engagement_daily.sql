@@ -11,15 +11,15 @@
 
 with engaged as (
     select
-        segments.account_id,
-        segments.agent_id,
+        segment_parts.account_id,
+        segment_parts.agent_id,
         rules.time_zone,
-        segments.assigned_time,
-        segments.segment_end_time
+        segment_parts.assigned_time,
+        segment_parts.segment_end_time
     from segment_parts
     join account_rules as rules
-        on rules.account_id is not distinct from rules_account(segments.account_id)
-    where segments.agent_id is not null and segments.segment_end_time > segments.assigned_time
+        on rules.account_id is not distinct from rules_account(segment_parts.account_id)
+    where segment_parts.agent_id is not null and segment_parts.segment_end_time > segment_parts.assigned_time
 ),
 
 cut as (

@@ -1,5 +1,5 @@
 -- The parts of each conversation: the agent, the length, and the time to the agent's first line.
--- Grain:   one row per row of segments.
+-- Grain:   one row per row of segment_parts.
 -- Counts:  agent_line_count: agent lines with a time from the segment's start on and before its end; of the last one
 --          those after the conversation's end, too. bounce_count: earlier segments of the conversation with the same
 --          skill.
@@ -22,17 +22,17 @@ with lines as (
 
 parts as (
     select
-        segments.*,
+        segment_parts.*,
         list_filter(
             lines.times,
-            lambda said: said >= segments.segment_start_time
-            and (segments.is_last or said < segments.segment_end_time)
+            lambda said: said >= segment_parts.segment_start_time
+            and (segment_parts.is_last or said < segment_parts.segment_end_time)
         ) as agent_times
     from segment_parts
     left join lines
-        on segments.account_id is not distinct from lines.account_id
-        and segments.conversation_id = lines.conversation_id
-        and segments.date = lines.date
+        on segment_parts.account_id is not distinct from lines.account_id
+        and segment_parts.conversation_id = lines.conversation_id
+        and segment_parts.date = lines.date
 )
 
 select

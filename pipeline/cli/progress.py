@@ -313,4 +313,5 @@ def verification(done: Verified) -> str:
     looked = ", ".join((landed, counted(done.parquet_files, "Parquet file"), counted(done.rows, "row")))
     found = f"{counted(len(done.findings), 'finding')}, each with its remedy" if done.findings else "all as they should be"
     unknown = f"; the digest of {counted(done.undigested, 'Parquet file')} is not known" if done.undigested else ""
-    return f"{looked}: {found}{unknown}"
+    outdated = f"; {done.outdated}: the next load brings it up to date" if done.outdated else ""
+    return f"{looked}: {found}{unknown}{outdated}"

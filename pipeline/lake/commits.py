@@ -102,7 +102,8 @@ def read_snapshot(place: Place, ledger: DeltaTable | None, only: Iterable[str] =
         is_pinned = table.version() == versions[name]
         return place.data_files(name, table if is_pinned else place.open_table(name, versions[name]))
 
-    files = {name: [] for name in names} | dict(zip(opened, place.store.map(listed, opened), strict=True))
+    files: dict[str, list[DataFile]] = {name: [] for name in names}
+    files |= dict(zip(opened, place.store.map(listed, opened), strict=True))
     foreign = place.data_files(LEDGER, ledger) if ledger.version() > finished.version else None
     missing = frozenset(tables.keys() - opened.keys())
     found = FIRST if missing else finished.format  # an older version has made the tables and loaded nothing

@@ -212,7 +212,7 @@ class _Rebuild:
 
 
 def _rounds(rows: Iterable[Row], path_of: Callable[[Row], str], by_hand: set[str]) -> list[list[Incoming]]:
-    """Landed files to be read, in time order; no round has a name twice. The documents of files loaded by hand tell the account."""
+    """Landed files to be read, in time order, no name twice in a round; documents of files loaded by hand tell the account."""
     rounds: list[list[Incoming]] = []
     seen: dict[str, int] = defaultdict(int)
     for row in sorted(rows, key=lambda row: (row["scope_start_time"] or datetime.min.replace(tzinfo=UTC), row["name"])):

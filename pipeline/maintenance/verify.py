@@ -34,10 +34,10 @@ _THREADS: Final = 4
 _PUT_BACK: Final = (
     "delete it if it is there, then sync, or load the file from a backup: either puts it back; the tables have its rows"
 )
-_REBUILD: Final = "load the files in landing/ into a new lake and repeat each erasure of the last 30 days there"
-_RESTORE: Final = f"restore the lake from a backup, or {_REBUILD}"
-_PUT_PARQUET_BACK: Final = f"put it back from a backup, where it has the same name, or {_REBUILD}"
-_COMPUTE: Final = "run lakehouse rebuild, which computes it anew"
+_NEW_LAKE: Final = "load the files in landing/ into a new lake and repeat each erasure of the last 30 days there"
+_RESTORE: Final = f"restore the lake from a backup, or {_NEW_LAKE}"
+_PUT_PARQUET_BACK: Final = "put it back from a backup, where it has the same name"
+_REBUILD: Final = "run lakehouse rebuild, which makes it anew"
 _DROP: Final = "run lakehouse compact, which deletes it: the commits have all that it held"
 
 
@@ -267,7 +267,7 @@ def _count(lake: Lake, snapshot: Snapshot, ledger: pa.Table, done: Verified) -> 
     """Check the rows; where they can't be decoded, report the damaged files."""
     try:
         for wrong in wrong_rows(lake, snapshot, ledger):
-            done.find(wrong.where, wrong.problem, _remedy(wrong.table, _RESTORE) if wrong.table else _RESTORE)
+            done.find(wrong.where, wrong.problem, _remedy_of_rows(wrong.table))
     except duckdb.Error as error:
         found = of_a_file(error)
         if not isinstance(found, DamagedError):
@@ -275,13 +275,22 @@ def _count(lake: Lake, snapshot: Snapshot, ledger: pa.Table, done: Verified) -> 
         before = len(done.findings)
         _check_parquet_files(lake, snapshot, done, read_data=True)
         if len(done.findings) == before:
-            done.findings.append(f"{found.found}; {_PUT_PARQUET_BACK}")
+            done.findings.append(f"{found.found}; {_PUT_PARQUET_BACK}, or {_NEW_LAKE}")
 
 
-def _remedy(table: str, otherwise: str = _PUT_PARQUET_BACK) -> str:
+def _remedy_of_rows(table: str | None) -> str:
+    if table is None:
+        return _RESTORE
+    return _remedy(table) if table == index.NAME else _REBUILD
+
+
+def _remedy(table: str) -> str:
+    """The remedy for a damaged Parquet file, by the table that it is of."""
     if table == index.NAME:
         return "run lakehouse compact, which makes it anew"
-    return _COMPUTE if table in schema.FACTS else otherwise
+    if table in schema.FACTS:
+        return _REBUILD
+    return f"{_PUT_PARQUET_BACK}, or {_REBUILD if table in {*schema.SENT, schema.REJECTS.name} else _NEW_LAKE}"
 
 
 def _check_duckdb_file(lake: Lake, snapshot: Snapshot, done: Verified) -> None:

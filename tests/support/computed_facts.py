@@ -1,13 +1,15 @@
-"""The facts of a lake beside those computed anew from its conversations, messages and transfers."""
+"""The facts of a lake beside those computed anew from its conversations, messages and transfers; facts that are wrong."""
 
-from typing import Final
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import schema
+from pipeline.lake.digests import read_file
 from pipeline.lake.lake import Lake
 from pipeline.lake.rewrite import connected
+from pipeline.lake.snapshot import Change
 from pipeline.lake.sql import rows_in
 from pipeline.warehouse.facts import FactMaker
 
@@ -32,6 +34,16 @@ def require_computed_facts(lake: Lake) -> None:
     for name, table in schema.FACTS.items():
         expected = pa.concat_tables([table.arrow_schema.empty_table(), *(facts[name] for facts in made)])
         assert _sorted(tables[name], name).equals(_sorted(expected, name)), f"{lake.uri}: {name} is not as computed anew"
+
+
+def change_a_fact(lake: Lake, fact: str, conversation_id: str, **values: Any) -> None:
+    """Commit other values in the rows of a conversation in a fact of one file."""
+    snapshot = lake.snapshot()
+    (file,) = snapshot.files[fact]
+    rows = read_file(lake, fact, file)
+    found = [row | (values if row["conversation_id"] == conversation_id else {}) for row in rows.to_pylist()]
+    changed = lake.write(fact, pa.Table.from_pylist(found, schema=rows.schema), date=file.date)
+    lake.commit({fact: Change(add=[changed], remove=[file])}, snapshot)
 
 
 def _stored(lake: Lake) -> dict[str, pa.Table]:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +23,7 @@ from pipeline.failures import of_a_file
 from pipeline.lake import index
 from pipeline.lake.checkpoints import damaged, is_needless, versions_of
 from pipeline.lake.file_systems import digest_of
+from pipeline.lake.formats import FIRST, may_lack
 from pipeline.lake.lake import Lake
 from pipeline.lake.landing import digest, landed_files, landed_path
 from pipeline.lake.ledger import read_ledger
@@ -51,6 +52,8 @@ class Verified:
     undigested: int = 0
     """Parquet files of unknown digest, since an older version wrote them."""
     rows: int = 0
+    outdated: str | None = None
+    """The reason for an upgrade; the tables that the lake's format lacks are not checked."""
     findings: list[str] = field(default_factory=list)
 
     def find(self, where: str, problem: str, remedy: str) -> None:
@@ -82,7 +85,9 @@ def verify(lake: Lake, *, read_data: bool = False, progress: Callable[[str], Non
         tell("landed files")
         _check_landing(lake, _ledger_alone(lake), links, done)
         return done
-    _check_logs(lake, done, snapshot.versions)
+    snapshot = replace(snapshot, files=snapshot.files | {name: [] for name in may_lack(snapshot.format)})
+    done.outdated = snapshot.outdated
+    _check_logs(lake, done, snapshot)
     is_logged = all(finding.endswith(_DROP) for finding in done.findings)
     links = _check_links(lake, done)
     _check_tombstones(lake, snapshot, done)
@@ -138,21 +143,24 @@ def _check_tombstones(lake: Lake, snapshot: Snapshot, done: Verified) -> None:
         done.find(where, f"can't be read ({error.strerror or error})", "make it legible, else no load goes on")
 
 
-def _pins(lake: Lake) -> dict[str, int]:
+def _pins(lake: Lake) -> Snapshot:
     """The versions that the newest finished load has pinned, though a table can't be read; none if the ledger can't be."""
     with suppress(LakeError):
-        return lake.snapshot(only=[]).versions
-    return {}
+        return lake.snapshot(only=[])
+    return Snapshot({}, {}, format=FIRST)
 
 
-def _check_logs(lake: Lake, done: Verified, pins: dict[str, int]) -> None:
+def _check_logs(lake: Lake, done: Verified, snapshot: Snapshot) -> None:
     """Report empty commits and missing versions, which Delta readers take without a word.
 
     Commits and checkpoints above a table's pin are a dead run's; versions below the newest checkpoint at or below the pin are
     no longer read, and go in time.
     """
+    pins = snapshot.versions
     for name in schema.STORED:
         sizes = lake.sizes_below(name, "_delta_log")
+        if name in may_lack(snapshot.format) and not sizes:
+            continue
         commits, checkpoints = versions_of(sizes)
         bad = damaged(lake, name)
         remedy = _DROP if bad and is_needless(lake, name, bad) else _RESTORE
@@ -303,7 +311,7 @@ def _check_duckdb_file(lake: Lake, snapshot: Snapshot, done: Verified) -> None:
         return
     for log in logs_of_clients(lake):
         done.find(str(log), "a client that opened the DuckDB file for writing left it, and others show what it says", remedy)
-    for table in schema.TABLES:
+    for table in schema.TABLES.keys() - may_lack(snapshot.format):
         if named[table] != {file.path for file in snapshot.files[table]}:
             done.find(lake.path("lakehouse.duckdb"), f"its view {table} is not that of the newest finished load", remedy)
             return

@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple
 
 import duckdb
 
-from pipeline.lake.sql import literal
+from pipeline.lake.sql import literal, sql_folder
 from pipeline.schema import TABLES
 from pipeline.warehouse.rules import RULES, RuleRow, defaults, rules_by_account
 from pipeline.warehouse.time_zones import utc_offsets
@@ -118,13 +118,6 @@ class Check(NamedTuple):
     file: Path
 
 
-def sql_folder() -> Path:
-    """Find `sql/`: inside the package once installed, beside it in a checkout."""
-    package = Path(__file__).resolve().parent.parent
-    installed = package / "sql"
-    return installed if installed.is_dir() else package.parent / "sql"
-
-
 def themes(folder: Path | None = None) -> list[str]:
     """List the folders of views by name; that of the steps, on which the others stand, comes last."""
     folders = [path.name for path in (folder or sql_folder()).iterdir() if path.is_dir() and path.name not in _NO_THEMES]
@@ -134,7 +127,9 @@ def themes(folder: Path | None = None) -> list[str]:
 def view_files(folder: Path | None = None, only: Iterable[str] | None = None) -> list[Path]:
     """List the file of every view, or those of `only` some folders, by name; two files of one name are a `ValueError`."""
     root = folder or sql_folder()
-    files = sorted((file for theme in only or themes(root) for file in (root / theme).glob("*.sql")), key=lambda file: file.stem)
+    files = sorted(
+        (file for theme in only or themes(root) for file in (root / theme).glob("*.sql")), key=lambda file: file.stem
+    )
     for first, second in pairwise(files):
         if first.stem == second.stem:
             message = f"{first} and {second}: expected one file per view, found two named {first.stem}"

@@ -20,10 +20,10 @@ import duckdb
 
 from pipeline import schema
 from pipeline.lake.landing import PUBLISHING
-from pipeline.lake.sql import literal
+from pipeline.lake.sql import literal, sql_folder
 from pipeline.processes import interruptible
 from pipeline.warehouse import library, rules, time_zones
-from pipeline.warehouse.library import comment_columns, create_views, sql_folder
+from pipeline.warehouse.library import comment_columns, create_views
 
 _STORAGE_VERSION: Final = "v1.2.0"  # clients from 1.4 on open it; the default of DuckDB 2.0 they refuse
 _DIGEST_BYTES: Final = 32  # the SHA-256 before the packed file: a foreign file is not taken for ours

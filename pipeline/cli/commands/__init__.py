@@ -9,7 +9,7 @@ import click
 from pipeline.cli.commands.intake import doctor, load, status, sync
 from pipeline.cli.commands.queries import report, sql
 from pipeline.cli.commands.trial import demo, sandbox
-from pipeline.cli.commands.upkeep import check, compact, erase, verify
+from pipeline.cli.commands.upkeep import check, compact, erase, rebuild, upgrade, verify
 from pipeline.cli.options import Overview
 
 
@@ -32,5 +32,5 @@ def main() -> None:
     """
 
 
-for _command in (sync, load, status, doctor, sql, report, check, verify, compact, erase, sandbox, demo):
+for _command in (sync, load, status, doctor, sql, report, check, verify, compact, upgrade, rebuild, erase, sandbox, demo):
     main.add_command(_command)

@@ -84,7 +84,7 @@ def test_a_sound_lake_has_rows_in_every_fact_and_no_findings(lake: Lake) -> None
     assert findings(lake) == []
 
 
-REMEDY = "run lakehouse rebuild, which computes it anew"
+REMEDY = "run lakehouse rebuild, which makes it anew"
 
 
 @pytest.mark.parametrize("fact", schema.FACTS)
@@ -140,7 +140,7 @@ def test_a_lost_row_is_found(lake: Lake, fact: str) -> None:
 
 
 @pytest.mark.parametrize("fact", schema.FACTS)
-def test_damage_of_a_fact_is_found_and_its_remedy_computes_it_anew(lake: Lake, fact: str) -> None:
+def test_damage_of_a_fact_is_found_and_its_remedy_makes_it_anew(lake: Lake, fact: str) -> None:
     """Nothing is lost with it: it follows from the other tables."""
     (file,) = lake.snapshot().files[fact]
     path = Path(lake.path(fact, file.path))

@@ -140,7 +140,7 @@ def test_facts_are_laid_out_for_queries_too(lake: Lake, tmp_path: Path) -> None:
     for fact in schema.FACTS:
         (file,) = lake.snapshot().files[fact]
         merged = pq.read_table(lake.path(fact, file.path), partitioning=None)
-        expected = duckdb.sql(f"from merged order by {ORDERS[fact]}").to_arrow_table()
+        expected = duckdb.from_arrow(merged).order(ORDERS[fact]).to_arrow_table()
         assert (merged.num_rows >= 6, merged.to_pylist()) == (True, expected.to_pylist())
 
 

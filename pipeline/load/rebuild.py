@@ -158,12 +158,13 @@ class _Rebuild:
 
     def _loaded_by_hand(self) -> set[str]:
         """The files that no account was known for: the ledger has that of their documents, and rows without one show it."""
+        query = f"select distinct source_file from {rows_in('$files')} where account_id is null"
         found: set[str] = set()
-        with connected(self.lake) as connection, suppress(duckdb.Error, OSError):  # damaged files, which are made anew
-            for name in (schema.CONVERSATIONS.name, schema.REJECTS.name):
-                if locations := self.lake.locations(name, self.snapshot.files[name]):
-                    query = f"select distinct source_file from {rows_in('$files')} where account_id is null"
-                    found |= {one for (one,) in connection.execute(query, {"files": locations}).fetchall()}
+        with connected(self.lake) as connection:
+            for name in (*schema.DELIVERED, schema.REJECTS.name):
+                for location in self.lake.locations(name, self.snapshot.files[name]):
+                    with suppress(duckdb.Error, OSError):  # a damaged file: those of other tables have the same files' rows
+                        found |= {one for (one,) in connection.execute(query, {"files": location}).fetchall()}
         return found
 
     def _is_sound(self, row: Row) -> bool:

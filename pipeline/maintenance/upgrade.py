@@ -5,6 +5,7 @@ ledger puts them in the place of all former ones. A run that dies before it leav
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from pipeline import schema
@@ -63,7 +64,9 @@ def _upgrade(lake: Lake, snapshot: Snapshot) -> Upgraded:
         after = lake.commit(changes, snapshot, is_upgrade=True)
     except ConflictError:
         for name, change in changes.items():
-            lake.discard(name, change.add)
+            for file in change.add:
+                with suppress(FileNotFoundError):  # an erasure of the other run may have deleted it
+                    lake.discard(name, [file])
         raise
     lake.on_step("publish")
     publish(lake, after)

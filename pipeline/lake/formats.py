@@ -8,11 +8,11 @@ import json
 import re
 from functools import cache
 from hashlib import sha256
+from pathlib import Path
 from typing import Final, NamedTuple
 
 from pipeline import schema
 from pipeline.errors import LakeError
-from pipeline.lake.sql import sql_folder
 
 FORMAT: Final = "lakehouse.format"
 """The metadata of the ledger's commit."""
@@ -21,6 +21,13 @@ _ADDED: Final = {2: tuple(schema.FACTS)}
 """The tables that each format has brought: a lake of an older one lacks them."""
 _COMMENT: Final = re.compile(r"--.*")
 _DIGEST_DIGITS: Final = 32
+
+
+def sql_folder() -> Path:
+    """Find `sql/`: inside the package once installed, beside it in a checkout."""
+    package = Path(__file__).resolve().parent.parent
+    installed = package / "sql"
+    return installed if installed.is_dir() else package.parent / "sql"
 
 
 class LakeFormat(NamedTuple):

@@ -1,14 +1,6 @@
-"""The SQL that reads Parquet files of a table, texts in SQL, and the folder of the SQL library, said once."""
+"""The SQL that reads Parquet files of a table, and texts in SQL, said once."""
 
 from collections.abc import Iterable
-from pathlib import Path
-
-
-def sql_folder() -> Path:
-    """Find `sql/`: inside the package once installed, beside it in a checkout."""
-    package = Path(__file__).resolve().parent.parent
-    installed = package / "sql"
-    return installed if installed.is_dir() else package.parent / "sql"
 
 
 def literal(text: str) -> str:

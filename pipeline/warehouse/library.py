@@ -17,7 +17,8 @@ from typing import Any, Final, NamedTuple
 
 import duckdb
 
-from pipeline.lake.sql import literal, sql_folder
+from pipeline.lake.formats import sql_folder
+from pipeline.lake.sql import literal
 from pipeline.schema import TABLES
 from pipeline.warehouse.rules import RULES, RuleRow, defaults, rules_by_account
 from pipeline.warehouse.time_zones import utc_offsets

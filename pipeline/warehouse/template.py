@@ -19,8 +19,9 @@ from typing import Final
 import duckdb
 
 from pipeline import schema
+from pipeline.lake.formats import sql_folder
 from pipeline.lake.landing import PUBLISHING
-from pipeline.lake.sql import literal, sql_folder
+from pipeline.lake.sql import literal
 from pipeline.processes import interruptible
 from pipeline.warehouse import library, rules, time_zones
 from pipeline.warehouse.library import comment_columns, create_views

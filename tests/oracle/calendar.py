@@ -1,0 +1,87 @@
+"""The days, weeks and months by which views group: of UTC and of the account's time zone, by Python's time zone database."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from oracle.model import Model, Row
+
+
+@dataclass(frozen=True)
+class Period:
+    """A kind of days: the column's name, and the day of a row by its column of time and the UTC day that it has without one."""
+
+    column: str
+    of: Callable[[Model, Row, str, str], date | None]
+
+
+def utc_day(_: Model, row: Row, time: str, otherwise: str) -> date | None:
+    """The UTC day."""
+    moment: datetime | None = row[time]
+    day: date | None = row[otherwise] if moment is None else moment.astimezone(UTC).date()
+    return day
+
+
+def own_day(_: Model, row: Row, _time: str, otherwise: str) -> date | None:
+    """The day that the row itself has."""
+    day: date | None = row[otherwise]
+    return day
+
+
+def local_day(model: Model, row: Row, time: str, otherwise: str) -> date | None:
+    """The day on the account's clocks."""
+    moment: datetime | None = row[time]
+    day: date | None = row[otherwise] if moment is None else local(model, row, moment).date()
+    return day
+
+
+def local_week(model: Model, row: Row, time: str, otherwise: str) -> date | None:
+    """The Monday of the local day's ISO week."""
+    day = local_day(model, row, time, otherwise)
+    return None if day is None else date.fromisocalendar(*day.isocalendar()[:2], 1)
+
+
+def local_month(model: Model, row: Row, time: str, otherwise: str) -> date | None:
+    """The first day of the local day's month."""
+    day = local_day(model, row, time, otherwise)
+    return None if day is None else date(day.year, day.month, 1)
+
+
+def zone_of(model: Model, account_id: str | None) -> ZoneInfo:
+    """The time zone of an account."""
+    return ZoneInfo(model.rule(account_id, "time_zone"))
+
+
+def local(model: Model, row: Row, moment: datetime) -> datetime:
+    """The time on the clocks of a row's account, without an offset."""
+    return moment.astimezone(zone_of(model, row["account_id"])).replace(tzinfo=None)
+
+
+def day_start(day: date, zone: ZoneInfo) -> datetime:
+    """The instant from which a zone's clocks show a day, also where they skip midnight or show it twice."""
+    before = datetime(day.year, day.month, day.day, tzinfo=UTC) - timedelta(hours=24)
+    quarters = (before + number * timedelta(minutes=15) for number in range(4 * 48 + 1))
+    return next(quarter for quarter in quarters if quarter.astimezone(zone).date() >= day)
+
+
+def hour_count(day: date, zone: ZoneInfo) -> float:
+    """The length of a local day in hours: 23 or 25 where the clocks change."""
+    return (day_start(day + timedelta(days=1), zone) - day_start(day, zone)) / timedelta(hours=1)
+
+
+DAILY: Final = Period("date", own_day)
+LOCAL_DAILY: Final = Period("local_date", local_day)
+WEEKLY: Final = Period("local_week", local_week)
+MONTHLY: Final = Period("local_month", local_month)
+PERIODS: Final = {"daily": DAILY, "local_daily": LOCAL_DAILY, "weekly": WEEKLY, "monthly": MONTHLY}
+
+View = Callable[[Model], list[Row]]
+PeriodView = Callable[[Model, Period], list[Row]]
+
+
+def twins(name: str, view: PeriodView, kinds: str = "daily local_daily weekly monthly") -> dict[str, Any]:
+    """A daily view and its twins by their names; `name` ends in `daily`."""
+    stem = name.removesuffix("daily")
+    return {f"{stem}{kind}": lambda model, period=PERIODS[kind]: view(model, period) for kind in kinds.split()}

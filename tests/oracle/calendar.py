@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from oracle.model import Model, Row
@@ -77,11 +77,4 @@ WEEKLY: Final = Period("local_week", local_week)
 MONTHLY: Final = Period("local_month", local_month)
 PERIODS: Final = {"daily": DAILY, "local_daily": LOCAL_DAILY, "weekly": WEEKLY, "monthly": MONTHLY}
 
-View = Callable[[Model], list[Row]]
 PeriodView = Callable[[Model, Period], list[Row]]
-
-
-def twins(name: str, view: PeriodView, kinds: str = "daily local_daily weekly monthly") -> dict[str, Any]:
-    """A daily view and its twins by their names; `name` ends in `daily`."""
-    stem = name.removesuffix("daily")
-    return {f"{stem}{kind}": lambda model, period=PERIODS[kind]: view(model, period) for kind in kinds.split()}

@@ -51,6 +51,8 @@ class Model:
     agents: Names = field(default_factory=dict)
     campaigns: Names = field(default_factory=dict)
     settings: dict[str | None, Row] = field(default_factory=dict)
+    reach: dict[str | None, datetime] = field(default_factory=dict)
+    """The end of the newest hour that an account's files cover, of those whose names say it."""
 
     def rule(self, account_id: str | None, name: str) -> Any:
         """A setting of an account: its own, else the one of all, else the default."""
@@ -86,6 +88,7 @@ def conversation_key(row: Row) -> Key:
 def add_file(model: Model, text: bytes, name: str) -> None:
     """Add the rows of a source file; of a conversation that it brings twice the later delivery counts."""
     tables = read_file(text, name, None, None)
+    add_reach(model, name, {row["account_id"] for row in tables["conversations"]})
     lines, transfers = (by_delivery(tables[table]) for table in ("messages", "transfers"))
     newest = {(row["account_id"], row["conversation_id"]): row for row in tables["conversations"]}
     for conversation in newest.values():
@@ -95,6 +98,15 @@ def add_file(model: Model, text: bytes, name: str) -> None:
         model.conversations.append(with_datetimes(conversation))
         model.messages += map(with_datetimes, of_it[0])
         model.transfers += map(with_datetimes, of_it[1])
+
+
+def add_reach(model: Model, name: str, accounts: set[str | None]) -> None:
+    """Note the end of the file's hour, of a name such as `Engagement.<start>.<end>.part-00000-0.gz`."""
+    parts = name.split(".")
+    if len(accounts) == 1 and len(parts) > 2 and parts[2].isdigit():
+        (account_id,) = accounts
+        end = FIRST_DAY + timedelta(milliseconds=int(parts[2]))
+        model.reach[account_id] = max(end, model.reach.get(account_id, end))
 
 
 def by_delivery(rows: Iterable[Row]) -> dict[int, list[Row]]:

@@ -75,6 +75,8 @@ DAILY: Final = Period("date", own_day)
 LOCAL_DAILY: Final = Period("local_date", local_day)
 WEEKLY: Final = Period("local_week", local_week)
 MONTHLY: Final = Period("local_month", local_month)
+DAYS: Final = date(2014, 12, 31), date(2046, 1, 1)
+"""The first and the last local day that there is."""
 PERIODS: Final = {"daily": DAILY, "local_daily": LOCAL_DAILY, "weekly": WEEKLY, "monthly": MONTHLY}
 
 PeriodView = Callable[[Model, Period], list[Row]]

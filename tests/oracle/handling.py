@@ -39,8 +39,8 @@ def closed_by_daily(model: Model, period: Period) -> list[Row]:
         found.append(
             dict(zip(key, values, strict=True))
             | {"conversation_count": len(group)}
-            | {f"{name}_count": count for name, count in counts.items()}
-            | {f"{name}_share": share(count, len(group)) for name, count in counts.items()}
+            | {f"{name}_closed_count": count for name, count in counts.items()}
+            | {f"{name}_closed_share": share(count, len(group)) for name, count in counts.items()}
         )
     return found
 

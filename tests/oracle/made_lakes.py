@@ -71,7 +71,11 @@ class Given:
 
     def made(self, folder: Path) -> Made:
         """Load the files into a lake in a folder, and read them by the model, too."""
-        return Made(self.model(), self.database(folder))
+        model, connection = self.model(), self.database(folder)
+        model.files, model.listings = (
+            connection.sql(f"from {table}").to_arrow_table().to_pylist() for table in ("files", "listings")
+        )
+        return Made(model, connection)
 
     def model(self) -> Model:
         """The plain model of the files."""

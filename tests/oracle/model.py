@@ -33,12 +33,19 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "repeat_bounds_hours": [1.0, 24.0, 72.0, 168.0, 336.0, 720.0],
     "resolution_hours": 72.0,
     "late_hours": 6.0,
+    "tolerance_seconds": 5.0,
+    "flag_tolerance_percent": 0.5,
+    "provisional_hours": 72.0,
+    "account_name": None,
 }
 
 
 @dataclass
 class Model:
-    """Conversations, lines, transfers and facts of a lake, its names and its settings."""
+    """Conversations, lines, transfers and facts of a lake, its names and its settings.
+
+    `files` and `listings` are the ledger's rows, which tell of loads and not of conversations.
+    """
 
     conversations: list[Row] = field(default_factory=list)
     messages: list[Row] = field(default_factory=list)
@@ -47,6 +54,8 @@ class Model:
     queue_entries: list[Row] = field(default_factory=list)
     segments: list[Row] = field(default_factory=list)
     responses: list[Row] = field(default_factory=list)
+    files: list[Row] = field(default_factory=list)
+    listings: list[Row] = field(default_factory=list)
     skills: Names = field(default_factory=dict)
     agents: Names = field(default_factory=dict)
     campaigns: Names = field(default_factory=dict)

@@ -46,7 +46,7 @@ def contact_of(legs: list[Row]) -> Row:
     return (
         {name: legs[-1][name] for name in names}
         | {name: legs[0][name] for name in begins}
-        | {"record_count": len(legs), "is_served": any(leg["agent_line_count"] > 0 for leg in legs)}
+        | {"leg_count": len(legs), "is_served": any(leg["agent_line_count"] > 0 for leg in legs)}
     )
 
 
@@ -73,7 +73,7 @@ def repeat_contact(model: Model) -> list[Row]:
     people = grouped((row for row in contacts(model) if row["person_id"] is not None), columns_of("account_id", "person_id"))
     until = observed_until(model)
     names = (
-        *("account_id", "conversation_id", "date", "type", "person_id", "skill_id", "agent_id", "record_count", "is_served"),
+        *("account_id", "conversation_id", "date", "type", "person_id", "skill_id", "agent_id", "leg_count", "is_served"),
         "conversation_end_time",
     )
     return [

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from oracle import bots, handling, mcs, queue, repeats
+from oracle import bots, dimensions, handling, mcs, queue, repeats, sources
 from oracle.calendar import PERIODS, PeriodView
 from oracle.model import Model, Row
 
@@ -44,6 +44,18 @@ VIEWS: Final[dict[str, View]] = {
     "repeat_contact_by_skill": (repeats.repeat_contact_by_skill, ("account_id", "skill_id", "type")),
     "bot_conversations": (bots.bot_conversations, CONVERSATION),
     **twins("bot_daily", bots.bot_daily),
+    "skills": (dimensions.skills, ("account_id", "skill_id")),
+    "agents": (dimensions.agents, ("account_id", "agent_id")),
+    "campaigns": (dimensions.campaigns, ("account_id", "campaign_id")),
+    "accounts": (dimensions.accounts, ("account_id",)),
+    "calendar": (dimensions.calendar, ("account_id", "date")),
+    "source_daily": (sources.source_daily, ("account_id", "scope_date")),
+    "source_gaps": (sources.source_gaps, ("account_id", "gap_start_time")),
+    "source_freshness": (sources.source_freshness, ("account_id",)),
+    "source_hours": (sources.source_hours, ("account_id", "hour")),
+    "source_lateness_daily": (sources.source_lateness_daily, ("account_id", "date")),
+    "null_share_daily": (sources.null_share_daily, ("account_id", "date")),
+    "unknown_fields": (sources.unknown_fields, ("account_id", "field")),
     "bot_by_skill": (bots.bot_by_skill, ("account_id", "skill_id", "type")),
     "mcs_movement_by_skill": (mcs.mcs_movement_by_skill, ("account_id", "skill_id", "type")),
 }

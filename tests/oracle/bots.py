@@ -81,9 +81,7 @@ def bot_daily(model: Model, period: Period) -> list[Row]:
     """By the day of the conversation."""
     key = ("account_id", period.column, "type")
     rows = [day_of(model, row, period) for row in bot_conversations(model)]
-    return [
-        dict(zip(key, values, strict=True)) | measures(group) for values, group in grouped(rows, columns_of(*key)).items()
-    ]
+    return [dict(zip(key, values, strict=True)) | measures(group) for values, group in grouped(rows, columns_of(*key)).items()]
 
 
 def bot_by_skill(model: Model) -> list[Row]:

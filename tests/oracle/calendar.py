@@ -1,6 +1,6 @@
 """The days, weeks and months by which views group: of UTC and of the account's time zone, by Python's time zone database."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
@@ -59,11 +59,25 @@ def local(model: Model, row: Row, moment: datetime) -> datetime:
     return moment.astimezone(zone_of(model, row["account_id"])).replace(tzinfo=None)
 
 
+def hour_start(moment: datetime) -> datetime:
+    """The start of the hour on clocks of the time's own zone."""
+    return moment.replace(minute=0, second=0, microsecond=0)
+
+
 def day_start(day: date, zone: ZoneInfo) -> datetime:
-    """The instant from which a zone's clocks show a day, also where they skip midnight or show it twice."""
-    before = datetime(day.year, day.month, day.day, tzinfo=UTC) - timedelta(hours=24)
-    quarters = (before + number * timedelta(minutes=15) for number in range(4 * 48 + 1))
-    return next(quarter for quarter in quarters if quarter.astimezone(zone).date() >= day)
+    """The instant from which a zone's clocks show a day, also where they skip midnight or show it twice.
+
+    The time around midnight of UTC is halved until the quarter is found before which they showed an earlier day.
+    """
+    around = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    before, after = around - timedelta(hours=24), around + timedelta(hours=24)
+    while after - before > QUARTER:
+        middle = before + (after - before) // QUARTER // 2 * QUARTER
+        if middle.astimezone(zone).date() < day:
+            before = middle
+        else:
+            after = middle
+    return after
 
 
 def hour_count(day: date, zone: ZoneInfo) -> float:
@@ -71,6 +85,8 @@ def hour_count(day: date, zone: ZoneInfo) -> float:
     return (day_start(day + timedelta(days=1), zone) - day_start(day, zone)) / timedelta(hours=1)
 
 
+QUARTER: Final = timedelta(minutes=15)
+"""No clock changes within one."""
 DAILY: Final = Period("date", own_day)
 LOCAL_DAILY: Final = Period("local_date", local_day)
 WEEKLY: Final = Period("local_week", local_week)
@@ -80,3 +96,18 @@ DAYS: Final = date(2014, 12, 31), date(2046, 1, 1)
 PERIODS: Final = {"daily": DAILY, "local_daily": LOCAL_DAILY, "weekly": WEEKLY, "monthly": MONTHLY}
 
 PeriodView = Callable[[Model, Period], list[Row]]
+
+
+def days_of(zone: ZoneInfo) -> Iterator[Row]:
+    """Every day that there is, from its start to that of the next."""
+    day = DAYS[0]
+    while day <= DAYS[1]:
+        is_last = day == DAYS[1]
+        yield {
+            "time_zone": zone.key,
+            "local_date": day,
+            "start_time": day_start(day, zone),
+            "end_time": None if is_last else day_start(day + timedelta(days=1), zone),
+            "hour_count": None if is_last else hour_count(day, zone),
+        }
+        day += timedelta(days=1)

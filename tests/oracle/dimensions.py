@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
+from reference import FIRST_DAY
+
 from oracle.calendar import DAYS, day_start, hour_count, zone_of
 from oracle.facts import AGENT
 from oracle.measures import columns_of, grouped
@@ -60,17 +62,15 @@ def agents(model: Model) -> list[Row]:
         key = row["account_id"], row["agent_id"]
         nickname = nickname_of(lines.get(key, []))
         name = nickname if row["agent_name"] is None else row["agent_name"]
-        found.append(
-            row | {"agent_nickname": nickname, "agent_name": name, "segment_count": len(segments.get(key, []))}
-        )
+        found.append(row | {"agent_nickname": nickname, "agent_name": name, "segment_count": len(segments.get(key, []))})
     return found
 
 
 def nickname_of(lines: list[Row]) -> str | None:
     """The name on the newest of these lines that has one; of several the greatest."""
     named = [line for line in lines if (line["sent_by"] or "").strip()]
-    newest = max(named, key=lambda line: (line["timestamp"] is not None, line["timestamp"], line["sent_by"].strip()), default=None)
-    return None if newest is None else str(newest["sent_by"]).strip()
+    places = [(line["timestamp"] or FIRST_DAY, line["sent_by"].strip()) for line in named]
+    return max(places)[1] if places else None
 
 
 def campaigns(model: Model) -> list[Row]:
@@ -125,21 +125,21 @@ def calendar(model: Model) -> list[Row]:
             begins, ends = day_start(day, zone), day_start(day + timedelta(days=1), zone)
             touches = last is not None and begins <= last and ends > min(starts)
             if (min(dates) <= day <= max(dates) or touches) and DAYS[0] <= day <= DAYS[1]:
-                found.append({"account_id": account_id, "date": day} | day_of(model, account_id, day, begins, ends, newest))
+                found.append({"account_id": account_id, "date": day} | day_of(model, account_id, day, newest))
             day += timedelta(days=1)
     return found
 
 
-def day_of(
-    model: Model, account_id: str | None, day: date, begins: datetime, ends: datetime, newest: datetime | None
-) -> Row:
+def day_of(model: Model, account_id: str | None, day: date, newest: datetime | None) -> Row:
     """The columns of a day of the calendar."""
+    zone = zone_of(model, account_id)
+    ends = day_start(day + timedelta(days=1), zone)
     utc_end = datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)
     settled = max(utc_end, ends) + timedelta(hours=model.rule(account_id, "provisional_hours"))
     return {
-        "start_time": begins,
+        "start_time": day_start(day, zone),
         "end_time": ends,
-        "hour_count": hour_count(day, zone_of(model, account_id)),
+        "hour_count": hour_count(day, zone),
         "week": day - timedelta(days=day.weekday()),
         "month": day.replace(day=1),
         "weekday": day.isoweekday(),

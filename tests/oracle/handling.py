@@ -1,7 +1,7 @@
 """Views of conversations: who ended them, why, and how long chats took."""
 
 import csv
-from pathlib import Path
+from functools import cache
 from typing import Final
 
 from places import ROOT
@@ -16,10 +16,10 @@ CLOSED_BY: Final = {201: "agent", 202: "agent", 205: "visitor", 208: "visitor", 
 """Who ended a conversation, by the vendor's code; all others are unknown."""
 
 
+@cache
 def labels(name: str) -> dict[str, str]:
     """The vendor's words for the codes of a list."""
-    path: Path = CODES / f"{name}.csv"
-    with path.open(encoding="utf-8", newline="") as lines:
+    with (CODES / f"{name}.csv").open(encoding="utf-8", newline="") as lines:
         return {row["code"]: row["label"] for row in csv.DictReader(lines)}
 
 
@@ -51,31 +51,36 @@ def end_reason_daily(model: Model, period: Period) -> list[Row]:
     key = ("account_id", period.column, "type", "end_reason_id")
     rows = [day_of(model, row, period) for row in model.conversation_metrics]
     return [
-        dict(zip(key, values, strict=True))
-        | {"end_reason_label": in_words(values[3], words), "conversation_count": len(group)}
+        dict(zip(key, values, strict=True)) | {"end_reason_label": in_words(values[3], words), "conversation_count": len(group)}
         for values, group in grouped(rows, columns_of(*key)).items()
     ]
 
 
 def conversation_labels(model: Model) -> list[Row]:
     """Conversations with their reasons in words, and with names."""
-    start, end = labels("start_reason"), labels("end_reason")
+    names = (
+        *("account_id", "conversation_id", "date", "type", "conversation_start_time", "conversation_end_time"),
+        *("skill_id", "agent_id", "start_reason_id", "end_reason_id"),
+    )
     return [
-        row
-        | {
-            "start_reason_label": in_words(row["start_reason_id"], start),
-            "end_reason_label": in_words(row["end_reason_id"], end),
-            "skill_name": model.skill_name(row),
-            "agent_name": model.agent_name(row),
-        }
-        for row in model.conversations
+        {name: row[name] for name in names}
+        | {f"{reason}_label": in_words(row[f"{reason}_id"], labels(reason)) for reason in ("start_reason", "end_reason")}
+        | {"skill_name": model.skill_name(row), "agent_name": model.agent_name(row)}
+        for row in model.conversation_metrics
     ]
 
 
 def message_labels(model: Model) -> list[Row]:
     """Lines with their types in words, and with names."""
-    words = labels("message_type")
-    return [row | {"type_label": in_words(row["type"], words), "agent_name": model.agent_name(row)} for row in model.messages]
+    names = (
+        *("account_id", "conversation_id", "date", "position", "timestamp", "sent_by", "type", "agent_id"),
+        *("content_format", "text"),
+    )
+    return [
+        {name: row[name] for name in names}
+        | {"type_label": in_words(row["type"], labels("message_type")), "agent_name": model.agent_name(row)}
+        for row in model.messages
+    ]
 
 
 def chat_times(prefix: str, rows: list[Row], of: str) -> Row:

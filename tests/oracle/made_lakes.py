@@ -21,7 +21,13 @@ NAMES: Final[Mapping[str, tuple[Row, ...]]] = {
         {"account_id": ACCOUNTS[0], "skill_id": 1, "skill_name": "Sales", "is_bot": False, "skill_group": "Front"},
         {"account_id": ACCOUNTS[0], "skill_id": 2, "skill_name": "Concierge", "is_bot": True, "skill_group": None},
         {"account_id": ACCOUNTS[0], "skill_id": -1, "skill_name": None, "is_bot": True, "skill_group": "Front"},
-        {"account_id": ACCOUNTS[1], "skill_id": 1, "skill_name": "Bot of the other account", "is_bot": True, "skill_group": None},
+        {
+            "account_id": ACCOUNTS[1],
+            "skill_id": 1,
+            "skill_name": "Other bot",
+            "is_bot": True,
+            "skill_group": None,
+        },
     ),
     "agents": (
         {"account_id": ACCOUNTS[0], "agent_id": "bot", "agent_name": "Robin", "is_bot": True},
@@ -58,7 +64,8 @@ class Made:
 
     def found(self, view: str) -> list[Row]:
         """The rows of a view of the product."""
-        return self.connection.sql(f"from {view}").to_arrow_table().to_pylist()
+        rows: list[Row] = self.connection.sql(f"from {view}").to_arrow_table().to_pylist()
+        return rows
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,8 @@ def bucket(model: Model, row: Row) -> int:
     """The lower bound of the ten points that a score falls in, the last with its end; of a class, the class."""
     if model.rule(row["account_id"], "mcs_scale") == "class":
         return int(row["mcs"])
-    return min(floor(row["mcs"] / 10) * 10, 90)
+    tens: int = floor(row["mcs"] / 10)
+    return min(tens * 10, 90)
 
 
 def day_of(model: Model, row: Row, period: Period) -> Row:

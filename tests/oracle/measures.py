@@ -23,6 +23,11 @@ def columns_of(*names: str) -> Callable[[Row], Key]:
     return lambda row: tuple(row[name] for name in names)
 
 
+def by_key(rows: Iterable[Row], measures: Callable[[list[Row]], Row], *key: str) -> list[Row]:
+    """The measures of the rows of each key."""
+    return [dict(zip(key, values, strict=True)) | measures(group) for values, group in grouped(rows, columns_of(*key)).items()]
+
+
 def known(values: Iterable[float | None]) -> list[float]:
     """The values that are there."""
     return [value for value in values if value is not None]

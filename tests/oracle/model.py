@@ -1,7 +1,7 @@
 """The content of a lake for the second implementations of views: source files, names and settings, read by plain Python.
 
-Rows come from the bytes of source files by `tests/support/reference.py`, facts by `oracle.facts`; no row is the product's. Times
-are datetimes in UTC. Readings: a name that no CSV has is NULL, and an id that no CSV calls a bot is none.
+Rows come from the bytes of source files by `tests/support/reference.py`, facts by `oracle.facts`; no row is the product's.
+Times are datetimes in UTC. Readings: a name that no CSV has is NULL, and an id that no CSV calls a bot is none.
 """
 
 from collections.abc import Iterable, Mapping
@@ -70,11 +70,13 @@ class Model:
 
     def skill_name(self, row: Row, column: str = "skill_id") -> str | None:
         """The name of a row's skill."""
-        return self._name(self.skills, row, column, "skill_name")
+        name: str | None = self._name(self.skills, row, column, "skill_name")
+        return name
 
     def agent_name(self, row: Row, column: str = "agent_id") -> str | None:
         """The name of a row's agent."""
-        return self._name(self.agents, row, column, "agent_name")
+        name: str | None = self._name(self.agents, row, column, "agent_name")
+        return name
 
     def is_bot_skill(self, row: Row, column: str = "skill_id") -> bool:
         """Whether a row's skill is a bot's."""

@@ -3,6 +3,8 @@
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from reference import FIRST_DAY
+
 from oracle.calendar import Period
 from oracle.measures import columns_of, grouped, share
 from oracle.model import Model, Row
@@ -15,7 +17,7 @@ TAKEN_OVER: Final = (2, 3)
 def in_order(row: Row) -> tuple[Any, ...]:
     """The place of a record among those of its person: by start, those without one last."""
     start = row["conversation_start_time"]
-    return start is None, start or datetime.min, row["conversation_id"], row["date"]
+    return start is None, start or FIRST_DAY, row["conversation_id"], row["date"]
 
 
 def contacts(model: Model) -> list[Row]:
@@ -109,9 +111,7 @@ def outcomes(model: Model, closed: list[Row]) -> Row:
     hours = {row["account_id"]: model.rule(row["account_id"], "resolution_hours") for row in closed}
     judged = [row for row in closed if row["observed_seconds"] >= hours[row["account_id"]] * 3600]
     repeated = [
-        row
-        for row in judged
-        if row["repeat_seconds"] is not None and row["repeat_seconds"] <= hours[row["account_id"]] * 3600
+        row for row in judged if row["repeat_seconds"] is not None and row["repeat_seconds"] <= hours[row["account_id"]] * 3600
     ]
     same_skill = sum(row["is_same_skill"] is True for row in repeated)
     return {

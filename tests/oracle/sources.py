@@ -21,9 +21,7 @@ def total(rows: list[Row], name: str) -> int:
 
 def source_daily(model: Model) -> list[Row]:
     """Files by the day of their hour."""
-    files = [
-        row | {"scope_date": row["scope_start_time"] and row["scope_start_time"].date()} for row in model.files
-    ]
+    files = [row | {"scope_date": row["scope_start_time"] and row["scope_start_time"].date()} for row in model.files]
     found = []
     for (account_id, day), here in grouped(files, columns_of("account_id", "scope_date")).items():
         loaded = [row for row in here if row["status"] == "loaded"]

@@ -101,7 +101,9 @@ def rows(made: Made, view: str, *columns: str) -> list[tuple[Any, ...]]:
 
 def test_strangers_without_an_id_are_not_one_person(folder: Path) -> None:
     """Three visitors whose ids are empty came once each; nobody came back."""
-    made = lake(folder, [chat(NOON + number * 3_600_000, consumerId=consumer) for number, consumer in enumerate(("", None, ""))])
+    made = lake(
+        folder, [chat(NOON + number * 3_600_000, consumerId=consumer) for number, consumer in enumerate(("", None, ""))]
+    )
     assert rows(made, "repeat_contact", "conversation_id") == []
     assert rows(made, "repeat_contact_daily", "closed_count", "repeated_count") in ([], [(0, 0)])
 

@@ -1,9 +1,9 @@
-"""The second implementation of every view: a function from the model of a lake to the view's rows, and the columns of its key."""
+"""The second implementation of every view: a function from the model of a lake to rows, and the columns of the view's key."""
 
 from collections.abc import Callable
 from typing import Any, Final
 
-from oracle import bots, dimensions, handling, mcs, queue, repeats, sources
+from oracle import agents, bots, dimensions, handling, intervals, mcs, queue, repeats, responses, sources, transfers
 from oracle.calendar import PERIODS, PeriodView
 from oracle.model import Model, Row
 
@@ -25,6 +25,15 @@ VIEWS: Final[dict[str, View]] = {
     **twins("queue_time_daily", queue.queue_time_daily),
     "queue_time_hourly": (queue.queue_time_hourly, ("account_id", "hour", "type")),
     "queue_time_by_skill": (queue.queue_time_by_skill, ("account_id", "skill_id", "type")),
+    **twins("queue_by_skill_daily", queue.queue_by_skill_daily, "skill_id", "is_bot"),
+    **twins("service_level_daily", queue.service_level_daily),
+    **twins("abandonment_daily", queue.abandonment_daily),
+    **twins("wait_histogram_daily", queue.wait_histogram_daily, "bucket"),
+    "queue_by_interval": (intervals.queue_by_interval, ("account_id", "skill_id", "type", "is_bot", "interval_start")),
+    "queue_intervals": (intervals.queue_intervals, ("account_id", "type", "interval_start")),
+    "arrivals_by_interval": (intervals.arrivals_by_interval, ("account_id", "type", "interval_start")),
+    "arrivals_hourly": (intervals.arrivals_hourly, ("account_id", "type", "hour")),
+    "queue_length": (intervals.queue_length, ("account_id", "type", "interval_start")),
     "mcs_distribution": (mcs.mcs_distribution, ("account_id", "date", "type", "bucket")),
     **twins("mcs_daily", mcs.mcs_daily),
     **twins("mcs_band_daily", mcs.mcs_band_daily),
@@ -44,6 +53,21 @@ VIEWS: Final[dict[str, View]] = {
     "repeat_contact_by_skill": (repeats.repeat_contact_by_skill, ("account_id", "skill_id", "type")),
     "bot_conversations": (bots.bot_conversations, CONVERSATION),
     **twins("bot_daily", bots.bot_daily),
+    **twins("response_time_daily", responses.response_time_daily, "is_bot"),
+    **twins("response_sla_daily", responses.response_sla_daily, "is_bot", "bound_seconds"),
+    **twins("first_response_daily", responses.first_response_daily),
+    **twins("consumer_response_daily", responses.consumer_response_daily),
+    **twins("talk_daily", responses.talk_daily),
+    **twins("segment_daily", agents.segment_daily, "agent_id", "skill_id", "is_bot"),
+    **twins("agent_daily", agents.agent_daily, "agent_id", "is_bot"),
+    **twins("skill_daily", agents.skill_daily, "skill_id", "is_bot"),
+    **twins("agent_engagement_daily", agents.agent_engagement_daily, "agent_id", "is_bot"),
+    **twins("agent_concurrency_daily", agents.agent_concurrency_daily, "agent_id", "is_bot", "conversation_count"),
+    **twins("concurrency_daily", agents.concurrency_daily, "is_bot", "conversation_count"),
+    "staffing_by_interval": (agents.staffing_by_interval, ("account_id", "interval_start", "type", "skill_id", "is_bot")),
+    **twins("transfer_daily", transfers.transfer_daily),
+    **twins("agent_transfer_daily", transfers.agent_transfer_daily, "agent_id", "skill_id"),
+    "transfer_flow": (transfers.transfer_flow, ("account_id", "type", "skill_id", "target_skill_id")),
     "skills": (dimensions.skills, ("account_id", "skill_id")),
     "agents": (dimensions.agents, ("account_id", "agent_id")),
     "campaigns": (dimensions.campaigns, ("account_id", "campaign_id")),

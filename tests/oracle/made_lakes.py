@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 import duckdb
+import pyarrow as pa
 from lakes import take
 
 from oracle.model import Model, Row, add_file
@@ -14,6 +15,8 @@ from pipeline.schema import TABLES
 from pipeline.warehouse import library
 from pipeline.warehouse.database import connect
 from pipeline.warehouse.rules import RuleRow, filled_up
+
+Tables = dict[str, pa.Table]
 
 ACCOUNTS: Final = ("75555851", "75555852")
 NAMES: Final[Mapping[str, tuple[Row, ...]]] = {
@@ -97,24 +100,34 @@ class Given:
 
     def database(self, folder: Path) -> duckdb.DuckDBPyConnection:
         """A database in memory with the product's tables of the files."""
+        return database_of(self.loaded(folder), self.names, self.settings)
+
+    def loaded(self, folder: Path) -> Tables:
+        """The tables of a lake into which the files are loaded."""
         source = folder / "source"
         source.mkdir(parents=True)
         for name, text in self.files.items():
             (source / name).write_bytes(text)
         lake = Lake(str(folder / "lake"))
         take(lake, source)
-        with connect(lake) as loaded:
-            tables = {name: loaded.sql(f"select * from {name}").to_arrow_table() for name in TABLES}
-        connection = duckdb.connect()
-        connection.execute("set TimeZone = 'UTC'")
-        for name, rows in tables.items():
-            connection.register("rows", rows)
-            connection.execute(f"create table {name} as from rows")
-            connection.unregister("rows")
-        library.create_views(connection, rules=filled_up(rule_rows(self.settings)))
-        for name in ("skill", "agent", "campaign"):
-            fill(connection, f"{name}_names", self.names.get(f"{name}s", ()))
-        return connection
+        with connect(lake) as connection:
+            return {name: connection.sql(f"from {name}").to_arrow_table() for name in TABLES}
+
+
+def database_of(
+    tables: Tables, names: Mapping[str, tuple[Row, ...]], settings: Mapping[str | None, Row]
+) -> duckdb.DuckDBPyConnection:
+    """A database in memory with these tables, and the product's views, names and settings."""
+    connection = duckdb.connect()
+    connection.execute("set TimeZone = 'UTC'")
+    for name, rows in tables.items():
+        connection.register("rows", rows)
+        connection.execute(f"create table {name} as from rows")
+        connection.unregister("rows")
+    library.create_views(connection, rules=filled_up(rule_rows(settings)))
+    for name in ("skill", "agent", "campaign"):
+        fill(connection, f"{name}_names", names.get(f"{name}s", ()))
+    return connection
 
 
 def rule_rows(settings: Mapping[str | None, Row]) -> Iterable[RuleRow]:

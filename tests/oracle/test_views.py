@@ -1,6 +1,7 @@
 """The views agree with a second implementation, row by row and column by column, on made conversations of two accounts."""
 
 from collections.abc import Iterator
+from itertools import product
 from zoneinfo import ZoneInfo
 
 import duckdb
@@ -9,6 +10,7 @@ import pyarrow.compute as pc
 import pytest
 from made_conversations import DAY, MIDNIGHT, source_texts
 
+from oracle import calendar, dimensions, mcs, queue, repeats, transfers
 from oracle.calendar import days_of
 from oracle.made_lakes import ACCOUNTS, NAMES, SETTINGS, Given, Made, Tables, database_of
 from oracle.views import VIEWS, differences
@@ -67,6 +69,29 @@ def test_a_view_has_the_rows_of_the_second_implementation(made: Made, name: str)
     has_rows = name not in RARE and (name not in BOTS or made.model.skills != {})
     assert (expected != []) == has_rows
     assert differences(expected, made.found(name), key)[:SHOWN] == []
+
+
+def test_made_conversations_have_every_kind() -> None:
+    """Types, outcomes, kinds of transfers, bots, bands, provisional days, nights with a change of clocks, empty ids."""
+    model = given("names and rules by account").model()
+    model.files = [{"account_id": None, "status": "loaded", "scope_end_time": None}]
+    entries, outcomes = queue.entries_of(model), ("answered", "abandoned", "moved", "unknown")
+    types = {row["type"] for row in model.conversation_metrics}
+    assert types == {"LIVE_CHAT", "MESSAGING", "", None}
+    kinds = {(row["outcome"], row["is_transfer"], row["is_bot"]) for row in entries}
+    assert kinds == set(product(outcomes, (False, True), (False, True)))
+    assert {row["transfer_kind"] for row in transfers.transfers_of(model)} == {"agent", "skill", "queue", None}
+    assert {row["is_return"] for row in transfers.transfers_of(model)} == {False, True}
+    bands = {(row["account_id"], mcs.band(model, row)) for row in mcs.scored(model)}
+    assert bands == set(product(ACCOUNTS, (*mcs.BANDS, None)))
+    assert {row["hour_count"] for row in dimensions.calendar(model)} == {23.0, 24.0, 25.0}
+    assert {row["is_provisional"] for row in dimensions.calendar(model)} == {False, True}
+    assert {row["person_id"] for row in model.conversation_metrics} >= {None, " "}
+    assert {None, 1, 2, 3} <= {row["repeat_band"] for row in repeats.repeat_contact(model)}
+    assert {row["leg_count"] > 1 for row in repeats.repeat_contact(model)} == {False, True}
+    assert {row["is_same_skill"] for row in repeats.repeat_contact(model)} == {False, True, None}
+    starts = {calendar.LOCAL_DAILY.of(model, row, "entered_time", "entered_date") == row["entered_date"] for row in entries}
+    assert starts == {False, True}
 
 
 def test_days_are_those_of_the_time_zone_database() -> None:

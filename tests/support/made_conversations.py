@@ -158,6 +158,9 @@ def disturb(rng: Random, conversation: Row, transfers: list[Row]) -> None:
                 row[name] = None
             elif chance < 0.27:
                 row[name] = near(rng, conversation, transfers)
+    if rng.random() < 0.05:  # still open: nobody has answered, nobody has left
+        conversation |= dict.fromkeys(("queueEndTime", "interactionStartTime", "conversationEndTime"))
+        transfers.clear()
     if rng.random() < 0.1:
         rng.shuffle(transfers)
     if rng.random() < 0.02:

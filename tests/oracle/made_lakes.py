@@ -73,7 +73,7 @@ class Made:
 
 @dataclass(frozen=True)
 class Given:
-    """The contents of a lake: source files by name, rows of CSVs, settings by account."""
+    """The contents of a lake: source files by name, in a folder of the account or none, rows of CSVs, settings by account."""
 
     files: Mapping[str, bytes]
     names: Mapping[str, tuple[Row, ...]] = field(default_factory=lambda: NAMES)
@@ -95,7 +95,7 @@ class Given:
             for name in ("skill", "agent", "campaign")
         )
         for name, text in self.files.items():
-            add_file(model, text, name)
+            add_file(model, text, Path(name).name)
         return model
 
     def database(self, folder: Path) -> duckdb.DuckDBPyConnection:
@@ -107,6 +107,7 @@ class Given:
         source = folder / "source"
         source.mkdir(parents=True)
         for name, text in self.files.items():
+            (source / name).parent.mkdir(exist_ok=True)
             (source / name).write_bytes(text)
         lake = Lake(str(folder / "lake"))
         take(lake, source)

@@ -4,6 +4,7 @@ Rows come from the bytes of source files by `tests/support/reference.py`, facts 
 Times are datetimes in UTC. Readings: a name that no CSV has is NULL, and an id that no CSV calls a bot is none.
 """
 
+import gzip
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -96,8 +97,9 @@ def conversation_key(row: Row) -> Key:
     return row["account_id"], row["conversation_id"], row["date"]
 
 
-def add_file(model: Model, text: bytes, name: str) -> None:
+def add_file(model: Model, contents: bytes, name: str) -> None:
     """Add the rows of a source file; of a conversation that it brings twice the later delivery counts."""
+    text = gzip.decompress(contents) if contents[:2] == b"\x1f\x8b" else contents
     tables = read_file(text, name, None, None)
     add_reach(model, name, {row["account_id"] for row in tables["conversations"]})
     lines, transfers = (by_delivery(tables[table]) for table in ("messages", "transfers"))

@@ -1,7 +1,9 @@
 """The views agree with a second implementation, row by row and column by column, on made conversations of two accounts."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
 from itertools import product
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import duckdb
@@ -14,6 +16,7 @@ from oracle import calendar, dimensions, mcs, queue, repeats, transfers
 from oracle.calendar import days_of
 from oracle.made_lakes import ACCOUNTS, NAMES, SETTINGS, Given, Made, Tables, database_of
 from oracle.views import VIEWS, differences
+from pipeline.sandbox import Account, file_bytes, hour_file_names
 from pipeline.schema import TABLES
 from pipeline.warehouse import library
 from pipeline.warehouse.rules import RuleRow, filled_up
@@ -23,10 +26,19 @@ CONVERSATIONS = 300
 SHOWN = 20
 """The most differences in a message."""
 
+# Clocks in New York are set back on 1 November 2026.
+UNTIL = datetime(2026, 11, 3, tzinfo=UTC)
+SANDBOX = (
+    Account("75555851", conversations_per_day=40, time_zone="America/New_York", load=1.1, tagged=False),
+    Account("20348697", conversations_per_day=25, time_zone="Europe/London", messaging_share=0.55, tagged=True),
+)
+SANDBOX_NAMES = {"skills": ({"account_id": "75555851", "skill_id": 90, "skill_name": "Concierge", "is_bot": True},)}
+
 LAKES = {
     "names and rules by account": (SEEDS, NAMES, SETTINGS),
     "no names, no rules": ((4,), {}, {}),
     "scores as classes": ((5,), NAMES, {None: {"mcs_scale": "class", "time_zone": "Australia/Lord_Howe"}}),
+    "sandbox": ((), SANDBOX_NAMES, {None: {"time_zone": "America/New_York"}}),
 }
 RARE = {"source_gaps", "unknown_fields", "topic_daily"}
 """Views that made conversations have no rows in."""
@@ -45,7 +57,18 @@ def named(seed: int) -> dict[str, bytes]:
 def given(lake: str) -> Given:
     """The contents of a lake."""
     seeds, names, settings = LAKES[lake]
-    return Given({name: text for seed in seeds for name, text in named(seed).items()}, names, settings)
+    files = {name: text for seed in seeds for name, text in named(seed).items()}
+    return Given(files or sandbox_files(SANDBOX, days=3), names, settings)
+
+
+def sandbox_files(accounts: Iterable[Account], days: int) -> dict[str, bytes]:
+    """The source files of accounts for the last days before `UNTIL`."""
+    return {
+        f"{account.account_id}/{name}": file_bytes(account, name)
+        for account in accounts
+        for hours in range(24 * days)
+        for name in hour_file_names(account, UNTIL - timedelta(hours=hours + 1))
+    }
 
 
 @pytest.fixture(scope="module", params=LAKES)
@@ -102,6 +125,19 @@ def test_days_are_those_of_the_time_zone_database() -> None:
         library.set_rules(connection, filled_up([RuleRow("time_zone", None, ZONES[0]), *zones]))
         found = connection.sql("from local_days order by time_zone, local_date").to_arrow_table().to_pylist()
     assert found == [day for zone in ZONES for day in days_of(ZoneInfo(zone))]
+
+
+@pytest.mark.long
+def test_the_views_agree_on_a_month(tmp_path: Path) -> None:
+    """All of them, on a month of two larger accounts."""
+    accounts = (
+        Account("75555851", conversations_per_day=500, time_zone="America/New_York", tagged=False),
+        Account("20348697", conversations_per_day=250, time_zone="Europe/London", messaging_share=0.55, tagged=True),
+    )
+    settings = {None: {"time_zone": "America/New_York"}, "20348697": {"time_zone": "Europe/London"}}
+    made = Given(sandbox_files(accounts, days=31), SANDBOX_NAMES, settings).made(tmp_path)
+    for name, (view, key) in VIEWS.items():
+        assert differences(view(made.model), made.found(name), key)[:SHOWN] == [], name
 
 
 # ---- what must not matter ----

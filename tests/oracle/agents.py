@@ -5,7 +5,6 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from oracle.bots import is_bot
 from oracle.calendar import DAILY, Period, day_start, zone_of
 from oracle.intervals import interval_of, interval_start
 from oracle.measures import by_key, columns_of, grouped, milliseconds_between, share
@@ -20,7 +19,7 @@ def segments_by(model: Model, period: Period) -> list[Row]:
     for row in model.segments:
         day = {"own_date": row["date"] if row["assigned_time"] is None else row["assigned_time"].date()}
         day[period.column] = period.of(model, row | day, "assigned_time", "own_date")
-        found.append(row | day | {"is_bot": is_bot(model, row)})
+        found.append(row | day | {"is_bot": model.is_bot(row)})
     return found
 
 
@@ -165,7 +164,7 @@ def engagement_parts(model: Model, period: Period) -> Iterator[Row]:
         begins = start
         while begins < end:
             until = min(end, next_midnight(model, row, begins, period))
-            day = {"start": begins, "own_date": begins.date(), "is_bot": is_bot(model, row)}
+            day = {"start": begins, "own_date": begins.date(), "is_bot": model.is_bot(row)}
             day[period.column] = period.of(model, row | day, "start", "own_date")
             yield row | day | {"until": until, "is_assigned": begins == start}
             begins = until
@@ -266,7 +265,7 @@ def staffing_by_interval(model: Model) -> list[Row]:
         for entry in entries_of(model)
         if entry["entered_time"] is not None
     ]
-    segments = [row | {"is_bot": is_bot(model, row)} for row in model.segments]
+    segments = [row | {"is_bot": model.is_bot(row)} for row in model.segments]
     assigned = [
         row | {"interval_start": interval_start(model, row, row["assigned_time"])}
         for row in segments

@@ -6,11 +6,6 @@ from oracle.measures import columns_of, grouped, known, milliseconds_between, se
 from oracle.model import Model, Row, conversation_key
 
 
-def is_bot(model: Model, row: Row) -> bool:
-    """Whether a segment or an entry is a bot's: its skill is one, or its agent."""
-    return model.is_bot_skill(row) or model.is_bot_agent(row)
-
-
 def bot_conversations(model: Model) -> list[Row]:
     """The conversations whose first segment is a bot's, with the first person that they came to."""
     segments = grouped(model.segments, conversation_key)
@@ -18,19 +13,20 @@ def bot_conversations(model: Model) -> list[Row]:
     found = []
     for row in model.conversation_metrics:
         parts = segments.get(conversation_key(row), [])
-        if not parts or not is_bot(model, parts[0]):
+        if not parts or not model.is_bot(parts[0]):
             continue
         given_up = [
             entry
             for entry in entries[conversation_key(row)]
             if entry["outcome"] == "abandoned" and not model.is_bot_skill(entry)
         ]
-        person = next((place for place, part in enumerate(parts) if not is_bot(model, part)), None)
+        person = next((place for place, part in enumerate(parts) if not model.is_bot(part)), None)
         first = {name: parts[0][name] for name in ("account_id", "conversation_id", "date", "type", "skill_id", "agent_id")}
         found.append(
             first
             | {"skill_name": model.skill_name(first), "agent_name": model.agent_name(first)}
             | {"conversation_start_time": row["conversation_start_time"]}
+            | {"time_zone": model.rule(row["account_id"], "time_zone")}
             | person_of(row, parts, person)
             | {"gave_up": person is None and given_up != []}
         )
@@ -39,21 +35,20 @@ def bot_conversations(model: Model) -> list[Row]:
 
 def person_of(conversation: Row, parts: list[Row], place: int | None) -> Row:
     """The columns about the first segment of a person."""
-    names = ("person_segment_number", "person_skill_id", "person_agent_id", "person_time")
-    if place is None:
-        return {"reached_person": False} | dict.fromkeys((*names, "person_wait_seconds", "handover_wait_seconds"))
-    part = parts[place]
-    values = (part["segment_number"], part["skill_id"], part["agent_id"], part["assigned_time"])
-    return (
-        {"reached_person": True}
-        | dict(zip(names, values, strict=True))
-        | {
-            "person_wait_seconds": seconds(
-                milliseconds_between(conversation["conversation_start_time"], part["assigned_time"])
-            ),
-            "handover_wait_seconds": seconds(milliseconds_between(parts[place - 1]["ended_time"], part["assigned_time"])),
-        }
-    )
+    part = None if place is None else parts[place]
+    waits: dict[str, int | None] = {"person_wait": None, "handover_wait": None}
+    if place is not None and part is not None:
+        assigned = part["assigned_time"]
+        waits["person_wait"] = milliseconds_between(conversation["conversation_start_time"], assigned)
+        waits["handover_wait"] = milliseconds_between(parts[place - 1]["ended_time"], assigned)
+    return {
+        "reached_person": part is not None,
+        "person_skill_id": part and part["skill_id"],
+        "person_agent_id": part and part["agent_id"],
+        "person_time": part and part["assigned_time"],
+        **{f"{name}_milliseconds": wait for name, wait in waits.items()},
+        **{f"{name}_seconds": seconds(wait) for name, wait in waits.items()},
+    }
 
 
 def measures(rows: list[Row]) -> Row:
@@ -62,9 +57,8 @@ def measures(rows: list[Row]) -> Row:
     gave_up = sum(row["gave_up"] for row in rows)
     waits: Row = {}
     for prefix in ("person_wait", "handover_wait"):
-        times = known(row[f"{prefix}_seconds"] for row in rows)
-        in_milliseconds = [1000 * time for time in times]
-        waits |= {f"{prefix}_count": len(times)} | timing(prefix, in_milliseconds, of="sum avg p50 p90")
+        times = known(row[f"{prefix}_milliseconds"] for row in rows)
+        waits |= {f"{prefix}_count": len(times)} | timing(prefix, times, of="sum avg p50 p90")
     return {
         "bot_count": len(rows),
         "contained_count": len(rows) - reached,

@@ -5,7 +5,7 @@ from typing import Final
 
 from oracle.calendar import Period
 from oracle.facts import VISITOR, falls_in
-from oracle.measures import columns_of, grouped, known, mean, quantile, share
+from oracle.measures import by_key, columns_of, grouped, known, mean, quantile, share
 from oracle.model import Model, Row, conversation_key
 
 BANDS: Final = ("negative", "neutral", "positive")
@@ -69,13 +69,17 @@ def bands(model: Model, rows: list[Row]) -> Row:
     found = [band(model, row) for row in rows]
     counts = {name: found.count(name) for name in BANDS}
     banded = sum(counts.values())
-    net = share(counts["positive"] - counts["negative"], banded)
     return {
         "banded_count": banded,
         **{f"{name}_count": count for name, count in counts.items()},
         **{f"{name}_share": share(count, banded) for name, count in counts.items()},
-        "mcs_net_score": None if net is None else 100 * net,
     }
+
+
+def net_score(row: Row) -> Row:
+    """Positive less negative scores, of a hundred on the scale."""
+    net = share(row["positive_count"] - row["negative_count"], row["banded_count"])
+    return {"mcs_net_score": None if net is None else 100 * net}
 
 
 def mcs_daily(model: Model, period: Period) -> list[Row]:
@@ -95,11 +99,9 @@ def scored(model: Model) -> list[Row]:
 
 def mcs_band_daily(model: Model, period: Period) -> list[Row]:
     """Bands by day, of days with a score."""
-    key = ("account_id", period.column, "type")
     rows = [day_of(model, row, period) for row in scored(model)]
-    return [
-        dict(zip(key, values, strict=True)) | bands(model, group) for values, group in grouped(rows, columns_of(*key)).items()
-    ]
+    found = by_key(rows, lambda group: bands(model, group), "account_id", period.column, "type")
+    return [row | net_score(row) for row in found]
 
 
 def mcs_by(model: Model, column: str) -> list[Row]:
@@ -128,9 +130,9 @@ def movement_of(lines: list[Row]) -> Row:
     """From the first to the last score of the visitor's lines among these, in order of the transcript."""
     scores = [line["mcs"] for line in lines if line["type"] in VISITOR and line["mcs"] is not None]
     if not scores:
-        return {"scored_count": 0}
+        return {"scored_line_count": 0}
     first, last = scores[0], scores[-1]
-    return {"scored_count": len(scores), "mcs_first": first, "mcs_last": last, "mcs_change": last - first}
+    return {"scored_line_count": len(scores), "mcs_first": first, "mcs_last": last, "mcs_change": last - first}
 
 
 def mcs_movement(model: Model) -> list[Row]:
@@ -141,7 +143,7 @@ def mcs_movement(model: Model) -> list[Row]:
         {name: row[name] for name in names} | movement_of(lines.get(conversation_key(row), []))
         for row in model.conversation_metrics
     ]
-    return [row for row in rows if row["scored_count"] > 0]
+    return [row for row in rows if row["scored_line_count"] > 0]
 
 
 def changes(rows: list[Row], counted: str) -> Row:
@@ -168,7 +170,7 @@ def mcs_movement_daily(model: Model, period: Period) -> list[Row]:
     rows = [
         day_of(model, row | {"conversation_start_time": starts[conversation_key(row)]}, period)
         for row in mcs_movement(model)
-        if row["scored_count"] > 1
+        if row["scored_line_count"] > 1
     ]
     key = ("account_id", period.column, "type")
     return [
@@ -182,15 +184,16 @@ def moved_segments(model: Model) -> list[Row]:
     lines = grouped(model.messages, conversation_key)
     rows = [
         segment
+        | {"is_bot": model.is_bot(segment)}
         | movement_of([line for line in lines.get(conversation_key(segment), []) if falls_in(line["timestamp"], segment)])
         for segment in model.segments
     ]
-    return [row for row in rows if row["scored_count"] > 1]
+    return [row for row in rows if row["scored_line_count"] > 1]
 
 
 def mcs_movement_by(model: Model, column: str) -> list[Row]:
     """Of segments, by their agent or skill."""
-    key = ("account_id", column, "type")
+    key = ("account_id", column, "type", "is_bot")
     return [
         dict(zip(key, values, strict=True)) | changes(group, "segment_count")
         for values, group in grouped(moved_segments(model), columns_of(*key)).items()

@@ -87,6 +87,10 @@ class Model:
         """Whether a row's agent is a bot."""
         return bool(self._name(self.agents, row, column, "is_bot"))
 
+    def is_bot(self, row: Row) -> bool:
+        """Whether a segment, a response or an entry is a bot's: its skill is one, or its agent."""
+        return self.is_bot_skill(row) or self.is_bot_agent(row)
+
     @staticmethod
     def _name(names: Names, row: Row, column: str, gives: str) -> Any:
         return names.get((row["account_id"], row[column]), {}).get(gives)

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Final
 
-from oracle.bots import is_bot
 from oracle.calendar import Period, hour_start
 from oracle.measures import by_key, columns_of, grouped, known, share, timing
 from oracle.model import Model, Row
@@ -13,7 +12,7 @@ OUTCOMES: Final = ("answered", "abandoned", "moved")
 
 def entries_of(model: Model) -> list[Row]:
     """The queue entries, each with `is_bot`: of its skill, or of the agent who answered."""
-    return [entry | {"is_bot": is_bot(model, entry)} for entry in model.queue_entries]
+    return [entry | {"is_bot": model.is_bot(entry)} for entry in model.queue_entries]
 
 
 def entries_by(model: Model, period: Period) -> list[Row]:
@@ -256,7 +255,6 @@ def histogram(bounds: list[float], entries: list[Row]) -> list[Row]:
         so_far = len(of_people) + (found[-1]["so_far"] if found else 0)
         found.append(
             {
-                "bucket": number,
                 "lower_seconds": lower,
                 "upper_seconds": upper,
                 "answered_count": len(of_people),

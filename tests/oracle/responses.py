@@ -2,7 +2,6 @@
 
 from itertools import pairwise
 
-from oracle.bots import is_bot
 from oracle.calendar import Period
 from oracle.mcs import day_of
 from oracle.measures import by_key, columns_of, grouped, known, milliseconds_between, share, timing
@@ -12,7 +11,7 @@ from oracle.model import Model, Row, conversation_key
 def responses_by(model: Model, period: Period) -> list[Row]:
     """The responses with their day, that of the answer, and `is_bot`."""
     return [
-        row | {"is_bot": is_bot(model, row), period.column: period.of(model, row, "response_time", "date")}
+        row | {"is_bot": model.is_bot(row), period.column: period.of(model, row, "response_time", "date")}
         for row in model.responses
     ]
 

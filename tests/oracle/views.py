@@ -28,7 +28,7 @@ VIEWS: Final[dict[str, View]] = {
     **twins("queue_by_skill_daily", queue.queue_by_skill_daily, "skill_id", "is_bot"),
     **twins("service_level_daily", queue.service_level_daily),
     **twins("abandonment_daily", queue.abandonment_daily),
-    **twins("wait_histogram_daily", queue.wait_histogram_daily, "bucket"),
+    **twins("wait_histogram_daily", queue.wait_histogram_daily, "lower_seconds"),
     "queue_by_interval": (intervals.queue_by_interval, ("account_id", "skill_id", "type", "is_bot", "interval_start")),
     "queue_intervals": (intervals.queue_intervals, ("account_id", "type", "interval_start")),
     "arrivals_by_interval": (intervals.arrivals_by_interval, ("account_id", "type", "interval_start")),
@@ -41,7 +41,7 @@ VIEWS: Final[dict[str, View]] = {
     "mcs_by_skill": (mcs.mcs_by_skill, ("account_id", "skill_id", "type")),
     "mcs_movement": (mcs.mcs_movement, CONVERSATION),
     **twins("mcs_movement_daily", mcs.mcs_movement_daily),
-    "mcs_movement_by_agent": (mcs.mcs_movement_by_agent, ("account_id", "agent_id", "type")),
+    "mcs_movement_by_agent": (mcs.mcs_movement_by_agent, ("account_id", "agent_id", "type", "is_bot")),
     **twins("closed_by_daily", handling.closed_by_daily),
     **twins("end_reason_daily", handling.end_reason_daily, "end_reason_id"),
     **twins("handling_daily", handling.handling_daily),
@@ -81,7 +81,7 @@ VIEWS: Final[dict[str, View]] = {
     "null_share_daily": (sources.null_share_daily, ("account_id", "date")),
     "unknown_fields": (sources.unknown_fields, ("account_id", "field")),
     "bot_by_skill": (bots.bot_by_skill, ("account_id", "skill_id", "type")),
-    "mcs_movement_by_skill": (mcs.mcs_movement_by_skill, ("account_id", "skill_id", "type")),
+    "mcs_movement_by_skill": (mcs.mcs_movement_by_skill, ("account_id", "skill_id", "type", "is_bot")),
 }
 
 

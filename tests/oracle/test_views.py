@@ -1,9 +1,10 @@
 """The views agree with a second implementation, row by row and column by column, on made conversations of two accounts."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from pathlib import Path
+from typing import Final
 from zoneinfo import ZoneInfo
 
 import duckdb
@@ -15,11 +16,15 @@ from made_conversations import DAY, MIDNIGHT, source_texts
 from oracle import calendar, dimensions, mcs, queue, repeats, transfers
 from oracle.calendar import days_of
 from oracle.made_lakes import ACCOUNTS, NAMES, SETTINGS, Given, Made, Tables, database_of
+from oracle.model import Row
 from oracle.views import VIEWS, differences
 from pipeline.sandbox import Account, file_bytes, hour_file_names
 from pipeline.schema import TABLES
 from pipeline.warehouse import library
 from pipeline.warehouse.rules import RuleRow, filled_up
+
+Names = Mapping[str, tuple[Row, ...]]
+Rules = Mapping[str | None, Row]
 
 SEEDS = (1, 2, 3)
 CONVERSATIONS = 300
@@ -34,7 +39,7 @@ SANDBOX = (
 )
 SANDBOX_NAMES = {"skills": ({"account_id": "75555851", "skill_id": 90, "skill_name": "Concierge", "is_bot": True},)}
 
-LAKES = {
+LAKES: Final[dict[str, tuple[tuple[int, ...], Names, Rules]]] = {
     "names and rules by account": (SEEDS, NAMES, SETTINGS),
     "no names, no rules": ((4,), {}, {}),
     "scores as classes": ((5,), NAMES, {None: {"mcs_scale": "class", "time_zone": "Australia/Lord_Howe"}}),
@@ -134,7 +139,7 @@ def test_the_views_agree_on_a_month(tmp_path: Path) -> None:
         Account("75555851", conversations_per_day=500, time_zone="America/New_York", tagged=False),
         Account("20348697", conversations_per_day=250, time_zone="Europe/London", messaging_share=0.55, tagged=True),
     )
-    settings = {None: {"time_zone": "America/New_York"}, "20348697": {"time_zone": "Europe/London"}}
+    settings: Rules = {None: {"time_zone": "America/New_York"}, "20348697": {"time_zone": "Europe/London"}}
     made = Given(sandbox_files(accounts, days=31), SANDBOX_NAMES, settings).made(tmp_path)
     for name, (view, key) in VIEWS.items():
         assert differences(view(made.model), made.found(name), key)[:SHOWN] == [], name
@@ -156,9 +161,9 @@ def answers(tables: Tables) -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
 
 
-def rows(connection: duckdb.DuckDBPyConnection, name: str) -> list[dict[str, object]]:
+def rows(connection: duckdb.DuckDBPyConnection, name: str) -> list[Row]:
     """The rows of a view."""
-    found: list[dict[str, object]] = connection.sql(f"from {name}").to_arrow_table().to_pylist()
+    found: list[Row] = connection.sql(f"from {name}").to_arrow_table().to_pylist()
     return found
 
 

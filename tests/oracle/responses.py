@@ -68,7 +68,7 @@ def in_milliseconds(rows: list[Row], column: str) -> list[float | None]:
 
 
 def first_response_daily(model: Model, period: Period) -> list[Row]:
-    """Connected conversations by the time to their first agent line."""
+    """Connected conversations by the time to their first agent line; those that began with a bot apart."""
 
     def measures(rows: list[Row]) -> Row:
         return {
@@ -77,8 +77,13 @@ def first_response_daily(model: Model, period: Period) -> list[Row]:
             **counted("first_reply", in_milliseconds(rows, "first_reply_seconds")),
         }
 
-    rows = [day_of(model, row, period) for row in model.conversation_metrics if row["is_connected"]]
-    return by_key(rows, measures, "account_id", period.column, "type")
+    rows = [
+        day_of(model, row, period)
+        | {"is_bot": model.is_bot_skill(row, "first_skill_id") or model.is_bot_agent(row, "first_agent_id")}
+        for row in model.conversation_metrics
+        if row["is_connected"]
+    ]
+    return by_key(rows, measures, "account_id", period.column, "type", "is_bot")
 
 
 def consumer_response_daily(model: Model, period: Period) -> list[Row]:

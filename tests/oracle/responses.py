@@ -5,7 +5,7 @@ from itertools import pairwise
 from oracle.calendar import Period
 from oracle.mcs import day_of
 from oracle.measures import by_key, columns_of, grouped, known, milliseconds_between, share, timing
-from oracle.model import Model, Row, conversation_key
+from oracle.model import Model, Row
 
 
 def responses_by(model: Model, period: Period) -> list[Row]:
@@ -89,7 +89,7 @@ def first_response_daily(model: Model, period: Period) -> list[Row]:
 def consumer_response_daily(model: Model, period: Period) -> list[Row]:
     """The visitor's lines between two responses, timed from the first of the two; of the day of the second."""
     answers = []
-    for rows in grouped(responses_by(model, period), conversation_key).values():
+    for rows in grouped(responses_by(model, period), columns_of("account_id", "conversation_id")).values():
         in_order = sorted(rows, key=lambda row: row["response_number"])
         for before, after in pairwise(in_order):
             answers.append(after | {"answer": milliseconds_between(before["response_time"], after["visitor_time"])})

@@ -149,6 +149,31 @@ NAME_FILES: Final = (
 )
 
 
+class NameTable(NamedTuple):
+    """A table in the DuckDB file: its meaning, and type and meaning of each column."""
+
+    name: str
+    about: str
+    columns: dict[str, tuple[str, str]]
+
+
+NAME_TABLES: Final = (
+    *(
+        NameTable(one.table, one.about, {column.name: (column.sql_type, column.about) for column in one.columns})
+        for one in NAME_FILES
+    ),
+    NameTable(
+        "name_files",
+        "The files of names that the tables of names were filled from.",
+        {
+            "file_name": ("VARCHAR", "Name of the file in the lake."),
+            "digest": ("VARCHAR", "SHA-256 of the file, in hexadecimal, or why it can't be read."),
+            "faults": ("VARCHAR[]", "A sentence for each line that does not count, or for the file."),
+        },
+    ),
+)
+
+
 class Names(NamedTuple):
     """The content of a file of names.
 

@@ -21,6 +21,7 @@ import duckdb
 
 from pipeline.lake.sql import literal
 from pipeline.schema import TABLES
+from pipeline.warehouse.names import NAME_FILES
 from pipeline.warehouse.rules import RULES, RuleRow, defaults, rules_by_account
 from pipeline.warehouse.time_zones import utc_offsets
 from pipeline.warehouse.twins import twin_about, twin_names, twin_notes, twin_sql
@@ -44,7 +45,7 @@ _ABOUTS = {
     "settings": "The rules of measures in settings.csv, a row for each setting and account; no account: all others.",
     "account_rules": "The same settings as typed columns, a row for each account; no account: all others.",
     "utc_offsets": "Offsets from UTC of the time zones in the settings: a row for each span of one offset.",
-}
+} | {one.table: one.about for one in NAME_FILES}
 
 _SETTING_COLUMNS = {"setting": "VARCHAR", "account_id": "VARCHAR", "value": "VARCHAR", "about": "VARCHAR"}
 _OFFSET_COLUMNS = {
@@ -83,7 +84,7 @@ _MEANINGS = {
         "until_local_time": "End of the span on local clocks, exclusive.",
         "offset_seconds": "Local time less UTC.",
     },
-}
+} | {one.table: {column.name: column.about for column in one.columns} for one in NAME_FILES}
 
 _COMMENT = re.compile(r"--.*")
 _RELATION = re.compile(r"(?<!distinct )\b(?:from|join)\s+([a-z_]\w*)\b(?!\()")
@@ -177,7 +178,7 @@ def create_views(
     *,
     rules: list[RuleRow] | None = None,
 ) -> None:
-    """Create or replace the code tables, the settings and every view in the connection's current schema.
+    """Create or replace the code tables, the settings, the tables of names and every view in the connection's current schema.
 
     Lists and settings become tables with rows, so a database file stays whole without files beside it. Each view has its
     header's opening as its comment. The tables that the views read must exist. `rules` are the defaults if none
@@ -191,6 +192,8 @@ def create_views(
     _create_table(connection, "account_rules", rule_columns)
     _create_table(connection, "utc_offsets", _OFFSET_COLUMNS)
     set_rules(connection, defaults() if rules is None else rules)
+    for one in NAME_FILES:
+        _create_table(connection, one.table, {column.name: column.sql_type for column in one.columns})
     for view in ordered_views(folder):
         connection.execute(f"create or replace view {view.name} as\n{view.sql}")
         connection.execute(f"comment on view {view.name} is {literal(view.about)}")

@@ -8,6 +8,7 @@ import pytest
 
 from pipeline.schema import TABLES
 from pipeline.warehouse import library as views
+from pipeline.warehouse.names import NAME_FILES
 
 
 @pytest.mark.parametrize("view", views.ordered_views(), ids=lambda view: view.name)
@@ -38,7 +39,8 @@ def test_sql_style(file: Path) -> None:
         views.view_names()
         | set(TABLES)
         | set(views.code_lists())
-        | {"settings", "account_rules", "utc_offsets", "skill_names", "agent_names", "campaign_names"}
+        | {"settings", "account_rules", "utc_offsets"}
+        | {file.table for file in NAME_FILES}
     )
 
     assert not re.search(r"\b(current_\w+|now|today|date_trunc|date_diff|extract|date_part|random)\b", code)

@@ -84,6 +84,7 @@ def _write(lake: Lake, found: FoundFile, met: Met, accounts: Accounts) -> Writte
         contents, written = with_ids(found.raw, found.file, met, accounts)
         if contents == found.raw or contents is None:
             return written
+        lake.on_step("names")
         newest = next(one for one in find_name_files(lake) if one.file == found.file)
         if newest == found:
             _replace(lake, found, contents)

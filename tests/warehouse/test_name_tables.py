@@ -56,7 +56,7 @@ def told_by(lake: Lake) -> list[str]:
 
 
 def test_names_hold_from_the_next_command_on(lake: Lake) -> None:
-    """Without a load a reader sees new names at once, and the DuckDB file has them for other clients; so with a deleted file."""
+    """Without a load a reader sees new names at once, and the DuckDB file has them for other clients; a deleted file counts."""
     assert ask(lake, SKILLS) == []
     path = write(lake, "skill_id,skill_name\n12,Sales\n")
     assert ask(lake, SKILLS) == [(FIRST, 12, "Sales", False)]

@@ -22,12 +22,11 @@ with queues as (
         count(*) filter (where outcome = 'answered') as answered_count,
         count(*) filter (where outcome = 'abandoned') as abandoned_count,
         count(*) filter (where outcome = 'moved') as moved_count,
-        count(*) filter (where outcome = 'answered' and wait_milliseconds <= service_level_milliseconds)
-            as within_count,
+        count(*) filter (where answered_milliseconds <= service_level_milliseconds) as within_count,
         count(*) filter (where outcome = 'abandoned' and wait_milliseconds < short_abandon_milliseconds)
             as short_abandon_count,
-        count(wait_milliseconds) filter (where outcome = 'answered') as queued_count,
-        coalesce(sum(wait_milliseconds) filter (where outcome = 'answered'), 0) / 1000 as wait_seconds,
+        count(answered_milliseconds) as queued_count,
+        coalesce(sum(answered_milliseconds), 0) / 1000 as wait_seconds,
         max(wait_milliseconds) / 1000 as longest_wait_seconds
     from local_named_entries
     where entered_time is not null

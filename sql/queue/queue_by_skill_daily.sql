@@ -19,15 +19,14 @@ with queues as (
         count(*) filter (where outcome = 'answered') as answered_count,
         count(*) filter (where outcome = 'abandoned') as abandoned_count,
         count(*) filter (where outcome = 'moved') as moved_count,
-        count(*) filter (where outcome = 'answered' and wait_milliseconds <= service_level_milliseconds)
-            as within_count,
+        count(*) filter (where answered_milliseconds <= service_level_milliseconds) as within_count,
         count(*) filter (where outcome = 'abandoned' and wait_milliseconds < short_abandon_milliseconds)
             as short_abandon_count,
-        count(wait_milliseconds) filter (where outcome = 'answered') as queued_count,
-        avg(wait_milliseconds) filter (where outcome = 'answered') / 1000 as queue_avg_seconds,
-        quantile_cont(wait_milliseconds, 0.5) filter (where outcome = 'answered') / 1000 as queue_p50_seconds,
-        quantile_cont(wait_milliseconds, 0.9) filter (where outcome = 'answered') / 1000 as queue_p90_seconds,
-        max(wait_milliseconds) filter (where outcome = 'answered') / 1000 as queue_max_seconds,
+        count(answered_milliseconds) as queued_count,
+        avg(answered_milliseconds) / 1000 as queue_avg_seconds,
+        quantile_cont(answered_milliseconds, 0.5) / 1000 as queue_p50_seconds,
+        quantile_cont(answered_milliseconds, 0.9) / 1000 as queue_p90_seconds,
+        max(answered_milliseconds) / 1000 as queue_max_seconds,
         max(wait_milliseconds) / 1000 as longest_wait_seconds
     from named_entries
     group by account_id, date, skill_id, type, is_bot

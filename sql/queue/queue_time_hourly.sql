@@ -17,16 +17,13 @@ select
     count(*) filter (where outcome = 'moved') as moved_count,  -- Entries that a transfer moved on.
     abandoned_count / nullif(abandoned_count + answered_count, 0)
         as abandoned_share,  -- abandoned_count / (abandoned_count + answered_count).
-    count(wait_milliseconds) filter (where outcome = 'answered')
-        as queued_count,  -- Answered entries with a known wait.
-    avg(wait_milliseconds) filter (where outcome = 'answered') / 1000
-        as queue_avg_seconds,  -- Mean wait of the queued_count answered entries.
-    quantile_cont(wait_milliseconds, 0.5) filter (where outcome = 'answered') / 1000
+    count(answered_milliseconds) as queued_count,  -- Answered entries with a known wait.
+    avg(answered_milliseconds) / 1000 as queue_avg_seconds,  -- Mean wait of the queued_count answered entries.
+    quantile_cont(answered_milliseconds, 0.5) / 1000
         as queue_p50_seconds,  -- Median wait of the queued_count answered entries.
-    quantile_cont(wait_milliseconds, 0.9) filter (where outcome = 'answered') / 1000
+    quantile_cont(answered_milliseconds, 0.9) / 1000
         as queue_p90_seconds,  -- Wait that 90 % of the queued_count answered entries did not exceed.
-    max(wait_milliseconds) filter (where outcome = 'answered') / 1000
-        as queue_max_seconds,  -- Longest wait of an answered entry.
+    max(answered_milliseconds) / 1000 as queue_max_seconds,  -- Longest wait of an answered entry.
     max(wait_milliseconds) / 1000 as longest_wait_seconds,  -- Longest wait of any entry: answered, abandoned or moved.
     count(*) filter (where not is_bot) as people_entry_count,  -- Entries of people: bots left out.
     count(*) filter (where not is_bot and outcome = 'answered')
@@ -35,15 +32,15 @@ select
         as people_abandoned_count,  -- Entries of people that were abandoned.
     people_abandoned_count / nullif(people_abandoned_count + people_answered_count, 0)
         as people_abandoned_share,  -- people_abandoned_count / (people_abandoned_count + people_answered_count).
-    count(wait_milliseconds) filter (where not is_bot and outcome = 'answered')
+    count(answered_milliseconds) filter (where not is_bot)
         as people_queued_count,  -- Answered entries of people with a known wait.
-    avg(wait_milliseconds) filter (where not is_bot and outcome = 'answered') / 1000
+    avg(answered_milliseconds) filter (where not is_bot) / 1000
         as people_queue_avg_seconds,  -- Mean wait of the people_queued_count answered entries.
-    quantile_cont(wait_milliseconds, 0.5) filter (where not is_bot and outcome = 'answered') / 1000
+    quantile_cont(answered_milliseconds, 0.5) filter (where not is_bot) / 1000
         as people_queue_p50_seconds,  -- Median wait of the people_queued_count answered entries.
-    quantile_cont(wait_milliseconds, 0.9) filter (where not is_bot and outcome = 'answered') / 1000
+    quantile_cont(answered_milliseconds, 0.9) filter (where not is_bot) / 1000
         as people_queue_p90_seconds,  -- Wait that 90 % of the people_queued_count answered entries did not exceed.
-    max(wait_milliseconds) filter (where not is_bot and outcome = 'answered') / 1000
+    max(answered_milliseconds) filter (where not is_bot) / 1000
         as people_queue_max_seconds  -- Longest wait of an answered entry of people.
 from named_entries
 where entered_time is not null

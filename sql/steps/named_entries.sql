@@ -24,8 +24,10 @@ select
     entry.agent_id,  -- Agent who answered; NULL: nobody did, or it is not known.
     entry.entered_time,  -- The queue was entered.
     entry.left_time,  -- The queue was left.
-    entry.wait_milliseconds,
     entry.outcome,
+    entry.wait_milliseconds,
+    case when entry.outcome = 'answered' then entry.wait_milliseconds end
+        as answered_milliseconds,  -- wait_milliseconds of an answered entry; else NULL.
     rules.time_zone,
     rules.interval_minutes,
     rules.service_level_seconds,

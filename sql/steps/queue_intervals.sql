@@ -7,20 +7,26 @@
 --          before 2015 and after 2045). Clocks change at the beginning of an interval, never within one.
 -- Source:  ours; queue_entries and the settings interval_minutes and time_zone.
 
-with days as (
+with spans as (
     select distinct
         account_id,
         type,
         interval_minutes,
         time_zone,
-        unnest(
-            range(
-                floor(epoch_ms(entered_time) / 86_400_000)::bigint,
-                floor(epoch_ms(case when is_likely then left_time else entered_time end) / 86_400_000)::bigint + 1
-            )
-        ) as day_number
+        floor(epoch_ms(entered_time) / 86_400_000)::bigint as first_day,
+        floor(epoch_ms(case when is_likely then left_time else entered_time end) / 86_400_000)::bigint as last_day
     from named_entries
     where entered_time is not null
+),
+
+days as (
+    select distinct
+        account_id,
+        type,
+        interval_minutes,
+        time_zone,
+        unnest(range(first_day, last_day + 1)) as day_number
+    from spans
 ),
 
 intervals as (

@@ -51,6 +51,7 @@ select
     conversation.was_interactive,
     rules.time_zone,
     rules.interval_minutes,
+    rules.short_abandon_seconds,
     rules.mcs_neutral_from,
     rules.mcs_positive_from,
     rules.repeat_bounds_hours,

@@ -30,7 +30,7 @@ from pipeline.lake.sql import literal, literals, rows_in
 from pipeline.lake.store import LOCK_NAME
 from pipeline.lake.store_errors import reaching
 from pipeline.processes import interruptible
-from pipeline.warehouse.library import comment_columns, create_views, set_rules, view_files
+from pipeline.warehouse.library import comment_columns, create_views, set_rules, view_names
 from pipeline.warehouse.rules import FILE_NAME as RULES_NAME
 from pipeline.warehouse.rules import RuleRow, defaults, filled_up, read_rules, rule_names
 from pipeline.warehouse.statements import reading
@@ -324,4 +324,4 @@ def _has_rules(connection: duckdb.DuckDBPyConnection, wanted: list[RuleRow]) -> 
 def _has_views(connection: duckdb.DuckDBPyConnection) -> bool:
     """Whether the file has every view of the library, by name; a changed one it gets with the next load."""
     made = {name for (name,) in connection.execute("select view_name from duckdb_views() where not internal").fetchall()}
-    return made >= {file.stem for file in view_files()}
+    return made >= view_names()

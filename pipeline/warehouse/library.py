@@ -1,6 +1,7 @@
 """The SQL library in `sql/`: its files, their order, and their way into a DuckDB database.
 
-A view is one bare select in the folder of its theme, and its name is the file's name. A check is a select in
+A view is one bare select in the folder of its theme, and its name is the file's name. A header line `Twins` makes further
+views of the same select by other days: by local days, weeks or months. A check is a select in
 `sql/checks` that returns the offending rows. A code list is a file `sql/codes/<table>.csv` with the columns code and
 label, and perhaps more. `create_views` expects the tables of `schema.TABLES`, wherever they come from. A fault in the library
 itself is a `ValueError`: the tests keep it from every user.
@@ -9,6 +10,7 @@ itself is a `ValueError`: the tests keep it from every user.
 import csv
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
@@ -22,6 +24,7 @@ from pipeline.schema import TABLES
 from pipeline.warehouse.names import NAME_FILES
 from pipeline.warehouse.rules import RULES, RuleRow, defaults, rules_by_account
 from pipeline.warehouse.time_zones import utc_offsets
+from pipeline.warehouse.twins import twin_about, twin_names, twin_notes, twin_sql
 
 FACTS: Final = "facts"
 _NO_THEMES: Final = frozenset({"checks", "codes", FACTS})  # folders without views
@@ -93,12 +96,13 @@ _HEADER_LABEL = re.compile(r"(?P<label>[A-Z][a-z]+): +(?P<text>.*)")
 
 @dataclass(frozen=True)
 class View:
-    """One file of the library.
+    """One view: a file of the library, or a twin of one.
 
     Attributes:
         about: the header's opening.
         notes: the header's parts: Grain, Counts, Units, Source.
         meanings: what a column means, of the columns whose line ends with a comment.
+        twin_of: the view whose select it has with other days; None: it has a file.
     """
 
     name: str
@@ -108,6 +112,7 @@ class View:
     meanings: dict[str, str]
     sql: str
     reads: frozenset[str]
+    twin_of: str | None = None
 
 
 class Check(NamedTuple):
@@ -152,7 +157,7 @@ def ordered_views(folder: Path | None = None, only: Iterable[str] | None = None)
         ValueError: views read each other in a circle.
 
     """
-    views = {file.stem: _read_view(file) for file in view_files(folder, only)}
+    views = _read_views(folder, only)
     sorter = TopologicalSorter({name: sorted(view.reads & views.keys()) for name, view in views.items()})
     try:
         return [views[name] for name in sorter.static_order()]
@@ -160,6 +165,11 @@ def ordered_views(folder: Path | None = None, only: Iterable[str] | None = None)
         circle = " -> ".join(reversed(error.args[1]))
         message = f"sql/: expected views that can be created one after the other, found a circle: {circle}"
         raise ValueError(message) from error
+
+
+def view_names(folder: Path | None = None) -> frozenset[str]:
+    """Name every view, twins included."""
+    return frozenset(_read_views(folder))
 
 
 def create_views(
@@ -269,12 +279,33 @@ def checks(folder: Path | None = None) -> list[Check]:
     return found
 
 
+def _read_views(folder: Path | None = None, only: Iterable[str] | None = None) -> dict[str, View]:
+    """Read every view, twins included, by its name; two of one name are a `ValueError`."""
+    files = [_read_view(file) for file in view_files(folder, only)]
+    names = {view.name for view in files}
+    found = {view.name: view for view in files}
+    for view in files:
+        for column, name in twin_names(view.name, view.notes).items():
+            if name in found:
+                message = f"sql/{view.theme}/{view.name}.sql: expected a twin with a name of its own, found another {name}"
+                raise ValueError(message)
+            found[name] = _twin(view, name, column, names)
+    return found
+
+
 def _read_view(file: Path) -> View:
     sql = file.read_text(encoding="utf-8")
     about, notes = _header(sql)
     select = _LAST_SELECT.match(sql)
     meanings = dict(_MEANING.findall(select[1])) if select else {}
     return View(file.stem, file.parent.name, about, notes, meanings, sql, _tables_read(sql))
+
+
+def _twin(view: View, name: str, column: str, names: AbstractSet[str]) -> View:
+    sql = twin_sql(view.sql, column, view.reads, names)
+    about, notes = twin_about(view.name, view.about, column), twin_notes(view.notes, column)
+    meanings = {named: meaning for named, meaning in view.meanings.items() if named != "date"}
+    return View(name, view.theme, about, notes, meanings, sql, _tables_read(sql), twin_of=view.name)
 
 
 def _header(sql: str) -> tuple[str, dict[str, str]]:

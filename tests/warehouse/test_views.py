@@ -185,7 +185,7 @@ def test_has_cases(name: str) -> None:
 
 def test_no_stray_cases() -> None:
     """Every folder of cases is named after a view or a check."""
-    names = {file.stem for file in views.view_files()} | {check.name for check in views.checks()}
+    names = views.view_names() | {check.name for check in views.checks()}
 
     assert {case.parent.name for case in CASES} <= names
 

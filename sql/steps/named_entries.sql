@@ -1,0 +1,43 @@
+-- Entries into queues with their day, the names of skills, bots, and the settings of the account.
+-- Grain:   one row per row of queue_entries.
+-- Counts:  all entries. is_bot: the skill is a bot's, or the agent who answered is a bot; where no bot is named,
+--          nobody is.
+-- Units:   as in queue_entries and account_rules; date is the UTC day of entering, conversation_date the partition.
+-- Source:  ours; queue_entries, skill_names, agent_names and account_rules.
+
+select
+    entry.account_id,  -- The LivePerson account.
+    entry.conversation_id,  -- The conversation.
+    entry.date as conversation_date,  -- UTC day on which the conversation started.
+    entry.entered_date as date,  -- UTC day of entering the queue, else of the conversation.
+    entry.type,  -- Kind of the conversation: LIVE_CHAT or MESSAGING.
+    entry.campaign_id,
+    entry.source_origin,
+    entry.source_device,
+    entry.entry_number,  -- Place of the entry in the conversation, from 1.
+    entry.is_transfer,  -- A transfer put the visitor into the queue.
+    entry.skill_id,  -- Skill whose queue it was.
+    skill.skill_name,  -- Name of the skill; NULL: it has none.
+    skill.skill_group,  -- Group of the skill; NULL: it has none.
+    coalesce(skill.is_bot or agent.is_bot, skill.is_bot, agent.is_bot, false)
+        as is_bot,  -- The skill is a bot's, or the agent who answered is a bot.
+    entry.agent_id,  -- Agent who answered; NULL: nobody did, or it is not known.
+    entry.entered_time,  -- The queue was entered.
+    entry.left_time,  -- The queue was left.
+    entry.wait_milliseconds,
+    entry.outcome,
+    rules.time_zone,
+    rules.interval_minutes,
+    rules.service_level_seconds,
+    rules.short_abandon_seconds,
+    rules.wait_bounds_seconds,
+    rules.longest_queue_hours
+from queue_entries as entry
+join account_rules as rules
+    on rules.account_id is not distinct from rules_account(entry.account_id)
+left join skill_names as skill
+    on entry.account_id = skill.account_id
+    and entry.skill_id = skill.skill_id
+left join agent_names as agent
+    on entry.account_id = agent.account_id
+    and entry.agent_id = agent.agent_id

@@ -34,7 +34,7 @@ select
     coalesce(sum(chat_milliseconds) filter (where was_interactive), 0) / 1000
         as interactive_chat_sum_seconds,  -- Sum of the times from connection to end of interactive conversations.
     avg(chat_milliseconds) filter (where was_interactive) / 1000
-        as interactive_chat_avg_seconds  -- Average handling time: interactive_chat_sum_seconds / interactive_chat_count.
+        as interactive_chat_avg_seconds  -- Average handling time: interactive_chat_sum_seconds / its count.
 from named_conversations
 where is_connected
 group by account_id, date, type

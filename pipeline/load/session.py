@@ -20,6 +20,7 @@ from pipeline.lake.store_errors import reaching
 from pipeline.lake.vacuum import RETENTION_HOURS, sweep
 from pipeline.processes import Stopped
 from pipeline.warehouse.database import publish, rules_in_force
+from pipeline.warehouse.name_tables import names_of, tell_faults
 
 _COMMITS_A_SWEEP = 24
 _REMEDIES = {
@@ -48,6 +49,9 @@ def writing(lake: Lake, on_wait: Callable[[str], None] | None = None) -> Iterato
         if lake.store.may_damage and has_torn(lake):
             drop_damaged(lake)
         rules_in_force(lake, on_wait)  # a wrong settings file warns, it does not stop the load
+        if on_wait:
+            for names in names_of(lake):
+                tell_faults(names.faults, lake, on_wait)
         run_pending_purges(lake)
         try:
             yield

@@ -30,7 +30,9 @@ from pipeline.lake.sql import literal, literals, rows_in
 from pipeline.lake.store import LOCK_NAME
 from pipeline.lake.store_errors import reaching
 from pipeline.processes import interruptible
+from pipeline.warehouse import name_tables
 from pipeline.warehouse.library import comment_columns, create_views, set_rules, view_names
+from pipeline.warehouse.names import NameFile
 from pipeline.warehouse.rules import FILE_NAME as RULES_NAME
 from pipeline.warehouse.rules import RuleRow, defaults, filled_up, read_rules, rule_names
 from pipeline.warehouse.statements import reading
@@ -106,6 +108,13 @@ def _write(path: Path, lake: Lake, snapshot: Snapshot, rules: list[RuleRow]) -> 
             set_rules(connection, rules)
         _create_tables(connection, lake, snapshot)
         _comment_tables(connection)
+        name_tables.set_names(connection, name_tables.find_name_files(lake), lambda file: _last_names(lake, file))
+
+
+def _last_names(lake: Lake, file: NameFile) -> name_tables.Rows:
+    with suppress(duckdb.Error, OSError, PipelineError), _file_as_it_is(lake) as connection:
+        return name_tables.rows_of(connection, file)
+    return []
 
 
 def _create_tables(connection: duckdb.DuckDBPyConnection, lake: Lake, snapshot: Snapshot) -> None:
@@ -148,6 +157,8 @@ def connect(lake: Lake, tell: Callable[[str], None] = lambda _: None) -> duckdb.
     else:
         with reaching(lake.uri):
             connection = _connect_store(lake, tell)
+    for faults in name_tables.told_faults(connection):
+        name_tables.tell_faults(faults, lake, tell)
     connection.execute("set TimeZone = 'UTC'")
     with suppress(duckdb.InvalidInputException):  # in Jupyter it takes a package, and there is none without it
         connection.execute("set enable_progress_bar = false")  # it is drawn on standard output, where results go
@@ -165,11 +176,12 @@ def _connect_folder(lake: Lake, tell: Callable[[str], None]) -> duckdb.DuckDBPyC
     if not path.exists() and not lake.exists:
         raise no_lake(lake)
     rules = rules_in_force(lake, tell)
+    names = name_tables.find_name_files(lake)
     connection = _open_if_usable(path, lake, tell)
     if connection is None:
         return _open_copy(lake, rules)
     names_this_lake = _names_this_lake(connection, lake)
-    if names_this_lake and _has_rules(connection, rules) and _has_views(connection):
+    if names_this_lake and _is_current(connection, rules, names):
         return connection
     connection.close()
     if names_this_lake:  # else it is right for another path of the same lake
@@ -259,13 +271,14 @@ def _file_as_it_is(lake: Lake) -> Iterator[duckdb.DuckDBPyConnection]:
 def _connect_store(lake: Lake, tell: Callable[[str], None]) -> duckdb.DuckDBPyConnection:
     """Fetch the file of an object store, and open it; once open it needs no name."""
     rules = rules_in_force(lake, tell)
+    names = name_tables.find_name_files(lake)
     with suppress(OSError), tempfile.TemporaryDirectory(prefix=PUBLISHING) as folder:
         path = Path(folder) / FILE_NAME
         with suppress(FileNotFoundError):
             lake.files.get_file(lake.path(FILE_NAME), str(path))
             connection = _open_if_usable(path, lake, tell)
             if connection is not None:
-                if _names_this_lake(connection, lake) and _has_rules(connection, rules) and _has_views(connection):
+                if _names_this_lake(connection, lake) and _is_current(connection, rules, names):
                     return connection
                 connection.close()
     if not lake.exists:
@@ -289,6 +302,7 @@ def _open_copy(lake: Lake, rules: list[RuleRow]) -> duckdb.DuckDBPyConnection:
     comment_columns(connection)
     _create_tables(connection, lake, snapshot)
     _comment_tables(connection)
+    name_tables.set_names(connection, name_tables.find_name_files(lake), lambda file: _last_names(lake, file))
     return connection
 
 
@@ -310,6 +324,11 @@ def no_lake(lake: Lake) -> LakeError:
 def _names_this_lake(connection: duckdb.DuckDBPyConnection, lake: Lake) -> bool:
     named = connection.execute("select sql from duckdb_views() where view_name = 'files'").fetchall()
     return any(literal(f"{lake.table_uri('files')}/")[:-1] in sql or "read_parquet" not in sql for (sql,) in named)
+
+
+def _is_current(connection: duckdb.DuckDBPyConnection, rules: list[RuleRow], names: list[name_tables.FoundFile]) -> bool:
+    """Whether the file was made with the settings and names that the lake has now, by a library with the same views."""
+    return _has_rules(connection, rules) and name_tables.has_names(connection, names) and _has_views(connection)
 
 
 def _has_rules(connection: duckdb.DuckDBPyConnection, wanted: list[RuleRow]) -> bool:

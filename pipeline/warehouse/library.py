@@ -21,7 +21,7 @@ import duckdb
 
 from pipeline.lake.sql import literal
 from pipeline.schema import TABLES
-from pipeline.warehouse.names import NAME_FILES
+from pipeline.warehouse.names import NAME_TABLES
 from pipeline.warehouse.rules import RULES, RuleRow, defaults, rules_by_account
 from pipeline.warehouse.time_zones import utc_offsets
 from pipeline.warehouse.twins import twin_about, twin_names, twin_notes, twin_sql
@@ -45,7 +45,8 @@ _ABOUTS = {
     "settings": "The rules of measures in settings.csv, a row for each setting and account; no account: all others.",
     "account_rules": "The same settings as typed columns, a row for each account; no account: all others.",
     "utc_offsets": "Offsets from UTC of the time zones in the settings: a row for each span of one offset.",
-} | {one.table: one.about for one in NAME_FILES}
+    **{table.name: table.about for table in NAME_TABLES},
+}
 
 _SETTING_COLUMNS = {"setting": "VARCHAR", "account_id": "VARCHAR", "value": "VARCHAR", "about": "VARCHAR"}
 _OFFSET_COLUMNS = {
@@ -84,7 +85,8 @@ _MEANINGS = {
         "until_local_time": "End of the span on local clocks, exclusive.",
         "offset_seconds": "Local time less UTC.",
     },
-} | {one.table: {column.name: column.about for column in one.columns} for one in NAME_FILES}
+    **{table.name: {name: about for name, (_, about) in table.columns.items()} for table in NAME_TABLES},
+}
 
 _COMMENT = re.compile(r"--.*")
 _RELATION = re.compile(r"(?<!distinct )\b(?:from|join)\s+([a-z_]\w*)\b(?!\()")
@@ -192,8 +194,8 @@ def create_views(
     _create_table(connection, "account_rules", rule_columns)
     _create_table(connection, "utc_offsets", _OFFSET_COLUMNS)
     set_rules(connection, defaults() if rules is None else rules)
-    for one in NAME_FILES:
-        _create_table(connection, one.table, {column.name: column.sql_type for column in one.columns})
+    for table in NAME_TABLES:
+        _create_table(connection, table.name, {name: sql_type for name, (sql_type, _) in table.columns.items()})
     for view in ordered_views(folder):
         connection.execute(f"create or replace view {view.name} as\n{view.sql}")
         connection.execute(f"comment on view {view.name} is {literal(view.about)}")

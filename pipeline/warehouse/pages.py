@@ -10,6 +10,8 @@ import duckdb
 from pipeline.schema import TABLES, Column, Table
 from pipeline.warehouse.library import View, checks, code_lists, column_meanings, create_views, ordered_views, themes
 from pipeline.warehouse.rules import RULES
+from pipeline.warehouse.twins import LABEL as TWINS_LABEL
+from pipeline.warehouse.twins import TWINS, twin_names
 
 _METRICS: Final = """# Metrics
 
@@ -63,9 +65,9 @@ _UNITS: Final = (
     (r".*_count", "count"),
     (r"waiting_(avg|min|max)", "people"),
     (r"mcs.*|bucket", "points"),
-    (r"local_start_time", "local time"),
+    (r"local_(start_)?time", "local time"),
     (r".*_time|hour", "instant"),
-    (r"local_date", "local day"),
+    (r"local_(date|week|month)", "local day"),
     (r".*_?date", "day, UTC"),
 )
 
@@ -91,10 +93,13 @@ def _by_theme() -> Iterator[tuple[str, list[View]]]:
 
 
 def _listed() -> Iterator[str]:
-    """List every view with its first sentence, by theme."""
+    """List every view with its first sentence, by theme; twins stand beside theirs."""
     for theme, views in _by_theme():
         yield f"\n**{theme}**\n"
-        yield from (f"- [`{view.name}`](#{view.name}): {view.about}" for view in views)
+        for view in views:
+            if not view.twin_of:
+                names = [view.name, *twin_names(view.name, view.notes).values()]
+                yield f"- {', '.join(f'[`{name}`](#{name})' for name in names)}: {view.about}"
 
 
 def _tables(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
@@ -143,7 +148,14 @@ def _metrics(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
 
 def _described(view: View, relation: duckdb.DuckDBPyRelation, meanings: dict[str, str]) -> Iterator[str]:
     yield f"\n### {view.name}\n\n{view.about}\n"
-    yield from (f"- **{label}**: {text}" for label, text in view.notes.items())
+    if view.twin_of:
+        column = next(column for column in relation.columns if column in TWINS)
+        yield f"- **Grain**: {view.notes['Grain']}"
+        yield f"- **Columns**: those of `{view.twin_of}`, with `{column}` in the place of `date`: {meanings[column]}"
+        return
+    yield from (f"- **{label}**: {text}" for label, text in view.notes.items() if label != TWINS_LABEL)
+    if twins := twin_names(view.name, view.notes):
+        yield f"- **{TWINS_LABEL}**: {', '.join(f'`{name}`' for name in twins.values())}"
     yield "\n| column | type | unit | meaning |\n| --- | --- | --- | --- |"
     for column, column_type in zip(relation.columns, relation.types, strict=True):
         yield f"| {column} | {column_type} | {unit_of(column)} | {meanings[column]} |"

@@ -19,7 +19,7 @@ with located as (
 )
 
 select
-    * exclude (local_time),
+    * exclude (time_zone, local_time),
     local_time,  -- Time of the response on the account's clocks.
     coalesce(local_time::date, date) as local_date,  -- Day of the response on the account's clocks.
     local_date - isodow(local_date)::integer + 1

@@ -6,9 +6,50 @@
 -- Source:  ours; conversation_metrics, skill_names, agent_names and account_rules.
 
 select
-    conversation.*,
+    conversation.account_id,  -- The LivePerson account.
+    conversation.conversation_id,
+    conversation.date,
+    conversation.type,
+    conversation.skill_id,  -- The conversation's last skill.
     skill.skill_name,  -- Name of the last skill; NULL: it has none.
+    skill.skill_group,  -- Group of the last skill; NULL: it has none.
+    conversation.agent_id,  -- The conversation's last agent.
     agent.agent_name,  -- Name of the last agent; NULL: it has none.
+    agent.agent_group,  -- Group of the last agent; NULL: it has none.
+    conversation.campaign_id,
+    conversation.source_origin,
+    conversation.source_device,
+    conversation.is_interactive,
+    conversation.mcs,
+    conversation.conversation_start_time,
+    conversation.conversation_end_time,
+    conversation.is_connected,
+    conversation.is_abandoned,
+    conversation.queue_seconds,
+    conversation.transfer_count,
+    conversation.transfer_queue_seconds,
+    conversation.total_queue_seconds,
+    conversation.duration_seconds,
+    conversation.chat_seconds,
+    conversation.visitor_line_count,
+    conversation.agent_line_count,
+    conversation.first_response_seconds,
+    conversation.first_reply_seconds,
+    conversation.response_count,
+    conversation.response_avg_seconds,
+    conversation.response_max_seconds,
+    conversation.person_id,
+    conversation.first_skill_id,
+    conversation.first_agent_id,
+    conversation.segment_count,
+    conversation.agent_count,
+    conversation.start_reason_id,
+    conversation.end_reason_id,
+    conversation.queue_entry_count,
+    conversation.answered_entry_count,
+    conversation.abandoned_entry_count,
+    conversation.moved_entry_count,
+    conversation.was_interactive,
     round(conversation.chat_seconds * 1000)::bigint as chat_milliseconds,  -- From connection to end.
     case
         when not case rules.mcs_scale

@@ -162,8 +162,8 @@ def test_what_is_made_of_the_code_is_up_to_date() -> None:
 
 
 def test_every_view_has_a_theme() -> None:
-    """Every folder of sql/ is a theme, the checks or the codes; the page of metrics has every view once."""
-    assert {folder.name for folder in (ROOT / "sql").iterdir()} == {*themes(), "checks", "codes"}
+    """Every folder of sql/ is a theme, the facts, the checks or the codes; the page of metrics has every view once."""
+    assert {folder.name for folder in (ROOT / "sql").iterdir()} == {*themes(), "checks", "codes", "facts"}
     assert {view.theme for view in ordered_views()} == set(themes())
     named = re.findall(r"^### (\w+)$", TEXTS[ROOT / "docs" / "metrics.md"], re.MULTILINE)
     assert sorted(named) == sorted(view.name for view in ordered_views())

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.schema import TABLES
 from pipeline.warehouse import library as views
-from pipeline.warehouse.names import NAME_FILES
+from pipeline.warehouse.names import NAME_TABLES
 
 
 @pytest.mark.parametrize("view", views.ordered_views(), ids=lambda view: view.name)
@@ -40,7 +40,7 @@ def test_sql_style(file: Path) -> None:
         | set(TABLES)
         | set(views.code_lists())
         | {"settings", "account_rules", "utc_offsets"}
-        | {file.table for file in NAME_FILES}
+        | {table.name for table in NAME_TABLES}
     )
 
     assert not re.search(r"\b(current_\w+|now|today|date_trunc|date_diff|extract|date_part|random)\b", code)

@@ -24,7 +24,7 @@ from pipeline.schema import TABLES
 from pipeline.warehouse.names import NAME_TABLES
 from pipeline.warehouse.rules import RULES, RuleRow, defaults, rules_by_account
 from pipeline.warehouse.time_zones import utc_offsets
-from pipeline.warehouse.twins import twin_about, twin_names, twin_notes, twin_sql
+from pipeline.warehouse.twins import twin_about, twin_meanings, twin_names, twin_notes, twin_sql
 
 FACTS: Final = "facts"
 _NO_THEMES: Final = frozenset({"checks", "codes", FACTS})  # folders without views
@@ -306,7 +306,7 @@ def _read_view(file: Path) -> View:
 def _twin(view: View, name: str, column: str, names: AbstractSet[str]) -> View:
     sql = twin_sql(view.sql, column, view.reads, names)
     about, notes = twin_about(view.name, view.about, column), twin_notes(view.notes, column)
-    meanings = {named: meaning for named, meaning in view.meanings.items() if named != "date"}
+    meanings = twin_meanings(view.meanings, column)
     return View(name, view.theme, about, notes, meanings, sql, _tables_read(sql), twin_of=view.name)
 
 

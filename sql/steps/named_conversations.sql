@@ -68,6 +68,7 @@ select
     end as mcs_bucket,  -- Lower bound of ten points of the score, 90 includes 100; of a class the class.
     rules.time_zone,
     rules.interval_minutes,
+    rules.short_abandon_seconds,
     rules.mcs_neutral_from,
     rules.mcs_positive_from,
     rules.repeat_bounds_hours,

@@ -21,7 +21,8 @@ select
     count(*) filter (where gave_up)
         as gave_up_count,  -- Conversations of contained_count whose visitor left a queue of people.
     gave_up_count / count(*) as gave_up_share,  -- gave_up_count / bot_count.
-    count(person_wait_milliseconds) as person_wait_count,  -- Conversations with a known time from the conversation's start to the first person.
+    count(person_wait_milliseconds)
+        as person_wait_count,  -- Conversations with a known time from the conversation's start to the first person.
     coalesce(sum(person_wait_milliseconds), 0) / 1000
         as person_wait_sum_seconds,  -- Sum of the times from the conversation's start to the first person.
     avg(person_wait_milliseconds) / 1000
@@ -30,7 +31,8 @@ select
         as person_wait_p50_seconds,  -- Median time from the conversation's start to the first person.
     quantile_cont(person_wait_milliseconds, 0.9) / 1000
         as person_wait_p90_seconds,  -- Time from the conversation's start to the first person that 90 % did not exceed.
-    count(handover_wait_milliseconds) as handover_wait_count,  -- Conversations with a known time from the bot's end to the first person.
+    count(handover_wait_milliseconds)
+        as handover_wait_count,  -- Conversations with a known time from the bot's end to the first person.
     coalesce(sum(handover_wait_milliseconds), 0) / 1000
         as handover_wait_sum_seconds,  -- Sum of the times from the bot's end to the first person.
     avg(handover_wait_milliseconds) / 1000

@@ -1,8 +1,8 @@
 -- Conversations that began with a bot, and the first person who took over. How: segments that follow a bot's first one
 -- are looked up, and the earliest that is not a bot's is the person's.
 -- Grain:   one row per conversation whose first segment is a bot's; none where no bot is named.
--- Counts:  a segment is a bot's if its agent or its skill is one (is_bot in agents.csv and skills.csv), else a person's.
---          gave_up: no person had it, and the visitor left a queue of people.
+-- Counts:  a segment is a bot's if its agent or its skill is one (is_bot in agents.csv and skills.csv), else a
+--          person's. gave_up: no person had it, and the visitor left a queue of people.
 -- Units:   seconds; NULL where no person had it, an end is missing, or the time would be negative. person_wait counts
 --          from the conversation's start, handover_wait from the end of the segment before the person's.
 -- Source:  ours; segments, queue_entries and conversation_metrics.

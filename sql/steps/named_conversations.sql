@@ -50,6 +50,10 @@ select
     conversation.abandoned_entry_count,
     conversation.moved_entry_count,
     conversation.was_interactive,
+    conversation.scored_line_count,
+    conversation.mcs_first,
+    conversation.mcs_last,
+    conversation.mcs_last - conversation.mcs_first as mcs_change,  -- mcs_last - mcs_first.
     round(conversation.chat_seconds * 1000)::bigint as chat_milliseconds,  -- From connection to end.
     case
         when not case rules.mcs_scale

@@ -68,7 +68,7 @@ select
     case
         when mcs_band is null then null
         when rules.mcs_scale = 'class' then conversation.mcs::integer
-        else least(floor(conversation.mcs / 10)::integer * 10, 90)
+        else least(floor(floor(conversation.mcs) / 10)::integer * 10, 90)
     end as mcs_bucket,  -- Lower bound of ten points of the score, 90 includes 100; of a class the class.
     rules.time_zone,
     rules.interval_minutes,

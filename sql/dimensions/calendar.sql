@@ -1,7 +1,7 @@
 -- The days of each account, on its own clocks: start, end, week, month, weekday, and whether more can still come.
 -- Grain:   one row per account_id and date, from the first day with a conversation to the newest known hour's.
--- Counts:  all days between, quiet ones, too; it joins date (UTC) and local_date alike. The newest known hour is that of
---          the last loaded file, or the last that the API was asked about; else the newest end of a conversation.
+-- Counts:  all days between, quiet ones, too; it joins date (UTC) and local_date alike. The newest known hour is that
+--          of the last loaded file, or the last that the API was asked about; else the newest end of a conversation.
 -- Units:   start_time and end_time are instants. is_provisional: the newest known hour ends less than provisional_hours
 --          after the day, in UTC and on local clocks. Conversations are sent when they close, so later ones can come.
 -- Source:  ours; conversations, files, listings and settings. Days before 2015 and after 2045 are left out.

@@ -1,7 +1,7 @@
 -- Skills with their names: every skill that the lake has met, and those of skills.csv.
 -- Grain:   one row per account_id and skill_id.
--- Counts:  skills of conversations, of transfers from and to, of queue entries, and of skills.csv. is_bot is false where
---          skills.csv does not say.
+-- Counts:  skills of conversations, of transfers from and to, of queue entries, and of skills.csv. is_bot is false
+--          where skills.csv does not say.
 -- Units:   last_date is a day (UTC) of a conversation's start.
 -- Source:  ours; skill_id and target_skill_id of the tables, and skill_names.
 

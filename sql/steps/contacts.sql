@@ -80,7 +80,6 @@ select
     date,
     type,
     person_id,
-    person_key,  -- One number of account and person.
     first_skill_id,
     first_agent_id,
     skill_id,
@@ -97,7 +96,6 @@ select
     date,
     type,
     person_id,
-    person_key,
     first_skill_id,
     first_agent_id,
     skill_id,

@@ -8,7 +8,7 @@
 -- Source:  contacts, and the ledger files.
 
 with people as materialized (
-    select *
+    select *, hash(account_id, person_id) as person_key
     from contacts
 ),
 

@@ -1,8 +1,8 @@
--- A Meaningful Connection Score is outside the scale of its account, mcs_scale in settings.csv: in mcs_daily as it was
--- sent, in no bucket of mcs_distribution.
+-- A Meaningful Connection Score is not on the account's scale, mcs_scale: in mcs_daily as it was sent, in no bucket of
+-- mcs_distribution, in no band. See mcs_scale for scores that look like those of another scale.
 -- Returns: one row per conversation (position is NULL) and per message with such a score.
 
-with scores as (
+with scored as (
     select
         account_id,
         conversation_id,
@@ -23,18 +23,17 @@ with scores as (
 )
 
 select
-    scores.account_id,
-    scores.conversation_id,
-    scores.date,
-    scores.position,
-    rules.mcs_scale,
-    scores.mcs
-from scores
+    scored.account_id,
+    scored.conversation_id,
+    scored.date,
+    scored.position,
+    scored.mcs
+from scored
 join account_rules as rules
-    on rules.account_id is not distinct from rules_account(scores.account_id)
+    on rules.account_id is not distinct from rules_account(scored.account_id)
 where
-    case rules.mcs_scale
-        when '0-100' then scores.mcs not between 0 and 100
-        when '-100-100' then scores.mcs not between -100 and 100
-        else scores.mcs not in (-1, 0, 1)
+    not case rules.mcs_scale
+        when 'class' then scored.mcs in (-1, 0, 1)
+        when '-100-100' then scored.mcs between -100 and 100
+        else scored.mcs between 0 and 100
     end

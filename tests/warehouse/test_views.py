@@ -310,9 +310,7 @@ def test_one_day_reads_one_file(partitioned: duckdb.DuckDBPyConnection, name: st
     assert set(re.findall(r"Total Files Read: (\d+)", plan)) == {"1"}
 
 
-@pytest.mark.parametrize(
-    "name", ["queue_time_local_daily", "queue_by_interval", "arrivals_by_interval", "wait_histogram_daily"]
-)
+@pytest.mark.parametrize("name", ["queue_time_local_daily", "queue_by_interval", "arrivals_by_interval"])
 def test_accounts_without_an_id_are_one_hash_join(partitioned: duckdb.DuckDBPyConnection, name: str) -> None:
     """A NULL account joins like any other, and no join compares all pairs of rows."""
     plan = partitioned.sql(f"explain select * from {name}").fetchall()[0][1]

@@ -25,7 +25,16 @@ Row = dict[str, Any]
 
 CASES = sorted((TESTS / "sql").glob("*/*.toml"))
 LAKE_TABLES = tuple(TABLES)
-ALL_DATES = ("repeat_contact", "calendar")  # the next conversation, or the newest hour, may be of any date
+# The next conversation, another leg, or the newest hour may be of any date.
+ALL_DATES = (
+    "calendar",
+    "closed_contacts",
+    "contacts",
+    "followed_contacts",
+    "local_closed_contacts",
+    "repeat_contact",
+    "repeat_contact_daily",
+)
 EVENTS = ("named_entries", "named_segments", "named_responses")  # a transfer may come days after the start
 TIME_ZONES = ("UTC", "Asia/Kolkata", "America/New_York")
 
@@ -88,17 +97,21 @@ CONTRACT = {
     "mcs_distribution": {
         "account_id": "VARCHAR",
         "date": "DATE",
+        "type": "VARCHAR",
         "bucket": "INTEGER",
         "conversation_count": "BIGINT",
     },
     "mcs_daily": {
         "account_id": "VARCHAR",
         "date": "DATE",
+        "type": "VARCHAR",
         "scored_count": "BIGINT",
         "mcs_avg": "DOUBLE",
         "mcs_p10": "DOUBLE",
         "mcs_p50": "DOUBLE",
         "mcs_p90": "DOUBLE",
+        "mcs_sum": "DOUBLE",
+        "conversation_count": "BIGINT",
     },
 }
 

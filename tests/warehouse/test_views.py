@@ -25,8 +25,21 @@ Row = dict[str, Any]
 
 CASES = sorted((TESTS / "sql").glob("*/*.toml"))
 LAKE_TABLES = tuple(TABLES)
+<<<<<<< HEAD
 ALL_DATES = ("repeat_contact", "calendar")  # the next conversation, or the newest hour, may be of any date
 EVENTS = ("named_entries", "named_segments", "named_responses")  # a transfer may come days after the start
+=======
+# The next conversation, another leg, or the newest hour may be of any date.
+ALL_DATES = (
+    "calendar",
+    "closed_contacts",
+    "contacts",
+    "followed_contacts",
+    "local_closed_contacts",
+    "repeat_contact",
+    "repeat_contact_daily",
+)
+>>>>>>> p-C
 TIME_ZONES = ("UTC", "Asia/Kolkata", "America/New_York")
 
 _NEEDS_ANOTHER = re.compile(
@@ -88,17 +101,21 @@ CONTRACT = {
     "mcs_distribution": {
         "account_id": "VARCHAR",
         "date": "DATE",
+        "type": "VARCHAR",
         "bucket": "INTEGER",
         "conversation_count": "BIGINT",
     },
     "mcs_daily": {
         "account_id": "VARCHAR",
         "date": "DATE",
+        "type": "VARCHAR",
         "scored_count": "BIGINT",
         "mcs_avg": "DOUBLE",
         "mcs_p10": "DOUBLE",
         "mcs_p50": "DOUBLE",
         "mcs_p90": "DOUBLE",
+        "mcs_sum": "DOUBLE",
+        "conversation_count": "BIGINT",
     },
 }
 

@@ -14,10 +14,11 @@ LAST_BUCKET = 90
 EIGHTHS = " ▏▎▍▌▋▊▉"
 
 LAST_DAYS = """\
-select date, account_id, connected_count + abandoned_count, queue_p50_seconds, queue_p90_seconds, abandoned_share
+select date, account_id, type, people_entry_count, people_queue_p50_seconds, people_queue_p90_seconds, people_abandoned_share
 from queue_time_daily
-where date in (select distinct date from queue_time_daily order by date desc limit 14)
-order by date, account_id"""
+where people_entry_count > 0
+and date in (select distinct date from queue_time_daily where people_entry_count > 0 order by date desc limit 14)
+order by date, account_id, type"""
 
 MCS_BUCKETS = """\
 select bucket, sum(conversation_count)::bigint
@@ -29,7 +30,7 @@ HAS_VIEW = "select count(*) > 0 from information_schema.tables where table_name 
 
 
 def print_tables(connection: duckdb.DuckDBPyConnection, console: Console) -> None:
-    """Print queue time of the last 14 days with conversations and a histogram of MCS, in at most 80 columns."""
+    """Print queue time of the last 14 days with queue entries of people and a histogram of MCS, in at most 80 columns."""
     has_view = connection.execute(HAS_VIEW).fetchall() == [(True,)]
     days = connection.execute(LAST_DAYS).fetchall() if has_view else []
     if not days:
@@ -41,17 +42,19 @@ def print_tables(connection: duckdb.DuckDBPyConnection, console: Console) -> Non
 
 
 def _queue_table(days: Sequence[tuple[object, ...]], encoding: str, account_width: int) -> Table:
-    table = Table(title="Queue time by day (UTC), p50 and p90 of connected conversations", title_justify="left", box=None)
+    table = Table(title="Queue time by day (UTC), p50 and p90 of those answered by people", title_justify="left", box=None)
     table.add_column("date", overflow="fold")
     table.add_column("account", max_width=account_width, no_wrap=True, overflow="crop")
-    for heading in ("conversations", "p50", "p90", "abandoned"):
+    table.add_column("type", overflow="fold")
+    for heading in ("entries", "p50", "p90", "abandoned"):
         table.add_column(heading, justify="right", overflow="fold")
     previous = None
-    for date, account, conversations, p50, p90, abandoned in days:
+    for date, account, kind, entries, p50, p90, abandoned in days:
         table.add_row(
             "" if date == previous else str(date),
             _safe(account, encoding),
-            f"{conversations:,}",
+            _safe(kind, encoding),
+            f"{entries:,}",
             _number(p50, lambda seconds: f"{seconds:,.1f} s"),
             _number(p90, lambda seconds: f"{seconds:,.1f} s"),
             _number(abandoned, lambda share: f"{100 * share:.1f} %"),

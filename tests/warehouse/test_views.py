@@ -25,10 +25,6 @@ Row = dict[str, Any]
 
 CASES = sorted((TESTS / "sql").glob("*/*.toml"))
 LAKE_TABLES = tuple(TABLES)
-<<<<<<< HEAD
-ALL_DATES = ("repeat_contact", "calendar")  # the next conversation, or the newest hour, may be of any date
-EVENTS = ("named_entries", "named_segments", "named_responses")  # a transfer may come days after the start
-=======
 # The next conversation, another leg, or the newest hour may be of any date.
 ALL_DATES = (
     "calendar",
@@ -39,7 +35,7 @@ ALL_DATES = (
     "repeat_contact",
     "repeat_contact_daily",
 )
->>>>>>> p-C
+EVENTS = ("named_entries", "named_segments", "named_responses")  # a transfer may come days after the start
 TIME_ZONES = ("UTC", "Asia/Kolkata", "America/New_York")
 
 _NEEDS_ANOTHER = re.compile(

@@ -178,9 +178,7 @@ def test_mcs_counts_every_scored_conversation_once(ran: Callable[[str], Run], co
     """The steps of waiting have every connected conversation with a score and a wait, the bands of a day add up to 1."""
     names = ran("03_mcs").names
     metrics = connection.sql("from conversation_metrics where is_connected and queue_seconds is not null and mcs is not null")
-    long = metrics.filter(
-        "queue_seconds between 60 and 299.999 and account_id = '75555851' and type = 'LIVE_CHAT'"
-    ).fetchall()
+    long = metrics.filter("queue_seconds between 60 and 299.999 and account_id = '75555851' and type = 'LIVE_CHAT'").fetchall()
 
     assert names["waited"]["n"].sum() == len(metrics.fetchall())
     chosen = (pl.col("account") == "75555851 live_chat") & (pl.col("wait") == "1 to 5 min")

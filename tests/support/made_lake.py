@@ -9,7 +9,8 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from pipeline.schema import TABLES
+from pipeline.schema import SENT, TABLES
+from pipeline.warehouse.facts import FactMaker
 from pipeline.warehouse.library import create_views
 
 FIRST_DAY = datetime(2026, 3, 2, tzinfo=UTC)
@@ -36,11 +37,17 @@ def make_lake(folder: Path, *, accounts: Sequence[str | None] = ACCOUNTS, days: 
 
 
 def write_lake(folder: Path, rows: dict[str, list[Row]]) -> Path:
-    """Write these rows, by table, and the views on them."""
+    """Write these rows, by table, the facts that follow from them, and the views on all."""
     path = folder / "lakehouse.duckdb"
+    numbers: dict[tuple[Any, Any], int] = {}
+    for row in (row for name in SENT for row in rows.get(name, [])):
+        number = numbers.setdefault((row.get("account_id"), row.get("conversation_id")), len(numbers))
+        row.setdefault("source_file", "made")
+        row.setdefault("delivery", number)
+    tables = {name: pa.Table.from_pylist(rows.get(name, []), schema=table.arrow_schema) for name, table in TABLES.items()}
     with duckdb.connect(str(path)) as connection:
-        for name, table in TABLES.items():
-            connection.register("made", pa.Table.from_pylist(rows.get(name, []), schema=table.arrow_schema))
+        for name, made in (tables | FactMaker().facts_of(tables)).items():
+            connection.register("made", made)
             connection.execute(f"create table {name} as from made")
             connection.unregister("made")
         create_views(connection)
@@ -59,7 +66,7 @@ def _add_conversation(
     wait = timedelta(milliseconds=int(random.lognormvariate(3.2, 0.8) * crowd * 1000))
     connected = wait < timedelta(seconds=random.expovariate(1 / 700))
     key = {"account_id": account, "conversation_id": f"{account}-{start:%j}-{number}", "date": day.date()}
-    origin = {**key, "source_file": _file_name(day), "delivery": 1}
+    origin = {**key, "source_file": _file_name(day), "delivery": number}
     queue_end = start + wait
     lines = LINES[: random.randint(2, len(LINES))] if connected else ()
     times = [queue_end + timedelta(seconds=20 * (place + 1)) for place in range(len(lines))]

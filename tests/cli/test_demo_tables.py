@@ -46,7 +46,7 @@ def test_skills_have_names_and_bots_stand_apart(tmp_path: Path) -> None:
         ).fetchall()
 
     text = printed(database).partition("Waits in queues by skill, bots apart")[2].partition("MCS of")[0]
-    shown = [line.replace(" (bot)", "").removeprefix(" 1 ").split() for line in text.splitlines() if " chat " in line]
+    shown = [line.replace(" (bot)", "").removeprefix("1 ").split() for line in text.splitlines() if " chat " in line]
     assert [(" ".join(line[: line.index("chat")]), int(line[line.index("chat") + 1])) for line in shown] == expected
     assert text.count("Nova (bot)") == text.count("(bot)") == 1
 

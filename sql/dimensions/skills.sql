@@ -42,7 +42,7 @@ select
     known.skill_id,  -- The skill.
     skill.skill_name,  -- Name of the skill; NULL: it has none.
     coalesce(skill.is_bot, false) as is_bot,  -- Whether it is a bot's; false where skills.csv does not say.
-    skill.skill_group,  -- Group that the skill belongs to; NULL: none.
+    skill.skill_group,  -- Group of the skill; NULL: it has none.
     known.entry_count,  -- How often visitors entered its queue.
     known.last_date  -- Newest day with a conversation that met it; NULL: none did.
 from known

@@ -271,11 +271,12 @@ class NameReader:
     def _add(self, number: int, cells: list[str]) -> None:
         given = {name: _cleaned(cell) for name, cell in zip(self.header, cells, strict=False) if name}
         account, own_id, *others = self.file.columns
-        key = self._account(self._value(account, given)), self._value(own_id, given)
-        if key[1] is None:
+        account_id, ident = self._account(self._value(account, given)), self._value(own_id, given)
+        if ident is None:
             raise FaultError(f"{own_id.name}: expected an id, found nothing")
-        if key[0] is None:
+        if account_id is None:
             return  # nothing is loaded yet, so the id is nobody's
+        key = account_id, ident
         self.ids.add(key)
         if any(map(str.strip, cells[len(self.header) :])):
             found = f"expected {len(self.header)} values, found {len(cells)}"

@@ -18,18 +18,22 @@ with nicknames as (
     group by all
 ),
 
+moves as (
+    select account_id, agent_id, target_agent_id, max(date) as last_date
+    from transfers
+    group by account_id, agent_id, target_agent_id
+),
+
 met as (
     select account_id, agent_id, 0 as segment_count, max(date) as last_date
     from conversations
     group by account_id, agent_id
     union all
-    select account_id, agent_id, 0, max(date)
-    from transfers
-    group by account_id, agent_id
+    select account_id, agent_id, 0, last_date
+    from moves
     union all
-    select account_id, target_agent_id, 0, max(date)
-    from transfers
-    group by account_id, target_agent_id
+    select account_id, target_agent_id, 0, last_date
+    from moves
     union all
     select account_id, agent_id, count(*), max(date)
     from segments

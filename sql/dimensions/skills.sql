@@ -5,18 +5,22 @@
 -- Units:   last_date is a day (UTC) of a conversation's start.
 -- Source:  ours; skill_id and target_skill_id of the tables, and skill_names.
 
-with met as (
+with moves as (
+    select account_id, skill_id, target_skill_id, max(date) as last_date
+    from transfers
+    group by account_id, skill_id, target_skill_id
+),
+
+met as (
     select account_id, skill_id, 0 as entry_count, max(date) as last_date
     from conversations
     group by account_id, skill_id
     union all
-    select account_id, skill_id, 0, max(date)
-    from transfers
-    group by account_id, skill_id
+    select account_id, skill_id, 0, last_date
+    from moves
     union all
-    select account_id, target_skill_id, 0, max(date)
-    from transfers
-    group by account_id, target_skill_id
+    select account_id, target_skill_id, 0, last_date
+    from moves
     union all
     select account_id, skill_id, count(*), max(date)
     from queue_entries

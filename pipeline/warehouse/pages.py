@@ -10,6 +10,7 @@ import duckdb
 from pipeline.schema import FACTS, TABLES, Column, Table
 from pipeline.warehouse import library
 from pipeline.warehouse.library import View, checks, code_lists, column_meanings, create_views, ordered_views, themes
+from pipeline.warehouse.names import NAME_TABLES
 from pipeline.warehouse.rules import RULES
 from pipeline.warehouse.twins import LABEL as TWINS_LABEL
 from pipeline.warehouse.twins import TWINS, twin_names
@@ -126,6 +127,15 @@ def _tables(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
         yield from (f"| {' | '.join(row)} |" for row in rows)
         yield ""
     yield "## Settings\n\n`settings`, `account_rules` and `utc_offsets`, of `settings.csv`: [metrics.md](metrics.md#settings)."
+    yield from _names()
+
+
+def _names() -> Iterator[str]:
+    yield "\n## Names\n\nThe lines of the files of names in the lake, as tables to join: [names.md](names.md).\n"
+    for table in NAME_TABLES:
+        yield f"### {table.name}\n\n{table.about}\n\n| column | type | meaning |\n| --- | --- | --- |"
+        yield from (f"| {name} | {sql_type} | {about} |" for name, (sql_type, about) in table.columns.items())
+        yield ""
 
 
 def _columns(table: Table, connection: duckdb.DuckDBPyConnection) -> Iterator[str]:

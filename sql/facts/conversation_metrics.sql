@@ -85,19 +85,8 @@ ends as (
 )
 
 select
-    conversation.account_id,
-    conversation.conversation_id,
-    conversation.date,
-    conversation.type,
-    conversation.skill_id,
+    conversation.delivery_key,
     conversation.last_agent_id as agent_id,
-    conversation.campaign_id,
-    conversation.source_origin,
-    conversation.source_device,
-    conversation.is_interactive,
-    conversation.mcs,
-    conversation.conversation_start_time,
-    conversation.conversation_end_time,
     conversation.is_connected,
     not conversation.is_connected as is_abandoned,
     conversation.queue_milliseconds / 1000 as queue_seconds,
@@ -125,8 +114,6 @@ select
     coalesce(moves.left_agent_id, conversation.last_agent_id) as first_agent_id,
     coalesce(parts.segment_count, 0) as segment_count,
     coalesce(parts.agent_count, 0) as agent_count,
-    conversation.start_reason_id,
-    conversation.end_reason_id,
     entries.queue_entry_count,
     entries.answered_entry_count,
     entries.abandoned_entry_count,
@@ -135,10 +122,7 @@ select
         conversation.is_interactive or moves.is_interactive,
         conversation.is_interactive,
         moves.is_interactive
-    ) as was_interactive,
-    conversation.source_file,
-    conversation.delivery,
-    conversation.delivery_key
+    ) as was_interactive
 from ends as conversation
 left join lines on conversation.delivery_key = lines.delivery_key
 left join answers on conversation.delivery_key = answers.delivery_key

@@ -22,13 +22,7 @@ with lines as (
 )
 
 select
-    conversation.account_id,
-    conversation.conversation_id,
-    conversation.date,
-    conversation.type,
-    conversation.campaign_id,
-    conversation.source_origin,
-    conversation.source_device,
+    segment.delivery_key,
     segment.segment_number,
     segment.is_last,
     segment.skill_id,
@@ -47,12 +41,8 @@ select
         when lines.first_response_time >= segment.opened_time
             then epoch_ms(lines.first_response_time) - epoch_ms(segment.opened_time)
     end as first_response_from_opening_milliseconds,
-    segment.bounce_count,
-    conversation.source_file,
-    conversation.delivery,
-    conversation.delivery_key
+    segment.bounce_count
 from segment_bounds as segment
-join conversations as conversation on segment.delivery_key = conversation.delivery_key
 left join lines
     on segment.delivery_key = lines.delivery_key
     and segment.segment_number = lines.segment_number

@@ -378,6 +378,9 @@ SEGMENTS = Table(
             null=_NO_END,
         ),
         Column("bounce_count", BIGINT, "Earlier runs of segments with the same skill: 0, 0, 1 for A B A.", null=NEVER),
+        Column("scored_line_count", BIGINT, "Visitor lines with a score.", null=NEVER),
+        Column("mcs_first", DOUBLE, "Score of the first visitor line that has one.", null="none has one"),
+        Column("mcs_last", DOUBLE, "Score of the last visitor line that has one.", null="none has one"),
         *_OF_A_DELIVERY,
     ),
 )
@@ -445,6 +448,9 @@ CONVERSATION_METRICS = Table(
         Column("abandoned_entry_count", BIGINT, "Those that were abandoned.", null=NEVER),
         Column("moved_entry_count", BIGINT, "Those that a transfer moved on.", null=NEVER),
         Column("was_interactive", BOOLEAN, "Interactive, at the end or at a transfer."),
+        Column("scored_line_count", BIGINT, "Visitor lines with a score.", null=NEVER),
+        Column("mcs_first", DOUBLE, "Score of the first visitor line that has one.", null="none has one"),
+        Column("mcs_last", DOUBLE, "Score of the last visitor line that has one.", null="none has one"),
         *_OF_A_DELIVERY,
     ),
 )

@@ -75,6 +75,11 @@ class Account:
         """Whether its documents are of the newer schema, with every record tagged."""
         return self.number_for("tagged") % 2 == 1 if self.tagged is None else self.tagged
 
+    @property
+    def first_campaign_id(self) -> int:
+        """The first of its six campaigns, whose ids are ten apart."""
+        return 310_000_000 + self.number_for("campaigns") % 1_000_000
+
     def number_for(self, *parts: object) -> int:
         """64 bits that depend on the account, its seed and `parts` only."""
         key = repr((self.account_id, self.seed, *parts)).encode()

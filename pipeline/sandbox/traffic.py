@@ -202,7 +202,7 @@ def _start_page(rng: Random) -> tuple[str, str]:
 def _campaign(account: Account, rng: Random) -> str:
     if rng.random() < 0.25:
         return encode.NULL
-    campaign_id = 310_000_000 + account.number_for("campaigns") % 1_000_000 + int(rng.random() ** 2 * 6) * 10
+    campaign_id = account.first_campaign_id + int(rng.random() ** 2 * 6) * 10
     return encode.campaign(campaign_id, campaign_id + 1 + int(rng.random() * 4))
 
 

@@ -74,4 +74,6 @@ def _joined(table: schema.Table, rows: pa.Table, conversations: pa.Table, keys: 
         rows[column.name] if column.name in rows.schema.names else conversations[column.name].take(places)
         for column in table.columns
     ]
-    return pa.table([values.cast(column.type) for values, column in zip(columns, table.columns, strict=True)], table.arrow_schema)
+    return pa.table(
+        [values.cast(column.type) for values, column in zip(columns, table.columns, strict=True)], table.arrow_schema
+    )

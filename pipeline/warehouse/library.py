@@ -24,7 +24,7 @@ from pipeline.schema import TABLES
 from pipeline.warehouse.names import NAME_TABLES
 from pipeline.warehouse.rules import RULES, RuleRow, defaults, rules_by_account
 from pipeline.warehouse.time_zones import utc_offsets
-from pipeline.warehouse.twins import twin_about, twin_names, twin_notes, twin_sql
+from pipeline.warehouse.twins import twin_about, twin_meanings, twin_names, twin_notes, twin_sql
 
 FACTS: Final = "facts"
 _NO_THEMES: Final = frozenset({"checks", "codes", FACTS})  # folders without views
@@ -90,7 +90,7 @@ _MEANINGS = {
 
 _COMMENT = re.compile(r"--.*")
 _RELATION = re.compile(r"(?<!distinct )\b(?:from|join)\s+([a-z_]\w*)\b(?!\()")
-_STEP = re.compile(r"(?:\bwith|\),)\s+(\w+) as \(")
+_STEP = re.compile(r"(?:\bwith|\),)\s+(\w+) as (?:materialized )?\(")
 _LAST_SELECT = re.compile(r".*^select\b(.*?)^from\b", re.DOTALL | re.MULTILINE)
 _MEANING = re.compile(r"\b(\w+),? {2}-- (.+)$", re.MULTILINE)
 _HEADER_LABEL = re.compile(r"(?P<label>[A-Z][a-z]+): +(?P<text>.*)")
@@ -306,7 +306,7 @@ def _read_view(file: Path) -> View:
 def _twin(view: View, name: str, column: str, names: AbstractSet[str]) -> View:
     sql = twin_sql(view.sql, column, view.reads, names)
     about, notes = twin_about(view.name, view.about, column), twin_notes(view.notes, column)
-    meanings = {named: meaning for named, meaning in view.meanings.items() if named != "date"}
+    meanings = twin_meanings(view.meanings, column)
     return View(name, view.theme, about, notes, meanings, sql, _tables_read(sql), twin_of=view.name)
 
 

@@ -99,16 +99,19 @@ def told_faults(connection: duckdb.DuckDBPyConnection) -> list[list[str]]:
 
 def set_names(connection: duckdb.DuckDBPyConnection, found: list[FoundFile], former: Callable[[NameFile], Rows]) -> None:
     """Fill the tables of names from the files; of one that can't be used at all the `former` rows hold."""
-
-    def accounts() -> list[str]:
-        return [row[0] for row in connection.execute("select distinct account_id from files where account_id <> ''").fetchall()]
-
     for one in found:
         if one.digest:
-            names = read_names(one, accounts)
+            names = read_names(one, lambda: accounts_in(connection))
             _insert(connection, one.file, former(one.file) if names.rows is None else names.rows)
             row = [one.file.file_name, one.digest, names.faults]
             connection.execute("insert into name_files values (?, ?, ?)", row)
+
+
+def accounts_in(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """List the accounts of the lake's source files."""
+    return [
+        account for (account,) in connection.execute("select distinct account_id from files where account_id <> ''").fetchall()
+    ]
 
 
 def rows_of(connection: duckdb.DuckDBPyConnection, file: NameFile) -> Rows:

@@ -19,16 +19,17 @@ _DATE = re.compile(r"\bdate\b(?: \([^)]*\))?")  # in a header, with its explanat
 
 
 class Twin(NamedTuple):
-    """A kind of twins: the end of the name, in the place of `_daily`, and the days in words."""
+    """A kind of twins: the end of the name, in the place of `_daily`, the days in words, and the meaning of the column."""
 
     ending: str
     days: str
+    meaning: str
 
 
 TWINS: Final = {
-    "local_date": Twin("_local_daily", "days"),
-    "local_week": Twin("_weekly", "weeks"),
-    "local_month": Twin("_monthly", "months"),
+    "local_date": Twin("_local_daily", "days", "Day on the account's clocks."),
+    "local_week": Twin("_weekly", "weeks", "Monday of the week on the account's clocks."),
+    "local_month": Twin("_monthly", "months", "First day of the month on the account's clocks."),
 }
 """The kinds of twins, by the column that they have in the place of `date`."""
 
@@ -68,3 +69,8 @@ def twin_about(name: str, about: str, column: str) -> str:
 def twin_notes(notes: Mapping[str, str], column: str) -> dict[str, str]:
     """Give the parts of a twin's header, which name its own column."""
     return {label: _DATE.sub(column, text) for label, text in notes.items() if label != LABEL}
+
+
+def twin_meanings(meanings: Mapping[str, str], column: str) -> dict[str, str]:
+    """Give the meanings of a twin's columns: its own column in the place of `date`."""
+    return {named: meaning for named, meaning in meanings.items() if named != "date"} | {column: TWINS[column].meaning}

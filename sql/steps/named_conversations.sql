@@ -1,6 +1,7 @@
 -- Conversations with the names of skills and agents, and the settings of the account.
 -- Grain:   one row per row of conversation_metrics.
--- Counts:  all conversations.
+-- Counts:  all conversations. mcs_band is negative below mcs_neutral_from, positive from mcs_positive_from on, neutral
+--          between; NULL where the score is not on the account's scale, mcs_scale. So is mcs_bucket.
 -- Units:   as in conversation_metrics and account_rules; date is the UTC day on which the conversation started.
 -- Source:  ours; conversation_metrics, skill_names, agent_names and account_rules.
 
@@ -49,8 +50,29 @@ select
     conversation.abandoned_entry_count,
     conversation.moved_entry_count,
     conversation.was_interactive,
+    conversation.scored_line_count,
+    conversation.mcs_first,
+    conversation.mcs_last,
+    conversation.mcs_last - conversation.mcs_first as mcs_change,  -- mcs_last - mcs_first.
+    round(conversation.chat_seconds * 1000)::bigint as chat_milliseconds,  -- From connection to end.
+    case
+        when not case rules.mcs_scale
+            when 'class' then conversation.mcs in (-1, 0, 1)
+            when '-100-100' then conversation.mcs between -100 and 100
+            else conversation.mcs between 0 and 100
+        end then null
+        when conversation.mcs < rules.mcs_neutral_from then 'negative'
+        when conversation.mcs < rules.mcs_positive_from then 'neutral'
+        when conversation.mcs is not null then 'positive'
+    end as mcs_band,  -- negative, neutral or positive.
+    case
+        when mcs_band is null then null
+        when rules.mcs_scale = 'class' then conversation.mcs::integer
+        else least(floor(floor(conversation.mcs) / 10)::integer * 10, 90)
+    end as mcs_bucket,  -- Lower bound of ten points of the score, 90 includes 100; of a class the class.
     rules.time_zone,
     rules.interval_minutes,
+    rules.short_abandon_seconds,
     rules.mcs_neutral_from,
     rules.mcs_positive_from,
     rules.repeat_bounds_hours,

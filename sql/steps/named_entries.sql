@@ -24,14 +24,23 @@ select
     entry.agent_id,  -- Agent who answered; NULL: nobody did, or it is not known.
     entry.entered_time,  -- The queue was entered.
     entry.left_time,  -- The queue was left.
-    entry.wait_milliseconds,
     entry.outcome,
+    entry.wait_milliseconds,
+    case when entry.outcome = 'answered' then entry.wait_milliseconds end
+        as answered_milliseconds,  -- wait_milliseconds of an answered entry; else NULL.
     rules.time_zone,
     rules.interval_minutes,
     rules.service_level_seconds,
     rules.short_abandon_seconds,
     rules.wait_bounds_seconds,
-    rules.longest_queue_hours
+    round(rules.service_level_seconds * 1000)::bigint
+        as service_level_milliseconds,  -- service_level_seconds, in whole milliseconds.
+    round(rules.short_abandon_seconds * 1000)::bigint
+        as short_abandon_milliseconds,  -- short_abandon_seconds, in whole milliseconds.
+    list_transform(rules.wait_bounds_seconds, lambda bound: round(bound * 1000)::bigint)
+        as wait_bounds_milliseconds,  -- wait_bounds_seconds, in whole milliseconds.
+    coalesce(entry.wait_milliseconds <= rules.longest_queue_hours * 3_600_000, false)
+        as is_likely  -- The wait is known, and not longer than longest_queue_hours.
 from queue_entries as entry
 join account_rules as rules
     on rules.account_id is not distinct from rules_account(entry.account_id)

@@ -34,6 +34,10 @@ select
     segment.first_response_milliseconds,
     segment.first_response_from_opening_milliseconds,
     segment.bounce_count,
+    segment.scored_line_count,  -- Visitor lines of the segment with a score.
+    segment.mcs_first,
+    segment.mcs_last,
+    segment.mcs_last - segment.mcs_first as mcs_change,  -- mcs_last - mcs_first.
     rules.time_zone,
     rules.interval_minutes
 from segments as segment

@@ -161,6 +161,7 @@ def made_lines(rng: Random, conversation: Row, transfers: list[Row]) -> list[Row
             "agentId": rng.choice(AGENTS),
             "by": "name",
             "text": "text",
+            "mcs": rng.choice((None, None, 20.0, 45.5, 80.0)),
         }
         for _ in range(rng.randrange(9))
     ]

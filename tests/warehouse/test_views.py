@@ -18,13 +18,14 @@ from places import TESTS
 
 from pipeline.schema import TABLES
 from pipeline.warehouse import library as views
+from pipeline.warehouse.names import NAME_FILES, NAME_TABLES
 from pipeline.warehouse.rules import RuleRow, filled_up
 
 Row = dict[str, Any]
 
 CASES = sorted((TESTS / "sql").glob("*/*.toml"))
 LAKE_TABLES = tuple(TABLES)
-ALL_DATES = ("repeat_contact",)  # the next conversation may be of any date
+ALL_DATES = ("repeat_contact", "calendar")  # the next conversation, or the newest hour, may be of any date
 TIME_ZONES = ("UTC", "Asia/Kolkata", "America/New_York")
 
 _NEEDS_ANOTHER = re.compile(
@@ -110,7 +111,8 @@ def lake() -> Iterator[duckdb.DuckDBPyConnection]:
 
 def fill(connection: duckdb.DuckDBPyConnection, rows: dict[str, list[Row]]) -> None:
     """Replace the contents of all tables; a column that a row leaves out is NULL, one that no table has is an error."""
-    assert set(rows) <= {*LAKE_TABLES, "settings"}, f"unknown tables {sorted(set(rows) - set(LAKE_TABLES))}"
+    known = {*LAKE_TABLES, "settings", *(file.table for file in NAME_FILES)}
+    assert set(rows) <= known, f"unknown tables {sorted(set(rows) - known)}"
     given_rules = [RuleRow(row["setting"], row.get("account_id"), row["value"]) for row in rows.get("settings", [])]
     rules = filled_up(given_rules)
     if set(connection.execute("select setting, account_id, value from settings").fetchall()) != set(rules):
@@ -124,6 +126,13 @@ def fill(connection: duckdb.DuckDBPyConnection, rows: dict[str, list[Row]]) -> N
         connection.register("given_rows", pa.Table.from_pylist(given_rows, schema=schema))
         connection.execute(f"insert into {name} by name from given_rows")
         connection.unregister("given_rows")
+    for file in NAME_FILES:
+        connection.execute(f"delete from {file.table}")
+        no_bot = {"is_bot": False} if any(column.name == "is_bot" for column in file.columns) else {}
+        for row in rows.get(file.table, []):
+            named = no_bot | row
+            places = ", ".join("?" * len(named))
+            connection.execute(f"insert into {file.table} ({', '.join(named)}) values ({places})", list(named.values()))
 
 
 def fetch(connection: duckdb.DuckDBPyConnection, query: str) -> list[Row]:
@@ -430,6 +439,7 @@ def test_every_column_says_what_it_means(lake: duckdb.DuckDBPyConnection) -> Non
 
 def test_each_table_beside_the_lake_s_says_what_it_is(lake: duckdb.DuckDBPyConnection) -> None:
     """Code tables, settings and clocks have a sentence of their own, as views have."""
-    names = ("settings", "account_rules", "utc_offsets", "end_reason", "message_type", "start_reason")
+    rules = ("settings", "account_rules", "utc_offsets", *(table.name for table in NAME_TABLES))
+    names = (*rules, "end_reason", "message_type", "start_reason")
     abouts = dict(lake.sql("select table_name, comment from duckdb_tables() where not internal").fetchall())
     assert [name for name in names if not str(abouts[name]).endswith(".")] == []

@@ -1,21 +1,17 @@
-"""How the pipeline fares: what came from the source, how late, with which gaps, and what is missing in it."""
+"""Views of the source: files that came, how late and with which gaps, and values that they lack.
+
+The ledger's rows, `files` and `listings`, are the product's: these views are about them.
+"""
 
 from collections import Counter, defaultdict
 from datetime import datetime, timedelta
 from typing import Any
 
-import polars as pl
-
-from oracle.shared import DAY, Row, Tables, frame_of, grouped, known, mean, milliseconds, quantile, ratio
+from oracle.measures import columns_of, grouped, known, mean, milliseconds_between, quantile, share
+from oracle.model import Model, Row
 
 HOUR = timedelta(hours=1)
 HOUR_MILLISECONDS = 3_600_000
-LATE_HOURS = 6
-
-
-def rows_of(tables: Tables, name: str) -> list[Row]:
-    """A table's rows."""
-    return list(tables[name].iter_rows(named=True))
 
 
 def total(rows: list[Row], name: str) -> int:
@@ -23,13 +19,11 @@ def total(rows: list[Row], name: str) -> int:
     return sum(row[name] or 0 for row in rows)
 
 
-def source_daily(tables: Tables) -> pl.DataFrame:
+def source_daily(model: Model) -> list[Row]:
     """Files by the day of their hour."""
-    files = [
-        row | {"scope_date": row["scope_start_time"] and row["scope_start_time"].date()} for row in rows_of(tables, "files")
-    ]
+    files = [row | {"scope_date": row["scope_start_time"] and row["scope_start_time"].date()} for row in model.files]
     found = []
-    for (account_id, day), here in grouped(files, "account_id", "scope_date").items():
+    for (account_id, day), here in grouped(files, columns_of("account_id", "scope_date")).items():
         loaded = [row for row in here if row["status"] == "loaded"]
         found.append(
             {
@@ -44,10 +38,10 @@ def source_daily(tables: Tables) -> pl.DataFrame:
                 "message_count": total(loaded, "messages"),
                 "transfer_count": total(loaded, "transfers"),
                 "rejected_document_count": total(loaded, "rejects"),
-                "rejected_share": ratio(total(loaded, "rejects"), total(loaded, "documents")),
+                "rejected_share": share(total(loaded, "rejects"), total(loaded, "documents")),
             }
         )
-    return frame_of(found)
+    return found
 
 
 def gaps_of(files: list[Row]) -> list[tuple[datetime, datetime]]:
@@ -65,21 +59,21 @@ def gaps_of(files: list[Row]) -> list[tuple[datetime, datetime]]:
     return gaps
 
 
-def source_gaps(tables: Tables) -> pl.DataFrame:
+def source_gaps(model: Model) -> list[Row]:
     """The gaps of each account."""
-    return frame_of(
+    return [
         {"account_id": account_id, "gap_start_time": begins, "gap_end_time": ends, "hour_count": (ends - begins) // HOUR}
-        for (account_id,), files in grouped(rows_of(tables, "files"), "account_id").items()
+        for (account_id,), files in grouped(model.files, columns_of("account_id")).items()
         for begins, ends in gaps_of(files)
-    )
+    ]
 
 
-def source_freshness(tables: Tables) -> pl.DataFrame:
+def source_freshness(model: Model) -> list[Row]:
     """How far each account's files reach."""
-    kept = grouped(rows_of(tables, "conversations"), "account_id")
-    states = Counter((row["account_id"], row["state"]) for row in source_hours(tables).iter_rows(named=True))
+    kept = grouped(model.conversations, columns_of("account_id"))
+    states = Counter((row["account_id"], row["state"]) for row in source_hours(model))
     found = []
-    for (account_id,), files in grouped(rows_of(tables, "files"), "account_id").items():
+    for (account_id,), files in grouped(model.files, columns_of("account_id")).items():
         loaded = [row for row in files if row["status"] == "loaded"]
         conversations = kept[account_id,]
         found.append(
@@ -101,12 +95,12 @@ def source_freshness(tables: Tables) -> pl.DataFrame:
                 "superseded_count": total(loaded, "conversations") - len(conversations),
             }
         )
-    return frame_of(found)
+    return found
 
 
-def source_hours(tables: Tables) -> pl.DataFrame:
+def source_hours(model: Model) -> list[Row]:
     """Every hour from the first to the last that a file or a listing tells of."""
-    files, listings = rows_of(tables, "files"), rows_of(tables, "listings")
+    files, listings = model.files, model.listings
     brought: dict[tuple[str | None, datetime], list[Row]] = defaultdict(list)
     for row in files:
         if row["scope_start_time"]:
@@ -125,7 +119,7 @@ def source_hours(tables: Tables) -> pl.DataFrame:
             names = listing["missing"] if listing else []
             missing = sorted(name for name in names if not met & {(account_id, name), (None, name)})
             found.append({"account_id": account_id, "hour": hour} | state_of(brought[account_id, hour], listing, missing))
-    return frame_of(found)
+    return found
 
 
 def state_of(files: list[Row], listing: Row | None, missing: list[str]) -> Row:
@@ -149,20 +143,20 @@ def state_of(files: list[Row], listing: Row | None, missing: list[str]) -> Row:
     }
 
 
-def source_lateness_daily(tables: Tables) -> pl.DataFrame:
+def source_lateness_daily(model: Model) -> list[Row]:
     """From the end of a conversation to that of its file's hour, and from there to the load."""
-    files = {(row["account_id"], row["name"]): row for row in rows_of(tables, "files")}
+    files = {(row["account_id"], row["name"]): row for row in model.files}
     found = []
-    for key, here in grouped(rows_of(tables, "conversations"), *DAY).items():
+    for key, here in grouped(model.conversations, columns_of("account_id", "date")).items():
         to_file, to_load = [], []
         for row in here:
             file = files.get((row["account_id"], row["source_file"]), {"scope_end_time": None, "loaded_at": None})
-            to_file.append(milliseconds(row["conversation_end_time"], file["scope_end_time"]))
-            to_load.append(milliseconds(file["scope_end_time"], file["loaded_at"]))
+            to_file.append(milliseconds_between(row["conversation_end_time"], file["scope_end_time"]))
+            to_load.append(milliseconds_between(file["scope_end_time"], file["loaded_at"]))
         file_hours, load_hours = ([time / HOUR_MILLISECONDS for time in known(times)] for times in (to_file, to_load))
-        late = sum(hours > LATE_HOURS for hours in file_hours)
+        late = sum(hours > model.rule(key[0], "late_hours") for hours in file_hours)
         found.append(
-            dict(zip(DAY, key, strict=True))
+            dict(zip(("account_id", "date"), key, strict=True))
             | {
                 "conversation_count": len(here),
                 "timed_count": len(file_hours),
@@ -170,15 +164,15 @@ def source_lateness_daily(tables: Tables) -> pl.DataFrame:
                 "file_p995_hours": quantile(file_hours, 0.995),
                 "file_max_hours": max(file_hours, default=None),
                 "late_count": late,
-                "late_share": ratio(late, len(file_hours)),
+                "late_share": share(late, len(file_hours)),
                 "load_p50_hours": quantile(load_hours, 0.5),
                 "load_max_hours": max(load_hours, default=None),
             }
         )
-    return frame_of(found)
+    return found
 
 
-def null_share_daily(tables: Tables) -> pl.DataFrame:
+def null_share_daily(model: Model) -> list[Row]:
     """Conversations that lack something, of all and of those that were connected."""
     lacks: dict[str, tuple[str, ...]] = {
         "consumer": ("consumer_id",),
@@ -194,21 +188,21 @@ def null_share_daily(tables: Tables) -> pl.DataFrame:
         "agent": ("agent_id",),
     }
     found = []
-    for key, here in grouped(rows_of(tables, "conversations"), *DAY).items():
+    for key, here in grouped(model.conversations, columns_of("account_id", "date")).items():
         connected = [row for row in here if row["interaction_start_time"]]
-        day: dict[str, Any] = dict(zip(DAY, key, strict=True))
+        day: dict[str, Any] = dict(zip(("account_id", "date"), key, strict=True))
         day |= {"conversation_count": len(here), "connected_count": len(connected)}
         for name, columns in lacks.items():
             rows = connected if name in {"mcs", "agent"} else here
             day[f"{name}_null_share"] = mean([all(row[column] is None for column in columns) for row in rows])
         found.append(day)
-    return frame_of(found)
+    return found
 
 
-def unknown_fields(tables: Tables) -> pl.DataFrame:
+def unknown_fields(model: Model) -> list[Row]:
     """Each field with the loaded files that have it."""
     found = []
-    for (account_id,), files in grouped(rows_of(tables, "files"), "account_id").items():
+    for (account_id,), files in grouped(model.files, columns_of("account_id")).items():
         loaded = [row for row in files if row["status"] == "loaded"]
         for field in {field for row in loaded for field in row["unknown_fields"] or []}:
             having = [row for row in loaded if field in (row["unknown_fields"] or [])]
@@ -223,4 +217,4 @@ def unknown_fields(tables: Tables) -> pl.DataFrame:
                     "last_scope_time": max(times, default=None),
                 }
             )
-    return frame_of(found)
+    return found

@@ -1,17 +1,37 @@
 -- Time to the first answer of connected conversations, counted in two ways.
--- Grain:   one row per account_id, date (UTC, of the conversation's start) and type with a connected conversation.
+-- Grain:   one row per account_id, date (UTC, of the conversation's start), type and is_bot with a connected
+--          conversation.
 -- Counts:  connected conversations. first_response: from the connection to the first agent line at or after it, a
 --          greeting too. first_reply: from the visitor's first line to the first agent line after it, so a wait in the
---          queue counts: the visitor's view. The counts tell how many conversations have such a time. Where a bot
---          answers first, the time is the bot's; response_time_daily keeps bots apart.
+--          queue counts: the visitor's view. The counts tell how many conversations have such a time. is_bot: the first
+--          skill is a bot's or the first agent is a bot, so that a bot's instant answer stays apart.
 -- Units:   seconds; percentiles are interpolated (quantile_cont). A negative time counts as none.
 -- Source:  time to first agent response as in Analytics Builder, from assignment and from the consumer's message.
 -- Twins:   local_date, local_week, local_month
+
+with connected as (
+    select
+        conversation.account_id,
+        conversation.date,
+        conversation.type,
+        coalesce(skill.is_bot or agent.is_bot, skill.is_bot, agent.is_bot, false) as is_bot,
+        conversation.first_response_seconds,
+        conversation.first_reply_seconds
+    from named_conversations as conversation
+    left join skill_names as skill
+        on conversation.account_id = skill.account_id
+        and conversation.first_skill_id = skill.skill_id
+    left join agent_names as agent
+        on conversation.account_id = agent.account_id
+        and conversation.first_agent_id = agent.agent_id
+    where conversation.is_connected
+)
 
 select
     account_id,
     date,
     type,
+    is_bot,  -- The conversation began with a bot: its first skill or its first agent.
     count(*) as connected_count,  -- Connected conversations.
     count(first_response_seconds)
         as first_response_count,  -- Conversations with a known time from connection to the first agent line.
@@ -33,6 +53,5 @@ select
         as first_reply_p50_seconds,  -- Median time from the visitor's first line to the answer.
     quantile_cont(first_reply_seconds, 0.9)
         as first_reply_p90_seconds  -- 90th percentile of the time from the visitor's first line to the answer.
-from named_conversations
-where is_connected
-group by account_id, date, type
+from connected
+group by account_id, date, type, is_bot

@@ -1,9 +1,9 @@
 -- Transfers by kind of target, returns, and the waits of visitors in the queues of transfers.
 -- Grain:   one row per account_id, date (UTC, of the conversation's start) and type with a conversation.
--- Counts:  all transfers of these conversations; kinds and returns as in named_transfers. transferred_count and
---          returned_count are connected conversations, so that their shares stay below 1. Entries: transfers that put
---          the visitor into a queue, with their outcomes as in queue_entries; queued_count of them were answered and
---          have a wait, which the queue columns look at.
+-- Counts:  all transfers of these conversations; kinds and returns as in named_transfers. Rates are of connected
+--          conversations and of their transfers. Entries: transfers that put the visitor into a queue, with their
+--          outcomes as in queue_entries; queued_count of them were answered and have a wait, which the queue columns
+--          look at.
 -- Units:   shares from 0 to 1, NULL where the denominator is 0; seconds; percentiles are interpolated (quantile_cont).
 -- Source:  transfers and transfer rate as in Analytics Builder; returns are ours (ping-pong).
 -- Twins:   local_date, local_week, local_month
@@ -27,7 +27,7 @@ with work as (
         account_id,
         date,
         type,
-        false as is_connected,
+        is_connected,
         false as is_transferred,
         true as is_transfer,
         transfer_kind,
@@ -43,9 +43,12 @@ select
     account_id,
     date,
     type,
-    count(*) filter (where is_connected) as connected_count,  -- Connected conversations.
+    count(*) filter (where is_connected and not is_transfer) as connected_count,  -- Connected conversations.
     count(*) filter (where is_transfer) as transfer_count,  -- Transfers.
-    transfer_count / nullif(connected_count, 0) as transfers_per_conversation,  -- transfer_count / connected_count.
+    count(*) filter (where is_connected and is_transfer)
+        as connected_transfer_count,  -- Transfers of connected conversations.
+    connected_transfer_count / nullif(connected_count, 0)
+        as transfers_per_conversation,  -- connected_transfer_count / connected_count.
     count(*) filter (where is_transferred) as transferred_count,  -- Connected conversations with a transfer at least.
     transferred_count / nullif(connected_count, 0) as transferred_share,  -- transferred_count / connected_count.
     count(*) filter (where transfer_kind = 'agent') as to_agent_count,  -- Transfers to an agent.

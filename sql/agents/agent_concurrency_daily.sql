@@ -81,13 +81,13 @@ counted as (
 )
 
 select
-    days.account_id,
+    days.account_id,  -- The LivePerson account.
     days.date,
     days.type,
-    days.agent_id,
+    days.agent_id,  -- The agent; never NULL.
     agent.agent_name,
     agent.agent_group,
-    days.is_bot,
+    days.is_bot,  -- Work of bots, else of people: the agent is a bot, or the skill is a bot's.
     counted.conversation_count,  -- Conversations that the agent had at the same time.
     counted.engaged_milliseconds / 1000 as engaged_seconds,  -- Time with exactly that many conversations.
     counted.segment_count,  -- Segments that the agent got and so came to have that many.

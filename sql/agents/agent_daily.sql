@@ -46,7 +46,7 @@ with work as (
 
 select
     account_id,
-    date,
+    date,  -- UTC day of a segment's assignment, of a response's line.
     type,
     agent_id,  -- The agent: of segments who had them, of responses the author.
     any_value(agent_name) as agent_name,  -- Name of the agent; NULL: it has none.

@@ -10,13 +10,13 @@
 -- Twins:   local_date, local_week, local_month
 
 select
-    account_id,
+    account_id,  -- The LivePerson account.
     date,
     type,
     agent_id,  -- The agent; never NULL.
     any_value(agent_name) as agent_name,
     any_value(agent_group) as agent_group,
-    is_bot,
+    is_bot,  -- Work of bots, else of people: the agent is a bot, or the skill is a bot's.
     sum(segment_count)::bigint as segment_count,  -- Segments that the agent got.
     sum(engaged_seconds) as engaged_seconds,  -- Time with a conversation at least, two at a time counted once.
     sum(engaged_seconds * conversation_count)

@@ -6,10 +6,10 @@
 -- Twins:   local_date, local_week, local_month
 
 select
-    account_id,
+    account_id,  -- The LivePerson account.
     date,
     type,
-    is_bot,
+    is_bot,  -- Work of bots, else of people: the agent is a bot, or the skill is a bot's.
     conversation_count,
     count(distinct agent_id) as agent_count,  -- Agents who had that many conversations at the same time.
     sum(engaged_seconds) as engaged_seconds,  -- Time of the agents with exactly that many conversations.

@@ -2,9 +2,9 @@
 -- Grain:   one row per account_id, date (UTC), type, skill_id and is_bot with an entry, a segment or a response; those
 --          without a skill are a group of their own. The day is that of entering the queue, of the assignment of a
 --          segment, of a response's line.
--- Counts:  entries into the skill's own queue, at the start and by transfer, with their outcomes; the queue columns look
---          at the answered ones with a known wait. Segments and responses under the skill that they had, not under the
---          conversation's last one. Transfers between skills are in transfer_flow, scores in mcs_by_skill.
+-- Counts:  entries into the skill's own queue, at the start and by transfer, with their outcomes; the queue columns
+--          look at the answered ones with a known wait. Segments and responses under the skill that they had, not under
+--          the conversation's last one. Transfers between skills are in transfer_flow, scores in mcs_by_skill.
 -- Units:   seconds; percentiles are interpolated (quantile_cont); shares from 0 to 1, NULL where the denominator is 0.
 -- Source:  queue_entries, segments and responses.
 -- Twins:   local_date, local_week, local_month
@@ -70,12 +70,12 @@ with work as (
 
 select
     account_id,
-    date,
+    date,  -- UTC day of entering a queue, of a segment's assignment, of a response's line.
     type,
     skill_id,  -- The skill; NULL: none.
     any_value(skill_name) as skill_name,  -- Name of the skill; NULL: it has none.
     any_value(skill_group) as skill_group,  -- Group of the skill; NULL: it has none.
-    is_bot,
+    is_bot,  -- Work of bots, else of people: the agent is a bot, or the skill is a bot's.
     count(outcome) as entry_count,  -- Entries into the queue.
     count(*) filter (where outcome = 'answered') as answered_count,  -- Entries that an agent answered.
     count(*) filter (where outcome = 'abandoned') as abandoned_count,  -- Entries in which the visitor gave up.

@@ -2,15 +2,15 @@
 -- Grain:   one row per account_id, interval_start, type, skill_id and is_bot in which a visitor entered a queue, or an
 --          agent got or had a conversation; a missing skill is a group of its own.
 -- Counts:  offered: entries into the skill's queue; answered and abandoned: their outcomes, under the interval of
---          entering. assigned_count and the engaged columns: segments assigned in the interval, with their whole length.
+--          entering. assigned_count and the engaged columns: segments assigned in the interval, with all their length.
 --          conversation_seconds, agent_seconds, agent_count: the time of segments with an agent within the interval. Of
 --          two segments of an agent at a time, conversation_seconds has both. agent_seconds has the later one from the
 --          end of the earlier one on.
--- Units:   seconds. interval_start is the interval's beginning, of interval_minutes minutes, local_start_time the time on
---          the account's clocks then (NULL before 2015 and after 2045).
+-- Units:   seconds. interval_start is the beginning of the interval of interval_minutes minutes, local_start_time the
+--          time on the account's clocks then (NULL before 2015 and after 2045).
 -- Source:  ours; queue_entries and segments. Time online is not in these files, so there is no occupancy.
 
-with agents as (
+with numbered as (
     select
         account_id,
         type,
@@ -27,22 +27,22 @@ with agents as (
 -- Each agent's times lie in a range of their own, so that one running maximum serves all.
 spans as (
     select
-        agents.agent_number,
-        agents.interval_minutes * 60_000 as interval_milliseconds,
+        numbered.agent_number,
+        numbered.interval_minutes * 60_000 as interval_milliseconds,
         epoch_ms(segment.assigned_time) as from_milliseconds,
         -- Ten days bound the work for an end that is an error.
         from_milliseconds + least(segment.engaged_milliseconds, 864_000_000) as until_milliseconds,
-        max(agents.agent_number * 10_000_000_000_000 + until_milliseconds) over (
-            order by agents.agent_number * 10_000_000_000_000 + from_milliseconds
+        max(numbered.agent_number * 10_000_000_000_000 + until_milliseconds) over (
+            order by numbered.agent_number * 10_000_000_000_000 + from_milliseconds
             rows between unbounded preceding and 1 preceding
-        ) - agents.agent_number * 10_000_000_000_000 as covered_until_milliseconds
+        ) - numbered.agent_number * 10_000_000_000_000 as covered_until_milliseconds
     from named_segments as segment
-    join agents
-        on segment.account_id is not distinct from agents.account_id
-        and segment.type is not distinct from agents.type
-        and segment.skill_id is not distinct from agents.skill_id
-        and segment.is_bot = agents.is_bot
-        and segment.agent_id = agents.agent_id
+    join numbered
+        on segment.account_id is not distinct from numbered.account_id
+        and segment.type is not distinct from numbered.type
+        and segment.skill_id is not distinct from numbered.skill_id
+        and segment.is_bot = numbered.is_bot
+        and segment.agent_id = numbered.agent_id
     where segment.engaged_milliseconds > 0 and epoch_ms(segment.assigned_time) between 0 and 9_999_999_999_999
 ),
 
@@ -80,17 +80,17 @@ agent_intervals as (
 
 work as (
     select
-        agents.account_id,
-        agents.type,
-        agents.skill_id,
-        agents.is_bot,
+        numbered.account_id,
+        numbered.type,
+        numbered.skill_id,
+        numbered.is_bot,
         agent_intervals.start_milliseconds,
         count(*) as agent_count,
         sum(agent_intervals.conversation_milliseconds) as conversation_milliseconds,
         sum(agent_intervals.agent_milliseconds) as agent_milliseconds
     from agent_intervals
-    join agents on agent_intervals.agent_number = agents.agent_number
-    group by agents.account_id, agents.type, agents.skill_id, agents.is_bot, agent_intervals.start_milliseconds
+    join numbered on agent_intervals.agent_number = numbered.agent_number
+    group by numbered.account_id, numbered.type, numbered.skill_id, numbered.is_bot, agent_intervals.start_milliseconds
     union all by name
     select
         account_id,
@@ -140,15 +140,15 @@ intervals as (
 )
 
 select
-    intervals.account_id,
+    intervals.account_id,  -- The LivePerson account.
     make_timestamptz(intervals.start_milliseconds * 1000) as interval_start,  -- Start of the interval.
     make_timestamp((intervals.start_milliseconds + clock.offset_seconds * 1000) * 1000)
         as local_start_time,  -- Start of the interval on the account's clocks.
     intervals.type,
-    intervals.skill_id,
-    skill.skill_name,
-    skill.skill_group,
-    intervals.is_bot,
+    intervals.skill_id,  -- The skill; NULL: none.
+    skill.skill_name,  -- Name of the skill; NULL: it has none.
+    skill.skill_group,  -- Group of the skill; NULL: it has none.
+    intervals.is_bot,  -- Work of bots, else of people: the agent is a bot, or the skill is a bot's.
     intervals.offered_count,  -- Entries into the skill's queue during the interval.
     intervals.answered_count,  -- Entries of offered_count that an agent answered.
     intervals.abandoned_count,  -- Entries of offered_count in which the visitor gave up.

@@ -25,9 +25,9 @@ with answers as (
 )
 
 select
-    account_id,
-    date,
-    type,
+    account_id,  -- The LivePerson account.
+    date,  -- UTC day of the agent's line that follows the visitor's answer.
+    type,  -- Kind of the conversation: LIVE_CHAT or MESSAGING.
     count(*) as response_count,  -- Visitors' answers between two responses of agents, timed or not.
     count(answer_milliseconds) as timed_count,  -- Visitors' answers with a time.
     coalesce(sum(answer_milliseconds), 0) / 1000 as response_sum_seconds,  -- Sum of the times of visitors' answers.

@@ -28,7 +28,7 @@ with connected as (
 )
 
 select
-    account_id,
+    account_id,  -- The LivePerson account.
     date,
     type,
     is_bot,  -- The conversation began with a bot: its first skill or its first agent.

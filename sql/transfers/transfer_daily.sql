@@ -41,8 +41,8 @@ with work as (
 
 select
     account_id,
-    date,
-    type,
+    date,  -- UTC day on which the conversation started.
+    type,  -- Kind of the conversation: LIVE_CHAT or MESSAGING.
     count(*) filter (where is_connected and not is_transfer) as connected_count,  -- Connected conversations.
     count(*) filter (where is_transfer) as transfer_count,  -- Transfers.
     count(*) filter (where is_connected and is_transfer)

@@ -2,8 +2,8 @@
 -- Grain:   one row per account_id, type, skill_id (left) and target_skill_id (went to); a missing skill is a group of
 --          its own.
 -- Counts:  transfers; conversation_count is the conversations that have at least one of them. Entries: transfers that
---          put the visitor into a queue, with their outcomes as in queue_entries; queued_count of them were answered and
---          have a wait, which the queue columns look at. All dates together.
+--          put the visitor into a queue, with their outcomes as in queue_entries; queued_count of them were answered
+--          and have a wait, which the queue columns look at. All dates together.
 -- Units:   seconds; the percentile is interpolated (quantile_cont).
 -- Source:  skillId, targetSkillId of Transfer and queue_entries, through named_transfers.
 

@@ -1,4 +1,4 @@
-"""The two tables of the demo, for a terminal or a log: queue time by day and the distribution of MCS."""
+"""The tables of the demo, for a terminal or a log: queue time by day and by skill, and the distribution of MCS."""
 
 from collections.abc import Callable, Sequence
 
@@ -7,17 +7,34 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-NO_ACCOUNT = "(none)"
-ACCOUNT_WIDTH = 20
+NONE = "(none)"
+NAME_WIDTH = 20
 BAR_WIDTH = 36
 LAST_BUCKET = 90
 EIGHTHS = " ▏▎▍▌▋▊▉"
 
 LAST_DAYS = """\
-select date, account_id, connected_count + abandoned_count, queue_p50_seconds, queue_p90_seconds, abandoned_share
+select date, account_id, type, people_entry_count, people_queue_p50_seconds, people_queue_p90_seconds, people_abandoned_share
 from queue_time_daily
-where date in (select distinct date from queue_time_daily order by date desc limit 14)
-order by date, account_id"""
+where people_entry_count > 0
+and date in (select distinct date from queue_time_daily where people_entry_count > 0 order by date desc limit 7)
+order by date, account_id, type"""
+
+SKILLS = """\
+select
+    account_id,
+    case when is_bot then 'bot: ' else '' end || coalesce(skill_name, skill_id::varchar, '(none)'),
+    type,
+    entry_count,
+    queue_p50_seconds,
+    queue_p90_seconds,
+    abandoned_share
+from queue_time_by_skill
+order by account_id, is_bot, entry_count desc, skill_id, type
+limit 20"""
+
+DAYS_TITLE = "Queue time by day (UTC): waits of those answered by people"
+SKILLS_TITLE = "Queue time by skill, all days"
 
 MCS_BUCKETS = """\
 select bucket, sum(conversation_count)::bigint
@@ -29,34 +46,43 @@ HAS_VIEW = "select count(*) > 0 from information_schema.tables where table_name 
 
 
 def print_tables(connection: duckdb.DuckDBPyConnection, console: Console) -> None:
-    """Print queue time of the last 14 days with conversations and a histogram of MCS, in at most 80 columns."""
+    """Print queue time of the last 7 days with queue entries of people, that of skills, and a histogram of MCS.
+
+    All fit in 80 columns.
+    """
     has_view = connection.execute(HAS_VIEW).fetchall() == [(True,)]
     days = connection.execute(LAST_DAYS).fetchall() if has_view else []
     if not days:
         console.print("There are no conversations in this lake yet: lakehouse sync, load or demo brings some.")
         return
-    console.print(_queue_table(days, console.encoding, min(ACCOUNT_WIDTH, console.width // 4)))
+    console.print(_queue_table(DAYS_TITLE, ("date", "account"), days, console))
+    console.print()
+    console.print(_queue_table(SKILLS_TITLE, ("account", "skill"), connection.execute(SKILLS).fetchall(), console))
     console.print()
     console.print(_mcs_table(dict(connection.execute(MCS_BUCKETS).fetchall()), ascii_only=console.options.ascii_only))
 
 
-def _queue_table(days: Sequence[tuple[object, ...]], encoding: str, account_width: int) -> Table:
-    table = Table(title="Queue time by day (UTC), p50 and p90 of connected conversations", title_justify="left", box=None)
-    table.add_column("date", overflow="fold")
-    table.add_column("account", max_width=account_width, no_wrap=True, overflow="crop")
-    for heading in ("conversations", "p50", "p90", "abandoned"):
+def _queue_table(title: str, keys: tuple[str, str], rows: Sequence[tuple[object, ...]], console: Console) -> Table:
+    """A row for each pair of keys and kind of conversation; a first key that comes again is left out."""
+    width = min(NAME_WIDTH, console.width // 4)
+    table = Table(title=title, title_justify="left", box=None)
+    for heading in keys:
+        table.add_column(heading, max_width=width, no_wrap=True, overflow="crop")
+    table.add_column("type", overflow="fold")
+    for heading in ("entries", "p50", "p90", "abandoned"):
         table.add_column(heading, justify="right", overflow="fold")
-    previous = None
-    for date, account, conversations, p50, p90, abandoned in days:
+    previous: object = ()
+    for first, second, kind, entries, p50, p90, abandoned in rows:
         table.add_row(
-            "" if date == previous else str(date),
-            _safe(account, encoding),
-            f"{conversations:,}",
+            "" if first == previous else _safe(first, console.encoding),
+            _safe(second, console.encoding),
+            _safe(kind, console.encoding),
+            f"{entries:,}",
             _number(p50, lambda seconds: f"{seconds:,.1f} s"),
             _number(p90, lambda seconds: f"{seconds:,.1f} s"),
             _number(abandoned, lambda share: f"{100 * share:.1f} %"),
         )
-        previous = date
+        previous = first
     return table
 
 
@@ -88,9 +114,9 @@ def _bar(part: float, *, ascii_only: bool) -> str:
     return ("█" * (eighths // 8) + EIGHTHS[eighths % 8]).rstrip()
 
 
-def _safe(account: object, encoding: str) -> Text:
-    """An account's name in characters that a terminal prints."""
-    name = str(account) if account else NO_ACCOUNT
+def _safe(found: object, encoding: str) -> Text:
+    """A name in characters that a terminal prints."""
+    name = str(found) if found else NONE
     printable = "".join(letter if letter.isprintable() else "?" for letter in name)
     return Text(printable.encode(encoding, "replace").decode(encoding))
 

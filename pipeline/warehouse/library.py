@@ -90,7 +90,7 @@ _MEANINGS = {
 
 _COMMENT = re.compile(r"--.*")
 _RELATION = re.compile(r"(?<!distinct )\b(?:from|join)\s+([a-z_]\w*)\b(?!\()")
-_STEP = re.compile(r"(?:\bwith|\),)\s+(\w+) as (?:materialized )?\(")
+_STEP = re.compile(r"(?:\bwith|\),)\s+(\w+) as (?:(?:not )?materialized )?\(")
 _LAST_SELECT = re.compile(r".*^select\b(.*?)^from\b", re.DOTALL | re.MULTILINE)
 _MEANING = re.compile(r"\b(\w+),? {2}-- (.+)$", re.MULTILINE)
 _HEADER_LABEL = re.compile(r"(?P<label>[A-Z][a-z]+): +(?P<text>.*)")

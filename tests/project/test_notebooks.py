@@ -163,14 +163,14 @@ def test_queue_time_adds_up_seconds_not_means(ran: Callable[[str], Run], connect
     """The mean of an hour of the week is weighted by time; shares of waits add up to 1; the days are those of the view."""
     names = ran("02_queue_time").names
     expected = connection.sql("""
-        select account_id, dayname(local_start_time)[:3], hour(local_start_time),
+        select account_id || ' ' || type, dayname(local_start_time)[:3], hour(local_start_time),
             round(sum(waiting_seconds) / sum(interval_seconds), 9)
         from queue_length group by all
     """).fetchall()
 
     assert set(expected) == set(names["week"].with_columns(pl.col("people").round(9)).rows())
     assert any(row[3] > 0 for row in expected)
-    assert names["waits"].group_by("account").agg(pl.col("share").sum().round(9))["share"].to_list() == [1.0, 1.0]
+    assert set(names["waits"].group_by("account").agg(pl.col("share").sum().round(9))["share"]) == {1.0}
     assert names["daily"].height == len(connection.sql("from queue_time_daily").fetchall())
 
 

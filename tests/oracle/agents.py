@@ -15,12 +15,10 @@ from oracle.responses import counted, responses_by
 
 def segments_by(model: Model, period: Period) -> list[Row]:
     """The segments with their day, that of the assignment, and `is_bot`."""
-    found = []
-    for row in model.segments:
-        day = {"own_date": row["date"] if row["assigned_time"] is None else row["assigned_time"].date()}
-        day[period.column] = period.of(model, row | day, "assigned_time", "own_date")
-        found.append(row | day | {"is_bot": model.is_bot(row)})
-    return found
+    return [
+        row | {"is_bot": model.is_bot(row), period.column: period.of(model, row, "assigned_time", "date")}
+        for row in model.segments
+    ]
 
 
 def engaged(rows: list[Row], of: str) -> Row:
@@ -164,9 +162,8 @@ def engagement_parts(model: Model, period: Period) -> Iterator[Row]:
         begins = start
         while begins < end:
             until = min(end, next_midnight(model, row, begins, period))
-            day = {"start": begins, "own_date": begins.date(), "is_bot": model.is_bot(row)}
-            day[period.column] = period.of(model, row | day, "start", "own_date")
-            yield row | day | {"until": until, "is_assigned": begins == start}
+            part = row | {"start": begins, "until": until, "is_assigned": begins == start, "is_bot": model.is_bot(row)}
+            yield part | {period.column: period.of(model, part, "start", "date")}
             begins = until
 
 
@@ -227,7 +224,7 @@ def agent_concurrency_daily(model: Model, period: Period) -> list[Row]:
                 here = [part for part in parts if part["is_assigned"] and at(parts, part["start"]) == level]
                 row = dict(zip(key, values, strict=True)) | {"conversation_count": level}
                 row |= {"engaged_seconds": seconds_of(length), "segment_count": len(here)}
-                row |= {"agent_name": model.agent_name(row)} | first_responses(here, "sum avg")
+                row |= agent_columns(model, row) | first_responses(here, "sum avg")
                 found.append(row)
     return found
 
@@ -245,6 +242,7 @@ def concurrency_daily(model: Model, period: Period) -> list[Row]:
         return {
             "agent_count": len({row["agent_id"] for row in group}),
             "engaged_seconds": engaged_seconds,
+            "engaged_of_seconds": wholes[columns_of(*key)(group[0])],
             "engaged_share": share(engaged_seconds, wholes[columns_of(*key)(group[0])]),
             "segment_count": sum(row["segment_count"] for row in group),
             "first_response_count": count,

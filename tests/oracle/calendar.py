@@ -24,12 +24,6 @@ def utc_day(_: Model, row: Row, time: str, otherwise: str) -> date | None:
     return day
 
 
-def own_day(_: Model, row: Row, _time: str, otherwise: str) -> date | None:
-    """The day that the row itself has."""
-    day: date | None = row[otherwise]
-    return day
-
-
 def local_day(model: Model, row: Row, time: str, otherwise: str) -> date | None:
     """The day on the account's clocks."""
     moment: datetime | None = row[time]
@@ -87,7 +81,7 @@ def hour_count(day: date, zone: ZoneInfo) -> float:
 
 QUARTER: Final = timedelta(minutes=15)
 """No clock changes within one."""
-DAILY: Final = Period("date", own_day)
+DAILY: Final = Period("date", utc_day)
 LOCAL_DAILY: Final = Period("local_date", local_day)
 WEEKLY: Final = Period("local_week", local_week)
 MONTHLY: Final = Period("local_month", local_month)

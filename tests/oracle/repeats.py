@@ -130,8 +130,7 @@ def repeat_contact_daily(model: Model, period: Period) -> list[Row]:
     """By the day on which the contact ended; those never served, and those of unknown people, are counted beside."""
 
     def with_day(row: Row) -> Row:
-        day = {"end_date": row["conversation_end_time"].date()}
-        return row | {period.column: period.of(model, row | day, "conversation_end_time", "end_date")}
+        return row | {period.column: period.of(model, row, "conversation_end_time", "date")}
 
     key = columns_of("account_id", period.column, "type")
     closed = grouped((with_day(row) for row in repeat_contact(model) if row["is_served"]), key)

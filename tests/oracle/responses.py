@@ -5,7 +5,7 @@ from itertools import pairwise
 from oracle.calendar import Period
 from oracle.mcs import day_of
 from oracle.measures import by_key, columns_of, grouped, known, milliseconds_between, share, timing
-from oracle.model import Model, Row, conversation_key
+from oracle.model import Model, Row
 
 
 def responses_by(model: Model, period: Period) -> list[Row]:
@@ -68,7 +68,7 @@ def in_milliseconds(rows: list[Row], column: str) -> list[float | None]:
 
 
 def first_response_daily(model: Model, period: Period) -> list[Row]:
-    """Connected conversations by the time to their first agent line."""
+    """Connected conversations by the time to their first agent line; those that began with a bot apart."""
 
     def measures(rows: list[Row]) -> Row:
         return {
@@ -77,14 +77,19 @@ def first_response_daily(model: Model, period: Period) -> list[Row]:
             **counted("first_reply", in_milliseconds(rows, "first_reply_seconds")),
         }
 
-    rows = [day_of(model, row, period) for row in model.conversation_metrics if row["is_connected"]]
-    return by_key(rows, measures, "account_id", period.column, "type")
+    rows = [
+        day_of(model, row, period)
+        | {"is_bot": model.is_bot_skill(row, "first_skill_id") or model.is_bot_agent(row, "first_agent_id")}
+        for row in model.conversation_metrics
+        if row["is_connected"]
+    ]
+    return by_key(rows, measures, "account_id", period.column, "type", "is_bot")
 
 
 def consumer_response_daily(model: Model, period: Period) -> list[Row]:
     """The visitor's lines between two responses, timed from the first of the two; of the day of the second."""
     answers = []
-    for rows in grouped(responses_by(model, period), conversation_key).values():
+    for rows in grouped(responses_by(model, period), columns_of("account_id", "conversation_id")).values():
         in_order = sorted(rows, key=lambda row: row["response_number"])
         for before, after in pairwise(in_order):
             answers.append(after | {"answer": milliseconds_between(before["response_time"], after["visitor_time"])})

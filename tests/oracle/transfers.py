@@ -59,12 +59,14 @@ def transfer_daily(model: Model, period: Period) -> list[Row]:
     def measures(conversations: list[Row]) -> Row:
         connected = [row for row in conversations if row["is_connected"]]
         rows = [transfer for row in conversations for transfer in transfers.get(conversation_key(row), [])]
+        of_connected = sum(row["transfer_count"] for row in connected)
         moved = [row for row in connected if row["transfer_count"] > 0]
         back = sum(any(transfer["is_return"] for transfer in transfers[conversation_key(row)]) for row in moved)
         return {
             "connected_count": len(connected),
             "transfer_count": len(rows),
-            "transfers_per_conversation": share(len(rows), len(connected)),
+            "connected_transfer_count": of_connected,
+            "transfers_per_conversation": share(of_connected, len(connected)),
             "transferred_count": len(moved),
             "transferred_share": share(len(moved), len(connected)),
             **kinds(rows),

@@ -55,7 +55,7 @@ VIEWS: Final[dict[str, View]] = {
     **twins("bot_daily", bots.bot_daily),
     **twins("response_time_daily", responses.response_time_daily, "is_bot"),
     **twins("response_sla_daily", responses.response_sla_daily, "is_bot", "bound_seconds"),
-    **twins("first_response_daily", responses.first_response_daily),
+    **twins("first_response_daily", responses.first_response_daily, "is_bot"),
     **twins("consumer_response_daily", responses.consumer_response_daily),
     **twins("talk_daily", responses.talk_daily),
     **twins("segment_daily", agents.segment_daily, "agent_id", "skill_id", "is_bot"),

@@ -278,8 +278,8 @@ def checks(folder: Path | None = None) -> list[Check]:
 def _read_views(folder: Path | None = None, only: Iterable[str] | None = None) -> dict[str, View]:
     """Read every view, twins included, by its name; two of one name are a `ValueError`."""
     files = [_read_view(file) for file in view_files(folder, only)]
-    names = {view.name for view in files}
     found = {view.name: view for view in files}
+    names = found.keys() | {twin for view in files for twin in twin_names(view.name, view.notes).values()}
     for view in files:
         for column, name in twin_names(view.name, view.notes).items():
             if name in found:

@@ -399,7 +399,7 @@ def test_every_column_says_what_it_means(lake: duckdb.DuckDBPyConnection) -> Non
     stored = {(table.name, column.name): column.about for table in TABLES.values() for column in table.shown}
     assert [column for column, comment in (stored | found).items() if _NEEDS_ANOTHER.search(str(comment))] == []
     assert found["transfer_daily", "returned_share"] == "returned_count / transferred_count."
-    assert found["turns", "timestamp"] == "The message was published."
+    assert found["named_entries", "wait_milliseconds"] == "From entering to leaving."
     assert found["account_rules", "resolution_hours"] == found["conversation_rules", "resolution_hours"]
 
 

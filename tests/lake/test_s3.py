@@ -46,7 +46,8 @@ from pipeline.load.sync import sync
 from pipeline.maintenance.compact import compact
 from pipeline.maintenance.verify import verify
 from pipeline.sandbox import Account, Sandbox
-from pipeline.warehouse.database import publish
+from pipeline.warehouse.database import connect, publish
+from pipeline.warehouse.name_writer import write_names
 
 
 @pytest.fixture(scope="session")
@@ -97,6 +98,26 @@ def test_a_bucket_holds_what_a_folder_holds(lake: Lake, tmp_path: Path) -> None:
     assert lake.files.cat_file(landed_path(lake, name_at(0), digest)) == first.read_bytes()
     with pipeline.open(lake.uri) as connection:
         assert connection.sql("select count(*) as n from conversations").pl()["n"][0] > 0
+
+
+def test_names_in_a_bucket(lake: Lake, tmp_path: Path) -> None:
+    """The files of names lie in the bucket, take effect at the next command, and `names` adds the ids that they lack."""
+    skill = {"skillId": {"long": 12}}
+    take(lake, put(tmp_path / "1", gz(document(conversation(**skill), conversation("c2", skillId={"long": 90}))), name_at(0)))
+    names = "select skill_id, skill_name, is_bot from skill_names"
+    assert ask(lake, names) == []
+    lake.files.pipe_file(lake.path("skills.csv"), b"skill_id,skill_name,is_bot\r\n90,Nova,yes\r\nx\r\n")
+
+    assert ask(lake, names) == [(90, "Nova", True)]
+    with connect(lake) as connection:
+        (skills, *_) = write_names(lake, connection)
+    assert (skills.added_count, skills.unnamed_count, len(skills.faults)) == (1, 1, 1)
+    assert lake.files.cat_file(lake.path("skills.csv")) == b"skill_id,skill_name,is_bot\r\n90,Nova,yes\r\nx\r\n12,,\r\n"
+    lake.files.pipe_file(lake.path("skills.csv"), b"\xff")
+    told: list[str] = []
+    with connect(lake, told.append) as connection:
+        assert connection.sql("from skill_names").fetchall() == []  # the DuckDB file is that of the load
+    assert [sentence.startswith(f"{lake.uri}/skills.csv: expected UTF-8 text") for sentence in told] == [True]
 
 
 def test_processes_write_straight_to_the_store(lake: Lake, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from pipeline.lake.vacuum import RETENTION_HOURS, sweep
 from pipeline.maintenance.upgrade import upgrade
 from pipeline.processes import Stopped
 from pipeline.warehouse.database import publish, rules_in_force
+from pipeline.warehouse.name_tables import names_of, tell_faults
 
 _COMMITS_A_SWEEP = 24
 _REMEDIES = {
@@ -54,6 +55,9 @@ def writing(lake: Lake, on_wait: Callable[[str], None] | None = None, *, upgrade
         if upgrades and not is_current:
             upgrade(lake, tell=on_wait)
         rules_in_force(lake, on_wait)  # a wrong settings file warns, it does not stop the load
+        if on_wait:
+            for names in names_of(lake):
+                tell_faults(names.faults, lake, on_wait)
         if upgrades:
             run_pending_purges(lake)
         try:

@@ -61,12 +61,13 @@ def _upgrade(lake: Lake, snapshot: Snapshot) -> Upgraded:
     changes = {name: Change(remove=list(snapshot.files[name])) for name in schema.FACTS}
     try:
         _write_facts(lake, snapshot, changes, done)
+    except BaseException:  # a full disk, damage, or a signal
+        _discard(lake, changes)
+        raise
+    try:
         after = lake.commit(changes, snapshot, is_upgrade=True)
     except ConflictError:
-        for name, change in changes.items():
-            for file in change.add:
-                with suppress(FileNotFoundError):  # an erasure of the other run may have deleted it
-                    lake.discard(name, [file])
+        _discard(lake, changes)
         raise
     lake.on_step("publish")
     publish(lake, after)
@@ -82,6 +83,14 @@ def _write_facts(lake: Lake, snapshot: Snapshot, changes: dict[str, Change], don
             done.rows[name] += rows.num_rows
             if rows.num_rows:
                 changes[name].add.append(lake.write(name, rows.drop_columns("date"), date=part.date))
+
+
+def _discard(lake: Lake, changes: dict[str, Change]) -> None:
+    """Delete the files that no commit will name."""
+    for name, change in changes.items():
+        for file in change.add:
+            with suppress(FileNotFoundError):  # an erasure of another run may have deleted it
+                lake.discard(name, [file])
 
 
 def _delete_strays(lake: Lake, former: Snapshot, after: Snapshot) -> None:

@@ -31,7 +31,9 @@ from pipeline.lake.sql import literal, literals, rows_in
 from pipeline.lake.store import LOCK_NAME
 from pipeline.lake.store_errors import reaching
 from pipeline.processes import interruptible
-from pipeline.warehouse.library import comment_columns, create_views, set_rules, view_files
+from pipeline.warehouse import name_tables
+from pipeline.warehouse.library import comment_columns, create_views, set_rules, view_names
+from pipeline.warehouse.names import NameFile
 from pipeline.warehouse.recompute import facts_of_lake
 from pipeline.warehouse.rules import FILE_NAME as RULES_NAME
 from pipeline.warehouse.rules import RuleRow, defaults, filled_up, read_rules, rule_names
@@ -114,6 +116,13 @@ def _write(path: Path, lake: Lake, snapshot: Snapshot, rules: list[RuleRow]) -> 
             set_rules(connection, rules)
         _create_tables(connection, lake, snapshot)
         _comment_tables(connection)
+        name_tables.set_names(connection, name_tables.find_name_files(lake), lambda file: _last_names(lake, file))
+
+
+def _last_names(lake: Lake, file: NameFile) -> name_tables.Rows:
+    with suppress(duckdb.Error, OSError, PipelineError), _file_as_it_is(lake) as connection:
+        return name_tables.rows_of(connection, file)
+    return []
 
 
 def _create_tables(connection: duckdb.DuckDBPyConnection, lake: Lake, snapshot: Snapshot) -> None:
@@ -178,6 +187,8 @@ def connect(lake: Lake, tell: Callable[[str], None] = lambda _: None) -> duckdb.
     else:
         with reaching(lake.uri):
             connection = _connect_store(lake, tell)
+    for faults in name_tables.told_faults(connection):
+        name_tables.tell_faults(faults, lake, tell)
     connection.execute("set TimeZone = 'UTC'")
     with suppress(duckdb.InvalidInputException):  # in Jupyter it takes a package, and there is none without it
         connection.execute("set enable_progress_bar = false")  # it is drawn on standard output, where results go
@@ -195,11 +206,12 @@ def _connect_folder(lake: Lake, tell: Callable[[str], None]) -> duckdb.DuckDBPyC
     if not path.exists() and not lake.exists:
         raise no_lake(lake)
     rules = rules_in_force(lake, tell)
+    names = name_tables.find_name_files(lake)
     connection = _open_if_usable(path, lake, tell)
     if connection is None:
         return _open_copy(lake, rules, tell)
     names_this_lake = _names_this_lake(connection, lake)
-    if names_this_lake and _is_as_made_now(connection, lake, rules):
+    if names_this_lake and _is_as_made_now(connection, lake, rules, names):
         return connection
     connection.close()
     if names_this_lake and lake.snapshot(only=[LEDGER]).is_current:  # else it is right for another path of the same lake
@@ -210,15 +222,18 @@ def _connect_folder(lake: Lake, tell: Callable[[str], None]) -> duckdb.DuckDBPyC
     return _open_copy(lake, rules, tell)
 
 
-def _is_as_made_now(connection: duckdb.DuckDBPyConnection, lake: Lake, rules: list[RuleRow]) -> bool:
-    """Whether the file of a lake has its format, these rules, and the views of this version.
+def _is_as_made_now(
+    connection: duckdb.DuckDBPyConnection, lake: Lake, rules: list[RuleRow], names: list[name_tables.FoundFile]
+) -> bool:
+    """Whether the file of a lake has its format, these settings and names, and the views of this version.
 
     Raises:
         LakeError: a newer version of this program has made it.
     """
     found = _format_of(connection)
     require_known(found, lake.uri)
-    return found == current_format() and _has_rules(connection, rules) and _has_views(connection)
+    is_alike = found == current_format() and _has_rules(connection, rules)
+    return is_alike and name_tables.has_names(connection, names) and _has_views(connection)
 
 
 def _open_if_usable(path: Path, lake: Lake, tell: Callable[[str], None]) -> duckdb.DuckDBPyConnection | None:
@@ -300,13 +315,14 @@ def _file_as_it_is(lake: Lake) -> Iterator[duckdb.DuckDBPyConnection]:
 def _connect_store(lake: Lake, tell: Callable[[str], None]) -> duckdb.DuckDBPyConnection:
     """Fetch the file of an object store, and open it; once open it needs no name."""
     rules = rules_in_force(lake, tell)
+    names = name_tables.find_name_files(lake)
     with suppress(OSError), tempfile.TemporaryDirectory(prefix=PUBLISHING) as folder:
         path = Path(folder) / FILE_NAME
         with suppress(FileNotFoundError):
             lake.files.get_file(lake.path(FILE_NAME), str(path))
             connection = _open_if_usable(path, lake, tell)
             if connection is not None:
-                if _names_this_lake(connection, lake) and _is_as_made_now(connection, lake, rules):
+                if _names_this_lake(connection, lake) and _is_as_made_now(connection, lake, rules, names):
                     return connection
                 connection.close()
     if not lake.exists:
@@ -335,6 +351,7 @@ def _open_copy(lake: Lake, rules: list[RuleRow], tell: Callable[[str], None]) ->
     comment_columns(connection)
     _create_tables(connection, lake, snapshot)
     _comment_tables(connection)
+    name_tables.set_names(connection, name_tables.find_name_files(lake), lambda file: _last_names(lake, file))
     return connection
 
 
@@ -379,4 +396,4 @@ def _has_rules(connection: duckdb.DuckDBPyConnection, wanted: list[RuleRow]) -> 
 def _has_views(connection: duckdb.DuckDBPyConnection) -> bool:
     """Whether the file has every view of the library, by name; a changed one it gets with the next load."""
     made = {name for (name,) in connection.execute("select view_name from duckdb_views() where not internal").fetchall()}
-    return made >= {file.stem for file in view_files()}
+    return made >= view_names()

@@ -8,7 +8,7 @@ are the table `settings`, and as typed columns, one row an account, `account_rul
 import csv
 import io
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
@@ -22,6 +22,7 @@ FILE_NAME: Final = "settings.csv"
 
 _COLUMNS: Final = ("setting", "account_id", "value", "about")
 _NUMBER: Final = re.compile(r"\d{1,9}(\.\d{1,3})?")
+_LONGEST_NAME: Final = 120  # characters
 _MOST_BOUNDS: Final = 50  # the views number no more buckets than 99
 _MOST_LINES: Final = 10  # wrong ones in a message
 
@@ -62,6 +63,18 @@ def _number(value: str) -> str | None:
     return f"{float(value):g}" if _NUMBER.fullmatch(value) else None
 
 
+def _signed_number(value: str) -> str | None:
+    return f"{float(value):g}" if _NUMBER.fullmatch(value.removeprefix("-")) else None
+
+
+def _scale(value: str) -> str | None:
+    return value if value in MCS_BOUNDS else None
+
+
+def _name(value: str) -> str | None:
+    return value if value.isprintable() and len(value) <= _LONGEST_NAME else None
+
+
 def _interval(value: str) -> str | None:
     return value if value in {"5", "15"} else None
 
@@ -79,16 +92,28 @@ def _bounds_from_zero(value: str) -> str | None:
     return bounds if bounds and bounds.split(", ")[0] == "0" else None
 
 
+MCS_BOUNDS: Final = {
+    "0-100": {"mcs_neutral_from": "40", "mcs_positive_from": "60"},
+    # Beyond 33 is positive; a score has no more decimals than a setting.
+    "-100-100": {"mcs_neutral_from": "-33", "mcs_positive_from": "33.001"},
+    "class": {"mcs_neutral_from": "0", "mcs_positive_from": "1"},
+}
+"""The scales of scores, and where each one's bands begin; those of the first are the defaults of the two settings."""
+
 ZONE: Final = Kind("a name as Europe/Berlin", "VARCHAR", _zone)
 NUMBER: Final = Kind("a number, as 30 or 2.5", "DOUBLE", _number)
+SIGNED_NUMBER: Final = Kind("a number, as 40 or -33", "DOUBLE", _signed_number)
+SCALE: Final = Kind("0-100, -100-100 or class (-1, 0, 1)", "VARCHAR", _scale)
+NAME: Final = Kind(f"a text of at most {_LONGEST_NAME} characters", "VARCHAR", _name)
 INTERVAL: Final = Kind("5 or 15, which fit every zone's clock", "BIGINT", _interval)
 BOUNDS: Final = Kind("ascending numbers, as 15, 30, 60", "DOUBLE[]", _bounds)
 BOUNDS_FROM_ZERO: Final = Kind("ascending numbers that begin with 0", "DOUBLE[]", _bounds_from_zero)
 
 RULES: Final = (
     Rule("time_zone", "UTC", "The account's time zone, for local days and hours.", ZONE),
-    Rule("interval_minutes", "15", "Length of an interval of arrivals_by_interval and queue_length.", INTERVAL),
-    Rule("service_level_seconds", "30", "Service level: a visitor connected within so many seconds was in time.", NUMBER),
+    Rule("account_name", "", "Name of the account: write it in a row with its account_id.", NAME),
+    Rule("interval_minutes", "15", "Length of an interval of arrivals, queue_by_interval and queue_length.", INTERVAL),
+    Rule("service_level_seconds", "30", "Service level: a visitor answered within so many seconds was in time.", NUMBER),
     Rule(
         "short_abandon_seconds",
         "5",
@@ -113,13 +138,21 @@ RULES: Final = (
         "A longer wait is taken for an error: not in queue_length, listed by lakehouse check.",
         NUMBER,
     ),
+    Rule("mcs_scale", "0-100", "Scale on which the source sends the account's MCS.", SCALE),
     Rule(
         "mcs_neutral_from",
-        "40",
-        "MCS bands: below is negative. Ours, since the vendor publishes no bounds for scores from 0 to 100.",
-        NUMBER,
+        MCS_BOUNDS["0-100"]["mcs_neutral_from"],
+        "MCS bands: below is negative. Ours for scores from 0 to 100, since the vendor publishes no bounds for them; on other "
+        "scales 40 stands for -33 (-100-100) or 0 (class).",
+        SIGNED_NUMBER,
     ),
-    Rule("mcs_positive_from", "60", "MCS bands: from here on is positive, below neutral. Ours, too.", NUMBER),
+    Rule(
+        "mcs_positive_from",
+        MCS_BOUNDS["0-100"]["mcs_positive_from"],
+        "MCS bands: from here on is positive, below neutral. Ours, too; on other scales 60 stands for more than 33 "
+        "(-100-100) or 1 (class).",
+        SIGNED_NUMBER,
+    ),
     Rule(
         "repeat_bounds_hours",
         "1, 24, 72, 168, 336, 720",
@@ -127,6 +160,12 @@ RULES: Final = (
         BOUNDS,
     ),
     Rule("resolution_hours", "72", "A conversation is resolved if its person does not come back within so long.", NUMBER),
+    Rule(
+        "provisional_hours",
+        "72",
+        "A day is provisional until so long after its end: a conversation is sent when it closes.",
+        NUMBER,
+    ),
     Rule("late_hours", "6", "A conversation in a file of so long after its end is late.", NUMBER),
     Rule(
         "tolerance_seconds",
@@ -244,10 +283,7 @@ def _require_order(rows: dict[tuple[str, str | None], RuleRow], subject: str) ->
     """Refuse MCS bands that are out of order, for all or for an account."""
     given = {key: row.value for key, row in rows.items()}
     for account_id in {account_id for _, account_id in given} | {None}:
-        low, high = (
-            float(given.get((name, account_id), given.get((name, None), _BY_NAME[name].default)))
-            for name in ("mcs_neutral_from", "mcs_positive_from")
-        )
+        low, high = (float(_in_force(given, name, account_id)) for name in ("mcs_neutral_from", "mcs_positive_from"))
         if low > high:
             raise SettingsError(
                 f"{subject}: mcs_positive_from: expected no less than mcs_neutral_from ({low:g}), found {high:g}; correct it"
@@ -259,15 +295,23 @@ def rules_by_account(rows: Iterable[RuleRow]) -> list[tuple[Any, ...]]:
     given = {(row.setting, row.account_id): row.value for row in rows}
     accounts = sorted({account_id for _, account_id in given if account_id is not None})
     return [
-        (
-            account_id,
-            *(_typed(given.get((setting.name, account_id), given[setting.name, None]), setting) for setting in RULES),
-        )
+        (account_id, *(_typed(_in_force(given, setting.name, account_id), setting) for setting in RULES))
         for account_id in (None, *accounts)
     ]
 
 
-def _typed(value: str, setting: Rule) -> str | int | float | list[float]:
+def _in_force(given: Mapping[tuple[str, str | None], str], name: str, account_id: str | None) -> str:
+    """The value that holds for an account; where only the default says where a band begins, the account's scale says it."""
+    if account_id is not None and (name, account_id) in given:
+        return given[name, account_id]
+    default = _BY_NAME[name].default
+    value = given.get((name, None), default)
+    if value == default and name in MCS_BOUNDS["0-100"]:
+        return MCS_BOUNDS[_in_force(given, "mcs_scale", account_id)][name]
+    return value
+
+
+def _typed(value: str, setting: Rule) -> str | int | float | list[float] | None:
     match setting.kind.sql_type:
         case "DOUBLE[]":
             return [float(bound) for bound in value.split(",")]
@@ -276,4 +320,4 @@ def _typed(value: str, setting: Rule) -> str | int | float | list[float]:
         case "BIGINT":
             return int(value)
         case _:
-            return value
+            return value or None

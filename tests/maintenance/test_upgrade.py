@@ -1,11 +1,9 @@
 """Lakes of older versions are read as they are, and brought up to date by the next run that writes, in one commit."""
 
 import gzip
-import json
 import re
 import shutil
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 from documents import conversation, document, gz, message, name_at, put
 from lakes import ask, everything, first, killed_before, take
-from released_lakes import VERSIONS, Released, rows_now, sent_and_listed, unpack
+from released_lakes import VERSIONS, Released, forget_format, rewrite, rows_now, sent_and_listed, unpack
 
 import pipeline
 from pipeline import schema
@@ -22,7 +20,6 @@ from pipeline.cli.commands import main
 from pipeline.errors import LakeError
 from pipeline.lake.formats import FORMAT, NEWEST, current_format
 from pipeline.lake.lake import Lake
-from pipeline.lake.snapshot import PINS, ROWS
 from pipeline.load.session import writing
 from pipeline.maintenance.compact import compact
 from pipeline.maintenance.upgrade import upgrade
@@ -92,30 +89,6 @@ def copied(lake: Lake, folder: Path) -> Lake:
     """A copy of a lake, without the DuckDB file, which names the files of the original."""
     shutil.copytree(lake.root, folder / "lake", ignore=shutil.ignore_patterns("lakehouse.duckdb"))
     return Lake(str(folder / "lake"))
-
-
-def last_commit(lake: Lake) -> Path:
-    """The newest commit of the ledger."""
-    return max(Path(lake.root, "files", "_delta_log").glob("*.json"))
-
-
-def rewrite(lake: Lake, change: Callable[[dict[str, Any]], None]) -> None:
-    """Change the metadata of the newest commit of the ledger, and take the DuckDB file away."""
-    path = last_commit(lake)
-    lines = path.read_text().splitlines()
-    entries = [json.loads(line) for line in lines]
-    for entry in entries:
-        if "commitInfo" in entry:
-            change(entry["commitInfo"])
-    path.write_text("\n".join(map(json.dumps, entries)) + "\n")
-    Path(lake.root, "lakehouse.duckdb").unlink(missing_ok=True)
-
-
-def forget_format(commit: dict[str, Any]) -> None:
-    """Make a commit as an older version makes it, which knows of no facts and no format."""
-    del commit[FORMAT]
-    for key in (PINS, ROWS):
-        commit[key] = json.dumps({name: n for name, n in json.loads(commit[key]).items() if name not in schema.FACTS})
 
 
 def test_the_rows_of_a_released_lake_stand(released: Released) -> None:

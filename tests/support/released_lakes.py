@@ -6,6 +6,8 @@ erased, and `source/` with files that hold an erased conversation.
 
 import json
 import tarfile
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,9 @@ from typing import Any
 from lakes import all_rows
 from places import DATA
 
+from pipeline.lake.formats import FORMAT
 from pipeline.lake.lake import Lake
+from pipeline.lake.snapshot import LEDGER, PINS, ROWS
 from pipeline.schema import FACTS, TABLES
 from pipeline.warehouse.database import connect
 
@@ -66,6 +70,25 @@ def sent_and_listed(lake: Lake) -> dict[str, list[str]]:
     with connect(lake) as connection:
         found = all_rows(connection)
     return {name: found[name] for name in TABLES if name not in FACTS}
+
+
+def rewrite(lake: Lake, change: Callable[[dict[str, Any]], None]) -> None:
+    """Change the metadata of the newest commit of the ledger, and take the DuckDB file away."""
+    path = max(path for path in lake.sizes_below(LEDGER, "_delta_log") if path.endswith(".json"))
+    entries = [json.loads(line) for line in lake.files.cat_file(path).splitlines()]
+    for entry in entries:
+        if "commitInfo" in entry:
+            change(entry["commitInfo"])
+    lake.files.pipe_file(path, "\n".join(map(json.dumps, entries)).encode() + b"\n")
+    with suppress(FileNotFoundError):
+        lake.files.rm_file(lake.path("lakehouse.duckdb"))
+
+
+def forget_format(commit: dict[str, Any]) -> None:
+    """Make a commit as a version makes it that knows of no facts and no format."""
+    del commit[FORMAT]
+    for key in (PINS, ROWS):
+        commit[key] = json.dumps({name: n for name, n in json.loads(commit[key]).items() if name not in FACTS})
 
 
 def _as_json(value: Any) -> str:

@@ -21,7 +21,7 @@ from pipeline.load.find import find_files, incoming_from
 from pipeline.load.load import load
 from pipeline.load.session import writing
 from pipeline.warehouse.database import connect
-from pipeline.warehouse.rules import RULES, RuleRow, default_text, defaults, parse_rules
+from pipeline.warehouse.rules import RULES, RuleRow, default_text, defaults, parse_rules, rules_by_account
 from pipeline.warehouse.time_zones import YEARS, utc_offsets
 
 HEADER = "setting,account_id,value,about\n"
@@ -67,6 +67,24 @@ def test_rows_for_accounts_and_what_is_left_out() -> None:
     assert len(found) == len(defaults()) + 1
 
 
+def test_bands_follow_the_scale_of_scores() -> None:
+    """Where only the default says where a band begins, the account's scale says it; a value that a user wrote holds."""
+    text = default_text().removeprefix(HEADER) + (
+        "mcs_scale,a,-100-100,\nmcs_scale,b,class,\nmcs_scale,c,class,\nmcs_positive_from,c,0.5,\naccount_name,c,Shop,\n"
+    )
+    typed = {row[0]: dict(zip((rule.name for rule in RULES), row[1:], strict=True)) for row in rules_by_account(parsed(text))}
+    bands = {account: (row["mcs_neutral_from"], row["mcs_positive_from"]) for account, row in typed.items()}
+
+    assert bands == {None: (40, 60), "a": (-33, 33.001), "b": (0, 1), "c": (0, 0.5)}
+    assert {account: row["account_name"] for account, row in typed.items()} == {None: None, "a": None, "b": None, "c": "Shop"}
+    typed_for_all = rules_by_account(parsed("mcs_scale,,-100-100,\nmcs_neutral_from,,-20,\n"))
+    assert [typed_for_all[0][1 + index] for index, rule in enumerate(RULES) if rule.name.startswith("mcs_")] == [
+        "-100-100",
+        -20,
+        33.001,
+    ]
+
+
 def test_as_spreadsheets_save_it() -> None:
     """A mark at the beginning and line ends of Windows are no fault."""
     raw = b"\xef\xbb\xbf" + HEADER.replace("\n", "\r\n").encode() + b"time_zone,,Europe/Berlin,\r\n"
@@ -79,7 +97,7 @@ def test_as_spreadsheets_save_it() -> None:
     [
         ("", "settings.csv, line 1: expected the header setting,account_id,value,about, found 'nothing'; correct it"),
         ("a;b\n", "settings.csv, line 1: expected the header setting,account_id,value,about, found 'a;b'; correct it"),
-        (HEADER + "timezone,,UTC,", "settings.csv, line 2: expected one of time_zone, interval_minutes, "),
+        (HEADER + "timezone,,UTC,", "settings.csv, line 2: expected one of time_zone, account_name, interval_minutes, "),
         (HEADER + "time_zone,,Berlin,", "line 2: time_zone: expected a name as Europe/Berlin, found 'Berlin'; correct it"),
         (HEADER + "time_zone,,Europe,", "line 2: time_zone: expected a name as Europe/Berlin, found 'Europe'; correct it"),
         (HEADER + "time_zone,,../UTC,", "line 2: time_zone: expected a name as Europe/Berlin, found '../UTC'; correct it"),
@@ -95,6 +113,8 @@ def test_as_spreadsheets_save_it() -> None:
         (HEADER + 'repeat_bounds_hours,,"24, 1",', "expected ascending numbers, as 15, 30, 60, found '24, 1'; correct it"),
         (HEADER + "late_hours,,6,\nlate_hours,,7,", "line 3: late_hours is set twice; delete one of the two lines"),
         (HEADER + "late_hours,a,6,\nlate_hours,a,7,", "line 3: late_hours is set twice for account a; delete one"),
+        (HEADER + "mcs_scale,,0..100,", "mcs_scale: expected 0-100, -100-100 or class (-1, 0, 1), found '0..100'; correct it"),
+        (HEADER + "account_name,a,x\x07,", "account_name: expected a text of at most 120 characters, found 'x\\x07'"),
         (HEADER + "mcs_neutral_from,a,70,", "mcs_positive_from: expected no less than mcs_neutral_from (70), found 60"),
         (HEADER + 'late_hours,,"6', "settings.csv: expected comma-separated values, found none "),
     ],

@@ -72,7 +72,10 @@ def hidden_rows(lake: Lake) -> dict[str, list[tuple[object, ...]]]:
     found = {}
     for name in schema.DELIVERED:
         locations = lake.locations(name, lake.snapshot().files[name])
-        found[name] = sorted(duckdb.sql(f"from read_parquet({locations}, hive_partitioning = true)").fetchall(), key=str)
+        with duckdb.connect() as connection:
+            found[name] = sorted(
+                connection.execute(f"from read_parquet({locations}, hive_partitioning = true)").fetchall(), key=str
+            )
     return found
 
 

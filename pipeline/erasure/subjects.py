@@ -274,9 +274,8 @@ def _stray(lake: Lake, connection: duckdb.DuckDBPyConnection, after: Snapshot) -
         rows = connection.execute(query, {"lines": lines} | ({"whole": whole} if whole else {})).fetchall()
         if rows:
             count, where = sum(row[1] for row in rows), f"{rows[0][0]}{' and others' if rows[1:] else ''}"
-            left.append(
-                f"{counted(count, 'row')} of {table} that belong to no conversation, from {where}; {_COMPUTE if table in schema.FACTS else _ANEW}"
-            )
+            remedy = _COMPUTE if table in schema.FACTS else _ANEW
+            left.append(f"{counted(count, 'row')} of {table} that belong to no conversation, from {where}; {remedy}")
     return left
 
 

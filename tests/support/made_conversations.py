@@ -159,7 +159,7 @@ def made_lines(rng: Random, conversation: Row, transfers: list[Row]) -> list[Row
             "timestamp": made_time(rng, conversation, transfers),
             "type": rng.choices(list(LINES), list(LINES.values()))[0],
             "agentId": rng.choice(AGENTS),
-            "by": "name",
+            "by": rng.choice(("name", "name", "another", "", None)),
             "text": "text",
             "mcs": rng.choice((None, None, 20.0, 45.5, 80.0)),
         }

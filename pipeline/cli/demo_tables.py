@@ -20,14 +20,6 @@ LAST_BUCKET: Final = 90
 EIGHTHS: Final = " ▏▎▍▌▋▊▉"
 TYPES: Final = {"LIVE_CHAT": "chat", "MESSAGING": "messaging"}
 
-<<<<<<< HEAD
-LAST_DAYS = """\
-select date, account_id, type, people_entry_count, people_queue_p50_seconds, people_queue_p90_seconds, people_abandoned_share
-from queue_time_daily
-where people_entry_count > 0
-and date in (select distinct date from queue_time_daily where people_entry_count > 0 order by date desc limit 14)
-order by date, account_id, type"""
-=======
 LAST_DAYS: Final = """\
 select queue.date, account.account_name, queue.type, queue.people_entry_count, queue.people_queue_p50_seconds,
     queue.people_queue_p90_seconds, queue.people_abandoned_share
@@ -36,7 +28,6 @@ join accounts as account on account.account_id is not distinct from queue.accoun
 where queue.date in (select distinct date from queue_time_daily order by date desc limit 7)
     and queue.people_entry_count > 0
 order by queue.date, queue.account_id, queue.type"""
->>>>>>> p-D
 
 SKILLS: Final = """\
 select account.account_name, coalesce(skill_name, 'skill ' || skill_id, '(none)') || if(is_bot, ' (bot)', ''), type,
@@ -58,11 +49,7 @@ HAS_VIEW: Final = "select count(*) > 0 from information_schema.tables where tabl
 
 
 def print_tables(connection: duckdb.DuckDBPyConnection, console: Console) -> None:
-<<<<<<< HEAD
-    """Print queue time of the last 14 days with queue entries of people and a histogram of MCS, in at most 80 columns."""
-=======
     """Print queue time of the last 7 days and by skill, and a histogram of MCS, in at most 80 columns."""
->>>>>>> p-D
     has_view = connection.execute(HAS_VIEW).fetchall() == [(True,)]
     skills = connection.execute(SKILLS).fetchall() if has_view else []
     if not skills:
@@ -80,25 +67,6 @@ def print_tables(connection: duckdb.DuckDBPyConnection, console: Console) -> Non
         console.print(_mcs_table(_kind(kind), buckets, ascii_only=console.options.ascii_only))
 
 
-<<<<<<< HEAD
-def _queue_table(days: Sequence[tuple[object, ...]], encoding: str, account_width: int) -> Table:
-    table = Table(title="Queue time by day (UTC), p50 and p90 of those answered by people", title_justify="left", box=None)
-    table.add_column("date", overflow="fold")
-    table.add_column("account", max_width=account_width, no_wrap=True, overflow="crop")
-    table.add_column("type", overflow="fold")
-    for heading in ("entries", "p50", "p90", "abandoned"):
-        table.add_column(heading, justify="right", overflow="fold")
-    previous = None
-    for date, account, kind, entries, p50, p90, abandoned in days:
-        table.add_row(
-            "" if date == previous else str(date),
-            _safe(account, encoding),
-            _safe(kind, encoding),
-            f"{entries:,}",
-            _number(p50, lambda seconds: f"{seconds:,.1f} s"),
-            _number(p90, lambda seconds: f"{seconds:,.1f} s"),
-            _number(abandoned, lambda share: f"{100 * share:.1f} %"),
-=======
 def _queue_table(
     title: str, keys: Sequence[str], rows: Sequence[tuple[Any, ...]], console: Console, account_width: int
 ) -> Table:
@@ -120,7 +88,6 @@ def _queue_table(
             _number(p50, "{:,.1f}".format),
             _number(p90, "{:,.1f}".format),
             _number(abandoned, "{:.1%}".format),
->>>>>>> p-D
         )
     return table
 

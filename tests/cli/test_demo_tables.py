@@ -21,24 +21,14 @@ def printed(database: Path, *, encoding: str = "utf-8", width: int = 80) -> str:
 
 
 def test_days_are_those_of_the_view(tmp_path: Path) -> None:
-<<<<<<< HEAD
-    """The last 14 days are shown, each account and kind of conversation with the view's numbers of people."""
-=======
     """The last 7 days with entries are shown, each account and kind of conversation with the view's numbers of people."""
->>>>>>> p-D
     database = make_lake(tmp_path, accounts=("1",), days=20, per_day=12)
     with duckdb.connect(str(database), read_only=True) as connection:
         expected = connection.execute(
             """
-<<<<<<< HEAD
-            select date::text, account_id, type, people_entry_count, format('{:.1f}', people_queue_p50_seconds),
-                format('{:.1f}', people_queue_p90_seconds), format('{:.1f}', 100 * people_abandoned_share)
-            from queue_time_daily order by date desc limit 14
-=======
             select date::text, account_id, 'chat', people_entry_count::text, format('{:.1f}', people_queue_p50_seconds),
                 format('{:.1f}', people_queue_p90_seconds), format('{:.1f}', 100 * people_abandoned_share)
             from queue_time_daily order by date desc limit 7
->>>>>>> p-D
             """,
         ).fetchall()
 

@@ -21,6 +21,7 @@ import duckdb
 
 from pipeline.lake.sql import literal
 from pipeline.schema import TABLES
+from pipeline.warehouse.name_tables import set_topics
 from pipeline.warehouse.names import NAME_TABLES
 from pipeline.warehouse.rules import RULES, RuleRow, defaults, rules_by_account
 from pipeline.warehouse.time_zones import utc_offsets
@@ -90,7 +91,7 @@ _MEANINGS = {
 
 _COMMENT = re.compile(r"--.*")
 _RELATION = re.compile(r"(?<!distinct )\b(?:from|join)\s+([a-z_]\w*)\b(?!\()")
-_STEP = re.compile(r"(?:\bwith|\),)\s+(\w+) as (?:materialized )?\(")
+_STEP = re.compile(r"(?:\bwith|\),)\s+(\w+) as (?:(?:not )?materialized )?\(")
 _LAST_SELECT = re.compile(r".*^select\b(.*?)^from\b", re.DOTALL | re.MULTILINE)
 _MEANING = re.compile(r"\b(\w+),? {2}-- (.+)$", re.MULTILINE)
 _HEADER_LABEL = re.compile(r"(?P<label>[A-Z][a-z]+): +(?P<text>.*)")
@@ -196,6 +197,7 @@ def create_views(
     set_rules(connection, defaults() if rules is None else rules)
     for table in NAME_TABLES:
         _create_table(connection, table.name, {name: sql_type for name, (sql_type, _) in table.columns.items()})
+    set_topics(connection)
     for view in ordered_views(folder):
         connection.execute(f"create or replace view {view.name} as\n{view.sql}")
         connection.execute(f"comment on view {view.name} is {literal(view.about)}")

@@ -21,10 +21,13 @@ and nothing else counts them otherwise. `.describe queue_time_daily` in the shel
 
 Rules that hold everywhere: a rate stands beside its numerator and denominator, and is NULL where the denominator is 0; a
 mean stands beside its n, where it is not that of all rows; who wants the mean of a longer time adds up sums and counts,
-never means. Percentiles and distinct counts don't add up at all: take them from the conversations again. A day called
-`date` is that of UTC on which the conversation started, by which the tables are partitioned, so a condition on it reads
-that day's files only; `local_date` is a day of the account's time zone. Means and percentiles of time leave out what has no
-time. An account without an id is a group of its own.
+never means. Percentiles and distinct counts don't add up at all: take them from the facts again, or from the view of weeks
+or months. No number mixes chat and messaging: `type` is a key of every view that adds up. A day called `date` is that of UTC:
+of a conversation the day of its start, by which the tables are partitioned, so that a condition on it reads that day's files
+only; of a queue entry the day of entering. `local_date` is a day of the account's time zone, `local_week` the Monday of its
+week, `local_month` the first day of its month; the views of these are twins of those by `date`, with the same columns. Means
+and percentiles of time leave out what has no time. An account without an id is a group of its own. Bots are told from
+people by the files of names; where no bot is named, all are people.
 
 ## Views
 """

@@ -7,7 +7,7 @@
 --          from the conversation's start, handover_wait from the end of the segment before the person's.
 -- Source:  ours; segments, queue_entries and conversation_metrics.
 
-with begun as (
+with begun as not materialized (
     select account_id, conversation_id, conversation_date, skill_id, skill_name, agent_id, agent_name, is_last
     from named_segments
     where segment_number = 1 and is_bot
@@ -46,21 +46,22 @@ people as (
 ),
 
 waited as (
-    select distinct account_id, conversation_id, conversation_date
+    select account_id, conversation_id, conversation_date
     from named_entries
     where outcome = 'abandoned' and not is_bot
+    group by account_id, conversation_id, conversation_date
 )
 
 select
     conversation.account_id,
-    conversation.conversation_id,
-    conversation.date,
-    conversation.type,
+    conversation.conversation_id,  -- The conversation.
+    conversation.date,  -- UTC day on which the conversation started.
+    conversation.type,  -- Kind of the conversation: LIVE_CHAT or MESSAGING.
     conversation.conversation_start_time,
     begun.skill_id,  -- Skill of the bot's segment.
-    begun.skill_name,
+    begun.skill_name,  -- Name of the skill of the bot's segment; NULL: it has none.
     begun.agent_id,  -- Agent of the bot's segment.
-    begun.agent_name,
+    begun.agent_name,  -- Name of the agent of the bot's segment; NULL: it has none.
     person.conversation_id is not null as reached_person,  -- A person had the conversation.
     person.skill_id as person_skill_id,  -- Skill of the first segment of a person.
     person.agent_id as person_agent_id,  -- First person who had the conversation; NULL: not known.
@@ -77,7 +78,7 @@ select
     handover_wait_milliseconds / 1000 as handover_wait_seconds,  -- From the bot's end to the first person.
     not reached_person and waited.conversation_id is not null
         as gave_up,  -- No person had the conversation, and the visitor left a queue of people.
-    conversation.time_zone
+    conversation.time_zone  -- Name of the time zone.
 from begun
 join named_conversations as conversation
     on begun.account_id is not distinct from conversation.account_id
@@ -88,6 +89,6 @@ left join people as person
     and begun.conversation_id = person.conversation_id
     and begun.conversation_date = person.conversation_date
 left join waited
-    on begun.account_id is not distinct from waited.account_id
-    and begun.conversation_id = waited.conversation_id
-    and begun.conversation_date = waited.conversation_date
+    on conversation.account_id is not distinct from waited.account_id
+    and conversation.conversation_id = waited.conversation_id
+    and conversation.date = waited.conversation_date

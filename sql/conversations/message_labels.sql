@@ -7,7 +7,7 @@
 --          agree.
 
 select
-    messages.account_id,
+    messages.account_id,  -- The LivePerson account.
     messages.conversation_id,
     messages.date,
     messages.position,
@@ -16,7 +16,7 @@ select
     messages.type,
     case when messages.type is not null then coalesce(message_type.label, 'unknown') end
         as type_label,  -- The type in words.
-    messages.agent_id,
+    messages.agent_id,  -- Who wrote the line.
     agent.agent_name,  -- Name of the agent; NULL: it has none.
     messages.content_format,
     messages.text

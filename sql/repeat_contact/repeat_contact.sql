@@ -39,9 +39,9 @@ select
     date,
     type,
     person_id,
-    skill_id,
+    skill_id,  -- The conversation's last skill.
     skill_name,  -- Name of the last skill; NULL: it has none.
-    agent_id,
+    agent_id,  -- The conversation's last agent.
     agent_name,  -- Name of the last agent; NULL: it has none.
     leg_count,
     is_served,

@@ -8,7 +8,7 @@
 
 select
     contact.account_id,  -- The LivePerson account.
-    contact.agent_id,
+    contact.agent_id,  -- The conversation's last agent.
     any_value(agent.agent_name) as agent_name,  -- Name of the agent; NULL: it has none.
     contact.type,
     count(*) as closed_count,  -- Served conversations with an end and a known person.

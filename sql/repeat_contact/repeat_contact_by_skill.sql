@@ -8,7 +8,7 @@
 
 select
     contact.account_id,  -- The LivePerson account.
-    contact.skill_id,
+    contact.skill_id,  -- The conversation's last skill.
     any_value(skill.skill_name) as skill_name,  -- Name of the skill; NULL: it has none.
     contact.type,
     count(*) as closed_count,  -- Served conversations with an end and a known person.

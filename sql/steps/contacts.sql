@@ -86,8 +86,8 @@ select
     agent_id,
     conversation_start_time,
     conversation_end_time,
-    is_served,  -- A person or a bot wrote a line.
-    leg_count  -- Records of the conversation.
+    is_served,
+    leg_count
 from joined
 union all
 select
@@ -102,7 +102,7 @@ select
     agent_id,
     conversation_start_time,
     conversation_end_time,
-    is_served,
-    1 as leg_count
+    is_served,  -- A person or a bot wrote a line.
+    1 as leg_count  -- Records of the conversation, one if it has no legs.
 from records
 where person_id is null or person_key not in (select person_key from transferred)

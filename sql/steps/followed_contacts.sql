@@ -81,7 +81,7 @@ reach as materialized (
 )
 
 select
-    ended.account_id,
+    ended.account_id,  -- The LivePerson account.
     ended.conversation_id,
     ended.date,
     ended.type,
@@ -89,8 +89,8 @@ select
     ended.skill_id,
     ended.agent_id,
     ended.conversation_end_time,
-    ended.is_served,
-    ended.leg_count,
+    ended.is_served,  -- A person or a bot wrote a line.
+    ended.leg_count,  -- Records of the conversation, one if it has no legs.
     ended.next_conversation.started as next_start_time,  -- Start of the person's next conversation.
     epoch_ms(next_start_time) - epoch_ms(ended.conversation_end_time)
         as repeat_milliseconds,  -- Time from the conversation's end to the next one's start.

@@ -37,21 +37,31 @@ def make_lake(folder: Path, *, accounts: Sequence[str | None] = ACCOUNTS, days: 
 
 
 def write_lake(folder: Path, rows: dict[str, list[Row]]) -> Path:
-    """Write these rows, by table, the facts that follow from them, and the views on all."""
+    """Write these rows, by table, their facts, and the views on them."""
     path = folder / "lakehouse.duckdb"
-    numbers: dict[tuple[Any, Any], int] = {}
-    for row in (row for name in SENT for row in rows.get(name, [])):
-        number = numbers.setdefault((row.get("account_id"), row.get("conversation_id")), len(numbers))
-        row.setdefault("source_file", "made")
-        row.setdefault("delivery", number)
-    tables = {name: pa.Table.from_pylist(rows.get(name, []), schema=table.arrow_schema) for name, table in TABLES.items()}
+    facts = _facts(rows)
     with duckdb.connect(str(path)) as connection:
-        for name, made in (tables | FactMaker().facts_of(tables)).items():
+        for name, table in TABLES.items():
+            made = facts.get(name, pa.Table.from_pylist(rows.get(name, []), schema=table.arrow_schema))
             connection.register("made", made)
             connection.execute(f"create table {name} as from made")
             connection.unregister("made")
         create_views(connection)
     return path
+
+
+def _facts(rows: dict[str, list[Row]]) -> dict[str, pa.Table]:
+    """Compute the facts of conversations, each of which is a delivery of its own."""
+    deliveries: dict[tuple[Any, ...], int] = {}
+    sent = {}
+    for name in SENT:
+        numbered = []
+        for row in rows.get(name, []):
+            key = (row.get("account_id"), row["conversation_id"], row["date"])
+            numbered.append(row | {"source_file": "made", "delivery": deliveries.setdefault(key, len(deliveries) + 1)})
+        numbered.sort(key=lambda row: (row["delivery"], row.get("position", 0)))
+        sent[name] = pa.Table.from_pylist(numbered, schema=TABLES[name].arrow_schema)
+    return FactMaker().facts_of(sent)
 
 
 def _add_conversation(
@@ -66,7 +76,7 @@ def _add_conversation(
     wait = timedelta(milliseconds=int(random.lognormvariate(3.2, 0.8) * crowd * 1000))
     connected = wait < timedelta(seconds=random.expovariate(1 / 700))
     key = {"account_id": account, "conversation_id": f"{account}-{start:%j}-{number}", "date": day.date()}
-    origin = {**key, "source_file": _file_name(day), "delivery": number}
+    origin = {**key, "source_file": _file_name(day), "delivery": 1}
     queue_end = start + wait
     lines = LINES[: random.randint(2, len(LINES))] if connected else ()
     times = [queue_end + timedelta(seconds=20 * (place + 1)) for place in range(len(lines))]

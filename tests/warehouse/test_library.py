@@ -24,6 +24,7 @@ def test_is_one_select(view: views.View) -> None:
     """Every view is one select, and reads what DuckDB's own parser says that it reads."""
     with duckdb.connect() as parser:
         parser.execute("create macro rules_account(account_id) as null::varchar")
+        parser.execute("create macro topics_in(account_id, text) as []::varchar[]")
         statements = parser.extract_statements(view.sql)
 
         assert [statement.type.name for statement in statements] == ["SELECT"]
@@ -44,7 +45,7 @@ def test_sql_style(file: Path) -> None:
     )
 
     assert not re.search(r"\b(current_\w+|now|today|date_trunc|date_diff|extract|date_part|random)\b", code)
-    assert not set(re.findall(r"(?:with|\),)\s+(\w+) as (?:materialized )?\(", code)) & relations
+    assert not set(re.findall(r"(?:with|\),)\s+(\w+) as (?:(?:not )?materialized )?\(", code)) & relations
     assert max(map(len, sql.splitlines())) <= 120
     assert sql.endswith("\n")
     assert not sql.rstrip().endswith(";")

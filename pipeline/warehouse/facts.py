@@ -6,6 +6,7 @@ sent, such as its date, is no part of the definition: it is taken from the conve
 """
 
 from collections.abc import Mapping
+from functools import cache
 
 import duckdb
 import pyarrow as pa
@@ -56,15 +57,28 @@ class FactMaker:
         return rows
 
 
+@cache
+def fact_maker() -> FactMaker:
+    """The one of this process: to open a database takes as long as the facts of a small source file."""
+    return FactMaker()
+
+
 def _keys(rows: pa.Table, kinds: list[pa.Array]) -> pa.ChunkedArray:
     """The number of each row's delivery: that of its file, and its place there."""
     number = rows["delivery"].cast(schema.BIGINT)
     file = pa.scalar(0, schema.BIGINT)
     for name, values in zip(_FILE, kinds, strict=True):
         if len(values) > 1:
-            place = pc.index_in(rows[name].cast(schema.TEXT), values).cast(schema.BIGINT)
-            file = pc.add(pc.multiply(file, len(values)), place)
+            file = pc.add(pc.multiply(file, len(values)), _places(rows[name], values))
     return pc.add(number, pc.shift_left(file, _BITS_OF_A_DELIVERY))
+
+
+def _places(column: pa.ChunkedArray, values: pa.Array) -> pa.ChunkedArray:
+    """The place of each value of a column among these; of a dictionary its own values are looked up, not those of each row."""
+    if not pa.types.is_dictionary(column.type):
+        return pc.index_in(column, values).cast(schema.BIGINT)
+    chunks = [pc.index_in(chunk.dictionary, values).take(chunk.indices).cast(schema.BIGINT) for chunk in column.chunks]
+    return pa.chunked_array(chunks, schema.BIGINT)
 
 
 def _joined(table: schema.Table, rows: pa.Table, conversations: pa.Table, keys: pa.ChunkedArray) -> pa.Table:

@@ -19,6 +19,7 @@ from typing import Any, Final, NamedTuple
 
 import duckdb
 
+from pipeline.lake.formats import sql_folder
 from pipeline.lake.sql import literal
 from pipeline.schema import TABLES
 from pipeline.warehouse.names import NAME_TABLES
@@ -124,13 +125,6 @@ class Check(NamedTuple):
     meaning: str
     sql: str
     file: Path
-
-
-def sql_folder() -> Path:
-    """Find `sql/`: inside the package once installed, beside it in a checkout."""
-    package = Path(__file__).resolve().parent.parent
-    installed = package / "sql"
-    return installed if installed.is_dir() else package.parent / "sql"
 
 
 def themes(folder: Path | None = None) -> list[str]:

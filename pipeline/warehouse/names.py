@@ -115,9 +115,9 @@ NAME_FILES: Final = (
         (
             _ACCOUNT,
             NameColumn("skill_id", NUMBER, "The skill."),
-            NameColumn("skill_name", TEXT, "Name of the skill; NULL: the file has none."),
+            NameColumn("skill_name", TEXT, "Name of the skill; NULL: it has none."),
             _IS_BOT,
-            NameColumn("skill_group", TEXT, "Group that the skill belongs to; NULL: the file has none."),
+            NameColumn("skill_group", TEXT, "Group of the skill; NULL: it has none."),
         ),
     ),
     NameFile(
@@ -128,11 +128,11 @@ NAME_FILES: Final = (
         (
             _ACCOUNT,
             NameColumn("agent_id", ID, "The agent."),
-            NameColumn("agent_name", TEXT, "Name of the agent; NULL: the file has none."),
-            NameColumn("agent_group", TEXT, "Group that the agent belongs to; NULL: the file has none."),
-            NameColumn("employee_id", TEXT, "The agent's id in another system; NULL: the file has none."),
+            NameColumn("agent_name", TEXT, "Name of the agent; NULL: it has none."),
+            NameColumn("agent_group", TEXT, "Group of the agent; NULL: it has none."),
+            NameColumn("employee_id", TEXT, "The agent's id in another system; NULL: it is not known."),
             _IS_BOT,
-            NameColumn("hired_on", DAY, "Day on which the agent was hired; NULL: the file has none."),
+            NameColumn("hired_on", DAY, "Day on which the agent was hired; NULL: it is not known."),
         ),
     ),
     NameFile(
@@ -143,7 +143,7 @@ NAME_FILES: Final = (
         (
             _ACCOUNT,
             NameColumn("campaign_id", NUMBER, "The campaign."),
-            NameColumn("campaign_name", TEXT, "Name of the campaign."),
+            NameColumn("campaign_name", TEXT, "Name of the campaign; NULL: it has none."),
         ),
     ),
 )
@@ -271,11 +271,12 @@ class NameReader:
     def _add(self, number: int, cells: list[str]) -> None:
         given = {name: _cleaned(cell) for name, cell in zip(self.header, cells, strict=False) if name}
         account, own_id, *others = self.file.columns
-        key = self._account(self._value(account, given)), self._value(own_id, given)
-        if key[1] is None:
+        account_id, ident = self._account(self._value(account, given)), self._value(own_id, given)
+        if ident is None:
             raise FaultError(f"{own_id.name}: expected an id, found nothing")
-        if key[0] is None:
+        if account_id is None:
             return  # nothing is loaded yet, so the id is nobody's
+        key = account_id, ident
         self.ids.add(key)
         if any(map(str.strip, cells[len(self.header) :])):
             found = f"expected {len(self.header)} values, found {len(cells)}"

@@ -18,18 +18,22 @@ with nicknames as (
     group by all
 ),
 
+moves as (
+    select account_id, agent_id, target_agent_id, max(date) as last_date
+    from transfers
+    group by account_id, agent_id, target_agent_id
+),
+
 met as (
     select account_id, agent_id, 0 as segment_count, max(date) as last_date
     from conversations
     group by account_id, agent_id
     union all
-    select account_id, agent_id, 0, max(date)
-    from transfers
-    group by account_id, agent_id
+    select account_id, agent_id, 0, last_date
+    from moves
     union all
-    select account_id, target_agent_id, 0, max(date)
-    from transfers
-    group by account_id, target_agent_id
+    select account_id, target_agent_id, 0, last_date
+    from moves
     union all
     select account_id, agent_id, count(*), max(date)
     from segments
@@ -70,10 +74,10 @@ select
     coalesce(agent.agent_name, newest.nickname)
         as agent_name,  -- Name of the agent, else the nickname; NULL: there is neither.
     newest.nickname as agent_nickname,  -- Newest nickname that the agent's lines carry; NULL: none.
-    agent.agent_group,  -- Group that the agent belongs to; NULL: none.
-    agent.employee_id,  -- The agent's id in another system; NULL: none.
+    agent.agent_group,  -- Group of the agent; NULL: it has none.
+    agent.employee_id,  -- The agent's id in another system; NULL: it is not known.
     coalesce(agent.is_bot, false) as is_bot,  -- Whether it is a bot; false where agents.csv does not say.
-    agent.hired_on,  -- Day on which the agent was hired; NULL: not known.
+    agent.hired_on,  -- Day on which the agent was hired; NULL: it is not known.
     known.segment_count,  -- Segments that the agent had.
     known.last_date  -- Newest day with a conversation that met the agent; NULL: none did.
 from known

@@ -5,18 +5,22 @@
 -- Units:   last_date is a day (UTC) of a conversation's start.
 -- Source:  ours; skill_id and target_skill_id of the tables, and skill_names.
 
-with met as (
+with moves as (
+    select account_id, skill_id, target_skill_id, max(date) as last_date
+    from transfers
+    group by account_id, skill_id, target_skill_id
+),
+
+met as (
     select account_id, skill_id, 0 as entry_count, max(date) as last_date
     from conversations
     group by account_id, skill_id
     union all
-    select account_id, skill_id, 0, max(date)
-    from transfers
-    group by account_id, skill_id
+    select account_id, skill_id, 0, last_date
+    from moves
     union all
-    select account_id, target_skill_id, 0, max(date)
-    from transfers
-    group by account_id, target_skill_id
+    select account_id, target_skill_id, 0, last_date
+    from moves
     union all
     select account_id, skill_id, count(*), max(date)
     from queue_entries
@@ -42,7 +46,7 @@ select
     known.skill_id,  -- The skill.
     skill.skill_name,  -- Name of the skill; NULL: it has none.
     coalesce(skill.is_bot, false) as is_bot,  -- Whether it is a bot's; false where skills.csv does not say.
-    skill.skill_group,  -- Group that the skill belongs to; NULL: none.
+    skill.skill_group,  -- Group of the skill; NULL: it has none.
     known.entry_count,  -- How often visitors entered its queue.
     known.last_date  -- Newest day with a conversation that met it; NULL: none did.
 from known

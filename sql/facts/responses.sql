@@ -13,22 +13,23 @@ with turns as (
         is_agent,
         case when agent_id not in ('', '0') then agent_id end as agent_id,
         row_number() over () as turn_number,
-        lag(delivery_key) over () as former_key,
+        delivery_key is distinct from lag(delivery_key) over () as is_first,
         lag(timestamp) over () as visitor_time,
         timestamp as response_time
     from spoken_lines
     where opens_turn
 ),
 
+-- Every second turn is an answer: turn 2 of a conversation if the visitor began, turn 3 if the agent did.
 answers as (
     select
-        delivery_key,
-        row_number() over (partition by delivery_key order by turn_number) as response_number,
-        agent_id,
-        visitor_time,
-        response_time
+        *,
+        (
+            turn_number + 1
+            - max(case when is_first then turn_number end) over (rows between unbounded preceding and current row)
+        ) // 2 as response_number
     from turns
-    where is_agent and delivery_key = former_key
+    qualify is_agent and not is_first
 ),
 
 placed as (

@@ -13,7 +13,8 @@ select
     any_value(skill_name) as skill_name,  -- Name of the skill; NULL: it has none.
     type,
     count(*) as scored_count,  -- Conversations with a score.
-    fsum(mcs) as mcs_sum,  -- Sum of the scores.
+    -- Added up as decimals, so that the last digit does not depend on how threads share the rows.
+    sum(try_cast(mcs as decimal(38, 12)))::double as mcs_sum,  -- Sum of the scores.
     mcs_sum / scored_count as mcs_avg,  -- Mean score: mcs_sum / scored_count.
     quantile_cont(mcs, 0.1) as mcs_p10,  -- Score that 10 % do not exceed.
     quantile_cont(mcs, 0.5) as mcs_p50,  -- Median score.

@@ -13,7 +13,9 @@ select
     bool_or(is_bot) as is_bot,  -- Bots answer in the skill.
     type,
     count(*) as segment_count,  -- Segments with two scored visitor lines at least.
-    fsum(mcs_change) as mcs_change_sum,  -- Sum of the differences of last and first score.
+    -- Added up as decimals, so that the last digit does not depend on how threads share the rows.
+    sum(try_cast(mcs_change as decimal(38, 12)))::double
+        as mcs_change_sum,  -- Sum of the differences of last and first score.
     mcs_change_sum / count(*)
         as mcs_change_avg,  -- Mean difference of last and first score: mcs_change_sum / segment_count.
     quantile_cont(mcs_change, 0.5) as mcs_change_p50,  -- Median difference of last and first score.

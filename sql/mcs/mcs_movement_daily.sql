@@ -12,7 +12,9 @@ select
     date,
     type,
     count(*) as moved_count,  -- Conversations with two scored visitor lines at least.
-    fsum(mcs_change) as mcs_change_sum,  -- Sum of the differences of last and first score.
+    -- Added up as decimals, so that the last digit does not depend on how threads share the rows.
+    sum(try_cast(mcs_change as decimal(38, 12)))::double
+        as mcs_change_sum,  -- Sum of the differences of last and first score.
     mcs_change_sum / count(*)
         as mcs_change_avg,  -- Mean difference of last and first score: mcs_change_sum / moved_count.
     quantile_cont(mcs_change, 0.5) as mcs_change_p50,  -- Median difference of last and first score.

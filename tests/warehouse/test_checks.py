@@ -23,7 +23,7 @@ def test_a_finding_says_what_it_means_and_how_to_see_it(tmp_path: Path) -> None:
         (command,) = (line for line in said.splitlines() if "lakehouse sql <" in line)
         listed = connection.sql(Path(command.partition("< ")[2].strip("'")).read_text()).fetchall()
 
-    assert "FIND  mcs_range\n      1 row: A Meaningful Connection Score is outside 0 to 100" in said
+    assert "FIND  mcs_range\n      1 row: A Meaningful Connection Score is not on the account's scale" in said
     assert [row[:2] for row in listed] == [("a", "1")]
     assert said.count("ok  ") == len(checks()) - 1
 

@@ -19,6 +19,7 @@ from typing import Any, Final, NamedTuple
 
 import duckdb
 
+from pipeline.lake.formats import sql_folder
 from pipeline.lake.sql import literal
 from pipeline.schema import TABLES
 from pipeline.warehouse.name_tables import set_topics
@@ -125,13 +126,6 @@ class Check(NamedTuple):
     meaning: str
     sql: str
     file: Path
-
-
-def sql_folder() -> Path:
-    """Find `sql/`: inside the package once installed, beside it in a checkout."""
-    package = Path(__file__).resolve().parent.parent
-    installed = package / "sql"
-    return installed if installed.is_dir() else package.parent / "sql"
 
 
 def themes(folder: Path | None = None) -> list[str]:
@@ -286,8 +280,8 @@ def checks(folder: Path | None = None) -> list[Check]:
 def _read_views(folder: Path | None = None, only: Iterable[str] | None = None) -> dict[str, View]:
     """Read every view, twins included, by its name; two of one name are a `ValueError`."""
     files = [_read_view(file) for file in view_files(folder, only)]
-    names = {view.name for view in files}
     found = {view.name: view for view in files}
+    names = found.keys() | {twin for view in files for twin in twin_names(view.name, view.notes).values()}
     for view in files:
         for column, name in twin_names(view.name, view.notes).items():
             if name in found:

@@ -7,7 +7,8 @@ from typing import Final
 
 import duckdb
 
-from pipeline.schema import TABLES, Column, Table
+from pipeline.schema import FACTS, TABLES, Column, Table
+from pipeline.warehouse import library
 from pipeline.warehouse.library import View, checks, code_lists, column_meanings, create_views, ordered_views, themes
 from pipeline.warehouse.names import NAME_TABLES
 from pipeline.warehouse.rules import RULES
@@ -52,6 +53,10 @@ What holds everywhere: times are timestamps in UTC. Ids are text, but those of s
 sends as null or leaves out is NULL (here: not sent), an empty text stays an empty text. A value that does not fit its column is
 NULL there and kept in `extra`, as are fields without a column; `files.unknown_fields` lists their paths. How values are read:
 [readings.md](readings.md).
+
+`conversation_metrics`, `queue_entries`, `segments` and `responses` are facts: a load computes them from the rows of a
+conversation in `conversations`, `messages` and `transfers`, and commits, replaces, merges and erases them with it. The files
+in `sql/facts/` are their definitions.
 """
 _PARTITIONED: Final = "Partitioned by `date`: a condition on it reads that day's files only."
 _CODES: Final = """
@@ -111,9 +116,13 @@ def _listed() -> Iterator[str]:
 
 def _tables(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
     yield _TABLES
+    definitions = {view.name: view for view in ordered_views(only=(library.FACTS,)) if view.name in FACTS}
     for table in TABLES.values():
         grain = f"{table.grain[0].upper()}{table.grain[1:]}."
         yield f"## {table.name}\n\n{grain} {_PARTITIONED}" if table.partitioned else f"## {table.name}\n\n{grain}"
+        if table.name in definitions:
+            notes = definitions[table.name].notes
+            yield "\n".join(["", *(f"- **{label}**: {notes[label]}" for label in ("Counts", "Units", "Source"))])
         yield from _columns(table, connection)
     yield _CODES
     for name, (columns, rows) in code_lists().items():

@@ -19,11 +19,12 @@ from typing import Final
 import duckdb
 
 from pipeline import schema
+from pipeline.lake.formats import sql_folder
 from pipeline.lake.landing import PUBLISHING
 from pipeline.lake.sql import literal
 from pipeline.processes import interruptible
 from pipeline.warehouse import library, names, rules, time_zones, twins
-from pipeline.warehouse.library import comment_columns, create_views, sql_folder
+from pipeline.warehouse.library import comment_columns, create_views
 
 _STORAGE_VERSION: Final = "v1.2.0"  # clients from 1.4 on open it; the default of DuckDB 2.0 they refuse
 _DIGEST_BYTES: Final = 32  # the SHA-256 before the packed file: a foreign file is not taken for ours

@@ -2,7 +2,8 @@
 
 A file `x_daily.sql` groups by a column `date`. Its header line `Twins: local_date, local_week, local_month` makes the views
 `x_local_daily`, `x_weekly` and `x_monthly`, which have that column in the place of `date`, and read each step `y` that has
-a `local_y` from there. So UTC views pay nothing for local clocks, and a measure is defined once.
+a `local_y` from there, and of each daily view its twin. So UTC views pay nothing for local clocks, and a measure is
+defined once.
 """
 
 import re
@@ -44,14 +45,18 @@ def twin_names(name: str, notes: Mapping[str, str]) -> dict[str, str]:
         expected = f"a name that ends in {_DAILY} and twins of {', '.join(TWINS)}"
         message = f"sql/: {name}: expected {expected}, found twins of {', '.join(columns)}"
         raise ValueError(message)
-    return {column: name.removesuffix(_DAILY) + TWINS[column].ending for column in columns}
+    return {column: _twin_name(name, column) for column in columns}
+
+
+def _twin_name(name: str, column: str) -> str:
+    return name.removesuffix(_DAILY) + TWINS[column].ending if name.endswith(_DAILY) else name
 
 
 def twin_sql(sql: str, column: str, reads: Iterable[str], names: AbstractSet[str]) -> str:
-    """Put a column in the place of `date`, and in the place of each step that is read its local one, if `names` has it."""
+    """Put a column in the place of `date`, and in the place of each view that is read its local one, if `names` has it."""
     code = _COMMENT.sub("", sql)
-    steps = {step: _LOCAL + step for step in reads if _LOCAL + step in names}
-    for old, new in {"date": column, **steps}.items():
+    local = {name: other for name in reads for other in (_LOCAL + name, _twin_name(name, column)) if other in names - {name}}
+    for old, new in {"date": column, **local}.items():
         code = re.sub(rf"\b{old}\b", new, code)
     return "\n".join(line.rstrip() for line in code.strip().splitlines()) + "\n"
 

@@ -20,8 +20,9 @@ from commands import ran
 from deltalake.exceptions import CommitFailedError
 from deltalake.transaction import CommitProperties
 from documents import conversation, document, gz, message, name_at, put
-from lakes import ask, everything, take
+from lakes import ask, everything, first, take
 from marked import Marked, found
+from released_lakes import forget_format, rewrite
 from sandboxes import misbehaving
 from stores import SECRET, lakehouse, serving, side_by_side, variables
 
@@ -39,6 +40,7 @@ from pipeline.load.account_schema import keep_schemas, kept_schemas
 from pipeline.load.engines import Processes
 from pipeline.load.find import find_files, incoming_from
 from pipeline.load.load import load
+from pipeline.load.rebuild import rebuild
 from pipeline.load.session import writing
 from pipeline.load.sync import sync
 from pipeline.maintenance.compact import compact
@@ -253,6 +255,25 @@ def test_compact_gives_way_to_a_load_and_merges_anew(lake: Lake, tmp_path: Path)
     assert done.merged > done.made
     assert {len(lake.snapshot().files[table]) for table in ("conversations", "messages", LEDGER)} == {1}
     assert ask(lake, "select count(*) from conversations") == [(3,)]
+
+
+def test_an_older_lake_is_upgraded_and_rebuilt_beside_loads(lake: Lake, tmp_path: Path) -> None:
+    """A load that comes first makes an upgrade and a rebuild begin anew: no row is lost, and each fact is there once."""
+    for hour in range(2):
+        take(lake, put(tmp_path, gz(document(conversation(f"c{hour}"))), name_at(hour)))
+    rewrite(lake, forget_format)
+    assert ask(lake, "select count(*) from conversation_metrics") == [(2,)]
+    assert lake.snapshot().outdated
+
+    def overtake(hour: int) -> None:
+        take(Lake(lake.uri), put(tmp_path, gz(document(conversation(f"c{hour}"))), name_at(hour)))
+
+    with first(lake, "commit", lambda: overtake(2)), writing(lake):
+        assert lake.snapshot().is_current
+    with first(lake, "commit", lambda: overtake(3)), writing(lake, upgrades=False):
+        assert rebuild(lake, engine=Processes(1)).files == 4
+    assert ask(lake, "select count(*), count(distinct conversation_id) from conversation_metrics") == [(4, 4)]
+    assert verify(lake, read_data=True).findings == []
 
 
 @pytest.mark.long

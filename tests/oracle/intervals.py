@@ -1,153 +1,179 @@
-"""Who entered a queue when, and how many waited, interval by interval."""
+"""Views by interval: people who came, who waited, and who was answered, quarter by quarter on the account's clocks."""
 
-from collections import defaultdict
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
+from typing import Any, Final
 
-import polars as pl
+from oracle.calendar import local, zone_of
+from oracle.measures import columns_of, grouped, known, seconds
+from oracle.model import Model, Row
+from oracle.queue import bots, entries_of, limit, longest_wait, of_outcome, people, shorter, within
 
-from oracle.conversations import conversation_times
-from oracle.shared import KEY, ZONE, Row, Tables, by_conversation, frame_of, grouped, local
-
-QUARTER = timedelta(minutes=15)
-
-
-def entered(tables: Tables) -> Iterator[Row]:
-    """Everybody who entered a queue, and when they left it."""
-    ends = {}
-    for row in conversation_times(tables).iter_rows(named=True):
-        ends[tuple(row[column] for column in KEY)] = row["conversation_end_time"]
-        if row["queue_start_time"]:
-            yield row | {"entered": row["queue_start_time"], "left": row["left_queue_time"], "is_transfer": False}
-    for key, moves in by_conversation(tables, "transfers").items():
-        for move, following in pairwise([*moves, None]):
-            assert move
-            if move["queue_start_time"]:
-                left = move["queue_end_time"] or (following or {}).get("timestamp") or ends.get(key)
-                yield move | {"entered": move["queue_start_time"], "left": left, "is_transfer": True, "is_connected": None}
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def queue_entries(tables: Tables) -> pl.DataFrame:
-    """Which of the waits are no error."""
-    return frame_of(
-        entry
-        | {
-            "entered_time": entry["entered"],
-            "left_time": entry["left"],
-            "is_valid": is_valid(entry),
-            "interval_minutes": 15,
-            "time_zone": ZONE.key,
-        }
-        for entry in entered(tables)
-    )
+def interval_of(model: Model, account_id: str | None) -> timedelta:
+    """The length of an account's intervals."""
+    return timedelta(minutes=model.rule(account_id, "interval_minutes"))
 
 
-def quarter_of(moment: datetime) -> datetime:
-    """The quarter of an hour that a moment is in."""
-    return moment - (moment - datetime(1970, 1, 1, tzinfo=UTC)) % QUARTER
+def interval_start(model: Model, row: Row, moment: datetime) -> datetime:
+    """The start of the interval that a time falls in."""
+    length = interval_of(model, row["account_id"])
+    return EPOCH + (moment - EPOCH) // length * length
 
 
-def quarters(entries: list[Row]) -> list[tuple[str, datetime]]:
-    """Every quarter of an hour of the days on which somebody entered a queue or waited."""
-    days = set()
-    for entry in entries:
-        last = entry["left"] if is_valid(entry) else entry["entered"]
-        days |= {(entry["account_id"], entry["entered"].date()), (entry["account_id"], last.date())}
-    midnights = [(account_id, datetime(day.year, day.month, day.day, tzinfo=UTC)) for account_id, day in days]
-    return [(account_id, start + number * QUARTER) for account_id, start in midnights for number in range(96)]
+def entered(model: Model) -> list[Row]:
+    """The entries with a time, and their interval."""
+    return [
+        entry | {"interval_start": interval_start(model, entry, entry["entered_time"])}
+        for entry in entries_of(model)
+        if entry["entered_time"] is not None
+    ]
 
 
-def queue_intervals(tables: Tables) -> pl.DataFrame:
-    """With what the clocks show."""
-    return frame_of(
-        {
-            "account_id": account_id,
-            "interval_minutes": 15,
-            "start_seconds": int(start.timestamp()),
-            "interval_start": start,
-            "local_start_time": local(start),
-        }
-        for account_id, start in quarters(list(entered(tables)))
-    )
-
-
-def is_valid(entry: Row) -> bool:
-    """A wait of at most a day."""
-    return entry["left"] is not None and timedelta() <= entry["left"] - entry["entered"] <= timedelta(days=1)
-
-
-def queue_length(tables: Tables) -> pl.DataFrame:
-    """In each quarter: the overlap with every wait, and the number of waits at every moment at which it can change."""
-    entries = list(entered(tables))
-    waits = defaultdict(list)
-    for entry in filter(is_valid, entries):
-        quarter = quarter_of(entry["entered"])
-        while quarter < entry["left"]:
-            waits[entry["account_id"], quarter].append((entry["entered"], entry["left"]))
-            quarter += QUARTER
+def queue_by_interval(model: Model) -> list[Row]:
+    """By skill and interval, entries of bots and of people apart."""
+    key = ("account_id", "skill_id", "type", "is_bot", "interval_start")
     found = []
-    for account_id, start in quarters(entries):
-        here, end = waits.get((account_id, start), []), start + QUARTER
-        moments = {start} | {moment for wait in here for moment in wait if start <= moment < end}
-        lengths = [sum(came <= moment < left for came, left in here) for moment in moments]
-        waited = sum((min(left, end) - max(came, start) for came, left in here), timedelta()).total_seconds()
+    for values, group in grouped(entered(model), columns_of(*key)).items():
+        row = dict(zip(key, values, strict=True))
+        answered, abandoned = of_outcome(group, "answered"), of_outcome(group, "abandoned")
+        waits = known(entry["wait_milliseconds"] for entry in answered)
+        clock = local(model, row, row["interval_start"])
+        account_id = row["account_id"]
         found.append(
-            {
-                "account_id": account_id,
-                "interval_start": start,
-                "local_start_time": local(start),
-                "interval_seconds": 900.0,
-                "waiting_seconds": waited,
-                "waiting_avg": waited / 900,
-                "waiting_min": min(lengths),
-                "waiting_max": max(lengths),
+            row
+            | {
+                "skill_name": model.skill_name(row),
+                "local_start_time": clock,
+                "local_date": clock.date(),
+                "interval_minutes": model.rule(account_id, "interval_minutes"),
+                "offered_count": len(group),
+                "answered_count": len(answered),
+                "abandoned_count": len(abandoned),
+                "moved_count": len(of_outcome(group, "moved")),
+                "within_count": within(answered, limit(model, account_id, "service_level_seconds")),
+                "short_abandon_count": shorter(abandoned, limit(model, account_id, "short_abandon_seconds")),
+                "queued_count": len(waits),
+                "wait_seconds": seconds(sum(waits)),
+                **longest_wait(group),
             }
         )
-    return frame_of(found)
+    return found
 
 
-def arrivals_by_interval(tables: Tables) -> pl.DataFrame:
-    """Who entered a queue in each quarter of an hour."""
-    entries = list(entered(tables))
-    counts: dict[tuple[str, datetime], list[Row]] = defaultdict(list)
-    for entry in entries:
-        counts[entry["account_id"], quarter_of(entry["entered"])].append(entry)
+def likely_wait(model: Model, entry: Row) -> tuple[datetime, datetime] | None:
+    """From entering to leaving, where both are known and it took no longer than a wait can."""
+    wait = entry["wait_milliseconds"]
+    longest = model.rule(entry["account_id"], "longest_queue_hours") * 3_600_000
+    return None if wait is None or wait > longest else (entry["entered_time"], entry["left_time"])
+
+
+def queue_intervals(model: Model) -> list[Row]:
+    """All intervals of the UTC days on which visitors of an account and type entered or waited."""
+    days: set[tuple[Any, ...]] = set()
+    for entry in entered(model):
+        wait = likely_wait(model, entry)
+        first = entry["entered_time"].date()
+        last = wait[1].date() if wait else first
+        days |= {
+            (entry["account_id"], entry["type"], first + timedelta(days=number)) for number in range((last - first).days + 1)
+        }
     found = []
-    for account_id, start in quarters(entries):
-        interval = {"interval_start": start, "local_start_time": local(start), "interval_minutes": 15}
-        found.append({"account_id": account_id} | interval | requests(counts.get((account_id, start), [])))
-    return frame_of(found)
+    for account_id, conversation_type, day in days:
+        start = datetime(day.year, day.month, day.day, tzinfo=UTC)
+        length = interval_of(model, account_id)
+        for number in range(timedelta(days=1) // length):
+            begins = start + number * length
+            found.append(
+                {
+                    "account_id": account_id,
+                    "type": conversation_type,
+                    "interval_start": begins,
+                    "start_seconds": int(begins.timestamp()),
+                    "local_start_time": begins.astimezone(zone_of(model, account_id)).replace(tzinfo=None),
+                    "interval_minutes": model.rule(account_id, "interval_minutes"),
+                }
+            )
+    return found
 
 
-def requests(entries: list[Row]) -> Row:
-    """Who these were."""
+KEY: Final = columns_of("account_id", "type", "interval_start")
+
+
+def arrivals_by_interval(model: Model) -> list[Row]:
+    """Entries of every interval, also of those without one."""
+    came = grouped(entered(model), KEY)
+    return [without_seconds(row) | arrivals(came.get(KEY(row), [])) for row in queue_intervals(model)]
+
+
+def without_seconds(row: Row) -> Row:
+    """An interval without its number of seconds."""
+    return {name: value for name, value in row.items() if name != "start_seconds"}
+
+
+def arrivals(entries: list[Row]) -> Row:
+    """How many entered, at the start and by transfer, and what became of them."""
+    by_people = people(entries)
+    transfers = sum(entry["is_transfer"] for entry in by_people)
     return {
-        "conversation_count": sum(not entry["is_transfer"] for entry in entries),
-        "connected_count": sum(entry["is_connected"] is True for entry in entries),
-        "abandoned_count": sum(entry["is_connected"] is False for entry in entries),
-        "transfer_count": sum(entry["is_transfer"] for entry in entries),
-        "request_count": len(entries),
+        "entry_count": len(by_people),
+        "conversation_count": len(by_people) - transfers,
+        "transfer_count": transfers,
+        "answered_count": len(of_outcome(by_people, "answered")),
+        "abandoned_count": len(of_outcome(by_people, "abandoned")),
+        "bot_entry_count": len(bots(entries)),
     }
 
 
-def arrivals_hourly(tables: Tables) -> pl.DataFrame:
-    """In New York an hour begins when one of UTC does, so those of the days of UTC are looked at one by one."""
-    entries = list(entered(tables))
-    hours = {(account_id, start.replace(minute=0)) for account_id, start in quarters(entries)}
-    counts = grouped(
-        (entry | {"hour": entry["entered"].replace(minute=0, second=0, microsecond=0)} for entry in entries),
-        "account_id",
-        "hour",
-    )
-    return frame_of(
-        {
-            "account_id": account_id,
-            "hour": hour,
-            "local_date": local(hour).date(),
-            "local_hour": local(hour).hour,
-            "weekday": local(hour).isoweekday(),
+def arrivals_hourly(model: Model) -> list[Row]:
+    """The same by hours of the account's clocks."""
+
+    def with_hour(row: Row) -> Row:
+        clock = row["local_start_time"]
+        past = timedelta(minutes=clock.minute)
+        return row | {
+            "hour": row["interval_start"] - past,
+            "local_date": clock.date(),
+            "local_hour": clock.hour,
+            "weekday": clock.isoweekday(),
         }
-        | requests(counts.get((account_id, hour), []))
-        for account_id, hour in hours
-    )
+
+    key = ("account_id", "type", "hour", "local_date", "local_hour", "weekday")
+    counted = ("entry_count", "conversation_count", "transfer_count", "answered_count", "abandoned_count", "bot_entry_count")
+    return [
+        dict(zip(key, values, strict=True)) | {name: sum(row[name] for row in group) for name in counted}
+        for values, group in grouped([with_hour(row) for row in arrivals_by_interval(model)], columns_of(*key)).items()
+    ]
+
+
+def queue_length(model: Model) -> list[Row]:
+    """How many people waited: least, most and mean over the time of each interval."""
+    waits: dict[tuple[Any, ...], list[tuple[datetime, datetime]]] = {}
+    for entry in people(entered(model)):
+        wait = likely_wait(model, entry)
+        if wait and entry["wait_milliseconds"] > 0:
+            waits.setdefault((entry["account_id"], entry["type"]), []).append(wait)
+    found = []
+    for row in queue_intervals(model):
+        length = interval_of(model, row["account_id"])
+        begins, ends = row["interval_start"], row["interval_start"] + length
+        here = [
+            (max(start, begins), min(end, ends))
+            for start, end in waits.get((row["account_id"], row["type"]), [])
+            if start < ends and end > begins
+        ]
+        waiting = sum((end - start for start, end in here), timedelta(0))
+        moments = sorted({begins, *(start for start, _ in here), *(end for _, end in here if end < ends)})
+        counts = [sum(start <= moment < end for start, end in here) for moment in moments]
+        found.append(
+            {name: row[name] for name in ("account_id", "type", "interval_start", "local_start_time")}
+            | {
+                "interval_seconds": length / timedelta(seconds=1),
+                "waiting_seconds": waiting / timedelta(seconds=1),
+                "waiting_avg": waiting / length,
+                "waiting_min": min(counts),
+                "waiting_max": max(counts),
+            }
+        )
+    return found

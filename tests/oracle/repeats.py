@@ -1,93 +1,166 @@
-"""Who came back after a conversation."""
+"""Views of contacts: who came back, and after which conversations nobody had to."""
 
 from datetime import datetime, timedelta
+from typing import Any, Final
 
-import polars as pl
+from reference import FIRST_DAY
 
-from oracle.shared import Row, Tables, frame_of, grouped, ratio, seconds_between
+from oracle.calendar import Period
+from oracle.measures import columns_of, grouped, share
+from oracle.model import Model, Row
 
-REPEAT_BOUNDS = (1, 24, 72, 168, 336, 720)
-RESOLUTION_SECONDS = 72 * 3600
+SECOND: Final = timedelta(seconds=1)
+HANDED_ON: Final = (101, 106)
+TAKEN_OVER: Final = (2, 3)
 
 
-def repeat_contact(tables: Tables) -> pl.DataFrame:
-    """For each conversation of a person the first of the person's others that began after it."""
-    named = []
-    for row in tables["conversations"].iter_rows(named=True):
-        kind = "visitor" if row["consumer_id"] is None else "consumer"
-        named.append(row | {"person_kind": kind, "person_id": row[f"{kind}_id"]})
-    people = grouped((row for row in named if row["person_id"] is not None), "account_id", "person_kind", "person_id")
-    reach = data_end(tables)
-    return frame_of(
-        row
-        | followed(row, next_of(row, rows))
-        | {"observed_seconds": (reach[row["account_id"]] - row["conversation_end_time"]) / timedelta(seconds=1)}
-        for rows in people.values()
-        for row in rows
-        if row["conversation_end_time"]
+def in_order(row: Row) -> tuple[Any, ...]:
+    """The place of a record among those of its person: by start, those without one last."""
+    start = row["conversation_start_time"]
+    return start is None, start or FIRST_DAY, row["conversation_id"], row["date"]
+
+
+def contacts(model: Model) -> list[Row]:
+    """A row for each contact: a record, or several that are the legs of one."""
+    people = grouped(model.conversation_metrics, columns_of("account_id", "person_id"))
+    found: list[Row] = []
+    for (_, person_id), records in people.items():
+        legs: list[Row] = []
+        for record in sorted(records, key=in_order):
+            is_leg = (
+                person_id is not None
+                and legs
+                and record["start_reason_id"] in TAKEN_OVER
+                and legs[-1]["end_reason_id"] in HANDED_ON
+            )
+            if legs and not is_leg:
+                found.append(contact_of(legs))
+                legs = []
+            legs.append(record)
+        found.append(contact_of(legs))
+    return found
+
+
+def contact_of(legs: list[Row]) -> Row:
+    """One contact: it ends as its last record does, and begins as its first."""
+    names = ("account_id", "conversation_id", "date", "type", "person_id", "skill_id", "agent_id", "conversation_end_time")
+    begins = ("first_skill_id", "first_agent_id", "conversation_start_time")
+    return (
+        {name: legs[-1][name] for name in names}
+        | {name: legs[0][name] for name in begins}
+        | {"leg_count": len(legs), "is_served": any(leg["agent_line_count"] > 0 for leg in legs)}
     )
 
 
-def next_of(conversation: Row, rows: list[Row]) -> Row | None:
-    """The first of these that began after this one's end, and after its start."""
-    times = (conversation["conversation_end_time"], conversation["conversation_start_time"])
-    over = max(time for time in times if time)
-    later = [row for row in rows if row["conversation_start_time"] and row["conversation_start_time"] > over]
-    return min(later, key=lambda row: row["conversation_start_time"], default=None)
+def next_of(contact: Row, others: list[Row]) -> Row | None:
+    """The first contact of these that starts after the end of this one, and after its start."""
+    over = max(time for time in (contact["conversation_end_time"], contact["conversation_start_time"]) if time)
+    later = [other for other in others if other["conversation_start_time"] and other["conversation_start_time"] > over]
+    return min(
+        later, key=lambda other: (other["conversation_start_time"], other["conversation_id"], other["date"]), default=None
+    )
 
 
-def followed(conversation: Row, following: Row | None) -> Row:
-    """The columns on a conversation and the next one."""
-    names = ("next_start_time", "repeat_seconds", "repeat_band", "repeat_bound_hours", "is_same_skill")
-    if following is None:
-        return dict.fromkeys(names)
-    gap = seconds_between(conversation["conversation_end_time"], following["conversation_start_time"])
-    bands = [(number, float(hours)) for number, hours in enumerate(REPEAT_BOUNDS, 1) if gap is None or gap <= hours * 3600]
-    band, hours = bands[0] if bands else (None, None)
-    skills = (conversation["skill_id"], following["skill_id"])
-    is_same_skill = None if None in skills else skills[0] == skills[1]
-    return dict(zip(names, (following["conversation_start_time"], gap, band, hours, is_same_skill), strict=True))
-
-
-def data_end(tables: Tables) -> dict[str | None, datetime]:
-    """Where the data of each account reaches: the last hour that is loaded; where no hour is known the last start."""
-    loaded = [row for row in tables["files"].iter_rows(named=True) if row["status"] == "loaded" and row["scope_end_time"]]
-    started = [row for row in tables["conversations"].iter_rows(named=True) if row["conversation_start_time"]]
-    ends = {
+def observed_until(model: Model) -> dict[str | None, datetime]:
+    """How far the data of each account reach: the end of the newest hour, else the newest start."""
+    starts = [row for row in model.conversation_metrics if row["conversation_start_time"]]
+    return {
         account_id: max(row["conversation_start_time"] for row in rows)
-        for (account_id,), rows in grouped(started, "account_id").items()
-    }
-    return ends | {
-        account_id: max(row["scope_end_time"] for row in rows) for (account_id,), rows in grouped(loaded, "account_id").items()
-    }
+        for (account_id,), rows in grouped(starts, columns_of("account_id")).items()
+    } | model.reach
 
 
-def repeat_contact_daily(tables: Tables) -> pl.DataFrame:
-    """Came back within three days, of those observed for as long."""
-    names = ("account_id", "end_date")
-    known = [row | {"end_date": row["conversation_end_time"].date()} for row in repeat_contact(tables).iter_rows(named=True)]
-    nobodies = [
-        row | {"end_date": row["conversation_end_time"].date()}
-        for row in tables["conversations"].iter_rows(named=True)
-        if row["conversation_end_time"] and row["consumer_id"] is None and row["visitor_id"] is None
+def repeat_contact(model: Model) -> list[Row]:
+    """The contacts of a known person that ended, each with the next one."""
+    people = grouped((row for row in contacts(model) if row["person_id"] is not None), columns_of("account_id", "person_id"))
+    until = observed_until(model)
+    names = (
+        *("account_id", "conversation_id", "date", "type", "person_id", "skill_id", "agent_id", "leg_count", "is_served"),
+        "conversation_end_time",
+    )
+    return [
+        {name: contact[name] for name in names}
+        | {"skill_name": model.skill_name(contact), "agent_name": model.agent_name(contact)}
+        | return_of(model, contact, next_of(contact, others))
+        | {"observed_seconds": (until[contact["account_id"]] - contact["conversation_end_time"]) / SECOND}
+        for others in people.values()
+        for contact in others
+        if contact["conversation_end_time"]
     ]
-    closed, unknown = grouped(known, *names), grouped(nobodies, *names)
-    found = []
-    for key in closed.keys() | unknown.keys():
-        judged = [row for row in closed[key] if row["observed_seconds"] >= RESOLUTION_SECONDS]
-        repeated = [row for row in judged if row["repeat_seconds"] is not None and row["repeat_seconds"] <= RESOLUTION_SECONDS]
-        same = sum(row["is_same_skill"] is True for row in repeated)
-        found.append(
-            dict(zip(names, key, strict=True))
-            | {
-                "closed_count": len(closed[key]),
-                "unknown_person_count": len(unknown[key]),
-                "judged_count": len(judged),
-                "repeated_count": len(repeated),
-                "repeated_share": ratio(len(repeated), len(judged)),
-                "resolved_share": ratio(len(judged) - len(repeated), len(judged)),
-                "same_skill_count": same,
-                "same_skill_share": ratio(same, len(judged)),
-            }
-        )
-    return frame_of(found)
+
+
+def return_of(model: Model, contact: Row, following: Row | None) -> Row:
+    """The columns about the next contact."""
+    if following is None:
+        return dict.fromkeys(("next_start_time", "repeat_seconds", "repeat_band", "repeat_bound_hours", "is_same_skill"))
+    gap = (following["conversation_start_time"] - contact["conversation_end_time"]) / SECOND
+    bounds = model.rule(contact["account_id"], "repeat_bounds_hours")
+    band = next((number for number, hours in enumerate(bounds, 1) if gap <= hours * 3600), None)
+    skills = contact["skill_id"], following["first_skill_id"]
+    return {
+        "next_start_time": following["conversation_start_time"],
+        "repeat_seconds": gap,
+        "repeat_band": band,
+        "repeat_bound_hours": None if band is None else bounds[band - 1],
+        "is_same_skill": None if None in skills else skills[0] == skills[1],
+    }
+
+
+def outcomes(model: Model, closed: list[Row]) -> Row:
+    """Of served contacts: those observed for long enough, and those after which the person came back."""
+    hours = {row["account_id"]: model.rule(row["account_id"], "resolution_hours") for row in closed}
+    judged = [row for row in closed if row["observed_seconds"] >= hours[row["account_id"]] * 3600]
+    repeated = [
+        row for row in judged if row["repeat_seconds"] is not None and row["repeat_seconds"] <= hours[row["account_id"]] * 3600
+    ]
+    same_skill = sum(row["is_same_skill"] is True for row in repeated)
+    return {
+        "closed_count": len(closed),
+        "judged_count": len(judged),
+        "repeated_count": len(repeated),
+        "repeated_share": share(len(repeated), len(judged)),
+        "resolved_count": len(judged) - len(repeated),
+        "resolved_share": share(len(judged) - len(repeated), len(judged)),
+        "same_skill_count": same_skill,
+        "same_skill_share": share(same_skill, len(judged)),
+    }
+
+
+def repeat_contact_daily(model: Model, period: Period) -> list[Row]:
+    """By the day on which the contact ended; those never served, and those of unknown people, are counted beside."""
+
+    def with_day(row: Row) -> Row:
+        return row | {period.column: period.of(model, row, "conversation_end_time", "date")}
+
+    key = columns_of("account_id", period.column, "type")
+    closed = grouped((with_day(row) for row in repeat_contact(model) if row["is_served"]), key)
+    ended = grouped((with_day(row) for row in contacts(model) if row["conversation_end_time"]), key)
+    return [
+        dict(zip(("account_id", period.column, "type"), values, strict=True))
+        | {
+            "unserved_count": sum(not row["is_served"] for row in group),
+            "unknown_person_count": sum(row["is_served"] and row["person_id"] is None for row in group),
+        }
+        | outcomes(model, closed.get(values, []))
+        for values, group in ended.items()
+    ]
+
+
+def by(model: Model, column: str) -> list[Row]:
+    """Served contacts of known people by who closed them, or in which skill."""
+    key = ("account_id", column, "type")
+    rows = [row for row in repeat_contact(model) if row["is_served"]]
+    return [
+        dict(zip(key, values, strict=True)) | outcomes(model, group)
+        for values, group in grouped(rows, columns_of(*key)).items()
+    ]
+
+
+def repeat_contact_by_agent(model: Model) -> list[Row]:
+    """By the agent who closed the contact."""
+    return [row | {"agent_name": model.agent_name(row)} for row in by(model, "agent_id")]
+
+
+def repeat_contact_by_skill(model: Model) -> list[Row]:
+    """By the skill in which the contact closed."""
+    return [row | {"skill_name": model.skill_name(row)} for row in by(model, "skill_id")]

@@ -1,197 +1,121 @@
-"""Who answered whom, and after how long: each transcript walked line by line."""
+"""Views of responses and of first responses: how long visitors waited for an answer, and agents for theirs."""
 
-from itertools import groupby
-from typing import Any
+from itertools import pairwise
 
-import polars as pl
-
-from oracle.shared import (
-    DAY,
-    KEY,
-    Row,
-    Tables,
-    by_conversation,
-    frame_of,
-    grouped,
-    known,
-    mean,
-    milliseconds,
-    quantile,
-    ratio,
-    seconds_between,
-)
-
-VISITOR = "0"
-AGENT = frozenset({"1", "3", "4"})
-BOUNDS = (15, 30, 60, 120, 300, 600, 1800, 3600, 10800, 86400)
+from oracle.calendar import Period
+from oracle.mcs import day_of
+from oracle.measures import by_key, columns_of, grouped, known, milliseconds_between, share, timing
+from oracle.model import Model, Row
 
 
-def spoken(tables: Tables) -> dict[tuple[Any, ...], list[Row]]:
-    """The lines of visitor and agent in each conversation, in order."""
-    transcripts = by_conversation(tables, "messages")
-    return {key: [line for line in lines if line["type"] in {VISITOR, *AGENT}] for key, lines in transcripts.items()}
+def responses_by(model: Model, period: Period) -> list[Row]:
+    """The responses with their day, that of the answer, and `is_bot`."""
+    return [
+        row | {"is_bot": model.is_bot(row), period.column: period.of(model, row, "response_time", "date")}
+        for row in model.responses
+    ]
 
 
-def dialogue_lines(tables: Tables) -> pl.DataFrame:
-    """Control lines and private comments left out."""
-    return frame_of(line | {"is_agent": line["type"] in AGENT} for lines in spoken(tables).values() for line in lines)
+def counted(prefix: str, milliseconds: list[float | None], of: str = "sum avg p50 p90", count: str | None = None) -> Row:
+    """How many of these times are known, and what they are."""
+    times = known(milliseconds)
+    return {count or f"{prefix}_count": len(times), **timing(prefix, times, of=of)}
 
 
-def turns(tables: Tables) -> pl.DataFrame:
-    """Lines of one side in a row."""
+def response_time_daily(model: Model, period: Period) -> list[Row]:
+    """By day, answers of bots and of people apart."""
+
+    def measures(rows: list[Row]) -> Row:
+        firsts = [row for row in rows if row["response_number"] == 1]
+        return {
+            "response_count": len(rows),
+            **counted("response", [row["response_milliseconds"] for row in rows], "sum avg p50 p90 max", "timed_count"),
+            **counted("from_assignment", [row["from_assignment_milliseconds"] for row in rows]),
+            **counted("first_reply", [row["response_milliseconds"] for row in firsts], "avg p50 p90"),
+            **counted("first_answer", [row["from_assignment_milliseconds"] for row in firsts], "avg p50 p90"),
+        }
+
+    return by_key(responses_by(model, period), measures, "account_id", period.column, "type", "is_bot")
+
+
+def response_sla_daily(model: Model, period: Period) -> list[Row]:
+    """Answers within each bound, and all with a time under the bound NULL."""
+    timed = [row for row in responses_by(model, period) if row["response_milliseconds"] is not None]
+    names = ("account_id", period.column, "type", "is_bot")
     found = []
-    for lines in spoken(tables).values():
-        before = None
-        for number, (is_agent, run) in enumerate(groupby(lines, key=lambda line: line["type"] in AGENT), 1):
-            first = next(run)
-            found.append(first | {"is_agent": is_agent, "answered_time": before, "turn_number": number})
-            before = first["timestamp"]
-    return frame_of(found)
-
-
-def answered(lines: list[Row], *, by_agent: bool) -> list[tuple[Row, Row]]:
-    """The lines by which one side answers, each with the first line since its last that the other side had written."""
-    asked, found = None, []
-    for line in lines:
-        if line["type"] not in {VISITOR, *AGENT}:
-            continue
-        if (line["type"] in AGENT) is not by_agent:
-            asked = asked or line
-        elif asked:
-            found.append((asked, line))
-            asked = None
+    for values, rows in grouped(timed, columns_of(*names)).items():
+        later = [row for row in rows if row["response_number"] > 1]
+        found += [
+            dict(zip(names, values, strict=True))
+            | {"bound_seconds": bound}
+            | answered_within("", rows, bound)
+            | answered_within("follow_up_", later, bound)
+            for bound in (*model.rule(values[0], "response_bounds_seconds"), None)
+        ]
     return found
 
 
-def answer_times(lines: list[Row]) -> list[float | None]:
-    """How long each answer of an agent took."""
-    return [seconds_between(asked["timestamp"], line["timestamp"]) for asked, line in answered(lines, by_agent=True)]
+def answered_within(prefix: str, rows: list[Row], bound: float | None) -> Row:
+    """How many of these answers took no longer than a bound."""
+    count = sum(bound is None or row["response_milliseconds"] <= round(1000 * bound) for row in rows)
+    total = "timed_count" if prefix == "" else f"{prefix}count"
+    return {f"{prefix}within_count": count, total: len(rows), f"{prefix}within_share": share(count, len(rows))}
 
 
-def first_reply_seconds(lines: list[Row]) -> float | None:
-    """The visitor's first line to the first agent line after it."""
-    asked = next((line for line in lines if line["type"] == VISITOR), None)
-    after = (line for line in lines if asked and line["position"] > asked["position"] and line["type"] in AGENT)
-    answer = next(after, None)
-    return seconds_between(asked["timestamp"], answer["timestamp"]) if asked and answer else None
+def in_milliseconds(rows: list[Row], column: str) -> list[float | None]:
+    """A column of seconds in whole milliseconds."""
+    return [None if row[column] is None else round(1000 * row[column]) for row in rows]
 
 
-def responses(tables: Tables, *, by_agent: bool) -> list[Row]:
-    """Every answer by one side."""
-    found = []
-    for key, lines in by_conversation(tables, "messages").items():
-        for number, (asked, line) in enumerate(answered(lines, by_agent=by_agent), 1):
-            whole = milliseconds(asked["timestamp"], line["timestamp"])
-            found.append(
-                dict(zip(KEY, key, strict=True))
-                | {
-                    "position": line["position"],
-                    "response_number": number,
-                    "agent_id": line["agent_id"],
-                    "visitor_time": asked["timestamp"],
-                    "response_time": line["timestamp"],
-                    "response_milliseconds": whole,
-                    "response_seconds": None if whole is None else whole / 1000,
-                }
-            )
-    return found
+def first_response_daily(model: Model, period: Period) -> list[Row]:
+    """Connected conversations by the time to their first agent line; those that began with a bot apart."""
+
+    def measures(rows: list[Row]) -> Row:
+        return {
+            "connected_count": len(rows),
+            **counted("first_response", in_milliseconds(rows, "first_response_seconds")),
+            **counted("first_reply", in_milliseconds(rows, "first_reply_seconds")),
+        }
+
+    rows = [
+        day_of(model, row, period)
+        | {"is_bot": model.is_bot_skill(row, "first_skill_id") or model.is_bot_agent(row, "first_agent_id")}
+        for row in model.conversation_metrics
+        if row["is_connected"]
+    ]
+    return by_key(rows, measures, "account_id", period.column, "type", "is_bot")
 
 
-def agent_responses(tables: Tables) -> pl.DataFrame:
-    """The answers that agents gave."""
-    return frame_of(responses(tables, by_agent=True))
+def consumer_response_daily(model: Model, period: Period) -> list[Row]:
+    """The visitor's lines between two responses, timed from the first of the two; of the day of the second."""
+    answers = []
+    for rows in grouped(responses_by(model, period), columns_of("account_id", "conversation_id")).values():
+        in_order = sorted(rows, key=lambda row: row["response_number"])
+        for before, after in pairwise(in_order):
+            answers.append(after | {"answer": milliseconds_between(before["response_time"], after["visitor_time"])})
+
+    def measures(rows: list[Row]) -> Row:
+        times = [row["answer"] for row in rows]
+        return {"response_count": len(rows), **counted("response", times, "sum avg p50 p90 max", "timed_count")}
+
+    return by_key(answers, measures, "account_id", period.column, "type")
 
 
-def skill_responses(tables: Tables) -> pl.DataFrame:
-    """They and the skill that each conversation had last."""
-    skills = {tuple(row[name] for name in KEY): row["skill_id"] for row in tables["conversations"].iter_rows(named=True)}
-    found = responses(tables, by_agent=True)
-    return frame_of(row | {"skill_id": skills[key]} for row in found if (key := tuple(row[name] for name in KEY)) in skills)
+def talk_daily(model: Model, period: Period) -> list[Row]:
+    """Lines of agents and of visitors, and who wrote none."""
 
+    def measures(rows: list[Row]) -> Row:
+        lines = [(row["agent_line_count"], row["visitor_line_count"]) for row in rows]
+        by_agents, by_visitors = (sum(side) for side in zip(*lines, strict=True))
+        return {
+            "conversation_count": len(rows),
+            "agent_line_count": by_agents,
+            "visitor_line_count": by_visitors,
+            "talk_ratio": share(by_agents, by_visitors),
+            "two_way_count": sum(agent > 0 and visitor > 0 for agent, visitor in lines),
+            "unanswered_count": sum(agent == 0 and visitor > 0 for agent, visitor in lines),
+            "silent_count": sum(visitor == 0 for _, visitor in lines),
+        }
 
-def times_daily(rows: list[Row]) -> list[Row]:
-    """Answers by day."""
-    found = []
-    for key, here in grouped(rows, *DAY).items():
-        timed = known(row["response_seconds"] for row in here)
-        first = known(row["response_seconds"] for row in here if row["response_number"] == 1)
-        found.append(
-            dict(zip(DAY, key, strict=True))
-            | {
-                "response_count": len(here),
-                "timed_count": len(timed),
-                "response_avg_seconds": mean(timed),
-                "response_p50_seconds": quantile(timed, 0.5),
-                "response_p90_seconds": quantile(timed, 0.9),
-                "response_max_seconds": max(timed, default=None),
-                "first_reply_p50_seconds": quantile(first, 0.5),
-                "first_reply_p90_seconds": quantile(first, 0.9),
-            }
-        )
-    return found
-
-
-def response_time_daily(tables: Tables) -> pl.DataFrame:
-    """Agents."""
-    return frame_of(times_daily(responses(tables, by_agent=True)))
-
-
-def consumer_response_daily(tables: Tables) -> pl.DataFrame:
-    """Visitors."""
-    return frame_of(times_daily(responses(tables, by_agent=False)))
-
-
-def response_sla_daily(tables: Tables) -> pl.DataFrame:
-    """Within each bound, of all responses and of those that are not a conversation's first."""
-    timed = [row for row in responses(tables, by_agent=True) if row["response_seconds"] is not None]
-    found = []
-    for key, here in grouped(timed, *DAY).items():
-        everything = [row["response_seconds"] for row in here]
-        later = [row["response_seconds"] for row in here if row["response_number"] > 1]
-        for bound in (*BOUNDS, None):
-            within, later_within = (sum(bound is None or s <= bound for s in times) for times in (everything, later))
-            found.append(
-                dict(zip(DAY, key, strict=True))
-                | {
-                    "bound_seconds": None if bound is None else float(bound),
-                    "within_count": within,
-                    "timed_count": len(everything),
-                    "within_share": within / len(everything),
-                    "follow_up_within_count": later_within,
-                    "follow_up_count": len(later),
-                    "follow_up_within_share": ratio(later_within, len(later)),
-                }
-            )
-    return frame_of(found)
-
-
-def first_response_daily(tables: Tables) -> pl.DataFrame:
-    """From the connection, from the visitor's first line, from whichever is later."""
-    transcripts = by_conversation(tables, "messages")
-    connected = [row for row in tables["conversations"].iter_rows(named=True) if row["interaction_start_time"]]
-    found = []
-    for key, here in grouped(connected, *DAY).items():
-        times = [first_times(row, transcripts.get(tuple(row[name] for name in KEY), [])) for row in here]
-        day = dict(zip(DAY, key, strict=True)) | {"connected_count": len(here)}
-        for place, name in enumerate(("first_response", "first_reply", "first_answer")):
-            seconds = known(time[place] for time in times)
-            day |= {
-                f"{name}_count": len(seconds),
-                f"{name}_avg_seconds": mean(seconds),
-                f"{name}_p50_seconds": quantile(seconds, 0.5),
-                f"{name}_p90_seconds": quantile(seconds, 0.9),
-            }
-        found.append(day)
-    return frame_of(found)
-
-
-def first_times(conversation: Row, lines: list[Row]) -> tuple[float | None, float | None, float | None]:
-    """The three ways to time the first answer of one conversation."""
-    connected_at = conversation["interaction_start_time"]
-    greetings = known(seconds_between(connected_at, line["timestamp"]) for line in lines if line["type"] in AGENT)
-    reply = first_reply_seconds(lines)
-    answer = None
-    if reply is not None:
-        asked, line = answered(lines, by_agent=True)[0]
-        answer = seconds_between(max(asked["timestamp"], connected_at), line["timestamp"])
-    return min(greetings, default=None), reply, answer
+    rows = [day_of(model, row, period) for row in model.conversation_metrics]
+    return by_key(rows, measures, "account_id", period.column, "type")

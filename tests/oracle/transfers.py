@@ -1,125 +1,109 @@
-"""Who handed conversations over, where to, and how long visitors queued again."""
+"""Views of transfers: from whom, where to, how often, and what became of those who waited again."""
 
-from collections import Counter, defaultdict
 from typing import Any
 
-import polars as pl
+from oracle.agents import waits
+from oracle.calendar import Period
+from oracle.facts import without_nobody
+from oracle.mcs import day_of
+from oracle.measures import by_key, grouped, share
+from oracle.model import Model, Row, conversation_key
 
-from oracle.shared import (
-    DAY,
-    Row,
-    Tables,
-    by_conversation,
-    frame_of,
-    grouped,
-    known,
-    mean,
-    milliseconds,
-    quantile,
-    seconds_between,
-)
+KINDS = {"to_agent_count": "agent", "to_skill_count": "skill", "to_queue_count": "queue", "no_target_count": None}
 
 
-def transfer_daily(tables: Tables) -> pl.DataFrame:
-    """Kinds, rates and returns, conversation by conversation."""
-    days: dict[tuple[Any, ...], Counter[str]] = defaultdict(Counter)
-    waits: dict[tuple[Any, ...], list[float]] = defaultdict(list)
-    for row in tables["conversations"].iter_rows(named=True):
-        days[row["account_id"], row["date"]]["connected"] += row["interaction_start_time"] is not None
-    for (account_id, _, day), moves in by_conversation(tables, "transfers").items():
-        found = days[account_id, day]
-        found["transferred"] += 1
-        found["returned"] += any(came_back(moves[: place + 1]) for place in range(len(moves)))
-        for move in moves:
-            found["transfers"] += 1
-            found[kind_of(move) or "nowhere"] += 1
-            wait = seconds_between(move["queue_start_time"], move["queue_end_time"])
-            waits[account_id, day] += [] if wait is None else [wait]
-    return frame_of(transfers_of(key, found, waits[key]) for key, found in days.items())
-
-
-def came_back(moves: list[Row]) -> bool:
-    """Whether the last of these transfers goes to a skill or an agent that an earlier one, or this, has left."""
-    *_, last = moves
-    skills, agents = ({move[name] for move in moves} - {None} for name in ("skill_id", "agent_id"))
-    to_skill = last["target_skill_id"] in skills - {last["skill_id"]}
-    return to_skill or last["target_agent_id"] in agents - {last["agent_id"]}
-
-
-def kind_of(move: Row) -> str | None:
-    """Where a transfer goes, None where it says nothing."""
-    if move["target_agent_id"] is not None:
-        return "agent"
-    if move["target_skill_id"] is None:
-        return None
-    return "queue" if move["target_skill_id"] == move["skill_id"] else "skill"
-
-
-def transfers_of(key: tuple[Any, ...], found: Counter[str], seconds: list[float]) -> Row:
-    """One day's row."""
-    connected, transferred = found["connected"], found["transferred"]
-    return {
-        "account_id": key[0],
-        "date": key[1],
-        "connected_count": connected,
-        "transfer_count": found["transfers"],
-        "transfers_per_conversation": found["transfers"] / connected if connected else None,
-        "transferred_count": transferred,
-        "transferred_share": transferred / connected if connected else None,
-        "to_agent_count": found["agent"],
-        "to_skill_count": found["skill"],
-        "to_queue_count": found["queue"],
-        "returned_count": found["returned"],
-        "returned_share": found["returned"] / transferred if transferred else None,
-        "queued_count": len(seconds),
-        "queue_avg_seconds": mean(seconds),
-        "queue_p50_seconds": quantile(seconds, 0.5),
-        "queue_p90_seconds": quantile(seconds, 0.9),
-    }
-
-
-def transfer_times(tables: Tables) -> pl.DataFrame:
-    """Kind and wait of each transfer."""
-    return frame_of(
-        move
-        | {"transfer_kind": kind_of(move), "queue_milliseconds": milliseconds(move["queue_start_time"], move["queue_end_time"])}
-        for move in tables["transfers"].iter_rows(named=True)
-    )
-
-
-def transfer_flow(tables: Tables) -> pl.DataFrame:
-    """From skill to skill."""
-    names = ("account_id", "skill_id", "target_skill_id")
+def transfers_of(model: Model) -> list[Row]:
+    """Each transfer with its conversation, its kind, its entry into a queue, and whether it goes back."""
+    conversations = {conversation_key(row): row for row in model.conversation_metrics}
+    entries = grouped((row for row in model.queue_entries if row["is_transfer"]), conversation_key)
     found = []
-    for key, moves in grouped(tables["transfers"].iter_rows(named=True), *names).items():
-        waits = known(seconds_between(move["queue_start_time"], move["queue_end_time"]) for move in moves)
-        found.append(
-            dict(zip(names, key, strict=True))
-            | {
-                "transfer_count": len(moves),
-                "conversation_count": len({(move["date"], move["conversation_id"]) for move in moves}),
-                "queued_count": len(waits),
-                "queue_avg_seconds": mean(waits),
-                "queue_p50_seconds": quantile(waits, 0.5),
-            }
-        )
-    return frame_of(found)
+    for key, rows in grouped(model.transfers, conversation_key).items():
+        queued = iter(sorted(entries.get(key, []), key=lambda entry: entry["entry_number"]))
+        left: list[Row] = []
+        for row in map(without_nobody, sorted(rows, key=lambda row: row["position"])):
+            left.append(row)
+            entry = None if row["queue_start_time"] is None else next(queued)
+            found.append(
+                row
+                | {name: conversations[key][name] for name in ("type", "conversation_start_time", "is_connected")}
+                | {"transfer_kind": kind_of(row), "is_entry": entry is not None}
+                | {"is_return": goes_back(row, left, "skill_id") or goes_back(row, left, "agent_id")}
+                | {name: entry and entry[name] for name in ("outcome", "wait_milliseconds")}
+            )
+    return found
 
 
-def agent_transfer_daily(tables: Tables) -> pl.DataFrame:
-    """Transfers by the agent who handed over."""
-    names = (*DAY, "agent_id", "skill_id")
-    counts: dict[tuple[Any, ...], Counter[str | None]] = defaultdict(Counter)
-    for move in tables["transfers"].iter_rows(named=True):
-        counts[tuple(move[name] for name in names)][kind_of(move)] += 1
-    return frame_of(
-        dict(zip(names, key, strict=True))
-        | {
-            "transfer_count": kinds.total(),
-            "to_agent_count": kinds["agent"],
-            "to_skill_count": kinds["skill"],
-            "to_queue_count": kinds["queue"],
-            "no_target_count": kinds[None],
+def kind_of(transfer: Row) -> str | None:
+    """To an agent, to another skill, back to the queue of the skill, or nowhere that it says."""
+    if transfer["target_agent_id"] is not None:
+        return "agent"
+    target = transfer["target_skill_id"]
+    return None if target is None else "queue" if target == transfer["skill_id"] else "skill"
+
+
+def goes_back(transfer: Row, left: list[Row], column: str) -> bool:
+    """Whether the target is another than was left now, and was left before."""
+    target: Any = transfer[f"target_{column}"]
+    return target is not None and target != transfer[column] and target in {row[column] for row in left}
+
+
+def kinds(transfers: list[Row]) -> Row:
+    """How many transfers are of each kind."""
+    return {name: sum(row["transfer_kind"] == kind for row in transfers) for name, kind in KINDS.items()}
+
+
+def transfer_daily(model: Model, period: Period) -> list[Row]:
+    """Conversations of a day, those of them that were transferred, and all transfers."""
+    transfers = grouped(transfers_of(model), conversation_key)
+
+    def measures(conversations: list[Row]) -> Row:
+        connected = [row for row in conversations if row["is_connected"]]
+        rows = [transfer for row in conversations for transfer in transfers.get(conversation_key(row), [])]
+        of_connected = sum(row["transfer_count"] for row in connected)
+        moved = [row for row in connected if row["transfer_count"] > 0]
+        back = sum(any(transfer["is_return"] for transfer in transfers[conversation_key(row)]) for row in moved)
+        return {
+            "connected_count": len(connected),
+            "transfer_count": len(rows),
+            "connected_transfer_count": of_connected,
+            "transfers_per_conversation": share(of_connected, len(connected)),
+            "transferred_count": len(moved),
+            "transferred_share": share(len(moved), len(connected)),
+            **kinds(rows),
+            "returned_count": back,
+            "returned_share": share(back, len(moved)),
+            **waits([row for row in rows if row["is_entry"]]),
         }
-        for key, kinds in counts.items()
-    )
+
+    rows = [day_of(model, row, period) for row in model.conversation_metrics]
+    return by_key(rows, measures, "account_id", period.column, "type")
+
+
+def agent_transfer_daily(model: Model, period: Period) -> list[Row]:
+    """By the agent and the skill who handed over."""
+
+    def measures(rows: list[Row]) -> Row:
+        return {"transfer_count": len(rows), **kinds(rows), "return_count": sum(row["is_return"] for row in rows)}
+
+    transfers = [day_of(model, row, period) for row in transfers_of(model)]
+    rows = by_key(transfers, measures, "account_id", period.column, "type", "agent_id", "skill_id")
+    return [row | {"agent_name": model.agent_name(row), "skill_name": model.skill_name(row)} for row in rows]
+
+
+def transfer_flow(model: Model) -> list[Row]:
+    """From skill to skill."""
+
+    def measures(rows: list[Row]) -> Row:
+        entries = waits([row for row in rows if row["is_entry"]])
+        del entries["moved_count"], entries["queue_p90_seconds"]
+        return {
+            "transfer_count": len(rows),
+            "conversation_count": len({conversation_key(row) for row in rows}),
+            **entries,
+        }
+
+    rows = by_key(transfers_of(model), measures, "account_id", "type", "skill_id", "target_skill_id")
+    return [
+        row | {"skill_name": model.skill_name(row), "target_skill_name": model.skill_name(row, "target_skill_id")}
+        for row in rows
+    ]

@@ -17,11 +17,21 @@ TAG: Final = "com.liveperson.dataaccess."
 MIDNIGHT: Final = 1_772_409_600_000
 """2 March 2026, 00:00 UTC."""
 DAY: Final = 86_400_000
-STARTS: Final = (-1, 0, 1, 43_200_000, DAY - 60_000, DAY - 1_000, DAY - 1, 3 * DAY)
+HOUR: Final = 3_600_000
+STARTS: Final = (
+    *(-1, 0, 1, 12 * HOUR, DAY - 60_000, DAY - 1_000, DAY - 1, 3 * DAY),
+    *(-DAY, -DAY + 5 * HOUR - 1, -DAY + 5 * HOUR, 5 * HOUR - 1, 5 * HOUR),  # a month and a week begin in London and New York
+    *(6 * DAY + 7 * HOUR - 1, 6 * DAY + 7 * HOUR, 7 * DAY + 4 * HOUR),  # clocks in New York skip an hour; the day's end
+    *(27 * DAY + HOUR - 1, 27 * DAY + HOUR, 27 * DAY + 23 * HOUR),  # the same in London
+    *(244 * DAY + 5 * HOUR + HOUR // 2, 244 * DAY + 6 * HOUR + HOUR // 2),  # an hour twice in New York, on 1 November
+)
 STEPS: Final = (0, 0, 0, 1, 1, 999, 1_000, 1_001, 5_000, 60_000)
 SKILLS: Final = (1, 1, 2, 2, 3, 0, -1, None)
 AGENTS: Final = ("bot", "A", "B", "C", "", "0", None)
 PERSONS: Final = ("p1", "p2", "", "", None, " ")
+SCORES: Final = (None, None, 0.0, 50.0, 61.5, -1.0, 1.0, 9.5, 10.0, 40.0, 60.0, 100.0, 100.5, -33.0, 33.0, -33.5, 34.0, -100.0)
+"""Scores of every scale, many at the bounds of a band or a bucket, some of them outside."""
+
 LINES: Final = {"0": 8, "1": 7, "2": 2, "3": 1, "4": 1, "5": 2, "7": 1, "": 1, None: 1}
 """How often lines are of which type: the visitor's, agents', the system's, unknown ones."""
 TRANSFERS: Final = {0: 4, 1: 4, 2: 3, 3: 2, 4: 1}
@@ -43,6 +53,15 @@ TYPES: Final = {
 def source_text(seed: int, conversations: int) -> bytes:
     """The text of a source file: a document a line."""
     return b"".join(json.dumps(document).encode() + b"\n" for document in documents(seed, conversations))
+
+
+def source_texts(seed: int, conversations: int) -> dict[str, bytes]:
+    """The same documents as a source file for each account."""
+    texts: dict[str, bytes] = {}
+    for document in documents(seed, conversations):
+        account_id = document["metaData"]["accountId"]
+        texts[account_id] = texts.get(account_id, b"") + json.dumps(document).encode() + b"\n"
+    return texts
 
 
 def documents(seed: int, conversations: int) -> Iterator[Row]:
@@ -126,7 +145,7 @@ def facts_beside_times(rng: Random) -> Row:
         "endReasonId": rng.choice((101, 106, 201, 205, None)),
         "campaignData": rng.choice((None, {"campaignId": 7, "campaignEngagementId": 8})),
         "skills": [1],
-        "mcs": rng.choice((None, 0.0, 50.0, 61.5, -1.0)),
+        "mcs": rng.choice(SCORES),
     }
 
 
@@ -139,6 +158,9 @@ def disturb(rng: Random, conversation: Row, transfers: list[Row]) -> None:
                 row[name] = None
             elif chance < 0.27:
                 row[name] = near(rng, conversation, transfers)
+    if rng.random() < 0.05:  # still open: nobody has answered, nobody has left
+        conversation |= dict.fromkeys(("queueEndTime", "interactionStartTime", "conversationEndTime"))
+        transfers.clear()
     if rng.random() < 0.1:
         rng.shuffle(transfers)
     if rng.random() < 0.02:
@@ -159,9 +181,9 @@ def made_lines(rng: Random, conversation: Row, transfers: list[Row]) -> list[Row
             "timestamp": made_time(rng, conversation, transfers),
             "type": rng.choices(list(LINES), list(LINES.values()))[0],
             "agentId": rng.choice(AGENTS),
-            "by": "name",
+            "by": rng.choice(("Ann", "Bob", "", None)),
             "text": "text",
-            "mcs": rng.choice((None, None, 20.0, 45.5, 80.0)),
+            "mcs": rng.choice(SCORES) if rng.random() < 0.4 else None,
         }
         for _ in range(rng.randrange(9))
     ]

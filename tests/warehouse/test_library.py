@@ -138,6 +138,22 @@ def test_twins_are_the_same_select_by_other_days(tmp_path: Path) -> None:
     assert views.view_names(folder) == set(made)
 
 
+def test_a_twin_reads_the_twin_of_another_view(tmp_path: Path) -> None:
+    """A daily view that reads a daily view has twins that read its twins."""
+    folder = library(
+        tmp_path,
+        entries="select 1 as date",
+        local_entries="select 2 as local_week from entries",
+        a_daily="-- A.\n-- Grain: b.\n-- Twins: local_week\nselect date from entries",
+        b_daily="-- B.\n-- Grain: b.\n-- Twins: local_week\nselect date from a_daily",
+    )
+
+    made = {view.name: view for view in views.ordered_views(folder)}
+
+    assert made["b_weekly"].reads == {"a_weekly"}
+    assert made["a_weekly"].reads == {"local_entries"}
+
+
 @pytest.mark.parametrize(
     ("name", "twins", "message"),
     [
@@ -156,8 +172,9 @@ def test_twins_that_cannot_be_made(tmp_path: Path, name: str, twins: str, messag
 
 
 def test_every_twin_reads_local_steps() -> None:
-    """No twin has a word of `date` left; each reads a step with local days."""
+    """No twin has a word of `date` left; each reads a step with local days, or another twin."""
     twins = [view for view in views.ordered_views() if view.twin_of]
+    local = {view.name for view in twins} | {name for name in views.view_names() if name.startswith("local_")}
 
     assert [view.name for view in twins if re.search(r"\bdate\b", view.sql)] == []
-    assert all(any(step.startswith("local_") for step in view.reads) for view in twins)
+    assert all(view.reads & local for view in twins)

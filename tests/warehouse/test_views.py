@@ -1,4 +1,4 @@
-"""Rows of the views against hand-computed ones; `conversation_metrics` also against plain loops over any transcript."""
+"""Rows of the views against hand-computed ones."""
 
 import re
 import tomllib
@@ -11,9 +11,6 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from oracle.conversations import measures
 from places import TESTS
 
 from pipeline.schema import TABLES
@@ -340,66 +337,6 @@ def test_an_account_without_an_id_has_rows(partitioned: duckdb.DuckDBPyConnectio
     assert in_order(fetch(partitioned, query)) == [{"account_id": "a", "n": 3}, {"account_id": None, "n": 3}]
 
 
-KEY = ("account_id", "conversation_id", "date")
-KEY_AND_MEASURES = (*KEY, *list(METRIC_COLUMNS)[list(METRIC_COLUMNS).index("is_connected") :])
-
-# Few moments, a quarter of an hour on both sides of midnight UTC, so that equal and reversed times are common.
-MOMENTS = st.none() | st.integers(-12, 12).map(
-    lambda step: datetime(2024, 3, 31, tzinfo=UTC) + step * timedelta(seconds=75, milliseconds=123)
-)
-LINES = st.lists(
-    st.fixed_dictionaries({"timestamp": MOMENTS, "type": st.sampled_from(["0", "0", "1", "1", "2", "3", "4", "5", "9", None])}),
-    max_size=12,
-)
-TRANSFERS = st.lists(st.fixed_dictionaries({"queue_start_time": MOMENTS, "queue_end_time": MOMENTS}), max_size=3)
-TIMES = st.fixed_dictionaries(
-    dict.fromkeys(
-        (
-            "conversation_start_time",
-            "interaction_start_time",
-            "conversation_end_time",
-            "queue_start_time",
-            "queue_end_time",
-        ),
-        MOMENTS,
-    )
-)
-KEYS = st.fixed_dictionaries(
-    {
-        "account_id": st.sampled_from(["a", "b", "", None]),
-        "conversation_id": st.sampled_from(["1", "2", "3"]),
-        "date": st.sampled_from([date(2024, 3, 30), date(2024, 3, 31)]),
-    }
-)
-CONVERSATIONS = st.lists(
-    st.tuples(KEYS, TIMES, LINES, TRANSFERS), max_size=8, unique_by=lambda made: tuple(made[0][name] for name in KEY)
-)
-
-
-@settings(max_examples=80, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
-@given(made=CONVERSATIONS)
-def test_conversation_metrics_agrees_with_second_implementation(
-    lake: duckdb.DuckDBPyConnection, made: list[tuple[Row, Row, list[Row], list[Row]]]
-) -> None:
-    """For any transcripts, the view and plain loops over them give the same numbers to the microsecond."""
-    rows: dict[str, list[Row]] = {name: [] for name in LAKE_TABLES}
-    expected = []
-    for key, times, lines, transfers in made:
-        numbered_lines = [key | line | {"position": position} for position, line in enumerate(lines)]
-        numbered_transfers = [key | move | {"position": position} for position, move in enumerate(transfers)]
-        rows["conversations"].append(key | times)
-        # Latest first: the order in the table is not the order of the transcript.
-        rows["messages"].extend(reversed(numbered_lines))
-        rows["transfers"].extend(reversed(numbered_transfers))
-        expected.append(key | measures(times, numbered_lines, numbered_transfers))
-    fill(lake, rows)
-
-    columns = ", ".join(KEY_AND_MEASURES)
-    found = fetch(lake, f"select {columns} from conversation_metrics")
-
-    assert in_order(found) == in_order([{name: plain(row[name]) for name in KEY_AND_MEASURES} for row in expected])
-
-
 def test_hours_and_intervals_begin_before_1970_as_after_it(lake: duckdb.DuckDBPyConnection) -> None:
     """Every time stands in the hour, interval and day of UTC that begins at it or before it, by `date_trunc`."""
     moments = [
@@ -464,7 +401,7 @@ def test_every_column_says_what_it_means(lake: duckdb.DuckDBPyConnection) -> Non
     stored = {(table.name, column.name): column.about for table in TABLES.values() for column in table.shown}
     assert [column for column, comment in (stored | found).items() if _NEEDS_ANOTHER.search(str(comment))] == []
     assert found["transfer_daily", "returned_share"] == "returned_count / transferred_count."
-    assert found["turns", "timestamp"] == "The message was published."
+    assert found["named_entries", "wait_milliseconds"] == "From entering to leaving."
     assert found["account_rules", "resolution_hours"] == found["conversation_rules", "resolution_hours"]
 
 

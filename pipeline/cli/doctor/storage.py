@@ -53,12 +53,15 @@ def about_lake(lake: Lake) -> Iterator[Finding]:
             if snapshot is None:
                 yield Finding("lake", OK, f"none at {lake.uri} yet, the first sync or load makes it")
             else:
+                if snapshot.outdated:
+                    remedy = f"the next load brings it up to date, as does {next_command('upgrade')}"
+                    yield Finding("format", WARN, f"{lake.uri}: {snapshot.outdated}", remedy)
                 yield from _data_files(lake, snapshot)
                 ledger = read_ledger(lake, snapshot, ["status", "bytes", "scope_start_time", "loaded_at"])
                 yield _newest_load(lake, snapshot, ledger)
                 growth = _growth_a_day(snapshot, ledger)
                 yield from _erasures(lake, snapshot)
-                if ledger.num_rows or lake.files.exists(lake.path(FILE_NAME)):
+                if snapshot.is_current and (ledger.num_rows or lake.files.exists(lake.path(FILE_NAME))):
                     yield from _duckdb_file(lake)  # else no load has made one yet
                 yield from _schemas(lake)
             yield from _settings_file(lake)

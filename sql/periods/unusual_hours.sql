@@ -1,8 +1,8 @@
 -- Queue entries of each hour against the same hour of the same weekday in the weeks before.
 -- Grain:   one row per account_id, type and UTC hour from the first entry of people to the last, quiet hours too, once
 --          four earlier hours can be compared.
--- Counts:  entries of people. Compared are the eight latest hours before that have the same weekday and the same hour on
---          the account's clocks, compared_count of them.
+-- Counts:  entries of people. Compared are the eight latest hours before that have the same weekday and the same hour
+--          on the account's clocks, compared_count of them.
 -- Units:   counts. A score is the distance from the mean, in standard deviations; those are taken for no less than the
 --          square root of the mean, which chance alone makes, and no less than 1. is_unusual: a score beyond 3 or -3.
 -- Source:  ours, through named_entries.

@@ -26,7 +26,8 @@ def open(lake: str | None = None) -> "duckdb.DuckDBPyConnection":  # noqa: A001 
         LakeError: nothing was ever loaded there, or the store can't be reached.
         SettingsError: the store lacks credentials or its extra.
 
-    Warns of a DuckDB file or a `settings.csv` that can't be used; the answers are right nevertheless.
+    Warns of a DuckDB file or a `settings.csv` that can't be used, and of wrong lines in files of names; the answers are right
+    nevertheless.
     """
     import warnings
 

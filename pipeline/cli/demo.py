@@ -15,13 +15,16 @@ from pipeline.cli.options import next_command
 from pipeline.cli.progress import SyncProgress, summary
 from pipeline.errors import SettingsError
 from pipeline.lake.lake import Lake
+from pipeline.lake.landing import PUBLISHING
 from pipeline.load.results import Report
 from pipeline.load.session import writing
 from pipeline.load.sync import sync
 from pipeline.report import report_path, write_report
-from pipeline.sandbox import Sandbox
+from pipeline.sandbox import Sandbox, name_files, settings_rows
 from pipeline.text import program
 from pipeline.warehouse.database import connect
+from pipeline.warehouse.rules import FILE_NAME as RULES_NAME
+from pipeline.warehouse.rules import default_text
 
 UNTIL: Final = datetime(2026, 11, 16, tzinfo=UTC)
 """The demo's days are always the same, so that its numbers are, too, and a second run finds nothing new."""
@@ -55,6 +58,7 @@ def run_demo(lake: Lake, say: Callable[[str], None], *, since: datetime = SINCE)
                 SyncProgress(is_quiet=True) as progress,
                 writing(lake, say),
             ):
+                _write_names(lake, sandbox)
                 report = sync(lake, client, since=since, until=UNTIL, **progress.hooks)
             for line in summary(report):
                 say(f"  {line}")
@@ -70,6 +74,15 @@ def run_demo(lake: Lake, say: Callable[[str], None], *, since: datetime = SINCE)
         question = f"make sql[/] or [bold]{question}"  # make takes the lake of the settings, so not that of --lake
     console.print(NEXT.format(escape(str(target)), question, escape(f"{program()} --help")), soft_wrap=True)
     return total
+
+
+def _write_names(lake: Lake, sandbox: Sandbox) -> None:
+    """Write the settings and the names of the made-up accounts; a file that is there stays."""
+    accounts = sandbox.accounts.values()
+    files = name_files(accounts) | {RULES_NAME: default_text() + settings_rows(accounts)}
+    for name, text in files.items():
+        if not lake.files.exists(lake.path(name)):
+            lake.store.write_whole(lake.path(name), text.encode(), beside=lake.path(f"{PUBLISHING}{name}"))
 
 
 def _require_no_others(lake: Lake, made_up: Collection[str]) -> None:

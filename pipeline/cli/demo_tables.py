@@ -1,69 +1,110 @@
-"""The two tables of the demo, for a terminal or a log: queue time by day and the distribution of MCS."""
+"""The tables of the demo, for a terminal or a log: queues of people by day, queues by skill, the distribution of MCS.
 
-from collections.abc import Callable, Sequence
+Chat and messaging stand apart in each of them, and bots apart from people.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+from typing import Any, Final
 
 import duckdb
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-NO_ACCOUNT = "(none)"
-ACCOUNT_WIDTH = 20
-BAR_WIDTH = 36
-LAST_BUCKET = 90
-EIGHTHS = " ▏▎▍▌▋▊▉"
+NO_ACCOUNT: Final = "(none)"
+ACCOUNT_WIDTH: Final = 14
+SKILL_WIDTH: Final = 24
+BAR_WIDTH: Final = 16
+LAST_BUCKET: Final = 90
+EIGHTHS: Final = " ▏▎▍▌▋▊▉"
+TYPES: Final = {"LIVE_CHAT": "chat", "MESSAGING": "messaging"}
 
-LAST_DAYS = """\
-select date, account_id, connected_count + abandoned_count, queue_p50_seconds, queue_p90_seconds, abandoned_share
-from queue_time_daily
-where date in (select distinct date from queue_time_daily order by date desc limit 14)
-order by date, account_id"""
+LAST_DAYS: Final = """\
+select queue.date, account.account_name, queue.type, queue.people_entry_count, queue.people_queue_p50_seconds,
+    queue.people_queue_p90_seconds, queue.people_abandoned_share
+from queue_time_daily as queue
+join accounts as account on account.account_id is not distinct from queue.account_id
+where queue.date in (select distinct date from queue_time_daily order by date desc limit 7)
+    and queue.people_entry_count > 0
+order by queue.date, queue.account_id, queue.type"""
 
-MCS_BUCKETS = """\
-select bucket, sum(conversation_count)::bigint
+SKILLS: Final = """\
+select account.account_name, coalesce(skill_name, 'skill ' || skill_id, '(none)') || if(is_bot, ' (bot)', ''), type,
+    entry_count, queue_p50_seconds, queue_p90_seconds, abandoned_share
+from queue_time_by_skill as queue
+join accounts as account on account.account_id is not distinct from queue.account_id
+order by queue.account_id, type, is_bot, entry_count desc, skill_id
+limit 40"""
+
+MCS_BUCKETS: Final = """\
+select type, bucket, sum(conversation_count)::bigint
 from mcs_distribution
-group by bucket
-order by bucket"""
+join accounts on accounts.account_id is not distinct from mcs_distribution.account_id
+where mcs_scale = '0-100'
+group by type, bucket
+order by type nulls last, bucket"""
 
-HAS_VIEW = "select count(*) > 0 from information_schema.tables where table_name = 'queue_time_daily'"
+HAS_VIEW: Final = "select count(*) > 0 from information_schema.tables where table_name = 'queue_time_daily'"
 
 
 def print_tables(connection: duckdb.DuckDBPyConnection, console: Console) -> None:
-    """Print queue time of the last 14 days with conversations and a histogram of MCS, in at most 80 columns."""
+    """Print queue time of the last 7 days and by skill, and a histogram of MCS, in at most 80 columns."""
     has_view = connection.execute(HAS_VIEW).fetchall() == [(True,)]
-    days = connection.execute(LAST_DAYS).fetchall() if has_view else []
-    if not days:
+    skills = connection.execute(SKILLS).fetchall() if has_view else []
+    if not skills:
         console.print("There are no conversations in this lake yet: lakehouse sync, load or demo brings some.")
         return
-    console.print(_queue_table(days, console.encoding, min(ACCOUNT_WIDTH, console.width // 4)))
+    width = min(ACCOUNT_WIDTH, console.width // 4)
+    days = [(str(date), *row) for date, *row in connection.execute(LAST_DAYS).fetchall()]
+    console.print(_queue_table("Waits in queues of people by day (UTC)", ("date", "account"), days, console, width))
     console.print()
-    console.print(_mcs_table(dict(connection.execute(MCS_BUCKETS).fetchall()), ascii_only=console.options.ascii_only))
+    title = "Waits in queues by skill, bots apart"
+    console.print(_queue_table(title, ("account", "skill"), skills, console, width))
+    for kind, rows in groupby(connection.execute(MCS_BUCKETS).fetchall(), key=lambda row: row[0]):
+        console.print()
+        buckets = {bucket: count for _, bucket, count in rows}
+        console.print(_mcs_table(_kind(kind), buckets, ascii_only=console.options.ascii_only))
 
 
-def _queue_table(days: Sequence[tuple[object, ...]], encoding: str, account_width: int) -> Table:
-    table = Table(title="Queue time by day (UTC), p50 and p90 of connected conversations", title_justify="left", box=None)
-    table.add_column("date", overflow="fold")
-    table.add_column("account", max_width=account_width, no_wrap=True, overflow="crop")
-    for heading in ("conversations", "p50", "p90", "abandoned"):
+def _queue_table(
+    title: str, keys: Sequence[str], rows: Sequence[tuple[Any, ...]], console: Console, account_width: int
+) -> Table:
+    table = Table(
+        title=f"{title}: p50 and p90 of answered entries", title_justify="left", box=None, pad_edge=False, padding=(0, 1, 0, 0)
+    )
+    widths = {"account": account_width, "skill": min(SKILL_WIDTH, console.width // 3)}
+    for key in keys:
+        table.add_column(key, max_width=widths.get(key), no_wrap=key in widths, overflow="crop" if key in widths else "fold")
+    table.add_column("kind", no_wrap=True, overflow="crop")
+    for heading in ("entries", "p50 s", "p90 s", "gave up"):
         table.add_column(heading, justify="right", overflow="fold")
-    previous = None
-    for date, account, conversations, p50, p90, abandoned in days:
+    for first, second, kind, entries, p50, p90, abandoned in _without_repeats(rows):
         table.add_row(
-            "" if date == previous else str(date),
-            _safe(account, encoding),
-            f"{conversations:,}",
-            _number(p50, lambda seconds: f"{seconds:,.1f} s"),
-            _number(p90, lambda seconds: f"{seconds:,.1f} s"),
-            _number(abandoned, lambda share: f"{100 * share:.1f} %"),
+            _safe(first, console.encoding),
+            _safe(second, console.encoding),
+            _safe(_kind(kind), console.encoding),
+            f"{entries:,}",
+            _number(p50, "{:,.1f}".format),
+            _number(p90, "{:,.1f}".format),
+            _number(abandoned, "{:.1%}".format),
         )
-        previous = date
     return table
 
 
-def _mcs_table(buckets: dict[int, int], *, ascii_only: bool) -> Table:
+def _without_repeats(rows: Sequence[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+    """The rows, with "" for a first value that stands in the row above, and NO_ACCOUNT for none."""
+    former: tuple[Any, ...] = ()
+    for row in rows:
+        named = tuple(NO_ACCOUNT if value is None else value for value in row[:2]) + row[2:]
+        yield ("", *named[1:]) if former[:1] == named[:1] else named
+        former = named
+
+
+def _mcs_table(kind: str, buckets: dict[int, int], *, ascii_only: bool) -> Table:
     total = sum(buckets.values())
     table = Table(
-        title=f"Meaningful Connection Score (MCS) of {total:,} scored conversations",
+        title=f"MCS of {total:,} conversations, {kind}",
         title_justify="left",
         box=None,
         show_header=False,
@@ -80,6 +121,10 @@ def _mcs_table(buckets: dict[int, int], *, ascii_only: bool) -> Table:
     return table
 
 
+def _kind(value: object) -> str:
+    return TYPES.get(str(value), str(value)) if value else NO_ACCOUNT
+
+
 def _bar(part: float, *, ascii_only: bool) -> str:
     """A bar of at most `BAR_WIDTH` characters, in steps of an eighth; only zero is empty."""
     eighths = max(round(part * BAR_WIDTH * 8), 1 if part else 0)
@@ -88,10 +133,9 @@ def _bar(part: float, *, ascii_only: bool) -> str:
     return ("█" * (eighths // 8) + EIGHTHS[eighths % 8]).rstrip()
 
 
-def _safe(account: object, encoding: str) -> Text:
-    """An account's name in characters that a terminal prints."""
-    name = str(account) if account else NO_ACCOUNT
-    printable = "".join(letter if letter.isprintable() else "?" for letter in name)
+def _safe(name: object, encoding: str) -> Text:
+    """A name in characters that a terminal prints."""
+    printable = "".join(letter if letter.isprintable() else "?" for letter in str(name))
     return Text(printable.encode(encoding, "replace").decode(encoding))
 
 

@@ -30,7 +30,7 @@ SET_ASIDE: Final = 3
 _SECTIONS: Final = {
     "Try it, without an account": ("demo", "sandbox"),
     "Bring data in": ("doctor", "sync", "load", "status"),
-    "Ask": ("sql", "report"),
+    "Ask": ("sql", "report", "names"),
     "Look after the lake": ("check", "verify", "compact", "erase"),
 }
 
@@ -283,6 +283,7 @@ def of_the_sandbox(function: Callable[..., None]) -> Callable[..., None]:
         click.option(
             "--latency-ms", type=click.IntRange(0), default=0, metavar="N", help="Wait before each answer, as a network does."
         ),
+        click.option("--legs", is_flag=True, help="Send one record a leg of a conversation, as some accounts may."),
         click.option("--log", is_flag=True, help="Log every request on standard error."),
     )
     for option in reversed(options):

@@ -13,10 +13,14 @@ from rich import filesize
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from pipeline import schema
 from pipeline.cli.options import next_command
 from pipeline.erasure.results import Erased
+from pipeline.lake.snapshot import Snapshot
+from pipeline.load.rebuild import Rebuilt
 from pipeline.load.results import Report
 from pipeline.maintenance.compact import Compacted
+from pipeline.maintenance.upgrade import Upgraded
 from pipeline.maintenance.verify import Verified
 from pipeline.source_files import Counts, Outcome
 from pipeline.text import counted, harmless, program
@@ -277,10 +281,37 @@ def compaction(done: Compacted) -> Iterator[str]:
         yield "no unused file is kept: a query that began before may fail; ask it again"
 
 
+def planned_upgrade(where: str, snapshot: Snapshot, *, recomputes: bool) -> str:
+    """The work that `upgrade` would do on a lake."""
+    if snapshot.is_current and not recomputes:
+        return f"{where}: the lake is up to date; there is nothing to do"
+    conversations = sum(file.rows for file in snapshot.files[schema.CONVERSATIONS.name])
+    tables = f"the tables {', '.join(sorted(snapshot.missing))} would be made, and " if snapshot.missing else ""
+    reason = snapshot.outdated or "the lake is up to date"
+    facts = f"the facts of {counted(conversations, 'conversation')} would be computed"
+    return f"{where}: {reason}; {tables}{facts}; nothing was changed"
+
+
+def upgraded(where: str, done: Upgraded | None) -> str:
+    """The summary of an upgrade."""
+    if done is None:
+        return f"{where}: the lake is up to date; there was nothing to do"
+    rows = ", ".join(f"{count:,} {name}" for name, count in done.rows.items())
+    return f"{where}: up to date; the facts of {counted(done.conversations, 'conversation')} were computed: {rows}"
+
+
+def rebuilt(done: Rebuilt) -> str:
+    """The summary of a rebuild."""
+    rows = ", ".join(f"{count:,} {name}" for name, count in done.rows.items())
+    lost = f"; {counted(len(done.lost), 'landed file')} lost" if done.lost else ""
+    return f"{counted(done.files, 'landed file')} read{lost}; the tables have {rows}"
+
+
 def verification(done: Verified) -> str:
     """The summary of a verification: counts of checked things and findings."""
     landed = "landed files: not checked" if done.landed_files is None else counted(done.landed_files, "landed file")
     looked = ", ".join((landed, counted(done.parquet_files, "Parquet file"), counted(done.rows, "row")))
     found = f"{counted(len(done.findings), 'finding')}, each with its remedy" if done.findings else "all as they should be"
     unknown = f"; the digest of {counted(done.undigested, 'Parquet file')} is not known" if done.undigested else ""
-    return f"{looked}: {found}{unknown}"
+    outdated = f"; {done.outdated}: the next load brings it up to date" if done.outdated else ""
+    return f"{looked}: {found}{unknown}{outdated}"

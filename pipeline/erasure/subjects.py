@@ -68,11 +68,19 @@ _STRAY: Final = f"""
     on line.account_id is not distinct from whole.account_id and line.conversation_id = whole.conversation_id
         and line.source_file = whole.source_file and line.delivery = whole.delivery
     group by all order by all"""
+_PERSONS: Final = f"""
+    select fact.source_file, count(*) from {rows_in("$facts")} as fact
+    anti join {rows_in("$whole")} as whole
+    on fact.account_id is not distinct from whole.account_id and fact.conversation_id = whole.conversation_id
+        and fact.source_file = whole.source_file and fact.delivery = whole.delivery
+        and fact.person_id in (whole.consumer_id, whole.visitor_id)
+    where trim(fact.person_id, $blanks) in (select ident from asked where kind <> 'conversation')
+    group by all order by all"""
 _KEPT: Final = f"""
     select source_file, count(*) from {rows_in("$files")}
     where source_file in (select name from cut) group by all"""
 _BLANKS: Final = "".join(filter(str.isspace, map(chr, range(0x3001))))  # as `str.strip` takes them off, the last one too
-_ANEW: Final = "make the tables anew from the landing zone (docs/operations.md, Making the tables anew)"
+_ANEW: Final = "run lakehouse rebuild, which makes the tables anew from the landing zone, then this command again"
 
 
 @dataclass
@@ -192,14 +200,15 @@ def left_over(
 ) -> list[str]:
     """Check the lake after an erase; gives sentences about rows and landed files that may still hold erased people.
 
-    Checked are the ids; rows of no conversation, which no id leads to; the files that were cut: the number of their rows, and
-    their text once more; and damaged Parquet files.
+    Checked are the ids; rows of no conversation, which no id leads to; people in facts whose conversations do not name them;
+    the files that were cut: the number of their rows, and their text once more; and damaged Parquet files.
     """
     still = conversations_of(lake, after, subjects, at).idents - {ident for kind, ident in subjects if kind == "conversation"}
     left = [f"{counted(len(still), 'conversation')} of the tables; run the command again"] if still else []
     with connected(lake) as connection:
         left += _with_ids(lake, connection, after, idents)
         left += _stray(lake, connection, after)
+        left += _persons(lake, connection, after, subjects)
         left += _too_many(lake, connection, after, {file.source.name for file in cut})
         left += _named_beside(lake, connection, after, [ident for kind, ident in subjects if kind != "conversation"])
     left += _changed(lake, after)
@@ -266,6 +275,23 @@ def _stray(lake: Lake, connection: duckdb.DuckDBPyConnection, after: Snapshot) -
             count, where = sum(row[1] for row in rows), f"{rows[0][0]}{' and others' if rows[1:] else ''}"
             left.append(f"{counted(count, 'row')} of {table} that belong to no conversation, from {where}; {_ANEW}")
     return left
+
+
+def _persons(
+    lake: Lake, connection: duckdb.DuckDBPyConnection, after: Snapshot, subjects: Sequence[tuple[str, str]]
+) -> list[str]:
+    """Facts of an erased consumer or visitor whose conversation stands, but does not name that person."""
+    fact = schema.CONVERSATION_METRICS.name
+    files = {
+        "facts": lake.locations(fact, after.files[fact]),
+        "whole": lake.locations("conversations", after.files["conversations"]),
+    }
+    if not all(files.values()):
+        return []
+    connection.register("asked", _as_arrow(subjects))
+    rows = connection.execute(_PERSONS, files | {"blanks": _BLANKS}).fetchall()
+    count = sum(row[1] for row in rows)
+    return [f"{counted(count, 'row')} of {fact} with the id, from {rows[0][0]}; {_ANEW}"] if rows else []
 
 
 def _too_many(lake: Lake, connection: duckdb.DuckDBPyConnection, after: Snapshot, names: set[str]) -> list[str]:

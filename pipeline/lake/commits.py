@@ -22,8 +22,9 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 
 from pipeline import schema
 from pipeline.errors import ConflictError, DamagedError, LakeError
+from pipeline.lake.formats import FIRST, FORMAT, current_format, may_lack, require_known
 from pipeline.lake.place import Place
-from pipeline.lake.snapshot import COMMIT, LEDGER, PINS, ROWS, Change, DataFile, Snapshot, finished_load
+from pipeline.lake.snapshot import COMMIT, LEDGER, PINS, ROWS, Change, DataFile, Finished, Snapshot, finished_load
 from pipeline.lake.store_errors import legible, translated
 
 _ATTEMPTS: Final = 20  # to commit, where no lock keeps other writers away
@@ -49,7 +50,7 @@ def find_ledger(place: Place) -> DeltaTable | None:
 
 
 def create_tables(place: Place) -> None:
-    """Create the tables, the ledger last: if it exists, all tables exist."""
+    """Create the tables that are not there, the ledger last: if it exists, all tables of its format exist."""
     place.store.make_folder(place.root)
     for table in sorted(schema.STORED.values(), key=lambda table: table.name == LEDGER):
         for attempt in retry_conflicts():
@@ -72,8 +73,12 @@ def create_tables(place: Place) -> None:
 def read_snapshot(place: Place, ledger: DeltaTable | None, only: Iterable[str] = schema.STORED) -> Snapshot:
     """The newest finished load that a ledger names, or `only` some tables of it; without one, empty tables at version 0.
 
+    A table that its format lacks is `missing` and empty. If it is there, since a newer version has written before, it is as its
+    newest version has it: an upgrade replaces all of it.
+
     Raises:
         DamagedError: the newest one is unknown or can't be read.
+        LakeError: a newer version of this program has written the lake.
     """
     names = list(only)
     if ledger is None:
@@ -85,18 +90,33 @@ def read_snapshot(place: Place, ledger: DeltaTable | None, only: Iterable[str] =
             f"{place.table_uri(LEDGER)}: version {ledger.version()} of its log is damaged, and "
             "lakehouse.duckdb has the loads that it was made of"
         )
+    require_known(finished.format, place.uri)
+    tables = dict(zip(names, place.store.map(lambda name: _table_of(place, name, ledger, finished), names), strict=True))
+    opened = {name: table for name, table in tables.items() if table is not None}
     versions = {name: finished.pins.get(name, 0) for name in schema.STORED} | {LEDGER: finished.version}
+    if finished.version:
+        versions |= {name: table.version() for name, table in opened.items() if name not in {*finished.pins, LEDGER}}
 
-    def read(name: str) -> tuple[DeltaTable, list[DataFile]]:
-        table = ledger if name == LEDGER else place.open_table(name)
+    def listed(name: str) -> list[DataFile]:
+        table = opened[name]
         is_pinned = table.version() == versions[name]
-        return table, place.data_files(name, table if is_pinned else place.open_table(name, versions[name]))
+        return place.data_files(name, table if is_pinned else place.open_table(name, versions[name]))
 
-    found = dict(zip(names, place.store.map(read, names), strict=True))
-    files = {name: listed for name, (_, listed) in found.items()}
-    tables = {name: table for name, (table, _) in found.items()}
+    files: dict[str, list[DataFile]] = {name: [] for name in names}
+    files |= dict(zip(opened, place.store.map(listed, opened), strict=True))
     foreign = place.data_files(LEDGER, ledger) if ledger.version() > finished.version else None
-    return Snapshot(versions | {LEDGER: ledger.version()}, files, finished.rows, tables, foreign)
+    missing = frozenset(tables.keys() - opened.keys())
+    found = FIRST if missing else finished.format  # an older version has made the tables and loaded nothing
+    versions[LEDGER] = ledger.version()
+    return Snapshot(versions, files, finished.rows, opened, foreign, found, missing)
+
+
+def _table_of(place: Place, name: str, ledger: DeltaTable, finished: Finished) -> DeltaTable | None:
+    """Open a table at its newest version; None for one that the lake's format need not have."""
+    if name == LEDGER:
+        return ledger
+    is_optional = name not in finished.pins and name in may_lack(finished.format if finished.version else FIRST)
+    return place.find_table(name) if is_optional else place.open_table(name)
 
 
 def is_newest(place: Place, snapshot: Snapshot) -> bool:
@@ -107,10 +127,13 @@ def is_newest(place: Place, snapshot: Snapshot) -> bool:
     return ledger.version() == snapshot.versions[LEDGER]
 
 
-def commit(place: Place, changes: dict[str, Change], snapshot: Snapshot, *, landed: Iterable[str] = ()) -> Snapshot:
+def commit(
+    place: Place, changes: dict[str, Change], snapshot: Snapshot, *, landed: Iterable[str] = (), is_upgrade: bool = False
+) -> Snapshot:
     """Make the changes of all tables, which were worked out from `snapshot`, visible in one moment.
 
-    1. Refuse to build on a table that has lost rows, or on a snapshot that is no longer the newest.
+    1. Refuse to build on a table that has lost rows, or on a snapshot that is no longer the newest; nothing but an upgrade
+       builds on a lake of an older format.
     2. Commit each table but the ledger.
     3. Flush all files that the ledger's commit will name, `landed` among them: files outside of the tables.
     4. Commit the ledger with the pins of the tables, and flush that.
@@ -122,6 +145,11 @@ def commit(place: Place, changes: dict[str, Change], snapshot: Snapshot, *, land
     """
     place.on_step("commit")
     require_whole(place, snapshot)
+    if not (snapshot.is_current or is_upgrade):
+        raise LakeError(
+            f"{place.uri}: an older version of this program has changed the lake meanwhile; nothing was changed by this run: "
+            "let one version write, and run the command again"
+        )
     if not is_newest(place, snapshot):  # before anything is written that the loser would have to take back
         raise _conflict(place)
     versions = _commit_tables(place, changes, snapshot)
@@ -132,7 +160,7 @@ def commit(place: Place, changes: dict[str, Change], snapshot: Snapshot, *, land
     added = [place.path(name, file.path) for name, change in changes.items() for file in change.add]
     logs = [place.log_files(name, snapshot.versions[name] + 1, version) for name, version in pins.items()]
     place.store.fsync([*added, *landed, *chain(*logs)])
-    metadata = {PINS: json.dumps(pins), ROWS: json.dumps(rows)}
+    metadata = {PINS: json.dumps(pins), ROWS: json.dumps(rows), FORMAT: current_format().packed()}
     versions[LEDGER] = _commit_ledger(place, snapshot.in_ledger(change), snapshot, metadata)
     place.store.fsync(place.log_files(LEDGER, versions[LEDGER], versions[LEDGER]))
     for name, change in changes.items():
@@ -162,6 +190,7 @@ def _commit_ledger(place: Place, change: Change, snapshot: Snapshot, metadata: d
 
 def _commit_table(place: Place, name: str, change: Change, snapshot: Snapshot, metadata: dict[str, str]) -> int:
     declared, table, pinned = schema.STORED[name], snapshot.tables[name], snapshot.versions[name]
+    is_emptied = {*snapshot.files[name]} <= {*change.remove}
     place.store.inside(place.path(name, "_delta_log/"))
     place.on_step(f"commit {name}")
     with translated(place.table_uri(name)):
@@ -171,13 +200,14 @@ def _commit_table(place: Place, name: str, change: Change, snapshot: Snapshot, m
                 raise _conflict(place)
             table.restore(  # a load died before its commit, or another program has written
                 pinned,
-                ignore_missing_files={*snapshot.files[name]} <= {*change.remove},  # none of them is needed
+                ignore_missing_files=is_emptied,  # none of them is needed
                 commit_properties=CommitProperties(max_commit_retries=0),
             )
         expected = table.version() + 1
+        renews_columns = is_emptied and [field.name for field in table.schema().fields] != declared.arrow_schema.names
         table.create_write_transaction(
-            _actions(change),
-            mode="append",
+            _actions(Change(add=change.add) if renews_columns else change),
+            mode="overwrite" if renews_columns else "append",  # the former removes all files, and declares the columns anew
             schema=declared.arrow_schema,
             partition_by=["date"] if declared.partitioned else None,
             commit_properties=CommitProperties(custom_metadata=metadata, max_commit_retries=0),

@@ -21,8 +21,13 @@ class Lake(Place):
 
     def create(self) -> None:
         """Make the tables unless they are there."""
-        if not self.exists:
-            commits.create_tables(self)
+        ledger = commits.find_ledger(self)
+        if ledger is None or not ledger.version():  # an older version may have made its own
+            self.add_tables()
+
+    def add_tables(self) -> None:
+        """Make the tables that are not there, empty; no finished load names them."""
+        commits.create_tables(self)
 
     def snapshot(self, only: Iterable[str] = schema.STORED) -> Snapshot:
         """The newest finished load, or `only` some tables of it; of a lake without one, empty tables at version 0.
@@ -37,6 +42,8 @@ class Lake(Place):
         """Whether no load has finished since."""
         return commits.is_newest(self, snapshot)
 
-    def commit(self, changes: dict[str, Change], snapshot: Snapshot, *, landed: Iterable[str] = ()) -> Snapshot:
+    def commit(
+        self, changes: dict[str, Change], snapshot: Snapshot, *, landed: Iterable[str] = (), is_upgrade: bool = False
+    ) -> Snapshot:
         """Make the changes of all tables visible in one moment, as `commits.commit` does."""
-        return commits.commit(self, changes, snapshot, landed=landed)
+        return commits.commit(self, changes, snapshot, landed=landed, is_upgrade=is_upgrade)

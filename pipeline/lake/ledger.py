@@ -119,6 +119,13 @@ class Ledger:
         encrypted = min(row["encrypted"], counts.encrypted + counts.decrypted)
         self.added.append(row | _counted(counts) | {"landed_sha256": landed_sha256, "encrypted": encrypted})
 
+    def renew(self, row: Row, outcome: Outcome) -> None:
+        """Replace the counts of a landed file that was read once more."""
+        renewed = row | _counted(outcome.counts) | {"landed_sha256": outcome.landed_sha256 or row["landed_sha256"]}
+        if renewed != row:
+            self.obsolete.append(row)
+            self.added.append(renewed)
+
     def forget(self, idents: Iterable[str], searched: Iterable[Row]) -> None:
         """Remove these ids from field names and versions in the rows of files that could not be searched."""
         lists = ("schema_versions", "unknown_fields")

@@ -8,11 +8,13 @@ from typing import Any, Final, NamedTuple
 
 from deltalake import DeltaTable
 
+from pipeline.lake.formats import FORMAT, LakeFormat, current_format, unpacked_format
+
 LEDGER: Final = "files"
 PINS: Final = "lakehouse.pins"
 ROWS: Final = "lakehouse.rows"
 COMMIT: Final = "lakehouse.commit"
-"""The metadata of a load's commit of the ledger: versions and rows of all tables, and a token of its own."""
+"""The metadata of a load's commit of the ledger, beside its format: versions and rows of all tables, and a token of its own."""
 WHOLE: Final = "part"
 """The label of files that may have any row of their table and partition."""
 Partition = tuple[str | None, str]
@@ -100,6 +102,24 @@ class Snapshot:
     """As they were opened, at their newest versions: a commit brings them up to date, which costs less than to open them."""
     foreign: list[DataFile] | None = None
     """The files of the ledger at that version, if not a load but another program made it: the next commit takes them back."""
+    format: LakeFormat = field(default_factory=current_format)
+    missing: frozenset[str] = frozenset()
+    """The tables that a lake of an older format lacks."""
+
+    @property
+    def outdated(self) -> str | None:
+        """The reason for an upgrade: the lake lacks tables of this version, or its facts are by other definitions."""
+        current = current_format()
+        if self.missing or self.format.number < current.number:
+            return f"this lake is of format {self.format.number}, which an older version has written, not {current.number}"
+        if self.format.facts != current.facts:
+            return "another version of this program, which defines facts otherwise, has written this lake"
+        return None
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the lake is of this version: else nothing but an upgrade makes a commit."""
+        return self.outdated is None
 
     def in_ledger(self, change: Change) -> Change:
         """The change to the ledger as it is that amounts to a change to the ledger of the finished load."""
@@ -121,11 +141,12 @@ class Snapshot:
 
 
 class Finished(NamedTuple):
-    """The ledger's commit of a load: its version, the versions of the tables, and their rows."""
+    """The ledger's commit of a load: its version, the versions of the tables, their rows, and the lake's format."""
 
     version: int
     pins: dict[str, int]
     rows: dict[str, int]
+    format: LakeFormat
 
 
 def finished_load(ledger: DeltaTable) -> Finished | None:
@@ -141,11 +162,11 @@ def finished_load(ledger: DeltaTable) -> Finished | None:
             return None
         if {PINS, ROWS, COMMIT} & commits[-1].keys():
             return _finished(version, commits[-1])
-    return Finished(0, {}, {})  # created, nothing loaded yet
+    return Finished(0, {}, {}, current_format())  # created, nothing loaded yet
 
 
 def _finished(version: int, commit: dict[str, Any]) -> Finished | None:
     try:
-        return Finished(version, json.loads(commit[PINS]), json.loads(commit[ROWS]))
+        return Finished(version, json.loads(commit[PINS]), json.loads(commit[ROWS]), unpacked_format(commit.get(FORMAT)))
     except (KeyError, ValueError):
         return None

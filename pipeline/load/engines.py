@@ -28,7 +28,7 @@ from pipeline.processes import Stopped, end_children, end_with_parent, kept_from
 from pipeline.settings import export_store_settings
 from pipeline.source_files import Incoming, Outcome
 
-UNIT_BYTES: Final = 4 << 20  # of compressed source files that a worker takes at a time
+UNIT_BYTES: Final = 8 << 20  # of compressed source files that a worker takes at a time
 _MOST_PENDING: Final = 1_000  # tasks a scheduler knows of at a time: enough for a cluster to grow, for loads of any size
 PATIENCE_SECONDS: Final = 30
 """The wait for a scheduler, for a worker, or for a unit before the engine is asked whether it still has workers."""

@@ -3,13 +3,13 @@
 import errno
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 
 import duckdb
 
 from pipeline.erasure.purge import run_pending_purges
-from pipeline.errors import LakeError
+from pipeline.errors import DamagedError, LakeError
 from pipeline.failures import of_a_file
 from pipeline.lake.checkpoints import drop_damaged, has_torn
 from pipeline.lake.lake import Lake
@@ -18,8 +18,10 @@ from pipeline.lake.snapshot import LEDGER, Snapshot
 from pipeline.lake.spill import clear_dead
 from pipeline.lake.store_errors import reaching
 from pipeline.lake.vacuum import RETENTION_HOURS, sweep
+from pipeline.maintenance.upgrade import upgrade
 from pipeline.processes import Stopped
 from pipeline.warehouse.database import publish, rules_in_force
+from pipeline.warehouse.name_tables import names_of, tell_faults
 
 _COMMITS_A_SWEEP = 24
 _REMEDIES = {
@@ -33,22 +35,31 @@ _OF_THE_SYSTEM = (OSError, duckdb.IOException, duckdb.TransactionException, duck
 
 
 @contextmanager
-def writing(lake: Lake, on_wait: Callable[[str], None] | None = None) -> Iterator[None]:
+def writing(lake: Lake, on_wait: Callable[[str], None] | None = None, *, upgrades: bool = True) -> Iterator[None]:
     """Hold the lake for writing; a second writer waits for the first, readers never do.
 
     The unfinished files of a run that died are deleted first, so that they take no room and keep no erased person. A bucket has
-    no lock: there commits keep writers apart.
+    no lock: there commits keep writers apart. Then a lake of an older version is brought up to date, unless the block does that
+    itself: `upgrades` is false, and conversations that a dead run noted as pending stay so, too.
 
     Raises:
-        LakeError: the block, or the lock, met a disk that is full, read-only or broken, or a lack of rights or memory.
+        LakeError: the block, or the lock, met a disk that is full, read-only or broken, or a lack of rights or memory; or a
+            newer version of this program has written the lake, and nothing was changed.
     """
     with _for_its_owner(), _in_one_sentence(lake), reaching(lake.uri), lake.store.lock(on_wait):
-        clear_staging(lake)
-        clear_dead(lake)
         if lake.store.may_damage and has_torn(lake):
             drop_damaged(lake)
+        is_current = _is_current(lake)
+        clear_staging(lake)
+        clear_dead(lake)
+        if upgrades and not is_current:
+            upgrade(lake, tell=on_wait)
         rules_in_force(lake, on_wait)  # a wrong settings file warns, it does not stop the load
-        run_pending_purges(lake)
+        if on_wait:
+            for names in names_of(lake):
+                tell_faults(names.faults, lake, on_wait)
+        if upgrades:
+            run_pending_purges(lake)
         try:
             yield
         except Stopped:  # helpers ended in the middle of their files
@@ -71,6 +82,13 @@ def after_commit(lake: Lake, commits: Sequence[Snapshot], *, has_pending: bool, 
     if any(commit.versions[LEDGER] % _COMMITS_A_SWEEP == 0 for commit in (*commits, shown)):
         lake.on_step("sweep")
         sweep(lake, shown, retention_hours=RETENTION_HOURS)
+
+
+def _is_current(lake: Lake) -> bool:
+    """Whether a lake is of this version, or damaged: the block says so, or repairs it."""
+    with suppress(DamagedError):
+        return lake.snapshot(only=[LEDGER]).is_current
+    return True
 
 
 @contextmanager

@@ -27,7 +27,7 @@ from pipeline.lake.snapshot import DataFile
 from pipeline.lake.store_errors import reaching
 from pipeline.source_files import Counts, Incoming, Known, Outcome, Source, Staged, scope_of
 from pipeline.times import microseconds
-from pipeline.warehouse.facts import FactMaker
+from pipeline.warehouse.facts import fact_maker
 
 _FETCHED_BYTES = 4 << 20  # of a compressed source file in a store, which is then read at once and not piece by piece
 
@@ -95,7 +95,7 @@ class _Worker:
         self.caps = caps
         self.keyring = keyring
         self.reader = RowReader(keyring.decrypt)
-        self.fact_maker = FactMaker()
+        self.fact_maker = fact_maker()
         self.ingested = Ingested()
         self.places: list[tuple[Staged, str]] = []
 

@@ -4,11 +4,10 @@ A finding is one line: place, problem, remedy. Remains of a dead run are none: t
 """
 
 import json
-from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -24,22 +23,22 @@ from pipeline.failures import of_a_file
 from pipeline.lake import index
 from pipeline.lake.checkpoints import damaged, is_needless, versions_of
 from pipeline.lake.file_systems import digest_of
+from pipeline.lake.formats import FIRST, may_lack
 from pipeline.lake.lake import Lake
 from pipeline.lake.landing import digest, landed_files, landed_path
 from pipeline.lake.ledger import read_ledger
 from pipeline.lake.snapshot import LEDGER, DataFile, Snapshot
-from pipeline.lake.spill import spilling
-from pipeline.lake.sql import literals, rows_in
-from pipeline.processes import interruptible
+from pipeline.maintenance.rows import wrong_rows
 from pipeline.warehouse.database import logs_of_clients, named_files, no_lake
 
 _THREADS: Final = 4
 _PUT_BACK: Final = (
     "delete it if it is there, then sync, or load the file from a backup: either puts it back; the tables have its rows"
 )
-_REBUILD: Final = "load the files in landing/ into a new lake and repeat each erasure of the last 30 days there"
-_RESTORE: Final = f"restore the lake from a backup, or {_REBUILD}"
-_PUT_PARQUET_BACK: Final = f"put it back from a backup, where it has the same name, or {_REBUILD}"
+_NEW_LAKE: Final = "load the files in landing/ into a new lake and repeat each erasure of the last 30 days there"
+_RESTORE: Final = f"restore the lake from a backup, or {_NEW_LAKE}"
+_PUT_PARQUET_BACK: Final = "put it back from a backup, where it has the same name"
+_REBUILD: Final = "run lakehouse rebuild, which makes it anew"
 _DROP: Final = "run lakehouse compact, which deletes it: the commits have all that it held"
 
 
@@ -53,6 +52,8 @@ class Verified:
     undigested: int = 0
     """Parquet files of unknown digest, since an older version wrote them."""
     rows: int = 0
+    outdated: str | None = None
+    """The reason for an upgrade; the tables that the lake's format lacks are not checked."""
     findings: list[str] = field(default_factory=list)
 
     def find(self, where: str, problem: str, remedy: str) -> None:
@@ -84,7 +85,9 @@ def verify(lake: Lake, *, read_data: bool = False, progress: Callable[[str], Non
         tell("landed files")
         _check_landing(lake, _ledger_alone(lake), links, done)
         return done
-    _check_logs(lake, done, snapshot.versions)
+    snapshot = replace(snapshot, files=snapshot.files | {name: [] for name in may_lack(snapshot.format)})
+    done.outdated = snapshot.outdated
+    _check_logs(lake, done, snapshot)
     is_logged = all(finding.endswith(_DROP) for finding in done.findings)
     links = _check_links(lake, done)
     _check_tombstones(lake, snapshot, done)
@@ -140,21 +143,24 @@ def _check_tombstones(lake: Lake, snapshot: Snapshot, done: Verified) -> None:
         done.find(where, f"can't be read ({error.strerror or error})", "make it legible, else no load goes on")
 
 
-def _pins(lake: Lake) -> dict[str, int]:
+def _pins(lake: Lake) -> Snapshot:
     """The versions that the newest finished load has pinned, though a table can't be read; none if the ledger can't be."""
     with suppress(LakeError):
-        return lake.snapshot(only=[]).versions
-    return {}
+        return lake.snapshot(only=[])
+    return Snapshot({}, {}, format=FIRST)
 
 
-def _check_logs(lake: Lake, done: Verified, pins: dict[str, int]) -> None:
+def _check_logs(lake: Lake, done: Verified, snapshot: Snapshot) -> None:
     """Report empty commits and missing versions, which Delta readers take without a word.
 
     Commits and checkpoints above a table's pin are a dead run's; versions below the newest checkpoint at or below the pin are
     no longer read, and go in time.
     """
+    pins = snapshot.versions
     for name in schema.STORED:
         sizes = lake.sizes_below(name, "_delta_log")
+        if name in may_lack(snapshot.format) and not sizes:
+            continue
         commits, checkpoints = versions_of(sizes)
         bad = damaged(lake, name)
         remedy = _DROP if bad and is_needless(lake, name, bad) else _RESTORE
@@ -265,66 +271,11 @@ def _digest(lake: Lake, path: str) -> str | None:
         return None
 
 
-_UNKNOWN: Final = """
-    select source_file, count(*) as rows from (
-        select source_file from conversations union all select source_file from messages
-        union all select source_file from transfers union all select source_file from rejects
-    ) where source_file not in (select name from ledger where status = 'loaded') group by all"""
-_COUNTS: Final = """
-    with kept as (
-        select source_file, count(*) filter (of = 'c') as conversations, count(*) filter (of = 'm') as messages,
-            count(*) filter (of = 't') as transfers, count(*) filter (of = 'r') as rejects
-        from (
-            select source_file, 'c' as of from conversations union all select source_file, 'm' from messages
-            union all select source_file, 't' from transfers union all select source_file, 'r' from rejects
-        ) group by source_file
-    ), brought as (
-        select name as source_file, sum(conversations) as conversations, sum(messages) as messages,
-            sum(transfers) as transfers, sum(rejects) as rejects
-        from ledger where status = 'loaded' group by name
-    )
-    select
-        source_file,
-        coalesce(kept.conversations, 0), brought.conversations, coalesce(kept.messages, 0), brought.messages,
-        coalesce(kept.transfers, 0), brought.transfers, coalesce(kept.rejects, 0), brought.rejects
-    from brought left join kept using (source_file)
-    where coalesce(kept.rejects, 0) <> brought.rejects
-        or coalesce(kept.conversations, 0) > brought.conversations
-        or coalesce(kept.messages, 0) > brought.messages
-        or coalesce(kept.transfers, 0) > brought.transfers
-        or coalesce(kept.conversations, 0) = brought.conversations
-            and (coalesce(kept.messages, 0), coalesce(kept.transfers, 0)) <> (brought.messages, brought.transfers)
-    order by source_file"""
-_STRAY: Final = """
-    select count(*) from {table} as line anti join conversations as whole
-    on line.account_id is not distinct from whole.account_id and line.conversation_id = whole.conversation_id
-        and line.source_file = whole.source_file and line.delivery = whole.delivery and line.date = whole.date"""
-_ROWS: Final = {
-    "conversations": (
-        (
-            "select count(*) from (select 1 from conversations group by account_id, conversation_id having count(*) > 1)",
-            "conversations are there more than once",
-        ),
-        (
-            "select count(*) from conversations where date <> (conversation_start_time at time zone 'UTC')::date",
-            "rows are in the partition of another day than that of their start",
-        ),
-    ),
-    "messages": ((_STRAY.format(table="messages"), "rows belong to no conversation"),),
-    "transfers": ((_STRAY.format(table="transfers"), "rows belong to no conversation"),),
-    index.NAME: (
-        (
-            index.MISSING,
-            "conversations are not in it, so that another delivery of them would be taken for a new one",
-        ),
-    ),
-}
-
-
 def _count(lake: Lake, snapshot: Snapshot, ledger: pa.Table, done: Verified) -> None:
     """Check the rows; where they can't be decoded, report the damaged files."""
     try:
-        _check_rows(lake, snapshot, ledger, done)
+        for wrong in wrong_rows(lake, snapshot, ledger):
+            done.find(wrong.where, wrong.problem, _remedy_of_rows(wrong.table))
     except duckdb.Error as error:
         found = of_a_file(error)
         if not isinstance(found, DamagedError):
@@ -332,52 +283,22 @@ def _count(lake: Lake, snapshot: Snapshot, ledger: pa.Table, done: Verified) -> 
         before = len(done.findings)
         _check_parquet_files(lake, snapshot, done, read_data=True)
         if len(done.findings) == before:
-            done.findings.append(f"{found.found}; {_PUT_PARQUET_BACK}")
+            done.findings.append(f"{found.found}; {_PUT_PARQUET_BACK}, or {_NEW_LAKE}")
 
 
-def _check_rows(lake: Lake, snapshot: Snapshot, ledger: pa.Table, done: Verified) -> None:
-    """Check the ledger's counts against the tables, and the tables against each other."""
-    with spilling(lake) as spill, interruptible(duckdb.connect(config={"threads": 2, "temp_directory": spill})) as connection:
-        connection.execute("set TimeZone = 'UTC'")
-        lake.store.register(connection)
-        connection.register("ledger", ledger)
-        for name, table in schema.STORED.items():
-            connection.execute(f"create temp view {name} as {_select(table, lake.locations(name, snapshot.files[name]))}")
-        for source_file, rows in connection.execute(_UNKNOWN).fetchall():
-            done.find(
-                f"{lake.uri}: {source_file}", f"{rows} rows are of a file that the ledger does not know as loaded", _RESTORE
-            )
-        for source_file, *counts in connection.execute(_COUNTS).fetchall():
-            kinds = ("conversations", "messages", "transfers", "rejects")
-            shares = ", ".join(f"{counts[2 * place]} of {counts[2 * place + 1]} {kind}" for place, kind in enumerate(kinds))
-            done.find(f"{lake.uri}: {source_file}", f"the tables hold {shares} that the ledger counted", _RESTORE)
-        for name, queries in _ROWS.items():
-            for query, problem in queries:
-                count = connection.execute(query).fetchall()[0][0]
-                if count:
-                    done.find(lake.table_uri(name), f"{count} {problem}", _remedy(name, _RESTORE))
+def _remedy_of_rows(table: str | None) -> str:
+    if table is None:
+        return _RESTORE
+    return _remedy(table) if table == index.NAME else _REBUILD
 
 
-def _remedy(table: str, otherwise: str = _PUT_PARQUET_BACK) -> str:
-    return "run lakehouse compact, which makes it anew" if table == index.NAME else otherwise
-
-
-def _select(table: schema.Table, locations: list[str]) -> str:
-    if not locations:
-        return f"from {_empty(table)}"
-    return f"from {rows_in(literals(locations), with_date=table.partitioned, with_filename=True)}"
-
-
-def _empty(table: schema.Table) -> str:
-    columns = ", ".join(f"null::{_EMPTY_TYPES.get(column.name, 'varchar')} as {column.name}" for column in table.columns)
-    columns += ", null::varchar as filename"
-    return f"(select {columns} where false)"
-
-
-_EMPTY_TYPES: Final = defaultdict(
-    lambda: "varchar",
-    {"date": "date", "key": "bigint", "delivery": "integer", "conversation_start_time": "timestamptz"},
-)
+def _remedy(table: str) -> str:
+    """The remedy for a damaged Parquet file, by the table that it is of."""
+    if table == index.NAME:
+        return "run lakehouse compact, which makes it anew"
+    if table in schema.FACTS:
+        return _REBUILD
+    return f"{_PUT_PARQUET_BACK}, or {_REBUILD if table in {*schema.SENT, schema.REJECTS.name} else _NEW_LAKE}"
 
 
 def _check_duckdb_file(lake: Lake, snapshot: Snapshot, done: Verified) -> None:
@@ -390,7 +311,7 @@ def _check_duckdb_file(lake: Lake, snapshot: Snapshot, done: Verified) -> None:
         return
     for log in logs_of_clients(lake):
         done.find(str(log), "a client that opened the DuckDB file for writing left it, and others show what it says", remedy)
-    for table in schema.TABLES:
+    for table in [name for name in schema.TABLES if name not in may_lack(snapshot.format)]:
         if named[table] != {file.path for file in snapshot.files[table]}:
             done.find(lake.path("lakehouse.duckdb"), f"its view {table} is not that of the newest finished load", remedy)
             return

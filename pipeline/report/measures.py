@@ -7,6 +7,7 @@ which `tests/report/test_numbers.py` holds it against; percentiles are always ta
 from dataclasses import dataclass, field
 
 IS_WITHIN = "is_connected and queue_milliseconds <= service_level_seconds * 1000"
+IS_ANSWERED = "outcome = 'answered'"
 IS_SHORT = "is_abandoned and queue_milliseconds < short_abandon_seconds * 1000"
 
 
@@ -60,7 +61,7 @@ CONVERSATIONS = Source(
 )
 
 RESPONSES = Source(
-    view="skill_responses",
+    view="named_responses",
     day="date",
     kept="date, response_number, response_milliseconds",
     measures={
@@ -74,19 +75,19 @@ RESPONSES = Source(
 )
 
 TRANSFERS = Source(
-    view="transfer_times",
+    view="named_transfers",
     day="date",
-    kept="date, target_skill_id, queue_milliseconds",
+    kept="date, target_skill_id, outcome, wait_milliseconds",
     measures={
         "transfer_count": "count(*)",
-        "queued_count": "count(queue_milliseconds)",
-        "queue_p50_seconds": "quantile_cont(queue_milliseconds, 0.5) / 1000",
-        "queue_p90_seconds": "quantile_cont(queue_milliseconds, 0.9) / 1000",
+        "queued_count": f"count(wait_milliseconds) filter (where {IS_ANSWERED})",
+        "queue_p50_seconds": f"quantile_cont(wait_milliseconds, 0.5) filter (where {IS_ANSWERED}) / 1000",
+        "queue_p90_seconds": f"quantile_cont(wait_milliseconds, 0.9) filter (where {IS_ANSWERED}) / 1000",
     },
 )
 
 ENGAGEMENT = Source(
-    view="agent_engagement_daily",
+    view="agent_engagement_local_daily",
     day="local_date",
     kept="account_id, local_date, agent_id, segment_count, engaged_seconds, engaged_total_seconds, peak_count",
     measures={

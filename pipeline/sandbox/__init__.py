@@ -3,6 +3,7 @@
 from pipeline.sandbox.account import Account, demo_accounts
 from pipeline.sandbox.authentication import credentials_for
 from pipeline.sandbox.misbehaviour import FaultSpec, fault_list
+from pipeline.sandbox.names import name_files, settings_rows
 from pipeline.sandbox.routes import Request
 from pipeline.sandbox.server import Sandbox
 from pipeline.sandbox.traffic import documents, file_bytes, hour_file_names
@@ -18,4 +19,6 @@ __all__ = [
     "fault_list",
     "file_bytes",
     "hour_file_names",
+    "name_files",
+    "settings_rows",
 ]

@@ -48,6 +48,7 @@ class Account:
         sessions_per_part: a file holds at most this many sessions; a busier hour has several parts.
         tagged: whether `metaData` and `recordCollection` carry their type (schema 1.0.0.35) or stand bare (1.0.0.22, as
             on the vendor's page). None: half of the account ids do.
+        sends_legs: a conversation with transfers is one record a leg, each with an id, a start and an end of its own.
     """
 
     account_id: str
@@ -60,6 +61,7 @@ class Account:
     messaging_share: float = 0.4
     sessions_per_part: int = 250
     tagged: bool | None = None
+    sends_legs: bool = False
 
     def __post_init__(self) -> None:
         """Refuse impossible values."""
@@ -74,6 +76,11 @@ class Account:
     def is_tagged(self) -> bool:
         """Whether its documents are of the newer schema, with every record tagged."""
         return self.number_for("tagged") % 2 == 1 if self.tagged is None else self.tagged
+
+    @property
+    def first_campaign_id(self) -> int:
+        """The first of its six campaigns, whose ids are ten apart."""
+        return 310_000_000 + self.number_for("campaigns") % 1_000_000
 
     def number_for(self, *parts: object) -> int:
         """64 bits that depend on the account, its seed and `parts` only."""

@@ -62,18 +62,25 @@ def shifts(account: Account, day: date) -> list[Shift]:
     """The shifts of a business day; now and then a planned agent is ill."""
     rng = account.random_for("shifts", day.isoformat())
     starts = _planned_starts(account, day.weekday())
-    team = max(3, -(-_largest_plan(account) * 7 // 5))
+    team_size = len(team(account))
     midnight = account.day_start_ms(day) - DAY_STARTS_AT * HOUR_MS
     on_duty: list[Shift] = []
     for place, hour in enumerate(starts):
         # The team rotates, so that everybody has days off and nobody has only nights.
-        who = agent(account, 1 + (place + day.toordinal() * 2) % team)
+        who = agent(account, 1 + (place + day.toordinal() * 2) % team_size)
         # A small team always turns up.
         if rng.random() < 0.04 and len(starts) > 4:
             continue
         begin = midnight + hour * HOUR_MS
         on_duty.append(Shift(who, begin + int(rng.random() * 180_000), begin + SHIFT_HOURS * HOUR_MS))
     return on_duty
+
+
+@lru_cache(maxsize=64)
+def team(account: Account) -> tuple[Agent, ...]:
+    """All agents of the account, without the bot."""
+    size = max(3, -(-_largest_plan(account) * 7 // 5))
+    return tuple(agent(account, number) for number in range(1, size + 1))
 
 
 def _largest_plan(account: Account) -> int:

@@ -6,8 +6,10 @@ The file of an hour holds the visitor sessions that closed in it, one document a
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import lru_cache
+from itertools import zip_longest
 from random import Random
 from threading import Lock
 from uuid import UUID
@@ -25,6 +27,17 @@ _CHAT_ENDS = ((0.40, 201), (0.42, 202), (0.50, 205), (0.58, 208), (1.0, 210))
 _MESSAGING_ENDS = ((0.62, 201), (0.64, 202), (0.74, 208), (1.0, 210))
 _ABANDONED_ENDS = ((0.3, 205), (0.45, 208), (1.0, 210))
 _BUSINESS_DAYS_LOCK = Lock()
+_REQUEST, _TRANSFER = 0, 2
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """A conversation as a document has it; without an end reason of its own a person or the visitor ends it."""
+
+    conversation: Conversation
+    conversation_id: str
+    start_reason_id: int = _REQUEST
+    end_reason_id: int | None = None
 
 
 def hour_file_names(account: Account, hour: datetime) -> list[str]:
@@ -110,8 +123,9 @@ def _document(account: Account, day: date, visit: Visit) -> bytes:
     consumer_id = _uuid(account, "consumer", visit.person)
     visit_id = f"{account.number_for('visit', day.isoformat(), visit.number):016x}"
     engagements = ",".join(
-        _conversation(account, conversation, _conversation_id(account, day, visit, place), consumer_id)
+        _engagement(account, record, consumer_id)
         for place, conversation in enumerate(visit.conversations)
+        for record in _records(account, conversation, _conversation_id(account, day, visit, place))
     )
     record = encode.body(visit_id, visitor_id, account.account_id, engagements)
     starts = visit.conversations[0].legs[0].queue_start
@@ -131,9 +145,24 @@ def _uuid(account: Account, *parts: object) -> str:
     return str(UUID(int=high << 64 | low, version=4))
 
 
-def _conversation(account: Account, conversation: Conversation, conversation_id: str, consumer_id: str) -> str:
+def _records(account: Account, conversation: Conversation, conversation_id: str) -> Iterator[_Record]:
+    """The conversation as one record, or one a leg: the transfer between two ends the first and starts the second."""
+    if not account.sends_legs:
+        yield _Record(conversation, conversation_id)
+        return
+    for number, (leg, following) in enumerate(zip_longest(conversation.legs, conversation.legs[1:])):
+        yield _Record(
+            replace(conversation, seed=conversation.seed + number, legs=[replace(leg, reason=None)], ends=leg.ends),
+            f"{conversation_id}-{number + 1}" if number else conversation_id,
+            start_reason_id=_TRANSFER if number else _REQUEST,
+            end_reason_id=following.reason if following else None,
+        )
+
+
+def _engagement(account: Account, record: _Record, consumer_id: str) -> str:
+    conversation = record.conversation
     rng = Random(conversation.seed)
-    transcript = write(conversation, conversation_id, rng)
+    transcript = write(conversation, record.conversation_id, rng)
     first, last = conversation.legs[0], conversation.legs[-1]
     page, url = _start_page(rng)
     is_messaging = conversation.is_messaging
@@ -142,7 +171,7 @@ def _conversation(account: Account, conversation: Conversation, conversation_id:
     skills = dict.fromkeys(leg.skill_id for leg in conversation.legs)
     fields = encode.ConversationFields(
         type="MESSAGING" if is_messaging else "LIVE_CHAT",
-        conversation_id=conversation_id,
+        conversation_id=record.conversation_id,
         start_time=first.queue_start,
         interaction_start_time=encode.long(first.queue_end),
         end_time=conversation.ends,
@@ -150,12 +179,12 @@ def _conversation(account: Account, conversation: Conversation, conversation_id:
         is_interactive="true" if transcript.visitor_lines else "false",
         source_origin=("App", "Web", "SMS", "WhatsApp")[int(rng.random() * 4)] if is_messaging else "Web",
         source_device=encode.device(_DEVICES[int(rng.random() * len(_DEVICES))]),
-        end_reason_id=_end_reason(conversation, rng),
+        end_reason_id=record.end_reason_id or _end_reason(conversation, rng),
         campaign_data=_campaign(account, rng),
         agent_id=encode.string(last_agent.agent_id if last_agent else None),
         skill_id=last.skill_id,
         skills=",".join(map(str, skills)),
-        start_reason_id=0,
+        start_reason_id=record.start_reason_id,
         start_page=page,
         start_url=url,
         transcripts=",".join(transcript.messages),
@@ -202,7 +231,7 @@ def _start_page(rng: Random) -> tuple[str, str]:
 def _campaign(account: Account, rng: Random) -> str:
     if rng.random() < 0.25:
         return encode.NULL
-    campaign_id = 310_000_000 + account.number_for("campaigns") % 1_000_000 + int(rng.random() ** 2 * 6) * 10
+    campaign_id = account.first_campaign_id + int(rng.random() ** 2 * 6) * 10
     return encode.campaign(campaign_id, campaign_id + 1 + int(rng.random() * 4))
 
 

@@ -22,21 +22,28 @@ from filelock import FileLock, Timeout
 from pipeline import schema
 from pipeline.errors import LakeError, PipelineError, SettingsError
 from pipeline.lake.commits import require_whole
+from pipeline.lake.formats import LakeFormat, current_format, require_known, unpacked_format
 from pipeline.lake.lake import Lake
 from pipeline.lake.landing import PUBLISHING
-from pipeline.lake.snapshot import Snapshot
+from pipeline.lake.snapshot import LEDGER, Snapshot
 from pipeline.lake.spill import hold, release
 from pipeline.lake.sql import literal, literals, rows_in
 from pipeline.lake.store import LOCK_NAME
 from pipeline.lake.store_errors import reaching
 from pipeline.processes import interruptible
-from pipeline.warehouse.library import comment_columns, create_views, set_rules, view_files
+from pipeline.warehouse import name_tables
+from pipeline.warehouse.library import comment_columns, create_views, set_rules, view_names
+from pipeline.warehouse.names import NameFile
+from pipeline.warehouse.recompute import facts_of_lake
 from pipeline.warehouse.rules import FILE_NAME as RULES_NAME
 from pipeline.warehouse.rules import RuleRow, defaults, filled_up, read_rules, rule_names
 from pipeline.warehouse.statements import reading
 from pipeline.warehouse.template import attached, create_empty_tables, template
 
 FILE_NAME: Final = "lakehouse.duckdb"
+_FACTS_OF_OLDER: Final = "facts_of_an_older_lake"
+_FORMAT: Final = "lake_format"
+"""The macro of the DuckDB file that gives the format of the lake."""
 _LOCATION: Final = re.compile(r"'([^']*\.parquet)'")
 
 
@@ -44,7 +51,8 @@ def publish(lake: Lake, snapshot: Snapshot) -> None:
     """Replace the lake's DuckDB file by one that shows a finished load.
 
     On an object store another run may have put the file of a newer load there meanwhile. So each run that puts a file there
-    checks whether its load is the newest, and if not publishes that one.
+    checks whether its load is the newest, and if not publishes that one. It leaves out the load of an older version,
+    whose facts an upgrade has yet to compute.
 
     A log that a client left beside the former file is deleted: DuckDB would replay it over the new one.
     """
@@ -60,7 +68,9 @@ def publish(lake: Lake, snapshot: Snapshot) -> None:
             return
         lake.files.put_file(str(made), lake.path(FILE_NAME))
     if not lake.is_newest(snapshot):
-        publish(lake, lake.snapshot())
+        newest = lake.snapshot()
+        if newest.is_current:
+            publish(lake, newest)
 
 
 def logs_of_clients(lake: Lake) -> list[Path]:
@@ -106,18 +116,47 @@ def _write(path: Path, lake: Lake, snapshot: Snapshot, rules: list[RuleRow]) -> 
             set_rules(connection, rules)
         _create_tables(connection, lake, snapshot)
         _comment_tables(connection)
+        name_tables.set_names(connection, name_tables.find_name_files(lake), lambda file: _last_names(lake, file))
+
+
+def _last_names(lake: Lake, file: NameFile) -> name_tables.Rows:
+    with suppress(duckdb.Error, OSError, PipelineError), _file_as_it_is(lake) as connection:
+        return name_tables.rows_of(connection, file)
+    return []
 
 
 def _create_tables(connection: duckdb.DuckDBPyConnection, lake: Lake, snapshot: Snapshot) -> None:
     """Create a view for each table of the lake that has files; the others stay empty.
 
+    Of a lake of an older version the facts are computed, and become tables of the DuckDB file.
+
     Raises:
         DamagedError: a table has not the rows that the ledger says.
     """
     require_whole(lake, snapshot)
+    connection.execute(f"create or replace macro {_FORMAT}() as {literal(snapshot.format.packed())}")
     for table in schema.TABLES.values():
-        if locations := lake.locations(table.name, snapshot.files[table.name]):
+        is_stored = snapshot.is_current or table.name not in schema.FACTS
+        if is_stored and (locations := lake.locations(table.name, snapshot.files[table.name])):
             connection.execute(f"create or replace view {table.name} as {_select(table, locations)}")
+    if not snapshot.is_current:
+        _compute_facts(connection, lake, snapshot)
+
+
+def _compute_facts(connection: duckdb.DuckDBPyConnection, lake: Lake, snapshot: Snapshot) -> None:
+    """Compute the facts of a lake of an older version into tables beside the views of their names."""
+    connection.execute(f"create schema {_FACTS_OF_OLDER}")
+    for table in schema.FACTS.values():
+        connection.register("part", table.arrow_schema.empty_table())
+        connection.execute(f"create table {_FACTS_OF_OLDER}.{table.name} as from part")
+    for part in facts_of_lake(lake, snapshot):
+        for name, rows in part.facts.items():
+            connection.register("part", rows)
+            connection.execute(f"insert into {_FACTS_OF_OLDER}.{name} from part")
+    connection.unregister("part")
+    for table in schema.FACTS.values():
+        names = ", ".join(column.name for column in table.shown)
+        connection.execute(f"create or replace view {table.name} as select {names} from {_FACTS_OF_OLDER}.{table.name}")
 
 
 def _comment_tables(connection: duckdb.DuckDBPyConnection) -> None:
@@ -148,6 +187,8 @@ def connect(lake: Lake, tell: Callable[[str], None] = lambda _: None) -> duckdb.
     else:
         with reaching(lake.uri):
             connection = _connect_store(lake, tell)
+    for faults in name_tables.told_faults(connection):
+        name_tables.tell_faults(faults, lake, tell)
     connection.execute("set TimeZone = 'UTC'")
     with suppress(duckdb.InvalidInputException):  # in Jupyter it takes a package, and there is none without it
         connection.execute("set enable_progress_bar = false")  # it is drawn on standard output, where results go
@@ -165,19 +206,34 @@ def _connect_folder(lake: Lake, tell: Callable[[str], None]) -> duckdb.DuckDBPyC
     if not path.exists() and not lake.exists:
         raise no_lake(lake)
     rules = rules_in_force(lake, tell)
+    names = name_tables.find_name_files(lake)
     connection = _open_if_usable(path, lake, tell)
     if connection is None:
-        return _open_copy(lake, rules)
+        return _open_copy(lake, rules, tell)
     names_this_lake = _names_this_lake(connection, lake)
-    if names_this_lake and _has_rules(connection, rules) and _has_views(connection):
+    if names_this_lake and _is_as_made_now(connection, lake, rules, names):
         return connection
     connection.close()
-    if names_this_lake:  # else it is right for another path of the same lake
+    if names_this_lake and lake.snapshot(only=[LEDGER]).is_current:  # else it is right for another path of the same lake
         with suppress(OSError, duckdb.Error, Timeout):  # a disk without rights or room, or a writer is at work
             with FileLock(lake.path(LOCK_NAME), timeout=0):
                 publish(lake, lake.snapshot())
             return open_database(path, lake)
-    return _open_copy(lake, rules)
+    return _open_copy(lake, rules, tell)
+
+
+def _is_as_made_now(
+    connection: duckdb.DuckDBPyConnection, lake: Lake, rules: list[RuleRow], names: list[name_tables.FoundFile]
+) -> bool:
+    """Whether the file of a lake has its format, these settings and names, and the views of this version.
+
+    Raises:
+        LakeError: a newer version of this program has made it.
+    """
+    found = _format_of(connection)
+    require_known(found, lake.uri)
+    is_alike = found == current_format() and _has_rules(connection, rules)
+    return is_alike and name_tables.has_names(connection, names) and _has_views(connection)
 
 
 def _open_if_usable(path: Path, lake: Lake, tell: Callable[[str], None]) -> duckdb.DuckDBPyConnection | None:
@@ -259,26 +315,32 @@ def _file_as_it_is(lake: Lake) -> Iterator[duckdb.DuckDBPyConnection]:
 def _connect_store(lake: Lake, tell: Callable[[str], None]) -> duckdb.DuckDBPyConnection:
     """Fetch the file of an object store, and open it; once open it needs no name."""
     rules = rules_in_force(lake, tell)
+    names = name_tables.find_name_files(lake)
     with suppress(OSError), tempfile.TemporaryDirectory(prefix=PUBLISHING) as folder:
         path = Path(folder) / FILE_NAME
         with suppress(FileNotFoundError):
             lake.files.get_file(lake.path(FILE_NAME), str(path))
             connection = _open_if_usable(path, lake, tell)
             if connection is not None:
-                if _names_this_lake(connection, lake) and _has_rules(connection, rules) and _has_views(connection):
+                if _names_this_lake(connection, lake) and _is_as_made_now(connection, lake, rules, names):
                     return connection
                 connection.close()
     if not lake.exists:
         raise no_lake(lake)
-    return _open_copy(lake, rules)
+    return _open_copy(lake, rules, tell)
 
 
-def _open_copy(lake: Lake, rules: list[RuleRow]) -> duckdb.DuckDBPyConnection:
+def _open_copy(lake: Lake, rules: list[RuleRow], tell: Callable[[str], None]) -> duckdb.DuckDBPyConnection:
     """Make a file for this connection alone, and open it; once open it needs no name.
 
     Where no folder for temporary files can be written, it is made in memory.
     """
     snapshot = lake.snapshot()
+    if snapshot.outdated:
+        tell(
+            f"{lake.uri}: {snapshot.outdated}; this command computes the facts for itself: the next load brings the lake up to "
+            "date, as does lakehouse upgrade"
+        )
     with suppress(OSError, duckdb.IOException), tempfile.TemporaryDirectory(prefix=PUBLISHING) as folder:
         path = Path(folder) / FILE_NAME
         _write(path, lake, snapshot, rules)
@@ -289,6 +351,7 @@ def _open_copy(lake: Lake, rules: list[RuleRow]) -> duckdb.DuckDBPyConnection:
     comment_columns(connection)
     _create_tables(connection, lake, snapshot)
     _comment_tables(connection)
+    name_tables.set_names(connection, name_tables.find_name_files(lake), lambda file: _last_names(lake, file))
     return connection
 
 
@@ -312,6 +375,15 @@ def _names_this_lake(connection: duckdb.DuckDBPyConnection, lake: Lake) -> bool:
     return any(literal(f"{lake.table_uri('files')}/")[:-1] in sql or "read_parquet" not in sql for (sql,) in named)
 
 
+def _format_of(connection: duckdb.DuckDBPyConnection) -> LakeFormat:
+    """The format of the lake that the file was made for; files of older versions do not say it."""
+    try:
+        ((text,),) = connection.execute(f"select {_FORMAT}()").fetchall()
+    except duckdb.CatalogException:
+        text = None
+    return unpacked_format(text)
+
+
 def _has_rules(connection: duckdb.DuckDBPyConnection, wanted: list[RuleRow]) -> bool:
     """Whether the file was made with these rules; one that an older version made has none."""
     try:
@@ -324,4 +396,4 @@ def _has_rules(connection: duckdb.DuckDBPyConnection, wanted: list[RuleRow]) -> 
 def _has_views(connection: duckdb.DuckDBPyConnection) -> bool:
     """Whether the file has every view of the library, by name; a changed one it gets with the next load."""
     made = {name for (name,) in connection.execute("select view_name from duckdb_views() where not internal").fetchall()}
-    return made >= {file.stem for file in view_files()}
+    return made >= view_names()

@@ -1,10 +1,12 @@
 """Facts of conversations, computed once from the rows that a load brings; `sql/facts` has the definition of each.
 
 The definitions read `conversations`, `messages` and `transfers` with one column more, `delivery_key`: a number for each
-delivery of a conversation, so that nothing is grouped or joined by text.
+delivery of a conversation, so that nothing is grouped or joined by text. What a fact says of its conversation as that was
+sent, such as its date, is no part of the definition: it is taken from the conversation afterwards.
 """
 
 from collections.abc import Mapping
+from functools import cache
 
 import duckdb
 import pyarrow as pa
@@ -14,8 +16,8 @@ from pipeline import schema
 from pipeline.warehouse.library import FACTS, View, ordered_views
 
 _KEY = "delivery_key"
-_SOURCES = schema.SENT
 _BITS_OF_A_DELIVERY = 32
+_FILE = ("source_file", "account_id")  # files of two accounts may have one name
 
 
 class FactMaker:
@@ -27,28 +29,65 @@ class FactMaker:
         self._definitions: list[View] = ordered_views(only=(FACTS,))
 
     def facts_of(self, tables: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
-        """The facts of all conversations in these tables, by their names, in the order of their deliveries.
+        """The facts of all conversations in these tables, by their names.
 
-        The tables are whole: every message and transfer is of a conversation that is there.
+        The tables are whole: every message and transfer is of a conversation that is there. The messages of a delivery stand
+        together, in the order of `position`.
         """
-        files = pc.unique(tables[schema.CONVERSATIONS.name]["source_file"].cast(schema.TEXT))
-        for name in _SOURCES:
-            self._connection.register(name, _with_key(tables[name], files))
+        conversations = tables[schema.CONVERSATIONS.name]
+        if not conversations.num_rows:
+            return {name: table.arrow_schema.empty_table() for name, table in schema.FACTS.items()}
+        kinds = [pc.unique(conversations[name].cast(schema.TEXT)) for name in _FILE]
+        keys = {name: _keys(tables[name], kinds) for name in schema.SENT}
+        for name, key in keys.items():
+            self._connection.register(name, tables[name].append_column(_KEY, key))
         for definition in self._definitions:
             self._connection.execute(f"create or replace temp table {definition.name} as {definition.sql}")
-        made = {name: self._drain(table) for name, table in schema.FACTS.items()}
-        for name in _SOURCES:
+        made = {
+            name: _joined(table, self._drain(name), conversations, keys[schema.CONVERSATIONS.name])
+            for name, table in schema.FACTS.items()
+        }
+        for name in schema.SENT:
             self._connection.unregister(name)
         return made
 
-    def _drain(self, table: schema.Table) -> pa.Table:
-        names = ", ".join(column.name for column in table.columns)
-        rows = self._connection.sql(f"select {names} from {table.name} order by {_KEY}").to_arrow_table()
-        self._connection.execute(f"drop table {table.name}")
-        return rows.cast(table.arrow_schema)
+    def _drain(self, name: str) -> pa.Table:
+        rows = self._connection.sql(f"from {name}").to_arrow_table()
+        self._connection.execute(f"drop table {name}")
+        return rows
 
 
-def _with_key(rows: pa.Table, files: pa.Array) -> pa.Table:
-    """Add the number of each row's delivery: that of its file, and its place there."""
-    file = pc.index_in(rows["source_file"].cast(schema.TEXT), files).cast(schema.BIGINT)
-    return rows.append_column(_KEY, pc.add(pc.shift_left(file, _BITS_OF_A_DELIVERY), rows["delivery"].cast(schema.BIGINT)))
+@cache
+def fact_maker() -> FactMaker:
+    """The one of this process: to open a database takes as long as the facts of a small source file."""
+    return FactMaker()
+
+
+def _keys(rows: pa.Table, kinds: list[pa.Array]) -> pa.ChunkedArray:
+    """The number of each row's delivery: that of its file, and its place there."""
+    number = rows["delivery"].cast(schema.BIGINT)
+    file = pa.scalar(0, schema.BIGINT)
+    for name, values in zip(_FILE, kinds, strict=True):
+        if len(values) > 1:
+            file = pc.add(pc.multiply(file, len(values)), _places(rows[name], values))
+    return pc.add(number, pc.shift_left(file, _BITS_OF_A_DELIVERY))
+
+
+def _places(column: pa.ChunkedArray, values: pa.Array) -> pa.ChunkedArray:
+    """The place of each value of a column among these; of a dictionary its own values are looked up, not those of each row."""
+    if not pa.types.is_dictionary(column.type):
+        return pc.index_in(column, values).cast(schema.BIGINT)
+    chunks = [pc.index_in(chunk.dictionary, values).take(chunk.indices).cast(schema.BIGINT) for chunk in column.chunks]
+    return pa.chunked_array(chunks, schema.BIGINT)
+
+
+def _joined(table: schema.Table, rows: pa.Table, conversations: pa.Table, keys: pa.ChunkedArray) -> pa.Table:
+    """The rows of a fact with the columns that are those of their conversations."""
+    places = pc.index_in(rows[_KEY], keys)
+    columns = [
+        rows[column.name] if column.name in rows.schema.names else conversations[column.name].take(places)
+        for column in table.columns
+    ]
+    return pa.table(
+        [values.cast(column.type) for values, column in zip(columns, table.columns, strict=True)], table.arrow_schema
+    )

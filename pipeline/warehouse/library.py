@@ -1,6 +1,7 @@
 """The SQL library in `sql/`: its files, their order, and their way into a DuckDB database.
 
-A view is one bare select in the folder of its theme, and its name is the file's name. A check is a select in
+A view is one bare select in the folder of its theme, and its name is the file's name. A header line `Twins` makes further
+views of the same select by other days: by local days, weeks or months. A check is a select in
 `sql/checks` that returns the offending rows. A code list is a file `sql/codes/<table>.csv` with the columns code and
 label, and perhaps more. `create_views` expects the tables of `schema.TABLES`, wherever they come from. A fault in the library
 itself is a `ValueError`: the tests keep it from every user.
@@ -9,6 +10,7 @@ itself is a `ValueError`: the tests keep it from every user.
 import csv
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
@@ -17,11 +19,13 @@ from typing import Any, Final, NamedTuple
 
 import duckdb
 
+from pipeline.lake.formats import sql_folder
 from pipeline.lake.sql import literal
 from pipeline.schema import TABLES
-from pipeline.warehouse.names import NAME_FILES
+from pipeline.warehouse.names import NAME_TABLES
 from pipeline.warehouse.rules import RULES, RuleRow, defaults, rules_by_account
 from pipeline.warehouse.time_zones import utc_offsets
+from pipeline.warehouse.twins import twin_about, twin_meanings, twin_names, twin_notes, twin_sql
 
 FACTS: Final = "facts"
 _NO_THEMES: Final = frozenset({"checks", "codes", FACTS})  # folders without views
@@ -42,7 +46,8 @@ _ABOUTS = {
     "settings": "The rules of measures in settings.csv, a row for each setting and account; no account: all others.",
     "account_rules": "The same settings as typed columns, a row for each account; no account: all others.",
     "utc_offsets": "Offsets from UTC of the time zones in the settings: a row for each span of one offset.",
-} | {one.table: one.about for one in NAME_FILES}
+    **{table.name: table.about for table in NAME_TABLES},
+}
 
 _SETTING_COLUMNS = {"setting": "VARCHAR", "account_id": "VARCHAR", "value": "VARCHAR", "about": "VARCHAR"}
 _OFFSET_COLUMNS = {
@@ -81,11 +86,12 @@ _MEANINGS = {
         "until_local_time": "End of the span on local clocks, exclusive.",
         "offset_seconds": "Local time less UTC.",
     },
-} | {one.table: {column.name: column.about for column in one.columns} for one in NAME_FILES}
+    **{table.name: {name: about for name, (_, about) in table.columns.items()} for table in NAME_TABLES},
+}
 
 _COMMENT = re.compile(r"--.*")
 _RELATION = re.compile(r"(?<!distinct )\b(?:from|join)\s+([a-z_]\w*)\b(?!\()")
-_STEP = re.compile(r"(?:\bwith|\),)\s+(\w+) as \(")
+_STEP = re.compile(r"(?:\bwith|\),)\s+(\w+) as (?:(?:not )?materialized )?\(")
 _LAST_SELECT = re.compile(r".*^select\b(.*?)^from\b", re.DOTALL | re.MULTILINE)
 _MEANING = re.compile(r"\b(\w+),? {2}-- (.+)$", re.MULTILINE)
 _HEADER_LABEL = re.compile(r"(?P<label>[A-Z][a-z]+): +(?P<text>.*)")
@@ -93,12 +99,13 @@ _HEADER_LABEL = re.compile(r"(?P<label>[A-Z][a-z]+): +(?P<text>.*)")
 
 @dataclass(frozen=True)
 class View:
-    """One file of the library.
+    """One view: a file of the library, or a twin of one.
 
     Attributes:
         about: the header's opening.
         notes: the header's parts: Grain, Counts, Units, Source.
         meanings: what a column means, of the columns whose line ends with a comment.
+        twin_of: the view whose select it has with other days; None: it has a file.
     """
 
     name: str
@@ -108,6 +115,7 @@ class View:
     meanings: dict[str, str]
     sql: str
     reads: frozenset[str]
+    twin_of: str | None = None
 
 
 class Check(NamedTuple):
@@ -117,13 +125,6 @@ class Check(NamedTuple):
     meaning: str
     sql: str
     file: Path
-
-
-def sql_folder() -> Path:
-    """Find `sql/`: inside the package once installed, beside it in a checkout."""
-    package = Path(__file__).resolve().parent.parent
-    installed = package / "sql"
-    return installed if installed.is_dir() else package.parent / "sql"
 
 
 def themes(folder: Path | None = None) -> list[str]:
@@ -152,7 +153,7 @@ def ordered_views(folder: Path | None = None, only: Iterable[str] | None = None)
         ValueError: views read each other in a circle.
 
     """
-    views = {file.stem: _read_view(file) for file in view_files(folder, only)}
+    views = _read_views(folder, only)
     sorter = TopologicalSorter({name: sorted(view.reads & views.keys()) for name, view in views.items()})
     try:
         return [views[name] for name in sorter.static_order()]
@@ -160,6 +161,11 @@ def ordered_views(folder: Path | None = None, only: Iterable[str] | None = None)
         circle = " -> ".join(reversed(error.args[1]))
         message = f"sql/: expected views that can be created one after the other, found a circle: {circle}"
         raise ValueError(message) from error
+
+
+def view_names(folder: Path | None = None) -> frozenset[str]:
+    """Name every view, twins included."""
+    return frozenset(_read_views(folder))
 
 
 def create_views(
@@ -182,8 +188,8 @@ def create_views(
     _create_table(connection, "account_rules", rule_columns)
     _create_table(connection, "utc_offsets", _OFFSET_COLUMNS)
     set_rules(connection, defaults() if rules is None else rules)
-    for one in NAME_FILES:
-        _create_table(connection, one.table, {column.name: column.sql_type for column in one.columns})
+    for table in NAME_TABLES:
+        _create_table(connection, table.name, {name: sql_type for name, (sql_type, _) in table.columns.items()})
     for view in ordered_views(folder):
         connection.execute(f"create or replace view {view.name} as\n{view.sql}")
         connection.execute(f"comment on view {view.name} is {literal(view.about)}")
@@ -269,12 +275,33 @@ def checks(folder: Path | None = None) -> list[Check]:
     return found
 
 
+def _read_views(folder: Path | None = None, only: Iterable[str] | None = None) -> dict[str, View]:
+    """Read every view, twins included, by its name; two of one name are a `ValueError`."""
+    files = [_read_view(file) for file in view_files(folder, only)]
+    found = {view.name: view for view in files}
+    names = found.keys() | {twin for view in files for twin in twin_names(view.name, view.notes).values()}
+    for view in files:
+        for column, name in twin_names(view.name, view.notes).items():
+            if name in found:
+                message = f"sql/{view.theme}/{view.name}.sql: expected a twin with a name of its own, found another {name}"
+                raise ValueError(message)
+            found[name] = _twin(view, name, column, names)
+    return found
+
+
 def _read_view(file: Path) -> View:
     sql = file.read_text(encoding="utf-8")
     about, notes = _header(sql)
     select = _LAST_SELECT.match(sql)
     meanings = dict(_MEANING.findall(select[1])) if select else {}
     return View(file.stem, file.parent.name, about, notes, meanings, sql, _tables_read(sql))
+
+
+def _twin(view: View, name: str, column: str, names: AbstractSet[str]) -> View:
+    sql = twin_sql(view.sql, column, view.reads, names)
+    about, notes = twin_about(view.name, view.about, column), twin_notes(view.notes, column)
+    meanings = twin_meanings(view.meanings, column)
+    return View(name, view.theme, about, notes, meanings, sql, _tables_read(sql), twin_of=view.name)
 
 
 def _header(sql: str) -> tuple[str, dict[str, str]]:

@@ -1,67 +1,345 @@
 """The names of ids: `skills.csv`, `agents.csv` and `campaigns.csv` in the lake, and the small tables that they become.
 
-Each file is optional and edited by people. Its lines become rows of the table `skill_names`, `agent_names` or `campaign_names`
-in the DuckDB file, which views join. Without files the tables are empty.
+Each file is optional and edited by people, in spreadsheets, too. Its lines become rows of the table `skill_names`,
+`agent_names` or `campaign_names` in the DuckDB file, which views join. A wrong line does not count, and a sentence says so;
+the other lines count.
 """
 
-from typing import Final, NamedTuple
+import csv
+import io
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+from datetime import date, datetime
+from functools import cached_property
+from typing import Any, Final, NamedTuple
+
+from pipeline.text import harmless
+
+HELPER: Final = "nickname"
+"""A column that `lakehouse names` writes into agents.csv, so that people know who is who; it is not read."""
+
+_DELIMITERS: Final = ",;\t"
+_LONGEST: Final = 200  # characters of a name
+_MOST_SHOWN: Final = 60  # characters of a wrong value
+_LARGEST: Final = 2**63
+_ROUNDED: Final = re.compile(r"\d+([.,]\d+)?E\+\d+", re.IGNORECASE)
+_FORMULA: Final = re.compile(r"[=+\-@'\t\r]")
+_GUARD: Final = "'"
+# A spreadsheet writes the word of its language.
+_YES: Final = frozenset({"true", "yes", "1", "x", "wahr", "ja", "vrai", "oui", "verdadero", "sí", "vero", "waar", "verdadeiro"})
+_NO: Final = frozenset({"false", "no", "0", "falsch", "nein", "faux", "non", "falso", "onwaar", "nee"})
+_DAYS: Final = ("%Y-%m-%d", "%d.%m.%Y")
+
+
+class Kind(NamedTuple):
+    """A kind of values: a description, the type in SQL, and a function that reads one; it gives None for other text."""
+
+    expected: str
+    sql_type: str
+    read: Callable[[str], Any]
 
 
 class NameColumn(NamedTuple):
-    """A column of a file of names and of its table: name, type in SQL, meaning."""
+    """A column of a file of names and of its table."""
 
     name: str
-    sql_type: str
+    kind: Kind
     about: str
+
+    @property
+    def sql_type(self) -> str:
+        """The column's type in SQL."""
+        return self.kind.sql_type
 
 
 class NameFile(NamedTuple):
-    """A file of names, its table, and its columns; the second one is the id, the third one the name."""
+    """A file of names, its table, and its columns: account, id, name, and more."""
 
     file_name: str
     table: str
+    noun: str
     about: str
     columns: tuple[NameColumn, ...]
 
+    @property
+    def id_column(self) -> str:
+        """The column with the id."""
+        return self.columns[1].name
 
-_ACCOUNT: Final = NameColumn("account_id", "VARCHAR", "Account of the id.")
-_IS_BOT: Final = "Whether it is a bot's; false where the file does not say."
+    @property
+    def name_column(self) -> str:
+        """The column with the name."""
+        return self.columns[2].name
 
+
+def _number(value: str) -> int | None:
+    number = int(value) if re.fullmatch(r"-?[0-9]{1,19}", value) else _LARGEST
+    return number if -_LARGEST <= number < _LARGEST else None
+
+
+def _id(value: str) -> str | None:
+    return None if _ROUNDED.fullmatch(value) else _text(value)
+
+
+def _text(value: str) -> str | None:
+    return value if harmless(value) == value and len(value) <= _LONGEST else None
+
+
+def _flag(value: str) -> bool | None:
+    return True if value.lower() in _YES else False if value.lower() in _NO else None
+
+
+def _day(value: str) -> date | None:
+    for form in _DAYS:
+        try:
+            return datetime.strptime(value, form).date()  # noqa: DTZ007  # a day has no zone
+        except ValueError:
+            continue
+    return None
+
+
+NUMBER: Final = Kind("a whole number, as 12", "BIGINT", _number)
+ID: Final = Kind(f"an id of at most {_LONGEST} characters, none of them a control character", "VARCHAR", _id)
+TEXT: Final = Kind(f"a text of at most {_LONGEST} characters, none of them a control character", "VARCHAR", _text)
+FLAG: Final = Kind("true or false", "BOOLEAN", _flag)
+DAY: Final = Kind("a day, as 2026-11-30", "DATE", _day)
+
+_ACCOUNT: Final = NameColumn("account_id", ID, "Account of the id.")
+_IS_BOT: Final = NameColumn("is_bot", FLAG, "Whether it is a bot's; false where the file does not say.")
 NAME_FILES: Final = (
     NameFile(
         "skills.csv",
         "skill_names",
-        "Names of skills, from skills.csv in the lake: a row for each line with a name, a group or a bot.",
+        "skill",
+        "Names of skills, from skills.csv in the lake: a row for each line that says more than an id.",
         (
             _ACCOUNT,
-            NameColumn("skill_id", "BIGINT", "The skill."),
-            NameColumn("skill_name", "VARCHAR", "Name of the skill; NULL: the file has none."),
-            NameColumn("is_bot", "BOOLEAN", f"{_IS_BOT}"),
-            NameColumn("skill_group", "VARCHAR", "Group that the skill belongs to; NULL: none."),
+            NameColumn("skill_id", NUMBER, "The skill."),
+            NameColumn("skill_name", TEXT, "Name of the skill; NULL: it has none."),
+            _IS_BOT,
+            NameColumn("skill_group", TEXT, "Group of the skill; NULL: it has none."),
         ),
     ),
     NameFile(
         "agents.csv",
         "agent_names",
-        "Names of agents, from agents.csv in the lake: a row for each line with a name, a group or another value.",
+        "agent",
+        "Names of agents, from agents.csv in the lake: a row for each line that says more than an id.",
         (
             _ACCOUNT,
-            NameColumn("agent_id", "VARCHAR", "The agent."),
-            NameColumn("agent_name", "VARCHAR", "Name of the agent; NULL: the file has none."),
-            NameColumn("agent_group", "VARCHAR", "Group that the agent belongs to; NULL: none."),
-            NameColumn("employee_id", "VARCHAR", "The agent's id in another system; NULL: none."),
-            NameColumn("is_bot", "BOOLEAN", f"{_IS_BOT}"),
-            NameColumn("hired_on", "DATE", "Day on which the agent was hired; NULL: not known."),
+            NameColumn("agent_id", ID, "The agent."),
+            NameColumn("agent_name", TEXT, "Name of the agent; NULL: it has none."),
+            NameColumn("agent_group", TEXT, "Group of the agent; NULL: it has none."),
+            NameColumn("employee_id", TEXT, "The agent's id in another system; NULL: it is not known."),
+            _IS_BOT,
+            NameColumn("hired_on", DAY, "Day on which the agent was hired; NULL: it is not known."),
         ),
     ),
     NameFile(
         "campaigns.csv",
         "campaign_names",
-        "Names of campaigns, from campaigns.csv in the lake: a row for each line with a name.",
+        "campaign",
+        "Names of campaigns, from campaigns.csv in the lake: a row for each line that says more than an id.",
         (
             _ACCOUNT,
-            NameColumn("campaign_id", "BIGINT", "The campaign."),
-            NameColumn("campaign_name", "VARCHAR", "Name of the campaign; NULL: the file has none."),
+            NameColumn("campaign_id", NUMBER, "The campaign."),
+            NameColumn("campaign_name", TEXT, "Name of the campaign; NULL: it has none."),
         ),
     ),
 )
+
+
+class NameTable(NamedTuple):
+    """A table in the DuckDB file: its meaning, and type and meaning of each column."""
+
+    name: str
+    about: str
+    columns: dict[str, tuple[str, str]]
+
+
+NAME_TABLES: Final = (
+    *(
+        NameTable(one.table, one.about, {column.name: (column.sql_type, column.about) for column in one.columns})
+        for one in NAME_FILES
+    ),
+    NameTable(
+        "name_files",
+        "The files of names that the tables of names were filled from.",
+        {
+            "file_name": ("VARCHAR", "Name of the file in the lake."),
+            "digest": ("VARCHAR", "SHA-256 of the file, in hexadecimal, or why it can't be read."),
+            "faults": ("VARCHAR[]", "A sentence for each line that does not count, or for the file."),
+        },
+    ),
+)
+
+
+class Names(NamedTuple):
+    """The content of a file of names.
+
+    Attributes:
+        rows: of its table; None: the file can't be used at all.
+        ids: account and id of every line that has a good id, with a name or not.
+        faults: a sentence for each line that does not count, or for the file.
+        notes: a sentence for each column that is not read.
+    """
+
+    rows: list[tuple[Any, ...]] | None
+    ids: frozenset[tuple[str, Any]]
+    faults: list[str]
+    notes: list[str]
+
+
+class FaultError(Exception):
+    """A line, or the file, can't be used: the sentence."""
+
+
+def parse_names(raw: bytes, file: NameFile, accounts: Callable[[], Collection[str]]) -> Names:
+    """Read a file of names; a line without an account belongs to the lake's account, if there is one only.
+
+    Args:
+        raw: UTF-8 text of lines separated by commas, semicolons or tabs, as in its first line, the header.
+        file: says what is expected.
+        accounts: gives the accounts of the lake; called if a line has none.
+    """
+    try:
+        reader = NameReader(raw, file, accounts)
+        reader.read()
+    except FaultError as fault:
+        return Names(None, frozenset(), [f"{file.file_name}{fault}; no line counts, and the last names hold: correct it"], [])
+    return Names(list(reader.rows.values()), frozenset(reader.ids), reader.faults, reader.notes())
+
+
+class NameReader:
+    """Reads a file of names line by line.
+
+    Raises:
+        FaultError: the file can't be used at all.
+    """
+
+    def __init__(self, raw: bytes, file: NameFile, accounts: Callable[[], Collection[str]]) -> None:
+        self.file = file
+        self.rows: dict[tuple[str, Any], tuple[Any, ...]] = {}
+        self.ids: set[tuple[str, Any]] = set()
+        self.faults: list[str] = []
+        self._numbers: dict[tuple[str, Any], int] = {}
+        self._ask_accounts = accounts
+        try:
+            text = raw.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise FaultError(": expected UTF-8 text, found other bytes") from error
+        first = text.lstrip("\r\n").partition("\n")[0]
+        self.delimiter = max(_DELIMITERS, key=first.count)
+        self._lines = io.StringIO(text, newline="").readlines()
+        self._records = ((number, cells) for number, cells in self._split() if any(map(str.strip, cells)))
+        number, header = next(self._records, (1, []))
+        self.header = [re.sub(r"\s+", "_", cell.strip().lower()) for cell in header]
+        self._require_columns(number)
+
+    def _require_columns(self, number: int) -> None:
+        known = [name for name in self.header if name]
+        if self.file.id_column not in known or len(known) != len(set(known)):
+            columns = ", ".join(column.name for column in self.file.columns)
+            found = ", ".join(known)[:_MOST_SHOWN] or "nothing"
+            expected = f"expected a header with {self.file.id_column}, each of {columns} at most once"
+            raise FaultError(f", line {number}: {expected}, found {found!r}")
+        if "account_id" not in known and len(self._accounts) > 1:
+            named = " and ".join(self._accounts[:2])
+            raise FaultError(f", line {number}: expected the column account_id, as the lake has accounts {named}, found none")
+
+    @cached_property
+    def _accounts(self) -> list[str]:
+        return sorted(self._ask_accounts())
+
+    def read(self) -> None:
+        """Read all lines: the good ones become rows, the others faults."""
+        for number, cells in self._records:
+            try:
+                self._add(number, cells)
+            except FaultError as fault:
+                self._fault(number, str(fault))
+
+    def notes(self) -> list[str]:
+        """List the columns that are not read."""
+        known = {column.name for column in self.file.columns} | {HELPER, ""}
+        return [
+            f"{self.file.file_name}: the column {name[:_MOST_SHOWN]!r} is kept, and not read"
+            for name in self.header
+            if name not in known
+        ]
+
+    def _add(self, number: int, cells: list[str]) -> None:
+        given = {name: _cleaned(cell) for name, cell in zip(self.header, cells, strict=False) if name}
+        account, own_id, *others = self.file.columns
+        account_id, ident = self._account(self._value(account, given)), self._value(own_id, given)
+        if ident is None:
+            raise FaultError(f"{own_id.name}: expected an id, found nothing")
+        if account_id is None:
+            return  # nothing is loaded yet, so the id is nobody's
+        key = account_id, ident
+        self.ids.add(key)
+        if any(map(str.strip, cells[len(self.header) :])):
+            found = f"expected {len(self.header)} values, found {len(cells)}"
+            raise FaultError(f"{found}; put those with {self.delimiter!r} in quotes")
+        if key in self._numbers:
+            of = f"{self.file.noun} {key[1]} of account {key[0]}"
+            raise FaultError(f"expected each id once, found {of}, as in line {self._numbers[key]}, which counts")
+        values = [self._value(column, given) for column in others]
+        self._numbers[key] = number
+        if any(value is not None for value in values):
+            is_bot = others.index(_IS_BOT) if _IS_BOT in others else None
+            self.rows[key] = (*key, *(bool(value) if at == is_bot else value for at, value in enumerate(values)))
+
+    def _account(self, given: str | None) -> str | None:
+        """The account of a line; one that does not say it belongs to the only account of the lake. None: there is none yet."""
+        if given is None and len(self._accounts) > 1:
+            raise FaultError("account_id: expected an account, as the lake has several, found nothing")
+        return given or next(iter(self._accounts), None)
+
+    def _value(self, column: NameColumn, given: Mapping[str, str]) -> Any:
+        cell = given.get(column.name, "")
+        value = column.kind.read(cell) if cell else None
+        if cell and value is None:
+            found = f"{column.name}: expected {column.kind.expected}, found {cell[:_MOST_SHOWN]!r}"
+            raise FaultError(found + (", rounded by a spreadsheet" if _ROUNDED.fullmatch(cell) else ""))
+        return value
+
+    def _fault(self, number: int, fault: str) -> None:
+        self.faults.append(f"{self.file.file_name}, line {number}: {fault}; the line does not count: correct or delete it")
+
+    def _split(self) -> Iterator[tuple[int, list[str]]]:
+        """Give the number and the cells of each line; after one that is no CSV, go on with the next."""
+        start = 0
+        while start < len(self._lines):
+            records = csv.reader(self._lines[start:], delimiter=self.delimiter, strict=True, skipinitialspace=True)
+            done = start
+            try:
+                for cells in records:
+                    yield done + 1, cells
+                    done = start + records.line_num
+                start = len(self._lines)
+            except csv.Error as error:
+                yield from self._split_again(done, str(error))
+                start = done + 1
+
+    def _split_again(self, at: int, problem: str) -> Iterator[tuple[int, list[str]]]:
+        """Give the cells of a line that has blanks between quotes and delimiters."""
+        line = re.sub(rf'"[ \t]+(?={self.delimiter}|$)', '"', self._lines[at].rstrip("\r\n"))
+        try:
+            yield at + 1, next(csv.reader([line], delimiter=self.delimiter, strict=True, skipinitialspace=True))
+        except csv.Error:
+            if not at:
+                raise FaultError(f", line 1: expected a header of separated values, found none ({problem})") from None
+            self._fault(at + 1, f"expected separated values, found none ({problem})")
+
+
+def _cleaned(cell: str) -> str:
+    """A cell without line ends and blanks around, and without the guard that keeps a spreadsheet from running it."""
+    text = " ".join(cell.split())
+    return text[1:] if text.startswith(_GUARD) and _FORMULA.match(text[1:]) else text
+
+
+def guarded(text: str) -> str:
+    """A text from outside as a cell: on one line, without controls, and no formula to a spreadsheet."""
+    line = harmless(" ".join(text.split()))[:_LONGEST]
+    return _GUARD + line if _FORMULA.match(line) else line

@@ -7,9 +7,13 @@ from typing import Final
 
 import duckdb
 
-from pipeline.schema import TABLES, Column, Table
+from pipeline.schema import FACTS, TABLES, Column, Table
+from pipeline.warehouse import library
 from pipeline.warehouse.library import View, checks, code_lists, column_meanings, create_views, ordered_views, themes
+from pipeline.warehouse.names import NAME_TABLES
 from pipeline.warehouse.rules import RULES
+from pipeline.warehouse.twins import LABEL as TWINS_LABEL
+from pipeline.warehouse.twins import TWINS, twin_names
 
 _METRICS: Final = """# Metrics
 
@@ -18,10 +22,13 @@ and nothing else counts them otherwise. `.describe queue_time_daily` in the shel
 
 Rules that hold everywhere: a rate stands beside its numerator and denominator, and is NULL where the denominator is 0; a
 mean stands beside its n, where it is not that of all rows; who wants the mean of a longer time adds up sums and counts,
-never means. Percentiles and distinct counts don't add up at all: take them from the conversations again. A day called
-`date` is that of UTC on which the conversation started, by which the tables are partitioned, so a condition on it reads
-that day's files only; `local_date` is a day of the account's time zone. Means and percentiles of time leave out what has no
-time. An account without an id is a group of its own.
+never means. Percentiles and distinct counts don't add up at all: take them from the facts again, or from the view of weeks
+or months. No number mixes chat and messaging: `type` is a key of every view that adds up. A day called `date` is that of UTC:
+of a conversation the day of its start, by which the tables are partitioned, so that a condition on it reads that day's files
+only; of a queue entry the day of entering. `local_date` is a day of the account's time zone, `local_week` the Monday of its
+week, `local_month` the first day of its month; the views of these are twins of those by `date`, with the same columns. Means
+and percentiles of time leave out what has no time. An account without an id is a group of its own. Bots are told from
+people by the files of names; where no bot is named, all are people.
 
 ## Views
 """
@@ -46,6 +53,10 @@ What holds everywhere: times are timestamps in UTC. Ids are text, but those of s
 sends as null or leaves out is NULL (here: not sent), an empty text stays an empty text. A value that does not fit its column is
 NULL there and kept in `extra`, as are fields without a column; `files.unknown_fields` lists their paths. How values are read:
 [readings.md](readings.md).
+
+`conversation_metrics`, `queue_entries`, `segments` and `responses` are facts: a load computes them from the rows of a
+conversation in `conversations`, `messages` and `transfers`, and commits, replaces, merges and erases them with it. The files
+in `sql/facts/` are their definitions.
 """
 _PARTITIONED: Final = "Partitioned by `date`: a condition on it reads that day's files only."
 _CODES: Final = """
@@ -63,9 +74,9 @@ _UNITS: Final = (
     (r".*_count", "count"),
     (r"waiting_(avg|min|max)", "people"),
     (r"mcs.*|bucket", "points"),
-    (r"local_start_time", "local time"),
+    (r"local_(start_)?time", "local time"),
     (r".*_time|hour", "instant"),
-    (r"local_date", "local day"),
+    (r"local_(date|week|month)", "local day"),
     (r".*_?date", "day, UTC"),
 )
 
@@ -91,17 +102,24 @@ def _by_theme() -> Iterator[tuple[str, list[View]]]:
 
 
 def _listed() -> Iterator[str]:
-    """List every view with its first sentence, by theme."""
+    """List every view with its first sentence, by theme; twins stand beside theirs."""
     for theme, views in _by_theme():
         yield f"\n**{theme}**\n"
-        yield from (f"- [`{view.name}`](#{view.name}): {view.about}" for view in views)
+        for view in views:
+            if not view.twin_of:
+                names = [view.name, *twin_names(view.name, view.notes).values()]
+                yield f"- {', '.join(f'[`{name}`](#{name})' for name in names)}: {view.about}"
 
 
 def _tables(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
     yield _TABLES
+    definitions = {view.name: view for view in ordered_views(only=(library.FACTS,)) if view.name in FACTS}
     for table in TABLES.values():
         grain = f"{table.grain[0].upper()}{table.grain[1:]}."
         yield f"## {table.name}\n\n{grain} {_PARTITIONED}" if table.partitioned else f"## {table.name}\n\n{grain}"
+        if table.name in definitions:
+            notes = definitions[table.name].notes
+            yield "\n".join(["", *(f"- **{label}**: {notes[label]}" for label in ("Counts", "Units", "Source"))])
         yield from _columns(table, connection)
     yield _CODES
     for name, (columns, rows) in code_lists().items():
@@ -109,6 +127,15 @@ def _tables(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
         yield from (f"| {' | '.join(row)} |" for row in rows)
         yield ""
     yield "## Settings\n\n`settings`, `account_rules` and `utc_offsets`, of `settings.csv`: [metrics.md](metrics.md#settings)."
+    yield from _names()
+
+
+def _names() -> Iterator[str]:
+    yield "\n## Names\n\nThe lines of the files of names in the lake, as tables to join: [names.md](names.md).\n"
+    for table in NAME_TABLES:
+        yield f"### {table.name}\n\n{table.about}\n\n| column | type | meaning |\n| --- | --- | --- |"
+        yield from (f"| {name} | {sql_type} | {about} |" for name, (sql_type, about) in table.columns.items())
+        yield ""
 
 
 def _columns(table: Table, connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
@@ -143,7 +170,14 @@ def _metrics(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
 
 def _described(view: View, relation: duckdb.DuckDBPyRelation, meanings: dict[str, str]) -> Iterator[str]:
     yield f"\n### {view.name}\n\n{view.about}\n"
-    yield from (f"- **{label}**: {text}" for label, text in view.notes.items())
+    if view.twin_of:
+        column = next(column for column in relation.columns if column in TWINS)
+        yield f"- **Grain**: {view.notes['Grain']}"
+        yield f"- **Columns**: those of `{view.twin_of}`, with `{column}` in the place of `date`: {meanings[column]}"
+        return
+    yield from (f"- **{label}**: {text}" for label, text in view.notes.items() if label != TWINS_LABEL)
+    if twins := twin_names(view.name, view.notes):
+        yield f"- **{TWINS_LABEL}**: {', '.join(f'`{name}`' for name in twins.values())}"
     yield "\n| column | type | unit | meaning |\n| --- | --- | --- | --- |"
     for column, column_type in zip(relation.columns, relation.types, strict=True):
         yield f"| {column} | {column_type} | {unit_of(column)} | {meanings[column]} |"

@@ -112,8 +112,8 @@ BOUNDS_FROM_ZERO: Final = Kind("ascending numbers that begin with 0", "DOUBLE[]"
 RULES: Final = (
     Rule("time_zone", "UTC", "The account's time zone, for local days and hours.", ZONE),
     Rule("account_name", "", "Name of the account: write it in a row with its account_id.", NAME),
-    Rule("interval_minutes", "15", "Length of an interval of arrivals_by_interval and queue_length.", INTERVAL),
-    Rule("service_level_seconds", "30", "Service level: a visitor connected within so many seconds was in time.", NUMBER),
+    Rule("interval_minutes", "15", "Length of an interval of arrivals, queue_by_interval and queue_length.", INTERVAL),
+    Rule("service_level_seconds", "30", "Service level: a visitor answered within so many seconds was in time.", NUMBER),
     Rule(
         "short_abandon_seconds",
         "5",

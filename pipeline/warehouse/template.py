@@ -19,11 +19,12 @@ from typing import Final
 import duckdb
 
 from pipeline import schema
+from pipeline.lake.formats import sql_folder
 from pipeline.lake.landing import PUBLISHING
 from pipeline.lake.sql import literal
 from pipeline.processes import interruptible
-from pipeline.warehouse import library, names, rules, time_zones
-from pipeline.warehouse.library import comment_columns, create_views, sql_folder
+from pipeline.warehouse import library, names, rules, time_zones, twins
+from pipeline.warehouse.library import comment_columns, create_views
 
 _STORAGE_VERSION: Final = "v1.2.0"  # clients from 1.4 on open it; the default of DuckDB 2.0 they refuse
 _DIGEST_BYTES: Final = 32  # the SHA-256 before the packed file: a foreign file is not taken for ours
@@ -74,7 +75,7 @@ def make_template() -> bytes:
 def digest(sql: Path) -> str:
     """Give the digest of everything that the file is made from: SQL, the modules that read it, and DuckDB's version."""
     found = sha256(f"{duckdb.__version__} {_STORAGE_VERSION}".encode())
-    modules = [Path(str(module.__file__)) for module in (schema, library, names, rules, time_zones)]
+    modules = [Path(str(module.__file__)) for module in (schema, library, names, rules, time_zones, twins)]
     library_files = (file for kind in ("sql", "csv") for file in sql.glob(f"*/[!.]*.{kind}"))  # no editor's lock or backup
     for file in (*modules, Path(__file__), *sorted(library_files)):
         content = file.read_bytes()

@@ -6,10 +6,10 @@ select
     account_id,
     conversation_id,
     date,
-    position,
+    response_number,
     agent_id,
     visitor_time,
     response_time,
     (epoch_ms(visitor_time) - epoch_ms(response_time)) / 1000 as too_early_seconds
-from agent_responses
+from responses
 where response_time < visitor_time

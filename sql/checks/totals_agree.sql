@@ -3,13 +3,23 @@
 -- Returns: one row per account, date and rule that does not hold, with both totals.
 
 with totals as (
-    select account_id, date, 'connected + abandoned = conversations' as rule,
-        connected_count + abandoned_count as one, conversation_count as other
-    from queue_time_daily
+    select account_id, date, 'people and bots of service_level_daily = answered of queue_time_daily' as rule,
+        sum(one_count) as one, sum(other_count) as other
+    from (
+        select account_id, date, answered_count + bot_answered_count as one_count, 0 as other_count
+        from service_level_daily
+        union all
+        select account_id, date, 0 as one_count, answered_count as other_count from queue_time_daily
+    )
+    group by account_id, date
     union all
-    select account_id, date, 'wait_histogram_daily adds up to the connected with a queue time' as rule,
-        sum(conversation_count) as one, any_value(queued_count) as other
-    from wait_histogram_daily
+    select account_id, date, 'wait_histogram_daily adds up to the answered with a wait' as rule,
+        sum(one_count) as one, sum(other_count) as other
+    from (
+        select account_id, date, answered_count as one_count, 0 as other_count from wait_histogram_daily
+        union all
+        select account_id, date, 0 as one_count, people_queued_count as other_count from queue_time_daily
+    )
     group by account_id, date
     union all
     select account_id, date, 'bands of mcs_band_daily = buckets of mcs_distribution' as rule,
@@ -21,12 +31,30 @@ with totals as (
     )
     group by account_id, date
     union all
-    select account_id, null as date, 'arrivals_by_interval = entries of queues' as rule,
-        sum(request_count) as one, sum(entry_count) as other
+    select account_id, null as date, 'days of queue_time_daily = queue_time_by_skill' as rule,
+        sum(one_count) as one, sum(other_count) as other
     from (
-        select account_id, request_count, 0 as entry_count from arrivals_by_interval
+        select account_id, entry_count as one_count, 0 as other_count from queue_time_daily
         union all
-        select account_id, 0 as request_count, 1 as entry_count from entry_parts
+        select account_id, 0 as one_count, entry_count as other_count from queue_time_by_skill
+    )
+    group by account_id
+    union all
+    select account_id, null as date, 'local days of queue_time_local_daily = queue_time_daily' as rule,
+        sum(one_count) as one, sum(other_count) as other
+    from (
+        select account_id, entry_count as one_count, 0 as other_count from queue_time_local_daily
+        union all
+        select account_id, 0 as one_count, entry_count as other_count from queue_time_daily
+    )
+    group by account_id
+    union all
+    select account_id, null as date, 'intervals of queue_by_interval = those of arrivals_by_interval' as rule,
+        sum(one_count) as one, sum(other_count) as other
+    from (
+        select account_id, offered_count as one_count, 0 as other_count from queue_by_interval
+        union all
+        select account_id, 0 as one_count, entry_count + bot_entry_count as other_count from arrivals_by_interval
     )
     group by account_id
 )

@@ -10,5 +10,5 @@ select
     timestamp,
     skill_id,
     agent_id
-from transfer_times
+from named_transfers
 where transfer_kind is null

@@ -1,15 +1,20 @@
 -- Conversations by end reason, day by day.
--- Grain:   one row per account_id, date (UTC, of the conversation's start) and end_reason_id that has a conversation.
+-- Grain:   one row per account_id, date (UTC, of the conversation's start), type and end_reason_id that has a
+--          conversation.
 -- Counts:  all conversations; one without an end reason has NULL in both end_reason_id and its label. A code that the
 --          table end_reason does not list has the label unknown.
 -- Units:   counts.
--- Source:  endReasonId of Conversation, through conversation_labels.
+-- Source:  endReasonId of Conversation.
+-- Twins:   local_date, local_week, local_month
 
 select
-    account_id,
-    date,
-    end_reason_id,
-    end_reason_label,
+    conversation.account_id,
+    conversation.date,
+    conversation.type,
+    conversation.end_reason_id,
+    any_value(case when conversation.end_reason_id is not null then coalesce(end_reason.label, 'unknown') end)
+        as end_reason_label,  -- Why the conversations ended, in words.
     count(*) as conversation_count  -- Conversations.
-from conversation_labels
-group by account_id, date, end_reason_id, end_reason_label
+from named_conversations as conversation
+left join end_reason on conversation.end_reason_id = end_reason.code
+group by conversation.account_id, conversation.date, conversation.type, conversation.end_reason_id

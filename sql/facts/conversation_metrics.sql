@@ -3,7 +3,8 @@
 -- Counts:  visitor lines are messages of type 0, agent lines those of type 1, 3 or 4; control lines (2), private
 --          comments (5) and unknown types are neither. Connected means that interaction_start_time is there, abandoned
 --          that it is not. first_response: from the connection to the earliest agent line at or after it. first_reply:
---          from the visitor's first line to the first agent line after it, which is response number 1.
+--          from the visitor's first line to the first agent line after it, which is response number 1. Scores of
+--          lines are those of visitor lines.
 -- Units:   seconds with millisecond precision; NULL where an end is missing or the time would be negative. A response
 --          with such a time is in response_count, but neither in the average nor in the maximum.
 --          transfer_queue_seconds is 0 where there is nothing to add; total_queue_seconds is NULL where queue_seconds
@@ -15,6 +16,9 @@ with lines as (
         line.delivery_key,
         count(*) filter (where not line.is_agent) as visitor_line_count,
         count(*) filter (where line.is_agent) as agent_line_count,
+        count(line.visitor_mcs) as scored_line_count,
+        arg_min(line.visitor_mcs, line.position) as mcs_first,
+        arg_max(line.visitor_mcs, line.position) as mcs_last,
         min(line.timestamp) filter (
             where line.is_agent and line.timestamp >= conversation.interaction_start_time
         ) as first_response_time
@@ -60,7 +64,8 @@ moves as (
         delivery_key,
         count(*) as transfer_count,
         coalesce(
-            sum(epoch_ms(queue_end_time) - epoch_ms(queue_start_time)) filter (where queue_end_time >= queue_start_time),
+            sum(epoch_ms(queue_end_time) - epoch_ms(queue_start_time))
+                filter (where queue_end_time >= queue_start_time),
             0
         ) as queue_milliseconds,
         bool_or(is_interactive) as is_interactive,
@@ -85,19 +90,8 @@ ends as (
 )
 
 select
-    conversation.account_id,
-    conversation.conversation_id,
-    conversation.date,
-    conversation.type,
-    conversation.skill_id,
+    conversation.delivery_key,
     conversation.last_agent_id as agent_id,
-    conversation.campaign_id,
-    conversation.source_origin,
-    conversation.source_device,
-    conversation.is_interactive,
-    conversation.mcs,
-    conversation.conversation_start_time,
-    conversation.conversation_end_time,
     conversation.is_connected,
     not conversation.is_connected as is_abandoned,
     conversation.queue_milliseconds / 1000 as queue_seconds,
@@ -125,8 +119,6 @@ select
     coalesce(moves.left_agent_id, conversation.last_agent_id) as first_agent_id,
     coalesce(parts.segment_count, 0) as segment_count,
     coalesce(parts.agent_count, 0) as agent_count,
-    conversation.start_reason_id,
-    conversation.end_reason_id,
     entries.queue_entry_count,
     entries.answered_entry_count,
     entries.abandoned_entry_count,
@@ -136,9 +128,9 @@ select
         conversation.is_interactive,
         moves.is_interactive
     ) as was_interactive,
-    conversation.source_file,
-    conversation.delivery,
-    conversation.delivery_key
+    coalesce(lines.scored_line_count, 0) as scored_line_count,
+    lines.mcs_first,
+    lines.mcs_last
 from ends as conversation
 left join lines on conversation.delivery_key = lines.delivery_key
 left join answers on conversation.delivery_key = answers.delivery_key

@@ -6,13 +6,7 @@
 -- Source:  queueStartTime, queueEndTime of Conversation and Transfer, through stages.
 
 select
-    conversation.account_id,
-    conversation.conversation_id,
-    conversation.date,
-    conversation.type,
-    conversation.campaign_id,
-    conversation.source_origin,
-    conversation.source_device,
+    stage.delivery_key,
     row_number() over (partition by stage.delivery_key order by stage.stage_number) as entry_number,
     stage.is_transfer,
     stage.skill_id,
@@ -23,10 +17,7 @@ select
         when stage.left_time >= stage.entered_time then epoch_ms(stage.left_time) - epoch_ms(stage.entered_time)
     end as wait_milliseconds,
     stage.outcome,
-    stage.agent_id,
-    conversation.source_file,
-    conversation.delivery,
-    conversation.delivery_key
+    stage.agent_id
 from stages as stage
 join conversations as conversation on stage.delivery_key = conversation.delivery_key
 where stage.is_entry

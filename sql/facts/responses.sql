@@ -9,24 +9,27 @@
 
 with turns as (
     select
-        *,
-        row_number() over conversation as turn_number,
-        lag(timestamp) over conversation as visitor_time
+        delivery_key,
+        is_agent,
+        case when agent_id not in ('', '0') then agent_id end as agent_id,
+        row_number() over () as turn_number,
+        delivery_key is distinct from lag(delivery_key) over () as is_first,
+        lag(timestamp) over () as visitor_time,
+        timestamp as response_time
     from spoken_lines
     where opens_turn
-    window conversation as (partition by delivery_key order by position)
 ),
 
--- Every second turn is the agent's, from turn 2 on if the visitor began, from turn 3 on if the agent did.
+-- Every second turn is an answer: turn 2 of a conversation if the visitor began, turn 3 if the agent did.
 answers as (
     select
-        delivery_key,
-        turn_number // 2 as response_number,
-        agent_id,
-        visitor_time,
-        timestamp as response_time
+        *,
+        (
+            turn_number + 1
+            - max(case when is_first then turn_number end) over (rows between unbounded preceding and current row)
+        ) // 2 as response_number
     from turns
-    where is_agent and turn_number > 1
+    qualify is_agent and not is_first
 ),
 
 placed as (
@@ -47,31 +50,20 @@ placed as (
 )
 
 select
-    conversation.account_id,
-    conversation.conversation_id,
-    conversation.date,
-    conversation.type,
-    conversation.campaign_id,
-    conversation.source_origin,
-    conversation.source_device,
-    placed.response_number,
-    placed.segment_number,
-    placed.skill_id,
-    placed.agent_id,
-    placed.visitor_time,
-    placed.response_time,
+    delivery_key,
+    response_number,
+    segment_number,
+    skill_id,
+    agent_id,
+    visitor_time,
+    response_time,
     case
-        when placed.response_time >= placed.visitor_time
-            then epoch_ms(placed.response_time) - epoch_ms(placed.visitor_time)
+        when response_time >= visitor_time then epoch_ms(response_time) - epoch_ms(visitor_time)
     end as response_milliseconds,
     case
-        when placed.response_time >= greatest(placed.visitor_time, placed.assigned_time)
-            and placed.visitor_time is not null
-            and placed.assigned_time is not null
-            then epoch_ms(placed.response_time) - epoch_ms(greatest(placed.visitor_time, placed.assigned_time))
-    end as from_assignment_milliseconds,
-    conversation.source_file,
-    conversation.delivery,
-    conversation.delivery_key
+        when response_time >= greatest(visitor_time, assigned_time)
+            and visitor_time is not null
+            and assigned_time is not null
+            then epoch_ms(response_time) - epoch_ms(greatest(visitor_time, assigned_time))
+    end as from_assignment_milliseconds
 from placed
-join conversations as conversation on placed.delivery_key = conversation.delivery_key

@@ -1,7 +1,8 @@
 -- The parts of a conversation that one agent had: the connection opens one, and each transfer that an agent took.
 -- Grain:   one row per segment.
 -- Counts:  lines from the assignment on and before the segment's end, of the last one those after it, too; lines before
---          an assignment are nobody's. bounce_count: earlier runs of segments with the same skill.
+--          an assignment are nobody's. bounce_count: earlier runs of segments with the same skill. Scores are those of
+--          visitor lines.
 -- Units:   milliseconds; first_response from the assignment, first_response_from_opening from the connection or the
 --          transfer, to the earliest agent line of the segment. NULL where an end is missing or it would be negative.
 -- Source:  Conversation, Transfer and Message, through segment_bounds and spoken_lines.
@@ -12,6 +13,9 @@ with lines as (
         segment.segment_number,
         count(*) filter (where line.is_agent) as agent_line_count,
         count(*) filter (where not line.is_agent) as visitor_line_count,
+        count(line.visitor_mcs) as scored_line_count,
+        arg_min(line.visitor_mcs, line.position) as mcs_first,
+        arg_max(line.visitor_mcs, line.position) as mcs_last,
         min(line.timestamp) filter (where line.is_agent) as first_response_time
     from segment_bounds as segment
     join spoken_lines as line
@@ -22,13 +26,7 @@ with lines as (
 )
 
 select
-    conversation.account_id,
-    conversation.conversation_id,
-    conversation.date,
-    conversation.type,
-    conversation.campaign_id,
-    conversation.source_origin,
-    conversation.source_device,
+    segment.delivery_key,
     segment.segment_number,
     segment.is_last,
     segment.skill_id,
@@ -48,11 +46,10 @@ select
             then epoch_ms(lines.first_response_time) - epoch_ms(segment.opened_time)
     end as first_response_from_opening_milliseconds,
     segment.bounce_count,
-    conversation.source_file,
-    conversation.delivery,
-    conversation.delivery_key
+    coalesce(lines.scored_line_count, 0) as scored_line_count,
+    lines.mcs_first,
+    lines.mcs_last
 from segment_bounds as segment
-join conversations as conversation on segment.delivery_key = conversation.delivery_key
 left join lines
     on segment.delivery_key = lines.delivery_key
     and segment.segment_number = lines.segment_number

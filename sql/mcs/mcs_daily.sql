@@ -1,18 +1,23 @@
 -- The Meaningful Connection Score of conversations, day by day.
--- Grain:   one row per account_id and date (UTC, of the conversation's start) with a conversation, scored or not.
--- Counts:  every score as it was sent, also one outside 0 to 100 (sql/checks/mcs_range.sql lists those). A day
---          without a score has scored_count 0 and NULL in the other columns.
--- Units:   points of the source's scale; percentiles are interpolated (quantile_cont).
+-- Grain:   one row per account_id, date (UTC, of the conversation's start) and type with a conversation, scored or not.
+-- Counts:  every score as it was sent, also one outside the account's scale (sql/checks/mcs_range.sql lists those). A
+--          day without a score has scored_count 0 and NULL in the other columns of scores.
+-- Units:   points of the source's scale, the setting mcs_scale; percentiles are interpolated (quantile_cont).
 -- Source:  mcs of Conversation.
+-- Twins:   local_date, local_week, local_month
 
 select
     account_id,
     date,
+    type,
     count(mcs) as scored_count,  -- Conversations with a score.
-    -- Added up in order, so that the last digit does not depend on how threads share the rows.
-    avg(mcs order by mcs) as mcs_avg,  -- Mean score.
+    -- Added up as decimals, so that the last digit does not depend on how threads share the rows.
+    sum(try_cast(mcs as decimal(38, 12)))::double / nullif(scored_count, 0)
+        as mcs_avg,  -- Mean score: mcs_sum / scored_count.
     quantile_cont(mcs, 0.1) as mcs_p10,  -- Score that 10 % do not exceed.
     quantile_cont(mcs, 0.5) as mcs_p50,  -- Median score.
-    quantile_cont(mcs, 0.9) as mcs_p90  -- Score that 90 % do not exceed.
-from conversations
-group by account_id, date
+    quantile_cont(mcs, 0.9) as mcs_p90,  -- Score that 90 % do not exceed.
+    sum(try_cast(mcs as decimal(38, 12)))::double as mcs_sum,  -- Sum of the scores.
+    count(*) as conversation_count  -- Conversations, scored or not.
+from named_conversations
+group by account_id, date, type

@@ -1,60 +1,73 @@
--- Share of visitors who gave up, by the usual denominators, and their waits.
--- Grain:   one row per account_id and date (UTC, of the conversation's start) with a conversation.
--- Counts:  abandoned_share = abandoned / (abandoned + connected). abandoned_of_requested_share = abandoned /
---          requested, where request_count has the transfers into a queue, too. abandoned_adjusted_share leaves those
---          who left sooner than short_abandon_seconds out of both. abandon columns look at abandoned conversations
---          with a known wait, waited_count of them.
--- Units:   shares from 0 to 1, NULL where the denominator is 0; seconds; percentiles are interpolated (quantile_cont).
--- Source:  abandonment rate as in Queue Health (abandoned_share) and in Analytics Builder (of requested); time to
---          abandon as in Queue Health.
+-- Share of visitors who gave up, of queue entries and of conversations, by the usual denominators, and their waits.
+-- Grain:   one row per account_id, date (UTC, of entering; of conversations their start) and type.
+-- Counts:  entries of people; bots have the bot columns. abandoned_share = abandoned / (abandoned + answered).
+--          abandoned_of_entries_share = abandoned / all entries, those that a transfer moved on too.
+--          abandoned_adjusted_share leaves those who left sooner than short_abandon_seconds out of both. The abandon
+--          columns look at abandoned entries with a known wait, waited_count of them. A conversation is abandoned if
+--          nobody, person or bot, was ever connected: that leaves out who gave up in a transfer's queue.
+-- Units:   shares from 0 to 1, NULL where the denominator is 0; seconds; percentiles are interpolated
+--          (quantile_cont).
+-- Source:  abandonment rate as in Queue Health (abandoned_share) and in Analytics Builder (of entries, which it calls
+--          requests); time to abandon as in Queue Health; queue_entries and conversation_metrics.
+-- Twins:   local_date, local_week, local_month
 
-with entries as (
+with everyone as (
     select
         account_id,
         date,
-        false as is_transfer,
-        is_connected,
-        is_abandoned,
+        type,
+        is_bot,
+        not is_bot as is_person,
+        outcome,
+        wait_milliseconds,
         short_abandon_seconds,
-        queue_milliseconds
-    from conversation_rules
-    union all
+        not is_bot and outcome = 'abandoned' as is_abandoned_entry,
+        wait_milliseconds < short_abandon_milliseconds as is_short,
+        null as is_connected
+    from named_entries
+    union all by name
     select
         account_id,
         date,
-        true as is_transfer,
-        false as is_connected,
-        false as is_abandoned,
-        null as short_abandon_seconds,
-        null as queue_milliseconds
-    from transfers
-    where queue_start_time is not null
+        type,
+        short_abandon_seconds,
+        is_connected
+    from named_conversations
 )
 
 select
-    account_id,  -- The LivePerson account.
-    date,
+    account_id,
+    date,  -- UTC day of entering the queue; of conversations that of their start.
+    type,  -- Kind of the conversation: LIVE_CHAT or MESSAGING.
     any_value(short_abandon_seconds) as short_abandon_seconds,
-    count(*) filter (where is_connected) as connected_count,  -- Conversations connected to an agent.
-    count(*) filter (where is_abandoned) as abandoned_count,  -- Conversations that left before they were connected.
-    count(*) filter (where is_abandoned and queue_milliseconds < short_abandon_seconds * 1000)
-        as short_abandon_count,  -- Abandoned conversations that left within short_abandon_seconds.
-    count(*) filter (where is_transfer) as transfer_count,  -- Transfers into a queue.
-    count(*) as request_count,  -- Conversations and transfers that entered a queue.
-    abandoned_count / nullif(abandoned_count + connected_count, 0)
-        as abandoned_share,  -- abandoned_count / (abandoned_count + connected_count).
-    abandoned_count / nullif(request_count, 0) as abandoned_of_requested_share,  -- abandoned_count / request_count.
-    (abandoned_count - short_abandon_count) / nullif(abandoned_count + connected_count - short_abandon_count, 0)
+    count(*) filter (where is_person) as entry_count,  -- Entries of people into queues.
+    count(*) filter (where is_person and outcome = 'answered')
+        as answered_count,  -- Entries of people that were answered.
+    count(*) filter (where is_abandoned_entry) as abandoned_count,  -- Entries of people that were abandoned.
+    count(*) filter (where is_abandoned_entry and is_short)
+        as short_abandon_count,  -- Entries of people that were abandoned sooner than short_abandon_seconds.
+    abandoned_count / nullif(abandoned_count + answered_count, 0)
+        as abandoned_share,  -- abandoned_count / (abandoned_count + answered_count).
+    abandoned_count / nullif(entry_count, 0) as abandoned_of_entries_share,  -- abandoned_count / entry_count.
+    (abandoned_count - short_abandon_count) / nullif(abandoned_count + answered_count - short_abandon_count, 0)
         as abandoned_adjusted_share,  -- As abandoned_share, without short_abandon_count on both sides.
-    count(queue_milliseconds) filter (where is_abandoned)
-        as waited_count,  -- Abandoned conversations with a known wait.
-    avg(queue_milliseconds) filter (where is_abandoned) / 1000
-        as abandon_avg_seconds,  -- Mean wait of abandoned conversations.
-    quantile_cont(queue_milliseconds, 0.5) filter (where is_abandoned) / 1000
-        as abandon_p50_seconds,  -- Median wait of abandoned conversations.
-    quantile_cont(queue_milliseconds, 0.9) filter (where is_abandoned) / 1000
-        as abandon_p90_seconds,  -- Wait that 90 % of abandoned conversations did not exceed.
-    max(queue_milliseconds) filter (where is_abandoned) / 1000
-        as abandon_max_seconds  -- Longest wait of an abandoned conversation.
-from entries
-group by account_id, date
+    count(wait_milliseconds) filter (where is_abandoned_entry)
+        as waited_count,  -- Abandoned entries of people with a known wait.
+    avg(wait_milliseconds) filter (where is_abandoned_entry) / 1000
+        as abandon_avg_seconds,  -- Mean wait of the waited_count abandoned entries.
+    quantile_cont(wait_milliseconds, 0.5) filter (where is_abandoned_entry) / 1000
+        as abandon_p50_seconds,  -- Median wait of the waited_count abandoned entries.
+    quantile_cont(wait_milliseconds, 0.9) filter (where is_abandoned_entry) / 1000
+        as abandon_p90_seconds,  -- Wait that 90 % of the waited_count abandoned entries did not exceed.
+    max(wait_milliseconds) filter (where is_abandoned_entry) / 1000
+        as abandon_max_seconds,  -- Longest wait of an abandoned entry of people.
+    count(*) filter (where is_bot) as bot_entry_count,  -- Entries that a bot answered, or into a bot's queue.
+    count(*) filter (where is_bot and outcome = 'abandoned')
+        as bot_abandoned_count,  -- Entries that were abandoned in the queue of a bot.
+    count(is_connected) as conversation_count,  -- Conversations.
+    count(*) filter (where not is_connected)
+        as abandoned_conversation_count,  -- Conversations in which nobody was ever connected.
+    abandoned_conversation_count / nullif(conversation_count, 0)
+        as abandoned_conversation_share  -- abandoned_conversation_count / conversation_count.
+from everyone
+group by account_id, date, type

@@ -1,25 +1,56 @@
--- Waits of visitors for an agent, and the share who gave up, skill by skill.
--- Grain:   one row per account_id and skill_id, the conversation's last skill; those without one are a group of their
+-- Waits of visitors in queues, and the share who gave up, skill by skill.
+-- Grain:   one row per account_id, skill_id whose queue it was, and type; queues of an unknown skill are one of their
 --          own.
--- Counts:  all conversations. Connected: interaction_start_time is there; abandoned: it is not. abandoned_share is
---          abandoned / (abandoned + connected). The queue columns look at connected conversations with a queue time
---          only.
+-- Counts:  all entries. abandoned_share is abandoned / (abandoned + answered). The queue columns look at answered
+--          entries with a known wait, queued_count of them, longest_wait_seconds at all.
 -- Units:   seconds; percentiles are interpolated (quantile_cont). All dates together.
--- Source:  queueStartTime, queueEndTime, interactionStartTime of Conversation, through conversation_times.
+-- Source:  queue_entries; abandonment as in Queue Health.
+
+with queues as (
+    select
+        account_id,
+        skill_id,
+        type,
+        count(*) as entry_count,
+        count(*) filter (where outcome = 'answered') as answered_count,
+        count(*) filter (where outcome = 'abandoned') as abandoned_count,
+        count(*) filter (where outcome = 'moved') as moved_count,
+        abandoned_count / nullif(abandoned_count + answered_count, 0)
+            as abandoned_share,
+        count(wait_milliseconds) filter (where outcome = 'answered')
+            as queued_count,
+        avg(wait_milliseconds) filter (where outcome = 'answered') / 1000
+            as queue_avg_seconds,
+        quantile_cont(wait_milliseconds, 0.5) filter (where outcome = 'answered') / 1000
+            as queue_p50_seconds,
+        quantile_cont(wait_milliseconds, 0.9) filter (where outcome = 'answered') / 1000
+            as queue_p90_seconds,
+        max(wait_milliseconds) filter (where outcome = 'answered') / 1000
+            as queue_max_seconds,
+        max(wait_milliseconds) / 1000 as longest_wait_seconds
+    from queue_entries
+    group by account_id, skill_id, type
+)
 
 select
-    account_id,
-    skill_id,
-    count(*) as conversation_count,  -- Conversations.
-    count(*) filter (where is_connected) as connected_count,  -- Conversations connected to an agent.
-    count(*) filter (where is_abandoned) as abandoned_count,  -- Conversations that left before they were connected.
-    abandoned_count / nullif(abandoned_count + connected_count, 0)
-        as abandoned_share,  -- abandoned_count / (abandoned_count + connected_count).
-    avg(connected_queue_milliseconds) / 1000 as queue_avg_seconds,  -- Mean wait of connected conversations.
-    quantile_cont(connected_queue_milliseconds, 0.5) / 1000
-        as queue_p50_seconds,  -- Median wait of connected conversations.
-    quantile_cont(connected_queue_milliseconds, 0.9) / 1000
-        as queue_p90_seconds,  -- Wait that 90 % of connected conversations did not exceed.
-    max(connected_queue_milliseconds) / 1000 as queue_max_seconds  -- Longest wait of a connected conversation.
-from conversation_times
-group by account_id, skill_id
+    queue.account_id,  -- The LivePerson account.
+    queue.skill_id,  -- Skill whose queue it was.
+    queue.type,
+    queue.entry_count,  -- Entries into queues.
+    queue.answered_count,  -- Entries that an agent or a bot answered.
+    queue.abandoned_count,  -- Entries in which the visitor gave up.
+    queue.moved_count,  -- Entries that a transfer moved on.
+    queue.abandoned_share,  -- abandoned_count / (abandoned_count + answered_count).
+    queue.queued_count,  -- Answered entries with a known wait.
+    queue.queue_avg_seconds,  -- Mean wait of the queued_count answered entries.
+    queue.queue_p50_seconds,  -- Median wait of the queued_count answered entries.
+    queue.queue_p90_seconds,  -- Wait that 90 % of the queued_count answered entries did not exceed.
+    queue.queue_max_seconds,  -- Longest wait of an answered entry.
+    queue.longest_wait_seconds,  -- Longest wait of any entry: answered, abandoned or moved.
+    skill.skill_name,  -- Name of the skill; NULL: it has none.
+    skill.skill_group,  -- Group of the skill; NULL: it has none.
+    coalesce(skill.is_bot, false) as is_bot  -- Bots answer in the skill, no people.
+from queues as queue
+left join skill_names as skill
+    on queue.account_id = skill.account_id
+    and queue.skill_id = skill.skill_id

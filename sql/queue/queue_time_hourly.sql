@@ -1,25 +1,47 @@
--- Waits of visitors for an agent, and the share who gave up, hour by hour.
--- Grain:   one row per account_id and hour of the conversation's start with a conversation.
--- Counts:  all conversations. Connected: interaction_start_time is there; abandoned: it is not. abandoned_share is
---          abandoned / (abandoned + connected). The queue columns look at connected conversations with a queue time
---          only.
+-- Waits of visitors in queues, and the share who gave up, hour by hour.
+-- Grain:   one row per account_id, hour of entering and type with an entry. Entries without a time are in no hour.
+-- Counts:  all entries. abandoned_share is abandoned / (abandoned + answered). The queue columns look at answered
+--          entries with a known wait, queued_count of them, longest_wait_seconds at all. The people columns say the
+--          same of the entries that no bot had.
 -- Units:   seconds; percentiles are interpolated (quantile_cont). hour is the beginning of the hour in UTC, whatever
---          the session's TimeZone; it is NULL for conversations without a start.
--- Source:  queueStartTime, queueEndTime, interactionStartTime of Conversation, through conversation_times.
+--          the session's TimeZone.
+-- Source:  queue_entries; abandonment as in Queue Health.
 
 select
     account_id,
-    to_timestamp(floor(epoch_ms(conversation_start_time) / 3_600_000) * 3600) as hour,  -- Start of the hour in UTC.
-    count(*) as conversation_count,  -- Conversations.
-    count(*) filter (where is_connected) as connected_count,  -- Conversations connected to an agent.
-    count(*) filter (where is_abandoned) as abandoned_count,  -- Conversations that left before they were connected.
-    abandoned_count / nullif(abandoned_count + connected_count, 0)
-        as abandoned_share,  -- abandoned_count / (abandoned_count + connected_count).
-    avg(connected_queue_milliseconds) / 1000 as queue_avg_seconds,  -- Mean wait of connected conversations.
-    quantile_cont(connected_queue_milliseconds, 0.5) / 1000
-        as queue_p50_seconds,  -- Median wait of connected conversations.
-    quantile_cont(connected_queue_milliseconds, 0.9) / 1000
-        as queue_p90_seconds,  -- Wait that 90 % of connected conversations did not exceed.
-    max(connected_queue_milliseconds) / 1000 as queue_max_seconds  -- Longest wait of a connected conversation.
-from conversation_times
-group by account_id, hour
+    to_timestamp(floor(epoch_ms(entered_time) / 3_600_000) * 3600) as hour,  -- Start of the hour in UTC.
+    type,
+    count(*) as entry_count,  -- Entries into queues.
+    count(*) filter (where outcome = 'answered') as answered_count,  -- Entries that an agent or a bot answered.
+    count(*) filter (where outcome = 'abandoned') as abandoned_count,  -- Entries in which the visitor gave up.
+    count(*) filter (where outcome = 'moved') as moved_count,  -- Entries that a transfer moved on.
+    abandoned_count / nullif(abandoned_count + answered_count, 0)
+        as abandoned_share,  -- abandoned_count / (abandoned_count + answered_count).
+    count(answered_milliseconds) as queued_count,  -- Answered entries with a known wait.
+    avg(answered_milliseconds) / 1000 as queue_avg_seconds,  -- Mean wait of the queued_count answered entries.
+    quantile_cont(answered_milliseconds, 0.5) / 1000
+        as queue_p50_seconds,  -- Median wait of the queued_count answered entries.
+    quantile_cont(answered_milliseconds, 0.9) / 1000
+        as queue_p90_seconds,  -- Wait that 90 % of the queued_count answered entries did not exceed.
+    max(answered_milliseconds) / 1000 as queue_max_seconds,  -- Longest wait of an answered entry.
+    max(wait_milliseconds) / 1000 as longest_wait_seconds,  -- Longest wait of any entry: answered, abandoned or moved.
+    count(*) filter (where not is_bot) as people_entry_count,  -- Entries of people: bots left out.
+    count(*) filter (where not is_bot and outcome = 'answered')
+        as people_answered_count,  -- Entries of people that were answered.
+    count(*) filter (where not is_bot and outcome = 'abandoned')
+        as people_abandoned_count,  -- Entries of people that were abandoned.
+    people_abandoned_count / nullif(people_abandoned_count + people_answered_count, 0)
+        as people_abandoned_share,  -- people_abandoned_count / (people_abandoned_count + people_answered_count).
+    count(answered_milliseconds) filter (where not is_bot)
+        as people_queued_count,  -- Answered entries of people with a known wait.
+    avg(answered_milliseconds) filter (where not is_bot) / 1000
+        as people_queue_avg_seconds,  -- Mean wait of the people_queued_count answered entries.
+    quantile_cont(answered_milliseconds, 0.5) filter (where not is_bot) / 1000
+        as people_queue_p50_seconds,  -- Median wait of the people_queued_count answered entries.
+    quantile_cont(answered_milliseconds, 0.9) filter (where not is_bot) / 1000
+        as people_queue_p90_seconds,  -- Wait that 90 % of the people_queued_count answered entries did not exceed.
+    max(answered_milliseconds) filter (where not is_bot) / 1000
+        as people_queue_max_seconds  -- Longest wait of an answered entry of people.
+from named_entries
+where entered_time is not null
+group by account_id, hour, type

@@ -1,32 +1,60 @@
--- Share of visitors connected in time, in the usual variants.
--- Grain:   one row per account_id and date (UTC, of the conversation's start) with a conversation.
--- Counts:  within_count: connected within service_level_seconds. short_abandon_count: abandoned sooner than
---          short_abandon_seconds; an abandoned conversation of unknown wait is not short. service_level_share = within
---          / (connected + abandoned - short), the usual one. service_level_of_all_share = within / (connected +
---          abandoned). service_level_of_connected_share = within / connected. service_level_kind_share = (within +
---          abandoned within service_level_seconds) / (connected + abandoned): who left early did not miss it.
--- Units:   shares from 0 to 1, NULL where the denominator is 0; both thresholds are settings.
--- Source:  contact centre standard; short abandons left out as in ICMI's list of service-level calculations.
+-- Share of visitors answered in time, in the usual variants.
+-- Grain:   one row per account_id, date (UTC, of entering) and type with an entry.
+-- Counts:  entries of people; bots, who answer at once, have the bot columns. within_count: answered within
+--          service_level_seconds. short_abandon_count: abandoned sooner than short_abandon_seconds; an abandoned
+--          entry of unknown wait is not short. service_level_share = within / (answered + abandoned - short): Genesys
+--          Cloud with short abandons off. The other variants are of ICMI's list: of_all = within / (answered +
+--          abandoned), Genesys Cloud with short abandons on; of_answered = within / answered; of_late = within /
+--          (answered + abandoned later than service_level_seconds); kind = (within + abandoned within
+--          service_level_seconds) / (answered + abandoned), so who left early did not miss it.
+-- Units:   shares from 0 to 1, NULL where the denominator is 0; both thresholds are settings, compared in whole
+--          milliseconds.
+-- Source:  contact centre standard; queue_entries.
+-- Twins:   local_date, local_week, local_month
+
+with entries as (
+    select
+        account_id,
+        date,
+        type,
+        is_bot,
+        outcome,
+        service_level_seconds,
+        short_abandon_seconds,
+        wait_milliseconds <= service_level_milliseconds as is_within,
+        wait_milliseconds < short_abandon_milliseconds as is_short
+    from named_entries
+)
 
 select
     account_id,
     date,
+    type,
     any_value(service_level_seconds) as service_level_seconds,
     any_value(short_abandon_seconds) as short_abandon_seconds,
-    count(*) filter (where is_connected) as connected_count,  -- Conversations connected to an agent.
-    count(*) filter (where is_abandoned) as abandoned_count,  -- Conversations that left before they were connected.
-    count(*) filter (where is_abandoned and queue_milliseconds < short_abandon_seconds * 1000)
-        as short_abandon_count,  -- Abandoned conversations that left within short_abandon_seconds.
-    count(*) filter (where is_connected and queue_milliseconds <= service_level_seconds * 1000)
-        as within_count,  -- Conversations connected within service_level_seconds.
-    count(*) filter (where is_abandoned and queue_milliseconds <= service_level_seconds * 1000)
-        as abandoned_within_count,  -- Abandoned conversations that left within service_level_seconds.
-    within_count / nullif(connected_count + abandoned_count - short_abandon_count, 0)
-        as service_level_share,  -- within_count / (connected_count + abandoned_count - short_abandon_count).
-    within_count / nullif(connected_count + abandoned_count, 0)
-        as service_level_of_all_share,  -- within_count / (connected_count + abandoned_count).
-    within_count / nullif(connected_count, 0) as service_level_of_connected_share,  -- within_count / connected_count.
-    (within_count + abandoned_within_count) / nullif(connected_count + abandoned_count, 0)
-        as service_level_kind_share  -- (within_count + abandoned_within_count) / (connected_count + abandoned_count).
-from conversation_rules
-group by account_id, date
+    count(*) filter (where not is_bot and outcome = 'answered')
+        as answered_count,  -- Entries of people that were answered.
+    count(*) filter (where not is_bot and outcome = 'abandoned')
+        as abandoned_count,  -- Entries of people that were abandoned.
+    count(*) filter (where not is_bot and outcome = 'abandoned' and is_short)
+        as short_abandon_count,  -- Entries of people that were abandoned sooner than short_abandon_seconds.
+    count(*) filter (where not is_bot and outcome = 'answered' and is_within)
+        as within_count,  -- Entries of people that were answered within service_level_seconds.
+    count(*) filter (where not is_bot and outcome = 'abandoned' and is_within)
+        as abandoned_within_count,  -- Entries of people that were abandoned within service_level_seconds.
+    within_count / nullif(answered_count + abandoned_count - short_abandon_count, 0)
+        as service_level_share,  -- within_count / (answered_count + abandoned_count - short_abandon_count).
+    within_count / nullif(answered_count + abandoned_count, 0)
+        as service_level_of_all_share,  -- within_count / (answered_count + abandoned_count).
+    within_count / nullif(answered_count, 0) as service_level_of_answered_share,  -- within_count / answered_count.
+    within_count / nullif(answered_count + abandoned_count - abandoned_within_count, 0)
+        as service_level_of_late_share,  -- within_count / (answered_count + abandoned_count - abandoned_within_count).
+    (within_count + abandoned_within_count) / nullif(answered_count + abandoned_count, 0)
+        as service_level_kind_share,  -- (within_count + abandoned_within_count) / (answered_count + abandoned_count).
+    count(*) filter (where is_bot and outcome = 'answered') as bot_answered_count,  -- Entries that a bot answered.
+    count(*) filter (where is_bot and outcome = 'abandoned')
+        as bot_abandoned_count,  -- Entries that were abandoned in the queue of a bot.
+    count(*) filter (where is_bot and outcome = 'answered' and is_within)
+        as bot_within_count  -- Entries that a bot answered within service_level_seconds.
+from entries
+group by account_id, date, type

@@ -1,62 +1,73 @@
--- Distribution of the waits of connected visitors over buckets.
--- Grain:   one row per account_id, date (UTC, of the conversation's start) with a wait, and bucket of
---          wait_bounds_seconds; buckets without anybody are there, too.
--- Counts:  connected conversations with a queue time, queued_count on the day. cumulative_share is the share that
---          waited less than upper_seconds; it is 1 in the last bucket, whose upper_seconds is NULL.
--- Units:   seconds, lower bound included, upper bound not; shares from 0 to 1.
+-- Distribution of waits in queues over buckets.
+-- Grain:   one row per account_id, date (UTC, of entering) and type with a wait, and bucket of wait_bounds_seconds;
+--          buckets without anybody are there, too.
+-- Counts:  entries of people with a known wait that were answered or abandoned; bots have a column of their own.
+--          queued_count is that of all buckets. cumulative_share is the share of the answered that waited less than
+--          upper_seconds; it is 1 in the last bucket, whose upper_seconds is NULL.
+-- Units:   seconds, lower bound included, upper bound not; shares from 0 to 1. The SQL first counts the entries of
+--          each bucket that has some, then gives each day all of its buckets, and adds up from the lowest.
 -- Source:  the vendor's SLA histogram, with its bounds as the setting's default.
+-- Twins:   local_date, local_week, local_month
 
 with waits as (
     select
         account_id,
         date,
-        wait_bounds_seconds,
-        len(list_filter(wait_bounds_seconds, lambda bound: bound * 1000 <= connected_queue_milliseconds)) as bucket
-    from conversation_rules
-    where connected_queue_milliseconds is not null
+        type,
+        wait_bounds_seconds as bounds,
+        len(list_filter(wait_bounds_milliseconds, lambda bound: bound <= wait_milliseconds)) as bucket,
+        outcome = 'answered' and not is_bot as is_answered,
+        outcome = 'abandoned' and not is_bot as is_abandoned,
+        outcome = 'answered' and is_bot as is_answered_by_bot
+    from named_entries
+    where wait_milliseconds is not null and outcome in ('answered', 'abandoned')
 ),
 
-filled as (
+counted as (
     select
         account_id,
         date,
+        type,
+        bounds,
         bucket,
-        any_value(wait_bounds_seconds) as bounds,
-        count(*) as conversation_count
+        count(*) filter (where is_answered) as answered_count,
+        count(*) filter (where is_abandoned) as abandoned_count,
+        count(*) filter (where is_answered_by_bot) as bot_answered_count
     from waits
-    group by account_id, date, bucket
+    group by account_id, date, type, bounds, bucket
 ),
 
-days as (
-    select
-        account_id,
-        date,
-        any_value(bounds) as bounds,
-        sum(conversation_count) as queued_count,
-        map(list(bucket), list(conversation_count)) as counts
-    from filled
-    group by account_id, date
-),
-
--- A join with numbers, since no filter gets past unnest to the files.
+-- A join with numbers, since no filter gets past unnest.
 buckets as (
     select
         days.*,
         numbers.bucket
-    from days
+    from (select distinct account_id, date, type, bounds from counted) as days
     join range(1, 100) as numbers(bucket) on numbers.bucket <= len(days.bounds)
 )
 
 select
-    account_id,
-    date,
-    bounds[bucket] as lower_seconds,  -- Shortest wait of the bucket.
-    bounds[bucket + 1] as upper_seconds,  -- The bucket's waits are shorter; NULL: no limit.
-    coalesce(counts[bucket], 0) as conversation_count,  -- Connected conversations in the bucket.
-    queued_count::bigint as queued_count,  -- Connected conversations in all buckets of the day.
-    coalesce(counts[bucket], 0) / queued_count as conversation_share,  -- conversation_count / queued_count.
-    sum(coalesce(counts[bucket], 0)) over (
-        partition by account_id, date order by bucket
-        rows between unbounded preceding and current row
-    ) / queued_count as cumulative_share  -- Share of queued_count in this bucket and the lower ones.
+    buckets.account_id,
+    buckets.date,
+    buckets.type,
+    buckets.bounds[buckets.bucket] as lower_seconds,  -- Shortest wait of the bucket.
+    buckets.bounds[buckets.bucket + 1] as upper_seconds,  -- The bucket's waits are shorter; NULL: no limit.
+    coalesce(counted.answered_count, 0) as answered_count,  -- Answered entries of people in the bucket.
+    coalesce(counted.abandoned_count, 0) as abandoned_count,  -- Abandoned entries of people in the bucket.
+    coalesce(counted.bot_answered_count, 0) as bot_answered_count,  -- Entries in the bucket that a bot answered.
+    (sum(counted.answered_count) over day)::bigint as queued_count,  -- Answered entries of people in all buckets.
+    coalesce(counted.answered_count, 0) / nullif(queued_count, 0) as answered_share,  -- answered_count / queued_count.
+    coalesce(sum(counted.answered_count) over so_far, 0) / nullif(queued_count, 0)
+        as cumulative_share  -- Share of queued_count in this bucket and the lower ones.
 from buckets
+left join counted
+    on buckets.account_id is not distinct from counted.account_id
+    and buckets.date is not distinct from counted.date
+    and buckets.type is not distinct from counted.type
+    and buckets.bucket = counted.bucket
+window
+    day as (partition by buckets.account_id, buckets.date, buckets.type),
+    so_far as (
+        partition by buckets.account_id, buckets.date, buckets.type order by buckets.bucket
+        rows between unbounded preceding and current row
+    )

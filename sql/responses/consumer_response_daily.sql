@@ -1,30 +1,41 @@
 -- Response times of visitors.
--- Grain:   one row per account_id and date (UTC, of the conversation's start) with an answer by a visitor.
--- Counts:  visitor lines that follow an agent line in dialogue_lines; timed_count is those with a time, which the
---          other columns look at.
+-- Grain:   one row per account_id, date (UTC, of the agent's line that follows) and type with an answer by a visitor.
+-- Counts:  visitors' answers between two responses of agents: from one response to the visitor's line that the next
+--          response answers. So the last words of a visitor, which no agent answered, are not in it, nor is the answer
+--          to a greeting. timed_count is those with a time, which the other columns look at.
 -- Units:   seconds from the first line of the agent's run; percentiles are interpolated (quantile_cont). A negative
 --          time counts as none.
--- Source:  consumer response time as in Analytics Builder, through turns; it belongs to no agent.
+-- Source:  consumer response time as in Analytics Builder, through responses; it belongs to no agent.
+-- Twins:   local_date, local_week, local_month
 
 with answers as (
     select
-        account_id,
-        date,
-        case when timestamp >= answered_time then epoch_ms(timestamp) - epoch_ms(answered_time) end
-            as response_milliseconds
-    from turns
-    where not is_agent and turn_number > 1
+        later.account_id,
+        later.date,
+        later.type,
+        case
+            when later.visitor_time >= earlier.response_time
+                then epoch_ms(later.visitor_time) - epoch_ms(earlier.response_time)
+        end as answer_milliseconds
+    from named_responses as later
+    join responses as earlier
+        on later.conversation_id = earlier.conversation_id
+        and later.account_id is not distinct from earlier.account_id
+        and later.response_number = earlier.response_number + 1
 )
 
 select
-    account_id,
-    date,
-    count(*) as response_count,  -- Visitors' answers to agents, timed or not.
-    count(response_milliseconds) as timed_count,  -- Answers with a time.
-    avg(response_milliseconds) / 1000 as response_avg_seconds,  -- Mean time of an answer.
-    quantile_cont(response_milliseconds, 0.5) / 1000 as response_p50_seconds,  -- Median time of an answer.
-    quantile_cont(response_milliseconds, 0.9) / 1000
-        as response_p90_seconds,  -- Time that 90 % of answers did not exceed.
-    max(response_milliseconds) / 1000 as response_max_seconds  -- Longest time of an answer.
+    account_id,  -- The LivePerson account.
+    date,  -- UTC day of the agent's line that follows the visitor's answer.
+    type,  -- Kind of the conversation: LIVE_CHAT or MESSAGING.
+    count(*) as response_count,  -- Visitors' answers between two responses of agents, timed or not.
+    count(answer_milliseconds) as timed_count,  -- Visitors' answers with a time.
+    coalesce(sum(answer_milliseconds), 0) / 1000 as response_sum_seconds,  -- Sum of the times of visitors' answers.
+    avg(answer_milliseconds) / 1000
+        as response_avg_seconds,  -- Mean time of a visitor's answer: response_sum_seconds / timed_count.
+    quantile_cont(answer_milliseconds, 0.5) / 1000 as response_p50_seconds,  -- Median time of a visitor's answer.
+    quantile_cont(answer_milliseconds, 0.9) / 1000
+        as response_p90_seconds,  -- Time that 90 % of visitors' answers did not exceed.
+    max(answer_milliseconds) / 1000 as response_max_seconds  -- Longest time of a visitor's answer.
 from answers
-group by account_id, date
+group by account_id, date, type

@@ -1,85 +1,57 @@
--- Time to the first answer, counted in three ways.
--- Grain:   one row per account_id and date (UTC, of the conversation's start) with a connected conversation.
+-- Time to the first answer of connected conversations, counted in two ways.
+-- Grain:   one row per account_id, date (UTC, of the conversation's start), type and is_bot with a connected
+--          conversation.
 -- Counts:  connected conversations. first_response: from the connection to the first agent line at or after it, a
 --          greeting too. first_reply: from the visitor's first line to the first agent line after it, so a wait in the
---          queue counts: the visitor's view. first_answer: as first_reply, but from the connection where the visitor
---          wrote before it: what the agent is answerable for. The counts say how many conversations have such a time.
+--          queue counts: the visitor's view. The counts tell how many conversations have such a time. is_bot: the first
+--          skill is a bot's or the first agent is a bot, so that a bot's instant answer stays apart.
 -- Units:   seconds; percentiles are interpolated (quantile_cont). A negative time counts as none.
 -- Source:  time to first agent response as in Analytics Builder, from assignment and from the consumer's message.
+-- Twins:   local_date, local_week, local_month
 
-with greetings as (
-    select
-        lines.account_id,
-        lines.conversation_id,
-        lines.date,
-        min(lines.timestamp) as first_line_time
-    from dialogue_lines as lines
-    join conversation_times as conversation
-        on lines.account_id is not distinct from conversation.account_id
-        and lines.conversation_id = conversation.conversation_id
-        and lines.date = conversation.date
-        and lines.timestamp >= conversation.interaction_start_time
-    where lines.is_agent
-    group by lines.account_id, lines.conversation_id, lines.date
-),
-
-timed as (
+with connected as (
     select
         conversation.account_id,
         conversation.date,
-        epoch_ms(greetings.first_line_time) - epoch_ms(conversation.interaction_start_time) as response_milliseconds,
-        reply.response_milliseconds as reply_milliseconds,
-        epoch_ms(reply.response_time) - epoch_ms(greatest(reply.visitor_time, conversation.interaction_start_time))
-            as answer
-    from conversation_times as conversation
-    left join greetings
-        on conversation.account_id is not distinct from greetings.account_id
-        and conversation.conversation_id = greetings.conversation_id
-        and conversation.date = greetings.date
-    left join (select * from agent_responses where response_number = 1) as reply
-        on conversation.account_id is not distinct from reply.account_id
-        and conversation.conversation_id = reply.conversation_id
-        and conversation.date = reply.date
+        conversation.type,
+        coalesce(skill.is_bot or agent.is_bot, skill.is_bot, agent.is_bot, false) as is_bot,
+        conversation.first_response_seconds,
+        conversation.first_reply_seconds
+    from named_conversations as conversation
+    left join skill_names as skill
+        on conversation.account_id = skill.account_id
+        and conversation.first_skill_id = skill.skill_id
+    left join agent_names as agent
+        on conversation.account_id = agent.account_id
+        and conversation.first_agent_id = agent.agent_id
     where conversation.is_connected
-),
-
-durations as (
-    select
-        account_id,
-        date,
-        response_milliseconds,
-        reply_milliseconds,
-        case when reply_milliseconds is not null and answer >= 0 then answer end as answer_milliseconds
-    from timed
 )
 
 select
-    account_id,
+    account_id,  -- The LivePerson account.
     date,
+    type,
+    is_bot,  -- The conversation began with a bot: its first skill or its first agent.
     count(*) as connected_count,  -- Connected conversations.
-    count(response_milliseconds)
+    count(first_response_seconds)
         as first_response_count,  -- Conversations with a known time from connection to the first agent line.
-    avg(response_milliseconds) / 1000
-        as first_response_avg_seconds,  -- Mean time from connection to the first agent line.
-    quantile_cont(response_milliseconds, 0.5) / 1000
+    coalesce(sum(round(first_response_seconds * 1000)::bigint), 0) / 1000
+        as first_response_sum_seconds,  -- Sum of the times from connection to the first agent line.
+    first_response_sum_seconds / nullif(first_response_count, 0)
+        as first_response_avg_seconds,  -- first_response_sum_seconds / first_response_count.
+    quantile_cont(first_response_seconds, 0.5)
         as first_response_p50_seconds,  -- Median time from connection to the first agent line.
-    quantile_cont(response_milliseconds, 0.9) / 1000
+    quantile_cont(first_response_seconds, 0.9)
         as first_response_p90_seconds,  -- 90th percentile of the time from connection to the first agent line.
-    count(reply_milliseconds)
+    count(first_reply_seconds)
         as first_reply_count,  -- Conversations with a known time from the visitor's first line to the answer.
-    avg(reply_milliseconds) / 1000
-        as first_reply_avg_seconds,  -- Mean time from the visitor's first line to the answer.
-    quantile_cont(reply_milliseconds, 0.5) / 1000
+    coalesce(sum(round(first_reply_seconds * 1000)::bigint), 0) / 1000
+        as first_reply_sum_seconds,  -- Sum of the times from the visitor's first line to the answer.
+    first_reply_sum_seconds / nullif(first_reply_count, 0)
+        as first_reply_avg_seconds,  -- first_reply_sum_seconds / first_reply_count.
+    quantile_cont(first_reply_seconds, 0.5)
         as first_reply_p50_seconds,  -- Median time from the visitor's first line to the answer.
-    quantile_cont(reply_milliseconds, 0.9) / 1000
-        as first_reply_p90_seconds,  -- 90th percentile of the time from the visitor's first line to the answer.
-    count(answer_milliseconds)
-        as first_answer_count,  -- Conversations with a known wait for the answer after the connection.
-    avg(answer_milliseconds) / 1000
-        as first_answer_avg_seconds,  -- Mean wait of the visitor for the answer after the connection.
-    quantile_cont(answer_milliseconds, 0.5) / 1000
-        as first_answer_p50_seconds,  -- Median wait of the visitor for the answer after the connection.
-    quantile_cont(answer_milliseconds, 0.9) / 1000
-        as first_answer_p90_seconds  -- 90th percentile of the wait of the visitor for the answer after the connection.
-from durations
-group by account_id, date
+    quantile_cont(first_reply_seconds, 0.9)
+        as first_reply_p90_seconds  -- 90th percentile of the time from the visitor's first line to the answer.
+from connected
+group by account_id, date, type, is_bot

@@ -1,72 +1,50 @@
 -- Share of answers that came within so many seconds.
--- Grain:   one row per account_id, date (UTC, of the conversation's start) with a timed response, and bound of
+-- Grain:   one row per account_id, date (UTC, of the agent's line), type and is_bot with a timed response, and bound of
 --          response_bounds_seconds; the last row of a day has no bound and holds all.
--- Counts:  agent responses with a time. within_count are those of all of them that came within the bound, within_share
---          its share of timed_count. The follow-up columns leave out each conversation's first response.
--- Units:   seconds, bound included; shares from 0 to 1, NULL where there is no response.
+-- Counts:  agent responses with a time. Each response falls into one bucket: the first bound that it keeps. A row adds
+--          up the buckets up to its bound. The follow-up columns leave out each conversation's first response.
+-- Units:   seconds, bound included, compared in milliseconds; shares from 0 to 1, NULL where there is no response.
 -- Source:  agent response SLA as in Analytics Builder, with finer bounds for chat; the bounds are a setting.
+-- Twins:   local_date, local_week, local_month
 
-with responses as (
-    select
-        response.account_id,
-        response.date,
-        response.response_number = 1 as is_first,
-        rules.response_bounds_seconds as bounds,
-        len(list_filter(bounds, lambda bound: bound * 1000 < response.response_milliseconds)) + 1 as bucket
-    from agent_responses as response
-    join account_rules as rules
-        on rules.account_id is not distinct from rules_account(response.account_id)
-    where response.response_milliseconds is not null
-),
-
-filled as (
+with buckets as (
     select
         account_id,
         date,
-        bucket,
-        any_value(bounds) as bounds,
+        type,
+        is_bot,
+        response_bounds_seconds as bounds,
+        len(list_filter(response_bounds_seconds, lambda bound: round(bound * 1000) < response_milliseconds)) + 1
+            as bucket,
         count(*) as response_count,
-        count(*) filter (where not is_first) as follow_up_count
-    from responses
-    group by account_id, date, bucket
+        count(*) filter (where response_number > 1) as later_count
+    from named_responses
+    where response_milliseconds is not null
+    group by account_id, date, type, is_bot, bounds, bucket
 ),
 
-days as (
+-- Every bucket meets every bound of its day.
+pairs as (
     select
-        account_id,
-        date,
-        any_value(bounds) as bounds,
-        sum(response_count)::bigint as timed_count,
-        sum(follow_up_count)::bigint as follow_up_count,
-        map(list(bucket), list(response_count)) as counts,
-        map(list(bucket), list(follow_up_count)) as follow_up_counts
-    from filled
-    group by account_id, date
-),
-
--- A join with numbers, since no filter gets past unnest to the files.
-buckets as (
-    select
-        days.*,
-        numbers.bucket
-    from days
-    join range(1, 100) as numbers(bucket) on numbers.bucket <= len(days.bounds) + 1
+        *,
+        unnest(range(1, len(bounds) + 2)) as bound_number
+    from buckets
 )
 
 select
     account_id,  -- The LivePerson account.
     date,
-    bounds[bucket] as bound_seconds,  -- Bound of this row; NULL: none.
-    sum(coalesce(counts[bucket], 0)) over up_to_here::bigint as within_count,  -- Responses within the bound.
-    timed_count,  -- Responses with a time.
+    type,
+    is_bot,
+    bounds[bound_number] as bound_seconds,  -- Bound of this row; NULL: none.
+    coalesce(sum(response_count) filter (where bucket <= bound_number), 0)::bigint
+        as within_count,  -- Responses within the bound.
+    sum(response_count)::bigint as timed_count,  -- Responses with a time.
     within_count / timed_count as within_share,  -- within_count / timed_count.
-    sum(coalesce(follow_up_counts[bucket], 0)) over up_to_here::bigint
+    coalesce(sum(later_count) filter (where bucket <= bound_number), 0)::bigint
         as follow_up_within_count,  -- Follow-up responses within the bound.
-    follow_up_count,  -- Responses with a time but the first of a conversation.
+    sum(later_count)::bigint as follow_up_count,  -- Responses with a time but the first of a conversation.
     follow_up_within_count / nullif(follow_up_count, 0)
         as follow_up_within_share  -- follow_up_within_count / follow_up_count.
-from buckets
-window up_to_here as (
-    partition by account_id, date order by bucket
-    rows between unbounded preceding and current row
-)
+from pairs
+group by account_id, date, type, is_bot, bounds, bound_number

@@ -1,28 +1,38 @@
 -- The intervals of every day with people in a queue: the rows of arrivals and queue length.
--- Grain:   one row per account_id and interval of a UTC day in which a person entered a queue, waited or left it.
+-- Grain:   one row per account_id, type and interval of a UTC day in which a person entered a queue, waited or left
+--          it.
 -- Counts:  all intervals of such a day, the quiet ones too; days without anybody have none. Of a wait that is not
---          valid the day of entering counts.
+--          likely the day of entering counts.
 -- Units:   interval_start is the interval's beginning, local_start_time what the account's clocks show then (NULL
 --          before 2015 and after 2045). Clocks change at the beginning of an interval, never within one.
 -- Source:  ours; queue_entries and the settings interval_minutes and time_zone.
 
-with days as (
+with spans as (
     select distinct
         account_id,
+        type,
         interval_minutes,
         time_zone,
-        unnest(
-            range(
-                floor(epoch_ms(entered_time) / 86_400_000)::bigint,
-                floor(epoch_ms(case when is_valid then left_time else entered_time end) / 86_400_000)::bigint + 1
-            )
-        ) as day_number
-    from entry_parts
+        floor(epoch_ms(entered_time) / 86_400_000)::bigint as first_day,
+        floor(epoch_ms(case when is_likely then left_time else entered_time end) / 86_400_000)::bigint as last_day
+    from named_entries
+    where entered_time is not null
+),
+
+days as (
+    select distinct
+        account_id,
+        type,
+        interval_minutes,
+        time_zone,
+        unnest(range(first_day, last_day + 1)) as day_number
+    from spans
 ),
 
 intervals as (
     select
         account_id,
+        type,
         interval_minutes,
         time_zone,
         day_number * 86_400 + unnest(range(0, 86_400, interval_minutes * 60)) as start_seconds
@@ -31,6 +41,7 @@ intervals as (
 
 select
     intervals.account_id,
+    intervals.type,
     intervals.interval_minutes,
     intervals.start_seconds,  -- Start of the interval, in seconds since 1970.
     to_timestamp(intervals.start_seconds) as interval_start,  -- Start of the interval.

@@ -21,21 +21,34 @@ def printed(database: Path, *, encoding: str = "utf-8", width: int = 80) -> str:
 
 
 def test_days_are_those_of_the_view(tmp_path: Path) -> None:
-    """The last 14 days with conversations are shown, each account with the view's numbers."""
+    """The last 7 days with entries are shown, each account and kind of conversation with the view's numbers of people."""
     database = make_lake(tmp_path, accounts=("1",), days=20, per_day=12)
     with duckdb.connect(str(database), read_only=True) as connection:
         expected = connection.execute(
             """
-            select date::text, account_id, conversation_count, format('{:.1f}', queue_p50_seconds),
-                format('{:.1f}', queue_p90_seconds), format('{:.1f}', 100 * abandoned_share)
-            from queue_time_daily order by date desc limit 14
+            select date::text, account_id, 'chat', people_entry_count::text, format('{:.1f}', people_queue_p50_seconds),
+                format('{:.1f}', people_queue_p90_seconds), format('{:.1f}', 100 * people_abandoned_share)
+            from queue_time_daily order by date desc limit 7
             """,
         ).fetchall()
 
-    lines = [line.replace(" s ", " ").replace("%", "").split() for line in printed(database).splitlines()]
-    assert [line for line in lines if line and line[0].startswith("2026")] == [
-        [str(value) for value in row] for row in reversed(expected)
-    ]
+    lines = [line.replace("%", "").split() for line in printed(database).splitlines()]
+    assert [line for line in lines if line and line[0].startswith("2026")] == [list(row) for row in reversed(expected)]
+
+
+def test_skills_have_names_and_bots_stand_apart(tmp_path: Path) -> None:
+    """A skill shows its name, else its id; one of a bot says so, and stands behind those of people."""
+    database = make_lake(tmp_path, accounts=("1",))
+    with duckdb.connect(str(database)) as connection:
+        connection.execute("insert into skill_names values ('1', 12, 'Nova', true, null), ('1', 31, 'Sales', false, null)")
+        expected = connection.execute(
+            "select coalesce(skill_name, 'skill ' || skill_id), entry_count from queue_time_by_skill order by is_bot, 2 desc"
+        ).fetchall()
+
+    text = printed(database).partition("Waits in queues by skill, bots apart")[2].partition("MCS of")[0]
+    shown = [line.replace(" (bot)", "").removeprefix("1 ").split() for line in text.splitlines() if " chat " in line]
+    assert [(" ".join(line[: line.index("chat")]), int(line[line.index("chat") + 1])) for line in shown] == expected
+    assert text.count("Nova (bot)") == text.count("(bot)") == 1
 
 
 def test_histogram_counts_every_bucket(tmp_path: Path) -> None:

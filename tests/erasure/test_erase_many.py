@@ -9,7 +9,8 @@ from typing import Any
 import click
 import pytest
 from commands import lakehouse
-from documents import START, conversation, document, gz, message, name_at, owned, put
+from computed_facts import change_a_fact
+from documents import NAME, START, conversation, document, gz, message, name_at, owned, put
 from lakes import ask, conversations, take
 
 from pipeline.cli.commands import main
@@ -76,7 +77,20 @@ def test_rows_that_no_id_leads_to_are_reported(lake: Lake, tmp_path: Path) -> No
     assert (done.returncode, conversations(lake)) == (3, ["b"])
     assert "LEFT, and may be of an erased person: 1 row of messages that belong to no conversation" in done.stdout
     assert "1 row of messages more than are left in Engagement." in done.stdout
-    assert "make the tables anew" in done.stdout
+    assert "run lakehouse rebuild, which makes the tables anew" in done.stdout
+
+
+def test_facts_that_name_the_person_are_reported(lake: Lake, tmp_path: Path) -> None:
+    """Of no conversation, or of one that does not name the person: no id of a conversation leads to them."""
+    take(lake, put(tmp_path / "in", gz(owned("a", "A"), owned("b", "B"), owned("c", None, "A"))))
+    change_a_fact(lake, "queue_entries", "b", source_file="gone.gz")
+    change_a_fact(lake, "conversation_metrics", "b", person_id=" A")
+    done = lakehouse("erase", "--consumer-id", "A", cwd=tmp_path)
+    assert (done.returncode, conversations(lake)) == (3, ["b", "c"])
+    left = [line for line in done.stdout.splitlines() if "LEFT" in line]
+    assert len(left) == 2, left
+    assert "1 row of queue_entries that belong to no conversation, from gone.gz; run lakehouse rebuild" in left[0]
+    assert f"1 row of conversation_metrics with the id, from {NAME}; run lakehouse rebuild" in left[1]
 
 
 @pytest.mark.parametrize(

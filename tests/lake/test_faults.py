@@ -17,6 +17,7 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 import requests
+from computed_facts import require_computed_facts
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 from documents import DAY_MS, START, conversation, document, gz, message, name_at, put
@@ -133,9 +134,11 @@ class Ground:
         self.lake = Lake(str(start.with_name("lake")))
         self.command = command
         self.put_back()
+        require_computed_facts(self.lake)
         self.before = seen(self.lake.root)
         with Faults() as faults:
             command(self.lake)
+        require_computed_facts(self.lake)
         self.places = faults.places
         self.after = seen(self.lake.root)
         self.put_back()

@@ -20,8 +20,9 @@ from commands import ran
 from deltalake.exceptions import CommitFailedError
 from deltalake.transaction import CommitProperties
 from documents import conversation, document, gz, message, name_at, put
-from lakes import ask, everything, take
+from lakes import ask, everything, first, take
 from marked import Marked, found
+from released_lakes import forget_format, rewrite
 from sandboxes import misbehaving
 from stores import SECRET, lakehouse, serving, side_by_side, variables
 
@@ -39,12 +40,14 @@ from pipeline.load.account_schema import keep_schemas, kept_schemas
 from pipeline.load.engines import Processes
 from pipeline.load.find import find_files, incoming_from
 from pipeline.load.load import load
+from pipeline.load.rebuild import rebuild
 from pipeline.load.session import writing
 from pipeline.load.sync import sync
 from pipeline.maintenance.compact import compact
 from pipeline.maintenance.verify import verify
 from pipeline.sandbox import Account, Sandbox
-from pipeline.warehouse.database import publish
+from pipeline.warehouse.database import connect, publish
+from pipeline.warehouse.name_writer import write_names
 
 
 @pytest.fixture(scope="session")
@@ -95,6 +98,26 @@ def test_a_bucket_holds_what_a_folder_holds(lake: Lake, tmp_path: Path) -> None:
     assert lake.files.cat_file(landed_path(lake, name_at(0), digest)) == first.read_bytes()
     with pipeline.open(lake.uri) as connection:
         assert connection.sql("select count(*) as n from conversations").pl()["n"][0] > 0
+
+
+def test_names_in_a_bucket(lake: Lake, tmp_path: Path) -> None:
+    """The files of names lie in the bucket, take effect at the next command, and `names` adds the ids that they lack."""
+    skill = {"skillId": {"long": 12}}
+    take(lake, put(tmp_path / "1", gz(document(conversation(**skill), conversation("c2", skillId={"long": 90}))), name_at(0)))
+    names = "select skill_id, skill_name, is_bot from skill_names"
+    assert ask(lake, names) == []
+    lake.files.pipe_file(lake.path("skills.csv"), b"skill_id,skill_name,is_bot\r\n90,Nova,yes\r\nx\r\n")
+
+    assert ask(lake, names) == [(90, "Nova", True)]
+    with connect(lake) as connection:
+        (skills, *_) = write_names(lake, connection)
+    assert (skills.added_count, skills.unnamed_count, len(skills.faults)) == (1, 1, 1)
+    assert lake.files.cat_file(lake.path("skills.csv")) == b"skill_id,skill_name,is_bot\r\n90,Nova,yes\r\nx\r\n12,,\r\n"
+    lake.files.pipe_file(lake.path("skills.csv"), b"\xff")
+    told: list[str] = []
+    with connect(lake, told.append) as connection:
+        assert connection.sql("from skill_names").fetchall() == []  # the DuckDB file is that of the load
+    assert [sentence.startswith(f"{lake.uri}/skills.csv: expected UTF-8 text") for sentence in told] == [True]
 
 
 def test_processes_write_straight_to_the_store(lake: Lake, tmp_path: Path) -> None:
@@ -232,6 +255,25 @@ def test_compact_gives_way_to_a_load_and_merges_anew(lake: Lake, tmp_path: Path)
     assert done.merged > done.made
     assert {len(lake.snapshot().files[table]) for table in ("conversations", "messages", LEDGER)} == {1}
     assert ask(lake, "select count(*) from conversations") == [(3,)]
+
+
+def test_an_older_lake_is_upgraded_and_rebuilt_beside_loads(lake: Lake, tmp_path: Path) -> None:
+    """A load that comes first makes an upgrade and a rebuild begin anew: no row is lost, and each fact is there once."""
+    for hour in range(2):
+        take(lake, put(tmp_path, gz(document(conversation(f"c{hour}"))), name_at(hour)))
+    rewrite(lake, forget_format)
+    assert ask(lake, "select count(*) from conversation_metrics") == [(2,)]
+    assert lake.snapshot().outdated
+
+    def overtake(hour: int) -> None:
+        take(Lake(lake.uri), put(tmp_path, gz(document(conversation(f"c{hour}"))), name_at(hour)))
+
+    with first(lake, "commit", lambda: overtake(2)), writing(lake):
+        assert lake.snapshot().is_current
+    with first(lake, "commit", lambda: overtake(3)), writing(lake, upgrades=False):
+        assert rebuild(lake, engine=Processes(1)).files == 4
+    assert ask(lake, "select count(*), count(distinct conversation_id) from conversation_metrics") == [(4, 4)]
+    assert verify(lake, read_data=True).findings == []
 
 
 @pytest.mark.long

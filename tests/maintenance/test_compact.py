@@ -7,12 +7,14 @@ from pathlib import Path
 import duckdb
 import pyarrow.parquet as pq
 import pytest
+from computed_facts import require_computed_facts
 from documents import conversation, document, gz, message, name_at, put
 from lakes import ask, everything, first, killed_before, take
 
 from pipeline import schema
 from pipeline.errors import ConflictError
 from pipeline.lake.lake import Lake
+from pipeline.lake.rewrite import ORDERS
 from pipeline.lake.snapshot import LEDGER, Change
 from pipeline.lake.vacuum import sweep
 from pipeline.load.engines import Processes
@@ -34,9 +36,10 @@ def take_hour(lake: Lake, folder: Path, hour: int) -> None:
 
 
 def on_disk(lake: Lake, table: str) -> set[str]:
-    """The Parquet files below a table's folder."""
+    """The Parquet files below a table's folder, but for the checkpoints of its log."""
     root = Path(lake.root, table)
-    return {path.relative_to(root).as_posix() for path in root.rglob("*.parquet")}
+    paths = (path.relative_to(root) for path in root.rglob("*.parquet"))
+    return {path.as_posix() for path in paths if path.parts[0] != "_delta_log"}
 
 
 def named(lake: Lake, table: str) -> set[str]:
@@ -118,6 +121,27 @@ def test_rows_are_laid_out_for_the_queries_people_run(lake: Lake, tmp_path: Path
     limits = {group.column(place).path_in_schema: group.column(place).statistics for place in range(group.num_columns)}
     assert (limits["skill_id"].min, limits["skill_id"].max) == (3, 7)
     assert (limits["conversation_id"].min, limits["conversation_id"].max) == ("a", "d")
+
+
+def test_facts_are_laid_out_for_queries_too(lake: Lake, tmp_path: Path) -> None:
+    """Each merged file has the order of its table, and is of all files that there were."""
+    for hour, skill in enumerate((7, 3, 7)):
+        lines = [message("ask", timestamp=START + hour), message("answer", timestamp=START + 9, type={"string": "1"})]
+        one, other = (
+            conversation(
+                f"{name}{hour}", start=START - hour, skillId={"long": skill}, messages=lines, transfers={"array": [TRANSFER]}
+            )
+            for name in "ab"
+        )
+        take(lake, put(tmp_path, gz(document(one, other)), name_at(hour)))
+    with writing(lake):
+        compact(lake)
+    require_computed_facts(lake)
+    for fact in schema.FACTS:
+        (file,) = lake.snapshot().files[fact]
+        merged = pq.read_table(lake.path(fact, file.path), partitioning=None)
+        expected = duckdb.from_arrow(merged).order(ORDERS[fact]).to_arrow_table()
+        assert (merged.num_rows >= 6, merged.to_pylist()) == (True, expected.to_pylist())
 
 
 def test_a_change_worked_out_from_an_older_state_is_refused(lake: Lake, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from commands import lakehouse
 from deltalake import DeltaTable, write_deltalake
-from documents import conversation, document, gz, message, name_at, put
+from documents import START, conversation, document, gz, message, name_at, put
 from lakes import ask, everything, take
 
 from pipeline import schema
@@ -48,7 +48,8 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     take(lake, put(files, b"", name_at(3)))
     with writing(lake):
         compact(lake)
-    take(lake, put(files, gz(document(conversation("c4"))), name_at(4)))
+    answered = [message("a"), message("b", timestamp=START + 1000, type={"string": "1"})]
+    take(lake, put(files, gz(document(conversation("c4", messages=answered))), name_at(4)))
     return Path(lake.root)
 
 

@@ -45,6 +45,9 @@ CONVERSATION_METRICS: Final = COMMON | {
     "abandoned_entry_count": "BIGINT",
     "moved_entry_count": "BIGINT",
     "was_interactive": "BOOLEAN",
+    "scored_line_count": "BIGINT",
+    "mcs_first": "DOUBLE",
+    "mcs_last": "DOUBLE",
 }
 QUEUE_ENTRIES: Final = COMMON | {
     "entry_number": "BIGINT",
@@ -71,6 +74,9 @@ SEGMENTS: Final = COMMON | {
     "first_response_milliseconds": "BIGINT",
     "first_response_from_opening_milliseconds": "BIGINT",
     "bounce_count": "BIGINT",
+    "scored_line_count": "BIGINT",
+    "mcs_first": "DOUBLE",
+    "mcs_last": "DOUBLE",
 }
 RESPONSES: Final = COMMON | {
     "response_number": "BIGINT",

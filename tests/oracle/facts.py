@@ -44,15 +44,13 @@ from typing import Any, Final
 from reference import FIRST_DAY, read_file
 
 from oracle.fact_columns import FACTS
+from oracle.line_scores import scores_in
 
 Row = dict[str, Any]
 Facts = dict[str, list[Row]]
 
 VISITOR: Final = ("0",)
 AGENT: Final = ("1", "3", "4")
-
-
-# ---- from a source file to its facts ----
 
 
 def facts_of_file(contents: bytes, name: str, account_id: str | None = None, scope_start_us: int | None = None) -> Facts:
@@ -227,6 +225,7 @@ def lines_in(segment: Row, lines: list[Row]) -> Row:
         "visitor_line_count": count(inside, VISITOR),
         "first_response_milliseconds": milliseconds(segment["assigned_time"], answered),
         "first_response_from_opening_milliseconds": milliseconds(segment["opened_time"], answered),
+        **scores_in(inside),
     }
 
 
@@ -350,6 +349,7 @@ def metrics_of(conversation: Row, lines: list[Row], transfers: list[Row], facts:
         "abandoned_entry_count": outcomes.count("abandoned"),
         "moved_entry_count": outcomes.count("moved"),
         "was_interactive": any(flags) if flags else None,
+        **scores_in(lines),
     }
 
 

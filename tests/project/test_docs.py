@@ -162,8 +162,8 @@ def test_what_is_made_of_the_code_is_up_to_date() -> None:
 
 
 def test_every_view_has_a_theme() -> None:
-    """Every folder of sql/ is a theme, the checks or the codes; the page of metrics has every view once."""
-    assert {folder.name for folder in (ROOT / "sql").iterdir()} == {*themes(), "checks", "codes"}
+    """Every folder of sql/ is a theme, the facts, the checks or the codes; the page of metrics has every view once."""
+    assert {folder.name for folder in (ROOT / "sql").iterdir()} == {*themes(), "checks", "codes", "facts"}
     assert {view.theme for view in ordered_views()} == set(themes())
     named = re.findall(r"^### (\w+)$", TEXTS[ROOT / "docs" / "metrics.md"], re.MULTILINE)
     assert sorted(named) == sorted(view.name for view in ordered_views())
@@ -205,7 +205,13 @@ def test_every_query_shown_works(empty: duckdb.DuckDBPyConnection) -> None:
 def test_a_column_that_says_so_is_never_null(tmp_path: Path) -> None:
     """The columns that are never NULL by docs/tables.md have values, also for source files with missing and odd ones."""
     lake = Lake(str(tmp_path / "lake"))
-    odd = conversation("odd", start=None, transfers={"array": [{"timestamp": None}]}, messages=[message(type=None), {}])
+    reply = message(timestamp=None, type={"string": "1"})
+    odd = conversation(
+        "odd",
+        start=None,
+        transfers={"array": [{"timestamp": None}]},
+        messages=[message(type=None), {}, message(timestamp=None), reply],
+    )
     put(tmp_path / "in", gz(document(odd, account_id=None, metaData=None), document(conversation(None)), "garbage"), "plain.gz")
     put(tmp_path / "in", gz("cut")[:-3], name_at(1))
     put(tmp_path / "in", b"<html>", "page.gz")

@@ -22,6 +22,7 @@ from places import ROOT
 from pipeline.errors import LakeError
 from pipeline.lake.lake import Lake
 from pipeline.sandbox import Account, file_bytes, hour_file_names
+from pipeline.schema import TABLES
 from pipeline.warehouse.database import connect
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -151,7 +152,7 @@ def test_first_look_counts_and_reads(ran: Callable[[str], Run], connection: duck
     printed = dict(line.split() for line in done.printed["counts"].splitlines())
     times = re.findall(r"^(\d\d:\d\d:\d\d)  (\w+)", done.printed["transcript"], flags=re.MULTILINE)
 
-    assert set(printed) == {"conversations", "messages", "transfers", "files", "rejects", "listings"}
+    assert list(printed) == list(TABLES)
     for table, count in printed.items():
         assert connection.sql(f"select count(*) from {table}").fetchall() == [(int(count.replace(",", "")),)]
     assert {"VISITOR_LINE", "REP_LINE"} <= {who for _, who in times}
@@ -163,14 +164,14 @@ def test_queue_time_adds_up_seconds_not_means(ran: Callable[[str], Run], connect
     """The mean of an hour of the week is weighted by time; shares of waits add up to 1; the days are those of the view."""
     names = ran("02_queue_time").names
     expected = connection.sql("""
-        select account_id, dayname(local_start_time)[:3], hour(local_start_time),
+        select account_id || ' ' || type, dayname(local_start_time)[:3], hour(local_start_time),
             round(sum(waiting_seconds) / sum(interval_seconds), 9)
         from queue_length group by all
     """).fetchall()
 
     assert set(expected) == set(names["week"].with_columns(pl.col("people").round(9)).rows())
     assert any(row[3] > 0 for row in expected)
-    assert names["waits"].group_by("account").agg(pl.col("share").sum().round(9))["share"].to_list() == [1.0, 1.0]
+    assert set(names["waits"].group_by("account").agg(pl.col("share").sum().round(9))["share"]) == {1.0}
     assert names["daily"].height == len(connection.sql("from queue_time_daily").fetchall())
 
 
@@ -178,14 +179,15 @@ def test_mcs_counts_every_scored_conversation_once(ran: Callable[[str], Run], co
     """The steps of waiting have every connected conversation with a score and a wait, the bands of a day add up to 1."""
     names = ran("03_mcs").names
     metrics = connection.sql("from conversation_metrics where is_connected and queue_seconds is not null and mcs is not null")
-    long = metrics.filter("queue_seconds between 60 and 299.999 and account_id = '75555851'").fetchall()
+    long = metrics.filter("queue_seconds between 60 and 299.999 and account_id = '75555851' and type = 'LIVE_CHAT'").fetchall()
 
     assert names["waited"]["n"].sum() == len(metrics.fetchall())
-    row = names["waited"].row(by_predicate=(pl.col("account") == "75555851") & (pl.col("wait") == "1 to 5 min"), named=True)
+    chosen = (pl.col("account") == "75555851 live_chat") & (pl.col("wait") == "1 to 5 min")
+    row = names["waited"].row(by_predicate=chosen, named=True)
     scores = [dict(zip(metrics.columns, one, strict=True))["mcs"] for one in long]
     assert (row["n"], round(row["mcs_avg"], 9)) == (len(scores), round(sum(scores) / len(scores), 9))
     assert names["bands"].group_by("account", "day").agg(pl.col("share").sum().round(9))["share"].unique().to_list() == [1.0]
-    moved = connection.sql("select count(*) from mcs_movement where scored_count > 1").fetchall()
+    moved = connection.sql("select count(*) from mcs_movement where scored_line_count > 1").fetchall()
     assert [(names["movement"]["conversations"].sum(),)] == moved
 
 
@@ -206,7 +208,7 @@ def test_transcripts_finds_the_words_and_the_gaps(ran: Callable[[str], Run], con
     assert abs(sum(gaps) - first[1]) <= len(gaps) / 2  # printed in whole seconds
     slowest = done.shown["longest"]["response_seconds"]
     assert slowest.to_list() == sorted(slowest, reverse=True)
-    assert slowest[0] == connection.sql("select max(response_seconds) from agent_responses").fetchall()[0][0]
+    assert slowest[0] == connection.sql("select max(response_milliseconds) / 1000 from responses").fetchall()[0][0]
 
 
 def test_quality_shows_what_is_odd(ran: Callable[[str], Run], connection: duckdb.DuckDBPyConnection) -> None:

@@ -104,10 +104,12 @@ VIEWS = {
         select date, account_id, scored_count, mcs_avg, mcs_p10, mcs_p50, mcs_p90 from mcs_daily order by date, account_id
     """,
     "response-by-day": """
-        select date, account_id, first_reply_count, first_response_daily.first_reply_p50_seconds,
-            first_response_daily.first_reply_p90_seconds, timed_count, response_p50_seconds, response_p90_seconds
-        from response_time_daily join first_response_daily using (date, account_id)
-        order by date, account_id
+        select date, account_id, count(response_milliseconds) filter (where response_number = 1),
+            quantile_cont(response_milliseconds, 0.5) filter (where response_number = 1) / 1000 as first_reply_p50_seconds,
+            quantile_cont(response_milliseconds, 0.9) filter (where response_number = 1) / 1000 as first_reply_p90_seconds,
+            count(response_milliseconds), quantile_cont(response_milliseconds, 0.5) / 1000 as response_p50_seconds,
+            quantile_cont(response_milliseconds, 0.9) / 1000 as response_p90_seconds
+        from named_responses group by all order by date, account_id
     """,
     "transfers": """
         select skill_id, target_skill_id, sum(transfer_count)::bigint as transfer_count,
@@ -116,7 +118,7 @@ VIEWS = {
     """,
     "agents": """
         select account_id, agent_id, sum(engaged_seconds) / 3600 as engaged_hours
-        from agent_engagement_daily group by all order by engaged_hours desc, account_id, agent_id
+        from agent_engagement_local_daily group by all order by engaged_hours desc, account_id, agent_id
     """,
     "source-hours": """
         select (hour at time zone 'UTC')::date::varchar as date, account_id,

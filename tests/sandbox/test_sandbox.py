@@ -438,3 +438,26 @@ def test_credentials_do_not_print(sandbox: Sandbox) -> None:
     assert "account_id='75555851'" in repr(keys)
     assert not any(secret in repr(keys) for secret in keys.secrets)
     assert len(set(keys.secrets)) == 4
+
+
+def test_an_account_may_send_one_record_a_leg() -> None:
+    """Each leg is a record with an id of its own and without transfers, which end the record before and start the next."""
+    whole = conversations(SHOP, AFTERNOON, 1)
+    legs = conversations(replace(SHOP, sends_legs=True), AFTERNOON, 1)
+    records = {untagged(leg["conversationId"]): leg for leg in legs}
+
+    def transfers(conversation: dict[str, Any]) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = untagged(conversation["transfers"])
+        return [transfer.get("com.liveperson.dataaccess.Transfer", transfer) for transfer in found]
+
+    assert any(transfers(conversation) for conversation in whole)
+    assert len(records) == len(legs) == len(whole) + sum(len(transfers(conversation)) for conversation in whole)
+    assert not any(transfers(leg) for leg in legs)
+    for conversation in whole:
+        moves = transfers(conversation)
+        name = untagged(conversation["conversationId"])
+        parts = [records[name], *(records[f"{name}-{number}"] for number in range(2, len(moves) + 2))]
+        assert parts[0]["conversationStartTime"] == conversation["conversationStartTime"]
+        assert parts[-1]["conversationEndTime"] == conversation["conversationEndTime"]
+        assert [part["endReasonId"]["int"] for part in parts[:-1]] == [untagged(move["reason"]) for move in moves]
+        assert [part["startReasonId"]["int"] for part in parts] == [0] + [2] * len(moves)

@@ -65,7 +65,9 @@ def life_of_a_lake(folder: Path) -> list[Step]:
         Step(("compact",)),
         Step(("sync", *WINDOW)),
         Step(("load", str(third))),
+        Step(("upgrade", "--recompute")),
         Step(("erase", "--conversation-id", "c3")),
+        Step(("rebuild",)),
         Step(("compact", "--retain-hours", "0")),
     ]
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import duckdb
 import pytest
+from computed_facts import require_computed_facts
 
 from pipeline.lake.lake import Lake
 from pipeline.load.engines import Processes
@@ -59,7 +60,11 @@ def ask(lake: Lake, query: str) -> list[tuple[Any, ...]]:
 
 
 def everything(lake: Lake) -> dict[str, list[str]]:
-    """All rows of all tables as sorted text, but for the times at which files were listed, came in and were loaded."""
+    """All rows of all tables as sorted text, but for the times at which files were listed, came in and were loaded.
+
+    The facts among them are required to be those that follow from the other tables.
+    """
+    require_computed_facts(lake)
     with connect(lake) as connection:
         return all_rows(connection)
 

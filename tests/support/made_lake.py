@@ -9,7 +9,8 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from pipeline.schema import TABLES
+from pipeline.schema import SENT, TABLES
+from pipeline.warehouse.facts import FactMaker
 from pipeline.warehouse.library import create_views
 
 FIRST_DAY = datetime(2026, 3, 2, tzinfo=UTC)
@@ -36,15 +37,31 @@ def make_lake(folder: Path, *, accounts: Sequence[str | None] = ACCOUNTS, days: 
 
 
 def write_lake(folder: Path, rows: dict[str, list[Row]]) -> Path:
-    """Write these rows, by table, and the views on them."""
+    """Write these rows, by table, their facts, and the views on them."""
     path = folder / "lakehouse.duckdb"
+    facts = _facts(rows)
     with duckdb.connect(str(path)) as connection:
         for name, table in TABLES.items():
-            connection.register("made", pa.Table.from_pylist(rows.get(name, []), schema=table.arrow_schema))
+            made = facts.get(name, pa.Table.from_pylist(rows.get(name, []), schema=table.arrow_schema))
+            connection.register("made", made)
             connection.execute(f"create table {name} as from made")
             connection.unregister("made")
         create_views(connection)
     return path
+
+
+def _facts(rows: dict[str, list[Row]]) -> dict[str, pa.Table]:
+    """Compute the facts of conversations, each of which is a delivery of its own."""
+    deliveries: dict[tuple[Any, ...], int] = {}
+    sent = {}
+    for name in SENT:
+        numbered = []
+        for row in rows.get(name, []):
+            key = (row.get("account_id"), row["conversation_id"], row["date"])
+            numbered.append(row | {"source_file": "made", "delivery": deliveries.setdefault(key, len(deliveries) + 1)})
+        numbered.sort(key=lambda row: (row["delivery"], row.get("position", 0)))
+        sent[name] = pa.Table.from_pylist(numbered, schema=TABLES[name].arrow_schema)
+    return FactMaker().facts_of(sent)
 
 
 def _add_conversation(

@@ -23,7 +23,7 @@ def test_a_finding_says_what_it_means_and_how_to_see_it(tmp_path: Path) -> None:
         (command,) = (line for line in said.splitlines() if "lakehouse sql <" in line)
         listed = connection.sql(Path(command.partition("< ")[2].strip("'")).read_text()).fetchall()
 
-    assert "FIND  mcs_range\n      1 row: A Meaningful Connection Score is outside 0 to 100" in said
+    assert "FIND  mcs_range\n      1 row: A Meaningful Connection Score is not on the account's scale" in said
     assert [row[:2] for row in listed] == [("a", "1")]
     assert said.count("ok  ") == len(checks()) - 1
 
@@ -38,10 +38,14 @@ def test_nothing_to_find(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("view", "sql"),
     [
-        ("wait_histogram_daily", "select * replace (conversation_count + 1 as conversation_count) from before"),
+        ("wait_histogram_daily", "select * replace (answered_count + 1 as answered_count) from before"),
         ("mcs_band_daily", "select * replace (banded_count - 1 as banded_count) from before"),
-        ("arrivals_by_interval", "from before where conversation_count <> 1"),
-        ("queue_time_daily", "select * replace (connected_count + 1 as connected_count) from before"),
+        ("arrivals_by_interval", "from before where entry_count <> 1"),
+        ("queue_by_interval", "select * replace (offered_count + 1 as offered_count) from before"),
+        ("queue_time_by_skill", "from before where skill_id <> 12"),
+        ("queue_time_local_daily", "select * replace (entry_count - 1 as entry_count) from before"),
+        ("queue_time_daily", "select * replace (answered_count + 1 as answered_count) from before"),
+        ("service_level_daily", "select * replace (answered_count + 1 as answered_count) from before"),
     ],
 )
 def test_totals_that_differ_are_found(tmp_path: Path, view: str, sql: str) -> None:

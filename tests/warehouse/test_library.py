@@ -8,14 +8,14 @@ import pytest
 
 from pipeline.schema import TABLES
 from pipeline.warehouse import library as views
-from pipeline.warehouse.names import NAME_FILES
+from pipeline.warehouse.names import NAME_TABLES
 
 
 @pytest.mark.parametrize("view", views.ordered_views(), ids=lambda view: view.name)
 def test_header(view: views.View) -> None:
     """Every view says in its header what it is about, its grain, what counts, units and source."""
     assert view.about.endswith(".")
-    assert list(view.notes) == ["Grain", "Counts", "Units", "Source"]
+    assert [label for label in view.notes if label != "Twins"] == ["Grain", "Counts", "Units", "Source"]
     assert all(view.notes.values())
 
 
@@ -36,15 +36,15 @@ def test_sql_style(file: Path) -> None:
     sql = file.read_text(encoding="utf-8")
     code = re.sub(r"--.*", "", sql)
     relations = (
-        {file.stem for file in views.view_files()}
+        views.view_names()
         | set(TABLES)
         | set(views.code_lists())
         | {"settings", "account_rules", "utc_offsets"}
-        | {file.table for file in NAME_FILES}
+        | {table.name for table in NAME_TABLES}
     )
 
     assert not re.search(r"\b(current_\w+|now|today|date_trunc|date_diff|extract|date_part|random)\b", code)
-    assert not set(re.findall(r"(?:with|\),)\s+(\w+) as \(", code)) & relations
+    assert not set(re.findall(r"(?:with|\),)\s+(\w+) as (?:(?:not )?materialized )?\(", code)) & relations
     assert max(map(len, sql.splitlines())) <= 120
     assert sql.endswith("\n")
     assert not sql.rstrip().endswith(";")
@@ -99,3 +99,81 @@ def test_unknown_code_list(tmp_path: Path) -> None:
 
     with pytest.raises(ValueError, match=r"found colour; add the type of its code"):
         views.code_lists(tmp_path)
+
+
+def test_twins_are_the_same_select_by_other_days(tmp_path: Path) -> None:
+    """A header's twins have their own column in the place of `date`, and read the local steps that there are."""
+    folder = library(
+        tmp_path,
+        entries="select 1 as date",
+        local_entries="select 2 as local_date, 3 as local_week, 4 as local_month from entries",
+        others="select 1 as date",
+    )
+    (folder / "queue").mkdir()
+    (folder / "queue" / "time_daily.sql").write_text(
+        "-- Waits, day by day.\n"
+        "-- Grain:   one row per date (UTC, of entering).\n"
+        "-- Twins:   local_date, local_week, local_month\n"
+        "select\n"
+        "    entries.date,  -- UTC day of entering, a date.\n"
+        "    count(*) as entry_count  -- Entries.\n"
+        "from entries\n"
+        "join others using (date)\n",
+        encoding="utf-8",
+    )
+
+    made = {view.name: view for view in views.ordered_views(folder)}
+
+    twins = {name for name, view in made.items() if view.twin_of == "time_daily"}
+    assert twins == {"time_local_daily", "time_weekly", "time_monthly"}
+    weekly = made["time_weekly"]
+    expected = "select local_entries.local_week, count(*) as entry_count from local_entries join others using (local_week)"
+    assert " ".join(weekly.sql.split()) == expected
+    assert weekly.reads == {"local_entries", "others"}
+    assert weekly.notes == {"Grain": "one row per local_week."}
+    assert weekly.about == "As time_daily, by weeks of the account's time zone: waits, day by day."
+    assert weekly.meanings == {"entry_count": "Entries.", "local_week": "Monday of the week on the account's clocks."}
+    assert list(made).index("local_entries") < list(made).index("time_weekly")
+    assert views.view_names(folder) == set(made)
+
+
+def test_a_twin_reads_the_twin_of_another_view(tmp_path: Path) -> None:
+    """A daily view that reads a daily view has twins that read its twins."""
+    folder = library(
+        tmp_path,
+        entries="select 1 as date",
+        local_entries="select 2 as local_week from entries",
+        a_daily="-- A.\n-- Grain: b.\n-- Twins: local_week\nselect date from entries",
+        b_daily="-- B.\n-- Grain: b.\n-- Twins: local_week\nselect date from a_daily",
+    )
+
+    made = {view.name: view for view in views.ordered_views(folder)}
+
+    assert made["b_weekly"].reads == {"a_weekly"}
+    assert made["a_weekly"].reads == {"local_entries"}
+
+
+@pytest.mark.parametrize(
+    ("name", "twins", "message"),
+    [
+        ("by_hour", "local_date", "expected a name that ends in _daily"),
+        ("a_daily", "local_year", "found twins of local_year"),
+        ("a_daily", "local_date, local_week", "found another a_weekly"),
+    ],
+)
+def test_twins_that_cannot_be_made(tmp_path: Path, name: str, twins: str, message: str) -> None:
+    """Twins of a view that is not by days, of other columns, or with the name of another view are refused."""
+    sql = f"-- A.\n-- Grain: b.\n-- Twins: {twins}\nselect 1 as date"
+    folder = library(tmp_path, **{name: sql, "a_weekly": "select 1"})
+
+    with pytest.raises(ValueError, match=message):
+        views.ordered_views(folder)
+
+
+def test_every_twin_reads_local_steps() -> None:
+    """No twin has a word of `date` left; each reads a step with local days, or another twin."""
+    twins = [view for view in views.ordered_views() if view.twin_of]
+    local = {view.name for view in twins} | {name for name in views.view_names() if name.startswith("local_")}
+
+    assert [view.name for view in twins if re.search(r"\bdate\b", view.sql)] == []
+    assert all(view.reads & local for view in twins)

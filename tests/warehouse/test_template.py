@@ -60,7 +60,7 @@ def test_files_beside_the_library_do_not_count(tmp_path: Path) -> None:
     """A folder, an editor's dangling lock or a note in a folder of sql/ changes nothing."""
     sql = shutil.copytree(sql_folder(), tmp_path / "sql")
     (sql / "steps" / ".ipynb_checkpoints").mkdir()
-    (sql / "steps" / ".#turns.sql").symlink_to("user@host.1")
+    (sql / "steps" / ".#named_entries.sql").symlink_to("user@host.1")
     (sql / "steps" / "notes.txt").touch()
 
     assert digest(sql) == digest(sql_folder())
@@ -70,7 +70,7 @@ def test_other_sql_is_another_version(tmp_path: Path) -> None:
     """A change in any file of the library changes the digest."""
     sql = shutil.copytree(sql_folder(), tmp_path / "sql")
     before = digest(sql)
-    view = sql / "steps" / "turns.sql"
+    view = sql / "steps" / "named_entries.sql"
     view.write_text(view.read_text(encoding="utf-8") + "-- Changed.\n", encoding="utf-8")
 
     assert (before, digest(sql) == before) == (digest(sql_folder()), False)

@@ -7,9 +7,10 @@ runs.
 import click
 
 from pipeline.cli.commands.intake import doctor, load, status, sync
+from pipeline.cli.commands.naming import names
 from pipeline.cli.commands.queries import report, sql
 from pipeline.cli.commands.trial import demo, sandbox
-from pipeline.cli.commands.upkeep import check, compact, erase, verify
+from pipeline.cli.commands.upkeep import check, compact, erase, rebuild, upgrade, verify
 from pipeline.cli.options import Overview
 
 
@@ -32,5 +33,6 @@ def main() -> None:
     """
 
 
-for _command in (sync, load, status, doctor, sql, report, check, verify, compact, erase, sandbox, demo):
+_COMMANDS = (sync, load, status, doctor, sql, report, names, check, verify, compact, upgrade, rebuild, erase, sandbox, demo)
+for _command in _COMMANDS:
     main.add_command(_command)

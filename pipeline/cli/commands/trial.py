@@ -11,7 +11,9 @@ from pipeline.errors import PipelineError, SettingsError
 @click.command(cls=Command)
 @of_the_sandbox
 @command
-def sandbox(port: int, faults: tuple[str, ...], seed: int, latency_ms: int, *, list_faults: bool, log: bool) -> None:
+def sandbox(
+    port: int, faults: tuple[str, ...], seed: int, latency_ms: int, *, list_faults: bool, legs: bool, log: bool
+) -> None:
     """Serve the API on loopback, with two made-up accounts.
 
     Prints the settings of both, as .env needs them to sync from it, and serves until Ctrl-C.
@@ -23,8 +25,9 @@ def sandbox(port: int, faults: tuple[str, ...], seed: int, latency_ms: int, *, l
     Example: lakehouse sandbox --fault reset=0.1 --fault late --fault 5xx:listing:lasting=0.02
     """
     import logging
+    from dataclasses import replace
 
-    from pipeline.sandbox import Sandbox, fault_list
+    from pipeline.sandbox import Sandbox, demo_accounts, fault_list
 
     if list_faults:
         click.echo("\n".join(f"{name:<20}{struck:<26}{description}" for name, struck, description in fault_list()))
@@ -32,14 +35,15 @@ def sandbox(port: int, faults: tuple[str, ...], seed: int, latency_ms: int, *, l
     if log:
         logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
     try:
-        served = Sandbox(port=port, faults=faults, seed=seed, delay_seconds=latency_ms / 1000)
+        accounts = [replace(account, sends_legs=legs) for account in demo_accounts()]
+        served = Sandbox(accounts, port=port, faults=faults, seed=seed, delay_seconds=latency_ms / 1000)
     except ValueError as error:
         raise SettingsError(f"--fault {error}") from None
     except OSError as error:
         message = f"port {port} of 127.0.0.1 can't be used ({error.strerror}); choose another with --port, or 0 for any"
         raise PipelineError(message) from error
-    accounts = "the made-up accounts " + " and ".join(served.accounts)
-    click.echo(f"# {served.base_url} serves {accounts}: copy the lines of ONE account into .env; Ctrl-C stops it.")
+    names = "the made-up accounts " + " and ".join(served.accounts)
+    click.echo(f"# {served.base_url} serves {names}: copy the lines of ONE account into .env; Ctrl-C stops it.")
     for account_id in served.accounts:
         click.echo(f"\n# account {account_id}\n{served.settings_of(account_id)}", nl=False)
     sys.stdout.flush()

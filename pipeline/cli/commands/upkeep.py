@@ -1,10 +1,10 @@
-"""The commands that look after a lake: check, verify, compact and erase."""
+"""The commands that look after a lake: check, verify, compact, upgrade, rebuild and erase."""
 
 import sys
 
 import click
 
-from pipeline.cli.options import SET_ASIDE, Command, existing_lake, lake_of, on_lake, say
+from pipeline.cli.options import SET_ASIDE, Command, existing_lake, lake_of, on_engine, on_lake, say
 from pipeline.text import harmless
 
 
@@ -77,6 +77,68 @@ def compact(lake_uri: str | None, retain_hours: int) -> None:
         done = run_compact(lake, retention_hours=retain_hours)
     for line in compaction(done):
         say(line)
+
+
+@click.command(cls=Command)
+@click.option("--dry-run", is_flag=True, help="Say what there is to do, and change nothing.")
+@click.option("--recompute", is_flag=True, help="Compute all facts anew, even if the lake is up to date.")
+@on_lake
+def upgrade(lake_uri: str | None, *, dry_run: bool, recompute: bool) -> None:
+    """Bring a lake of an older version up to date.
+
+    Each command that writes does it first, so nothing has to be done after an update of the program; this command does it at a
+    time of your choice. Tables that the lake lacks are made, and the facts of all conversations are computed. One commit
+    shows the result: a run that dies before it leaves the lake as it was.
+
+    Example: lakehouse upgrade --dry-run
+    """
+    from pipeline.cli.progress import planned_upgrade, upgraded
+    from pipeline.erasure.purge import run_pending_purges
+    from pipeline.lake.store_errors import reaching
+    from pipeline.load.session import writing
+    from pipeline.maintenance.upgrade import upgrade as run_upgrade
+
+    lake = existing_lake(lake_uri)
+    if dry_run:
+        with reaching(lake.uri):
+            say(planned_upgrade(lake.uri, lake.snapshot(), recomputes=recompute))
+        return
+    with writing(lake, say, upgrades=False):
+        done = run_upgrade(lake, recomputes=recompute, tell=say)
+        run_pending_purges(lake)
+    say(upgraded(lake.uri, done))
+
+
+@click.command(cls=Command)
+@on_engine
+@on_lake
+def rebuild(lake_uri: str | None, engine: str | None) -> None:
+    """Make all tables anew from landing/, in place.
+
+    Reads every landed file again, as a load does, and puts the rows in the place of the former ones by one commit. What
+    landing/ does not hold stays: rows of source files whose landed file is lost, listings, settings and erasures; erased people
+    do not come back. Ends with 3 if a landed file is lost: its name is printed, and its rows stay as they were.
+
+    Example: lakehouse rebuild
+    """
+    from pipeline.cli.progress import LoadProgress, rebuilt
+    from pipeline.decode.pgp import check_key
+    from pipeline.load.engines import engine_of
+    from pipeline.load.rebuild import rebuild as run_rebuild
+    from pipeline.load.session import writing
+
+    lake = existing_lake(lake_uri)
+    readers = engine_of(engine)
+    check_key(say)
+    with LoadProgress() as progress, writing(lake, say, upgrades=False):
+        done = run_rebuild(lake, engine=readers, progress=progress.loaded)
+    for path in done.lost:
+        click.echo(
+            harmless(f"{path}: the landed file is gone or damaged; its rows stay as they were: put it back from a backup")
+        )
+    say(rebuilt(done))
+    if done.lost:
+        raise SystemExit(SET_ASIDE)
 
 
 @click.command(cls=Command)

@@ -32,6 +32,7 @@ from pipeline.lake.store_errors import reaching, tidied
 from pipeline.load.account_schema import kept_schemas, newest_schemas
 from pipeline.text import counted
 from pipeline.warehouse.database import FILE_NAME, problem_with_file, rules_in_force
+from pipeline.warehouse.name_tables import names_of
 
 _LEAST_BYTES: Final = {FAIL: 100 << 20, WARN: 1 << 30}
 _LEAST_DAYS: Final = {FAIL: 2, WARN: 30}
@@ -52,15 +53,19 @@ def about_lake(lake: Lake) -> Iterator[Finding]:
             if snapshot is None:
                 yield Finding("lake", OK, f"none at {lake.uri} yet, the first sync or load makes it")
             else:
+                if snapshot.outdated:
+                    remedy = f"the next load brings it up to date, as does {next_command('upgrade')}"
+                    yield Finding("format", WARN, f"{lake.uri}: {snapshot.outdated}", remedy)
                 yield from _data_files(lake, snapshot)
                 ledger = read_ledger(lake, snapshot, ["status", "bytes", "scope_start_time", "loaded_at"])
                 yield _newest_load(lake, snapshot, ledger)
                 growth = _growth_a_day(snapshot, ledger)
                 yield from _erasures(lake, snapshot)
-                if ledger.num_rows or lake.files.exists(lake.path(FILE_NAME)):
+                if snapshot.is_current and (ledger.num_rows or lake.files.exists(lake.path(FILE_NAME))):
                     yield from _duckdb_file(lake)  # else no load has made one yet
                 yield from _schemas(lake)
             yield from _settings_file(lake)
+            yield from _name_files(lake)
     except (PipelineError, OSError) as raised:
         error = of_a_file(raised) or raised
         found = error.found if isinstance(error, DamagedError) else str(error)
@@ -126,6 +131,15 @@ def _settings_file(lake: Lake) -> Iterator[Finding]:
     rules_in_force(lake, sentences.append)
     for sentence in sentences:
         yield Finding("views", FAIL, sentence, is_setting=True)
+
+
+def _name_files(lake: Lake) -> Iterator[Finding]:
+    """Each line of the files of names that does not count, and each column that is not read."""
+    for names in names_of(lake):
+        for fault in names.faults:
+            yield Finding("names", WARN, f"{lake.uri}/{fault}")
+        for note in names.notes:
+            yield Finding("names", OK, f"{lake.uri}/{note}")
 
 
 def _newest_load(lake: Lake, snapshot: Snapshot, ledger: pa.Table) -> Finding:

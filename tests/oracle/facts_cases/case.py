@@ -136,9 +136,9 @@ def line(kind: str | None, when: float | None, agent_id: str | None = None) -> R
     return {"type": kind, "timestamp": at(when), "agentId": agent_id, "text": "text"}
 
 
-def visitor(when: float | None) -> Row:
+def visitor(when: float | None, mcs: float | None = None) -> Row:
     """A line of the visitor."""
-    return line("0", when)
+    return line("0", when) | ({} if mcs is None else {"mcs": mcs})
 
 
 def agent(when: float | None, agent_id: str | None = "A") -> Row:
@@ -203,8 +203,9 @@ def segment(  # noqa: PLR0917 -- a row of a table
     from_opening: int | None = None,
     bounce: int = 0,
     last: bool = False,
+    scores: tuple[float, ...] = (),
 ) -> Row:
-    """A row of `segments`; durations in milliseconds, lines as those of agents and those of the visitor."""
+    """A row of `segments`; durations in milliseconds, lines as those of agents and those of the visitor, and its scores."""
     return {
         "segment_number": number,
         "is_last": last,
@@ -219,6 +220,9 @@ def segment(  # noqa: PLR0917 -- a row of a table
         "first_response_milliseconds": first,
         "first_response_from_opening_milliseconds": from_opening,
         "bounce_count": bounce,
+        "scored_line_count": len(scores),
+        "mcs_first": scores[0] if scores else None,
+        "mcs_last": scores[-1] if scores else None,
     }
 
 

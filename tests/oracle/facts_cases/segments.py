@@ -42,6 +42,29 @@ CASES = (
         ),
     ),
     Case(
+        "scores of lines",
+        "Scores of the visitor's lines alone, in the order of the transcript, not of the clock: 40 stands first, though its"
+        " time is later. The 10 before the connection is of the conversation, not of a segment. B's visitor has no score.",
+        connected(10) | {
+            "skillId": 2, "agentId": "B", "transfers": [transfer(60, (1, "A"), (2, "B"))],
+            "transcripts": [
+                visitor(5, 10), visitor(30, 40), agent(20) | {"mcs": 99}, visitor(25, 70), visitor(26), visitor(70),
+                agent(80, "B") | {"mcs": 98},
+            ],
+        },
+        metrics={"scored_line_count": 3, "mcs_first": 10.0, "mcs_last": 70.0},
+        entries=(entry(1, 1, 0, 10, 10_000, "answered", "A"),),
+        segments=(
+            segment(1, 1, "A", 10, 10, 60, 50_000, lines=(1, 3), first=10_000, from_opening=10_000, scores=(40.0, 70.0)),
+            segment(2, 2, "B", 60, 60, 200, 140_000, lines=(1, 1), first=20_000, from_opening=20_000, last=True),
+        ),
+        responses=(
+            # The run before A's line begins at 5, before the assignment at 10.
+            response(1, 1, 1, "A", 5, 20, 15_000, 10_000),
+            response(2, 2, 2, "B", 25, 80, 55_000, 20_000),
+        ),
+    ),
+    Case(
         "lines of any author and kind",
         "Lines of types 1, 3 and 4 are agents' lines, of any author; control lines, private, unknown and untimed ones count"
         " for neither side. The earliest by time, at 40, is the first response, although it stands second.",

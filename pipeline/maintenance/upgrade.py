@@ -1,0 +1,110 @@
+"""Upgrade: bring a lake of an older version, or with facts by other definitions, up to date in one commit.
+
+The tables that the lake lacks are made, empty. The facts of every conversation are computed from the tables; the commit of the
+ledger puts them in the place of all former ones. A run that dies before it leaves the lake as it was.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from pipeline import schema
+from pipeline.errors import ConflictError
+from pipeline.lake.commits import retry_conflicts
+from pipeline.lake.digests import require_same
+from pipeline.lake.lake import Lake
+from pipeline.lake.snapshot import Change, Snapshot
+from pipeline.warehouse.database import publish
+from pipeline.warehouse.recompute import facts_of_lake
+
+Tell = Callable[[str], None]
+
+
+@dataclass
+class Upgraded:
+    """The result of `upgrade`: the lake before it, conversations whose facts were computed, and their rows by table."""
+
+    snapshot: Snapshot
+    conversations: int = 0
+    rows: dict[str, int] = field(default_factory=dict)
+
+
+def upgrade(lake: Lake, *, recomputes: bool = False, tell: Tell | None = None) -> Upgraded | None:
+    """Bring the lake up to date; gives None if it is. With `recomputes` all facts are computed anew in any case.
+
+    `tell` takes the reason, before the work. The caller holds `writing`. In a bucket, where no lock keeps loads away, the work
+    is done anew if one commits first.
+
+    Raises:
+        DamagedError: a Parquet file is not what was written; nothing was changed.
+        LakeError: a newer version of this program has written the lake; nothing was changed.
+    """
+    for attempt in retry_conflicts():
+        with attempt:
+            snapshot = lake.snapshot()
+            if snapshot.is_current and not recomputes:
+                return None
+            if tell and attempt.retry_state.attempt_number == 1:
+                tell(f"{lake.uri}: {snapshot.outdated or 'all facts are computed anew'}; this takes a while")
+            return _upgrade(lake, snapshot)
+    return None  # never: the attempts end with a result or an error
+
+
+def _upgrade(lake: Lake, snapshot: Snapshot) -> Upgraded:
+    lake.on_step("upgrade")
+    if snapshot.missing:
+        lake.add_tables()
+        snapshot = lake.snapshot()
+    for name in schema.SENT:
+        require_same(lake, name, snapshot.files[name])
+    done = Upgraded(snapshot, rows=dict.fromkeys(schema.FACTS, 0))
+    changes = {name: Change(remove=list(snapshot.files[name])) for name in schema.FACTS}
+    try:
+        _write_facts(lake, snapshot, changes, done)
+    except BaseException:  # a full disk, damage, or a signal
+        _discard(lake, changes)
+        raise
+    try:
+        after = lake.commit(changes, snapshot, is_upgrade=True)
+    except ConflictError:
+        _discard(lake, changes)
+        raise
+    lake.on_step("publish")
+    publish(lake, after)
+    lake.on_step("delete")
+    _delete_strays(lake, snapshot, after)
+    return done
+
+
+def _write_facts(lake: Lake, snapshot: Snapshot, changes: dict[str, Change], done: Upgraded) -> None:
+    for part in facts_of_lake(lake, snapshot):
+        done.conversations += part.conversations
+        for name, rows in part.facts.items():
+            done.rows[name] += rows.num_rows
+            if rows.num_rows:
+                changes[name].add.append(lake.write(name, rows.drop_columns("date"), date=part.date))
+
+
+def _discard(lake: Lake, changes: dict[str, Change]) -> None:
+    """Delete the files that no commit will name."""
+    for name, change in changes.items():
+        for file in change.add:
+            with suppress(FileNotFoundError):  # an erasure of another run may have deleted it
+                lake.discard(name, [file])
+
+
+def _delete_strays(lake: Lake, former: Snapshot, after: Snapshot) -> None:
+    """Delete fact files of before an older version wrote here: that has erased people without them.
+
+    In a bucket other files may belong to another run, which no lock keeps away.
+    """
+    if former.format.number == after.format.number:
+        return  # the facts were erased with their conversations, and the next sweeps delete their files
+    for name in schema.FACTS:
+        if not lake.store.has_lock:
+            lake.discard(name, former.files[name])
+            continue
+        kept = {lake.path(name, file.path) for file in after.files[name]}
+        for path in lake.sizes_below(name):
+            if path not in kept and not path.startswith(lake.path(name, "_delta_log/")):
+                lake.files.rm_file(lake.store.inside(path))

@@ -1,0 +1,131 @@
+"""The tables of names in the DuckDB file: filled from the files of names in the lake, and compared with them."""
+
+from collections.abc import Callable, Iterable
+from hashlib import sha256
+from typing import Any, Final, NamedTuple
+
+import duckdb
+import pyarrow as pa
+
+from pipeline.lake.lake import Lake
+from pipeline.lake.ledger import read_ledger
+from pipeline.text import counted
+from pipeline.warehouse.names import NAME_FILES, NameFile, Names, parse_names
+
+Rows = list[tuple[Any, ...]]
+
+_MOST_TOLD: Final = 3  # wrong lines of a file
+_TYPES: Final = {"VARCHAR": pa.string(), "BIGINT": pa.int64(), "BOOLEAN": pa.bool_(), "DATE": pa.date32()}
+
+
+class FoundFile(NamedTuple):
+    """A file of names as it is in the lake; `problem` says why it can't be read."""
+
+    file: NameFile
+    raw: bytes | None
+    problem: str = ""
+
+    @property
+    def digest(self) -> str:
+        """What changes with its content; "" if there is no such file."""
+        return self.problem or ("" if self.raw is None else sha256(self.raw).hexdigest())
+
+
+def find_name_files(lake: Lake) -> list[FoundFile]:
+    """Read the files of names; those of a bucket at once.
+
+    Raises:
+        OSError: the store failed.
+    """
+
+    def find(file: NameFile) -> FoundFile:
+        try:
+            return FoundFile(file, lake.files.cat_file(lake.path(file.file_name)))
+        except FileNotFoundError:
+            return FoundFile(file, None)
+        except OSError as error:
+            if not lake.is_local:
+                raise  # the store failed, not the file
+            return FoundFile(file, None, f"it can't be read ({error.strerror or error})")
+
+    return lake.store.map(find, NAME_FILES)
+
+
+def read_names(found: FoundFile, accounts: Callable[[], Iterable[str]]) -> Names:
+    """Read a file of names as found in the lake; `accounts` gives those of the lake."""
+    if found.problem:
+        fault = (
+            f"{found.file.file_name}: {found.problem}; no line counts, and the last names hold: give yourself the right to it"
+        )
+        return Names(None, frozenset(), [fault], [])
+    if found.raw is None:
+        return Names([], frozenset(), [], [])
+    return parse_names(found.raw, found.file, lambda: list(accounts()))
+
+
+def names_of(lake: Lake) -> list[Names]:
+    """Read the files of names of a lake, to tell what is wrong with them."""
+
+    def accounts() -> set[str]:
+        ledger = read_ledger(lake, lake.snapshot(), ["account_id"]) if lake.exists else None
+        return set(filter(None, ledger["account_id"].unique().to_pylist())) if ledger is not None else set()
+
+    return [read_names(found, accounts) for found in find_name_files(lake)]
+
+
+def tell_faults(faults: Iterable[str], lake: Lake, tell: Callable[[str], None]) -> None:
+    """Tell the first faults of a file of names, and how many more there are."""
+    told = list(faults)
+    for fault in told[:_MOST_TOLD]:
+        tell(f"{lake.uri}/{fault}")
+    if len(told) > _MOST_TOLD:
+        more = counted(len(told) - _MOST_TOLD, "more line")
+        tell(f"{lake.uri}/{told[0].partition(',')[0]}: {more} like that; lakehouse doctor names each")
+
+
+def has_names(connection: duckdb.DuckDBPyConnection, wanted: list[FoundFile]) -> bool:
+    """Whether the file was made with these files of names; one that an older version made has none."""
+    try:
+        made_with = connection.execute("select file_name, digest from name_files").fetchall()
+    except duckdb.CatalogException:
+        return False
+    return set(made_with) == {(found.file.file_name, found.digest) for found in wanted if found.digest}
+
+
+def told_faults(connection: duckdb.DuckDBPyConnection) -> list[list[str]]:
+    """The faults that the tables of names were made with, by file."""
+    return [faults for (faults,) in connection.execute("select faults from name_files order by file_name").fetchall()]
+
+
+def set_names(connection: duckdb.DuckDBPyConnection, found: list[FoundFile], former: Callable[[NameFile], Rows]) -> None:
+    """Fill the tables of names from the files; of one that can't be used at all the `former` rows hold."""
+    for one in found:
+        if one.digest:
+            names = read_names(one, lambda: accounts_in(connection))
+            _insert(connection, one.file, former(one.file) if names.rows is None else names.rows)
+            row = [one.file.file_name, one.digest, names.faults]
+            connection.execute("insert into name_files values (?, ?, ?)", row)
+
+
+def accounts_in(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """List the accounts of the lake's source files."""
+    return [
+        account for (account,) in connection.execute("select distinct account_id from files where account_id <> ''").fetchall()
+    ]
+
+
+def rows_of(connection: duckdb.DuckDBPyConnection, file: NameFile) -> Rows:
+    """The rows that a table of names has."""
+    columns = ", ".join(column.name for column in file.columns)
+    return connection.execute(f"select {columns} from {file.table}").fetchall()
+
+
+def _insert(connection: duckdb.DuckDBPyConnection, file: NameFile, rows: Rows) -> None:
+    if rows:
+        given = [
+            pa.array(values, _TYPES[column.sql_type])
+            for column, values in zip(file.columns, zip(*rows, strict=True), strict=True)
+        ]
+        connection.register("given_names", pa.table(given, names=[column.name for column in file.columns]))
+        connection.execute(f"insert into {file.table} from given_names")
+        connection.unregister("given_names")

@@ -1,0 +1,76 @@
+"""Twins: further views of the same select, by other days than those of UTC.
+
+A file `x_daily.sql` groups by a column `date`. Its header line `Twins: local_date, local_week, local_month` makes the views
+`x_local_daily`, `x_weekly` and `x_monthly`, which have that column in the place of `date`, and read each step `y` that has
+a `local_y` from there, and of each daily view its twin. So UTC views pay nothing for local clocks, and a measure is
+defined once.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from typing import Final, NamedTuple
+
+LABEL: Final = "Twins"
+_DAILY: Final = "_daily"
+_LOCAL: Final = "local_"
+_COMMENT = re.compile(r"--.*")
+_DATE = re.compile(r"\bdate\b(?: \([^)]*\))?")  # in a header, with its explanation in brackets
+
+
+class Twin(NamedTuple):
+    """A kind of twins: the end of the name, in the place of `_daily`, the days in words, and the meaning of the column."""
+
+    ending: str
+    days: str
+    meaning: str
+
+
+TWINS: Final = {
+    "local_date": Twin("_local_daily", "days", "Day on the account's clocks."),
+    "local_week": Twin("_weekly", "weeks", "Monday of the week on the account's clocks."),
+    "local_month": Twin("_monthly", "months", "First day of the month on the account's clocks."),
+}
+"""The kinds of twins, by the column that they have in the place of `date`."""
+
+
+def twin_names(name: str, notes: Mapping[str, str]) -> dict[str, str]:
+    """Name the twins that a header lists, by their columns.
+
+    Raises:
+        ValueError: the view is not one by `date`, or the header lists other columns.
+    """
+    columns = notes[LABEL].split(", ") if LABEL in notes else []
+    if columns and not (name.endswith(_DAILY) and set(columns) <= TWINS.keys()):
+        expected = f"a name that ends in {_DAILY} and twins of {', '.join(TWINS)}"
+        message = f"sql/: {name}: expected {expected}, found twins of {', '.join(columns)}"
+        raise ValueError(message)
+    return {column: _twin_name(name, column) for column in columns}
+
+
+def _twin_name(name: str, column: str) -> str:
+    return name.removesuffix(_DAILY) + TWINS[column].ending if name.endswith(_DAILY) else name
+
+
+def twin_sql(sql: str, column: str, reads: Iterable[str], names: AbstractSet[str]) -> str:
+    """Put a column in the place of `date`, and in the place of each view that is read its local one, if `names` has it."""
+    code = _COMMENT.sub("", sql)
+    local = {name: other for name in reads for other in (_LOCAL + name, _twin_name(name, column)) if other in names - {name}}
+    for old, new in {"date": column, **local}.items():
+        code = re.sub(rf"\b{old}\b", new, code)
+    return "\n".join(line.rstrip() for line in code.strip().splitlines()) + "\n"
+
+
+def twin_about(name: str, about: str, column: str) -> str:
+    """Open the header of a twin."""
+    return f"As {name}, by {TWINS[column].days} of the account's time zone: {about[0].lower()}{about[1:]}"
+
+
+def twin_notes(notes: Mapping[str, str], column: str) -> dict[str, str]:
+    """Give the parts of a twin's header, which name its own column."""
+    return {label: _DATE.sub(column, text) for label, text in notes.items() if label != LABEL}
+
+
+def twin_meanings(meanings: Mapping[str, str], column: str) -> dict[str, str]:
+    """Give the meanings of a twin's columns: its own column in the place of `date`."""
+    return {named: meaning for named, meaning in meanings.items() if named != "date"} | {column: TWINS[column].meaning}

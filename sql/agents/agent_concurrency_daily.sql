@@ -1,0 +1,103 @@
+-- How long each agent had one, two, three conversations at a time, and how soon the agent then answered.
+-- Grain:   one row per account_id, date (UTC), type, agent_id, is_bot and conversation_count from 1 on.
+-- Counts:  segments with an agent, cut at midnight. Every beginning of a part adds one to the agent's conversations,
+--          every end takes one away; the sum up to a moment is conversation_count until the next moment. segment_count:
+--          segments that the agent got and so came to have that many, all of the same millisecond included. Chats and
+--          messaging are counted each for itself.
+-- Units:   seconds; first_response from the assignment to the first agent line.
+-- Source:  concurrency as in Analytics Builder, through engagement_parts.
+-- Twins:   local_date, local_week, local_month
+
+-- A number in the place of five columns, by which changes are put in order.
+with days as (
+    select
+        account_id,
+        date,
+        type,
+        agent_id,
+        is_bot,
+        row_number() over () as day_number
+    from engagement_parts
+    group by account_id, date, type, agent_id, is_bot
+),
+
+parts as (
+    select
+        days.day_number,
+        part.from_milliseconds,
+        part.until_milliseconds,
+        part.is_assigned,
+        part.first_response_milliseconds
+    from engagement_parts as part
+    join days
+        on part.account_id is not distinct from days.account_id
+        and part.date = days.date
+        and part.type is not distinct from days.type
+        and part.agent_id = days.agent_id
+        and part.is_bot = days.is_bot
+),
+
+changes as (
+    select
+        day_number,
+        from_milliseconds as at_milliseconds,
+        1 as change,
+        is_assigned,
+        first_response_milliseconds
+    from parts
+    union all
+    select
+        day_number,
+        until_milliseconds as at_milliseconds,
+        -1 as change,
+        false as is_assigned,
+        null as first_response_milliseconds
+    from parts
+),
+
+-- Over all days at once: each day's changes add up to 0.
+moments as (
+    select
+        day_number,
+        sum(change) over in_order as conversation_count,
+        lead(at_milliseconds) over in_order - at_milliseconds as milliseconds,
+        is_assigned,
+        first_response_milliseconds
+    from changes
+    window in_order as (order by day_number, at_milliseconds)
+),
+
+counted as (
+    select
+        day_number,
+        conversation_count::bigint as conversation_count,
+        sum(milliseconds) as engaged_milliseconds,
+        count(*) filter (where is_assigned) as segment_count,
+        count(first_response_milliseconds) as first_response_count,
+        coalesce(sum(first_response_milliseconds), 0) as first_response_milliseconds
+    from moments
+    where conversation_count > 0
+    group by day_number, conversation_count
+)
+
+select
+    days.account_id,  -- The LivePerson account.
+    days.date,
+    days.type,
+    days.agent_id,  -- The agent; never NULL.
+    agent.agent_name,
+    agent.agent_group,
+    days.is_bot,  -- Work of bots, else of people: the agent is a bot, or the skill is a bot's.
+    counted.conversation_count,  -- Conversations that the agent had at the same time.
+    counted.engaged_milliseconds / 1000 as engaged_seconds,  -- Time with exactly that many conversations.
+    counted.segment_count,  -- Segments that the agent got and so came to have that many.
+    counted.first_response_count,  -- Segments of segment_count with a first agent line.
+    counted.first_response_milliseconds / 1000
+        as first_response_sum_seconds,  -- Sum of their times from assignment to the first agent line.
+    first_response_sum_seconds / nullif(counted.first_response_count, 0)
+        as first_response_avg_seconds  -- first_response_sum_seconds / first_response_count.
+from counted
+join days on counted.day_number = days.day_number
+left join agent_names as agent
+    on days.account_id = agent.account_id
+    and days.agent_id = agent.agent_id

@@ -1,0 +1,26 @@
+-- How much of the agents' time was spent with one, two, three conversations at a time, and how soon they then answered.
+-- Grain:   one row per account_id, date (UTC), type, is_bot and conversation_count from 1 on.
+-- Counts:  all agents, as in agent_concurrency_daily.
+-- Units:   seconds of agents; shares of the time of all counts, from 0 to 1.
+-- Source:  concurrency as in Analytics Builder, through agent_concurrency_daily.
+-- Twins:   local_date, local_week, local_month
+
+select
+    account_id,  -- The LivePerson account.
+    date,
+    type,
+    is_bot,  -- Work of bots, else of people: the agent is a bot, or the skill is a bot's.
+    conversation_count,
+    count(distinct agent_id) as agent_count,  -- Agents who had that many conversations at the same time.
+    sum(engaged_seconds) as engaged_seconds,  -- Time of the agents with exactly that many conversations.
+    sum(sum(engaged_seconds)) over whole as engaged_of_seconds,  -- Time of the agents with one conversation or more.
+    sum(engaged_seconds) / nullif(engaged_of_seconds, 0) as engaged_share,  -- engaged_seconds / engaged_of_seconds.
+    sum(segment_count)::bigint as segment_count,  -- Segments that agents got and so came to have that many.
+    sum(first_response_count)::bigint as first_response_count,  -- Segments of segment_count with a first agent line.
+    sum(first_response_sum_seconds)
+        as first_response_sum_seconds,  -- Sum of their times from assignment to the first agent line.
+    sum(first_response_sum_seconds) / nullif(sum(first_response_count), 0)
+        as first_response_avg_seconds  -- first_response_sum_seconds / first_response_count.
+from agent_concurrency_daily
+group by account_id, date, type, is_bot, conversation_count
+window whole as (partition by account_id, date, type, is_bot)

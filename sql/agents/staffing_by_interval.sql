@@ -1,0 +1,178 @@
+-- Inputs of a plan of staff: visitors offered to each skill, and the time of agents that they took, by interval.
+-- Grain:   one row per account_id, interval_start, type, skill_id and is_bot in which a visitor entered a queue, or an
+--          agent got or had a conversation; a missing skill is a group of its own.
+-- Counts:  offered: entries into the skill's queue; answered and abandoned: their outcomes, under the interval of
+--          entering. assigned_count and the engaged columns: segments assigned in the interval, with all their length.
+--          conversation_seconds, agent_seconds, agent_count: the time of segments with an agent within the interval. Of
+--          two segments of an agent at a time, conversation_seconds has both. agent_seconds has the later one from the
+--          end of the earlier one on.
+-- Units:   seconds. interval_start is the beginning of the interval of interval_minutes minutes, local_start_time the
+--          time on the account's clocks then (NULL before 2015 and after 2045).
+-- Source:  ours; queue_entries and segments. Time online is not in these files, so there is no occupancy.
+
+with numbered as (
+    select
+        account_id,
+        type,
+        skill_id,
+        is_bot,
+        agent_id,
+        interval_minutes,
+        row_number() over () as agent_number
+    from named_segments
+    where agent_id is not null and engaged_milliseconds > 0
+    group by account_id, type, skill_id, is_bot, agent_id, interval_minutes
+),
+
+-- Each agent's times lie in a range of their own, so that one running maximum serves all.
+spans as (
+    select
+        numbered.agent_number,
+        numbered.interval_minutes * 60_000 as interval_milliseconds,
+        epoch_ms(segment.assigned_time) as from_milliseconds,
+        -- Ten days bound the work for an end that is an error.
+        from_milliseconds + least(segment.engaged_milliseconds, 864_000_000) as until_milliseconds,
+        max(numbered.agent_number * 10_000_000_000_000 + until_milliseconds) over (
+            order by numbered.agent_number * 10_000_000_000_000 + from_milliseconds
+            rows between unbounded preceding and 1 preceding
+        ) - numbered.agent_number * 10_000_000_000_000 as covered_until_milliseconds
+    from named_segments as segment
+    join numbered
+        on segment.account_id is not distinct from numbered.account_id
+        and segment.type is not distinct from numbered.type
+        and segment.skill_id is not distinct from numbered.skill_id
+        and segment.is_bot = numbered.is_bot
+        and segment.agent_id = numbered.agent_id
+    where segment.engaged_milliseconds > 0 and epoch_ms(segment.assigned_time) between 0 and 9_999_999_999_999
+),
+
+parts as (
+    select
+        *,
+        greatest(from_milliseconds, covered_until_milliseconds) as alone_from_milliseconds,
+        unnest(
+            range(
+                from_milliseconds // interval_milliseconds,
+                (until_milliseconds - 1) // interval_milliseconds + 1
+            )
+        ) as interval_number
+    from spans
+),
+
+agent_intervals as (
+    select
+        agent_number,
+        interval_number * interval_milliseconds as start_milliseconds,
+        sum(
+            least(until_milliseconds, start_milliseconds + interval_milliseconds)
+            - greatest(from_milliseconds, start_milliseconds)
+        ) as conversation_milliseconds,
+        sum(
+            greatest(
+                least(until_milliseconds, start_milliseconds + interval_milliseconds)
+                - greatest(alone_from_milliseconds, start_milliseconds),
+                0
+            )
+        ) as agent_milliseconds
+    from parts
+    group by agent_number, interval_number, interval_milliseconds
+),
+
+work as (
+    select
+        numbered.account_id,
+        numbered.type,
+        numbered.skill_id,
+        numbered.is_bot,
+        agent_intervals.start_milliseconds,
+        count(*) as agent_count,
+        sum(agent_intervals.conversation_milliseconds) as conversation_milliseconds,
+        sum(agent_intervals.agent_milliseconds) as agent_milliseconds
+    from agent_intervals
+    join numbered on agent_intervals.agent_number = numbered.agent_number
+    group by numbered.account_id, numbered.type, numbered.skill_id, numbered.is_bot, agent_intervals.start_milliseconds
+    union all by name
+    select
+        account_id,
+        type,
+        skill_id,
+        is_bot,
+        epoch_ms(entered_time) // (interval_minutes * 60_000) * interval_minutes * 60_000 as start_milliseconds,
+        count(*) as offered_count,
+        count(*) filter (where outcome = 'answered') as answered_count,
+        count(*) filter (where outcome = 'abandoned') as abandoned_count
+    from named_entries
+    where entered_time is not null
+    group by account_id, type, skill_id, is_bot, start_milliseconds
+    union all by name
+    select
+        account_id,
+        type,
+        skill_id,
+        is_bot,
+        epoch_ms(assigned_time) // (interval_minutes * 60_000) * interval_minutes * 60_000 as start_milliseconds,
+        count(*) as assigned_count,
+        count(engaged_milliseconds) as engaged_count,
+        sum(engaged_milliseconds) as engaged_milliseconds
+    from named_segments
+    where assigned_time is not null
+    group by account_id, type, skill_id, is_bot, start_milliseconds
+),
+
+intervals as (
+    select
+        account_id,
+        type,
+        skill_id,
+        is_bot,
+        start_milliseconds,
+        coalesce(sum(offered_count), 0)::bigint as offered_count,
+        coalesce(sum(answered_count), 0)::bigint as answered_count,
+        coalesce(sum(abandoned_count), 0)::bigint as abandoned_count,
+        coalesce(sum(assigned_count), 0)::bigint as assigned_count,
+        coalesce(sum(engaged_count), 0)::bigint as engaged_count,
+        coalesce(sum(engaged_milliseconds), 0) as engaged_milliseconds,
+        coalesce(sum(conversation_milliseconds), 0) as conversation_milliseconds,
+        coalesce(sum(agent_milliseconds), 0) as agent_milliseconds,
+        coalesce(sum(agent_count), 0)::bigint as agent_count
+    from work
+    group by account_id, type, skill_id, is_bot, start_milliseconds
+)
+
+select
+    intervals.account_id,  -- The LivePerson account.
+    make_timestamptz(intervals.start_milliseconds * 1000) as interval_start,  -- Start of the interval.
+    make_timestamp((intervals.start_milliseconds + clock.offset_seconds * 1000) * 1000)
+        as local_start_time,  -- Start of the interval on the account's clocks.
+    intervals.type,
+    intervals.skill_id,  -- The skill; NULL: none.
+    skill.skill_name,  -- Name of the skill; NULL: it has none.
+    skill.skill_group,  -- Group of the skill; NULL: it has none.
+    intervals.is_bot,  -- Work of bots, else of people: the agent is a bot, or the skill is a bot's.
+    intervals.offered_count,  -- Entries into the skill's queue during the interval.
+    intervals.answered_count,  -- Entries of offered_count that an agent answered.
+    intervals.abandoned_count,  -- Entries of offered_count in which the visitor gave up.
+    intervals.assigned_count,  -- Segments that an agent got during the interval.
+    intervals.engaged_count,  -- Segments of assigned_count with a known length.
+    intervals.engaged_milliseconds / 1000
+        as engaged_sum_seconds,  -- Sum of the whole lengths of the segments of assigned_count.
+    intervals.engaged_milliseconds / nullif(intervals.engaged_count, 0) / 1000
+        as engaged_avg_seconds,  -- Mean time to handle a segment: engaged_sum_seconds / engaged_count.
+    intervals.conversation_milliseconds / 1000
+        as conversation_seconds,  -- Time of segments within the interval, two of an agent at a time counted twice.
+    intervals.agent_milliseconds / 1000
+        as agent_seconds,  -- Time of agents within the interval, two segments at a time counted once.
+    intervals.conversation_milliseconds / nullif(intervals.agent_milliseconds, 0)
+        as concurrency,  -- conversation_seconds / agent_seconds.
+    intervals.agent_count  -- Agents who had a segment of the skill during the interval.
+from intervals
+join account_rules as rules
+    on rules.account_id is not distinct from rules_account(intervals.account_id)
+left join utc_offsets as clock
+    on rules.time_zone = clock.time_zone
+    and year(make_timestamp(intervals.start_milliseconds * 1000)) = clock.year
+    and intervals.start_milliseconds >= epoch_ms(clock.from_time)
+    and intervals.start_milliseconds < epoch_ms(clock.until_time)
+left join skill_names as skill
+    on intervals.account_id = skill.account_id
+    and intervals.skill_id = skill.skill_id

@@ -1,0 +1,94 @@
+-- Conversations that began with a bot, and the first person who took over. How: segments that follow a bot's first one
+-- are looked up, and the earliest that is not a bot's is the person's.
+-- Grain:   one row per conversation whose first segment is a bot's; none where no bot is named.
+-- Counts:  a segment is a bot's if its agent or its skill is one (is_bot in agents.csv and skills.csv), else a
+--          person's. gave_up: no person had it, and the visitor left a queue of people.
+-- Units:   seconds; NULL where no person had it, an end is missing, or the time would be negative. person_wait counts
+--          from the conversation's start, handover_wait from the end of the segment before the person's.
+-- Source:  ours; segments, queue_entries and conversation_metrics.
+
+with begun as not materialized (
+    select account_id, conversation_id, conversation_date, skill_id, skill_name, agent_id, agent_name, is_last
+    from named_segments
+    where segment_number = 1 and is_bot
+),
+
+later as (
+    select
+        segment.account_id,
+        segment.conversation_id,
+        segment.conversation_date,
+        segment.segment_number,
+        segment.skill_id,
+        segment.agent_id,
+        segment.assigned_time,
+        segment.is_bot,
+        lag(segment.ended_time) over (
+            partition by segment.conversation_date, segment.conversation_id, segment.account_id
+            order by segment.segment_number
+        ) as handed_over_time
+    from named_segments as segment
+    join begun
+        on segment.account_id is not distinct from begun.account_id
+        and segment.conversation_id = begun.conversation_id
+        and segment.conversation_date = begun.conversation_date
+    where not begun.is_last
+),
+
+people as (
+    select *
+    from later
+    where not is_bot
+    qualify row_number() over (
+        partition by conversation_date, conversation_id, account_id
+        order by segment_number
+    ) = 1
+),
+
+waited as (
+    select account_id, conversation_id, conversation_date
+    from named_entries
+    where outcome = 'abandoned' and not is_bot
+    group by account_id, conversation_id, conversation_date
+)
+
+select
+    conversation.account_id,
+    conversation.conversation_id,  -- The conversation.
+    conversation.date,  -- UTC day on which the conversation started.
+    conversation.type,  -- Kind of the conversation: LIVE_CHAT or MESSAGING.
+    conversation.conversation_start_time,
+    begun.skill_id,  -- Skill of the bot's segment.
+    begun.skill_name,  -- Name of the skill of the bot's segment; NULL: it has none.
+    begun.agent_id,  -- Agent of the bot's segment.
+    begun.agent_name,  -- Name of the agent of the bot's segment; NULL: it has none.
+    person.conversation_id is not null as reached_person,  -- A person had the conversation.
+    person.skill_id as person_skill_id,  -- Skill of the first segment of a person.
+    person.agent_id as person_agent_id,  -- First person who had the conversation; NULL: not known.
+    person.assigned_time as person_time,  -- The first person had the conversation.
+    case
+        when person.assigned_time >= conversation.conversation_start_time
+            then epoch_ms(person.assigned_time) - epoch_ms(conversation.conversation_start_time)
+    end as person_wait_milliseconds,  -- From the conversation's start to the first person.
+    person_wait_milliseconds / 1000 as person_wait_seconds,  -- From the conversation's start to the first person.
+    case
+        when person.assigned_time >= person.handed_over_time
+            then epoch_ms(person.assigned_time) - epoch_ms(person.handed_over_time)
+    end as handover_wait_milliseconds,  -- From the bot's end to the first person.
+    handover_wait_milliseconds / 1000 as handover_wait_seconds,  -- From the bot's end to the first person.
+    not reached_person and waited.conversation_id is not null
+        as gave_up,  -- No person had the conversation, and the visitor left a queue of people.
+    conversation.time_zone  -- Name of the time zone.
+from begun
+join named_conversations as conversation
+    on begun.account_id is not distinct from conversation.account_id
+    and begun.conversation_id = conversation.conversation_id
+    and begun.conversation_date = conversation.date
+left join people as person
+    on begun.account_id is not distinct from person.account_id
+    and begun.conversation_id = person.conversation_id
+    and begun.conversation_date = person.conversation_date
+left join waited
+    on conversation.account_id is not distinct from waited.account_id
+    and conversation.conversation_id = waited.conversation_id
+    and conversation.date = waited.conversation_date

@@ -1,0 +1,89 @@
+-- Agents with their names: every agent that the lake has met, and those of agents.csv.
+-- Grain:   one row per account_id and agent_id.
+-- Counts:  agents of conversations, of transfers from and to, of segments, of transcript lines, and of agents.csv. The
+--          ids "" and "0" are no agent. is_bot is false where agents.csv does not say.
+-- Units:   last_date is a day (UTC) of a conversation's start.
+-- Source:  ours; agent_id and target_agent_id of the tables, sent_by of messages, and agent_names. The newest nickname
+--          that an agent's lines carry is a name until agents.csv has a better one.
+
+with nicknames as (
+    select
+        account_id,
+        agent_id,
+        case when type in ('1', '3', '4') then nullif(trim(sent_by), '') end as nickname,
+        max(timestamp) as newest_time,
+        max(date) as last_date
+    from messages
+    where agent_id is not null
+    group by all
+),
+
+moves as (
+    select account_id, agent_id, target_agent_id, max(date) as last_date
+    from transfers
+    group by account_id, agent_id, target_agent_id
+),
+
+met as (
+    select account_id, agent_id, 0 as segment_count, max(date) as last_date
+    from conversations
+    group by account_id, agent_id
+    union all
+    select account_id, agent_id, 0, last_date
+    from moves
+    union all
+    select account_id, target_agent_id, 0, last_date
+    from moves
+    union all
+    select account_id, agent_id, count(*), max(date)
+    from segments
+    group by account_id, agent_id
+    union all
+    select account_id, agent_id, 0, max(last_date)
+    from nicknames
+    group by account_id, agent_id
+    union all
+    select account_id, agent_id, 0, null
+    from agent_names
+),
+
+known as (
+    select
+        account_id,
+        agent_id,
+        sum(segment_count)::bigint as segment_count,
+        max(last_date) as last_date
+    from met
+    where agent_id not in ('', '0')
+    group by account_id, agent_id
+),
+
+newest as (
+    select
+        account_id,
+        agent_id,
+        arg_max(nickname, row(newest_time is not null, newest_time, nickname)) as nickname
+    from nicknames
+    where nickname is not null
+    group by account_id, agent_id
+)
+
+select
+    known.account_id,  -- The LivePerson account.
+    known.agent_id,  -- The agent.
+    coalesce(agent.agent_name, newest.nickname)
+        as agent_name,  -- Name of the agent, else the nickname; NULL: there is neither.
+    newest.nickname as agent_nickname,  -- Newest nickname that the agent's lines carry; NULL: none.
+    agent.agent_group,  -- Group of the agent; NULL: it has none.
+    agent.employee_id,  -- The agent's id in another system; NULL: it is not known.
+    coalesce(agent.is_bot, false) as is_bot,  -- Whether it is a bot; false where agents.csv does not say.
+    agent.hired_on,  -- Day on which the agent was hired; NULL: it is not known.
+    known.segment_count,  -- Segments that the agent had.
+    known.last_date  -- Newest day with a conversation that met the agent; NULL: none did.
+from known
+left join newest
+    on known.account_id is not distinct from newest.account_id
+    and known.agent_id = newest.agent_id
+left join agent_names as agent
+    on known.account_id = agent.account_id
+    and known.agent_id = agent.agent_id

@@ -1,0 +1,32 @@
+-- As named_conversations, with the day, week and month of the conversation's start on the account's clocks.
+-- Grain:   one row per row of conversation_metrics.
+-- Counts:  all conversations.
+--          Where that time is missing, before 2015 and after 2045 local days are those of date.
+-- Units:   as in named_conversations; a week is that of ISO 8601, by its Monday; a month goes by its first day.
+--          local_time is the time on the account's clocks, local_start_time the interval of interval_minutes.
+-- Source:  ours; named_conversations and the table utc_offsets.
+
+with located as (
+    select
+        conversation.*,
+        make_timestamp(epoch_us(conversation.conversation_start_time) + clock.offset_seconds * 1_000_000) as local_time
+    from named_conversations as conversation
+    left join utc_offsets as clock
+        on conversation.time_zone = clock.time_zone
+        and year(make_timestamp(epoch_us(conversation.conversation_start_time))) = clock.year
+        and conversation.conversation_start_time >= clock.from_time
+        and conversation.conversation_start_time < clock.until_time
+)
+
+select
+    * exclude (time_zone, local_time),
+    local_time,  -- Time of the conversation's start on the account's clocks.
+    coalesce(local_time::date, date) as local_date,  -- Day of the conversation's start on the account's clocks.
+    local_date - isodow(local_date)::integer + 1
+        as local_week,  -- Monday of the week of the conversation's start, on the account's clocks.
+    local_date - day(local_date)::integer + 1
+        as local_month,  -- First day of the month of the conversation's start, on the account's clocks.
+    hour(local_time) as local_hour,  -- Hour of the conversation's start on the account's clocks, 0 to 23.
+    make_timestamp(epoch_us(local_time) // (60_000_000 * interval_minutes) * (60_000_000 * interval_minutes))
+        as local_start_time  -- Start of the interval of the conversation's start on the account's clocks.
+from located

@@ -1,0 +1,246 @@
+"""Files of names in a lake: when they take effect, what holds where they can't be read, and the command that writes them."""
+
+from pathlib import Path
+
+import duckdb
+import pytest
+from commands import lakehouse
+from documents import conversation, document, gz, message, name_at, put
+from filelock import FileLock
+from lakes import ask, first, take
+
+from pipeline.lake.lake import Lake
+from pipeline.lake.store import LOCK_NAME
+from pipeline.load.engines import Processes
+from pipeline.load.find import find_files, incoming_from
+from pipeline.load.load import load
+from pipeline.load.session import writing
+from pipeline.warehouse.database import connect
+from pipeline.warehouse.name_writer import write_names
+
+FIRST, SECOND = "75555851", "20348697"
+SKILLS = "select account_id, skill_id, skill_name, is_bot from skill_names order by all"
+HEADER = "account_id,skill_id,skill_name,is_bot\n"
+
+
+def source(folder: Path, hour: int, account_id: str) -> Path:
+    """A source file of an account with three conversations: two of skill 12 by agent a5, one of skill 90."""
+    said = message("hi", type={"string": "1"}, by={"string": "=Zoë"}, agentId={"string": "a5"})
+    conversations = [
+        conversation(f"{account_id}-{number}", skillId={"long": skill_id}, agentId={"string": "a5"}, messages=[said])
+        for number, skill_id in enumerate((12, 90, 12))
+    ]
+    return put(folder, gz(document(*conversations, account_id=account_id)), name_at(hour))
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    """A lake of one account."""
+    lake = Lake(str(tmp_path / "lake"))
+    take(lake, source(tmp_path, 10, FIRST))
+    return lake
+
+
+def write(lake: Lake, text: str | bytes, name: str = "skills.csv") -> Path:
+    """Write a file of names."""
+    path = Path(lake.root) / name
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return path
+
+
+def told_by(lake: Lake) -> list[str]:
+    """The sentences that a reader is told."""
+    told: list[str] = []
+    connect(lake, told.append).close()
+    return told
+
+
+def test_names_hold_from_the_next_command_on(lake: Lake) -> None:
+    """Without a load a reader sees new names at once, and the DuckDB file has them for other clients; a deleted file counts."""
+    assert ask(lake, SKILLS) == []
+    path = write(lake, "skill_id,skill_name\n12,Sales\n")
+    assert ask(lake, SKILLS) == [(FIRST, 12, "Sales", False)]
+    path.write_text(f"{HEADER}{FIRST},12,Shop,\n{FIRST},90,Nova,yes\n", encoding="utf-8")
+
+    assert ask(lake, SKILLS) == [(FIRST, 12, "Shop", False), (FIRST, 90, "Nova", True)]
+    with duckdb.connect(f"{lake.root}/lakehouse.duckdb", read_only=True) as connection:
+        assert connection.sql("select skill_name from skills order by skill_id").fetchall() == [("Shop",), ("Nova",)]
+    path.unlink()
+    assert ask(lake, SKILLS) == []
+    assert ask(lake, "from name_files") == []
+
+
+def test_the_duckdb_file_is_made_anew_once(lake: Lake) -> None:
+    """Only a change of a file of names makes the DuckDB file anew, also where its lines are wrong."""
+    write(lake, f"{HEADER}x\n")
+    database = Path(lake.root) / "lakehouse.duckdb"
+    former = database.stat().st_ino
+    told_by(lake)
+    made = database.stat().st_ino
+    told_by(lake)
+
+    assert made != former
+    assert database.stat().st_ino == made
+
+
+def test_two_accounts_with_the_same_skill(lake: Lake, tmp_path: Path) -> None:
+    """Each account has its own name of an id; when a second account comes, lines without an account can't be told apart."""
+    write(lake, "skill_id,skill_name\n12,Sales\n")
+    assert ask(lake, SKILLS) == [(FIRST, 12, "Sales", False)]
+    take(lake, source(tmp_path, 11, SECOND))
+
+    assert ask(lake, SKILLS) == [(FIRST, 12, "Sales", False)]
+    (sentence,) = told_by(lake)
+    assert f"expected the column account_id, as the lake has accounts {SECOND} and {FIRST}, found none" in sentence
+    write(lake, f"{HEADER}{SECOND},12,Billing,\n{FIRST},12,Sales,\n")
+    assert ask(lake, "select account_id, skill_name from skills where skill_id = 12 order by all") == [
+        (SECOND, "Billing"),
+        (FIRST, "Sales"),
+    ]
+
+
+def test_wrong_lines_stop_no_load_and_no_reader(lake: Lake, tmp_path: Path) -> None:
+    """Data comes in, good lines count, and both say what is wrong: three lines of a file, and how many more there are."""
+    write(lake, f"{HEADER}{FIRST},12,Sales,\n" + f"{FIRST},x,Nobody,\n" * 5)
+    told: list[str] = []
+
+    with writing(lake, told.append):
+        report = load(lake, incoming_from(find_files([str(source(tmp_path, 11, FIRST))])), engine=Processes(1))
+    by_reader = told_by(lake)
+
+    assert report.is_complete
+    assert told == by_reader
+    assert [sentence.removeprefix(f"{lake.uri}/")[:29] for sentence in told[:3]] == [
+        f"skills.csv, line {number}: skill_id:" for number in (3, 4, 5)
+    ]
+    assert told[3:] == [f"{lake.uri}/skills.csv: 2 more lines like that; lakehouse doctor names each"]
+    assert ask(lake, SKILLS) == [(FIRST, 12, "Sales", False)]
+
+
+@pytest.mark.parametrize("bad", [b"\xff\n", b"", b"name\nSales\n"])
+def test_a_file_that_can_not_be_used_leaves_the_last_names(lake: Lake, tmp_path: Path, bad: bytes) -> None:
+    """Readers and loads keep the last names of that file, and of no other, until it is corrected."""
+    write(lake, "skill_id,skill_name\n12,Sales\n")
+    agents = write(lake, "agent_id,agent_name\na5,Zoe\n", "agents.csv")
+    assert ask(lake, SKILLS) == [(FIRST, 12, "Sales", False)]
+    write(lake, bad)
+    agents.write_text("agent_id,agent_name\na5,Zoe Miller\n", encoding="utf-8")
+
+    assert len(told_by(lake)) == 1
+    take(lake, source(tmp_path, 11, FIRST))
+    assert ask(lake, SKILLS) == [(FIRST, 12, "Sales", False)]
+    assert ask(lake, "select agent_name from agents") == [("Zoe Miller",)]
+    (Path(lake.root) / "lakehouse.duckdb").unlink()
+    assert ask(lake, SKILLS) == []
+
+
+def test_a_folder_in_the_place_of_a_file(lake: Lake) -> None:
+    """What can't be read is named, and stops no reader."""
+    (Path(lake.root) / "skills.csv").mkdir()
+
+    (sentence,) = told_by(lake)
+    assert sentence.startswith(f"{lake.uri}/skills.csv: it can't be read (Is a directory); no line counts")
+
+
+def test_a_reader_beside_a_writer_has_the_names_in_its_copy(lake: Lake) -> None:
+    """Where the DuckDB file can't be made anew, a reader's own copy has the new names, and the file stays."""
+    database = Path(lake.root) / "lakehouse.duckdb"
+    former = database.read_bytes()
+    write(lake, "skill_id,skill_name\n12,Sales\n")
+
+    with FileLock(lake.path(LOCK_NAME)):
+        assert ask(lake, SKILLS) == [(FIRST, 12, "Sales", False)]
+        assert database.read_bytes() == former
+    assert ask(lake, SKILLS) == [(FIRST, 12, "Sales", False)]
+    assert database.read_bytes() != former
+
+
+def test_names_command(lake: Lake, tmp_path: Path) -> None:
+    """The first run writes each file, most used ids first; filled in they count, and a second run changes no byte."""
+    done = lakehouse("names", "--lake", lake.uri, cwd=tmp_path)
+    files = {name: Path(lake.root) / name for name in ("skills.csv", "agents.csv", "campaigns.csv")}
+
+    assert (done.returncode, done.stdout.splitlines()) == (
+        0,
+        [
+            f"{lake.uri}/skills.csv: 2 lines added, 2 skills, 2 without a name",
+            f"{lake.uri}/agents.csv: 1 line added, 1 agent, 1 without a name, 1 of them with a nickname",
+            f"{lake.uri}/campaigns.csv: 0 campaigns, 0 without a name",
+        ],
+    )
+    assert "fill in names and groups" in done.stderr
+    assert files["skills.csv"].read_text("utf-8-sig").splitlines()[1:] == [f"{FIRST},12,,,", f"{FIRST},90,,,"]
+    assert files["agents.csv"].read_text("utf-8-sig").splitlines()[1:] == [f"{FIRST},a5,,,,,,'=Zoë"]
+    assert not files["campaigns.csv"].exists()
+    assert files["skills.csv"].stat().st_mode & 0o777 == 0o600
+    assert ask(lake, "select agent_name from agents") == [("=Zoë",)]
+
+    files["skills.csv"].write_text(f"{HEADER}{FIRST},90,Nova,true\n", encoding="utf-8")
+    files["skills.csv"].chmod(0o664)
+    done = lakehouse("names", "--lake", lake.uri, cwd=tmp_path)
+    assert done.stdout.splitlines()[0] == f"{lake.uri}/skills.csv: 1 line added, 2 skills, 1 without a name"
+    assert files["skills.csv"].read_text() == f"{HEADER}{FIRST},90,Nova,true\n{FIRST},12,,\n"
+    assert files["skills.csv"].stat().st_mode & 0o777 == 0o664
+    former = {name: (path.read_bytes(), path.stat().st_ino) for name, path in files.items() if path.exists()}
+    lakehouse("names", "--lake", lake.uri, cwd=tmp_path)
+    assert {name: (path.read_bytes(), path.stat().st_ino) for name, path in files.items() if path.exists()} == former
+    assert list(Path(lake.root).glob(".*csv*")) == []
+
+
+def test_names_command_and_wrong_lines(lake: Lake, tmp_path: Path) -> None:
+    """A wrong line stays as it is, with its id; the command names it and ends with 3, as one that found something."""
+    path = write(lake, f"{HEADER}{FIRST},12,Sales,perhaps\n")
+
+    done = lakehouse("names", "--lake", lake.uri, cwd=tmp_path)
+
+    assert done.returncode == 3
+    assert "skills.csv, line 2: is_bot: expected true or false, found 'perhaps'; the line does not count" in done.stderr
+    assert path.read_text() == f"{HEADER}{FIRST},12,Sales,perhaps\n{FIRST},90,,\n"
+    write(lake, b"\xff")
+    done = lakehouse("names", "--lake", lake.uri, cwd=tmp_path)
+    assert (done.returncode, path.read_bytes()) == (3, b"\xff")
+
+
+def test_a_link_stays_a_link(lake: Lake, tmp_path: Path) -> None:
+    """A file of names may lie elsewhere: what is added is written there."""
+    elsewhere = tmp_path / "shared" / "our-skills.csv"
+    elsewhere.parent.mkdir()
+    elsewhere.write_text("skill_id,skill_name\n12,Sales\n", encoding="utf-8")
+    link = Path(lake.root) / "skills.csv"
+    link.symlink_to(elsewhere)
+
+    lakehouse("names", "--lake", lake.uri, cwd=tmp_path)
+
+    assert link.is_symlink()
+    assert elsewhere.read_text() == "skill_id,skill_name\n12,Sales\n90,\n"
+    assert ask(lake, SKILLS) == [(FIRST, 12, "Sales", False)]
+
+
+def test_an_edit_at_the_same_time_is_kept(lake: Lake) -> None:
+    """A file that is saved while ids are added to it is read again, so no edit is lost."""
+    path = write(lake, "skill_id,skill_name\n12,Sales\n")
+
+    with connect(lake) as connection, first(lake, "names", lambda: write(lake, "skill_id,skill_name\n12,Shop\n")):
+        write_names(lake, connection)
+
+    assert path.read_text() == "skill_id,skill_name\n12,Shop\n90,\n"
+
+
+def test_doctor_names_each_line(lake: Lake, tmp_path: Path) -> None:
+    """Each wrong line has its own line in doctor, and each column that is not read."""
+    write(lake, "account_id,skill_id,skill_name,colour\n" + f"{FIRST},x,Nobody,red\n" * 5)
+
+    done = lakehouse("doctor", "--lake", lake.uri, cwd=tmp_path)
+
+    lines = [line for line in done.stdout.splitlines() if "skills.csv" in line]
+    assert [line.split()[0] for line in lines] == ["warn"] * 5 + ["ok"]
+    assert "the column 'colour' is kept, and not read" in lines[-1]
+
+
+def test_names_without_a_lake(tmp_path: Path) -> None:
+    """Where nothing was ever loaded, nothing is written."""
+    done = lakehouse("names", "--lake", str(tmp_path / "none"), cwd=tmp_path)
+
+    assert done.returncode == 1
+    assert "there is no lake" in done.stderr
+    assert not (tmp_path / "none").exists()

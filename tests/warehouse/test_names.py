@@ -1,0 +1,222 @@
+"""Files of names: which lines count, and the sentence on each that does not; the lines that are added to them."""
+
+import csv
+import io
+from datetime import date
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.warehouse.name_writer import with_ids
+from pipeline.warehouse.names import NAME_FILES, NameFile, Names, guarded, parse_names
+
+SKILLS, AGENTS, CAMPAIGNS = NAME_FILES
+FALSE = False
+
+
+def parsed(text: str | bytes, file: NameFile = SKILLS, accounts: tuple[str, ...] = ("1",)) -> Names:
+    """Read a file of names in a lake of these accounts."""
+    return parse_names(text.encode() if isinstance(text, str) else text, file, lambda: accounts)
+
+
+def test_plain_files() -> None:
+    """Each file has its columns; a line that says an id alone is no row, and no fault."""
+    skills = parsed("account_id,skill_id,skill_name,is_bot,skill_group\n1,12,Sales,,Shop\n1,90,Nova,true,\n1,13,,,\n")
+    agents = parsed(
+        "account_id,agent_id,agent_name,agent_group,employee_id,is_bot,hired_on\n1,a5,Zoë,Team,0012,no,2020-02-29\n", AGENTS
+    )
+    campaigns = parsed("account_id,campaign_id,campaign_name\n1,7,Spring\n", CAMPAIGNS)
+
+    assert skills.rows == [("1", 12, "Sales", False, "Shop"), ("1", 90, "Nova", True, None)]
+    assert agents.rows == [("1", "a5", "Zoë", "Team", "0012", False, date(2020, 2, 29))]
+    assert campaigns.rows == [("1", 7, "Spring")]
+    assert skills.ids == {("1", 12), ("1", 90), ("1", 13)}
+    assert [names.faults + names.notes for names in (skills, agents, campaigns)] == [[], [], []]
+
+
+def test_as_spreadsheets_save_it() -> None:
+    """A mark at the beginning, semicolons or tabs, line ends of Windows, blanks around, quotes, and a language's words."""
+    text = (
+        "\ufeff Skill Name ;is_bot;SKILL_ID ; account_id ;;\r\n"
+        ' "Sales; all" ;FALSCH; 12 ;1;;\r\n\r\n "Nova" ; WAHR ;90;1\r\n;;;;;\r\n'
+    )
+
+    assert parsed(text).rows == [("1", 12, "Sales; all", False, None), ("1", 90, "Nova", True, None)]
+    assert parsed(text.replace(";", "\t")).rows == [
+        ("1", 12, "Sales\t all".replace("\t ", " "), False, None),
+        ("1", 90, "Nova", True, None),
+    ]
+    assert parsed(text).faults == parsed(text).notes == []
+    assert parsed("agent_id,hired_on\n5,29.02.2020\n", AGENTS).rows == [("1", "5", None, None, None, False, date(2020, 2, 29))]
+
+
+def test_other_columns_are_kept_and_named() -> None:
+    """A column of the user's own is not read, and a sentence says so; that of nicknames is ours."""
+    found = parsed("agent_id,agent_name,nickname,floor\n5,Zoe,Z,3\n", AGENTS)
+
+    assert found.rows == [("1", "5", "Zoe", None, None, False, None)]
+    assert found.notes == ["agents.csv: the column 'floor' is kept, and not read"]
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ("1,x,Sales,,", "skill_id: expected a whole number, as 12, found 'x'"),
+        ("1,12.0,Sales,,", "skill_id: expected a whole number, as 12, found '12.0'"),
+        ("1,99999999999999999999,Sales,,", "skill_id: expected a whole number, as 12, found '99999999999999999999'"),
+        ("1,9999999999999999999,Sales,,", "skill_id: expected a whole number, as 12, found '9999999999999999999'"),
+        ("1,1.2E+09,Sales,,", "skill_id: expected a whole number, as 12, found '1.2E+09', rounded by a spreadsheet"),
+        ("7.5E+07,12,Sales,,", "account_id: expected an id of at most 200 characters, none of them a control character, "),
+        ("1,,Sales,,", "skill_id: expected an id, found nothing"),
+        ("1,12,Sales,perhaps,", "is_bot: expected true or false, found 'perhaps'"),
+        ("1,12,Sal\x07es,,", "skill_name: expected a text of at most 200 characters, none of them a control character, found"),
+        (f"1,12,{'x' * 201},,", "skill_name: expected a text of at most 200 characters, none of them a control character, "),
+        ("1,12,Sales,,Shop,more", "expected 5 values, found 6; put those with ',' in quotes"),
+        ("1,10,Again,,", "expected each id once, found skill 10 of account 1, as in line 2, which counts"),
+        ('1,12,"open,,', "expected separated values, found none (unexpected end of data)"),
+        ('1,12,"a"b,,', "expected separated values, found none (',' expected after '\"')"),
+    ],
+)
+def test_a_wrong_line_costs_itself_alone(line: str, fault: str) -> None:
+    """One sentence names file, line, column, what is expected and found; the lines before and after count."""
+    found = parsed(f"account_id,skill_id,skill_name,is_bot,skill_group\n1,10,First,,\n{line}\n1,11,Last,,\n")
+
+    assert found.rows == [("1", 10, "First", False, None), ("1", 11, "Last", False, None)]
+    (sentence,) = found.faults
+    assert sentence.startswith(f"skills.csv, line 3: {fault}")
+    assert sentence.endswith("; the line does not count: correct or delete it")
+    assert sentence.isprintable()
+
+
+@pytest.mark.parametrize("day", ["1/2/2024", "2024-02-30", "24-02-01", "soon"])
+def test_a_day_that_could_be_two_is_none(day: str) -> None:
+    """A day is written as 2024-02-01 or 01.02.2024, so that no reader takes it for another."""
+    (fault,) = parsed(f"agent_id,hired_on\n5,{day}\n", AGENTS).faults
+    assert fault.startswith(f"agents.csv, line 2: hired_on: expected a day, as 2026-11-30, found {day!r}")
+
+
+@pytest.mark.parametrize(
+    ("raw", "fault"),
+    [
+        (b"\xff\xfe", "skills.csv: expected UTF-8 text, found other bytes"),
+        (b"", "skills.csv, line 1: expected a header with skill_id, each of account_id, "),
+        (b"skill,name\n1,x\n", "skills.csv, line 1: expected a header with skill_id, "),
+        (b"skill_id,skill_name,Skill_Name\n1,x,y\n", "skills.csv, line 1: expected a header with skill_id, "),
+        (b'"skill_id,skill_name\n1,x\n', "skills.csv, line 1: expected a header of separated values, found none"),
+    ],
+)
+def test_a_file_that_can_not_be_used(raw: bytes, fault: str) -> None:
+    """Without a header nothing of it counts, and one sentence says that the last names hold."""
+    found = parsed(raw)
+
+    assert found.rows is None
+    (sentence,) = found.faults
+    assert sentence.startswith(fault)
+    assert sentence.endswith("; no line counts, and the last names hold: correct it")
+
+
+def test_accounts() -> None:
+    """Without an account a line belongs to the lake's only one; with several it can't be told, and the same id is two."""
+    assert parsed("skill_id,skill_name\n12,Sales\n").rows == [("1", 12, "Sales", False, None)]
+    assert parsed("account_id,skill_id,skill_name\n,12,Sales\n").rows == [("1", 12, "Sales", False, None)]
+    assert parsed("skill_id,skill_name\n12,Sales\n", accounts=()) == Names([], frozenset(), [], [])
+    without = parsed("skill_id,skill_name\n12,Sales\n", accounts=("2", "1"))
+    assert without.rows is None
+    assert without.faults[0].startswith(
+        "skills.csv, line 1: expected the column account_id, as the lake has accounts 1 and 2, found none;"
+    )
+    some = parsed("account_id,skill_id,skill_name\n,12,Sales\n1,12,One\n2,12,Two\n", accounts=("2", "1"))
+    assert some.rows == [("1", 12, "One", False, None), ("2", 12, "Two", False, None)]
+    assert some.faults[0].startswith(
+        "skills.csv, line 2: account_id: expected an account, as the lake has several, found nothing"
+    )
+
+
+def test_line_ends_and_formulas_in_names() -> None:
+    """A name of several lines becomes one; what `names` has guarded against a spreadsheet is read without the guard."""
+    found = parsed("agent_id,agent_name\n5,\"Zoe\r\n Miller\"\n6,'=1+1\n7,'Til\n", AGENTS)
+
+    assert [row[2] for row in found.rows or []] == ["Zoe Miller", "=1+1", "'Til"]
+
+
+@given(st.text(max_size=30))
+def test_a_guarded_text_is_no_formula_and_reads_back(text: str) -> None:
+    """Whatever a nickname is, its cell is one printable line and no formula; a usual text reads back as it was."""
+    cell = guarded(text)
+
+    assert not cell.startswith(("=", "+", "-", "@"))
+    assert len(cell.splitlines()) <= 1
+    if text.isprintable() and text == " ".join(text.split()) and text:
+        out = io.StringIO()
+        csv.writer(out).writerow(["5", cell])
+        assert [row[2] for row in parsed(f"agent_id,agent_name\n{out.getvalue()}", AGENTS).rows or []] == [text]
+
+
+@given(
+    st.binary(max_size=200)
+    | st.text(alphabet="skil_d,;\"\r\n\t\x00 12é'=", max_size=200).map(lambda text: f"skill_id,skill_name\n{text}".encode())
+)
+def test_any_content_is_read(raw: bytes) -> None:
+    """No content raises; every id is met once, and each sentence is printable."""
+    found = parsed(raw)
+
+    keys = [row[:2] for row in found.rows or []]
+    assert len(keys) == len(set(keys))
+    assert set(keys) <= found.ids
+    assert all(sentence.isprintable() for sentence in found.faults + found.notes)
+
+
+MET: list[tuple[str, Any, str | None]] = [("1", 31, None), ("1", 12, None), ("1", 90, None)]
+
+
+def added(raw: bytes | None, met: list[tuple[str, Any, str | None]] = MET, file: NameFile = SKILLS) -> str:
+    """The contents after ids were added to a file."""
+    contents, _ = with_ids(raw, file, met, lambda: {account for account, *_ in met})
+    return (contents or b"").decode()
+
+
+def test_a_new_file_has_every_id_most_used_first() -> None:
+    """A new file has a mark by which a spreadsheet knows UTF-8, a header and a line for each id, ready to be filled in."""
+    assert added(None) == "\ufeffaccount_id,skill_id,skill_name,is_bot,skill_group\n1,31,,,\n1,12,,,\n1,90,,,\n"
+    assert added(None, []) == ""
+    assert added(None, [("1", "5", 'Zoë "Z"'), ("2", "=6", "@x\ny")], AGENTS).splitlines()[1:] == [
+        '1,5,,,,,,"Zoë ""Z"""',
+        "2,'=6,,,,,,'@x y",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("raw", "end"),
+    [
+        (b"skill_id,skill_name\n12,Sales", "\n31,\n90,\n"),
+        (b"colour;skill_name;SKILL_ID;account_id\r\nred;Sales;12;1\r\n", ";;31;1\r\n;;90;1\r\n"),
+        (b"\xef\xbb\xbfskill_id,skill_name,is_bot\n12,Sales,perhaps\nx,y,\n", "31,,\n90,,\n"),
+        (b'skill_id,skill_name\n12,"a\nb"\n90,\n"open', "\n31,\n"),
+        (b"skill_id\tskill_name\r12\tSales\r", "31\t\r90\t\r"),
+    ],
+)
+def test_what_people_wrote_stays(raw: bytes, end: str) -> None:
+    """New lines stand behind the old ones, in the file's own columns and separators; no byte before them changes."""
+    once = added(raw)
+
+    assert once == raw.decode() + end
+    assert added(once.encode()) == once
+
+
+def test_ids_that_no_line_can_say_are_left_out() -> None:
+    """An id with a control character or blanks around is in no line, and costs the others nothing."""
+    contents, written = with_ids(None, AGENTS, [("1", "a\x07", None), ("1", " b", None), ("1", "c", "C")], lambda: ["1"])
+
+    assert (contents or b"").decode().splitlines()[1:] == ["1,c,,,,,,C"]
+    assert (written.met_count, written.added_count, written.unnamed_count, written.nicknamed_count) == (3, 1, 3, 1)
+
+
+def test_a_file_that_can_not_be_used_stays() -> None:
+    """Nothing is added to a file without a header, or without accounts where the lake has several."""
+    for raw in (b"\xff", b"name\nx\n", b"skill_id,skill_name\n12,Sales\n"):
+        contents, written = with_ids(raw, SKILLS, [*MET, ("2", 12, None)], lambda: ["1", "2"])
+        assert contents is None
+        assert written.added_count == 0
+        assert len(written.faults) == 1

@@ -181,7 +181,7 @@ def made_lines(rng: Random, conversation: Row, transfers: list[Row]) -> list[Row
             "timestamp": made_time(rng, conversation, transfers),
             "type": rng.choices(list(LINES), list(LINES.values()))[0],
             "agentId": rng.choice(AGENTS),
-            "by": rng.choice(("Ann", "Bob", "", None)),
+            "by": rng.choice(("Ann", "Bob", " Bob ", " ", "", None)),
             "text": "text",
             "mcs": rng.choice(SCORES) if rng.random() < 0.4 else None,
         }

@@ -48,10 +48,14 @@ ZONES = ("America/Havana", "Asia/Beirut", "Australia/Lord_Howe")  # midnight twi
 
 
 def named(seed: int, conversations: int) -> dict[str, bytes]:
-    """Source files of a seed: one account's says which hour it covers, the other's does not."""
-    first, second = (source_texts(seed, conversations)[account_id] for account_id in ACCOUNTS)
+    """Source files of a seed: one account's says which hour it covers, the other's and that of no account do not."""
+    first, second, unnamed = (source_texts(seed, conversations)[account_id] for account_id in (*ACCOUNTS, None))
     hour = MIDNIGHT + 27 * DAY
-    return {f"Engagement.{hour}.{hour + 3_600_000}.part-{seed:05d}-0.gz": first, f"made{seed}.gz": second}
+    return {
+        f"Engagement.{hour}.{hour + 3_600_000}.part-{seed:05d}-0.gz": first,
+        f"made{seed}.gz": second,
+        f"unnamed{seed}.gz": unnamed,
+    }
 
 
 def given(lake: str) -> Given:
@@ -105,7 +109,7 @@ def test_made_conversations_have_every_kind() -> None:
     assert {row["transfer_kind"] for row in transfers.transfers_of(model)} == {"agent", "skill", "queue", None}
     assert {row["is_return"] for row in transfers.transfers_of(model)} == {False, True}
     bands = {(row["account_id"], mcs.band(model, row)) for row in mcs.scored(model)}
-    assert bands == set(product(ACCOUNTS, (*mcs.BANDS, None)))
+    assert bands == set(product((*ACCOUNTS, None), (*mcs.BANDS, None)))
     assert {row["hour_count"] for row in dimensions.calendar(model)} == {23.0, 24.0, 25.0}
     assert {row["is_provisional"] for row in dimensions.calendar(model)} == {False, True}
     assert {row["person_id"] for row in model.conversation_metrics} >= {None, " "}

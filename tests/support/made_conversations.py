@@ -55,9 +55,9 @@ def source_text(seed: int, conversations: int) -> bytes:
     return b"".join(json.dumps(document).encode() + b"\n" for document in documents(seed, conversations))
 
 
-def source_texts(seed: int, conversations: int) -> dict[str, bytes]:
-    """The same documents as a source file for each account."""
-    texts: dict[str, bytes] = {}
+def source_texts(seed: int, conversations: int) -> dict[str | None, bytes]:
+    """The same documents as a source file for each account, and one for those that name none."""
+    texts: dict[str | None, bytes] = {}
     for document in documents(seed, conversations):
         account_id = document["metaData"]["accountId"]
         texts[account_id] = texts.get(account_id, b"") + json.dumps(document).encode() + b"\n"
@@ -76,7 +76,7 @@ def documents(seed: int, conversations: int) -> Iterator[Row]:
         header = as_sent(rng, {"visitId": "s", "visitorId": rng.choice(PERSONS), "contextId": ""}, tagged=tagged)
         body = {"header": header, "engagements": {"array": engagements} if tagged else engagements}
         meta_data = {
-            "accountId": rng.choice(("75555851", "75555852")),
+            "accountId": rng.choice(("75555851", "75555851", "75555852", "75555852", None)),
             "schemaVersion": "1.0.0.22",
             "startTime": MIDNIGHT + 5 * DAY,
         }

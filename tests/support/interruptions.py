@@ -144,7 +144,7 @@ def _make(folder: Path) -> None:
         assert lakehouse("load", f"first/{name_at(hour)}", cwd=folder).returncode == 0
     put(folder / "small", gz(*(document(conversation(f"s{n}")) for n in range(3000))), name_at(20))
     for hour in range(30, 34):
-        texts = [chance.randbytes(400_000).hex() for _ in range(8)]
+        texts = [chance.randbytes(700_000).hex() for _ in range(8)]
         lines = (document(conversation(f"h{hour}-{n}", messages=[message(text)])) for n, text in enumerate(texts))
         put(folder / "large", gz(*lines), name_at(hour))
 

@@ -22,6 +22,7 @@ import duckdb
 from pipeline.lake.formats import sql_folder
 from pipeline.lake.sql import literal
 from pipeline.schema import TABLES
+from pipeline.warehouse.name_tables import set_topics
 from pipeline.warehouse.names import NAME_TABLES
 from pipeline.warehouse.rules import RULES, RuleRow, defaults, rules_by_account
 from pipeline.warehouse.time_zones import utc_offsets
@@ -191,6 +192,7 @@ def create_views(
     set_rules(connection, defaults() if rules is None else rules)
     for table in NAME_TABLES:
         _create_table(connection, table.name, {name: sql_type for name, (sql_type, _) in table.columns.items()})
+    set_topics(connection)
     for view in ordered_views(folder):
         connection.execute(f"create or replace view {view.name} as\n{view.sql}")
         connection.execute(f"comment on view {view.name} is {literal(view.about)}")

@@ -15,7 +15,8 @@ from places import TESTS
 
 from pipeline.schema import TABLES
 from pipeline.warehouse import library as views
-from pipeline.warehouse.names import NAME_FILES, NAME_TABLES
+from pipeline.warehouse.name_tables import set_topics
+from pipeline.warehouse.names import EDITED_FILES, NAME_TABLES
 from pipeline.warehouse.rules import RuleRow, filled_up
 
 Row = dict[str, Any]
@@ -127,7 +128,7 @@ def lake() -> Iterator[duckdb.DuckDBPyConnection]:
 
 def fill(connection: duckdb.DuckDBPyConnection, rows: dict[str, list[Row]]) -> None:
     """Replace the contents of all tables; a column that a row leaves out is NULL, one that no table has is an error."""
-    known = {*LAKE_TABLES, "settings", *(file.table for file in NAME_FILES)}
+    known = {*LAKE_TABLES, "settings", *(file.table for file in EDITED_FILES)}
     assert set(rows) <= known, f"unknown tables {sorted(set(rows) - known)}"
     given_rules = [RuleRow(row["setting"], row.get("account_id"), row["value"]) for row in rows.get("settings", [])]
     rules = filled_up(given_rules)
@@ -142,13 +143,14 @@ def fill(connection: duckdb.DuckDBPyConnection, rows: dict[str, list[Row]]) -> N
         connection.register("given_rows", pa.Table.from_pylist(given_rows, schema=schema))
         connection.execute(f"insert into {name} by name from given_rows")
         connection.unregister("given_rows")
-    for file in NAME_FILES:
+    for file in EDITED_FILES:
         connection.execute(f"delete from {file.table}")
         no_bot = {"is_bot": False} if any(column.name == "is_bot" for column in file.columns) else {}
         for row in rows.get(file.table, []):
             named = no_bot | row
             places = ", ".join("?" * len(named))
             connection.execute(f"insert into {file.table} ({', '.join(named)}) values ({places})", list(named.values()))
+    set_topics(connection)
 
 
 def fetch(connection: duckdb.DuckDBPyConnection, query: str) -> list[Row]:

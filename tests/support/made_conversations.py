@@ -55,9 +55,9 @@ def source_text(seed: int, conversations: int) -> bytes:
     return b"".join(json.dumps(document).encode() + b"\n" for document in documents(seed, conversations))
 
 
-def source_texts(seed: int, conversations: int) -> dict[str, bytes]:
-    """The same documents as a source file for each account."""
-    texts: dict[str, bytes] = {}
+def source_texts(seed: int, conversations: int) -> dict[str | None, bytes]:
+    """The same documents as a source file for each account, and one for those that name none."""
+    texts: dict[str | None, bytes] = {}
     for document in documents(seed, conversations):
         account_id = document["metaData"]["accountId"]
         texts[account_id] = texts.get(account_id, b"") + json.dumps(document).encode() + b"\n"
@@ -76,7 +76,7 @@ def documents(seed: int, conversations: int) -> Iterator[Row]:
         header = as_sent(rng, {"visitId": "s", "visitorId": rng.choice(PERSONS), "contextId": ""}, tagged=tagged)
         body = {"header": header, "engagements": {"array": engagements} if tagged else engagements}
         meta_data = {
-            "accountId": rng.choice(("75555851", "75555852")),
+            "accountId": rng.choice(("75555851", "75555851", "75555852", "75555852", None)),
             "schemaVersion": "1.0.0.22",
             "startTime": MIDNIGHT + 5 * DAY,
         }
@@ -181,7 +181,7 @@ def made_lines(rng: Random, conversation: Row, transfers: list[Row]) -> list[Row
             "timestamp": made_time(rng, conversation, transfers),
             "type": rng.choices(list(LINES), list(LINES.values()))[0],
             "agentId": rng.choice(AGENTS),
-            "by": rng.choice(("Ann", "Bob", "", None)),
+            "by": rng.choice(("Ann", "Bob", " Bob ", " ", "", None)),
             "text": "text",
             "mcs": rng.choice(SCORES) if rng.random() < 0.4 else None,
         }

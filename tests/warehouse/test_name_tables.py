@@ -5,7 +5,7 @@ from pathlib import Path
 import duckdb
 import pytest
 from commands import lakehouse
-from documents import conversation, document, gz, message, name_at, put
+from documents import START, conversation, document, gz, message, name_at, put
 from filelock import FileLock
 from lakes import ask, first, take
 
@@ -27,7 +27,13 @@ def source(folder: Path, hour: int, account_id: str) -> Path:
     """A source file of an account with three conversations: two of skill 12 by agent a5, one of skill 90."""
     said = message("hi", type={"string": "1"}, by={"string": "=Zoë"}, agentId={"string": "a5"})
     conversations = [
-        conversation(f"{account_id}-{number}", skillId={"long": skill_id}, agentId={"string": "a5"}, messages=[said])
+        conversation(
+            f"{account_id}-{number}",
+            skillId={"long": skill_id},
+            agentId={"string": "a5"},
+            interactionStartTime={"long": START},
+            messages=[said],
+        )
         for number, skill_id in enumerate((12, 90, 12))
     ]
     return put(folder, gz(document(*conversations, account_id=account_id)), name_at(hour))

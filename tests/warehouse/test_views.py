@@ -11,9 +11,10 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from made_lake import made_facts
 from places import TESTS
 
-from pipeline.schema import TABLES
+from pipeline.schema import FACTS, TABLES
 from pipeline.warehouse import library as views
 from pipeline.warehouse.name_tables import set_topics
 from pipeline.warehouse.names import EDITED_FILES, NAME_TABLES
@@ -174,15 +175,18 @@ def in_order(rows: list[Row]) -> list[Row]:
 def query_of(name: str) -> str:
     """Return what to run for a view or a check."""
     found = {check.name: check.sql for check in views.checks()}
+    found["conversation_metrics"] = f"select {', '.join(METRIC_COLUMNS)} from conversation_metrics"
     return found.get(name, f"from {name}")
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.parent.name}/{case.stem}")
 def test_case(lake: duckdb.DuckDBPyConnection, case: Path) -> None:
-    """A view or check gives exactly the expected rows, whatever the client's time zone."""
+    """A view, fact or check gives exactly the expected rows, whatever the client's time zone."""
     content = tomllib.loads(case.read_text(encoding="utf-8"))
     assert set(content) <= {"given", "expect", "where"}
-    fill(lake, content.get("given", {}))
+    rows = content.get("given", {})
+    facts = {name: made.to_pylist() for name, made in made_facts(rows).items()} if case.parent.name in FACTS else {}
+    fill(lake, rows | facts)
     query = f"{query_of(case.parent.name)} where {content['where']}" if "where" in content else query_of(case.parent.name)
     columns = lake.sql(query).columns
     for row in content.get("expect", []):
@@ -212,8 +216,8 @@ def test_has_cases(name: str) -> None:
 
 
 def test_no_stray_cases() -> None:
-    """Every folder of cases is named after a view or a check."""
-    names = views.view_names() | {check.name for check in views.checks()}
+    """Every folder of cases is named after a view, a fact or a check."""
+    names = views.view_names() | FACTS.keys() | {check.name for check in views.checks()}
 
     assert {case.parent.name for case in CASES} <= names
 

@@ -23,7 +23,7 @@ from pipeline.sandbox import Account, Sandbox
 NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM", signal.SIGHUP: "SIGHUP"}
 STOPPED = "lakehouse: stopped by {}\n"
 STOPPED_WRITING = "lakehouse: stopped by {}; all finished loads are as they were: run the command again to go on\n"
-WRITING = {"load", "sync", "compact", "erase", "demo"}
+WRITING = {"load", "sync", "compact", "upgrade", "rebuild", "erase", "demo"}
 SECONDS_TO_END = 60  # however busy the machine is
 NOW = datetime(2026, 11, 16, tzinfo=UTC)
 SPILLS = (
@@ -37,7 +37,10 @@ COMMANDS = {
     "load with helpers": ("load", "large"),
     "sync": ("sync",),
     "compact": ("compact", "--retain-hours", "0"),
+    "upgrade": ("upgrade", "--recompute"),
+    "rebuild": ("rebuild",),
     "erase": ("erase", "--conversation-id", "c3"),
+    "names": ("names",),
     "demo": ("demo", "--lake", "demo"),
     "sandbox": ("sandbox", "--port", "0"),
     "doctor": ("doctor",),

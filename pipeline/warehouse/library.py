@@ -165,8 +165,9 @@ def ordered_views(folder: Path | None = None, only: Iterable[str] | None = None)
 
 
 def view_names(folder: Path | None = None) -> frozenset[str]:
-    """Name every view, twins included."""
-    return frozenset(_read_views(folder))
+    """Name every view, twins included; every opening of a lake asks, so of each file the header alone is read."""
+    files = [(file.stem, _header(file.read_text(encoding="utf-8"))[1]) for file in view_files(folder)]
+    return frozenset(name for stem, notes in files for name in (stem, *twin_names(stem, notes).values()))
 
 
 def create_views(

@@ -35,7 +35,7 @@ SANDBOX = (
 )
 SANDBOX_NAMES = {"skills": ({"account_id": "75555851", "skill_id": 90, "skill_name": "Concierge", "is_bot": True},)}
 
-CLASSES: Final = {None: {"mcs_scale": "class", "time_zone": "Australia/Lord_Howe", "longest_queue_hours": 0.001}}
+CLASSES: Final[Rules] = {None: {"mcs_scale": "class", "time_zone": "Australia/Lord_Howe", "longest_queue_hours": 0.001}}
 LAKES: Final[dict[str, tuple[dict[int, int], Names, Rules]]] = {
     "names and rules by account": ({1: 300, 2: 300, 3: 300}, NAMES, SETTINGS),
     "no names, no rules": ({4: 150}, {}, {}),

@@ -1,5 +1,5 @@
 -- Delay of conversations: until their file, and until the lake.
--- Grain:   one row per account_id and date (UTC, of the conversation's start) with a conversation.
+-- Grain:   one row per account_id, date (UTC, of the conversation's start) and type with a conversation.
 -- Counts:  conversations with an end whose file's hour is known, timed_count of them. late_count: the hour of the file
 --          ended more than late_hours after the conversation. load columns: from the end of the file's hour to the
 --          load.
@@ -11,6 +11,7 @@ with delivered as (
     select
         conversations.account_id,
         conversations.date,
+        conversations.type,
         case
             when files.scope_end_time >= conversations.conversation_end_time
                 then epoch_ms(files.scope_end_time) - epoch_ms(conversations.conversation_end_time)
@@ -30,6 +31,7 @@ with delivered as (
 select
     account_id,  -- The LivePerson account.
     date,
+    type,
     count(*) as conversation_count,  -- Conversations.
     count(file_milliseconds) as timed_count,  -- Conversations with an end whose file's hour is known.
     quantile_cont(file_milliseconds, 0.5) / 3_600_000
@@ -45,4 +47,4 @@ select
         as load_p50_hours,  -- Median time from the end of the file's hour to the load.
     max(load_milliseconds) / 3_600_000 as load_max_hours  -- Longest time from the end of the file's hour to the load.
 from delivered
-group by account_id, date
+group by account_id, date, type

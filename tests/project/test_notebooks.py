@@ -164,7 +164,8 @@ def test_queue_time_adds_up_seconds_not_means(ran: Callable[[str], Run], connect
     """The mean of an hour of the week is weighted by time; shares of waits add up to 1; the days are those of the view."""
     names = ran("02_queue_time").names
     expected = connection.sql("""
-        select account_id || ' ' || type, dayname(local_start_time)[:3], hour(local_start_time),
+        select coalesce(account_id, '(none)') || ' ' || coalesce(type, ''), dayname(local_start_time)[:3],
+            hour(local_start_time),
             round(sum(waiting_seconds) / sum(interval_seconds), 9)
         from queue_length group by all
     """).fetchall()

@@ -250,3 +250,15 @@ def test_names_without_a_lake(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "there is no lake" in done.stderr
     assert not (tmp_path / "none").exists()
+
+
+def test_topics_hold_from_the_next_command_on(lake: Lake) -> None:
+    """New topics are found at once, of any account, and no longer once the file is gone."""
+    query = "select distinct topics_in(account_id, text) from messages"
+    assert ask(lake, query) == [([],)]
+    path = write(lake, f"name,pattern,account_id\nit's,^HI$,\nother,hi,{SECOND}\n", "topics.csv")
+    assert ask(lake, query) == [(["it's"],)]
+    with duckdb.connect(f"{lake.root}/lakehouse.duckdb", read_only=True) as connection:
+        assert connection.sql(query).fetchall() == [(["it's"],)]
+    path.unlink()
+    assert ask(lake, query) == [([],)]

@@ -203,9 +203,7 @@ def null_share_daily(model: Model) -> list[Row]:
         day |= {"conversation_count": len(here), "connected_count": len(connected)}
         for name, columns in lacks.items():
             rows = connected if name in {"mcs", "agent"} else here
-            day[f"{name}_null_share"] = mean(
-                [all(row[column] in NOTHING.get(column, (None,)) for column in columns) for row in rows]
-            )
+            day[f"{name}_null_share"] = mean([all(is_nothing(row, column) for column in columns) for row in rows])
         found.append(day)
     return found
 

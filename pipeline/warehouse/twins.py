@@ -1,8 +1,8 @@
 """Twins: further views of the same select, by other days than those of UTC.
 
-A file `x_daily.sql` groups by a column `date`. Its header line `Twins: local_date, local_week, local_month` makes the views
-`x_local_daily`, `x_weekly` and `x_monthly`, which have that column in the place of `date`, and read each step `y` that has
-a `local_y` from there, and of each daily view its twin. So UTC views pay nothing for local clocks, and a measure is
+A file `x_daily.sql`, or `x.sql`, groups by a column `date`. Its header line `Twins: local_date, local_week, local_month` makes
+the views `x_local_daily`, `x_weekly` and `x_monthly`, which have that column in the place of `date`, and read each step `y`
+that has a `local_y` from there, and of each daily view its twin. So UTC views pay nothing for local clocks, and a measure is
 defined once.
 """
 
@@ -38,24 +38,25 @@ def twin_names(name: str, notes: Mapping[str, str]) -> dict[str, str]:
     """Name the twins that a header lists, by their columns.
 
     Raises:
-        ValueError: the view is not one by `date`, or the header lists other columns.
+        ValueError: the header lists other columns.
     """
     columns = notes[LABEL].split(", ") if LABEL in notes else []
-    if columns and not (name.endswith(_DAILY) and set(columns) <= TWINS.keys()):
-        expected = f"a name that ends in {_DAILY} and twins of {', '.join(TWINS)}"
-        message = f"sql/: {name}: expected {expected}, found twins of {', '.join(columns)}"
+    if not set(columns) <= TWINS.keys():
+        message = f"sql/: {name}: expected twins of {', '.join(TWINS)}, found twins of {', '.join(columns)}"
         raise ValueError(message)
     return {column: _twin_name(name, column) for column in columns}
 
 
 def _twin_name(name: str, column: str) -> str:
-    return name.removesuffix(_DAILY) + TWINS[column].ending if name.endswith(_DAILY) else name
+    return name.removesuffix(_DAILY) + TWINS[column].ending
 
 
 def twin_sql(sql: str, column: str, reads: Iterable[str], names: AbstractSet[str]) -> str:
     """Put a column in the place of `date`, and in the place of each view that is read its local one, if `names` has it."""
     code = _COMMENT.sub("", sql)
-    local = {name: other for name in reads for other in (_LOCAL + name, _twin_name(name, column)) if other in names - {name}}
+    steps = {name: _LOCAL + name for name in reads}
+    daily = {name: _twin_name(name, column) for name in reads if name.endswith(_DAILY)}
+    local = {name: other for name, other in (*steps.items(), *daily.items()) if other in names - {name}}
     for old, new in {"date": column, **local}.items():
         code = re.sub(rf"\b{old}\b", new, code)
     return "\n".join(line.rstrip() for line in code.strip().splitlines()) + "\n"

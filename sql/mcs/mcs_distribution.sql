@@ -5,6 +5,7 @@
 -- Units:   bucket is the lower bound of ten points: 0 up to but not including 10, and so on; 90 includes 100. On the
 --          scale -100-100 the buckets begin with -100; on the scale class a bucket is a class, -1, 0 or 1.
 -- Source:  mcs of Conversation; the setting mcs_scale.
+-- Twins:   local_date, local_week, local_month
 
 select
     account_id,

@@ -47,14 +47,10 @@ def day_of(model: Model, row: Row, period: Period) -> Row:
     return row | {period.column: period.of(model, row, "conversation_start_time", "date")}
 
 
-def mcs_distribution(model: Model) -> list[Row]:
-    """Conversations by bucket, of scores on the account's scale."""
-    rows = [row | {"bucket": bucket(model, row)} for row in model.conversation_metrics if in_range(model, row)]
-    key = ("account_id", "date", "type", "bucket")
-    return [
-        dict(zip(key, values, strict=True)) | {"conversation_count": len(group)}
-        for values, group in grouped(rows, columns_of(*key)).items()
-    ]
+def mcs_distribution(model: Model, period: Period) -> list[Row]:
+    """Conversations by day and bucket, of scores on the account's scale."""
+    rows = [day_of(model, row, period) | {"bucket": bucket(model, row)} for row in scored(model) if in_range(model, row)]
+    return by_key(rows, lambda group: {"conversation_count": len(group)}, "account_id", period.column, "type", "bucket")
 
 
 def spread(rows: list[Row]) -> Row:

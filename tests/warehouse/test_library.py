@@ -158,13 +158,12 @@ def test_a_twin_reads_the_twin_of_another_view(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "twins", "message"),
     [
-        ("by_hour", "local_date", "expected a name that ends in _daily"),
         ("a_daily", "local_year", "found twins of local_year"),
         ("a_daily", "local_date, local_week", "found another a_weekly"),
     ],
 )
 def test_twins_that_cannot_be_made(tmp_path: Path, name: str, twins: str, message: str) -> None:
-    """Twins of a view that is not by days, of other columns, or with the name of another view are refused."""
+    """Twins of other columns, or with the name of another view are refused."""
     sql = f"-- A.\n-- Grain: b.\n-- Twins: {twins}\nselect 1 as date"
     folder = library(tmp_path, **{name: sql, "a_weekly": "select 1"})
 

@@ -113,7 +113,8 @@ def _overviews(choices: Choices) -> list[Chart]:
 
 def _queue(choices: Choices) -> list[Chart]:
     waits = ("queued_count", "queue_p50_seconds", "queue_p90_seconds")
-    by_hour = ("entry_count", "abandoned_share", *waits)
+    hour_waits = ("queued_count", "queue_p90_seconds")
+    by_hour = ("entry_count", *hour_waits)
     tips = ["local_date", "account_id", "entry_count", *waits, "longest_wait_seconds"]
     skills = [option.name for option in choices.skills]
     return [
@@ -152,8 +153,13 @@ def _queue(choices: Choices) -> list[Chart]:
             title="Queue by hour of the week",
             definition="90th percentile of the wait of the entries that a person answered, by weekday and hour of entering on "
             "the account's clocks: the stronger the colour, the longer nine in ten waited at most. An empty field had none.",
-            query=Query(ENTRIES, ("weekday", "local_hour"), None, waits, condition="local_hour is not null"),
-            panels=(heat_panel(None, "queue_p90_seconds", "weekday", list(range(1, 8)), ["weekday", "local_hour", *waits]),),
+            query=Query(
+                ENTRIES, ("weekday", "local_hour"), None, hour_waits, condition="local_hour is not null", is_of_all_skills=True
+            ),
+            unsplit="Not split by skill: it would make the page of a year too large. The hours of a skill are above.",
+            panels=(
+                heat_panel(None, "queue_p90_seconds", "weekday", list(range(1, 8)), ["weekday", "local_hour", *hour_waits]),
+            ),
         ),
     ]
 

@@ -60,6 +60,12 @@ class Query:
     condition: str | None = None
     most: int | None = None
     qualify: str | None = None
+    is_of_all_skills: bool = False
+
+    @property
+    def has_skill(self) -> bool:
+        """Whether the choice of a skill applies."""
+        return self.source.has_skill and not self.is_of_all_skills
 
     @property
     def columns(self) -> list[str]:
@@ -135,7 +141,7 @@ class Cube:
         keys = [*query.keys, *skill_keys]
         fixed = [*([] if query.is_by_day else ["period"]), *(["channel"] if source.has_channel else []), *keys]
         accounts = [["account"]] if query.is_by_day or query.spread == "agent" else [["account"], []]
-        skills = [["skill"], []] if source.has_skill and query.spread != "flow" else [[]]
+        skills = [["skill"], []] if query.has_skill and query.spread != "flow" else [[]]
         apart = ["account_id"] if query.spread == "agent" else []  # other accounts, too, may have agents of the same id
         sets = ["(" + ", ".join([*fixed, *apart, *account, *skill]) + ")" for account in accounts for skill in skills]
         places = [f"coalesce({name}, {ALL}) as {name}" for name in ("account", *(["skill"] if len(skills) > 1 else []))]

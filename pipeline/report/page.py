@@ -26,6 +26,9 @@ from pipeline.report.head import FRESHNESS, Head, read_head
 from pipeline.report.key_figures import KEY_FIGURES, QUERIES
 from pipeline.report.style import CONFIG, Panel, Spec
 
+STATIC_DAYS = 14
+"""Days in the tables of a browser without JavaScript."""
+
 
 def report_path(lake: Lake) -> Path:
     """The report's default path: in the lake's folder, or in the working folder if the lake is a bucket."""
@@ -77,6 +80,7 @@ def _page(connection: duckdb.DuckDBPyConnection, head: Head) -> str:
         head=head,
         scripts=[_script_safe(_charting_library()), _asset("page.js")],
         choices=choices,
+        static_days=STATIC_DAYS,
         first_channel=choices.channels[0].name if choices.channels else NO_CHANNEL,
         sections=_sections(drawn, cubes, choices),
         keys=KEY_FIGURES,
@@ -94,9 +98,17 @@ def _key_row(query: Query, rows: list[Row]) -> Row:
 def _sections(drawn: list[Chart], cubes: dict[str, Columns], choices: Choices) -> dict[str, list[dict[str, Any]]]:
     sections: dict[str, list[dict[str, Any]]] = {}
     for chart in drawn:
-        rows = rows_of_all(chart.query, cubes[chart.query.cube], choices)
+        rows = _newest(chart.query, rows_of_all(chart.query, cubes[chart.query.cube], choices))
         sections.setdefault(chart.section, []).append({"chart": chart, "rows": rows, "sql": _sql(chart.query, choices)})
     return sections
+
+
+def _newest(query: Query, rows: list[Row]) -> list[Row]:
+    """The rows that the file itself shows: `page.js` makes the tables anew, of all days, and the file stays small."""
+    if not query.is_by_day:
+        return rows
+    newest = sorted({str(row[query.day]) for row in rows})[-STATIC_DAYS:]
+    return [row for row in rows if str(row[query.day]) in newest]
 
 
 def _sql(query: Query, choices: Choices) -> str:
@@ -152,7 +164,7 @@ def _wired(query: Query) -> dict[str, Any]:
         "isByDay": query.is_by_day,
         "isWeekly": query.day == query.source.week,
         "isLocal": query.source.week is not None,
-        "hasSkill": query.source.has_skill,
+        "hasSkill": query.has_skill,
         "hasChannel": query.source.has_channel,
         "most": query.most,
         "sql": {"head": head, "conditions": query.conditions, "tail": tail},

@@ -23,6 +23,7 @@ from pipeline.report.choices import (
     read_choices,
 )
 from pipeline.report.cubes import read_cubes
+from pipeline.report.page import STATIC_DAYS
 from pipeline.warehouse.library import set_rules
 from pipeline.warehouse.rules import RuleRow, defaults
 
@@ -49,6 +50,9 @@ def test_sql_brings_the_table(page: Element, lake: Path, name: str) -> None:
     [sql] = [element.text for element in page.by_id(name).every("pre")]
 
     rows = written(lake, sql)
+    if name.endswith("by-day") or name == "source-hours":
+        newest = sorted({row[0] for row in rows})[-STATIC_DAYS:]
+        rows = [row for row in rows if row[0] in newest]
     assert rows
     assert cells(page.by_id(f"{name}-table")) == rows
 
@@ -94,7 +98,7 @@ def test_hours_of_the_week_are_those_of_the_account(tmp_path: Path) -> None:
         cubes = read_cubes(connection, wanted.values(), choices)
 
     week, hours = wanted["queue-by-hour-of-week"], wanted["source-hours"]
-    assert selected(week, cubes[week.cube], choices, Choice()) == [["Monday", "0", "2", "15.0", "19.0"]]
+    assert selected(week, cubes[week.cube], choices, Choice()) == [["Monday", "0", "2", "19.0"]]
     assert selected(hours, cubes[hours.cube], choices, Choice()) == [["2026-03-01", "1", "1", "0", "0", "0", "0"]]
     assert cubes[hours.cube]["first_hour"] == [23]
     assert [(period.since, period.until) for period in choices.periods[1:2]] == [("2026-02-24", "2026-03-02")]
@@ -107,9 +111,10 @@ def test_days_without_files_do_not_bury_the_others(tmp_path: Path) -> None:
     conversation = {"account_id": "1", "conversation_id": "a", "date": FIRST_DAY.date()}
     page = report(write_lake(tmp_path, {"conversations": [conversation], "files": files}))
 
-    shown = rows_of(page.by_id("source-hours-table"))
-    assert len(shown) == MOST_HOUR_DAYS
-    assert [row["Date"] for row in shown if row["Hours loaded"] == "1"] == [str(day.date()) for day in days]
+    cube = data_of(page)["cubes"]["source_hours-date"]
+    assert len(cube["date"]) == MOST_HOUR_DAYS
+    loaded = [date for date, count in zip(cube["date"], cube["loaded_count"], strict=True) if count == 1]
+    assert loaded == [str(day.date()) for day in days]
 
 
 def test_others_are_counted_together(tmp_path: Path) -> None:

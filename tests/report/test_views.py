@@ -90,7 +90,6 @@ ALL_DAYS = {
     """,
     "queue-by-skill-and-hour": """
         select hour(local_start_time) as local_hour, skill_id, skill_name, sum(offered_count)::bigint,
-            sum(abandoned_count) / nullif(sum(answered_count) + sum(abandoned_count), 0) as abandoned_share,
             sum(queued_count)::bigint
         from queue_by_interval where type = '{type}' and not is_bot group by all
     """,

@@ -144,7 +144,7 @@ def chosen_sql(query: Query, choices: Choices, choice: Choice) -> str:
         *query.conditions,
         choices.channels[choice.channel - 1].condition if query.source.has_channel and query.spread != "channel" else "true",
         choices.accounts[choice.account - 1].condition if choice.account else "true",
-        choices.skills[choice.skill - 1].condition if choice.skill and query.source.has_skill else "true",
+        choices.skills[choice.skill - 1].condition if choice.skill and query.has_skill else "true",
         f"{query.day} between date '{since}' and date '{period.until}'" if since else "true",
     ]
     return f"{head} where {' and '.join(conditions)} {tail}"

@@ -102,8 +102,7 @@ def test_choice_in_the_address(tmp_path: Path) -> None:
     assert shown.startswith(f"before: {abandoned}, ")
     assert shown.endswith(f"n = {n}")
     for name in figures(page):
-        table = cells(page.by_id(f"{name}-table"))
-        assert table == written(database, page.by_id(f"{name}-sql").text), name
+        assert cells(page.by_id(f"{name}-table")) == written(database, page.by_id(f"{name}-sql").text), name
     by_day = "select date, account_id, entry_count from queue_by_skill_daily"
     expected = written(database, f"{by_day} where {conditions} and not is_bot order by date")
     assert len(expected) == 6

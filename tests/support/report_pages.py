@@ -122,7 +122,7 @@ def written(database: Path, sql: str) -> list[list[str]]:
         for column in row.keys() & missing.keys():
             value = row[column]
             name = accounts.get(value) if column == "account_id" else row.pop(f"{column.removesuffix('_id')}_name", None)
-            row[column] = missing[column] if value is None else label(value, name)
+            row[column] = missing[column] if value is None else label(value, None if name is None else str(name))
     return [[format_cell(row, column) for column in row] for row in rows]
 
 

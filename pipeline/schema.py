@@ -364,6 +364,7 @@ SEGMENTS = Table(
         Column("is_last", BOOLEAN, "No other segment follows.", null=NEVER),
         Column("skill_id", BIGINT, "Skill of the segment.", null="not known"),
         Column("agent_id", TEXT, "Agent who had it.", null=_NO_AGENT),
+        Column("agent_nickname", TEXT, "Name that the agent's last line of the segment carries.", null="no line, or no name"),
         Column("opened_time", TIME, "The connection, or the transfer.", null="not sent"),
         Column("assigned_time", TIME, "The agent had it, after the queue of a transfer.", null="not sent"),
         Column("ended_time", TIME, "The next transfer, else the end of the conversation.", null="not sent"),

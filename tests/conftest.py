@@ -19,8 +19,9 @@ _SURROUNDINGS = re.compile(
 # When this is read: before any module of ours is, and for whatever process a test starts.
 for _name in [name for name in os.environ if _SURROUNDINGS.fullmatch(name)]:
     del os.environ[_name]
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts what it has in the background
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+for _number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+    if signal.getsignal(_number) is signal.SIG_IGN:  # as a shell in the background and nohup start what they run
+        signal.signal(_number, signal.default_int_handler if _number == signal.SIGINT else signal.SIG_DFL)
 
 from scripted_api import CREDENTIALS, QUICK, ScriptedApi  # noqa: E402
 

@@ -57,7 +57,7 @@ def print_tables(connection: duckdb.DuckDBPyConnection, console: Console) -> Non
         return
     width = min(ACCOUNT_WIDTH, console.width // 4)
     days = [(str(date), *row) for date, *row in connection.execute(LAST_DAYS).fetchall()]
-    console.print(_queue_table("Waits in queues of people by day (UTC)", ("date", "account"), days, console, width))
+    console.print(_queue_table("Waits for people by day (UTC)", ("date", "account"), days, console, width))
     console.print()
     title = "Waits in queues by skill, bots apart"
     console.print(_queue_table(title, ("account", "skill"), skills, console, width))
@@ -71,7 +71,7 @@ def _queue_table(
     title: str, keys: Sequence[str], rows: Sequence[tuple[Any, ...]], console: Console, account_width: int
 ) -> Table:
     table = Table(
-        title=f"{title}: p50 and p90 of answered entries", title_justify="left", box=None, pad_edge=False, padding=(0, 1, 0, 0)
+        title=f"{title}: p50 and p90 if answered", title_justify="left", box=None, pad_edge=False, padding=(0, 1, 0, 0)
     )
     widths = {"account": account_width, "skill": min(SKILL_WIDTH, console.width // 3)}
     for key in keys:

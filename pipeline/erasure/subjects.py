@@ -80,6 +80,7 @@ _KEPT: Final = f"""
     select source_file, count(*) from {rows_in("$files")}
     where source_file in (select name from cut) group by all"""
 _BLANKS: Final = "".join(filter(str.isspace, map(chr, range(0x3001))))  # as `str.strip` takes them off, the last one too
+_COMPUTE: Final = "run lakehouse upgrade --recompute, which computes the facts anew, then this command again"
 _ANEW: Final = "run lakehouse rebuild, which makes the tables anew from the landing zone, then this command again"
 
 
@@ -273,7 +274,8 @@ def _stray(lake: Lake, connection: duckdb.DuckDBPyConnection, after: Snapshot) -
         rows = connection.execute(query, {"lines": lines} | ({"whole": whole} if whole else {})).fetchall()
         if rows:
             count, where = sum(row[1] for row in rows), f"{rows[0][0]}{' and others' if rows[1:] else ''}"
-            left.append(f"{counted(count, 'row')} of {table} that belong to no conversation, from {where}; {_ANEW}")
+            remedy = _COMPUTE if table in schema.FACTS else _ANEW
+            left.append(f"{counted(count, 'row')} of {table} that belong to no conversation, from {where}; {remedy}")
     return left
 
 
@@ -291,7 +293,7 @@ def _persons(
     connection.register("asked", _as_arrow(subjects))
     rows = connection.execute(_PERSONS, files | {"blanks": _BLANKS}).fetchall()
     count = sum(row[1] for row in rows)
-    return [f"{counted(count, 'row')} of {fact} with the id, from {rows[0][0]}; {_ANEW}"] if rows else []
+    return [f"{counted(count, 'row')} of {fact} with the id, from {rows[0][0]}; {_COMPUTE}"] if rows else []
 
 
 def _too_many(lake: Lake, connection: duckdb.DuckDBPyConnection, after: Snapshot, names: set[str]) -> list[str]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 LOCK_NAME: Final = ".lock"
 """The file in a folder that a writer locks."""
-USERS_FILES: Final = ("settings.csv", "skills.csv", "agents.csv", "campaigns.csv", "erasure.key")
+USERS_FILES: Final = ("settings.csv", "skills.csv", "agents.csv", "campaigns.csv", "topics.csv", "erasure.key")
 """Files at the top of a lake that may be links: they are read, and only ever replaced."""
 _SYNCS: Final = 16  # at a time: a disk takes that many nearly as fast as one
 _AT_ONCE: Final = 8  # requests to a store

@@ -194,15 +194,20 @@ def _this_package() -> str:
 
 
 def units_of(incoming: Iterable[Incoming], unit_bytes: int = UNIT_BYTES) -> Iterator[list[Incoming]]:
-    """Group neighbouring files, so that few Parquet files hold a day."""
+    """Group neighbouring files, so that few Parquet files hold a day.
+
+    No unit has two files of one name: facts are computed from the rows of a unit, and know a delivery by its file's name.
+    """
     unit: list[Incoming] = []
+    names: set[str] = set()
     held = 0
     for item in incoming:
         size = (item.staged.bytes if item.staged else item.bytes) or unit_bytes  # a URL may have no size
-        if unit and held + size > unit_bytes:
+        if unit and (held + size > unit_bytes or item.name in names):
             yield unit
-            unit, held = [], 0
+            unit, names, held = [], set(), 0
         unit.append(item)
+        names.add(item.name)
         held += size
     if unit:
         yield unit

@@ -30,6 +30,7 @@ from pipeline.load.engines import Engine, Processes, Progress, spread, units_of
 from pipeline.load.erasures import note_kept_out, tombstones_for
 from pipeline.load.session import after_commit
 from pipeline.load.worker import Ingested
+from pipeline.maintenance.upgrade import delete_strays, discard_unnamed
 from pipeline.source_files import Incoming, Staged
 from pipeline.text import counted
 from pipeline.warehouse.recompute import facts_of_lake
@@ -78,6 +79,7 @@ def rebuild(
             done = Rebuilt()
             after = _Rebuild(lake, snapshot, engine or Processes(), now).commit(done, progress)
     after_commit(lake, [after], has_pending=True, now=now)
+    delete_strays(lake, snapshot, after)
     done.rows = {name: after.rows[name] for name in MADE_ANEW if name in schema.TABLES}
     return done
 
@@ -119,8 +121,7 @@ class _Rebuild:
         try:
             return lake.commit(changes, self.snapshot, landed=cut, is_upgrade=True)
         except ConflictError:
-            for name, change in changes.items():
-                lake.discard(name, [*change.add, *change.discard])
+            discard_unnamed(lake, changes)
             raise
 
     def _path(self, row: Row) -> str:

@@ -62,17 +62,17 @@ def _upgrade(lake: Lake, snapshot: Snapshot) -> Upgraded:
     try:
         _write_facts(lake, snapshot, changes, done)
     except BaseException:  # a full disk, damage, or a signal
-        _discard(lake, changes)
+        discard_unnamed(lake, changes)
         raise
     try:
         after = lake.commit(changes, snapshot, is_upgrade=True)
     except ConflictError:
-        _discard(lake, changes)
+        discard_unnamed(lake, changes)
         raise
     lake.on_step("publish")
     publish(lake, after)
     lake.on_step("delete")
-    _delete_strays(lake, snapshot, after)
+    delete_strays(lake, snapshot, after)
     return done
 
 
@@ -85,16 +85,16 @@ def _write_facts(lake: Lake, snapshot: Snapshot, changes: dict[str, Change], don
                 changes[name].add.append(lake.write(name, rows.drop_columns("date"), date=part.date))
 
 
-def _discard(lake: Lake, changes: dict[str, Change]) -> None:
+def discard_unnamed(lake: Lake, changes: dict[str, Change]) -> None:
     """Delete the files that no commit will name."""
     for name, change in changes.items():
-        for file in change.add:
+        for file in (*change.add, *change.discard):
             with suppress(FileNotFoundError):  # an erasure of another run may have deleted it
                 lake.discard(name, [file])
 
 
-def _delete_strays(lake: Lake, former: Snapshot, after: Snapshot) -> None:
-    """Delete fact files of before an older version wrote here: that has erased people without them.
+def delete_strays(lake: Lake, former: Snapshot, after: Snapshot) -> None:
+    """Delete fact files of before an older version wrote here: that version has erased people without them.
 
     In a bucket other files may belong to another run, which no lock keeps away.
     """

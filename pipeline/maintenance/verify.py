@@ -39,6 +39,7 @@ _NEW_LAKE: Final = "load the files in landing/ into a new lake and repeat each e
 _RESTORE: Final = f"restore the lake from a backup, or {_NEW_LAKE}"
 _PUT_PARQUET_BACK: Final = "put it back from a backup, where it has the same name"
 _REBUILD: Final = "run lakehouse rebuild, which makes it anew"
+_RECOMPUTE: Final = "run lakehouse upgrade --recompute, which computes it anew"
 _DROP: Final = "run lakehouse compact, which deletes it: the commits have all that it held"
 
 
@@ -289,7 +290,7 @@ def _count(lake: Lake, snapshot: Snapshot, ledger: pa.Table, done: Verified) -> 
 def _remedy_of_rows(table: str | None) -> str:
     if table is None:
         return _RESTORE
-    return _remedy(table) if table == index.NAME else _REBUILD
+    return _remedy(table) if table in {index.NAME, *schema.FACTS} else _REBUILD
 
 
 def _remedy(table: str) -> str:
@@ -297,7 +298,7 @@ def _remedy(table: str) -> str:
     if table == index.NAME:
         return "run lakehouse compact, which makes it anew"
     if table in schema.FACTS:
-        return _REBUILD
+        return _RECOMPUTE
     return f"{_PUT_PARQUET_BACK}, or {_REBUILD if table in {*schema.SENT, schema.REJECTS.name} else _NEW_LAKE}"
 
 

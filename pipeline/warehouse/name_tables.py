@@ -9,8 +9,9 @@ import pyarrow as pa
 
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import read_ledger
+from pipeline.lake.sql import literal
 from pipeline.text import counted
-from pipeline.warehouse.names import NAME_FILES, NameFile, Names, parse_names
+from pipeline.warehouse.names import EDITED_FILES, TOPICS, NameFile, Names, parse_names
 
 Rows = list[tuple[Any, ...]]
 
@@ -48,7 +49,7 @@ def find_name_files(lake: Lake) -> list[FoundFile]:
                 raise  # the store failed, not the file
             return FoundFile(file, None, f"it can't be read ({error.strerror or error})")
 
-    return lake.store.map(find, NAME_FILES)
+    return lake.store.map(find, EDITED_FILES)
 
 
 def read_names(found: FoundFile, accounts: Callable[[], Iterable[str]]) -> Names:
@@ -105,6 +106,22 @@ def set_names(connection: duckdb.DuckDBPyConnection, found: list[FoundFile], for
             _insert(connection, one.file, former(one.file) if names.rows is None else names.rows)
             row = [one.file.file_name, one.digest, names.faults]
             connection.execute("insert into name_files values (?, ?, ?)", row)
+    set_topics(connection)
+
+
+def set_topics(connection: duckdb.DuckDBPyConnection) -> None:
+    """Replace the macro `topics_in`, the names of an account's topics that a text matches.
+
+    The patterns are constants in it: DuckDB reads those once for a query, not for each text.
+    """
+    found = connection.execute(f"select account_id, name, pattern from {TOPICS.table} order by name, account_id").fetchall()
+    tests = [
+        f"case when {'' if account is None else f'account_id = {literal(account)} and '}"
+        f"regexp_matches(text, {literal(pattern)}, 'i') then {literal(name)} end"
+        for account, name, pattern in found
+    ]
+    names = f"list_filter(list_distinct([{', '.join(tests)}]), lambda name: name is not null)" if tests else "[]::varchar[]"
+    connection.execute(f"create or replace macro topics_in(account_id, text) as {names}")
 
 
 def accounts_in(connection: duckdb.DuckDBPyConnection) -> list[str]:

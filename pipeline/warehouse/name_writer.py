@@ -17,7 +17,7 @@ from pipeline.errors import LakeError
 from pipeline.lake.lake import Lake
 from pipeline.lake.landing import PUBLISHING
 from pipeline.warehouse.name_tables import FoundFile, accounts_in, find_name_files
-from pipeline.warehouse.names import HELPER, NameFile, NameReader, guarded, parse_names
+from pipeline.warehouse.names import HELPER, NAME_FILES, NameFile, NameReader, guarded, parse_names
 
 Met = Sequence[tuple[str, Any, str | None]]
 """Account, id and nickname of each id that the lake has met, most used first."""
@@ -73,6 +73,7 @@ def write_names(lake: Lake, connection: duckdb.DuckDBPyConnection) -> list[Writt
     return [
         _write(lake, found, connection.execute(_MET[found.file.file_name]).fetchall(), lambda: accounts)
         for found in find_name_files(lake)
+        if found.file in NAME_FILES
     ]
 
 

@@ -1,5 +1,7 @@
 """The names of ids: `skills.csv`, `agents.csv` and `campaigns.csv` in the lake, and the small tables that they become.
 
+`topics.csv`, with the patterns of topics, is read by the same rules.
+
 Each file is optional and edited by people, in spreadsheets, too. Its lines become rows of the table `skill_names`,
 `agent_names` or `campaign_names` in the DuckDB file, which views join. A wrong line does not count, and a sentence says so;
 the other lines count.
@@ -12,6 +14,9 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import date, datetime
 from functools import cached_property
 from typing import Any, Final, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.text import harmless
 
@@ -53,13 +58,17 @@ class NameColumn(NamedTuple):
 
 
 class NameFile(NamedTuple):
-    """A file of names, its table, and its columns: account, id, name, and more."""
+    """A file of names, its table, and its columns: account, id, name, and more.
+
+    A line without an account holds for all accounts, if that is allowed; else it is of the only one.
+    """
 
     file_name: str
     table: str
     noun: str
     about: str
     columns: tuple[NameColumn, ...]
+    is_for_all: bool = False
 
     @property
     def id_column(self) -> str:
@@ -89,6 +98,15 @@ def _flag(value: str) -> bool | None:
     return True if value.lower() in _YES else False if value.lower() in _NO else None
 
 
+def _pattern(value: str) -> str | None:
+    """A regular expression of the library that DuckDB has, too, which knows neither look-around nor references."""
+    try:
+        pc.match_substring_regex(pa.scalar(""), value)
+    except pa.ArrowInvalid:
+        return None
+    return _text(value)
+
+
 def _day(value: str) -> date | None:
     for form in _DAYS:
         try:
@@ -102,6 +120,7 @@ NUMBER: Final = Kind("a whole number, as 12", "BIGINT", _number)
 ID: Final = Kind(f"an id of at most {_LONGEST} characters, none of them a control character", "VARCHAR", _id)
 TEXT: Final = Kind(f"a text of at most {_LONGEST} characters, none of them a control character", "VARCHAR", _text)
 FLAG: Final = Kind("true or false", "BOOLEAN", _flag)
+PATTERN: Final = Kind("a regular expression of RE2, as refund|money back", "VARCHAR", _pattern)
 DAY: Final = Kind("a day, as 2026-11-30", "DATE", _day)
 
 _ACCOUNT: Final = NameColumn("account_id", ID, "Account of the id.")
@@ -147,6 +166,20 @@ NAME_FILES: Final = (
         ),
     ),
 )
+TOPICS: Final = NameFile(
+    "topics.csv",
+    "topics",
+    "topic",
+    "Topics, from topics.csv in the lake: a regular expression for each, which a visitor's line of the topic matches.",
+    (
+        NameColumn("account_id", ID, "Account whose conversations are looked at; NULL: all."),
+        NameColumn("name", TEXT, "Name of the topic."),
+        NameColumn("pattern", PATTERN, "Regular expression of RE2, in which case does not matter."),
+    ),
+    is_for_all=True,
+)
+EDITED_FILES: Final = (*NAME_FILES, TOPICS)
+"""All files that people edit and that become tables of their own."""
 
 
 class NameTable(NamedTuple):
@@ -160,7 +193,7 @@ class NameTable(NamedTuple):
 NAME_TABLES: Final = (
     *(
         NameTable(one.table, one.about, {column.name: (column.sql_type, column.about) for column in one.columns})
-        for one in NAME_FILES
+        for one in EDITED_FILES
     ),
     NameTable(
         "name_files",
@@ -185,7 +218,7 @@ class Names(NamedTuple):
     """
 
     rows: list[tuple[Any, ...]] | None
-    ids: frozenset[tuple[str, Any]]
+    ids: frozenset[tuple[str | None, Any]]
     faults: list[str]
     notes: list[str]
 
@@ -219,10 +252,10 @@ class NameReader:
 
     def __init__(self, raw: bytes, file: NameFile, accounts: Callable[[], Collection[str]]) -> None:
         self.file = file
-        self.rows: dict[tuple[str, Any], tuple[Any, ...]] = {}
-        self.ids: set[tuple[str, Any]] = set()
+        self.rows: dict[tuple[str | None, Any], tuple[Any, ...]] = {}
+        self.ids: set[tuple[str | None, Any]] = set()
         self.faults: list[str] = []
-        self._numbers: dict[tuple[str, Any], int] = {}
+        self._numbers: dict[tuple[str | None, Any], int] = {}
         self._ask_accounts = accounts
         try:
             text = raw.decode("utf-8-sig")
@@ -243,7 +276,7 @@ class NameReader:
             found = ", ".join(known)[:_MOST_SHOWN] or "nothing"
             expected = f"expected a header with {self.file.id_column}, each of {columns} at most once"
             raise FaultError(f", line {number}: {expected}, found {found!r}")
-        if "account_id" not in known and len(self._accounts) > 1:
+        if "account_id" not in known and not self.file.is_for_all and len(self._accounts) > 1:
             named = " and ".join(self._accounts[:2])
             raise FaultError(f", line {number}: expected the column account_id, as the lake has accounts {named}, found none")
 
@@ -274,7 +307,7 @@ class NameReader:
         account_id, ident = self._account(self._value(account, given)), self._value(own_id, given)
         if ident is None:
             raise FaultError(f"{own_id.name}: expected an id, found nothing")
-        if account_id is None:
+        if account_id is None and not self.file.is_for_all:
             return  # nothing is loaded yet, so the id is nobody's
         key = account_id, ident
         self.ids.add(key)
@@ -282,9 +315,12 @@ class NameReader:
             found = f"expected {len(self.header)} values, found {len(cells)}"
             raise FaultError(f"{found}; put those with {self.delimiter!r} in quotes")
         if key in self._numbers:
-            of = f"{self.file.noun} {key[1]} of account {key[0]}"
+            of = f"{self.file.noun} {key[1]} of account {key[0]}" if key[0] else f"{self.file.noun} {key[1]}"
             raise FaultError(f"expected each id once, found {of}, as in line {self._numbers[key]}, which counts")
         values = [self._value(column, given) for column in others]
+        if self.file.is_for_all and None in values:
+            column = others[values.index(None)]
+            raise FaultError(f"{column.name}: expected {column.kind.expected}, found nothing")
         self._numbers[key] = number
         if any(value is not None for value in values):
             is_bot = others.index(_IS_BOT) if _IS_BOT in others else None
@@ -292,6 +328,8 @@ class NameReader:
 
     def _account(self, given: str | None) -> str | None:
         """The account of a line; one that does not say it belongs to the only account of the lake. None: there is none yet."""
+        if self.file.is_for_all:
+            return given
         if given is None and len(self._accounts) > 1:
             raise FaultError("account_id: expected an account, as the lake has several, found nothing")
         return given or next(iter(self._accounts), None)

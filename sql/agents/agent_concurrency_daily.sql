@@ -93,7 +93,7 @@ select
     counted.segment_count,  -- Segments that the agent got and so came to have that many.
     counted.first_response_count,  -- Segments of segment_count with a first agent line.
     counted.first_response_milliseconds / 1000
-        as first_response_sum_seconds,  -- Sum of their times from assignment to the first agent line.
+        as first_response_sum_seconds,  -- Sum of the times from the assignment to the first agent line.
     first_response_sum_seconds / nullif(counted.first_response_count, 0)
         as first_response_avg_seconds  -- first_response_sum_seconds / first_response_count.
 from counted

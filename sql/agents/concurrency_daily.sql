@@ -18,7 +18,7 @@ select
     sum(segment_count)::bigint as segment_count,  -- Segments that agents got and so came to have that many.
     sum(first_response_count)::bigint as first_response_count,  -- Segments of segment_count with a first agent line.
     sum(first_response_sum_seconds)
-        as first_response_sum_seconds,  -- Sum of their times from assignment to the first agent line.
+        as first_response_sum_seconds,  -- Sum of the times from the assignment to the first agent line.
     sum(first_response_sum_seconds) / nullif(sum(first_response_count), 0)
         as first_response_avg_seconds  -- first_response_sum_seconds / first_response_count.
 from agent_concurrency_daily

@@ -52,17 +52,18 @@ parts as (
         greatest(from_milliseconds, covered_until_milliseconds) as alone_from_milliseconds,
         unnest(
             range(
-                from_milliseconds // interval_milliseconds,
-                (until_milliseconds - 1) // interval_milliseconds + 1
+                from_milliseconds // interval_milliseconds * interval_milliseconds,
+                until_milliseconds,
+                interval_milliseconds
             )
-        ) as interval_number
+        ) as start_milliseconds
     from spans
 ),
 
 agent_intervals as (
     select
         agent_number,
-        interval_number * interval_milliseconds as start_milliseconds,
+        start_milliseconds,
         sum(
             least(until_milliseconds, start_milliseconds + interval_milliseconds)
             - greatest(from_milliseconds, start_milliseconds)
@@ -75,7 +76,7 @@ agent_intervals as (
             )
         ) as agent_milliseconds
     from parts
-    group by agent_number, interval_number, interval_milliseconds
+    group by agent_number, start_milliseconds
 ),
 
 work as (

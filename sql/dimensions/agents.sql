@@ -1,27 +1,28 @@
 -- Agents with their names: every agent that the lake has met, and those of agents.csv.
 -- Grain:   one row per account_id and agent_id.
--- Counts:  agents of conversations, of transfers from and to, of segments, of transcript lines, and of agents.csv. The
---          ids "" and "0" are no agent. is_bot is false where agents.csv does not say.
+-- Counts:  agents of conversations, of transfers from and to, of segments, of responses, and of agents.csv. The ids ""
+--          and "0" are no agent. is_bot is false where agents.csv does not say.
 -- Units:   last_date is a day (UTC) of a conversation's start.
--- Source:  ours; agent_id and target_agent_id of the tables, sent_by of messages, and agent_names. The newest nickname
---          that an agent's lines carry is a name until agents.csv has a better one.
+-- Source:  ours; agent_id and target_agent_id of the tables, agent_nickname of segments, and agent_names. The newest
+--          nickname that an agent's lines carry is a name until agents.csv has a better one.
 
-with nicknames as (
-    select
-        account_id,
-        agent_id,
-        case when type in ('1', '3', '4') then nullif(trim(sent_by), '') end as nickname,
-        max(timestamp) as newest_time,
-        max(date) as last_date
-    from messages
-    where agent_id is not null
-    group by all
-),
-
-moves as (
+with moves as (
     select account_id, agent_id, target_agent_id, max(date) as last_date
     from transfers
     group by account_id, agent_id, target_agent_id
+),
+
+parts as (
+    select
+        account_id,
+        agent_id,
+        nullif(trim(agent_nickname), '') as nickname,
+        count(*) as segment_count,
+        max(assigned_time) as newest_time,
+        max(date) as last_date
+    from segments
+    where agent_id is not null
+    group by account_id, agent_id, nickname
 ),
 
 met as (
@@ -35,12 +36,11 @@ met as (
     select account_id, target_agent_id, 0, last_date
     from moves
     union all
-    select account_id, agent_id, count(*), max(date)
-    from segments
-    group by account_id, agent_id
+    select account_id, agent_id, segment_count, last_date
+    from parts
     union all
-    select account_id, agent_id, 0, max(last_date)
-    from nicknames
+    select account_id, agent_id, 0, max(date)
+    from responses
     group by account_id, agent_id
     union all
     select account_id, agent_id, 0, null
@@ -63,7 +63,7 @@ newest as (
         account_id,
         agent_id,
         arg_max(nickname, row(newest_time is not null, newest_time, nickname)) as nickname
-    from nicknames
+    from parts
     where nickname is not null
     group by account_id, agent_id
 )

@@ -50,26 +50,50 @@ bounds as (
     join account_rules as rules
         on rules.account_id is not distinct from rules_account(spans.account_id)
     left join newest on spans.account_id is not distinct from newest.account_id
+),
+
+near as (
+    select
+        *,
+        unnest(
+            range(
+                greatest(least(first_date, make_timestamp(epoch_us(first_time))::date) - 1, date '2014-12-31'),
+                least(greatest(last_date, make_timestamp(epoch_us(last_time))::date) + 3, date '2046-01-02'),
+                interval 1 day
+            )
+        ) as midnight
+    from bounds
+),
+
+days as (
+    select
+        near.* exclude (midnight),
+        near.midnight::date as date,
+        to_timestamp(epoch_ms(near.midnight) // 1000 - clock.offset_seconds) as start_time,
+        lead(start_time) over (partition by near.account_id order by near.midnight) as end_time
+    from near
+    join utc_offsets as clock
+        on near.time_zone = clock.time_zone
+        and year(near.midnight) = clock.year
+        and near.midnight >= clock.from_local_time
+        and near.midnight < clock.until_local_time
 )
 
 select
-    bounds.account_id,  -- The LivePerson account.
-    day.local_date as date,  -- The day.
-    day.start_time,  -- Instant at which the day begins on the account's clocks.
-    day.end_time,  -- Instant at which the next day begins there.
-    day.hour_count,  -- Length of the day there.
-    day.local_date - (isodow(day.local_date) - 1)::integer as week,  -- Monday of the day's week (ISO).
-    make_date(year(day.local_date), month(day.local_date), 1) as month,  -- First day of the day's month.
-    isodow(day.local_date) as weekday,  -- Day of the week, 1 (Monday) to 7 (Sunday).
-    dayname(day.local_date) as weekday_name,  -- Day of the week.
+    account_id,  -- The LivePerson account.
+    date,  -- The day.
+    start_time,  -- Instant at which the day begins on the account's clocks.
+    end_time,  -- Instant at which the next day begins there.
+    (epoch_ms(end_time) - epoch_ms(start_time)) / 3_600_000 as hour_count,  -- Length of the day there.
+    date - (isodow(date) - 1)::integer as week,  -- Monday of the day's week (ISO).
+    make_date(year(date), month(date), 1) as month,  -- First day of the day's month.
+    isodow(date) as weekday,  -- Day of the week, 1 (Monday) to 7 (Sunday).
+    dayname(date) as weekday_name,  -- Day of the week.
     coalesce(
-        bounds.known_until < greatest(day.end_time, to_timestamp(epoch(day.local_date) + 86_400)) + bounds.patience,
+        known_until < greatest(end_time, to_timestamp(epoch(date) + 86_400)) + patience,
         true
     ) as is_provisional  -- Whether more conversations of the day can still come.
-from bounds
-join local_days as day
-    on bounds.time_zone = day.time_zone
-    and (
-        day.local_date between bounds.first_date and bounds.last_date
-        or (day.start_time <= bounds.last_time and day.end_time > bounds.first_time)
-    )
+from days
+where
+    end_time is not null
+    and (date between first_date and last_date or (start_time <= last_time and end_time > first_time))

@@ -1,8 +1,8 @@
 -- Each answer of an agent to a visitor, and how long the visitor had waited by then.
 -- Grain:   one row per response: an agent line that follows a visitor line, control lines and private comments aside.
 -- Counts:  response_number counts from 1; agent lines before the visitor's first are no response, further ones before
---          the visitor writes again belong to it. agent_id is who wrote it. segment_number and skill_id are those of the
---          segment in which the response falls, NULL where it falls in none; of several the later one.
+--          the visitor writes again belong to it. agent_id is who wrote it. segment_number and skill_id are those of
+--          the segment in which the response falls, NULL where it falls in none; of several the later one.
 -- Units:   milliseconds from the first line of the visitor's run, and from the later of it and the segment's
 --          assignment; NULL where an end is missing or the time would be negative, while the response still counts.
 -- Source:  timestamp and type of Message; response as in Analytics Builder's agent response time.

@@ -2,7 +2,8 @@
 -- Grain:   one row per stage that an agent took.
 -- Counts:  segment_number counts from 1. bounce_count: in how many earlier runs of segments the conversation had this
 --          skill: 0, 0, 1 for A B A, 0, 0 for A A.
--- Units:   instants; a segment ends with the next transfer, whether somebody took it or not, else with the conversation.
+-- Units:   instants; a segment ends with the next transfer, whether somebody took it or not, else with the
+--          conversation.
 -- Source:  segment as in Report Center, through stages.
 
 with numbered as (

@@ -1,8 +1,8 @@
 -- The parts of a conversation that one agent had: the connection opens one, and each transfer that an agent took.
 -- Grain:   one row per segment.
 -- Counts:  lines from the assignment on and before the segment's end, of the last one those after it, too; lines before
---          an assignment are nobody's. bounce_count: earlier runs of segments with the same skill. Scores are those of
---          visitor lines.
+--          an assignment are nobody's. agent_nickname is on the last line of the segment's agent that has one.
+--          bounce_count: earlier runs of segments with the same skill. Scores are those of visitor lines.
 -- Units:   milliseconds; first_response from the assignment, first_response_from_opening from the connection or the
 --          transfer, to the earliest agent line of the segment. NULL where an end is missing or it would be negative.
 -- Source:  Conversation, Transfer and Message, through segment_bounds and spoken_lines.
@@ -16,6 +16,8 @@ with lines as (
         count(line.visitor_mcs) as scored_line_count,
         arg_min(line.visitor_mcs, line.position) as mcs_first,
         arg_max(line.visitor_mcs, line.position) as mcs_last,
+        arg_max(line.sent_by, line.position)
+            filter (where line.is_agent and line.agent_id = segment.agent_id and line.sent_by <> '') as agent_nickname,
         min(line.timestamp) filter (where line.is_agent) as first_response_time
     from segment_bounds as segment
     join spoken_lines as line
@@ -31,6 +33,7 @@ select
     segment.is_last,
     segment.skill_id,
     segment.agent_id,
+    lines.agent_nickname,
     segment.opened_time,
     segment.assigned_time,
     segment.ended_time,

@@ -11,6 +11,7 @@ select
     position,
     timestamp,
     agent_id,
+    sent_by,
     type <> '0' as is_agent,
     case when type = '0' then mcs end as visitor_mcs,
     is_agent is distinct from lag(is_agent) over () or delivery_key is distinct from lag(delivery_key) over ()

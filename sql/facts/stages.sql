@@ -1,8 +1,8 @@
 -- What a conversation went through: its start, and each transfer, with its neighbours.
 -- Grain:   one row per conversation of a delivery, and one per transfer of it.
--- Counts:  stage_number is 0 for the start, and counts transfers in the order of position. is_entry: the visitor entered
---          a queue, as at every start, and at a transfer with a queue_start_time; outcome is what became of that entry.
---          is_taken: an agent had the conversation from this stage on; who, says agent_id.
+-- Counts:  stage_number is 0 for the start, and counts transfers in the order of position. is_entry: the visitor
+--          entered a queue, as at every start, and at a transfer with a queue_start_time; outcome is what became of
+--          that entry. is_taken: an agent had the conversation from this stage on; who, says agent_id.
 -- Units:   instants; delivery_key is one number per delivery of a conversation.
 -- Source:  Conversation and Transfer; requested and abandoned as in Analytics Builder, segments as in Report Center.
 

@@ -1,8 +1,8 @@
 -- Change of the Meaningful Connection Score of the visitor's lines while each skill had the conversation.
--- Grain:   one row per account_id, skill_id (of the segment) and type with a segment of two scored visitor lines or
---          more.
+-- Grain:   one row per account_id, skill_id and is_bot (of the segment) and type with a segment of two scored visitor
+--          lines or more. All dates together.
 -- Counts:  segments with at least two scored visitor lines, segment_count of them; risen, fallen and level add up to
---          it. is_bot: the skill is a bot's. All dates together.
+--          it. A segment is a bot's if its agent or its skill is one.
 -- Units:   points of the source's scale; shares of segment_count from 0 to 1; the percentile is interpolated.
 -- Source:  mcs of Message, through segments. Ours.
 
@@ -10,7 +10,7 @@ select
     account_id,
     skill_id,
     any_value(skill_name) as skill_name,
-    bool_or(is_bot) as is_bot,  -- Bots answer in the skill.
+    is_bot,
     type,
     count(*) as segment_count,  -- Segments with two scored visitor lines at least.
     -- Added up as decimals, so that the last digit does not depend on how threads share the rows.
@@ -27,4 +27,4 @@ select
     level_count / count(*) as level_share  -- level_count / segment_count.
 from named_segments
 where scored_line_count > 1
-group by account_id, skill_id, type
+group by account_id, skill_id, is_bot, type

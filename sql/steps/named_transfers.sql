@@ -60,6 +60,7 @@ select
     agent.agent_name,  -- Name of the agent who handed it over; NULL: it has none.
     agent.agent_group,  -- Group of the agent who handed it over; NULL: it has none.
     transfer.target_agent_id,  -- Agent it was meant for.
+    target_agent.agent_name as target_agent_name,  -- Name of the agent it was meant for; NULL: it has none.
     case
         when transfer.target_agent_id is not null then 'agent'
         when transfer.target_skill_id is distinct from transfer.skill_id and transfer.target_skill_id is not null
@@ -101,3 +102,6 @@ left join skill_names as target
 left join agent_names as agent
     on transfer.account_id = agent.account_id
     and transfer.agent_id = agent.agent_id
+left join agent_names as target_agent
+    on transfer.account_id = target_agent.account_id
+    and transfer.target_agent_id = target_agent.agent_id

@@ -214,7 +214,7 @@ def test_a_statement_is_whole_with_its_semicolon(text: str, *, whole: bool) -> N
         ("select * from queue_time_h", "queue_time_hourly"),
         ("select m.pos| from messages as m", "position"),
         ("select t.queue_e| from conversations c join transfers t using (conversation_id)", "queue_end_time"),
-        ("select conversation_c| from queue_time_daily where true", "conversation_count"),
+        ("select entry_c| from queue_time_daily where true", "entry_count"),
         ("with calm as (select 1) from cal", "calm"),
         ("select quantile_co", "quantile_cont"),
         ("SEL", "select"),

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from commands import lakehouse
+from computed_facts import require_computed_facts
 from documents import START, TAG, conversation, document, gz, message, name_at, put
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -29,6 +30,7 @@ from pipeline.load.find import find_files, incoming_from
 from pipeline.load.load import load
 from pipeline.load.session import writing
 from pipeline.maintenance.compact import compact
+from pipeline.schema import DELIVERED
 
 CONSUMER, VISITOR = "consumer/ü-41", "visitor 41"
 
@@ -55,10 +57,7 @@ def run(lake: Lake, kind: str, ident: str, **options: Any) -> Erased:
 def rows_of_others(lake: Lake, erased: set[str]) -> list[Any]:
     """All columns of all rows of conversations that are not erased, and the rejects of others."""
     ids = ", ".join(f"'{one}'" for one in erased)
-    tables = [
-        sorted(map(str, ask(lake, f"select * from {table} where conversation_id not in ({ids})")))
-        for table in ("conversations", "messages", "transfers")
-    ]
+    tables = [sorted(map(str, ask(lake, f"select * from {table} where conversation_id not in ({ids})"))) for table in DELIVERED]
     return [
         *tables,
         ask(lake, "select account_id, source_file, reason, raw from rejects where raw like 'garbage%' order by all"),
@@ -109,6 +108,7 @@ def test_no_value_of_the_person_is_left(lake: Lake, tmp_path: Path, kind: str, i
     mine, kept = (one.marks, two.marks) if kind == "conversation" else (one.marks + two.marks, [])
     kept = kept + other.marks + rest.marks
     assert found(root, mine + kept) == set(mine + kept)
+    assert found(root / "conversation_metrics", [CONSUMER]) == {CONSUMER}
     before = rows_of_others(lake, erased)
     done = run(lake, kind, {"consumer": CONSUMER, "visitor": VISITOR, "conversation": "p1"}[kind])
     assert done.anything
@@ -116,6 +116,7 @@ def test_no_value_of_the_person_is_left(lake: Lake, tmp_path: Path, kind: str, i
     assert found(root, kept) == set(kept)
     assert found(root, [CONSUMER, VISITOR, "p1"]) - {"p1"} == ({CONSUMER, VISITOR} if kind == "conversation" else set())
     assert rows_of_others(lake, erased) == before
+    require_computed_facts(lake)
     assert not run(lake, kind, {"consumer": CONSUMER, "visitor": VISITOR, "conversation": "p1"}[kind]).anything
 
 

@@ -89,8 +89,10 @@ def test_facts_that_name_the_person_are_reported(lake: Lake, tmp_path: Path) -> 
     assert (done.returncode, conversations(lake)) == (3, ["b", "c"])
     left = [line for line in done.stdout.splitlines() if "LEFT" in line]
     assert len(left) == 2, left
-    assert "1 row of queue_entries that belong to no conversation, from gone.gz; run lakehouse rebuild" in left[0]
-    assert f"1 row of conversation_metrics with the id, from {NAME}; run lakehouse rebuild" in left[1]
+    assert "1 row of queue_entries that belong to no conversation, from gone.gz; run lakehouse upgrade --recompute" in left[0]
+    assert f"1 row of conversation_metrics with the id, from {NAME}; run lakehouse upgrade --recompute" in left[1]
+    assert lakehouse("upgrade", "--recompute", cwd=tmp_path).returncode == 0
+    assert lakehouse("erase", "--consumer-id", "A", cwd=tmp_path).returncode == 0
 
 
 @pytest.mark.parametrize(

@@ -204,7 +204,8 @@ def test_files_that_another_program_vacuumed_are_told_and_nothing_is_built_on(la
     for table in schema.STORED:
         DeltaTable(lake.table_uri(table)).delete()
         vacuumed(DeltaTable(lake.table_uri(table)))
-    remedies = dict.fromkeys((*schema.DELIVERED, "rejects"), "run lakehouse rebuild")
+    remedies = dict.fromkeys((*schema.SENT, "rejects"), "run lakehouse rebuild")
+    remedies |= dict.fromkeys(schema.FACTS, "run lakehouse upgrade --recompute")
     remedies["conversation_dates"] = "run lakehouse compact"
     for finding in verify(lake).findings:
         (table,) = (table for table in schema.STORED if f"/{table}/" in finding)

@@ -93,8 +93,8 @@ def findings(lake: Path) -> str:
 
 def test_killed_runs_lose_and_double_nothing(tmp_path: Path, killer: Killer) -> None:
     """Commands killed with all their workers and run again end where uninterrupted ones do; no reader errs meanwhile."""
-    first, *_, sync, _, erase, compact = life_of_a_lake(tmp_path / "files")
-    life = Life(tmp_path, [first, sync, erase, compact], killer)
+    first, *_, sync, _, _, erase, rebuild, compact = life_of_a_lake(tmp_path / "files")
+    life = Life(tmp_path, [first, sync, erase, rebuild, compact], killer)
     life.live(killer, len(life.steps), finish_here)
 
 

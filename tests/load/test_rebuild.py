@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import duckdb
+import openpgp
 import pytest
 from click.testing import CliRunner
 from documents import DAY_MS, START, conversation, document, gz, message, name_at, put
@@ -72,7 +73,10 @@ def hidden_rows(lake: Lake) -> dict[str, list[tuple[object, ...]]]:
     found = {}
     for name in schema.DELIVERED:
         locations = lake.locations(name, lake.snapshot().files[name])
-        found[name] = sorted(duckdb.sql(f"from read_parquet({locations}, hive_partitioning = true)").fetchall(), key=str)
+        with duckdb.connect() as connection:
+            found[name] = sorted(
+                connection.execute(f"from read_parquet({locations}, hive_partitioning = true)").fetchall(), key=str
+            )
     return found
 
 
@@ -145,3 +149,16 @@ def test_a_rebuild_that_a_load_overtakes_reads_anew(busy: Lake, tmp_path: Path) 
     assert "late" in conversations(busy)
     assert ask(busy, "select count(*) from conversation_metrics") == ask(busy, "select count(*) from conversations")
     assert verify(busy, read_data=True).findings == []
+
+
+def test_a_rebuild_without_the_key_changes_nothing(lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Values that were decrypted when they were loaded are not replaced by their encrypted forms: the command ends with 2."""
+    monkeypatch.setenv("LP_PGP_KEY", str(openpgp.KEY))
+    monkeypatch.setenv("LP_PGP_PASSPHRASE", openpgp.PASSPHRASE)
+    take(lake, put(tmp_path, gz(document(conversation("c", messages=[message(openpgp.encrypted("a secret"))]))), name_at(0)))
+    before = everything(lake)
+    assert "a secret" in str(before["messages"])
+    monkeypatch.delenv("LP_PGP_KEY")
+    done = CliRunner().invoke(main, ["rebuild", "--lake", lake.uri])
+    assert (done.exit_code, "set LP_PGP_KEY" in " ".join(done.output.split())) == (2, True), done.output
+    assert everything(lake) == before

@@ -142,13 +142,42 @@ def test_a_dry_run_tells_what_an_upgrade_does(released: Released, tmp_path: Path
 
 
 def test_upgraded_facts_are_those_of_a_fresh_load(released: Released, tmp_path: Path) -> None:
-    """An upgrade computes the facts that a load of the same files into a new lake computes."""
-    run(released.lake, "upgrade", report=tmp_path)
+    """An upgrade and a rebuild compute the facts that a load of the same files into a new lake computes."""
     new = Lake(str(tmp_path / "new"))
     take(new, released.folder / "lake" / "landing")
-    assert {name: everything(released.lake)[name] for name in schema.FACTS} == {
-        name: everything(new)[name] for name in schema.FACTS
-    }
+    expected = everything(new)
+    for command in ("upgrade", "rebuild"):
+        run(released.lake, command, report=tmp_path)
+        rows = everything(released.lake)
+        assert {name: rows[name] for name in schema.FACTS} == {name: expected[name] for name in schema.FACTS}, command
+
+
+@pytest.mark.parametrize("command", [WRITING[0], WRITING[-1]], ids=["compact", "erase"])
+def test_each_command_that_writes_upgrades(talk: Lake, tmp_path: Path, command: tuple[str, ...]) -> None:
+    """A command that writes brings an older lake up to date before its own work, and says so."""
+    expected = everything(talk)
+    rewrite(talk, forget_format)
+    code, output = run(talk, *command, report=tmp_path)
+    assert (code in {0, 3}, "an older version has written" in output) == (True, True), output
+    assert talk.snapshot().is_current
+    assert everything(talk) == expected
+
+
+def test_the_duckdb_file_of_an_older_version_is_left_alone(talk: Lake) -> None:
+    """A reader takes the facts of an older lake from no DuckDB file, and leaves that version's file as it is."""
+    path = Path(talk.root, "lakehouse.duckdb")
+    contents = path.read_bytes()
+    expected = everything(talk)
+    rewrite(talk, forget_format)
+    path.write_bytes(contents)
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("drop macro lake_format")
+    before = files_of(path.parent)
+    told: list[str] = []
+    with connect(talk, told.append) as connection:
+        assert connection.sql("select count(*) from segments").fetchall() == [(len(expected["segments"]),)]
+    assert ["format 1" in sentence for sentence in told] == [True]
+    assert files_of(path.parent) == before
 
 
 def test_erased_people_stay_away(released: Released, tmp_path: Path) -> None:

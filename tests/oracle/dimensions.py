@@ -7,7 +7,6 @@ from typing import Any, Final
 from reference import FIRST_DAY
 
 from oracle.calendar import DAYS, day_start, hour_count, zone_of
-from oracle.facts import AGENT
 from oracle.measures import columns_of, grouped
 from oracle.model import DEFAULTS, Model, Names, Row
 
@@ -50,27 +49,29 @@ def skills(model: Model) -> list[Row]:
 
 
 def agents(model: Model) -> list[Row]:
-    """Agents of conversations, transfers, segments and lines, and those with a name; a nickname stands in for one."""
-    sources = (*model.conversations, *model.transfers, *model.segments, *model.messages)
+    """Agents of conversations, transfers, segments and responses, and those with a name; a nickname stands in for one."""
+    sources = (*model.conversations, *model.transfers, *model.segments, *model.responses)
     rows = [(row, "agent_id") for row in sources] + [(row, "target_agent_id") for row in model.transfers]
     last = met((row, column) for row, column in rows if row[column] not in NOBODY)
     segments = grouped(model.segments, columns_of("account_id", "agent_id"))
-    lines = grouped((row for row in model.messages if row["type"] in AGENT), columns_of("account_id", "agent_id"))
     gives = {"agent_name": None, "agent_group": None, "employee_id": None, "is_bot": False, "hired_on": None}
     found = []
     for row in with_names(last, model.agents, "agent_id", gives):
         key = row["account_id"], row["agent_id"]
-        nickname = nickname_of(lines.get(key, []))
+        nickname = nickname_of(segments.get(key, []))
         name = nickname if row["agent_name"] is None else row["agent_name"]
         found.append(row | {"agent_nickname": nickname, "agent_name": name, "segment_count": len(segments.get(key, []))})
     return found
 
 
-def nickname_of(lines: list[Row]) -> str | None:
-    """The name on the newest of these lines that has one; of several the greatest."""
-    named = [line for line in lines if (line["sent_by"] or "").strip()]
-    places = [(line["timestamp"] or FIRST_DAY, line["sent_by"].strip()) for line in named]
-    return max(places)[1] if places else None
+def nickname_of(segments: list[Row]) -> str | None:
+    """The nickname in the newest of these segments that has one; of several the greatest."""
+    named = [
+        (segment["assigned_time"] or FIRST_DAY, segment["agent_nickname"].strip())
+        for segment in segments
+        if (segment["agent_nickname"] or "").strip()
+    ]
+    return max(named)[1] if named else None
 
 
 def campaigns(model: Model) -> list[Row]:

@@ -65,6 +65,7 @@ SEGMENTS: Final = COMMON | {
     "is_last": "BOOLEAN",
     "skill_id": "BIGINT",
     "agent_id": "VARCHAR",
+    "agent_nickname": "VARCHAR",
     "opened_time": "TIMESTAMP WITH TIME ZONE",
     "assigned_time": "TIMESTAMP WITH TIME ZONE",
     "ended_time": "TIMESTAMP WITH TIME ZONE",

@@ -44,7 +44,7 @@ from typing import Any, Final
 from reference import FIRST_DAY, read_file
 
 from oracle.fact_columns import FACTS
-from oracle.line_scores import scores_in
+from oracle.line_scores import nickname_in, scores_in
 
 Row = dict[str, Any]
 Facts = dict[str, list[Row]]
@@ -225,6 +225,7 @@ def lines_in(segment: Row, lines: list[Row]) -> Row:
         "visitor_line_count": count(inside, VISITOR),
         "first_response_milliseconds": milliseconds(segment["assigned_time"], answered),
         "first_response_from_opening_milliseconds": milliseconds(segment["opened_time"], answered),
+        "agent_nickname": nickname_in(inside, segment["agent_id"]),
         **scores_in(inside),
     }
 

@@ -41,7 +41,6 @@ def test_every_outcome_and_every_kind_of_null_is_made(facts: Facts) -> None:
         for column in columns:
             values = {row[column] is None for row in facts[fact]}
             never_null = column in {
-                "account_id",
                 "conversation_id",
                 "date",
                 "entered_date",

@@ -1,21 +1,19 @@
 """The views agree with a second implementation, row by row and column by column, on made conversations of two accounts."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
-import duckdb
 import pyarrow as pa
-import pyarrow.compute as pc
 import pytest
 from made_conversations import DAY, MIDNIGHT, source_texts
 
 from oracle import calendar, dimensions, mcs, queue, repeats, transfers
 from oracle.calendar import days_of
-from oracle.made_lakes import ACCOUNTS, NAMES, SETTINGS, Given, Made, Tables, database_of
+from oracle.made_lakes import ACCOUNTS, NAMES, SETTINGS, Given, Made, Tables, database_of, tables_of
 from oracle.model import Row
 from oracle.views import VIEWS, differences
 from pipeline.sandbox import Account, file_bytes, hour_file_names
@@ -26,8 +24,6 @@ from pipeline.warehouse.rules import RuleRow, filled_up
 Names = Mapping[str, tuple[Row, ...]]
 Rules = Mapping[str | None, Row]
 
-SEEDS = (1, 2, 3)
-CONVERSATIONS = 300
 SHOWN = 20
 """The most differences in a message."""
 
@@ -39,28 +35,38 @@ SANDBOX = (
 )
 SANDBOX_NAMES = {"skills": ({"account_id": "75555851", "skill_id": 90, "skill_name": "Concierge", "is_bot": True},)}
 
-LAKES: Final[dict[str, tuple[tuple[int, ...], Names, Rules]]] = {
-    "names and rules by account": (SEEDS, NAMES, SETTINGS),
-    "no names, no rules": ((4,), {}, {}),
-    "scores as classes": ((5,), NAMES, {None: {"mcs_scale": "class", "time_zone": "Australia/Lord_Howe"}}),
-    "sandbox": ((), SANDBOX_NAMES, {None: {"time_zone": "America/New_York"}}),
+CLASSES: Final[Rules] = {None: {"mcs_scale": "class", "time_zone": "Australia/Lord_Howe", "longest_queue_hours": 0.001}}
+LAKES: Final[dict[str, tuple[dict[int, int], Names, Rules]]] = {
+    "names and rules by account": ({1: 300, 2: 300, 3: 300}, NAMES, SETTINGS),
+    "no names, no rules": ({4: 150}, {}, {}),
+    "scores as classes": (
+        {5: 150},
+        NAMES,
+        CLASSES,
+    ),
+    "sandbox": ({}, SANDBOX_NAMES, {None: {"time_zone": "America/New_York"}}),
 }
 RARE = {"source_gaps", "unknown_fields"}
 """Views that made conversations have no rows in."""
+AGAIN = "-again"
 ZONES = ("America/Havana", "Asia/Beirut", "Australia/Lord_Howe")  # midnight twice, midnight left out, half an hour
 
 
-def named(seed: int) -> dict[str, bytes]:
-    """Source files of a seed: one account's says which hour it covers, the other's does not."""
-    first, second = (source_texts(seed, CONVERSATIONS)[account_id] for account_id in ACCOUNTS)
+def named(seed: int, conversations: int) -> dict[str, bytes]:
+    """Source files of a seed: one account's says which hour it covers, the other's and that of no account do not."""
+    first, second, unnamed = (source_texts(seed, conversations)[account_id] for account_id in (*ACCOUNTS, None))
     hour = MIDNIGHT + 27 * DAY
-    return {f"Engagement.{hour}.{hour + 3_600_000}.part-{seed:05d}-0.gz": first, f"made{seed}.gz": second}
+    return {
+        f"Engagement.{hour}.{hour + 3_600_000}.part-{seed:05d}-0.gz": first,
+        f"made{seed}.gz": second,
+        f"unnamed{seed}.gz": unnamed,
+    }
 
 
 def given(lake: str) -> Given:
-    """The contents of a lake."""
+    """The contents of a lake: so many conversations of each seed, or a sandbox's."""
     seeds, names, settings = LAKES[lake]
-    files = {name: text for seed in seeds for name, text in named(seed).items()}
+    files = {name: text for seed, count in seeds.items() for name, text in named(seed, count).items()}
     return Given(files or sandbox_files(SANDBOX, days=3), names, settings)
 
 
@@ -92,7 +98,7 @@ def test_a_view_has_the_rows_of_the_second_implementation(made: Made, name: str)
     """Every column of every row; fractions to a billionth."""
     view, key = VIEWS[name]
     expected = view(made.model)
-    assert expected != [] or name in RARE or made.model.skills == {}
+    assert expected != [] or name in RARE or made.model.settings != SETTINGS
     assert differences(expected, made.found(name), key)[:SHOWN] == []
 
 
@@ -108,8 +114,8 @@ def test_made_conversations_have_every_kind() -> None:
     assert {row["transfer_kind"] for row in transfers.transfers_of(model)} == {"agent", "skill", "queue", None}
     assert {row["is_return"] for row in transfers.transfers_of(model)} == {False, True}
     bands = {(row["account_id"], mcs.band(model, row)) for row in mcs.scored(model)}
-    assert bands == set(product(ACCOUNTS, (*mcs.BANDS, None)))
-    assert {row["hour_count"] for row in dimensions.calendar(model)} == {23.0, 24.0, 25.0}
+    assert bands == set(product((*ACCOUNTS, None), (*mcs.BANDS, None)))
+    assert {row["hour_count"] for row in dimensions.calendar(model)} == {23.0, 24.0}
     assert {row["is_provisional"] for row in dimensions.calendar(model)} == {False, True}
     assert {row["person_id"] for row in model.conversation_metrics} >= {None, " "}
     assert {None, 1, 2, 3} <= {row["repeat_band"] for row in repeats.repeat_contact(model)}
@@ -148,46 +154,45 @@ def test_the_views_agree_on_a_month(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def tables(tmp_path_factory: pytest.TempPathFactory) -> Tables:
     """The product's tables of a lake."""
-    return given("scores as classes").loaded(tmp_path_factory.mktemp("tables"))
+    return tables_of(given("scores as classes").loaded(tmp_path_factory.mktemp("tables")))
 
 
 @pytest.fixture(scope="module")
-def answers(tables: Tables) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A database with them."""
+def answers(tables: Tables) -> dict[str, list[Row]]:
+    """The rows of every view on them."""
+    return all_rows(tables)
+
+
+def all_rows(tables: Tables) -> dict[str, list[Row]]:
+    """The rows of every view on these tables."""
     with database_of(tables, NAMES, SETTINGS) as connection:
-        yield connection
+        return {name: connection.sql(f"from {name}").to_arrow_table().to_pylist() for name in VIEWS}
 
 
-def rows(connection: duckdb.DuckDBPyConnection, name: str) -> list[Row]:
-    """The rows of a view."""
-    found: list[Row] = connection.sql(f"from {name}").to_arrow_table().to_pylist()
-    return found
+def assert_same(expected: dict[str, list[Row]], found: dict[str, list[Row]]) -> None:
+    """The same rows in every view."""
+    for name, (_, key) in VIEWS.items():
+        assert differences(expected[name], found[name], key)[:SHOWN] == [], name
 
 
-def test_order_of_rows_does_not_matter(tables: Tables, answers: duckdb.DuckDBPyConnection) -> None:
+def test_order_of_rows_does_not_matter(tables: Tables, answers: dict[str, list[Row]]) -> None:
     """Reversed tables give the same rows in every view."""
-    turned = {name: reversed_rows(table) for name, table in tables.items()}
-    with database_of(turned, NAMES, SETTINGS) as connection:
-        for name, (_, key) in VIEWS.items():
-            assert differences(rows(answers, name), rows(connection, name), key)[:SHOWN] == [], name
+    turned = {name: pa.Table.from_pylist(table.to_pylist()[::-1], schema=table.schema) for name, table in tables.items()}
+    assert_same(answers, all_rows(turned))
 
 
-def reversed_rows(table: pa.Table) -> pa.Table:
-    """The rows of a table, the last first."""
-    return pa.Table.from_pylist(table.to_pylist()[::-1], schema=table.schema)
-
-
-def test_accounts_do_not_meet(tables: Tables, answers: duckdb.DuckDBPyConnection) -> None:
+def test_accounts_do_not_meet(tables: Tables, answers: dict[str, list[Row]]) -> None:
     """With every account there twice, under another name, each has the rows that it had alone."""
-    twice = {name: pa.concat_tables([table, renamed(table)]) for name, table in tables.items()}
-    with database_of(twice, NAMES, SETTINGS) as connection:
-        for name, (_, key) in VIEWS.items():
-            found = [row for row in rows(connection, name) if not str(row["account_id"]).endswith("-again")]
-            assert differences(rows(answers, name), found, key)[:SHOWN] == [], name
+    twice = {
+        name: pa.concat_tables([table, pa.Table.from_pylist(renamed(table.to_pylist()), schema=table.schema)])
+        for name, table in tables.items()
+    }
+    found = {
+        name: [row for row in rows if not str(row["account_id"]).endswith(AGAIN)] for name, rows in all_rows(twice).items()
+    }
+    assert_same(answers, found)
 
 
-def renamed(table: pa.Table) -> pa.Table:
+def renamed(rows: list[Row]) -> list[Row]:
     """The rows of a table as those of other accounts."""
-    place = table.schema.get_field_index("account_id")
-    again = pc.binary_join_element_wise(table["account_id"].cast(pa.string()), "-again", "")
-    return table.set_column(place, table.schema.field(place), again.cast(table.schema.field(place).type))
+    return [row | {"account_id": f"{row['account_id']}{AGAIN}"} for row in rows]

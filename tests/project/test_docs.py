@@ -205,12 +205,12 @@ def test_every_query_shown_works(empty: duckdb.DuckDBPyConnection) -> None:
 def test_a_column_that_says_so_is_never_null(tmp_path: Path) -> None:
     """The columns that are never NULL by docs/tables.md have values, also for source files with missing and odd ones."""
     lake = Lake(str(tmp_path / "lake"))
-    reply = message(timestamp=None, type={"string": "1"})
+    reply = message(type={"string": "1"}) | {"timestamp": None}
     odd = conversation(
         "odd",
         start=None,
         transfers={"array": [{"timestamp": None}]},
-        messages=[message(type=None), {}, message(timestamp=None), reply],
+        messages=[message(type=None), {}, message() | {"timestamp": None}, reply],
     )
     put(tmp_path / "in", gz(document(odd, account_id=None, metaData=None), document(conversation(None)), "garbage"), "plain.gz")
     put(tmp_path / "in", gz("cut")[:-3], name_at(1))

@@ -40,7 +40,11 @@ def change_a_fact(lake: Lake, fact: str, conversation_id: str, **values: Any) ->
 
 
 def _stored(lake: Lake) -> dict[str, pa.Table]:
-    """All columns of the tables whose rows belong to a delivery; lines and transfers stand in their order."""
+    """All columns of the tables whose rows belong to a delivery; lines and transfers stand in their order.
+
+    The conversation's id stands before the name of the source file, since former contents of a name may have left rows of the
+    same places.
+    """
     snapshot = lake.snapshot()
     tables = {}
     with connected(lake) as connection:
@@ -48,10 +52,10 @@ def _stored(lake: Lake) -> dict[str, pa.Table]:
             table = schema.STORED[name]
             tables[name] = table.arrow_schema.empty_table()
             if files := lake.locations(name, snapshot.files[name]):
-                query = f"select {', '.join(table.arrow_schema.names)} from {rows_in('$files', with_date=True)}"
-                query += (
-                    " order by account_id, source_file, delivery, position" if "position" in table.arrow_schema.names else ""
-                )
+                file = "conversation_id || ' ' || source_file as source_file"
+                names = [file if column == "source_file" else column for column in table.arrow_schema.names]
+                order = "account_id, source_file, delivery" + (", position" if "position" in names else "")
+                query = f"select {', '.join(names)} from {rows_in('$files', with_date=True)} order by {order}"
                 tables[name] = connection.sql(query, params={"files": files}).to_arrow_table().cast(table.arrow_schema)
     return tables
 

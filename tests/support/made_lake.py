@@ -40,7 +40,7 @@ def make_lake(folder: Path, *, accounts: Sequence[str | None] = ACCOUNTS, days: 
 def write_lake(folder: Path, rows: dict[str, list[Row]]) -> Path:
     """Write these rows, by table, their facts, and the views on them."""
     path = folder / "lakehouse.duckdb"
-    facts = _facts(rows)
+    facts = made_facts(rows)
     with duckdb.connect(str(path)) as connection:
         for name, table in TABLES.items():
             made = facts.get(name, pa.Table.from_pylist(rows.get(name, []), schema=table.arrow_schema))
@@ -78,7 +78,7 @@ def compute_facts(connection: duckdb.DuckDBPyConnection) -> None:
         connection.unregister("made")
 
 
-def _facts(rows: dict[str, list[Row]]) -> dict[str, pa.Table]:
+def made_facts(rows: dict[str, list[Row]]) -> dict[str, pa.Table]:
     """Compute the facts of conversations, each of which is a delivery of its own."""
     deliveries: dict[tuple[Any, ...], int] = {}
     sent = {}

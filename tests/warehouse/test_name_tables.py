@@ -5,7 +5,7 @@ from pathlib import Path
 import duckdb
 import pytest
 from commands import lakehouse
-from documents import conversation, document, gz, message, name_at, put
+from documents import START, conversation, document, gz, message, name_at, put
 from filelock import FileLock
 from lakes import ask, first, take
 
@@ -27,7 +27,13 @@ def source(folder: Path, hour: int, account_id: str) -> Path:
     """A source file of an account with three conversations: two of skill 12 by agent a5, one of skill 90."""
     said = message("hi", type={"string": "1"}, by={"string": "=Zoë"}, agentId={"string": "a5"})
     conversations = [
-        conversation(f"{account_id}-{number}", skillId={"long": skill_id}, agentId={"string": "a5"}, messages=[said])
+        conversation(
+            f"{account_id}-{number}",
+            skillId={"long": skill_id},
+            agentId={"string": "a5"},
+            interactionStartTime={"long": START},
+            messages=[said],
+        )
         for number, skill_id in enumerate((12, 90, 12))
     ]
     return put(folder, gz(document(*conversations, account_id=account_id)), name_at(hour))
@@ -244,3 +250,15 @@ def test_names_without_a_lake(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "there is no lake" in done.stderr
     assert not (tmp_path / "none").exists()
+
+
+def test_topics_hold_from_the_next_command_on(lake: Lake) -> None:
+    """New topics are found at once, of any account, and no longer once the file is gone."""
+    query = "select distinct topics_in(account_id, text) from messages"
+    assert ask(lake, query) == [([],)]
+    path = write(lake, f"name,pattern,account_id\nit's,^HI$,\nother,hi,{SECOND}\n", "topics.csv")
+    assert ask(lake, query) == [(["it's"],)]
+    with duckdb.connect(f"{lake.root}/lakehouse.duckdb", read_only=True) as connection:
+        assert connection.sql(query).fetchall() == [(["it's"],)]
+    path.unlink()
+    assert ask(lake, query) == [([],)]

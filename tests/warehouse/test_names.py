@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.warehouse.name_writer import with_ids
-from pipeline.warehouse.names import NAME_FILES, NameFile, Names, guarded, parse_names
+from pipeline.warehouse.names import NAME_FILES, TOPICS, NameFile, Names, guarded, parse_names
 
 SKILLS, AGENTS, CAMPAIGNS = NAME_FILES
 FALSE = False
@@ -220,3 +220,19 @@ def test_a_file_that_can_not_be_used_stays() -> None:
         assert contents is None
         assert written.added_count == 0
         assert len(written.faults) == 1
+
+
+def test_topics() -> None:
+    """A topic has a name and a pattern of RE2; without an account it is for all, also where the lake has several."""
+    text = 'name,pattern,account_id\nrefund,"refund|money, back",\nrefund,geld,2\nrefund,again,\nlook,(?=x),\nopen,(,\nnone,,\n'
+    found = parsed(text, TOPICS, ("1", "2"))
+
+    assert found.rows == [(None, "refund", "refund|money, back"), ("2", "refund", "geld")]
+    assert [fault.partition(";")[0] for fault in found.faults] == [
+        "topics.csv, line 4: expected each id once, found topic refund, as in line 2, which counts",
+        *(
+            f"topics.csv, line {number}: pattern: expected a regular expression of RE2, as refund|money back, found {what}"
+            for number, what in ((5, "'(?=x)'"), (6, "'('"), (7, "nothing"))
+        ),
+    ]
+    assert parsed("pattern;name\nx;y\n", TOPICS, ("1", "2")).rows == [(None, "y", "x")]

@@ -85,7 +85,7 @@ def test_a_lake_of_an_older_version_has_every_view(lake: Lake) -> None:
     with duckdb.connect(str(Path(lake.root) / "lakehouse.duckdb")) as older:
         older.execute("drop view named_responses")
     with pipeline.open(lake.uri) as connection:
-        assert connection.sql("select skill_id from named_responses").fetchall() == [(None,)] * DAYS
+        assert connection.sql("select skill_name from named_responses").fetchall() == [(None,)] * DAYS
 
 
 def test_the_lake_is_that_of_the_command(lake: Lake, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

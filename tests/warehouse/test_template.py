@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.lake.formats import sql_folder
 from pipeline.warehouse import library
-from pipeline.warehouse.library import sql_folder
 from pipeline.warehouse.template import digest, kept_or_made, template
 
 MADE = bytes(range(256)) * 1000

@@ -11,11 +11,13 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from made_lake import made_facts
 from places import TESTS
 
-from pipeline.schema import TABLES
+from pipeline.schema import FACTS, TABLES
 from pipeline.warehouse import library as views
-from pipeline.warehouse.names import NAME_FILES, NAME_TABLES
+from pipeline.warehouse.name_tables import set_topics
+from pipeline.warehouse.names import EDITED_FILES, NAME_TABLES
 from pipeline.warehouse.rules import RuleRow, filled_up
 
 Row = dict[str, Any]
@@ -127,7 +129,7 @@ def lake() -> Iterator[duckdb.DuckDBPyConnection]:
 
 def fill(connection: duckdb.DuckDBPyConnection, rows: dict[str, list[Row]]) -> None:
     """Replace the contents of all tables; a column that a row leaves out is NULL, one that no table has is an error."""
-    known = {*LAKE_TABLES, "settings", *(file.table for file in NAME_FILES)}
+    known = {*LAKE_TABLES, "settings", *(file.table for file in EDITED_FILES)}
     assert set(rows) <= known, f"unknown tables {sorted(set(rows) - known)}"
     given_rules = [RuleRow(row["setting"], row.get("account_id"), row["value"]) for row in rows.get("settings", [])]
     rules = filled_up(given_rules)
@@ -142,13 +144,14 @@ def fill(connection: duckdb.DuckDBPyConnection, rows: dict[str, list[Row]]) -> N
         connection.register("given_rows", pa.Table.from_pylist(given_rows, schema=schema))
         connection.execute(f"insert into {name} by name from given_rows")
         connection.unregister("given_rows")
-    for file in NAME_FILES:
+    for file in EDITED_FILES:
         connection.execute(f"delete from {file.table}")
         no_bot = {"is_bot": False} if any(column.name == "is_bot" for column in file.columns) else {}
         for row in rows.get(file.table, []):
             named = no_bot | row
             places = ", ".join("?" * len(named))
             connection.execute(f"insert into {file.table} ({', '.join(named)}) values ({places})", list(named.values()))
+    set_topics(connection)
 
 
 def fetch(connection: duckdb.DuckDBPyConnection, query: str) -> list[Row]:
@@ -172,15 +175,18 @@ def in_order(rows: list[Row]) -> list[Row]:
 def query_of(name: str) -> str:
     """Return what to run for a view or a check."""
     found = {check.name: check.sql for check in views.checks()}
+    found["conversation_metrics"] = f"select {', '.join(METRIC_COLUMNS)} from conversation_metrics"
     return found.get(name, f"from {name}")
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.parent.name}/{case.stem}")
 def test_case(lake: duckdb.DuckDBPyConnection, case: Path) -> None:
-    """A view or check gives exactly the expected rows, whatever the client's time zone."""
+    """A view, fact or check gives exactly the expected rows, whatever the client's time zone."""
     content = tomllib.loads(case.read_text(encoding="utf-8"))
     assert set(content) <= {"given", "expect", "where"}
-    fill(lake, content.get("given", {}))
+    rows = content.get("given", {})
+    facts = {name: made.to_pylist() for name, made in made_facts(rows).items()} if case.parent.name in FACTS else {}
+    fill(lake, rows | facts)
     query = f"{query_of(case.parent.name)} where {content['where']}" if "where" in content else query_of(case.parent.name)
     columns = lake.sql(query).columns
     for row in content.get("expect", []):
@@ -210,8 +216,8 @@ def test_has_cases(name: str) -> None:
 
 
 def test_no_stray_cases() -> None:
-    """Every folder of cases is named after a view or a check."""
-    names = views.view_names() | {check.name for check in views.checks()}
+    """Every folder of cases is named after a view, a fact or a check."""
+    names = views.view_names() | FACTS.keys() | {check.name for check in views.checks()}
 
     assert {case.parent.name for case in CASES} <= names
 

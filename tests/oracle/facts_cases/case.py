@@ -204,6 +204,7 @@ def segment(  # noqa: PLR0917 -- a row of a table
     bounce: int = 0,
     last: bool = False,
     scores: tuple[float, ...] = (),
+    nickname: str | None = None,
 ) -> Row:
     """A row of `segments`; durations in milliseconds, lines as those of agents and those of the visitor, and its scores."""
     return {
@@ -220,6 +221,7 @@ def segment(  # noqa: PLR0917 -- a row of a table
         "first_response_milliseconds": first,
         "first_response_from_opening_milliseconds": from_opening,
         "bounce_count": bounce,
+        "agent_nickname": nickname,
         "scored_line_count": len(scores),
         "mcs_first": scores[0] if scores else None,
         "mcs_last": scores[-1] if scores else None,

@@ -5,6 +5,7 @@ from oracle.facts_cases.case import (
     Case,
     agent,
     connected,
+    control,
     entry,
     line,
     private,
@@ -63,6 +64,24 @@ CASES = (
             response(1, 1, 1, "A", 5, 20, 15_000, 10_000),
             response(2, 2, 2, "B", 25, 80, 55_000, 20_000),
         ),
+    ),
+    Case(
+        "nicknames",
+        "The name on the agent's own last line that has one, in the order of the transcript, not of the clock. Lines of the"
+        " visitor, of others, and control lines name nobody; B's lines carry no name.",
+        connected(10) | {
+            "skillId": 2, "agentId": "B", "transfers": [transfer(60, (1, "A"), (2, "B"))],
+            "transcripts": [
+                agent(30) | {"by": "Zoe"}, agent(20) | {"by": "Zoë"}, agent(25) | {"by": ""}, control(40) | {"by": "info"},
+                agent(45, "C") | {"by": "Carl"}, visitor(50) | {"by": "Visitor"}, agent(80, "B"),
+            ],
+        },
+        entries=(entry(1, 1, 0, 10, 10_000, "answered", "A"),),
+        segments=(
+            segment(1, 1, "A", 10, 10, 60, 50_000, lines=(4, 1), first=10_000, from_opening=10_000, nickname="Zoë"),
+            segment(2, 2, "B", 60, 60, 200, 140_000, lines=(1, 0), first=20_000, from_opening=20_000, last=True),
+        ),
+        responses=(response(1, 2, 2, "B", 50, 80, 30_000, 20_000),),
     ),
     Case(
         "lines of any author and kind",

@@ -1,0 +1,37 @@
+-- The shares of each month against those of the month before, with the interval of the difference.
+-- Grain:   one row per account_id, local_month, type and measure of a month with cases, if the month before has some,
+--          too.
+-- Counts:  as in shares_monthly.
+-- Units:   shares from 0 to 1, change the difference of the two. change_low and change_high are Newcombe's interval of
+--          95 % (of Wilson's intervals); is_clear: 0 is outside of it. Of twenty differences that are nothing but
+--          chance one is clear.
+-- Source:  ours, through shares_monthly.
+
+with shares as materialized (
+    select *
+    from shares_monthly
+)
+
+select
+    one.account_id,  -- The LivePerson account.
+    one.local_month,
+    one.type,  -- Kind of the conversations: LIVE_CHAT or MESSAGING.
+    one.measure,
+    one.part_count,
+    one.case_count,
+    one.share,
+    former.part_count as former_part_count,  -- Numerator of the share of the month before.
+    former.case_count as former_case_count,  -- Denominator of the share of the month before.
+    former.share as former_share,  -- Share of the month before.
+    one.share - former.share as change,  -- share - former_share.
+    change - sqrt((one.share - one.share_low) ** 2 + (former.share_high - former.share) ** 2)
+        as change_low,  -- Lower bound of Newcombe's interval of 95 %.
+    change + sqrt((one.share_high - one.share) ** 2 + (former.share - former.share_low) ** 2)
+        as change_high,  -- Upper bound of Newcombe's interval of 95 %.
+    change_low > 0 or change_high < 0 as is_clear  -- The interval leaves out 0.
+from shares as one
+join shares as former
+    on one.account_id is not distinct from former.account_id
+    and one.type is not distinct from former.type
+    and one.measure = former.measure
+    and (one.local_month - interval 1 month)::date = former.local_month

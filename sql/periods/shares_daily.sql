@@ -1,0 +1,88 @@
+-- The shares that an operation is judged by, one row each, with the interval that the number of cases leaves open.
+-- Grain:   one row per account_id, date (UTC), type and measure with at least one case.
+-- Counts:  service_level: answered within service_level_seconds, of queue entries of people that were answered or
+--          abandoned, short abandons aside. abandoned: of queue entries of people that were answered or abandoned.
+--          non_responsive: no agent wrote, of connected conversations in which the visitor did. mcs_negative and
+--          mcs_positive: of conversations with a score in a band. contained: no person had it, of those that began with
+--          a bot. Resolution is in repeat_contact_daily.
+-- Units:   shares from 0 to 1. share_low and share_high are Wilson's interval of 95 %. The day of a queue entry is that
+--          of entering, else that of the conversation's start.
+-- Source:  ours, through named_entries, named_conversations and bot_conversations.
+-- Twins:   local_date, local_week, local_month
+
+with entries as (
+    select
+        account_id,
+        date,
+        type,
+        count(*) filter (where outcome = 'answered') as answered_count,
+        count(*) filter (where outcome = 'abandoned') as abandoned_count,
+        count(*) filter (where outcome = 'abandoned' and wait_milliseconds < short_abandon_milliseconds) as short_count,
+        count(*) filter (where outcome = 'answered' and wait_milliseconds <= service_level_milliseconds) as within_count
+    from named_entries
+    where not is_bot
+    group by account_id, date, type
+),
+
+talks as (
+    select
+        account_id,
+        date,
+        type,
+        count(*) filter (where is_connected and visitor_line_count > 0) as wrote_count,
+        count(*) filter (where is_connected and visitor_line_count > 0 and agent_line_count = 0) as silent_count,
+        count(mcs_band) as banded_count,
+        count(*) filter (where mcs_band = 'negative') as negative_count,
+        count(*) filter (where mcs_band = 'positive') as positive_count
+    from named_conversations
+    group by account_id, date, type
+),
+
+counted as (
+    select
+        account_id, date, type, 'service_level' as measure, within_count as part_count,
+        answered_count + abandoned_count - short_count as case_count
+    from entries
+    union all
+    select account_id, date, type, 'abandoned', abandoned_count, answered_count + abandoned_count
+    from entries
+    union all
+    select account_id, date, type, 'non_responsive', silent_count, wrote_count
+    from talks
+    union all
+    select account_id, date, type, 'mcs_negative', negative_count, banded_count
+    from talks
+    union all
+    select account_id, date, type, 'mcs_positive', positive_count, banded_count
+    from talks
+    union all
+    select account_id, date, type, 'contained', count(*) filter (where not reached_person), count(*)
+    from bot_conversations
+    group by account_id, date, type
+),
+
+-- 1.959964 is the normal distribution's bound of 95 %.
+shares as (
+    select
+        *,
+        part_count / case_count as share,
+        1 + 1.959964 * 1.959964 / case_count as divisor,
+        (share + 1.959964 * 1.959964 / (2 * case_count)) / divisor as middle,
+        1.959964
+        * sqrt(share * (1 - share) / case_count + 1.959964 * 1.959964 / (4 * case_count * case_count)) / divisor
+            as half_width
+    from counted
+    where case_count > 0
+)
+
+select
+    account_id,  -- The LivePerson account.
+    date,  -- UTC day.
+    type,  -- Kind of the conversations: LIVE_CHAT or MESSAGING.
+    measure,  -- Name of the share.
+    part_count,  -- Numerator of the share.
+    case_count,  -- Denominator of the share.
+    share,  -- part_count / case_count.
+    greatest(middle - half_width, 0) as share_low,  -- Lower bound of Wilson's interval of 95 %.
+    least(middle + half_width, 1) as share_high  -- Upper bound of Wilson's interval of 95 %.
+from shares

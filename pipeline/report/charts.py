@@ -4,16 +4,25 @@ from dataclasses import dataclass
 
 from pipeline.report.choices import Choices
 from pipeline.report.cubes import Query
-from pipeline.report.measures import CONVERSATIONS, ENGAGEMENT, HOURS, RESPONSES, TRANSFERS
+from pipeline.report.measures import (
+    BOT_CONVERSATIONS,
+    BOT_ENTRIES,
+    CONVERSATIONS,
+    ENGAGEMENT,
+    ENTRIES,
+    HOURS,
+    RESPONSES,
+    TRANSFERS,
+)
 from pipeline.report.style import (
     Panel,
     band_panel,
     bar_panel,
     column_panel,
+    heat_panel,
     hours_panel,
     line_panel,
     matrix_panel,
-    week_panel,
 )
 
 SHARE = {"axis": {"format": ".0%"}, "title": None, "scale": {"domainMin": 0, "domainMax": 1}}
@@ -23,7 +32,12 @@ NEWEST_HOURS = f"""row_number() over (
     partition by {{account}} order by loaded_count + empty_count + rejected_count = 0, date desc
 ) <= {MOST_HOUR_DAYS}"""
 """A file with a wrong day in its name makes all days up to it missing; so days with files or listings come first."""
-UTC_DAYS = "Days are those of the conversation's start, in UTC."
+ENTERED = "Days are those of entering the queue, on the account's clocks."
+STARTED = "Days are those of the conversation's start, on the account's clocks."
+LAST_SKILL = "The skill is the conversation's last one."
+COUNT = {"title": None, "scale": {"zero": True}, "axis": {"tickMinStep": 1}}
+SCALES = {"0-100": list(range(0, 100, 10)), "-100-100": list(range(-100, 100, 10)), "class": [-1, 0, 1]}
+"""The buckets of the scales of scores."""
 SQUARE_ROOT = "The axis is a square root's: distances shrink towards the top, so that short times stay apart."
 
 
@@ -44,9 +58,10 @@ def charts(choices: Choices, service_level: str) -> list[Chart]:
     """All charts in the page's order; `service_level` says the thresholds in words."""
     return [
         *_overviews(choices),
-        *_queue(),
+        *_queue(choices),
         *_service_level(service_level),
-        *_mcs(),
+        *(_bots() if choices.has_bots else []),
+        *_mcs(choices),
         *_responses(),
         *_transfers(choices),
         *_agents(),
@@ -56,82 +71,117 @@ def charts(choices: Choices, service_level: str) -> list[Chart]:
 
 def _overviews(choices: Choices) -> list[Chart]:
     columns = (
-        "conversation_count",
+        "entry_count",
+        "answered_count",
+        "abandoned_count",
         "queue_p50_seconds",
         "queue_p90_seconds",
+        "longest_wait_seconds",
         "service_level_share",
         "abandoned_share",
-        "scored_count",
-        "mcs_avg",
+    )
+    tips = ["skill_id", *columns]
+    by_channel = Chart(
+        name="by-channel",
+        section="Overview",
+        title="By channel",
+        definition="Queue entries of people in each channel, whichever is chosen: no number mixes two.",
+        query=Query(ENTRIES, (), "channel", columns),
     )
     by_account = Chart(
         name="by-account",
         section="Overview",
         title="By account",
-        definition="The key figures of each account.",
-        query=Query(CONVERSATIONS, (), "account", columns),
+        definition="Queue entries of people in each account.",
+        query=Query(ENTRIES, (), "account", columns),
     )
     by_skill = Chart(
         name="by-skill",
         section="Overview",
         title="By skill",
-        definition="The key figures of each skill: of the conversations that ended in it.",
-        query=Query(CONVERSATIONS, (), "skill", columns),
+        definition="Queue entries of people by the skill whose queue it was; a transfer's is the skill that it went to.",
+        query=Query(ENTRIES, (), "skill", columns),
         panels=(
-            bar_panel("Queue time, median (s)", "queue_p50_seconds", "skill_id", ["skill_id", *columns]),
-            bar_panel("Queue time, 90th percentile (s)", "queue_p90_seconds", "skill_id", ["skill_id", *columns]),
-            bar_panel("Service level", "service_level_share", "skill_id", ["skill_id", *columns]),
-            bar_panel("Abandoned", "abandoned_share", "skill_id", ["skill_id", *columns]),
+            bar_panel("Queue time, median (s)", "queue_p50_seconds", "skill_id", tips),
+            bar_panel("Queue time, 90th percentile (s)", "queue_p90_seconds", "skill_id", tips),
+            bar_panel("Service level", "service_level_share", "skill_id", tips),
+            bar_panel("Abandoned", "abandoned_share", "skill_id", tips),
         ),
     )
-    return [by_account, by_skill] if len(choices.accounts) > 1 else [by_skill]
+    return [by_channel, *([by_account] if len(choices.accounts) > 1 else []), by_skill]
 
 
-def _queue() -> list[Chart]:
-    day = ("connected_count", "queue_p50_seconds", "queue_p90_seconds")
-    tips = ["date", "account_id", *day]
+def _queue(choices: Choices) -> list[Chart]:
+    waits = ("queued_count", "queue_p50_seconds", "queue_p90_seconds")
+    hour_waits = ("queued_count", "queue_p90_seconds")
+    by_hour = ("entry_count", *hour_waits)
+    tips = ["local_date", "account_id", "entry_count", *waits, "longest_wait_seconds"]
+    skills = [option.name for option in choices.skills]
     return [
         Chart(
             name="queue-by-day",
             section="Queue",
-            title="Queue time by day",
-            definition="Wait of the visitors whom an agent took, from the start to the end of the queue: half of them waited "
-            f"at most the median, nine in ten at most the 90th percentile. {UTC_DAYS} {SQUARE_ROOT}",
-            query=Query(CONVERSATIONS, ("date",), "account", day),
+            title="Queue entries and their wait",
+            definition="Queue entries of people, and the wait of those that were answered, from entering the queue to leaving "
+            "it: half of them waited at most the median, nine in ten at most the 90th percentile. The longest wait is that of "
+            f"any entry, also of an abandoned one. {ENTERED} {SQUARE_ROOT}",
+            query=Query(ENTRIES, ("local_date",), "account", ("entry_count", *waits, "longest_wait_seconds")),
             panels=(
-                line_panel("Median", "queue_p50_seconds", tips),
-                line_panel("90th percentile", "queue_p90_seconds", tips),
+                line_panel("Queue entries", "entry_count", tips, COUNT),
+                line_panel("Queue time, median", "queue_p50_seconds", tips),
+                line_panel("Queue time, 90th percentile", "queue_p90_seconds", tips),
+                line_panel("Longest wait", "longest_wait_seconds", tips),
+            ),
+        ),
+        Chart(
+            name="queue-by-skill-and-hour",
+            section="Queue",
+            title="Queue by skill and hour of the day",
+            definition="Queue entries of people by skill and hour of entering on the account's clocks, and the time that nine "
+            "in ten of those answered waited at most: the stronger the colour, the more or the longer. Empty: there was none.",
+            query=Query(ENTRIES, ("local_hour",), "skill", by_hour, condition="local_hour is not null"),
+            panels=(
+                heat_panel("Queue entries", "entry_count", "skill_id", skills, ["local_hour", "skill_id", *by_hour]),
+                heat_panel(
+                    "Queue time, 90th percentile", "queue_p90_seconds", "skill_id", skills, ["local_hour", "skill_id", *by_hour]
+                ),
             ),
         ),
         Chart(
             name="queue-by-hour-of-week",
             section="Queue",
-            title="Queue time by hour of the week",
-            definition="90th percentile of the wait of conversations that an agent took, by weekday and hour of their start, "
-            "in UTC: the stronger the colour, the longer nine in ten waited at most. An empty field had none.",
-            query=Query(CONVERSATIONS, ("weekday", "hour"), None, day, condition="conversation_start_time is not null"),
-            panels=(week_panel("queue_p90_seconds", ["weekday", "hour", *day]),),
+            title="Queue by hour of the week",
+            definition="90th percentile of the wait of the entries that a person answered, by weekday and hour of entering on "
+            "the account's clocks: the stronger the colour, the longer nine in ten waited at most. An empty field had none.",
+            query=Query(
+                ENTRIES, ("weekday", "local_hour"), None, hour_waits, condition="local_hour is not null", is_of_all_skills=True
+            ),
+            unsplit="Not split by skill: it would make the page of a year too large. The hours of a skill are above.",
+            panels=(
+                heat_panel(None, "queue_p90_seconds", "weekday", list(range(1, 8)), ["weekday", "local_hour", *hour_waits]),
+            ),
         ),
     ]
 
 
 def _service_level(service_level: str) -> list[Chart]:
     levels = (
-        "connected_count",
+        "answered_count",
         "within_count",
         "abandoned_count",
         "short_abandon_count",
         "service_level_share",
         "abandoned_share",
     )
-    level_tips = ["date", "account_id", *levels]
+    level_tips = ["local_date", "account_id", *levels]
     return [
         Chart(
             name="service-level-by-day",
             section="Queue",
-            title="Service level and abandonment by day",
-            definition=f"{service_level} Abandoned: the share of all conversations that no agent was connected to. {UTC_DAYS}",
-            query=Query(CONVERSATIONS, ("date",), "account", levels),
+            title="Service level and abandonment",
+            definition=f"{service_level} Abandoned: of the entries that were answered or abandoned, the share of those that "
+            f"were abandoned. Both are of people; bots stand apart. {ENTERED}",
+            query=Query(ENTRIES, ("local_date",), "account", levels),
             panels=(
                 line_panel("Service level", "service_level_share", level_tips, SHARE),
                 line_panel("Abandoned", "abandoned_share", level_tips, {**SHARE, "scale": {"zero": True}}),
@@ -140,27 +190,90 @@ def _service_level(service_level: str) -> list[Chart]:
     ]
 
 
-def _mcs() -> list[Chart]:
+def _bots() -> list[Chart]:
+    entries = ("entry_count", "answered_count", "abandoned_count", "moved_count", "queue_p90_seconds")
+    bots = (
+        "bot_count",
+        "contained_count",
+        "containment_share",
+        "person_wait_count",
+        "person_wait_p50_seconds",
+        "person_wait_p90_seconds",
+    )
+    tips = ["local_date", "account_id", *bots]
+    return [
+        Chart(
+            name="bot-entries-by-day",
+            section="Bots",
+            title="Queue entries of bots",
+            definition="Entries into the queue of a bot's skill, and those that a bot answered. They are in no figure of "
+            f"people. {ENTERED}",
+            query=Query(BOT_ENTRIES, ("local_date",), "account", entries),
+            panels=(
+                line_panel("Queue entries", "entry_count", ["local_date", "account_id", *entries], COUNT),
+                line_panel("Queue time, 90th percentile", "queue_p90_seconds", ["local_date", "account_id", *entries]),
+            ),
+        ),
+        Chart(
+            name="bot-entries-by-skill",
+            section="Bots",
+            title="Queue entries of bots by skill",
+            definition="The same by the skill whose queue it was.",
+            query=Query(BOT_ENTRIES, (), "skill", entries),
+        ),
+        Chart(
+            name="bots-by-day",
+            section="Bots",
+            title="Containment",
+            definition="Of the conversations that began with a bot, the share that never reached a person; and the time from "
+            f"the start to the first person of the others. The skill is the bot's. {STARTED}",
+            query=Query(BOT_CONVERSATIONS, ("local_date",), "account", bots),
+            panels=(
+                line_panel("Containment", "containment_share", tips, SHARE),
+                line_panel("To the first person, median", "person_wait_p50_seconds", tips),
+            ),
+        ),
+    ]
+
+
+def _mcs(choices: Choices) -> list[Chart]:
     scores = ("scored_count", "mcs_avg", "mcs_p10", "mcs_p50", "mcs_p90")
-    scale = {"title": None, "scale": {"domain": [0, 100]}}
+    [name] = choices.scales if len(choices.scales) == 1 else ["0-100"]
+    buckets = SCALES.get(name, SCALES["0-100"])
+    ends = [buckets[0], buckets[-1] + (0 if name == "class" else 10)]
     return [
         Chart(
             name="mcs-distribution",
             section="Meaningful Connection Score",
             title="MCS distribution",
-            definition="Conversations by their score, 0 to 100, in steps of ten: 60 stands for 60 to 69, and 90 for 90 to "
-            "100. Those without a score are left out.",
-            query=Query(CONVERSATIONS, ("bucket",), None, ("conversation_count",), condition="mcs between 0 and 100"),
-            panels=(column_panel("conversation_count", "bucket", "MCS from", ["bucket", "conversation_count"]),),
+            definition="Conversations by their score, in steps of ten: 60 stands for 60 to 69, and 90 for 90 to 100; of the "
+            f"scale class, by class. Those without a score on the account's scale are left out. {LAST_SKILL}",
+            query=Query(CONVERSATIONS, ("bucket",), None, ("conversation_count",), condition="mcs_bucket is not null"),
+            panels=(column_panel("conversation_count", "bucket", "MCS from", buckets, ["bucket", "conversation_count"]),),
         ),
         Chart(
             name="mcs-by-day",
             section="Meaningful Connection Score",
-            title="MCS by day",
-            definition="Mean score of the day's scored conversations; the band spans the 10th to the 90th percentile. "
-            f"{UTC_DAYS}",
-            query=Query(CONVERSATIONS, ("date",), "account", scores),
-            panels=(band_panel(None, "mcs_avg", ("mcs_p10", "mcs_p90"), ["date", "account_id", *scores], scale),),
+            title="MCS",
+            definition="Mean score of the scored conversations; the band spans the 10th to the 90th percentile. "
+            f"{LAST_SKILL} {STARTED}",
+            query=Query(CONVERSATIONS, ("local_date",), "account", scores),
+            panels=(
+                band_panel(
+                    None,
+                    "mcs_avg",
+                    ("mcs_p10", "mcs_p90"),
+                    ["local_date", "account_id", *scores],
+                    {"title": None, "scale": {"domain": ends}},
+                ),
+            ),
+        ),
+        Chart(
+            name="mcs-by-skill",
+            section="Meaningful Connection Score",
+            title="MCS by skill",
+            definition=f"Scores by skill. {LAST_SKILL}",
+            query=Query(CONVERSATIONS, (), "skill", ("conversation_count", *scores)),
         ),
     ]
 
@@ -168,16 +281,17 @@ def _mcs() -> list[Chart]:
 def _responses() -> list[Chart]:
     replies = ("first_reply_count", "first_reply_p50_seconds", "first_reply_p90_seconds")
     responses = ("timed_count", "response_p50_seconds", "response_p90_seconds")
-    tips = ["date", "account_id", *replies, *responses]
+    tips = ["local_date", "account_id", *replies, *responses]
     return [
         Chart(
             name="response-by-day",
             section="Response times",
-            title="Response times by day",
-            definition="First reply: from the visitor's first line to the first answer of an agent, so a wait in the queue "
-            "counts. Every response: from the first line of each run of the visitor's lines to the agent's answer. "
-            f"{UTC_DAYS} {SQUARE_ROOT}",
-            query=Query(RESPONSES, ("date",), "account", (*replies, *responses)),
+            title="Response times",
+            definition="First reply: from the visitor's first line to a person's answer that is the conversation's first, so a "
+            "wait in the queue counts. Every response: from the first line of each run of the visitor's lines to a person's "
+            "answer. The skill is that of the segment; days are those of the answer, on the account's clocks. "
+            f"{SQUARE_ROOT}",
+            query=Query(RESPONSES, ("local_date",), "account", (*replies, *responses)),
             panels=(
                 line_panel("First reply, median", "first_reply_p50_seconds", tips),
                 line_panel("First reply, 90th percentile", "first_reply_p90_seconds", tips),
@@ -189,16 +303,16 @@ def _responses() -> list[Chart]:
 
 
 def _transfers(choices: Choices) -> list[Chart]:
-    columns = ("transfer_count", "queued_count", "queue_p50_seconds", "queue_p90_seconds")
+    columns = ("transfer_count", "entry_count", "answered_count", "abandoned_count", "queued_count", "queue_p50_seconds")
     names = [option.name for option in choices.skills]
     return [
         Chart(
             name="transfers",
             section="Transfers",
             title="Transfers from skill to skill",
-            definition="How often a conversation was passed on: from the skill of the row to that of the column. On the "
-            "diagonal it went back to the queue of its own skill or to another agent of it. The queue columns of the table "
-            "look at the transfers with a queue time. With a skill chosen: the transfers from it and to it.",
+            definition="How often a conversation was passed on, by people and bots: from the skill of the row to that of the "
+            "column. On the diagonal it went back to the queue of its own skill or to another agent of it. Queue entries are "
+            f"the transfers into a queue. With a skill chosen: the transfers from it and to it. {STARTED}",
             query=Query(TRANSFERS, (), "flow", columns),
             panels=(matrix_panel("transfer_count", names, ["skill_id", "target_skill_id", *columns]),),
         ),
@@ -215,10 +329,10 @@ def _agents() -> list[Chart]:
         Chart(
             name="agents-by-day",
             section="Agents",
-            title="Agents' load by day",
-            definition="Engaged: hours in which an agent had a conversation, two at a time counted once, added up over the "
-            "agents. Concurrency: conversations at a time while engaged. Days are those of the account's time zone (the "
-            "setting time_zone), by the conversation's hours, not its start.",
+            title="Agents' load",
+            definition="Engaged: hours in which an agent, not a bot, had a conversation of the channel, two at a time counted "
+            "once, added up over the agents. Concurrency: conversations at a time while engaged. Days are those of the "
+            "account's clocks, by the conversation's hours, not its start.",
             query=Query(ENGAGEMENT, ("local_date",), "account", by_day),
             panels=(
                 line_panel("Engaged hours", "engaged_hours", day_tips, {"title": "hours", "scale": {"zero": True}}),
@@ -230,8 +344,8 @@ def _agents() -> list[Chart]:
             name="agents",
             section="Agents",
             title="Agents' load by agent",
-            definition=f"The {MOST_AGENTS} agents with the most engaged hours. A segment is a part of a conversation with "
-            "one agent, cut at local midnight. Time online is not in the data, so there is no occupancy.",
+            definition=f"The {MOST_AGENTS} agents with the most engaged hours, without bots. Segments are parts of "
+            "conversations that the agent got. Time online is not in the data, so there is no occupancy.",
             query=Query(ENGAGEMENT, (), "agent", by_agent, most=MOST_AGENTS),
             panels=(
                 bar_panel("Engaged hours", "engaged_hours", "agent", agent_tips),
@@ -261,6 +375,6 @@ def _hours(choices: Choices) -> list[Chart]:
             f"At most {MOST_HOUR_DAYS:,} days of an account are shown.",
             query=Query(HOURS, ("date",), "account", columns, hidden=("first_hour", "states"), qualify=NEWEST_HOURS),
             panels=panels,
-            unsplit="Not split by skill: a file holds the conversations of all skills.",
+            unsplit="Not split by channel or skill: a file holds the conversations of all.",
         ),
     ]

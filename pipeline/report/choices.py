@@ -1,9 +1,9 @@
-"""The choices of the report's reader: accounts, skills and periods, each with its condition in SQL."""
+"""The choices of the report's reader: channels, accounts, skills and periods, each with its condition in SQL."""
 
 import re
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import duckdb
 
@@ -11,6 +11,7 @@ from pipeline.lake.sql import literal
 
 ALL = 0
 """The place of all accounts, of all skills, and of the whole time among the choices."""
+MOST_CHANNELS = 4
 MOST_ACCOUNTS = 5
 MOST_SKILLS = 10
 MOST_MONTHS = 13
@@ -19,80 +20,126 @@ MOST_DAILY_ROWS = 30_000
 
 NO_ACCOUNT = "(no account)"
 NO_SKILL = "(no skill)"
+NO_CHANNEL = "(no channel)"
 UNDATED = date(1970, 1, 1)
 """The date of rows without any time."""
 
+CHANNELS_BY_VOLUME = """\
+select type, null as name, count(*) as n
+from conversations
+group by type
+order by n desc, type"""
+
 ACCOUNTS_BY_VOLUME = """\
-select account_id, sum(n) as n
+select counted.account_id, any_value(accounts.account_name) as name, sum(n) as n
 from (
     select account_id, count(*) as n from conversations group by account_id
     union all select account_id, 0 from files
     union all select account_id, 0 from listings
-)
-group by account_id
-order by n desc, account_id"""
+) as counted
+left join accounts on counted.account_id = accounts.account_id
+group by counted.account_id
+order by n desc, counted.account_id"""
 
 SKILLS_BY_VOLUME = """\
-select skill_id, count(*) as n
-from (
-    select skill_id from conversations
-    union all select skill_id from transfers
-    union all select target_skill_id from transfers
+with counted as (
+    select skill_id, count(*) as n from queue_entries group by skill_id
+    union all select distinct skill_id, 0 from conversations
+    union all select distinct skill_id, 0 from transfers
+    union all select distinct target_skill_id, 0 from transfers
 )
+
+select skill_id, (select string_agg(distinct skill_name, ' / ' order by skill_name)
+    from skill_names where skill_names.skill_id = counted.skill_id) as name, sum(n) as n
+from counted
 group by skill_id
 order by n desc, skill_id"""
 
 DAYS = f"""\
-select distinct date
-from conversations
-where date > date '{UNDATED}'
-order by date"""
+select distinct local_date
+from local_named_conversations
+where local_date > date '{UNDATED}'
+order by local_date"""
+
+PROVISIONAL = """\
+select {account} as place, min(date)::varchar as since
+from calendar
+where is_provisional
+group by place"""
 
 
 class Option(NamedTuple):
-    """An account or a skill, or all others; `condition` is true for its rows."""
+    """A channel, account or skill, or all others; `condition` is true for its rows; `key` names it in the address."""
 
     name: str
     condition: str
+    key: str = ""
 
 
 class Period(NamedTuple):
-    """Days from `since` to `until`, both included, in UTC; without them the whole time."""
+    """Days from `since` to `until`, both included, on the account's clocks; without them the whole time.
+
+    `monday` begins the week of `since`. `before_since` and `before_until` are the days that the period is compared with.
+    """
 
     key: str
     name: str
-    since: str | None
-    until: str | None
+    since: str | None = None
+    until: str | None = None
+    monday: str | None = None
+    before_since: str | None = None
+    before_until: str | None = None
 
 
 @dataclass(frozen=True)
 class Choices:
-    """All choices. Place 0 of each kind is everything, so the first account has place 1."""
+    """All choices. The first channel, account and skill have place 1; place 0, of periods too, is everything, except channels.
 
+    `provisional` is the first day to which conversations can still come, of all accounts at place 0, then of each. `scales`
+    are the scales of the accounts' scores.
+    """
+
+    channels: tuple[Option, ...]
     accounts: tuple[Option, ...]
     skills: tuple[Option, ...]
     periods: tuple[Period, ...]
-    other_accounts: int
-    other_skills: int
+    other_channels: int = 0
+    other_accounts: int = 0
+    other_skills: int = 0
+    has_bots: bool = False
+    provisional: tuple[str | None, ...] = ()
+    scales: tuple[str, ...] = ("0-100",)
 
-    def place_of(self, options: tuple[Option, ...]) -> str:
-        """SQL for the place of the option that a row belongs to."""
-        cases = " ".join(f"when {option.condition} then {place}" for place, option in enumerate(options, start=1))
-        return f"case {cases} end" if cases else "null::integer"
+
+def place_of(options: tuple[Option, ...]) -> str:
+    """SQL for the place of the option that a row belongs to."""
+    cases = " ".join(f"when {option.condition} then {place}" for place, option in enumerate(options, start=1))
+    return f"case {cases} end" if cases else "null::integer"
 
 
 def read_choices(connection: duckdb.DuckDBPyConnection) -> Choices:
-    """The accounts and skills with the most conversations by name, the others together, and the periods of the lake."""
+    """The channels, accounts and skills with the most visitors by name, the others together, and the periods of the lake."""
     days = [day for (day,) in connection.execute(DAYS).fetchall()]
-    accounts = [account for account, _ in connection.execute(ACCOUNTS_BY_VOLUME).fetchall()]
-    skills = [skill for skill, _ in connection.execute(SKILLS_BY_VOLUME).fetchall()]
-    most_accounts, most_skills = offered(len(days), len(accounts))
+    channels = connection.execute(CHANNELS_BY_VOLUME).fetchall()
+    accounts = connection.execute(ACCOUNTS_BY_VOLUME).fetchall()
+    skills = connection.execute(SKILLS_BY_VOLUME).fetchall()
+    most_accounts, most_skills = offered(len(days) * min(len(channels), MOST_CHANNELS), len(accounts))
+    options = _options(accounts, most_accounts, "account_id", NO_ACCOUNT, "other accounts")
+    since = dict(connection.execute(PROVISIONAL.format(account=place_of(options))).fetchall())
+    [(has_bots,)] = connection.execute(
+        "select exists (from skill_names where is_bot) or exists (from agent_names where is_bot)"
+    ).fetchall()
     return Choices(
-        accounts=_options(accounts, most_accounts, "account"),
-        skills=_options(skills, most_skills, "skill"),
+        channels=_options(channels[:MOST_CHANNELS], MOST_CHANNELS, "type", NO_CHANNEL, ""),
+        accounts=options,
+        skills=_options(skills, most_skills, "skill_id", NO_SKILL, "other skills"),
         periods=tuple(_periods(days)),
+        other_channels=max(0, len(channels) - MOST_CHANNELS),
         other_accounts=max(0, len(accounts) - most_accounts),
         other_skills=max(0, len(skills) - most_skills),
+        has_bots=has_bots,
+        provisional=(min(since.values(), default=None), *(since.get(place) for place in range(1, len(options) + 1))),
+        scales=tuple(scale for (scale,) in connection.execute("select distinct mcs_scale from accounts order by 1").fetchall()),
     )
 
 
@@ -101,6 +148,11 @@ def offered(days: int, accounts: int) -> tuple[int, int]:
     most_accounts = min(MOST_ACCOUNTS, max(1, MOST_DAILY_ROWS // max(days, 1) // 4))
     lines = min(accounts, most_accounts) + (accounts > most_accounts)
     return most_accounts, min(MOST_SKILLS, max(1, MOST_DAILY_ROWS // max(days, 1) // max(lines, 1) - 2))
+
+
+def label(value: object, name: str | None) -> str:
+    """The name with the id beside it; the id alone where there is no other name."""
+    return readable(str(value) if name is None or name == str(value) else f"{name} ({value})")
 
 
 def readable(name: str) -> str:
@@ -121,34 +173,51 @@ def _runs(text: str) -> list[str]:
     return [text[found.start() : found.end()] for found in re.finditer("p+|n", printable)]
 
 
-def _options(values: list[str] | list[int], most: int, kind: str) -> tuple[Option, ...]:
-    named, others = values[:most], values[most:]
-    column = f"{kind}_id"
-    known = sorted(value for value in named if value is not None)
-    options = [Option(readable(str(value)), f"{column} = {printable_literal(value)}") for value in known]
-    if None in named:
-        options.append(Option(NO_ACCOUNT if kind == "account" else NO_SKILL, f"{column} is null"))
+def _options(rows: list[Any], most: int, column: str, missing: str, other: str) -> tuple[Option, ...]:
+    """Options for the first `most` rows of id and name, skills by name, and one for all others."""
+    named, others = rows[:most], rows[most:]
+    known = [(value, name) for value, name, *_ in named if value is not None]
+    if column == "account_id":
+        known.sort()
+    elif column == "skill_id":
+        known.sort(key=lambda row: (row[1] is None, row[1] or "", row[0]))
+    options = [Option(label(*row), f"{column} = {printable_literal(row[0])}", readable(str(row[0]))) for row in known]
+    is_missing = any(value is None for value, *_ in named)
+    if is_missing:
+        options.append(Option(missing, f"{column} is null", missing))
     if others:
-        listed = f"{column} not in ({', '.join(map(printable_literal, known))})" if known else f"{column} is not null"
-        options.append(Option(f"other {kind}s", listed if None in named else f"({listed} or {column} is null)"))
+        values = sorted(value for value, _ in known)
+        listed = f"{column} not in ({', '.join(map(printable_literal, values))})" if values else f"{column} is not null"
+        options.append(Option(other, listed if is_missing else f"({listed} or {column} is null)", other))
     return tuple(options)
 
 
 def _periods(days: list[date]) -> list[Period]:
-    periods = [Period("all", "Everything", None, None)]
+    periods = [Period("all", "All days")]
     if not days:
         return periods
     last = days[-1]
     for length in (7, 28):
         since = last - timedelta(days=length - 1)
-        periods.append(Period(f"{length}-days", f"Last {length} days", str(since), str(last)))
+        before = since - timedelta(days=length)
+        periods.append(_period(f"{length}-days", f"Last {length} days", (since, last), (before, since - timedelta(days=1))))
     months = sorted({day.replace(day=1) for day in days}, reverse=True)[:MOST_MONTHS]
-    return periods + [_month(first) for first in months]
+    return periods + [_month(first, last) for first in months]
 
 
-def _month(first: date) -> Period:
-    following = date.max if (first.year, first.month) == (date.max.year, 12) else _next_month(first) - timedelta(days=1)
-    return Period(f"{first:%Y-%m}", f"{first:%B %Y}", str(first), str(following))
+def _month(first: date, last: date) -> Period:
+    """A month; the newest one is compared with as many days of the month before."""
+    until = date.max if (first.year, first.month) == (date.max.year, 12) else _next_month(first) - timedelta(days=1)
+    end = first - timedelta(days=1)
+    start = end.replace(day=1)
+    before = (start, min(end, start + (last - first)) if last < until else end)
+    return _period(f"{first:%Y-%m}", f"{first:%B %Y}", (first, until), before)
+
+
+def _period(key: str, name: str, days: tuple[date, date], before: tuple[date, date]) -> Period:
+    since, until = days
+    monday = since - timedelta(days=since.weekday())
+    return Period(key, name, *map(str, (since, until, monday, *before)))
 
 
 def _next_month(first: date) -> date:

@@ -1,19 +1,20 @@
 """The report's numbers for every choice, exact: no percentile is computed from others.
 
-A cube is one query over a view's rows, by account and by all accounts, by skill and by all skills, by period or day. `Query`
-says which rows and columns a chart needs; queries over the same rows share a cube.
+A cube is one query over a view's rows, by channel, by account and by all accounts, by skill and by all skills, by period or
+day. No row has more than one channel. `Query` says which rows and columns a chart needs; queries over the same rows
+share a cube.
 """
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from typing import Any, TypeAlias
 
 import duckdb
 
 from pipeline.processes import interruptible
-from pipeline.report.choices import ALL, Choices, readable
+from pipeline.report.choices import ALL, Choices, label, place_of, readable
 from pipeline.report.measures import Source
 
 Cell: TypeAlias = str | int | float | bool | None
@@ -22,6 +23,7 @@ Columns: TypeAlias = dict[str, list[Any]]
 
 GROUPS = {
     None: (),
+    "channel": ("type",),
     "account": ("account_id",),
     "skill": ("skill_id",),
     "flow": ("skill_id", "target_skill_id"),
@@ -29,14 +31,25 @@ GROUPS = {
 }
 """The columns that identify the rows of a query, beside its keys, by what it spreads."""
 
+PLACES = {
+    "type": ("channel", "channel"),
+    "account_id": ("account", "account"),
+    "skill_id": ("skill", "skill"),
+    "target_skill_id": ("target_skill", "skill"),
+}
+"""The columns that a cube has as places, and of which choices."""
+
+NAMES = {"skill_id": "skill_name", "target_skill_id": "target_skill_name", "agent_id": "agent_name"}
+"""The names that the SQL gives beside ids; in a table both stand in one field."""
+
 
 @dataclass(frozen=True)
 class Query:
-    """Measures of a view, in rows by its keys and by what it `spreads`: accounts, skills, flows between skills, agents.
+    """Measures of a view, in rows by its keys and by what it `spreads`: channels, accounts, skills, flows of skills, agents.
 
-    Dimensions that it does not spread are one row: of all, or of the account and skill chosen. `hidden` measures are drawn, but
-    neither in the table nor in the SQL. `most` limits the rows to those with the highest first measure; `qualify` is
-    a condition on the rows, with `{account}` for the account's column.
+    Dimensions that it does not spread are one row: of the channel chosen, of all, or of the account and skill chosen.
+    `hidden` measures are drawn, but neither in the table nor in the SQL. `most` limits the rows to those with the highest
+    first measure; `qualify` is a condition on the rows, with `{account}` for the account's column.
     """
 
     source: Source
@@ -47,6 +60,12 @@ class Query:
     condition: str | None = None
     most: int | None = None
     qualify: str | None = None
+    is_of_all_skills: bool = False
+
+    @property
+    def has_skill(self) -> bool:
+        """Whether the choice of a skill applies."""
+        return self.source.has_skill and not self.is_of_all_skills
 
     @property
     def columns(self) -> list[str]:
@@ -57,20 +76,48 @@ class Query:
     def cube(self) -> str:
         """The name of the cube that has the rows."""
         beyond = {"flow": ["target_skill_id"], "agent": ["agent_id"]}.get(self.spread or "", [])
-        return "-".join([self.source.view, *self.keys, *beyond])
+        return "-".join([self.source.name, *self.keys, *beyond])
+
+    @property
+    def day(self) -> str:
+        """The column that a period is applied to: the week's Monday where each row is of a week."""
+        return next((key for key in self.keys if key == self.source.week), self.source.day)
 
     @property
     def is_by_day(self) -> bool:
-        """Whether each row is of a day, so that periods select rows; else it has rows for each period."""
-        return self.source.day in self.keys
+        """Whether each row is of a day or of a week, so that periods select rows; else it has rows for each period."""
+        return self.day in self.keys
+
+    @property
+    def weekly(self) -> "Query | None":
+        """The same by weeks, where it is by local days."""
+        week = self.source.week
+        if week is None or self.source.day not in self.keys:
+            return None
+        return replace(self, keys=tuple(week if key == self.source.day else key for key in self.keys))
+
+    def is_provisional(self, row: Row, provisional: tuple[str | None, ...], account: int) -> bool:
+        """Whether conversations can still come to the row's local day, or to the last day of its week."""
+        since = provisional[account] if account < len(provisional) else None
+        if since is None or self.source.week is None or not self.is_by_day:
+            return False
+        last = date.fromisoformat(str(row[self.day])) + timedelta(days=6 if self.day == self.source.week else 0)
+        return str(last) >= since
+
+    @property
+    def conditions(self) -> list[str]:
+        """Conditions on the rows, whatever is chosen."""
+        return [condition for condition in (self.source.condition, self.condition) if condition]
 
     def sql(self) -> tuple[str, str]:
         """The SQL of the table, in two parts: the choice's conditions go between them."""
         names = [*self.keys, *GROUPS[self.spread]]
         selected = [_named(self.source.keys.get(name, name), name) for name in names]
+        selected += [f"string_agg(distinct {name}, ' / ' order by {name}) as {name}" for name in map(NAMES.get, names) if name]
         selected += [_named(self.source.measures[name], name) for name in self.measures]
         head = "select\n    " + ",\n    ".join(selected) + f"\nfrom {self.source.view}"
-        order = ", ".join(names if self.most is None else [f"{self.measures[0]} desc", *names])
+        in_order = [part for name in names for part in ([NAMES[name], name] if name in NAMES else [name])]
+        order = ", ".join(in_order if self.most is None else [f"{self.measures[0]} desc", *names])
         qualify = "\nqualify " + self.qualify.format(account="account_id") if self.qualify else ""
         tail = f"group by {', '.join(names)}{qualify}\norder by {order}" if names else ""
         return head, tail + (f"\nlimit {self.most}" if self.most else "")
@@ -78,7 +125,10 @@ class Query:
 
 @dataclass(frozen=True)
 class Cube:
-    """One query for every choice. Accounts and skills are their places among the choices, as are periods."""
+    """One query for every choice. Channels, accounts and skills are their places among the choices, as are periods.
+
+    A period's place below 0 is that of the days before the period, which only cubes of key figures have.
+    """
 
     name: str
     query: Query
@@ -89,12 +139,13 @@ class Cube:
         source, query = self.source, self.query
         skill_keys = {"flow": ["skill", "target_skill"], "agent": ["agent_id"]}.get(query.spread or "", [])
         keys = [*query.keys, *skill_keys]
-        fixed = keys if query.is_by_day else ["period", *keys]
+        fixed = [*([] if query.is_by_day else ["period"]), *(["channel"] if source.has_channel else []), *keys]
         accounts = [["account"]] if query.is_by_day or query.spread == "agent" else [["account"], []]
-        skills = [["skill"], []] if source.has_skill and query.spread != "flow" else [[]]
+        skills = [["skill"], []] if query.has_skill and query.spread != "flow" else [[]]
         apart = ["account_id"] if query.spread == "agent" else []  # other accounts, too, may have agents of the same id
         sets = ["(" + ", ".join([*fixed, *apart, *account, *skill]) + ")" for account in accounts for skill in skills]
         places = [f"coalesce({name}, {ALL}) as {name}" for name in ("account", *(["skill"] if len(skills) > 1 else []))]
+        places += ["min(agent_name) as agent_name"] if query.spread == "agent" else []
         measures = [_named(source.measures[name], name) for name in self.measures]
         return (
             f"select {', '.join([*fixed, *places, *measures])}\n"
@@ -115,10 +166,13 @@ class Cube:
 
     def _rows(self) -> str:
         source, query = self.source, self.query
-        computed = [_named(source.keys[key], key) for key in query.keys if key in source.keys and key != source.day]
+        computed = [
+            _named(source.keys[key], key) for key in query.keys if key in source.keys and key not in (source.day, source.week)
+        ]
         rows = f"select {', '.join(['*', *computed])} from {source.table}"
         if not query.is_by_day:
-            rows += f" join report_periods on since is null or {source.day} between since and until"
+            rows += f" join report_periods on (since is null or {source.day} between since and until)"
+            rows += "" if self.name == source.name else " and period >= 0"
         return rows + (f" where {query.condition}" if query.condition else "")
 
     def _highest(self) -> str:
@@ -127,34 +181,36 @@ class Cube:
         if self.query.most is None:
             return ""
         order = f"{self.measures[0]} desc, agent_id"
-        return f"qualify row_number() over (partition by period, account order by {order}) <= {self.query.most}\n"
+        return f"qualify row_number() over (partition by period, channel, account order by {order}) <= {self.query.most}\n"
 
 
 def read_cubes(connection: duckdb.DuckDBPyConnection, queries: Iterable[Query], choices: Choices) -> dict[str, Columns]:
     """The cubes of these queries by name, each as columns of the same length."""
     wanted = list(queries)
     with interruptible(connection.cursor()) as private:  # its temporary tables go with it
-        _prepare(private, {query.source.view: query.source for query in wanted}.values(), choices)
+        _prepare(private, {query.source.name: query.source for query in wanted}.values(), choices)
         return {cube.name: _read(private, cube) for cube in _cubes(wanted)}
 
 
 def rows_of_all(query: Query, cube: Columns, choices: Choices) -> list[Row]:
-    """The rows of a query for everything, accounts and skills by name; `page.js` does the same for a choice."""
+    """The rows of a query for everything in the first channel, by name; `page.js` does the same for a choice."""
     spread = {"account": query.spread in {"account", "agent"}, "skill": query.spread == "skill", "period": False}
     if query.spread == "flow":
         del spread["skill"]
     wanted = [(cube[name], is_spread) for name, is_spread in spread.items() if name in cube]
-    length = len(cube["account"])
-    places = [place for place in range(length) if all((column[place] != ALL) == is_spread for column, is_spread in wanted)]
-    accounts = ["", *(option.name for option in choices.accounts)]
-    skills = ["", *(option.name for option in choices.skills)]
-    named = {"account_id": ("account", accounts), "skill_id": ("skill", skills), "target_skill_id": ("target_skill", skills)}
+    places = [place for place in range(len(cube["account"])) if all((column[place] != ALL) == is_ for column, is_ in wanted)]
+    if "channel" in cube and query.spread != "channel":
+        places = [place for place in places if cube["channel"][place] == 1]
+    names = {name: ["", *(option.name for option in getattr(choices, f"{name}s"))] for name in ("channel", "account", "skill")}
     rows: list[Row] = [{} for _ in places]
     for column in query.columns:
-        source, names = named.get(column, (column, None))
+        source, kind = PLACES.get(column, (column, ""))
         for row, place in zip(rows, places, strict=True):
-            value = cube[source][place]
-            row[column] = names[value] if names else value
+            row[column] = names[kind][cube[source][place]] if kind else cube[source][place]
+    for row, place in zip(rows, places, strict=True):
+        if "agent_id" in row:
+            row["agent_id"] = label(row["agent_id"], cube["agent_name"][place])
+        row["is_provisional"] = query.is_provisional(row, choices.provisional, cube["account"][place])
     if query.most is None:
         return rows
     return sorted(rows, key=lambda row: -float(row[query.measures[0]] or 0))[: query.most]
@@ -188,21 +244,25 @@ def _cubes(queries: Sequence[Query]) -> list[Cube]:
 
 
 def _prepare(connection: duckdb.DuckDBPyConnection, sources: Iterable[Source], choices: Choices) -> None:
-    """Keep each view's rows in a temporary table with the places of account and skill: the views are the slow part."""
+    """Keep each view's rows in a temporary table with the places of channel, account and skill: the views are the slow part."""
     connection.execute("create temp table report_periods (period integer, since date, until date)")
-    connection.executemany(
-        "insert into report_periods values (?, ?, ?)",
-        [(place, period.since, period.until) for place, period in enumerate(choices.periods)],
-    )
+    rows = [(place, period.since, period.until) for place, period in enumerate(choices.periods)]
+    rows += [(-place, period.before_since, period.before_until) for place, period in enumerate(choices.periods) if place]
+    connection.executemany("insert into report_periods values (?, ?, ?)", rows)
     for source in sources:
-        account, skill = choices.place_of(choices.accounts), choices.place_of(choices.skills)
-        places = [f"{account} as account"]
+        skill = place_of(choices.skills)
+        places = [f"{place_of(choices.accounts)} as account"]
         if source.has_skill:
             places.append(f"{skill} as skill")
         if "target_skill_id" in source.kept:
             places.append(f"{skill.replace('skill_id', 'target_skill_id')} as target_skill")
+        wanted = [source.condition or "true"]
+        if source.has_channel:
+            places.append(f"{place_of(choices.channels)} as channel")
+            wanted.append("channel is not null")
         connection.execute(
-            f"create temp table {source.table} as select {source.kept}, {', '.join(places)} from {source.view}",
+            f"create temp table {source.table} as select {source.kept}, {', '.join(places)} from {source.view} "
+            f"where {' and '.join(wanted)}"
         )
 
 

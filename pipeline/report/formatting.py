@@ -7,31 +7,42 @@ from typing import Any, NamedTuple
 from pipeline.report.cubes import Cell, Row, rounded
 
 HEADINGS = {
+    "type": "Channel",
     "account_id": "Account",
     "skill_id": "Skill",
     "target_skill_id": "To skill",
     "agent_id": "Agent",
     "date": "Date",
-    "local_date": "Local date",
+    "local_date": "Local day",
+    "local_week": "Week of",
     "weekday": "Weekday",
-    "hour": "Hour (UTC)",
+    "local_hour": "Local hour",
     "bucket": "MCS from",
     "conversation_count": "Conversations",
-    "connected_count": "Connected",
+    "entry_count": "Queue entries",
+    "answered_count": "Answered",
     "abandoned_count": "Abandoned",
     "abandoned_share": "Abandoned share",
+    "moved_count": "Moved on",
     "short_abandon_count": "Left soon",
     "within_count": "In time",
     "service_level_share": "Service level",
+    "queued_count": "With a wait",
     "queue_p50_seconds": "Queue median (s)",
     "queue_p90_seconds": "Queue p90 (s)",
+    "longest_wait_seconds": "Longest wait (s)",
     "scored_count": "Scored",
     "mcs_avg": "MCS mean",
     "mcs_p10": "MCS p10",
     "mcs_p50": "MCS median",
     "mcs_p90": "MCS p90",
+    "bot_count": "Began with a bot",
+    "contained_count": "Contained",
+    "containment_share": "Containment",
+    "person_wait_count": "With a wait for a person",
+    "person_wait_p50_seconds": "To a person, median (s)",
+    "person_wait_p90_seconds": "To a person, p90 (s)",
     "transfer_count": "Transfers",
-    "queued_count": "Queued again",
     "first_reply_count": "First replies",
     "first_reply_p50_seconds": "First reply median (s)",
     "first_reply_p90_seconds": "First reply p90 (s)",
@@ -56,7 +67,7 @@ HEADINGS = {
     "rejected_document_count": "Documents rejected",
     "superseded_count": "Superseded deliveries",
 }
-TEXTS = ("account_id", "skill_id", "target_skill_id", "agent_id", "date", "local_date", "weekday")
+TEXTS = ("type", "account_id", "skill_id", "target_skill_id", "agent_id", "date", "local_date", "local_week", "weekday")
 """Columns that are aligned left."""
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 MISSING = "\N{EN DASH}"

@@ -42,7 +42,7 @@ select account_id, service_level_seconds, short_abandon_seconds
 from account_rules
 order by account_id nulls first"""
 
-HAS_VIEW = "select count(*) > 0 from information_schema.tables where table_name = 'conversation_times'"
+HAS_VIEW = "select count(*) > 0 from information_schema.tables where table_name = 'local_named_entries'"
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def _service_level(rules: list[Row]) -> str:
     if len(differing) > 5:  # noqa: PLR2004 - more would not be read
         text += f"; {len(differing) - 5} more accounts have their own"
     return (
-        "Service level: of the visitors, the share that was connected in time; who gave up soon is left out. In time and "
+        "Service level: of the queue entries, the share that was answered in time; who gave up soon is left out. In time and "
         f"soon are set in the lake's settings.csv: {text}."
     )
 

@@ -5,29 +5,30 @@ from dataclasses import dataclass
 
 from pipeline.report.cubes import Query, Row
 from pipeline.report.formatting import FILTERS, format_count
-from pipeline.report.measures import CONVERSATIONS, RESPONSES
+from pipeline.report.measures import CONVERSATIONS, ENTRIES, RESPONSES
 
-CONVERSATION_FIGURES = Query(
-    CONVERSATIONS,
-    (),
-    None,
-    (
-        "conversation_count",
-        "connected_count",
-        "queue_count",
-        "queue_p50_seconds",
-        "queue_p90_seconds",
-        "within_count",
-        "service_level_count",
-        "service_level_share",
-        "abandoned_count",
-        "abandoned_share",
-        "scored_count",
-        "mcs_avg",
+QUERIES = {
+    "entries": Query(
+        ENTRIES,
+        (),
+        None,
+        (
+            "entry_count",
+            "answered_count",
+            "abandoned_count",
+            "closed_count",
+            "abandoned_share",
+            "within_count",
+            "service_level_count",
+            "service_level_share",
+            "queued_count",
+            "queue_p50_seconds",
+            "queue_p90_seconds",
+        ),
     ),
-)
-RESPONSE_FIGURES = Query(RESPONSES, (), None, ("first_reply_count", "first_reply_p50_seconds"))
-QUERIES = {"conversations": CONVERSATION_FIGURES, "responses": RESPONSE_FIGURES}
+    "responses": Query(RESPONSES, (), None, ("first_reply_count", "first_reply_p50_seconds")),
+    "conversations": Query(CONVERSATIONS, (), None, ("conversation_count", "scored_count", "mcs_avg")),
+}
 
 
 @dataclass(frozen=True)
@@ -52,26 +53,17 @@ class KeyFigure:
 
 
 KEY_FIGURES = (
-    KeyFigure("p50", "Queue time, median", "conversations", "queue_p50_seconds", "duration", "n = {queue_count} connected"),
-    KeyFigure(
-        "p90", "Queue time, 90th percentile", "conversations", "queue_p90_seconds", "duration", "n = {queue_count} connected"
-    ),
+    KeyFigure("p50", "Queue time, median", "entries", "queue_p50_seconds", "duration", "n = {queued_count} answered"),
+    KeyFigure("p90", "Queue time, 90th percentile", "entries", "queue_p90_seconds", "duration", "n = {queued_count} answered"),
     KeyFigure(
         "service-level",
         "Service level",
-        "conversations",
+        "entries",
         "service_level_share",
         "share",
         "{within_count} in time of n = {service_level_count}",
     ),
-    KeyFigure(
-        "abandoned",
-        "Abandoned",
-        "conversations",
-        "abandoned_share",
-        "share",
-        "{abandoned_count} of n = {conversation_count}",
-    ),
+    KeyFigure("abandoned", "Abandoned", "entries", "abandoned_share", "share", "{abandoned_count} of n = {closed_count}"),
     KeyFigure(
         "first-reply",
         "First reply, median",

@@ -1,69 +1,110 @@
 """The report's measures by name, for each view that it reads: aggregates of the view's rows.
 
-The same texts make the numbers and the SQL shown beside them. What a measure means is defined by the views that it follows,
-which `tests/report/test_numbers.py` holds it against; percentiles are always taken from the single rows.
+The same texts make the numbers and the SQL shown beside them. They are those of the daily views, over the same steps:
+`tests/report/test_views.py` holds each chart against its view. Percentiles are always taken from the single rows.
 """
 
 from dataclasses import dataclass, field
 
-IS_WITHIN = "is_connected and queue_milliseconds <= service_level_seconds * 1000"
-IS_ANSWERED = "outcome = 'answered'"
-IS_SHORT = "is_abandoned and queue_milliseconds < short_abandon_seconds * 1000"
+IS_SHORT = "outcome = 'abandoned' and wait_milliseconds < short_abandon_milliseconds"
+IS_CLOSED = "outcome in ('answered', 'abandoned')"
 
 
 @dataclass(frozen=True)
 class Source:
-    """A view: `day` is the column that a period is applied to, `kept` the columns that measures and keys need."""
+    """Rows of a view: `day` is the column that a period is applied to, `kept` the columns that measures and keys need.
 
+    Rows for which `condition` does not hold are in no number. A source without a `week` has days in UTC.
+    """
+
+    name: str
     view: str
     day: str
     kept: str
     measures: dict[str, str]
     keys: dict[str, str] = field(default_factory=dict)
     """Keys that are no column of the view, as SQL."""
+    condition: str | None = None
+    week: str | None = "local_week"
     has_skill: bool = True
+    has_channel: bool = True
 
     @property
     def table(self) -> str:
-        """The name of the temporary table with the view's rows."""
-        return f"report_{self.view}"
+        """The name of the temporary table with the rows."""
+        return f"report_{self.name}"
 
+
+def _entries(name: str, condition: str) -> Source:
+    """Queue entries, of people or of bots: two in one number would hide the people's waits behind the bots' answers."""
+    return Source(
+        name=name,
+        view="local_named_entries",
+        day="local_date",
+        kept="local_date, local_week, local_hour, outcome, wait_milliseconds, answered_milliseconds, "
+        "service_level_milliseconds, short_abandon_milliseconds",
+        measures={
+            "entry_count": "count(*)",
+            "answered_count": "count(*) filter (where outcome = 'answered')",
+            "abandoned_count": "count(*) filter (where outcome = 'abandoned')",
+            "moved_count": "count(*) filter (where outcome = 'moved')",
+            "closed_count": f"count(*) filter (where {IS_CLOSED})",
+            "abandoned_share": "count(*) filter (where outcome = 'abandoned')\n"
+            f"        / nullif(count(*) filter (where {IS_CLOSED}), 0)",
+            "short_abandon_count": f"count(*) filter (where {IS_SHORT})",
+            "within_count": "count(*) filter (where answered_milliseconds <= service_level_milliseconds)",
+            "service_level_count": f"count(*) filter (where {IS_CLOSED}) - count(*) filter (where {IS_SHORT})",
+            "service_level_share": "count(*) filter (where answered_milliseconds <= service_level_milliseconds)\n"
+            f"        / nullif(count(*) filter (where {IS_CLOSED}) - count(*) filter (where {IS_SHORT}), 0)",
+            "queued_count": "count(answered_milliseconds)",
+            "queue_p50_seconds": "quantile_cont(answered_milliseconds, 0.5) / 1000",
+            "queue_p90_seconds": "quantile_cont(answered_milliseconds, 0.9) / 1000",
+            "longest_wait_seconds": "max(wait_milliseconds) / 1000",
+        },
+        keys={"weekday": "isodow(local_date)"},
+        condition=condition,
+    )
+
+
+ENTRIES = _entries("entries", "not is_bot")
+BOT_ENTRIES = _entries("bot_entries", "is_bot")
 
 CONVERSATIONS = Source(
-    view="conversation_rules",
-    day="date",
-    kept="date, conversation_start_time, is_connected, is_abandoned, queue_milliseconds, connected_queue_milliseconds, mcs, "
-    "service_level_seconds, short_abandon_seconds",
+    name="conversations",
+    view="local_named_conversations",
+    day="local_date",
+    kept="local_date, local_week, mcs, mcs_bucket",
     measures={
         "conversation_count": "count(*)",
-        "connected_count": "count(*) filter (where is_connected)",
-        "abandoned_count": "count(*) filter (where is_abandoned)",
-        "abandoned_share": "count(*) filter (where is_abandoned) / count(*)",
-        "short_abandon_count": f"count(*) filter (where {IS_SHORT})",
-        "within_count": f"count(*) filter (where {IS_WITHIN})",
-        "service_level_share": f"count(*) filter (where {IS_WITHIN})\n"
-        f"        / nullif(count(*) - count(*) filter (where {IS_SHORT}), 0)",
-        "service_level_count": f"count(*) - count(*) filter (where {IS_SHORT})",
-        "queue_count": "count(connected_queue_milliseconds)",
-        "queue_p50_seconds": "quantile_cont(connected_queue_milliseconds, 0.5) / 1000",
-        "queue_p90_seconds": "quantile_cont(connected_queue_milliseconds, 0.9) / 1000",
         "scored_count": "count(mcs)",
         "mcs_avg": "avg(mcs)",
         "mcs_p10": "quantile_cont(mcs, 0.1)",
         "mcs_p50": "quantile_cont(mcs, 0.5)",
         "mcs_p90": "quantile_cont(mcs, 0.9)",
     },
-    keys={
-        "weekday": "isodow(make_timestamp(epoch_us(conversation_start_time)))",
-        "hour": "hour(make_timestamp(epoch_us(conversation_start_time)))",
-        "bucket": "least(floor(mcs)::integer // 10 * 10, 90)",
+    keys={"bucket": "mcs_bucket"},
+)
+
+BOT_CONVERSATIONS = Source(
+    name="bot_conversations",
+    view="local_bot_conversations",
+    day="local_date",
+    kept="local_date, local_week, reached_person, person_wait_milliseconds",
+    measures={
+        "bot_count": "count(*)",
+        "contained_count": "count(*) filter (where not reached_person)",
+        "containment_share": "count(*) filter (where not reached_person) / count(*)",
+        "person_wait_count": "count(person_wait_milliseconds)",
+        "person_wait_p50_seconds": "quantile_cont(person_wait_milliseconds, 0.5) / 1000",
+        "person_wait_p90_seconds": "quantile_cont(person_wait_milliseconds, 0.9) / 1000",
     },
 )
 
 RESPONSES = Source(
-    view="named_responses",
-    day="date",
-    kept="date, response_number, response_milliseconds",
+    name="responses",
+    view="local_named_responses",
+    day="local_date",
+    kept="local_date, local_week, response_number, response_milliseconds",
     measures={
         "first_reply_count": "count(response_milliseconds) filter (where response_number = 1)",
         "first_reply_p50_seconds": "quantile_cont(response_milliseconds, 0.5) filter (where response_number = 1) / 1000",
@@ -72,24 +113,30 @@ RESPONSES = Source(
         "response_p50_seconds": "quantile_cont(response_milliseconds, 0.5) / 1000",
         "response_p90_seconds": "quantile_cont(response_milliseconds, 0.9) / 1000",
     },
+    condition="not is_bot",
 )
 
 TRANSFERS = Source(
-    view="named_transfers",
-    day="date",
-    kept="date, target_skill_id, outcome, wait_milliseconds",
+    name="transfers",
+    view="local_named_transfers",
+    day="local_date",
+    kept="local_date, target_skill_id, is_entry, outcome, wait_milliseconds",
     measures={
         "transfer_count": "count(*)",
-        "queued_count": f"count(wait_milliseconds) filter (where {IS_ANSWERED})",
-        "queue_p50_seconds": f"quantile_cont(wait_milliseconds, 0.5) filter (where {IS_ANSWERED}) / 1000",
-        "queue_p90_seconds": f"quantile_cont(wait_milliseconds, 0.9) filter (where {IS_ANSWERED}) / 1000",
+        "entry_count": "count(*) filter (where is_entry)",
+        "answered_count": "count(*) filter (where outcome = 'answered')",
+        "abandoned_count": "count(*) filter (where outcome = 'abandoned')",
+        "queued_count": "count(wait_milliseconds) filter (where outcome = 'answered')",
+        "queue_p50_seconds": "quantile_cont(wait_milliseconds, 0.5) filter (where outcome = 'answered') / 1000",
     },
 )
 
 ENGAGEMENT = Source(
+    name="engagement",
     view="agent_engagement_local_daily",
     day="local_date",
-    kept="account_id, local_date, agent_id, segment_count, engaged_seconds, engaged_total_seconds, peak_count",
+    kept="account_id, local_date, local_date - isodow(local_date)::integer + 1 as local_week, agent_id, agent_name, "
+    "segment_count, engaged_seconds, engaged_total_seconds, peak_count",
     measures={
         "agent_count": "count(distinct (account_id, agent_id))",
         "segment_count": "sum(segment_count)::bigint",
@@ -97,10 +144,13 @@ ENGAGEMENT = Source(
         "concurrency": "sum(engaged_total_seconds) / nullif(sum(engaged_seconds), 0)",
         "peak_count": "max(peak_count)",
     },
+    keys={"local_week": "local_date - isodow(local_date)::integer + 1"},
+    condition="not is_bot",
     has_skill=False,
 )
 
 HOURS = Source(
+    name="source_hours",
     view="source_hours",
     day="date",
     kept="hour, state, make_timestamp(epoch_us(hour))::date as date",
@@ -113,7 +163,7 @@ HOURS = Source(
         "states": "string_agg(state[1], '' order by hour)",
     },
     keys={"date": "make_timestamp(epoch_us(hour))::date"},
+    week=None,
     has_skill=False,
+    has_channel=False,
 )
-
-SOURCES = (CONVERSATIONS, RESPONSES, TRANSFERS, ENGAGEMENT, HOURS)

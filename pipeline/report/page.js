@@ -44,10 +44,13 @@ function cell(value, column) {
 
 // Choice: the address after # is the only place that keeps it.
 
+// Place 0 of each stands in no address: of channels the first, of the others everything, and days.
 const CHOICES = [
-  ["account", () => ["", ...data.accounts.map((option) => option.name)]],
-  ["skill", () => ["", ...data.skills.map((option) => option.name)]],
+  ["channel", () => data.channels.map((option) => option.key)],
+  ["account", () => ["", ...data.accounts.map((option) => option.key)]],
+  ["skill", () => ["", ...data.skills.map((option) => option.key)]],
   ["period", () => data.periods.map((period) => period.key)],
+  ["lines", () => ["days", "weeks"]],
 ];
 
 function chosen() {
@@ -69,13 +72,14 @@ function choose() {
 
 function rowsOf(chart, choice) {
   const cube = data.cubes[chart.cube];
-  const { since, until } = data.periods[choice.period];
+  const { since, monday, until } = data.periods[Math.abs(choice.period)];
   const columns = Object.keys(cube);
   const fits = {
+    channel: (place) => chart.spread === "channel" || place === choice.channel + 1,
     account: (place) => (chart.spreads("account") && choice.account === ALL ? place !== ALL : place === choice.account),
     skill: (place) => (chart.spread === "skill" && choice.skill === ALL ? place !== ALL : place === choice.skill),
     period: (place) => place === choice.period,
-    [chart.day]: (day) => since === null || (since <= day && day <= until),
+    [chart.day]: (day) => since === null || ((chart.isWeekly ? monday : since) <= day && day <= until),
   };
   if (chart.spread === "flow") fits.skill = () => true;
   const tests = columns.filter((name) => fits[name]).map((name) => [cube[name], fits[name]]);
@@ -84,9 +88,12 @@ function rowsOf(chart, choice) {
     if (!tests.every(([column, test]) => test(column[place]))) continue;
     const row = Object.fromEntries(columns.map((name) => [name, cube[name][place]]));
     if (chart.spread === "flow" && choice.skill !== ALL && ![row.skill, row.target_skill].includes(choice.skill)) continue;
+    row.type = data.channels[row.channel - 1]?.name;
     row.account_id = data.accounts[row.account - 1]?.name;
     row.skill_id = data.skills[row.skill - 1]?.name;
     row.target_skill_id = data.skills[row.target_skill - 1]?.name;
+    if (row.agent_name) row.agent_id = `${row.agent_name} (${row.agent_id})`;
+    row.is_provisional = isProvisional(chart, row);
     row.texts = Object.fromEntries(chart.columns.map((name) => [name, cell(row[name], name)]));
     rows.push(row);
   }
@@ -95,13 +102,22 @@ function rowsOf(chart, choice) {
   return rows.sort((one, other) => other[highest] - one[highest]).slice(0, chart.most);
 }
 
+function isProvisional(chart, row) {
+  const since = data.provisional[row.account];
+  return Boolean(since && chart.isLocal && chart.isByDay && plusDays(row[chart.day], chart.isWeekly ? 6 : 0) >= since);
+}
+
+const plusDays = (day, number) => new Date(Date.parse(day) + number * DAY).toISOString().slice(0, 10);
+
 // Page
 
 function showTable(chart, rows) {
   const body = document.querySelector(`#${chart.name}-table tbody`);
   if (!body) return;
+  body.parentElement.querySelector("th").textContent = data.headings[chart.columns[0]];
   const lines = rows.map((row) => {
     const line = document.createElement("tr");
+    if (row.is_provisional) line.className = "provisional";
     chart.columns.forEach((name, place) => {
       const field = document.createElement(place ? "td" : "th");
       if (!place) field.scope = "row";
@@ -115,61 +131,78 @@ function showTable(chart, rows) {
 }
 
 function showSql(chart, choice) {
-  const { head, condition, tail } = chart.sql;
-  const { since, until } = data.periods[choice.period];
+  const { head, conditions: always, tail } = chart.sql;
+  const { since, monday, until } = data.periods[choice.period];
   const skill = data.skills[choice.skill - 1]?.condition;
   const toSkill = skill?.replaceAll("skill_id", "target_skill_id");
   const conditions = [
-    condition,
+    ...always,
+    chart.hasChannel && chart.spread !== "channel" && data.channels[choice.channel]?.condition,
     data.accounts[choice.account - 1]?.condition,
     chart.hasSkill && (skill && chart.spread === "flow" ? `(${skill} or ${toSkill})` : skill),
-    since && `${chart.day} between '${since}' and '${until}'`,
+    since && `${chart.day} between '${chart.isWeekly ? monday : since}' and '${until}'`,
   ].filter(Boolean);
   const where = conditions.length ? `\nwhere ${conditions.join("\n    and ")}` : "";
   document.getElementById(`${chart.name}-sql`).textContent = `${head}${where}\n${tail}`.trimEnd();
 }
 
-function showKeys(rows) {
+function showKeys(rows, before) {
   for (const key of data.keys) {
-    const row = rows[`key-${key.query}`][0] ?? {};
-    const count = (_, name) => formatted("count", row[name] ?? 0);
-    document.getElementById(`key-${key.name}`).textContent = formatted(key.form, row[key.measure]);
-    document.getElementById(`key-${key.name}-basis`).textContent = key.basis.replace(/{(\w+)}/g, count);
+    const written = (row) => {
+      const count = (_, name) => formatted("count", row[name] ?? 0);
+      return [formatted(key.form, row[key.measure]), key.basis.replace(/{(\w+)}/g, count)];
+    };
+    const [value, basis] = written(rows[`key-${key.query}`][0] ?? {});
+    const former = before && written(before[`key-${key.query}`][0] ?? {});
+    document.getElementById(`key-${key.name}`).textContent = value;
+    document.getElementById(`key-${key.name}-basis`).textContent = basis;
+    document.getElementById(`key-${key.name}-before`).textContent = former ? `before: ${former[0]}, ${former[1]}` : "";
   }
 }
 
 function showChosen(choice, count) {
-  const { name, since, until } = data.periods[choice.period];
+  const { name, since, until, before_since, before_until } = data.periods[choice.period];
   const parts = [
-    choice.account === ALL ? "All accounts" : `Account ${data.accounts[choice.account - 1].name}`,
+    data.channels[choice.channel]?.name,
+    choice.account === ALL ? "all accounts" : `account ${data.accounts[choice.account - 1].name}`,
     choice.skill === ALL ? "all skills" : `skill ${data.skills[choice.skill - 1].name}`,
     since === null ? name : `${name} (${since} to ${until})`,
   ];
-  document.getElementById("chosen").textContent = `${parts.join(", ")}: ${formatted("count", count)} conversations.`;
+  const before = since === null ? "" : ` Before: ${before_since} to ${before_until}.`;
+  const weeks = choice.lines && since !== null ? " A week that the period touches is drawn whole." : "";
+  document.getElementById("chosen").textContent =
+    `${parts.join(", ")}: ${formatted("count", count)} conversations.${before}${weeks}`;
+  const provisional = data.provisional[choice.account];
+  document.getElementById("provisional").hidden = !provisional || (until !== null && until < provisional);
+  document.getElementById("provisional-since").textContent = provisional ?? "";
 }
 
 function show() {
   const choice = chosen();
   const rows = {};
   for (const [name] of CHOICES) form.elements[name].value = choice[name];
-  for (const chart of data.charts) {
+  const charts = data.charts.map(({ days, weeks, ...chart }) => ({ ...chart, ...(choice.lines && weeks ? weeks : days) }));
+  for (const chart of charts) {
+    chart.spreads = (what) => chart.spread === what || (what === "account" && chart.spread === "agent");
     rows[chart.name] = rowsOf(chart, choice);
     showTable(chart, rows[chart.name]);
     showSql(chart, choice);
     const unsplit = document.querySelector(`#${chart.name} .unsplit`);
     if (unsplit) unsplit.hidden = choice.skill === ALL;
   }
-  showKeys(rows);
+  const keys = charts.filter(({ name }) => name.startsWith("key-"));
+  const before = keys.map((chart) => [chart.name, rowsOf(chart, { ...choice, period: -choice.period })]);
+  showKeys(rows, choice.period === ALL ? null : Object.fromEntries(before));
   showChosen(choice, rows["key-conversations"][0]?.conversation_count ?? 0);
-  drawing = drawing.then(() => draw(choice, rows));
+  drawing = drawing.then(() => draw(charts, rows));
 }
 
 // Charts
 
-async function draw(choice, rows) {
+async function draw(charts, rows) {
   document.body.removeAttribute("data-drawn");
   views.splice(0).forEach((view) => view.finalize());
-  for (const chart of data.charts.filter(({ panels }) => panels.length)) {
+  for (const chart of charts.filter(({ panels }) => panels.length)) {
     let isEmpty = true;
     for (const [place, panel] of chart.panels.entries()) {
       const target = document.getElementById(`${chart.name}-${place}`);
@@ -200,7 +233,7 @@ function rowsFor(panel, chart, rows) {
   const divisor = unitOf(panel, own)[0];
   const valued = own.map((row) => ({ ...row, value: row[panel.measure] === null ? null : row[panel.measure] / divisor }));
   if (chart.hidden.includes("states")) return valued.flatMap(runsOfHours);
-  if (chart.isByDay) return brokenAtGaps(valued, chart.day);
+  if (chart.isByDay) return brokenAtGaps(valued, chart.day, chart.isWeekly ? 7 : 1);
   const isOne = new Set(valued.map((row) => row.account)).size <= 1;
   return valued.map((row) => ({ ...row, agent: isOne ? row.agent_id : `${row.agent_id} · ${row.account_id}` }));
 }
@@ -211,14 +244,16 @@ function unitOf(panel, rows) {
   return [[1, "seconds"], [60, "minutes"], [3600, "hours"]].find(([seconds, unit]) => longest <= 300 * seconds || unit === "hours");
 }
 
-// A line ends where days are missing: after each run of days comes a day without values.
-function brokenAtGaps(rows, day) {
-  const next = (row) => new Date(Date.parse(row[day]) + DAY).toISOString().slice(0, 10);
+// A line ends where days or weeks are missing: after each run of them comes one without values. The dashes of provisional
+// days begin at the day before.
+function brokenAtGaps(rows, day, step) {
   const days = rows.sort((one, other) => one.account - other.account || (one[day] < other[day] ? -1 : 1));
   return days.flatMap((row, place) => {
     const following = days[place + 1];
-    const isGap = following && following.account === row.account && following[day] !== next(row);
-    return isGap ? [row, { account: row.account, account_id: row.account_id, [day]: next(row), value: null, texts: {} }] : [row];
+    if (!following || following.account !== row.account) return [row];
+    const next = plusDays(row[day], step);
+    if (following[day] !== next) return [row, { ...row, [day]: next, value: null, texts: {} }];
+    return following.is_provisional && !row.is_provisional ? [row, { ...row, is_provisional: true }] : [row];
   });
 }
 
@@ -233,7 +268,8 @@ function runsOfHours(row) {
 
 // The drawing with everything that depends on its rows and room: unit, ends of scales, colours and legend of accounts.
 function filled(panel, chart, rows, width) {
-  const spec = JSON.parse(JSON.stringify(panel.spec).replaceAll("{unit}", unitOf(panel, rows)[1]));
+  const written = JSON.stringify(panel.spec).replaceAll("{unit}", unitOf(panel, rows)[1]);
+  const spec = JSON.parse(chart.isWeekly ? written.replaceAll("local_date", chart.day).replaceAll("Local day", "Week of") : written);
   const values = rows.map((row) => row.value).filter((value) => value !== null);
   const days = rows.map((row) => Date.parse(row[chart.day]));
   const strong = [...values].sort((one, other) => one - other);
@@ -241,7 +277,7 @@ function filled(panel, chart, rows, width) {
     days: chart.isByDay ? (Math.max(...days) - Math.min(...days)) / DAY + 1 : 1,
     room: Math.max(...values) * 1.3 || 1,
     label: width * 0.45,
-    entry: 30 + Math.min(width - 60, 8 * Math.max(...data.accounts.map((account) => account.name.length))),
+    entry: 30 + Math.min(width - 60, 7 * Math.max(...data.accounts.map((account) => account.name.length))),
     strongest: strong[Math.floor(strong.length * 0.98)] || 1, // a single odd hour must not make all others pale
   };
   for (const parameter of spec.params) parameter.value = set[parameter.name];
@@ -252,7 +288,8 @@ function filled(panel, chart, rows, width) {
   const accounts = [...new Set(rows.map((row) => row.account))].sort();
   colour.scale.domain = accounts.map((place) => data.accounts[place - 1].name);
   colour.scale.range = accounts.map((place) => `var(--series-${place})`);
-  if (accounts.length === 1) colour.legend = null;
+  // A number, not an expression: the room for the legend is reserved before there is a width.
+  colour.legend = accounts.length === 1 ? null : { ...colour.legend, columns: Math.max(1, Math.floor((width - 60) / set.entry)) };
   return spec;
 }
 
@@ -260,9 +297,6 @@ function filled(panel, chart, rows, width) {
 
 async function start() {
   data = await unpacked(document.getElementById("data").textContent);
-  for (const chart of data.charts) {
-    chart.spreads = (what) => chart.spread === what || (what === "account" && chart.spread === "agent");
-  }
   form.hidden = false;
   form.addEventListener("change", choose);
   form.addEventListener("reset", (event) => {

@@ -19,12 +19,15 @@ from markupsafe import Markup
 from pipeline.errors import SettingsError
 from pipeline.lake.lake import Lake
 from pipeline.report.charts import Chart, charts
-from pipeline.report.choices import UNDATED, Choices, read_choices
+from pipeline.report.choices import NO_CHANNEL, UNDATED, Choices, read_choices
 from pipeline.report.cubes import Columns, Query, Row, read_cubes, rows_of_all
 from pipeline.report.formatting import FILTERS, FORMS, HEADINGS, MISSING, TEXTS, WEEKDAYS, form_of
 from pipeline.report.head import FRESHNESS, Head, read_head
 from pipeline.report.key_figures import KEY_FIGURES, QUERIES
 from pipeline.report.style import CONFIG, Panel, Spec
+
+STATIC_DAYS = 14
+"""Days in the tables of a browser without JavaScript."""
 
 
 def report_path(lake: Lake) -> Path:
@@ -70,16 +73,19 @@ def write_report(connection: duckdb.DuckDBPyConnection, output: Path) -> None:
 def _page(connection: duckdb.DuckDBPyConnection, head: Head) -> str:
     choices = read_choices(connection)
     drawn = charts(choices, head.service_level)
-    cubes = read_cubes(connection, [*QUERIES.values(), *(chart.query for chart in drawn)], choices)
+    queries = [*QUERIES.values(), *(chart.query for chart in drawn)]
+    cubes = read_cubes(connection, [*queries, *filter(None, (query.weekly for query in queries))], choices)
     data = _data(choices, drawn, cubes)
     return _render(
         head=head,
         scripts=[_script_safe(_charting_library()), _asset("page.js")],
         choices=choices,
+        static_days=STATIC_DAYS,
+        first_channel=choices.channels[0].name if choices.channels else NO_CHANNEL,
         sections=_sections(drawn, cubes, choices),
         keys=KEY_FIGURES,
         key_rows={name: _key_row(query, rows_of_all(query, cubes[query.cube], choices)) for name, query in QUERIES.items()},
-        key_sql={name: _sql(query) for name, query in QUERIES.items()},
+        key_sql={name: _sql(query, choices) for name, query in QUERIES.items()},
         freshness_sql=FRESHNESS,
         data=base64.b64encode(gzip.compress(_json(data), mtime=0)).decode(),
     )
@@ -92,16 +98,26 @@ def _key_row(query: Query, rows: list[Row]) -> Row:
 def _sections(drawn: list[Chart], cubes: dict[str, Columns], choices: Choices) -> dict[str, list[dict[str, Any]]]:
     sections: dict[str, list[dict[str, Any]]] = {}
     for chart in drawn:
-        rows = rows_of_all(chart.query, cubes[chart.query.cube], choices)
-        sections.setdefault(chart.section, []).append({"chart": chart, "rows": rows, "sql": _sql(chart.query)})
+        rows = _newest(chart.query, rows_of_all(chart.query, cubes[chart.query.cube], choices))
+        sections.setdefault(chart.section, []).append({"chart": chart, "rows": rows, "sql": _sql(chart.query, choices)})
     return sections
 
 
-def _sql(query: Query) -> str:
-    """The query for everything; `page.js` puts the choice's conditions at the same place."""
+def _newest(query: Query, rows: list[Row]) -> list[Row]:
+    """The rows that the file itself shows: `page.js` makes the tables anew, of all days, and the file stays small."""
+    if not query.is_by_day:
+        return rows
+    newest = sorted({str(row[query.day]) for row in rows})[-STATIC_DAYS:]
+    return [row for row in rows if str(row[query.day]) in newest]
+
+
+def _sql(query: Query, choices: Choices) -> str:
+    """The query for everything in the first channel; `page.js` puts the choice's conditions at the same place."""
     head, tail = query.sql()
-    condition = f"\nwhere {query.condition}" if query.condition else ""
-    return f"{head}{condition}\n{tail}".rstrip()
+    channel = choices.channels[:1] if query.source.has_channel and query.spread != "channel" else ()
+    conditions = [*query.conditions, *(option.condition for option in channel)]
+    where = "\nwhere " + "\n    and ".join(conditions) if conditions else ""
+    return f"{head}{where}\n{tail}".rstrip()
 
 
 def _data(choices: Choices, drawn: list[Chart], cubes: dict[str, Columns]) -> dict[str, Any]:
@@ -115,15 +131,22 @@ def _data(choices: Choices, drawn: list[Chart], cubes: dict[str, Columns]) -> di
         "undated": str(UNDATED),
         "forms": {name: form._asdict() for name, form in FORMS.items()},
         "columnForms": {column: form_of(column) for column in HEADINGS},
+        "provisional": choices.provisional,
+        "channels": [option._asdict() for option in choices.channels],
         "accounts": [option._asdict() for option in choices.accounts],
         "skills": [option._asdict() for option in choices.skills],
         "periods": [period._asdict() for period in choices.periods],
         "cubes": cubes,
         "keys": [vars(key) for key in KEY_FIGURES],
         "charts": [
-            *({"name": f"key-{name}", **_wired(query), "panels": []} for name, query in QUERIES.items()),
+            *({"name": f"key-{name}", "days": _wired(query), "panels": []} for name, query in QUERIES.items()),
             *(
-                {"name": chart.name, **_wired(chart.query), "panels": [_panel(panel) for panel in chart.panels]}
+                {
+                    "name": chart.name,
+                    "days": _wired(chart.query),
+                    "weeks": chart.query.weekly and _wired(chart.query.weekly),
+                    "panels": [_panel(panel) for panel in chart.panels],
+                }
                 for chart in drawn
             ),
         ],
@@ -137,11 +160,14 @@ def _wired(query: Query) -> dict[str, Any]:
         "spread": query.spread,
         "columns": query.columns,
         "hidden": query.hidden,
-        "day": query.source.day,
+        "day": query.day,
         "isByDay": query.is_by_day,
-        "hasSkill": query.source.has_skill,
+        "isWeekly": query.day == query.source.week,
+        "isLocal": query.source.week is not None,
+        "hasSkill": query.has_skill,
+        "hasChannel": query.source.has_channel,
         "most": query.most,
-        "sql": {"head": head, "condition": query.condition, "tail": tail},
+        "sql": {"head": head, "conditions": query.conditions, "tail": tail},
     }
 
 

@@ -24,6 +24,14 @@ BAR_STEP = 26
 TIME: Spec = {"title": "{unit}", "scale": {"type": "sqrt", "domainMin": 0}, "axis": {"tickCount": 10}}
 """The axis of times: by its square root, since a few long waits would else press all others onto the zero line."""
 
+DASHES: Spec = {
+    "field": "is_provisional",
+    "type": "nominal",
+    "scale": {"domain": [False, True], "range": [[1, 0], [4, 4]]},
+    "legend": None,
+}
+"""Lines of days to which more conversations can come are dashed."""
+
 CONFIG: Spec = {
     "background": "transparent",
     "font": FONT,
@@ -91,6 +99,7 @@ def line_panel(title: str, measure: str, tips: list[str], axis: Spec | None = No
             "x": by_day(tips[0]),
             "y": {"field": "value", "type": "quantitative", **(axis or TIME)},
             "color": account_colour(),
+            "strokeDash": DASHES,
             "tooltip": tooltip(tips),
         },
     }
@@ -142,8 +151,8 @@ def bar_panel(title: str, measure: str, name: str, tips: list[str]) -> Panel:
     return Panel(title, measure, _framed(spec))
 
 
-def column_panel(measure: str, name: str, title: str, tips: list[str]) -> Panel:
-    """A measure as one column for each of the rows' `name`."""
+def column_panel(measure: str, name: str, title: str, places: list[int], tips: list[str]) -> Panel:
+    """A measure as one column for each of the `places` on the axis."""
     spec = {
         "height": 230,
         "mark": {"type": "bar", "color": "var(--series-1)"},
@@ -152,7 +161,7 @@ def column_panel(measure: str, name: str, title: str, tips: list[str]) -> Panel:
                 "field": name,
                 "type": "ordinal",
                 "title": title,
-                "scale": {"domain": list(range(0, 100, 10)), "paddingInner": 0.12},
+                "scale": {"domain": places, "paddingInner": 0.12},
                 "axis": {"labelAngle": 0},
             },
             "y": {"field": "value", "type": "quantitative", "title": HEADINGS[measure], "axis": {"tickMinStep": 1}},
@@ -162,38 +171,42 @@ def column_panel(measure: str, name: str, title: str, tips: list[str]) -> Panel:
     return Panel(None, measure, _framed(spec))
 
 
-def week_panel(measure: str, tips: list[str]) -> Panel:
-    """A week of hours, the higher the measure the stronger the colour."""
-    legend = {"title": f"{HEADINGS[measure].split(' (')[0]} ({{unit}})", "tickCount": 4, "columns": 6}
+def heat_panel(title: str | None, measure: str, name: str, places: list[Any], tips: list[str]) -> Panel:
+    """Hours of the day for each of the `places`, weekdays or skills: the higher the measure the stronger the colour."""
+    is_week = name == "weekday"
+    unit = " ({unit})" if measure.endswith("_seconds") else ""
+    legend: Spec = {"title": f"{HEADINGS[measure].split(' (')[0]}{unit}", "tickCount": 4, "columns": 6}
     legend["symbolFillColor"] = "var(--series-1)"
+    axis: Spec = {"domain": False, "ticks": False, "labelLimit": {"expr": "label"}}
     spec = {
-        "height": 196,
+        "height": 196 if is_week else {"step": BAR_STEP},
         "mark": {"type": "rect", "cornerRadius": 2, "fill": "var(--series-1)"},
         "encoding": {
             "x": {
-                "field": "hour",
+                "field": "local_hour",
                 "type": "ordinal",
-                "title": "Hour of day (UTC)",
+                "title": HEADINGS["local_hour"],
                 "scale": {"domain": list(range(24)), "paddingInner": 0.06},
-                "axis": {"labelAngle": 0, "domain": False, "ticks": False},
+                "axis": {"labelAngle": 0, "labelOverlap": "parity", "domain": False, "ticks": False},
             },
             "y": {
-                "field": "weekday",
+                "field": name,
                 "type": "ordinal",
                 "title": None,
-                "scale": {"domain": list(range(1, 8)), "paddingInner": 0.06},
-                "axis": {"labelExpr": f"{_DAYS}[datum.value - 1]", "domain": False, "ticks": False},
+                "sort": places,
+                "scale": {"paddingInner": 0.06, **({"domain": places} if is_week else {})},
+                "axis": axis | ({"labelExpr": f"{_DAYS}[datum.value - 1]"} if is_week else {}),
             },
             "opacity": _strength(legend),
             "tooltip": tooltip(tips),
         },
     }
-    return Panel(None, measure, _framed(spec))
+    return Panel(title, measure, _framed(spec))
 
 
 def matrix_panel(measure: str, names: list[str], tips: list[str]) -> Panel:
     """A field for each pair of skills, its number in it."""
-    axis: Spec = {"domain": False, "ticks": False, "labelLimit": 110}
+    axis: Spec = {"domain": False, "ticks": False, "labelLimit": {"expr": "label"}}
     nominal: Spec = {"type": "nominal", "sort": names, "scale": {"paddingInner": 0.04}}
     spec = {
         "height": {"step": 34},
@@ -202,7 +215,7 @@ def matrix_panel(measure: str, names: list[str], tips: list[str]) -> Panel:
                 "field": "target_skill_id",
                 **nominal,
                 "title": "to skill",
-                "axis": {**axis, "orient": "top", "labelAngle": {"expr": "width < 400 ? -90 : 0"}},
+                "axis": {**axis, "orient": "top", "labelLimit": 140, "labelAngle": {"expr": "width < 400 ? -90 : 0"}},
             },
             "y": {"field": "skill_id", **nominal, "title": "from skill", "axis": axis},
             "tooltip": tooltip(tips),
@@ -259,7 +272,7 @@ def by_day(name: str) -> Spec:
 
 def account_colour() -> Spec:
     """A colour for each account, which `page.js` keeps for it; the legend is left out where only one is drawn."""
-    legend = {"title": None, "labelLimit": {"expr": "entry - 30"}, "columns": {"expr": "max(1, floor(width / entry))"}}
+    legend = {"title": None, "labelLimit": {"expr": "entry - 30"}}  # its columns are set by page.js
     return {"field": "account_id", "type": "nominal", "scale": {"domain": [], "range": []}, "legend": legend}
 
 

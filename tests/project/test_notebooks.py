@@ -157,23 +157,23 @@ def test_first_look_counts_and_reads(ran: Callable[[str], Run], connection: duck
         assert connection.sql(f"select count(*) from {table}").fetchall() == [(int(count.replace(",", "")),)]
     assert {"VISITOR_LINE", "REP_LINE"} <= {who for _, who in times}
     assert len(times) >= 4
-    assert done.shown["skills"]["conversations"].sum() == int(printed["conversations"].replace(",", ""))
+    assert done.shown["skills"]["queue_entries"].sum() == int(printed["queue_entries"].replace(",", ""))
 
 
 def test_queue_time_adds_up_seconds_not_means(ran: Callable[[str], Run], connection: duckdb.DuckDBPyConnection) -> None:
     """The mean of an hour of the week is weighted by time; shares of waits add up to 1; the days are those of the view."""
     names = ran("02_queue_time").names
     expected = connection.sql("""
-        select coalesce(account_id, '(none)') || ' ' || coalesce(type, ''), dayname(local_start_time)[:3],
-            hour(local_start_time),
+        select coalesce(account_id, '(none)') || ' ' || coalesce(type, ''),
+            dayname(local_start_time)[:3], hour(local_start_time),
             round(sum(waiting_seconds) / sum(interval_seconds), 9)
-        from queue_length group by all
+        from queue_length where local_start_time is not null group by all
     """).fetchall()
 
     assert set(expected) == set(names["week"].with_columns(pl.col("people").round(9)).rows())
     assert any(row[3] > 0 for row in expected)
     assert set(names["waits"].group_by("account").agg(pl.col("share").sum().round(9))["share"]) == {1.0}
-    assert names["daily"].height == len(connection.sql("from queue_time_daily").fetchall())
+    assert names["daily"].height == len(connection.sql("from queue_time_local_daily").fetchall())
 
 
 def test_mcs_counts_every_scored_conversation_once(ran: Callable[[str], Run], connection: duckdb.DuckDBPyConnection) -> None:

@@ -7,10 +7,11 @@ from pathlib import Path
 from urllib.parse import quote
 
 import duckdb
-from made_lake import ACCOUNTS, make_lake
+from made_lake import ACCOUNTS, make_lake, name_lake
 from report_pages import HOSTILE, Element, browse, cells, data_of, needs_browser, report, written
 
 from pipeline.report.choices import printable_literal
+from pipeline.schema import FACTS
 
 pytestmark = needs_browser
 
@@ -23,6 +24,8 @@ const wait = setInterval(() => {
   clearInterval(wait);
   before.textContent = document.getElementById("chosen").textContent;
   document.body.append(before);
+  choice.elements.channel.value = "1";
+  choice.elements.lines.value = "1";
   choice.elements.skill.value = "2";
   choice.elements.skill.dispatchEvent(new Event("change", { bubbles: true }));
 }, 50);
@@ -52,7 +55,11 @@ def assert_drawn(page: Element, width: int) -> None:
 
 def test_everything_is_drawn_as_written(tmp_path: Path) -> None:
     """A wide window draws every chart of hostile names without a word on the console, and makes the very tables of the file."""
-    served = report(make_lake(tmp_path, accounts=HOSTILE, days=3, per_day=20))
+    database = make_lake(tmp_path, accounts=HOSTILE, days=3, per_day=20)
+    with duckdb.connect(str(database)) as connection:
+        connection.execute("insert into skill_names select unnest(?), 12, ?, false, null", [HOSTILE, HOSTILE[0]])
+        connection.execute("insert into skill_names select unnest(?), 31, 'Bot', true, null", [HOSTILE])
+    served = report(database)
     page, messages = browse(tmp_path / "report.html", tmp_path / "profile", 1200)
 
     assert messages == []
@@ -70,45 +77,50 @@ def test_choice_in_the_address(tmp_path: Path) -> None:
     """A link with account, skill and period shows their numbers in every table as DuckDB counts them; in a narrow window."""
     hostile = HOSTILE[2]
     database = make_lake(tmp_path, accounts=(ACCOUNTS[0], hostile), days=20, per_day=30)
+    name_lake(database, (ACCOUNTS[0], hostile))
     with duckdb.connect(str(database)) as connection:
-        connection.execute("delete from conversations where date = '2026-03-18'")
+        for table in ("conversations", *FACTS):
+            connection.execute(f"delete from {table} where date = '2026-03-17'")
     report(database)
     shown_name = hostile.replace("\u2028", "\ufffd")
-    fragment = f"#account={quote(shown_name)}&skill=27&period=7-days"
+    fragment = f"#channel=MESSAGING&account={quote(shown_name)}&skill=27&period=7-days"
     page, messages = browse(tmp_path / "report.html", tmp_path / "profile", 500, fragment)
 
     assert messages == []
     assert_drawn(page, 500)
-    since = "2026-03-15"
-    conditions = f"account_id = {printable_literal(hostile)} and skill_id = 27 and date >= date '{since}'"
+    account = f"account_id = {printable_literal(hostile)} and type = 'MESSAGING'"
+    conditions = f"{account} and skill_id = 27 and date >= date '2026-03-15'"
     [[count]] = written(database, f"select count(*) as conversation_count from conversations where {conditions}")
     assert page.by_id("chosen").text == (
-        f"Account {shown_name}, skill 27, Last 7 days ({since} to 2026-03-21): {count} conversations."
+        f"MESSAGING, account {shown_name}, skill 27, Last 7 days (2026-03-15 to 2026-03-21): {count} conversations. "
+        "Before: 2026-03-08 to 2026-03-14."
     )
-    assert page.by_id("key-abandoned-basis").text.endswith(f"n = {count}")
+    former = f"{account} and skill_id = 27 and not is_bot and date between '2026-03-08' and '2026-03-14'"
+    share = "select avg((outcome = 'abandoned')::int) as abandoned_share, count(*) as entry_count from named_entries"
+    [[abandoned, n]] = written(database, f"{share} where {former} and outcome in ('abandoned', 'answered')")
+    shown = page.by_id("key-abandoned-before").text
+    assert shown.startswith(f"before: {abandoned}, ")
+    assert shown.endswith(f"n = {n}")
     for name in figures(page):
-        table = cells(page.by_id(f"{name}-table"))
-        assert table == written(database, page.by_id(f"{name}-sql").text), name
-    by_day = "select date, account_id, count(*) filter (where is_connected) as connected_count from conversation_rules"
-    expected = written(database, f"{by_day} where {conditions} group by all order by date")
+        assert cells(page.by_id(f"{name}-table")) == written(database, page.by_id(f"{name}-sql").text), name
+    by_day = "select date, account_id, entry_count from queue_by_skill_daily"
+    expected = written(database, f"{by_day} where {conditions} and not is_bot order by date")
     assert len(expected) == 6
     assert [row[:3] for row in cells(page.by_id("queue-by-day-table"))] == expected
-    [line] = [mark for mark in page.by_id("queue-by-day-0").walk() if "mark-line" in (mark.attributes.get("class") or "")]
-    assert (
-        "".join(re.findall("[ML]", line.every("path")[0].attributes["d"] or "")) == "MLLMLL"
-    )  # it ends where a day is missing
-    transfers = f"select skill_id, target_skill_id, count(*) as transfer_count from transfers where {conditions}"
-    expected = written(
-        database, f"{transfers.replace('skill_id = 27', '27 in (skill_id, target_skill_id)')} group by all order by all"
-    )
-    assert [row[:3] for row in cells(page.by_id("transfers-table"))] == expected
+    lines = [mark for mark in page.by_id("queue-by-day-0").walk() if "mark-line" in (mark.attributes.get("class") or "")]
+    drawn = [path.attributes for line in lines for path in line.every("path")]
+    assert {(re.sub("[^ML]", "", path["d"] or ""), path.get("stroke-dasharray")) for path in drawn} == {
+        ("MLM", "1,0"),  # it ends where a day is missing
+        ("MLLL", "4,4"),  # dashed from the last day that is not provisional
+    }
     unsplit = [part for part in page.by_id("agents").every("p") if part.attributes.get("class") == "unsplit"]
     assert "hidden" not in unsplit[0].attributes
 
 
 def test_choice_by_hand(tmp_path: Path) -> None:
-    """An address that names nothing of the lake chooses everything; a select that is changed shows its choice."""
-    database = make_lake(tmp_path, days=3, per_day=20)
+    """An address that names nothing of the lake chooses everything; a select that is changed shows its choice, by week too."""
+    database = make_lake(tmp_path, days=9, per_day=20)
+    name_lake(database)
     report(database)
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(ACT.encode()).digest()).decode()
@@ -119,9 +131,13 @@ def test_choice_by_hand(tmp_path: Path) -> None:
 
     assert messages == []
     assert page.every("img") == []
-    [[every]] = written(database, "select count(*) as conversation_count from conversations")
-    [[some]] = written(database, "select count(*) as conversation_count from conversations where skill_id = 27")
-    assert page.by_id("before").text == f"All accounts, all skills, Everything: {every} conversations."
-    assert page.by_id("chosen").text == f"All accounts, skill 27, Everything: {some} conversations."
-    assert [row[0] for row in cells(page.by_id("by-skill-table"))] == ["27"]
+    counted = "select count(*) as conversation_count from conversations where type ="
+    [[every]] = written(database, f"{counted} 'LIVE_CHAT'")
+    [[some]] = written(database, f"{counted} 'MESSAGING' and skill_id = 12")
+    assert page.by_id("before").text == f"LIVE_CHAT, all accounts, all skills, All days: {every} conversations."
+    assert page.by_id("chosen").text == f"MESSAGING, all accounts, skill Sales (12), All days: {some} conversations."
+    assert [row[0] for row in cells(page.by_id("mcs-by-skill-table"))] == ["Sales (12)"]
+    assert page.by_id("bot-entries-by-day-table").every("th")[0].text == "Week of"
+    for name in figures(page):
+        assert cells(page.by_id(f"{name}-table")) == written(database, page.by_id(f"{name}-sql").text), name
     assert_drawn(page, 800)

@@ -9,9 +9,10 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from pipeline.schema import SENT, TABLES
+from pipeline.schema import FACTS, SENT, TABLES
 from pipeline.warehouse.facts import FactMaker
-from pipeline.warehouse.library import create_views
+from pipeline.warehouse.library import create_views, set_rules
+from pipeline.warehouse.rules import RuleRow, defaults
 
 FIRST_DAY = datetime(2026, 3, 2, tzinfo=UTC)
 ACCOUNTS = ("10000001", "10000002")
@@ -48,6 +49,33 @@ def write_lake(folder: Path, rows: dict[str, list[Row]]) -> Path:
             connection.unregister("made")
         create_views(connection)
     return path
+
+
+def name_lake(path: Path, accounts: Sequence[str] = ACCOUNTS) -> None:
+    """Give a lake of `make_lake` a second channel, names, a bot's skill and another bot, and clocks of New York and London."""
+    with duckdb.connect(str(path)) as connection:
+        for table in ("conversations", *FACTS):
+            connection.execute(f"update {table} set type = 'MESSAGING' where hash(conversation_id) % 3 = 0")
+        connection.execute("insert into skill_names select unnest(?), 12, 'Sales', false, null", [accounts])
+        connection.execute("insert into skill_names select unnest(?), 31, 'Assistant', true, null", [accounts])
+        names = "insert into agent_names (account_id, agent_id, agent_name, is_bot) select unnest(?), ?, ?, ?"
+        connection.execute(names, [accounts, "agent-1", "Ada", False])
+        connection.execute(names, [accounts, "agent-2", "Robot", True])
+        zones = zip((None, *accounts), ("UTC", "America/New_York", "Europe/London"), strict=True)
+        rules = [row for row in defaults() if row.setting != "time_zone"]
+        rules += [RuleRow("time_zone", account, zone) for account, zone in zones]
+        set_rules(connection, [*rules, RuleRow("account_name", accounts[0], "Shop")])
+
+
+def compute_facts(connection: duckdb.DuckDBPyConnection) -> None:
+    """Fill the facts of a lake whose conversations, messages and transfers were inserted with the number of their delivery."""
+    sent = {
+        name: connection.sql(f"from {name} order by delivery").to_arrow_table().cast(TABLES[name].arrow_schema) for name in SENT
+    }
+    for name, made in FactMaker().facts_of(sent).items():
+        connection.register("made", made)
+        connection.execute(f"insert into {name} by name from made")
+        connection.unregister("made")
 
 
 def made_facts(rows: dict[str, list[Row]]) -> dict[str, pa.Table]:

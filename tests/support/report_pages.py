@@ -8,14 +8,14 @@ import subprocess
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 import pytest
 
 from pipeline.report import write_report
-from pipeline.report.choices import NO_ACCOUNT, NO_SKILL, readable
-from pipeline.report.cubes import read_rows
+from pipeline.report.choices import ALL, NO_ACCOUNT, NO_SKILL, Choices, label
+from pipeline.report.cubes import Columns, Query, read_rows
 from pipeline.report.formatting import format_cell
 
 HOSTILE = ("</script ><img src=x onerror=alert(1)>", "<!--<script>alert(2)</script>", "'\"&amp;\u2028{{ 7 * 7 }}")
@@ -113,14 +113,66 @@ def rows_of(table: Element) -> list[dict[str, str]]:
 
 
 def written(database: Path, sql: str) -> list[list[str]]:
-    """The rows of a query as a table of the page writes them."""
+    """The rows of a query as a table of the page writes them: a name and its id in one field."""
     with duckdb.connect(str(database), read_only=True) as connection:
         rows = read_rows(connection, sql)
+        accounts = dict(connection.execute("select account_id, account_name from accounts").fetchall())
+    missing = {"account_id": NO_ACCOUNT, "skill_id": NO_SKILL, "target_skill_id": NO_SKILL, "agent_id": ""}
     for row in rows:
-        for column in row.keys() & {"account_id", "skill_id", "target_skill_id"}:
-            missing = NO_ACCOUNT if column == "account_id" else NO_SKILL
-            row[column] = missing if row[column] is None else readable(str(row[column]))
+        for column in row.keys() & missing.keys():
+            value = row[column]
+            name = accounts.get(value) if column == "account_id" else row.pop(f"{column.removesuffix('_id')}_name", None)
+            row[column] = missing[column] if value is None else label(value, None if name is None else str(name))
     return [[format_cell(row, column) for column in row] for row in rows]
+
+
+class Choice(NamedTuple):
+    """The places of what is chosen among the choices."""
+
+    account: int = ALL
+    skill: int = ALL
+    period: int = ALL
+    channel: int = 1
+
+
+def chosen_sql(query: Query, choices: Choices, choice: Choice) -> str:
+    """A chart's SQL with what is chosen, put together anew."""
+    head, tail = query.sql()
+    period = choices.periods[choice.period]
+    since = period.monday if query.day == query.source.week else period.since
+    conditions = [
+        *query.conditions,
+        choices.channels[choice.channel - 1].condition if query.source.has_channel and query.spread != "channel" else "true",
+        choices.accounts[choice.account - 1].condition if choice.account else "true",
+        choices.skills[choice.skill - 1].condition if choice.skill and query.has_skill else "true",
+        f"{query.day} between date '{since}' and date '{period.until}'" if since else "true",
+    ]
+    return f"{head} where {' and '.join(conditions)} {tail}"
+
+
+def selected(query: Query, cube: Columns, choices: Choices, choice: Choice) -> list[list[str]]:
+    """The rows of a cube for what is chosen, as a table writes them."""
+    rows = []
+    period = choices.periods[choice.period]
+    since = period.monday if query.day == query.source.week else period.since
+    for values in zip(*cube.values(), strict=True):
+        row = dict(zip(cube, values, strict=True))
+        fits = row.get("period", choice.period) == choice.period
+        fits &= since is None or since <= row.get(query.day, since) <= str(period.until)
+        fits &= query.spread == "channel" or row.get("channel", choice.channel) == choice.channel
+        is_spread = query.spread in {"account", "agent"} and choice.account == ALL
+        fits &= row["account"] != ALL if is_spread else row["account"] == choice.account
+        if "skill" in row and query.spread != "flow":
+            fits &= row["skill"] != ALL if query.spread == "skill" and choice.skill == ALL else row["skill"] == choice.skill
+        if fits:
+            row["type"] = choices.channels[row["channel"] - 1].name if row.get("channel") else ""
+            row["account_id"] = choices.accounts[row["account"] - 1].name if row["account"] else ""
+            row["skill_id"] = choices.skills[row["skill"] - 1].name if row.get("skill") else ""
+            row["target_skill_id"] = choices.skills[row["target_skill"] - 1].name if row.get("target_skill") else ""
+            if "agent_id" in row:
+                row["agent_id"] = label(row["agent_id"], row["agent_name"])
+            rows.append([format_cell(row, column) for column in query.columns])
+    return rows
 
 
 def browse(page: Path, profile: Path, width: int, fragment: str = "") -> tuple[Element, list[str]]:

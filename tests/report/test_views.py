@@ -1,0 +1,207 @@
+"""Every chart of the report has the numbers of the view that defines them: of each channel, by day and by week."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import duckdb
+import pytest
+from made_lake import make_lake, name_lake
+from report_pages import Choice, Element, report, selected, written
+
+from pipeline.report.charts import charts
+from pipeline.report.choices import Choices, read_choices
+from pipeline.report.cubes import Columns, Query, read_cubes
+from pipeline.report.formatting import format_duration, format_number, format_share
+
+
+class Lake(NamedTuple):
+    """A lake with two channels, names and bots, and the report's numbers of it."""
+
+    database: Path
+    page: Element
+    choices: Choices
+    queries: dict[str, Query]
+    cubes: dict[str, Columns]
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """Two accounts, three weeks."""
+    database = make_lake(tmp_path_factory.mktemp("lake"), days=21, per_day=30)
+    name_lake(database)
+    with duckdb.connect(str(database), read_only=True) as connection:
+        choices = read_choices(connection)
+        drawn = {chart.name: chart.query for chart in charts(choices, "")}
+        weekly = {f"{name} by week": query.weekly for name, query in drawn.items() if query.weekly}
+        cubes = read_cubes(connection, [*drawn.values(), *weekly.values()], choices)
+    return Lake(database, report(database), choices, drawn | weekly, cubes)
+
+
+DAYS = {
+    "queue-by-day": """
+        select {day}, account_id, people_entry_count, people_queued_count, people_queue_p50_seconds as queue_p50_seconds,
+            people_queue_p90_seconds as queue_p90_seconds
+        from queue_time_{view} where type = '{type}' and people_entry_count > 0
+    """,
+    "service-level-by-day": """
+        select {day}, account_id, level.answered_count, within_count, level.abandoned_count, level.short_abandon_count,
+            service_level_share, abandoned_share
+        from service_level_{view} as level join abandonment_{view} using ({day}, account_id, type)
+        where type = '{type}' and entry_count > 0
+    """,
+    "bot-entries-by-day": """
+        select {day}, account_id, bot_entry_count, bot_answered_count, level.bot_abandoned_count
+        from service_level_{view} as level join abandonment_{view} using ({day}, account_id, type)
+        where type = '{type}' and bot_entry_count > 0
+    """,
+    "bots-by-day": """
+        select {day}, account_id, bot_count, contained_count, containment_share, person_wait_count,
+            person_wait_p50_seconds, person_wait_p90_seconds
+        from bot_{view} where type = '{type}'
+    """,
+    "mcs-by-day": """
+        select {day}, account_id, scored_count, mcs_avg, mcs_p10, mcs_p50, mcs_p90
+        from mcs_{view} where type = '{type}'
+    """,
+    "response-by-day": """
+        select {day}, account_id, first_reply_count, first_reply_p50_seconds, first_reply_p90_seconds, timed_count,
+            response_p50_seconds, response_p90_seconds
+        from response_time_{view} where type = '{type}' and not is_bot
+    """,
+    "agents-by-day": """
+        select {day}, account_id, count(*) as agent_count, sum(engaged_seconds) / 3600 as engaged_hours,
+            sum(engaged_total_seconds) / sum(engaged_seconds) as concurrency, max(peak_count) as peak_count
+        from agent_engagement_{view} where type = '{type}' and not is_bot group by all
+    """,
+}
+ALL_DAYS = {
+    "by-skill": """
+        select skill_id, skill_name, sum(entry_count)::bigint, sum(answered_count)::bigint, sum(abandoned_count)::bigint
+        from queue_by_skill_daily where type = '{type}' and not is_bot group by all
+    """,
+    "by-account": """
+        select account_id, sum(entry_count)::bigint, sum(answered_count)::bigint, sum(abandoned_count)::bigint
+        from abandonment_daily where type = '{type}' group by all
+    """,
+    "bot-entries-by-skill": """
+        select skill_id, skill_name, sum(entry_count)::bigint, sum(answered_count)::bigint, sum(abandoned_count)::bigint,
+            sum(moved_count)::bigint
+        from queue_by_skill_daily where type = '{type}' and is_bot group by all
+    """,
+    "queue-by-skill-and-hour": """
+        select hour(local_start_time) as local_hour, skill_id, skill_name, sum(offered_count)::bigint,
+            sum(queued_count)::bigint
+        from queue_by_interval where type = '{type}' and not is_bot group by all
+    """,
+    "queue-by-hour-of-week": """
+        select isodow(local_start_time) as weekday, hour(local_start_time) as local_hour, sum(queued_count)::bigint
+        from queue_by_interval where type = '{type}' and not is_bot group by all
+    """,
+    "mcs-distribution": """
+        select bucket, sum(conversation_count)::bigint
+        from mcs_distribution where type = '{type}' group by all
+    """,
+    "mcs-by-skill": """
+        select skill_id, skill_name, sum(scored_count)::bigint, sum(mcs_sum) / sum(scored_count) as mcs_avg
+        from mcs_by_skill where type = '{type}' group by all
+    """,
+    "transfers": """
+        select skill_id, skill_name, target_skill_id, target_skill_name, sum(transfer_count)::bigint,
+            sum(entry_count)::bigint, sum(answered_count)::bigint, sum(abandoned_count)::bigint, sum(queued_count)::bigint
+        from transfer_flow where type = '{type}' group by all
+    """,
+    "agents": """
+        select account_id, agent_id, agent_name, sum(engaged_seconds) / 3600 as engaged_hours
+        from agent_engagement_daily where type = '{type}' and not is_bot
+        group by all
+    """,
+}
+OTHERS = {"by-channel", "source-hours"}
+
+
+def test_every_chart_has_its_view(lake: Lake) -> None:
+    """No chart is without a view that it is held against."""
+    assert {name for name in lake.queries if " by week" not in name} == DAYS.keys() | ALL_DAYS.keys() | OTHERS
+
+
+def assert_same(lake: Lake, name: str, sql: str, channel: int) -> None:
+    """The chart has the numbers of the SQL, in its first columns."""
+    expected = written(lake.database, sql)
+    query = lake.queries[name]
+    found = selected(query, lake.cubes[query.cube], lake.choices, Choice(channel=channel))
+    if name == "mcs-by-skill":
+        found = [[row[0], row[2], row[3]] for row in found]
+    assert expected
+    assert sorted(row[: len(expected[0])] for row in found) == sorted(expected)
+
+
+@pytest.mark.parametrize("channel", [1, 2])
+@pytest.mark.parametrize("chart", DAYS)
+def test_days_and_weeks_are_the_views(lake: Lake, chart: str, channel: int) -> None:
+    """A chart by day has the numbers of the view of local days, by week those of the view of weeks."""
+    kind = lake.choices.channels[channel - 1].name
+    assert_same(lake, chart, DAYS[chart].format(day="local_date", view="local_daily", type=kind), channel)
+    assert_same(lake, f"{chart} by week", DAYS[chart].format(day="local_week", view="weekly", type=kind), channel)
+
+
+@pytest.mark.parametrize("channel", [1, 2])
+@pytest.mark.parametrize("chart", ALL_DAYS)
+def test_all_days_are_the_views(lake: Lake, chart: str, channel: int) -> None:
+    """A chart of all days together has the sums of its view."""
+    assert_same(lake, chart, ALL_DAYS[chart].format(type=lake.choices.channels[channel - 1].name), channel)
+
+
+def test_channels_are_the_views(lake: Lake) -> None:
+    """The table of channels has a row for each, with the entries of people only."""
+    sql = """
+        select type, sum(people_entry_count)::bigint, sum(people_answered_count)::bigint, sum(people_abandoned_count)::bigint
+        from queue_time_daily group by all
+    """
+    query = lake.queries["by-channel"]
+    found = selected(query, lake.cubes[query.cube], lake.choices, Choice())
+
+    assert sorted(row[:4] for row in found) == sorted(written(lake.database, sql))
+    assert len(found) == 2
+
+
+def test_key_figures_are_those_of_the_facts(lake: Lake) -> None:
+    """The figures at the top are those that the facts give for people of the first channel, each with its n."""
+    people = "type = 'LIVE_CHAT' and not is_bot"
+    with duckdb.connect(str(lake.database), read_only=True) as connection:
+        [(median, ninth, abandoned, closed, queued)] = connection.execute(
+            f"""
+            select quantile_cont(answered_milliseconds, 0.5) / 1000, quantile_cont(answered_milliseconds, 0.9) / 1000,
+                count(*) filter (where outcome = 'abandoned'),
+                count(*) filter (where outcome in ('abandoned', 'answered')), count(answered_milliseconds)
+            from named_entries where {people}
+            """
+        ).fetchall()
+        [(level, counted)] = connection.execute(
+            """
+            select sum(within_count) / sum(answered_count + abandoned_count - short_abandon_count),
+                sum(answered_count + abandoned_count - short_abandon_count)
+            from service_level_daily where type = 'LIVE_CHAT'
+            """
+        ).fetchall()
+        [(reply, replied)] = connection.execute(
+            f"""
+            select median(response_milliseconds) / 1000, count(response_milliseconds)
+            from named_responses where response_number = 1 and {people}
+            """
+        ).fetchall()
+        [(mcs, scored)] = connection.execute(
+            "select avg(mcs), count(mcs) from conversation_metrics where type = 'LIVE_CHAT'"
+        ).fetchall()
+
+    shown = {element.attributes.get("id"): element.text for element in lake.page.walk()}
+    assert shown["key-p50"] == format_duration(median)
+    assert shown["key-p90"] == format_duration(ninth)
+    assert shown["key-abandoned"] == format_share(abandoned / closed)
+    assert shown["key-service-level"] == format_share(level)
+    assert shown["key-first-reply"] == format_duration(reply)
+    assert shown["key-mcs"] == format_number(mcs)
+    assert shown["key-p50-basis"] == shown["key-p90-basis"] == f"n = {queued:,} answered"
+    assert shown["key-abandoned-basis"] == f"{abandoned:,} of n = {closed:,}"
+    assert str(shown["key-service-level-basis"]).endswith(f"n = {counted:,}")
+    assert shown["key-first-reply-basis"] == f"n = {replied:,} answered"
+    assert shown["key-mcs-basis"] == f"n = {scored:,} scored"

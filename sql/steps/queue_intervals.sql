@@ -1,6 +1,6 @@
 -- The intervals of every day with people in a queue: the rows of arrivals and queue length.
--- Grain:   one row per account_id, type and interval of a UTC day in which a person entered a queue, waited or left
---          it.
+-- Grain:   one row per account_id, type and interval_start, of a UTC day in which a person entered a queue, waited
+--          or left it.
 -- Counts:  all intervals of such a day, the quiet ones too; days without anybody have none. Of a wait that is not
 --          likely the day of entering counts.
 -- Units:   interval_start is the interval's beginning, local_start_time what the account's clocks show then (NULL

@@ -1,0 +1,130 @@
+"""The catalogue docs/metrics.json holds for the DuckDB file, and the SQL says how each measure is counted."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from documents import conversation, document, gz, name_at, put
+from lakes import take
+from oracle.views import VIEWS
+from places import ROOT
+
+from pipeline.lake.lake import Lake
+from pipeline.schema import FACTS
+from pipeline.warehouse.catalogue import how_counted, key_of
+from pipeline.warehouse.database import connect
+from pipeline.warehouse.library import View, ordered_views
+
+CATALOGUE: Final = json.loads((ROOT / "docs" / "metrics.json").read_text(encoding="utf-8"))
+ENTRIES: Final[dict[str, dict[str, Any]]] = {entry["name"]: entry for entry in CATALOGUE["views"]}
+AGGREGATES: Final = [entry for entry in CATALOGUE["views"] if entry["theme"] not in {"facts", "steps", "dimensions"}]
+# A mean of time has no n; the times of loads are of all conversations of known files; the files of an account are in no column.
+WITHOUT: Final = {
+    ("queue_length", "waiting_avg"),
+    ("source_lateness_daily", "load_p50_hours"),
+    ("unknown_fields", "file_share"),
+}
+SHARE: Final = re.compile(r"share|.*_share|.*_ratio|.*_per_conversation|concurrency")
+# Their numerator is the sum over lower buckets, or the rest of the conversations: the meaning says it in words.
+IN_WORDS: Final = re.compile(r"cumulative_share|.*_null_share")
+MEAN: Final = re.compile(r".*_(avg|p\d+)(_\w+)?|.*_mean")
+
+each_aggregate = pytest.mark.parametrize("entry", AGGREGATES, ids=lambda entry: entry["name"])
+
+
+def columns_of(entry: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The columns of an entry by name."""
+    return {column["name"]: column for column in entry["columns"]}
+
+
+def test_the_catalogue_is_that_of_the_duckdb_file(tmp_path: Path) -> None:
+    """Facts and views of a lake's DuckDB file are in it, each with its columns, their types and their comments."""
+    lake = Lake(str(tmp_path / "lake"))
+    put(tmp_path / "in", gz(document(conversation("a"))), name_at(1))
+    take(lake, tmp_path / "in")
+    with connect(lake) as connection:
+        found: dict[str, dict[str, tuple[str, str]]] = {}
+        for view, column, column_type, comment in connection.sql(
+            "select table_name, column_name, data_type, comment from duckdb_columns() where not internal"
+        ).fetchall():
+            found.setdefault(view, {})[column] = (column_type, comment)
+        views = {name for (name,) in connection.sql("select view_name from duckdb_views() where not internal").fetchall()}
+
+    assert {view.name for view in ordered_views()} | set(FACTS) == set(ENTRIES)
+    assert set(ENTRIES) <= views
+    for name, entry in ENTRIES.items():
+        listed = {column["name"]: (column["type"], column["meaning"]) for column in entry["columns"]}
+        assert listed == found[name], name
+
+
+@each_aggregate
+def test_shares_have_numerator_and_denominator(entry: dict[str, Any]) -> None:
+    """The meaning of a share or ratio names both, as columns of the view."""
+    columns = columns_of(entry)
+    for name, column in columns.items():
+        if SHARE.fullmatch(name) and (entry["name"], name) not in WITHOUT:
+            assert "denominator" in column, name
+            assert "numerator" in column or IN_WORDS.fullmatch(name), name
+            operands = f"{column.get('numerator', '')} {column['denominator']}"
+            assert set(re.findall(r"\w+", operands)) <= set(columns), name
+
+
+@each_aggregate
+def test_means_and_percentiles_have_their_n(entry: dict[str, Any]) -> None:
+    """The meaning of a mean or percentile names the column that counts its values."""
+    columns = columns_of(entry)
+    for name, column in columns.items():
+        if MEAN.fullmatch(name) and (entry["name"], name) not in WITHOUT:
+            assert column.get("n") in columns, name
+
+
+@each_aggregate
+def test_keys_are_those_of_the_second_implementation(entry: dict[str, Any]) -> None:
+    """The grain of each view names its key; a conversation needs no date beside its id."""
+    assert entry["key"], entry["grain"]
+    if entry["name"] in VIEWS:
+        key = set(VIEWS[entry["name"]][1])
+        assert set(entry["key"]) == (key - {"date"} if "conversation_id" in key else key)
+
+
+@pytest.mark.parametrize("view", ordered_views(only=("facts",)), ids=lambda view: view.name)
+def test_keys_of_facts(view: View) -> None:
+    """The key of a fact begins with account and conversation, and names its columns."""
+    if view.name in FACTS:
+        entry = ENTRIES[view.name]
+        assert entry["key"][:2] == ["account_id", "conversation_id"]
+        assert set(entry["key"]) <= set(columns_of(entry))
+
+
+def test_what_is_read_from_a_meaning() -> None:
+    """A quotient, also one of sums in brackets, a count, and nothing of other words."""
+    columns = {"a_count", "b_count", "c_sum", "d_share", "d_avg", "d_p50"}
+
+    assert how_counted("d_share", "a_count / (a_count + b_count).", columns) == {
+        "numerator": "a_count",
+        "denominator": "a_count + b_count",
+    }
+    assert how_counted("d_avg", "Mean wait: c_sum / a_count.", columns) == {
+        "numerator": "c_sum",
+        "denominator": "a_count",
+        "n": "a_count",
+    }
+    assert how_counted("d_p50", "Median of the b_count waits.", columns) == {"n": "b_count"}
+    assert how_counted("d_share", "Share of the b_count waits.", columns) == {"denominator": "b_count"}
+    assert how_counted("d_share", "e_count / all.", columns) == {}
+
+
+def test_what_is_read_from_a_grain() -> None:
+    """Columns before the first stop, those of the row of a table, and none where a row's own are missing."""
+    columns = ["account_id", "conversation_id", "date", "type", "position"]
+
+    assert key_of("one row per account_id, date (UTC; of position) and type. position.", columns) == [
+        "account_id",
+        "date",
+        "type",
+    ]
+    assert key_of("one row per row of messages.", columns) == ["account_id", "conversation_id", "position"]
+    assert key_of("one row per conversation with an end.", columns) == ["account_id", "conversation_id"]
+    assert key_of("one row per segment with an agent.", columns) == []

@@ -1,18 +1,21 @@
 """The catalogue docs/metrics.json holds for the DuckDB file, and the SQL says how each measure is counted."""
 
+import io
 import json
 import re
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any, Final
 
+import duckdb
 import pytest
 from documents import conversation, document, gz, name_at, put
 from lakes import take
 from oracle.views import VIEWS
 from places import ROOT
 
+from pipeline.cli.shell import shell
 from pipeline.lake.lake import Lake
-from pipeline.schema import FACTS
+from pipeline.schema import FACTS, TABLES
 from pipeline.warehouse.catalogue import how_counted, key_of
 from pipeline.warehouse.database import connect
 from pipeline.warehouse.library import View, ordered_views
@@ -39,24 +42,65 @@ def columns_of(entry: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {column["name"]: column for column in entry["columns"]}
 
 
-def test_the_catalogue_is_that_of_the_duckdb_file(tmp_path: Path) -> None:
-    """Facts and views of a lake's DuckDB file are in it, each with its columns, their types and their comments."""
-    lake = Lake(str(tmp_path / "lake"))
-    put(tmp_path / "in", gz(document(conversation("a"))), name_at(1))
-    take(lake, tmp_path / "in")
+@pytest.fixture(scope="module")
+def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Yield the DuckDB file of a lake with one conversation."""
+    folder = tmp_path_factory.mktemp("catalogue")
+    lake = Lake(str(folder / "lake"))
+    put(folder / "in", gz(document(conversation("a"))), name_at(1))
+    take(lake, folder / "in")
     with connect(lake) as connection:
-        found: dict[str, dict[str, tuple[str, str]]] = {}
-        for view, column, column_type, comment in connection.sql(
-            "select table_name, column_name, data_type, comment from duckdb_columns() where not internal"
-        ).fetchall():
-            found.setdefault(view, {})[column] = (column_type, comment)
-        views = {name for (name,) in connection.sql("select view_name from duckdb_views() where not internal").fetchall()}
+        yield connection
+
+
+def comments(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, tuple[str, str | None]]]:
+    """The columns of each table and view, with type and comment."""
+    found: dict[str, dict[str, tuple[str, str | None]]] = {}
+    for view, column, column_type, comment in connection.execute(
+        "select table_name, column_name, data_type, comment from duckdb_columns() where not internal"
+    ).fetchall():
+        found.setdefault(view, {})[column] = (column_type, comment)
+    return found
+
+
+def test_the_catalogue_is_that_of_the_duckdb_file(connection: duckdb.DuckDBPyConnection) -> None:
+    """Facts and views of a lake's DuckDB file are in it, each with its columns, their types and their comments."""
+    found = comments(connection)
 
     assert {view.name for view in ordered_views()} | set(FACTS) == set(ENTRIES)
-    assert set(ENTRIES) <= views
     for name, entry in ENTRIES.items():
         listed = {column["name"]: (column["type"], column["meaning"]) for column in entry["columns"]}
         assert listed == found[name], name
+
+
+def test_each_table_view_and_column_has_a_meaning(connection: duckdb.DuckDBPyConnection) -> None:
+    """The DuckDB file has a sentence for each; those of the lake's tables are in the schema."""
+    abouts = "select table_name, comment from duckdb_tables() where not internal union all "
+    abouts += "select view_name, comment from duckdb_views() where not internal"
+    found = comments(connection)
+
+    assert [name for name, comment in connection.execute(abouts).fetchall() if not comment] == []
+    assert [
+        (name, column) for name, columns in found.items() for column in columns if not str(columns[column][1]).endswith(".")
+    ] == []
+    for table in TABLES.values():
+        assert {column: comment for column, (_, comment) in found[table.name].items()} == {
+            column.name: column.about for column in table.shown
+        }
+
+
+def test_the_shell_describes_each_column(
+    connection: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`.describe` of each fact and view shows every column with its type and its meaning."""
+    for name, entry in ENTRIES.items():
+        monkeypatch.setattr("sys.stdin", io.StringIO(f".describe {name}\n.quit\n"))
+        shell(connection, "json", "off")
+        (shown,) = re.findall(r"^\S*(?:lake> )?(\[.*?\n?\])$", capsys.readouterr().out, re.DOTALL | re.MULTILINE)
+        assert json.loads(shown) == [
+            {"column_name": column["name"], "data_type": column["type"], "about": column["meaning"]}
+            for column in entry["columns"]
+        ], name
 
 
 @each_aggregate

@@ -18,7 +18,7 @@ _STEERING: Final = (*range(0x20), *range(0x7F, 0xA0), 0x061C, 0x200E, 0x200F, *r
 # Bytes that are no UTF-8, as names of files have them: a terminal of eight bits takes these for controls
 _RAW: Final = range(0x80, 0xA0)
 _SHORTEST_SECRET: Final = 6  # characters: names may hold a shorter one by chance
-_WRITING: Final = frozenset({"sync", "load", "compact", "erase", "demo"})  # commands that change a lake
+_WRITING: Final = frozenset({"sync", "load", "compact", "upgrade", "rebuild", "erase", "demo"})  # commands that change a lake
 _PROGRAM: Final = "lakehouse"
 _CONTROLS: Final = [chr(code) for code in _STEERING if chr(code) not in "\n\t"]
 _IN_JSON: Final = {ord(letter): f"\\u{ord(letter):04x}" for letter in _CONTROLS}

@@ -31,7 +31,7 @@ _SECTIONS: Final = {
     "Try it, without an account": ("demo", "sandbox"),
     "Bring data in": ("doctor", "sync", "load", "status"),
     "Ask": ("sql", "report", "names"),
-    "Look after the lake": ("check", "verify", "compact", "erase"),
+    "Look after the lake": ("check", "verify", "compact", "upgrade", "rebuild", "erase"),
 }
 
 

@@ -22,6 +22,9 @@ COMMANDS = {
     "check": ("check",),
     "verify": ("verify",),
     "compact": ("compact",),
+    "upgrade": ("upgrade",),
+    "rebuild": ("rebuild",),
+    "names": ("names",),
     "erase": ("erase", "--consumer-id", "nobody"),
 }
 """Those that need no account: `test_demo.py` has the demo, `sync` and `sandbox` draw with what it draws with."""

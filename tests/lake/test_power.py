@@ -5,6 +5,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -38,16 +39,20 @@ def cut(tmp_path: Path) -> Iterator[Cut]:
     maker = shutil.which("mkfs.ext4") or shutil.which("mkfs.ext4", path="/usr/sbin:/sbin")
     if maker is None or os.geteuid() != 0:
         pytest.skip("only root can mount a disk, and it takes mkfs.ext4 to make one")
-    image, copied = tmp_path / "disk.image", tmp_path / "copied.image"
+    image, numbers = tmp_path / "disk.image", count()
     with image.open("wb") as out:
         out.truncate(24 << 20)
     subprocess.run([maker, "-q", image], check=True)
 
     @contextmanager
     def fail() -> Iterator[Lake]:
+        copied = (
+            tmp_path / f"copied-{next(numbers)}.image"
+        )  # the system may still hold the former one, with what was written to it
         shutil.copyfile(image, copied)
         with mounted(copied, tmp_path / "after"):
             yield Lake(str(tmp_path / "after" / "lake"))
+        copied.unlink()
 
     with mounted(image, tmp_path / "disk"):
         yield fail

@@ -61,7 +61,7 @@ def much(tmp_path: Path) -> Path:
     """Files of so many bytes that another process reads them."""
     rng = random.Random(1)
     for hour in range(2):
-        texts = [rng.randbytes(300_000).hex() for _ in range(10)]
+        texts = [rng.randbytes(500_000).hex() for _ in range(10)]
         contents = [document(conversation(f"h{hour}-{n}", messages=[message(text)])) for n, text in enumerate(texts)]
         put(tmp_path / "much", gz(*contents), name_at(hour))
     return tmp_path / "much"

@@ -1,9 +1,10 @@
 """Lakes of made conversations, with names and settings: once as the product loads them, once as the plain model reads them."""
 
+import csv
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import duckdb
 import pyarrow as pa
@@ -38,8 +39,13 @@ NAMES: Final[Mapping[str, tuple[Row, ...]]] = {
         {"account_id": ACCOUNTS[1], "agent_id": "B", "agent_name": None, "is_bot": True},
     ),
     "campaigns": ({"account_id": ACCOUNTS[0], "campaign_id": 7, "campaign_name": "Spring"},),
+    "topics": (
+        {"account_id": None, "name": "Refund", "pattern": r"\brefund"},
+        {"account_id": ACCOUNTS[0], "name": "Refund", "pattern": "money back"},
+        {"account_id": ACCOUNTS[1], "name": "Delivery", "pattern": "deliver|parcel"},
+    ),
 }
-"""The rows of the three CSVs: an id is a bot in one account and a person in the other, and some have no name."""
+"""The rows of the CSVs: an id is a bot in one account and a person in the other, and some have no name."""
 
 SETTINGS: Final[Mapping[str | None, Row]] = {
     None: {"time_zone": "Europe/London", "service_level_seconds": 1.0, "short_abandon_seconds": 0.999},
@@ -94,16 +100,23 @@ class Given:
             {(row["account_id"], row[f"{name}_id"]): row for row in self.names.get(f"{name}s", ())}
             for name in ("skill", "agent", "campaign")
         )
+        model.topics = list(self.names.get("topics", ()))
         for name, text in self.files.items():
             add_file(model, text, Path(name).name)
         return model
 
     def database(self, folder: Path) -> duckdb.DuckDBPyConnection:
-        """A database in memory with the product's tables of the files."""
-        return database_of(self.loaded(folder), self.names, self.settings)
+        """The product's own database of a lake into which the files are loaded, with the CSVs beside them."""
+        lake = self.loaded(folder)
+        for name, lines in self.names.items():
+            columns = list(dict.fromkeys(column for line in lines for column in line))
+            write_csv(folder / "lake" / f"{name}.csv", [columns, *([line.get(column) for column in columns] for line in lines)])
+        rules = [[rule.setting, rule.account_id, rule.value, None] for rule in rule_rows(self.settings)]
+        write_csv(folder / "lake" / "settings.csv", [["setting", "account_id", "value", "about"], *rules])
+        return connect(lake)
 
-    def loaded(self, folder: Path) -> Tables:
-        """The tables of a lake into which the files are loaded."""
+    def loaded(self, folder: Path) -> Lake:
+        """A lake into which the files are loaded."""
         source = folder / "source"
         source.mkdir(parents=True)
         for name, text in self.files.items():
@@ -111,8 +124,19 @@ class Given:
             (source / name).write_bytes(text)
         lake = Lake(str(folder / "lake"))
         take(lake, source)
-        with connect(lake) as connection:
-            return {name: connection.sql(f"from {name}").to_arrow_table() for name in TABLES}
+        return lake
+
+
+def write_csv(path: Path, rows: Iterable[list[Any]]) -> None:
+    """Write rows as comma-separated values; NULL is empty."""
+    with path.open("w", encoding="utf-8", newline="") as lines:
+        csv.writer(lines).writerows(rows)
+
+
+def tables_of(lake: Lake) -> Tables:
+    """The tables of a lake."""
+    with connect(lake) as connection:
+        return {name: connection.sql(f"from {name}").to_arrow_table() for name in TABLES}
 
 
 def database_of(

@@ -60,6 +60,7 @@ class Model:
     skills: Names = field(default_factory=dict)
     agents: Names = field(default_factory=dict)
     campaigns: Names = field(default_factory=dict)
+    topics: list[Row] = field(default_factory=list)
     settings: dict[str | None, Row] = field(default_factory=dict)
     reach: dict[str | None, datetime] = field(default_factory=dict)
     """The end of the newest hour that an account's files cover, of those whose names say it."""

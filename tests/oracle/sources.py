@@ -7,9 +7,13 @@ from collections import Counter, defaultdict
 from datetime import datetime, timedelta
 from typing import Any
 
+from oracle.dimensions import NOBODY
 from oracle.measures import columns_of, grouped, known, mean, milliseconds_between, quantile, share
 from oracle.model import Model, Row
 
+KEY = ("account_id", "date", "type")
+NOTHING = {"consumer_id": (None, ""), "visitor_id": (None, ""), "agent_id": NOBODY}
+"""Values of ids that are no id."""
 HOUR = timedelta(hours=1)
 HOUR_MILLISECONDS = 3_600_000
 
@@ -147,7 +151,7 @@ def source_lateness_daily(model: Model) -> list[Row]:
     """From the end of a conversation to that of its file's hour, and from there to the load."""
     files = {(row["account_id"], row["name"]): row for row in model.files}
     found = []
-    for key, here in grouped(model.conversations, columns_of("account_id", "date", "type")).items():
+    for key, here in grouped(model.conversations, columns_of(*KEY)).items():
         to_file, to_load = [], []
         for row in here:
             file = files.get((row["account_id"], row["source_file"]), {"scope_end_time": None, "loaded_at": None})
@@ -156,7 +160,7 @@ def source_lateness_daily(model: Model) -> list[Row]:
         file_hours, load_hours = ([time / HOUR_MILLISECONDS for time in known(times)] for times in (to_file, to_load))
         late = sum(hours > model.rule(key[0], "late_hours") for hours in file_hours)
         found.append(
-            dict(zip(("account_id", "date", "type"), key, strict=True))
+            dict(zip(KEY, key, strict=True))
             | {
                 "conversation_count": len(here),
                 "timed_count": len(file_hours),
@@ -170,6 +174,11 @@ def source_lateness_daily(model: Model) -> list[Row]:
             }
         )
     return found
+
+
+def is_nothing(row: Row, column: str) -> bool:
+    """Whether a row has no value in a column, or no id."""
+    return row[column] in NOTHING.get(column, (None,))
 
 
 def null_share_daily(model: Model) -> list[Row]:
@@ -188,24 +197,15 @@ def null_share_daily(model: Model) -> list[Row]:
         "agent": ("agent_id",),
     }
     found = []
-    for key, here in grouped(model.conversations, columns_of("account_id", "date", "type")).items():
+    for key, here in grouped(model.conversations, columns_of(*KEY)).items():
         connected = [row for row in here if row["interaction_start_time"]]
-        day: dict[str, Any] = dict(zip(("account_id", "date", "type"), key, strict=True))
+        day: dict[str, Any] = dict(zip(KEY, key, strict=True))
         day |= {"conversation_count": len(here), "connected_count": len(connected)}
         for name, columns in lacks.items():
             rows = connected if name in {"mcs", "agent"} else here
-            day[f"{name}_null_share"] = mean([all(is_unknown(column, row[column]) for column in columns) for row in rows])
+            day[f"{name}_null_share"] = mean([all(is_nothing(row, column) for column in columns) for row in rows])
         found.append(day)
     return found
-
-
-def is_unknown(column: str, value: Any) -> bool:
-    """Whether there is no value, as an empty id is none, and no agent has the id 0."""
-    return (
-        value is None
-        or (column in {"consumer_id", "visitor_id", "agent_id"} and value == "")
-        or (column, value) == ("agent_id", "0")
-    )
 
 
 def unknown_fields(model: Model) -> list[Row]:

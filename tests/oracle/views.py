@@ -3,7 +3,21 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from oracle import agents, bots, dimensions, handling, intervals, mcs, queue, repeats, responses, sources, transfers
+from oracle import (
+    agents,
+    bots,
+    dimensions,
+    handling,
+    intervals,
+    mcs,
+    periods,
+    queue,
+    repeats,
+    responses,
+    sources,
+    topics,
+    transfers,
+)
 from oracle.calendar import PERIODS, PeriodView
 from oracle.model import Model, Row
 
@@ -68,6 +82,12 @@ VIEWS: Final[dict[str, View]] = {
     **twins("transfer_daily", transfers.transfer_daily),
     **twins("agent_transfer_daily", transfers.agent_transfer_daily, "agent_id", "skill_id"),
     "transfer_flow": (transfers.transfer_flow, ("account_id", "type", "skill_id", "target_skill_id")),
+    **twins("shares_daily", periods.shares_daily, "measure"),
+    "change_weekly": (periods.change_weekly, ("account_id", "local_week", "type", "measure")),
+    "change_monthly": (periods.change_monthly, ("account_id", "local_month", "type", "measure")),
+    "unusual_hours": (periods.unusual_hours, ("account_id", "type", "hour")),
+    "topic_conversations": (topics.topic_conversations, (*CONVERSATION, "topic")),
+    **twins("topic_daily", topics.topic_daily, "topic"),
     "skills": (dimensions.skills, ("account_id", "skill_id")),
     "agents": (dimensions.agents, ("account_id", "agent_id")),
     "campaigns": (dimensions.campaigns, ("account_id", "campaign_id")),

@@ -52,7 +52,7 @@ def life_of_a_lake(folder: Path) -> list[Step]:
     put(third, gz(document(conversation("c8")), document(conversation("c9"))), name_at(2))
     rng = random.Random(1)
     for hour in (4, 5):  # enough that other processes take part
-        texts = [rng.randbytes(400_000).hex() for _ in range(6)]
+        texts = [rng.randbytes(800_000).hex() for _ in range(6)]
         put(
             third,
             gz(*(document(conversation(f"h{hour}-{n}", messages=[message(text)])) for n, text in enumerate(texts))),

@@ -23,7 +23,7 @@ from pipeline.sandbox import Account, Sandbox
 NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM", signal.SIGHUP: "SIGHUP"}
 STOPPED = "lakehouse: stopped by {}\n"
 STOPPED_WRITING = "lakehouse: stopped by {}; all finished loads are as they were: run the command again to go on\n"
-WRITING = {"load", "sync", "compact", "erase", "demo"}
+WRITING = {"load", "sync", "compact", "upgrade", "rebuild", "erase", "demo"}
 SECONDS_TO_END = 60  # however busy the machine is
 NOW = datetime(2026, 11, 16, tzinfo=UTC)
 SPILLS = (
@@ -37,7 +37,10 @@ COMMANDS = {
     "load with helpers": ("load", "large"),
     "sync": ("sync",),
     "compact": ("compact", "--retain-hours", "0"),
+    "upgrade": ("upgrade", "--recompute"),
+    "rebuild": ("rebuild",),
     "erase": ("erase", "--conversation-id", "c3"),
+    "names": ("names",),
     "demo": ("demo", "--lake", "demo"),
     "sandbox": ("sandbox", "--port", "0"),
     "doctor": ("doctor",),
@@ -144,7 +147,7 @@ def _make(folder: Path) -> None:
         assert lakehouse("load", f"first/{name_at(hour)}", cwd=folder).returncode == 0
     put(folder / "small", gz(*(document(conversation(f"s{n}")) for n in range(3000))), name_at(20))
     for hour in range(30, 34):
-        texts = [chance.randbytes(400_000).hex() for _ in range(8)]
+        texts = [chance.randbytes(700_000).hex() for _ in range(8)]
         lines = (document(conversation(f"h{hour}-{n}", messages=[message(text)])) for n, text in enumerate(texts))
         put(folder / "large", gz(*lines), name_at(hour))
 

@@ -23,9 +23,10 @@ STARTS: Final = (
     *(-DAY, -DAY + 5 * HOUR - 1, -DAY + 5 * HOUR, 5 * HOUR - 1, 5 * HOUR),  # a month and a week begin in London and New York
     *(6 * DAY + 7 * HOUR - 1, 6 * DAY + 7 * HOUR, 7 * DAY + 4 * HOUR),  # clocks in New York skip an hour; the day's end
     *(27 * DAY + HOUR - 1, 27 * DAY + HOUR, 27 * DAY + 23 * HOUR),  # the same in London
-    *(244 * DAY + 5 * HOUR + HOUR // 2, 244 * DAY + 6 * HOUR + HOUR // 2),  # an hour twice in New York, on 1 November
+    *(33 * DAY + 14 * HOUR + HOUR // 2, 33 * DAY + 15 * HOUR + HOUR // 4),  # half an hour twice on Lord Howe
+    62 * DAY,
 )
-STEPS: Final = (0, 0, 0, 1, 1, 999, 1_000, 1_001, 5_000, 60_000)
+STEPS: Final = (0, 0, 0, 1, 1, 999, 1_000, 1_001, 3_600, 5_000, 60_000)
 SKILLS: Final = (1, 1, 2, 2, 3, 0, -1, None)
 AGENTS: Final = ("bot", "A", "B", "C", "", "0", None)
 PERSONS: Final = ("p1", "p2", "", "", None, " ")
@@ -34,6 +35,7 @@ SCORES: Final = (None, None, 0.0, 50.0, 61.5, -1.0, 1.0, 9.5, 10.0, 40.0, 60.0, 
 
 LINES: Final = {"0": 8, "1": 7, "2": 2, "3": 1, "4": 1, "5": 2, "7": 1, "": 1, None: 1}
 """How often lines are of which type: the visitor's, agents', the system's, unknown ones."""
+TEXTS: Final = ("text", "A Refund, please", "prerefund", "my money\nback", "money back", "the PARCEL", None)
 TRANSFERS: Final = {0: 4, 1: 4, 2: 3, 3: 2, 4: 1}
 """How often a conversation has so many transfers."""
 CONVERSATION_TIMES: Final = (
@@ -142,7 +144,7 @@ def facts_beside_times(rng: Random) -> Row:
         "sourceOrigin": rng.choice(("Web", "", None)),
         "sourceDevice": rng.choice(("MOBILE", "DESKTOP", None)),
         "startReasonId": rng.choice((0, 2, 3, None)),
-        "endReasonId": rng.choice((101, 106, 201, 205, None)),
+        "endReasonId": rng.choice((101, 106, 201, 205, 999, None)),
         "campaignData": rng.choice((None, {"campaignId": 7, "campaignEngagementId": 8})),
         "skills": [1],
         "mcs": rng.choice(SCORES),
@@ -182,7 +184,7 @@ def made_lines(rng: Random, conversation: Row, transfers: list[Row]) -> list[Row
             "type": rng.choices(list(LINES), list(LINES.values()))[0],
             "agentId": rng.choice(AGENTS),
             "by": rng.choice(("Ann", "Bob", " Bob ", " ", "", None)),
-            "text": "text",
+            "text": rng.choice(TEXTS),
             "mcs": rng.choice(SCORES) if rng.random() < 0.4 else None,
         }
         for _ in range(rng.randrange(9))

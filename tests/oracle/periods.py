@@ -1,0 +1,142 @@
+"""Views that compare: shares with their intervals, a period with the one before, an hour with those of earlier weeks."""
+
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from math import sqrt
+from statistics import stdev
+from typing import Final
+
+from oracle import bots, handling, mcs, queue
+from oracle.calendar import MONTHLY, WEEKLY, Period, hour_start, local
+from oracle.measures import columns_of, grouped
+from oracle.model import Model, Row
+
+Z: Final = 1.959964
+"""Of two-sided 95 %."""
+COMPARED: Final = 8
+LEAST_COMPARED: Final = 4
+UNUSUAL: Final = 3
+HOUR: Final = timedelta(hours=1)
+
+PARTS: Final[dict[str, tuple[Callable[[Model, Period], list[Row]], Callable[[Row], int], Callable[[Row], int]]]] = {
+    "service_level": (
+        queue.service_level_daily,
+        lambda row: row["within_count"],
+        lambda row: row["answered_count"] + row["abandoned_count"] - row["short_abandon_count"],
+    ),
+    "abandoned": (
+        queue.service_level_daily,
+        lambda row: row["abandoned_count"],
+        lambda row: row["answered_count"] + row["abandoned_count"],
+    ),
+    "non_responsive": (
+        handling.handling_daily,
+        lambda row: row["non_responsive_count"],
+        lambda row: row["wrote_count"],
+    ),
+    "mcs_negative": (mcs.mcs_band_daily, lambda row: row["negative_count"], lambda row: row["banded_count"]),
+    "mcs_positive": (mcs.mcs_band_daily, lambda row: row["positive_count"], lambda row: row["banded_count"]),
+    "contained": (bots.bot_daily, lambda row: row["contained_count"], lambda row: row["bot_count"]),
+}
+"""The view that has each share, its numerator and its denominator."""
+
+
+def wilson(part: int, cases: int) -> tuple[float, float]:
+    """Wilson's interval of a share."""
+    found, spread = part / cases, Z * Z / cases
+    middle = (found + spread / 2) / (1 + spread)
+    half = Z / (1 + spread) * sqrt(found * (1 - found) / cases + spread / (4 * cases))
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def shares_daily(model: Model, period: Period) -> list[Row]:
+    """Each share with its interval, where it has a denominator."""
+    found = []
+    for measure, (view, part_of, cases_of) in PARTS.items():
+        for row in view(model, period):
+            part, cases = part_of(row), cases_of(row)
+            if cases > 0:
+                low, high = wilson(part, cases)
+                found.append(
+                    {name: row[name] for name in ("account_id", period.column, "type")}
+                    | {"measure": measure, "part_count": part, "case_count": cases, "share": part / cases}
+                    | {"share_low": low, "share_high": high}
+                )
+    return found
+
+
+def week_before(day: date) -> date:
+    """The Monday a week before."""
+    return day - timedelta(days=7)
+
+
+def month_before(day: date) -> date:
+    """The first day of the month before."""
+    return (day - timedelta(days=1)).replace(day=1)
+
+
+def changes(model: Model, period: Period, before: Callable[[date], date]) -> list[Row]:
+    """The shares of periods whose former period has one, too, and Newcombe's interval of the difference."""
+    rows = {(row["account_id"], row["type"], row["measure"], row[period.column]): row for row in shares_daily(model, period)}
+    found = []
+    for (account_id, conversation_type, measure, day), row in rows.items():
+        former = rows.get((account_id, conversation_type, measure, before(day)))
+        if former is None:
+            continue
+        change = row["share"] - former["share"]
+        low = change - sqrt((row["share"] - row["share_low"]) ** 2 + (former["share_high"] - former["share"]) ** 2)
+        high = change + sqrt((row["share_high"] - row["share"]) ** 2 + (former["share"] - former["share_low"]) ** 2)
+        found.append(
+            {name: value for name, value in row.items() if name not in {"share_low", "share_high"}}
+            | {f"former_{name}": former[name] for name in ("part_count", "case_count", "share")}
+            | {"change": change, "change_low": low, "change_high": high, "is_clear": low > 0 or high < 0}
+        )
+    return found
+
+
+def change_weekly(model: Model) -> list[Row]:
+    """A week against the week before."""
+    return changes(model, WEEKLY, week_before)
+
+
+def change_monthly(model: Model) -> list[Row]:
+    """A month against the month before."""
+    return changes(model, MONTHLY, month_before)
+
+
+# ---- hours ----
+
+
+def unusual_hours(model: Model) -> list[Row]:
+    """Hours against the same hour of the same weekday before, by people's entries."""
+    entries = [entry for entry in queue.people(queue.entries_of(model)) if entry["entered_time"] is not None]
+    found = []
+    for (account_id, conversation_type), group in grouped(entries, columns_of("account_id", "type")).items():
+        by_hour: dict[datetime, list[Row]] = {}
+        for entry in group:
+            by_hour.setdefault(hour_start(entry["entered_time"]), []).append(entry)
+        earlier: dict[tuple[int, int], list[Row]] = {}
+        hour = min(by_hour)
+        while hour <= max(by_hour):
+            here = by_hour.get(hour, [])
+            row: Row = {"account_id": account_id, "type": conversation_type, "hour": hour}
+            clock = local(model, row, hour)
+            row |= {"local_start_time": clock, "entry_count": len(here)}
+            row["abandoned_count"] = len(queue.of_outcome(here, "abandoned"))
+            alike = earlier.setdefault((clock.isoweekday(), clock.hour), [])
+            if len(alike) >= LEAST_COMPARED:
+                found.append(row | compared(row, alike[-COMPARED:]))
+            alike.append(row)
+            hour += HOUR
+    return found
+
+
+def compared(row: Row, earlier: list[Row]) -> Row:
+    """How far the counts of an hour are from those of earlier hours."""
+    found: Row = {"compared_count": len(earlier)}
+    for name, prefix in (("entry", "is_unusual"), ("abandoned", "is_abandoned_unusual")):
+        counts = [before[f"{name}_count"] for before in earlier]
+        average = sum(counts) / len(counts)
+        score = (row[f"{name}_count"] - average) / max(stdev(counts), sqrt(average), 1)
+        found |= {f"{name}_mean": average, f"{name}_score": score, prefix: abs(score) > UNUSUAL}
+    return found

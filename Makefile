@@ -49,7 +49,7 @@ bench-query: $(RUN) ## time queries over a lake of a year, some 20 minutes and 2
 lint: $(DEV) ## run ruff and mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
-docs: $(RUN) ## write docs/metrics.md and docs/tables.md anew
+docs: $(RUN) ## write docs/metrics.md, docs/metrics.json and docs/tables.md anew
 	@$(BIN)/python -m pipeline.warehouse.pages
 
 lock: ## for maintainers, needs uv: update requirements*.txt

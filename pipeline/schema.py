@@ -43,11 +43,12 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """One table: its grain, and its columns in order."""
+    """One table: its grain, its columns in order, and those of them that tell its rows apart."""
 
     name: str
     grain: str
     columns: tuple[Column, ...]
+    key: tuple[str, ...] = ()
     partitioned: bool = True
     is_compressed: bool = True  # compressed hashes are as large, and take twice as long to read
 
@@ -154,6 +155,7 @@ CONVERSATIONS = Table(
         EXTRA,
         DELIVERY,
     ),
+    key=("account_id", "conversation_id"),
 )
 
 MESSAGES = Table(
@@ -183,6 +185,7 @@ MESSAGES = Table(
         EXTRA,
         DELIVERY,
     ),
+    key=("account_id", "conversation_id", "position"),
 )
 
 TRANSFERS = Table(
@@ -206,6 +209,7 @@ TRANSFERS = Table(
         EXTRA,
         DELIVERY,
     ),
+    key=("account_id", "conversation_id", "position"),
 )
 
 FILES = Table(
@@ -353,6 +357,7 @@ QUEUE_ENTRIES = Table(
         Column("agent_id", TEXT, "Agent who answered.", null=f"not answered, or {_NO_AGENT}"),
         *_OF_A_DELIVERY,
     ),
+    key=("account_id", "conversation_id", "entry_number"),
 )
 
 SEGMENTS = Table(
@@ -384,6 +389,7 @@ SEGMENTS = Table(
         Column("mcs_last", DOUBLE, "Score of the last visitor line that has one.", null="none has one"),
         *_OF_A_DELIVERY,
     ),
+    key=("account_id", "conversation_id", "segment_number"),
 )
 
 RESPONSES = Table(
@@ -406,6 +412,7 @@ RESPONSES = Table(
         ),
         *_OF_A_DELIVERY,
     ),
+    key=("account_id", "conversation_id", "response_number"),
 )
 
 CONVERSATION_METRICS = Table(
@@ -454,6 +461,7 @@ CONVERSATION_METRICS = Table(
         Column("mcs_last", DOUBLE, "Score of the last visitor line that has one.", null="none has one"),
         *_OF_A_DELIVERY,
     ),
+    key=("account_id", "conversation_id"),
 )
 
 FACTS: dict[str, Table] = {table.name: table for table in (CONVERSATION_METRICS, QUEUE_ENTRIES, SEGMENTS, RESPONSES)}

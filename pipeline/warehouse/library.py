@@ -94,7 +94,7 @@ _COMMENT = re.compile(r"--.*")
 _RELATION = re.compile(r"(?<!distinct )\b(?:from|join)\s+([a-z_]\w*)\b(?!\()")
 _STEP = re.compile(r"(?:\bwith|\),)\s+(\w+) as (?:(?:not )?materialized )?\(")
 _LAST_SELECT = re.compile(r".*^select\b(.*?)^from\b", re.DOTALL | re.MULTILINE)
-_MEANING = re.compile(r"\b(\w+),? {2}-- (.+)$", re.MULTILINE)
+_MEANING = re.compile(r"\b(\w+),? {2}-- (.+(?:\n {9,}-- .+)*)$", re.MULTILINE)  # a long one goes on, further in
 _HEADER_LABEL = re.compile(r"(?P<label>[A-Z][a-z]+): +(?P<text>.*)")
 
 
@@ -296,7 +296,8 @@ def _read_view(file: Path) -> View:
     sql = file.read_text(encoding="utf-8")
     about, notes = _header(sql)
     select = _LAST_SELECT.match(sql)
-    meanings = dict(_MEANING.findall(select[1])) if select else {}
+    found = _MEANING.findall(select[1]) if select else []
+    meanings = {column: re.sub(r"\s+-- ", " ", meaning) for column, meaning in found}
     return View(file.stem, file.parent.name, about, notes, meanings, sql, _tables_read(sql))
 
 

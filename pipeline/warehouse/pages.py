@@ -1,6 +1,5 @@
-"""The generator of docs/tables.md and docs/metrics.md (`make docs`)."""
+"""The generator of docs/tables.md, docs/metrics.md and docs/metrics.json (`make docs`)."""
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -9,6 +8,7 @@ import duckdb
 
 from pipeline.schema import FACTS, TABLES, Column, Table
 from pipeline.warehouse import library
+from pipeline.warehouse.catalogue import text_of_catalogue, unit_of
 from pipeline.warehouse.library import View, checks, code_lists, column_meanings, create_views, ordered_views, themes
 from pipeline.warehouse.names import NAME_TABLES
 from pipeline.warehouse.rules import RULES
@@ -18,7 +18,8 @@ from pipeline.warehouse.twins import TWINS, twin_names
 _METRICS: Final = """# Metrics
 
 Every measure with its definition, made from the files in `sql/`. A definition holds for the numbers of the view beside it,
-and nothing else counts them otherwise. `.describe queue_time_daily` in the shell says what the columns mean, too.
+and nothing else counts them otherwise. `.describe queue_time_daily` in the shell says what the columns mean, too, and
+[metrics.json](metrics.json) says it to programs.
 
 Rules that hold everywhere: a rate stands beside its numerator and denominator, and is NULL where the denominator is 0; a
 mean stands beside its n, where it is not that of all rows; who wants the mean of a longer time adds up sums and counts,
@@ -64,24 +65,6 @@ _CODES: Final = """
 
 The vendor's codes with their labels, as tables to join; the views `conversation_labels` and `message_labels` have done so.
 """
-_UNITS: Final = (
-    (r".*_milliseconds", "milliseconds"),
-    (r".*_seconds", "seconds"),
-    (r".*_minutes", "minutes"),
-    (r".*_hours|hour_count", "hours"),
-    (r".*_share|share(_low|_high)?", "share, 0 to 1"),
-    (r"change(_low|_high)?", "difference of shares"),
-    (r"(entry|abandoned)_mean", "entries"),
-    (r"(entry|abandoned)_score", "standard deviations"),
-    (r"transfers_per_conversation|concurrency", "ratio"),
-    (r".*_count", "count"),
-    (r"waiting_(avg|min|max)", "people"),
-    (r"mcs.*|bucket", "points"),
-    (r"local_(start_)?time", "local time"),
-    (r".*_time|hour", "instant"),
-    (r"local_(date|week|month)", "local day"),
-    (r".*_?date", "day, UTC"),
-)
 
 
 def pages() -> dict[str, str]:
@@ -92,6 +75,7 @@ def pages() -> dict[str, str]:
             connection.execute(f"create table {table.name} as from no_rows")
         create_views(connection)
         return {
+            "docs/metrics.json": text_of_catalogue(connection),
             "docs/metrics.md": "\n".join(_metrics(connection)) + "\n",
             "docs/tables.md": "\n".join(_tables(connection)) + "\n",
         }
@@ -184,11 +168,6 @@ def _described(view: View, relation: duckdb.DuckDBPyRelation, meanings: dict[str
     yield "\n| column | type | unit | meaning |\n| --- | --- | --- | --- |"
     for column, column_type in zip(relation.columns, relation.types, strict=True):
         yield f"| {column} | {column_type} | {unit_of(column)} | {meanings[column]} |"
-
-
-def unit_of(column: str) -> str:
-    """Give the unit of a column, which its name ends in; "" if it has none."""
-    return next((unit for pattern, unit in _UNITS if re.fullmatch(pattern, column)), "")
 
 
 if __name__ == "__main__":

@@ -71,14 +71,15 @@ select
     non_responsive_count / nullif(wrote_count, 0) as non_responsive_share,  -- non_responsive_count / wrote_count.
     coalesce(sum(agent_line_count), 0)::bigint as agent_line_count,  -- Lines by agents in the segments.
     coalesce(sum(visitor_line_count), 0)::bigint as visitor_line_count,  -- Lines by visitors in the segments.
-    sum(agent_line_count) / nullif(sum(visitor_line_count), 0) as talk_ratio,  -- Lines by agents / lines by visitors.
+    sum(agent_line_count) / nullif(sum(visitor_line_count), 0) as talk_ratio,  -- agent_line_count / visitor_line_count.
     count(*) filter (where is_response) as response_count,  -- Responses that this agent wrote.
     count(response_milliseconds) as timed_count,  -- Responses with a time.
     coalesce(sum(response_milliseconds), 0) / 1000 as response_sum_seconds,  -- Sum of the times of responses.
     avg(response_milliseconds) / 1000
         as response_avg_seconds,  -- Mean time of a response: response_sum_seconds / timed_count.
-    quantile_cont(response_milliseconds, 0.5) / 1000 as response_p50_seconds,  -- Median time of a response.
+    quantile_cont(response_milliseconds, 0.5) / 1000
+        as response_p50_seconds,  -- Median of the timed_count times of responses.
     quantile_cont(response_milliseconds, 0.9) / 1000
-        as response_p90_seconds  -- Time that 90 % of responses did not exceed.
+        as response_p90_seconds  -- Time that 90 % of the timed_count responses did not exceed.
 from work
 group by account_id, date, type, agent_id, is_bot

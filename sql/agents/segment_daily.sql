@@ -25,9 +25,10 @@ select
         as engaged_sum_seconds,  -- Sum of the times from assignment to end, two at a time counted twice.
     avg(engaged_milliseconds) / 1000
         as engaged_avg_seconds,  -- Mean time from assignment to end: engaged_sum_seconds / engaged_count.
-    quantile_cont(engaged_milliseconds, 0.5) / 1000 as engaged_p50_seconds,  -- Median time from assignment to end.
+    quantile_cont(engaged_milliseconds, 0.5) / 1000
+        as engaged_p50_seconds,  -- Median of the engaged_count times from assignment to end.
     quantile_cont(engaged_milliseconds, 0.9) / 1000
-        as engaged_p90_seconds,  -- Time from assignment to end that 90 % of segments did not exceed.
+        as engaged_p90_seconds,  -- Time from assignment to end that 90 % of engaged_count did not exceed.
     count(first_response_milliseconds)
         as first_response_count,  -- Segments with a known time from assignment to the first agent line.
     coalesce(sum(first_response_milliseconds), 0) / 1000
@@ -35,19 +36,19 @@ select
     avg(first_response_milliseconds) / 1000
         as first_response_avg_seconds,  -- first_response_sum_seconds / first_response_count.
     quantile_cont(first_response_milliseconds, 0.5) / 1000
-        as first_response_p50_seconds,  -- Median time from assignment to the first agent line.
+        as first_response_p50_seconds,  -- Median of the first_response_count times from assignment to that line.
     quantile_cont(first_response_milliseconds, 0.9) / 1000
-        as first_response_p90_seconds,  -- 90th percentile of the time from assignment to the first agent line.
+        as first_response_p90_seconds,  -- Time to that line that 90 % of first_response_count did not exceed.
     count(first_response_from_opening_milliseconds)
         as first_response_from_opening_count,  -- Segments with a known time from connection or transfer to that line.
     coalesce(sum(first_response_from_opening_milliseconds), 0) / 1000
         as first_response_from_opening_sum_seconds,  -- Sum of the times from connection or transfer to that line.
     avg(first_response_from_opening_milliseconds) / 1000
-        as first_response_from_opening_avg_seconds,  -- Mean time from connection or transfer to that line.
+        as first_response_from_opening_avg_seconds,  -- Mean of first_response_from_opening_count times to that line.
     quantile_cont(first_response_from_opening_milliseconds, 0.5) / 1000
-        as first_response_from_opening_p50_seconds,  -- Median time from connection or transfer to that line.
+        as first_response_from_opening_p50_seconds,  -- Median of the first_response_from_opening_count times.
     quantile_cont(first_response_from_opening_milliseconds, 0.9) / 1000
-        as first_response_from_opening_p90_seconds,  -- 90th percentile of the time from connection or transfer on.
+        as first_response_from_opening_p90_seconds,  -- Time that 90 % of first_response_from_opening_count kept.
     count(*) filter (where visitor_line_count > 0) as wrote_count,  -- Segments in which the visitor wrote.
     count(*) filter (where visitor_line_count > 0 and agent_line_count = 0)
         as non_responsive_count,  -- Segments in which the visitor wrote and no agent did.
@@ -57,6 +58,6 @@ select
     bounced_count / count(*) as bounced_share,  -- bounced_count / segment_count.
     sum(agent_line_count)::bigint as agent_line_count,  -- Lines by agents in the segments.
     sum(visitor_line_count)::bigint as visitor_line_count,  -- Lines by visitors in the segments.
-    sum(agent_line_count) / nullif(sum(visitor_line_count), 0) as talk_ratio  -- Lines by agents / lines by visitors.
+    sum(agent_line_count) / nullif(sum(visitor_line_count), 0) as talk_ratio  -- agent_line_count / visitor_line_count.
 from named_segments
 group by account_id, date, type, agent_id, skill_id, is_bot

@@ -86,9 +86,10 @@ select
     coalesce(sum(queue_milliseconds), 0) / 1000 as queue_sum_seconds,  -- Sum of the waits of answered entries.
     avg(queue_milliseconds) / 1000
         as queue_avg_seconds,  -- Mean wait of answered entries: queue_sum_seconds / queued_count.
-    quantile_cont(queue_milliseconds, 0.5) / 1000 as queue_p50_seconds,  -- Median wait of answered entries.
+    quantile_cont(queue_milliseconds, 0.5) / 1000
+        as queue_p50_seconds,  -- Median wait of the queued_count answered entries.
     quantile_cont(queue_milliseconds, 0.9) / 1000
-        as queue_p90_seconds,  -- Wait that 90 % of answered entries did not exceed.
+        as queue_p90_seconds,  -- Wait that 90 % of the queued_count answered entries did not exceed.
     count(*) filter (where is_segment) as segment_count,  -- Segments of the skill.
     count(engaged_milliseconds) as engaged_count,  -- Segments with a known length.
     coalesce(sum(engaged_milliseconds), 0) / 1000

@@ -26,20 +26,20 @@ select
     coalesce(sum(person_wait_milliseconds), 0) / 1000
         as person_wait_sum_seconds,  -- Sum of the times from the conversation's start to the first person.
     avg(person_wait_milliseconds) / 1000
-        as person_wait_avg_seconds,  -- Mean time from the conversation's start to the first person.
+        as person_wait_avg_seconds,  -- Mean of the person_wait_count times from start to the first person.
     quantile_cont(person_wait_milliseconds, 0.5) / 1000
-        as person_wait_p50_seconds,  -- Median time from the conversation's start to the first person.
+        as person_wait_p50_seconds,  -- Median of the person_wait_count times from start to the first person.
     quantile_cont(person_wait_milliseconds, 0.9) / 1000
-        as person_wait_p90_seconds,  -- Time from the conversation's start to the first person that 90 % did not exceed.
+        as person_wait_p90_seconds,  -- Time to the first person that 90 % of person_wait_count did not exceed.
     count(handover_wait_milliseconds)
         as handover_wait_count,  -- Conversations with a known time from the bot's end to the first person.
     coalesce(sum(handover_wait_milliseconds), 0) / 1000
         as handover_wait_sum_seconds,  -- Sum of the times from the bot's end to the first person.
     avg(handover_wait_milliseconds) / 1000
-        as handover_wait_avg_seconds,  -- Mean time from the bot's end to the first person.
+        as handover_wait_avg_seconds,  -- Mean of the handover_wait_count times from the bot's end to the first person.
     quantile_cont(handover_wait_milliseconds, 0.5) / 1000
-        as handover_wait_p50_seconds,  -- Median time from the bot's end to the first person.
+        as handover_wait_p50_seconds,  -- Median of the handover_wait_count times from the bot's end on.
     quantile_cont(handover_wait_milliseconds, 0.9) / 1000
-        as handover_wait_p90_seconds  -- Time from the bot's end to the first person that 90 % did not exceed.
+        as handover_wait_p90_seconds  -- Time from the bot's end that 90 % of handover_wait_count did not exceed.
 from bot_conversations
 group by account_id, date, type

@@ -26,15 +26,16 @@ select
     coalesce(sum(chat_milliseconds), 0) / 1000 as chat_sum_seconds,  -- Sum of the times from connection to end.
     avg(chat_milliseconds) / 1000
         as chat_avg_seconds,  -- Mean time from connection to end: chat_sum_seconds / chat_count.
-    quantile_cont(chat_milliseconds, 0.5) / 1000 as chat_p50_seconds,  -- Median time from connection to end.
+    quantile_cont(chat_milliseconds, 0.5) / 1000
+        as chat_p50_seconds,  -- Median of the chat_count times from connection to end.
     quantile_cont(chat_milliseconds, 0.9) / 1000
-        as chat_p90_seconds,  -- Time from connection to end that 90 % did not exceed.
+        as chat_p90_seconds,  -- Time from connection to end that 90 % of chat_count did not exceed.
     count(chat_milliseconds) filter (where was_interactive)
         as interactive_chat_count,  -- Conversations of chat_count that are interactive.
     coalesce(sum(chat_milliseconds) filter (where was_interactive), 0) / 1000
         as interactive_chat_sum_seconds,  -- Sum of the times from connection to end of interactive conversations.
     avg(chat_milliseconds) filter (where was_interactive) / 1000
-        as interactive_chat_avg_seconds  -- Average handling time: interactive_chat_sum_seconds / its count.
+        as interactive_chat_avg_seconds  -- Handling time: interactive_chat_sum_seconds / interactive_chat_count.
 from named_conversations
 where is_connected
 group by account_id, date, type

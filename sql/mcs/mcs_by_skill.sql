@@ -16,9 +16,9 @@ select
     -- Added up as decimals, so that the last digit does not depend on how threads share the rows.
     sum(try_cast(mcs as decimal(38, 12)))::double as mcs_sum,  -- Sum of the scores.
     mcs_sum / scored_count as mcs_avg,  -- Mean score: mcs_sum / scored_count.
-    quantile_cont(mcs, 0.1) as mcs_p10,  -- Score that 10 % do not exceed.
-    quantile_cont(mcs, 0.5) as mcs_p50,  -- Median score.
-    quantile_cont(mcs, 0.9) as mcs_p90,  -- Score that 90 % do not exceed.
+    quantile_cont(mcs, 0.1) as mcs_p10,  -- Score that 10 % of the scored_count do not exceed.
+    quantile_cont(mcs, 0.5) as mcs_p50,  -- Median of the scored_count scores.
+    quantile_cont(mcs, 0.9) as mcs_p90,  -- Score that 90 % of the scored_count do not exceed.
     count(mcs_band) as banded_count,  -- Conversations with a score on the account's scale, so in a band.
     count(*) filter (where mcs_band = 'negative')
         as negative_count,  -- Conversations with a score in the negative band.

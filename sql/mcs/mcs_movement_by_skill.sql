@@ -18,7 +18,8 @@ select
         as mcs_change_sum,  -- Sum of the differences of last and first score.
     mcs_change_sum / count(*)
         as mcs_change_avg,  -- Mean difference of last and first score: mcs_change_sum / segment_count.
-    quantile_cont(mcs_change, 0.5) as mcs_change_p50,  -- Median difference of last and first score.
+    quantile_cont(mcs_change, 0.5)
+        as mcs_change_p50,  -- Median of the segment_count differences of last and first score.
     count(*) filter (where mcs_change > 0) as risen_count,  -- Segments whose last score is higher than the first.
     risen_count / count(*) as risen_share,  -- risen_count / segment_count.
     count(*) filter (where mcs_change < 0) as fallen_count,  -- Segments whose last score is lower than the first.

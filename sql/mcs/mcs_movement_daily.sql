@@ -17,7 +17,7 @@ select
         as mcs_change_sum,  -- Sum of the differences of last and first score.
     mcs_change_sum / count(*)
         as mcs_change_avg,  -- Mean difference of last and first score: mcs_change_sum / moved_count.
-    quantile_cont(mcs_change, 0.5) as mcs_change_p50,  -- Median difference of last and first score.
+    quantile_cont(mcs_change, 0.5) as mcs_change_p50,  -- Median of the moved_count differences of last and first score.
     count(*) filter (where mcs_change > 0) as risen_count,  -- Conversations whose last score is higher than the first.
     risen_count / count(*) as risen_share,  -- risen_count / moved_count.
     count(*) filter (where mcs_change < 0) as fallen_count,  -- Conversations whose last score is lower than the first.

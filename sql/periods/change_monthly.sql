@@ -22,7 +22,7 @@ select
     one.share,
     former.part_count as former_part_count,  -- Numerator of the share of the month before.
     former.case_count as former_case_count,  -- Denominator of the share of the month before.
-    former.share as former_share,  -- Share of the month before.
+    former.share as former_share,  -- Share of the month before: former_part_count / former_case_count.
     one.share - former.share as change,  -- share - former_share.
     change - sqrt((one.share - one.share_low) ** 2 + (former.share_high - former.share) ** 2)
         as change_low,  -- Lower bound of Newcombe's interval of 95 %.

@@ -73,12 +73,12 @@ select
     local_start_time,  -- Start of the hour on the account's clocks.
     compared_count,  -- Hours that the hour is compared with.
     entry_count,  -- Queue entries of people in the hour.
-    entry_mean,  -- Mean number of queue entries in the hours compared with.
+    entry_mean,  -- Mean number of queue entries in the compared_count hours.
     (entry_count - entry_mean) / greatest(entry_deviation, sqrt(entry_mean), 1)
         as entry_score,  -- Distance of entry_count from entry_mean, in standard deviations.
     abs(entry_score) > 3 as is_unusual,  -- entry_score is beyond 3 or -3.
     abandoned_count,  -- Abandoned queue entries of people in the hour.
-    abandoned_mean,  -- Mean number of abandoned queue entries in the hours compared with.
+    abandoned_mean,  -- Mean number of abandoned queue entries in the compared_count hours.
     (abandoned_count - abandoned_mean) / greatest(abandoned_deviation, sqrt(abandoned_mean), 1)
         as abandoned_score,  -- Distance of abandoned_count from abandoned_mean, in standard deviations.
     abs(abandoned_score) > 3 as is_abandoned_unusual  -- abandoned_score is beyond 3 or -3.

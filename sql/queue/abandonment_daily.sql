@@ -50,7 +50,8 @@ select
         as abandoned_share,  -- abandoned_count / (abandoned_count + answered_count).
     abandoned_count / nullif(entry_count, 0) as abandoned_of_entries_share,  -- abandoned_count / entry_count.
     (abandoned_count - short_abandon_count) / nullif(abandoned_count + answered_count - short_abandon_count, 0)
-        as abandoned_adjusted_share,  -- As abandoned_share, without short_abandon_count on both sides.
+        as abandoned_adjusted_share,  -- (abandoned_count - short_abandon_count)
+                                       -- / (abandoned_count + answered_count - short_abandon_count).
     count(wait_milliseconds) filter (where is_abandoned_entry)
         as waited_count,  -- Abandoned entries of people with a known wait.
     avg(wait_milliseconds) filter (where is_abandoned_entry) / 1000

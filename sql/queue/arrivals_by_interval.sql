@@ -1,5 +1,6 @@
 -- Number of people who entered a queue, interval by interval.
--- Grain:   one row per account_id, type and interval of a UTC day with people in a queue, the quiet intervals too.
+-- Grain:   one row per account_id, type and interval_start, of a UTC day with people in a queue, the quiet intervals
+--          too.
 -- Counts:  entries of people by the time of entering; bots have a column of their own. entry_count is
 --          conversation_count (first queues) and transfer_count (queues of transfers), as the vendor counts requests.
 -- Units:   counts. interval_start is the interval's beginning (the vendor's API stamps the end), local_start_time

@@ -1,6 +1,6 @@
 -- Entries into the queue of each skill, interval by interval: offered, answered, abandoned, in time.
--- Grain:   one row per account_id, skill_id, type, is_bot and interval with an entry; entries without a time are in
---          none.
+-- Grain:   one row per account_id, skill_id, type, is_bot and interval_start with an entry; entries without a time
+--          are in none.
 -- Counts:  offered_count: all entries by the time of entering; answered_count, abandoned_count and moved_count of
 --          them. within_count: answered within service_level_seconds. short_abandon_count: abandoned sooner than
 --          short_abandon_seconds. The service level of any sum of rows is within / (answered + abandoned - short).

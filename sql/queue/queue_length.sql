@@ -1,5 +1,6 @@
 -- Number of people who waited at a time.
--- Grain:   one row per account_id, type and interval of a UTC day with people in a queue, the quiet intervals too.
+-- Grain:   one row per account_id, type and interval_start, of a UTC day with people in a queue, the quiet intervals
+--          too.
 -- Counts:  entries of people, from the millisecond of entering to that of leaving, which no longer counts. Left out:
 --          bots, waits of 0 s, without an end, or longer than longest_queue_hours.
 -- Units:   people; waiting_avg is weighted by time. waiting_seconds adds up the seconds that all of them waited in the

@@ -1,6 +1,6 @@
 -- Distribution of waits in queues over buckets.
--- Grain:   one row per account_id, date (UTC, of entering) and type with a wait, and bucket of wait_bounds_seconds;
---          buckets without anybody are there, too.
+-- Grain:   one row per account_id, date (UTC, of entering) and type with a wait, and lower_seconds: the buckets of
+--          wait_bounds_seconds, those without anybody too.
 -- Counts:  entries of people with a known wait that were answered or abandoned; bots have a column of their own.
 --          queued_count is that of all buckets. cumulative_share is the share of the answered that waited less than
 --          upper_seconds; it is 1 in the last bucket, whose upper_seconds is NULL.

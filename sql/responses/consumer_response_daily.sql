@@ -33,9 +33,10 @@ select
     coalesce(sum(answer_milliseconds), 0) / 1000 as response_sum_seconds,  -- Sum of the times of visitors' answers.
     avg(answer_milliseconds) / 1000
         as response_avg_seconds,  -- Mean time of a visitor's answer: response_sum_seconds / timed_count.
-    quantile_cont(answer_milliseconds, 0.5) / 1000 as response_p50_seconds,  -- Median time of a visitor's answer.
+    quantile_cont(answer_milliseconds, 0.5) / 1000
+        as response_p50_seconds,  -- Median of the timed_count times of visitors' answers.
     quantile_cont(answer_milliseconds, 0.9) / 1000
-        as response_p90_seconds,  -- Time that 90 % of visitors' answers did not exceed.
+        as response_p90_seconds,  -- Time that 90 % of the timed_count answers did not exceed.
     max(answer_milliseconds) / 1000 as response_max_seconds  -- Longest time of a visitor's answer.
 from answers
 group by account_id, date, type

@@ -40,9 +40,9 @@ select
     first_response_sum_seconds / nullif(first_response_count, 0)
         as first_response_avg_seconds,  -- first_response_sum_seconds / first_response_count.
     quantile_cont(first_response_seconds, 0.5)
-        as first_response_p50_seconds,  -- Median time from connection to the first agent line.
+        as first_response_p50_seconds,  -- Median of the first_response_count times from connection to that line.
     quantile_cont(first_response_seconds, 0.9)
-        as first_response_p90_seconds,  -- 90th percentile of the time from connection to the first agent line.
+        as first_response_p90_seconds,  -- Time to that line that 90 % of first_response_count did not exceed.
     count(first_reply_seconds)
         as first_reply_count,  -- Conversations with a known time from the visitor's first line to the answer.
     coalesce(sum(round(first_reply_seconds * 1000)::bigint), 0) / 1000
@@ -50,8 +50,8 @@ select
     first_reply_sum_seconds / nullif(first_reply_count, 0)
         as first_reply_avg_seconds,  -- first_reply_sum_seconds / first_reply_count.
     quantile_cont(first_reply_seconds, 0.5)
-        as first_reply_p50_seconds,  -- Median time from the visitor's first line to the answer.
+        as first_reply_p50_seconds,  -- Median of the first_reply_count times to the answer.
     quantile_cont(first_reply_seconds, 0.9)
-        as first_reply_p90_seconds  -- 90th percentile of the time from the visitor's first line to the answer.
+        as first_reply_p90_seconds  -- Time to the answer that 90 % of first_reply_count did not exceed.
 from connected
 group by account_id, date, type, is_bot

@@ -1,6 +1,6 @@
 -- Share of answers that came within so many seconds.
--- Grain:   one row per account_id, date (UTC, of the agent's line), type and is_bot with a timed response, and bound of
---          response_bounds_seconds; the last row of a day has no bound and holds all.
+-- Grain:   one row per account_id, date (UTC, of the agent's line), type and is_bot with a timed response, and
+--          bound_seconds: the bounds of response_bounds_seconds; the last row of a day has no bound and holds all.
 -- Counts:  agent responses with a time. Each response falls into one bucket: the first bound that it keeps. A row adds
 --          up the buckets up to its bound. The follow-up columns leave out each conversation's first response.
 -- Units:   seconds, bound included, compared in milliseconds; shares from 0 to 1, NULL where there is no response.

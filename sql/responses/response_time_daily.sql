@@ -18,9 +18,10 @@ select
     coalesce(sum(response_milliseconds), 0) / 1000 as response_sum_seconds,  -- Sum of the times of responses.
     avg(response_milliseconds) / 1000
         as response_avg_seconds,  -- Mean time of a response: response_sum_seconds / timed_count.
-    quantile_cont(response_milliseconds, 0.5) / 1000 as response_p50_seconds,  -- Median time of a response.
+    quantile_cont(response_milliseconds, 0.5) / 1000
+        as response_p50_seconds,  -- Median of the timed_count times of responses.
     quantile_cont(response_milliseconds, 0.9) / 1000
-        as response_p90_seconds,  -- Time that 90 % of responses did not exceed.
+        as response_p90_seconds,  -- Time that 90 % of the timed_count responses did not exceed.
     max(response_milliseconds) / 1000 as response_max_seconds,  -- Longest time of a response.
     count(from_assignment_milliseconds)
         as from_assignment_count,  -- Responses with a time from the assignment.
@@ -29,24 +30,24 @@ select
     avg(from_assignment_milliseconds) / 1000
         as from_assignment_avg_seconds,  -- from_assignment_sum_seconds / from_assignment_count.
     quantile_cont(from_assignment_milliseconds, 0.5) / 1000
-        as from_assignment_p50_seconds,  -- Median time of a response from the assignment.
+        as from_assignment_p50_seconds,  -- Median of the from_assignment_count times from the assignment.
     quantile_cont(from_assignment_milliseconds, 0.9) / 1000
-        as from_assignment_p90_seconds,  -- Time from the assignment that 90 % of responses did not exceed.
+        as from_assignment_p90_seconds,  -- Time from the assignment that 90 % of from_assignment_count did not exceed.
     count(response_milliseconds) filter (where response_number = 1)
         as first_reply_count,  -- Conversations' first responses with a time.
     avg(response_milliseconds) filter (where response_number = 1) / 1000
-        as first_reply_avg_seconds,  -- Mean time of a conversation's first response.
+        as first_reply_avg_seconds,  -- Mean time of the first_reply_count first responses.
     quantile_cont(response_milliseconds, 0.5) filter (where response_number = 1) / 1000
-        as first_reply_p50_seconds,  -- Median time of a conversation's first response.
+        as first_reply_p50_seconds,  -- Median time of the first_reply_count first responses.
     quantile_cont(response_milliseconds, 0.9) filter (where response_number = 1) / 1000
-        as first_reply_p90_seconds,  -- Time that 90 % of first responses did not exceed.
+        as first_reply_p90_seconds,  -- Time that 90 % of the first_reply_count first responses did not exceed.
     count(from_assignment_milliseconds) filter (where response_number = 1)
         as first_answer_count,  -- Conversations' first responses with a time from the assignment.
     avg(from_assignment_milliseconds) filter (where response_number = 1) / 1000
-        as first_answer_avg_seconds,  -- Mean time of a conversation's first response from the assignment.
+        as first_answer_avg_seconds,  -- Mean time of the first_answer_count first responses from the assignment.
     quantile_cont(from_assignment_milliseconds, 0.5) filter (where response_number = 1) / 1000
-        as first_answer_p50_seconds,  -- Median time of a conversation's first response from the assignment.
+        as first_answer_p50_seconds,  -- Median time of the first_answer_count first responses from the assignment.
     quantile_cont(from_assignment_milliseconds, 0.9) filter (where response_number = 1) / 1000
-        as first_answer_p90_seconds  -- Time from the assignment that 90 % of first responses did not exceed.
+        as first_answer_p90_seconds  -- Time from the assignment that 90 % of first_answer_count did not exceed.
 from named_responses
 group by account_id, date, type, is_bot

@@ -12,7 +12,7 @@ select
     count(*) as conversation_count,  -- Conversations.
     sum(agent_line_count)::bigint as agent_line_count,  -- Lines by agents.
     sum(visitor_line_count)::bigint as visitor_line_count,  -- Lines by visitors.
-    sum(agent_line_count) / nullif(sum(visitor_line_count), 0) as talk_ratio,  -- Lines by agents / lines by visitors.
+    sum(agent_line_count) / nullif(sum(visitor_line_count), 0) as talk_ratio,  -- agent_line_count / visitor_line_count.
     count(*) filter (where agent_line_count > 0 and visitor_line_count > 0)
         as two_way_count,  -- Conversations in which both sides wrote.
     count(*) filter (where agent_line_count = 0 and visitor_line_count > 0)

@@ -1,5 +1,6 @@
 -- Hours without a loaded source file.
--- Grain:   one row per account_id and run of hours without a loaded file, between the first and the last that has one.
+-- Grain:   one row per account_id and gap_start_time: a run of hours without a loaded file, between the first and the
+--          last that has one.
 -- Counts:  an hour without a file was quiet, or was not fetched: the source makes no file for a quiet hour.
 -- Units:   instants, gap_end_time not included; hour_count in whole hours.
 -- Source:  ours; scope_start_time and scope_end_time of files.

@@ -35,9 +35,9 @@ select
     count(*) as conversation_count,  -- Conversations.
     count(file_milliseconds) as timed_count,  -- Conversations with an end whose file's hour is known.
     quantile_cont(file_milliseconds, 0.5) / 3_600_000
-        as file_p50_hours,  -- Median time from a conversation's end to the end of its file's hour.
+        as file_p50_hours,  -- Median of the timed_count times from a conversation's end to the end of its file's hour.
     quantile_cont(file_milliseconds, 0.995) / 3_600_000
-        as file_p995_hours,  -- Time from a conversation's end to the end of its file's hour that 99.5 % did not exceed.
+        as file_p995_hours,  -- Time to the end of the file's hour that 99.5 % of timed_count did not exceed.
     max(file_milliseconds) / 3_600_000
         as file_max_hours,  -- Longest time from a conversation's end to the end of its file's hour.
     count(*) filter (where file_milliseconds > late_hours * 3_600_000)

@@ -1,6 +1,7 @@
 -- Segments of agents, cut at midnight UTC: the time for which an agent had a conversation on a day.
 -- Grain:   one row per segment with an agent and a length above 0, and UTC day that it touches.
 -- Counts:  is_assigned: the part in which the agent got the conversation; only that has first_response_milliseconds.
+--          The SQL gives each segment the days from the assignment to the end, and cuts it at their midnights.
 -- Units:   milliseconds since 1970; a part ends where the next begins.
 -- Source:  ours; named_segments.
 

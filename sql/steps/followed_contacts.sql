@@ -2,7 +2,9 @@
 -- Grain:   one row per conversation with an end; legs of one conversation are one.
 -- Counts:  all of them. The next conversation is the person's first in the account that starts after the end of this
 --          one, and after its start; NULL where the person is not known. is_same_skill: the next one began with the
---          skill that ended this one; NULL where one of the two is not known.
+--          skill that ended this one; NULL where one of the two is not known. The SQL puts the starts and ends of a
+--          person who had several conversations into one row of time, and looks from each end for the first start
+--          that follows; the others have no next conversation.
 -- Units:   milliseconds. observed: from the end to where the data reaches, the newest end of a loaded file's hour, else
 --          the newest start.
 -- Source:  contacts, and the ledger files.

@@ -1,8 +1,9 @@
 -- The intervals of every day with people in a queue: the rows of arrivals and queue length.
--- Grain:   one row per account_id, type and interval of a UTC day in which a person entered a queue, waited or left
---          it.
+-- Grain:   one row per account_id, type and interval_start, of a UTC day in which a person entered a queue, waited
+--          or left it.
 -- Counts:  all intervals of such a day, the quiet ones too; days without anybody have none. Of a wait that is not
---          likely the day of entering counts.
+--          likely the day of entering counts. The SQL gives each entry the days from entering to leaving, takes each
+--          day once, and cuts it into intervals.
 -- Units:   interval_start is the interval's beginning, local_start_time what the account's clocks show then (NULL
 --          before 2015 and after 2045). Clocks change at the beginning of an interval, never within one.
 -- Source:  ours; queue_entries and the settings interval_minutes and time_zone.

@@ -73,8 +73,8 @@ select
     avg(wait_milliseconds) filter (where outcome = 'answered') / 1000
         as queue_avg_seconds,  -- Mean wait of answered entries by transfer: queue_sum_seconds / queued_count.
     quantile_cont(wait_milliseconds, 0.5) filter (where outcome = 'answered') / 1000
-        as queue_p50_seconds,  -- Median wait of answered entries by transfer.
+        as queue_p50_seconds,  -- Median wait of the queued_count answered entries by transfer.
     quantile_cont(wait_milliseconds, 0.9) filter (where outcome = 'answered') / 1000
-        as queue_p90_seconds  -- Wait that 90 % of answered entries by transfer did not exceed.
+        as queue_p90_seconds  -- Wait that 90 % of the queued_count answered entries by transfer did not exceed.
 from work
 group by account_id, date, type

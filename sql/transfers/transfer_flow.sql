@@ -30,6 +30,6 @@ select
     avg(wait_milliseconds) filter (where outcome = 'answered') / 1000
         as queue_avg_seconds,  -- Mean wait of answered entries by transfer: queue_sum_seconds / queued_count.
     quantile_cont(wait_milliseconds, 0.5) filter (where outcome = 'answered') / 1000
-        as queue_p50_seconds  -- Median wait of answered entries by transfer.
+        as queue_p50_seconds  -- Median wait of the queued_count answered entries by transfer.
 from named_transfers
 group by account_id, type, skill_id, target_skill_id

@@ -406,7 +406,7 @@ def test_every_column_says_what_it_means(lake: duckdb.DuckDBPyConnection) -> Non
     assert [column for column, comment in (stored | found).items() if _NEEDS_ANOTHER.search(str(comment))] == []
     assert found["transfer_daily", "returned_share"] == "returned_count / transferred_count."
     assert found["named_entries", "wait_milliseconds"] == "From entering to leaving."
-    assert found["account_rules", "resolution_hours"] == found["conversation_rules", "resolution_hours"]
+    assert found["account_rules", "resolution_hours"] == found["named_conversations", "resolution_hours"]
 
 
 def test_each_table_beside_the_lake_s_says_what_it_is(lake: duckdb.DuckDBPyConnection) -> None:

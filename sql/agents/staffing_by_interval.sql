@@ -4,8 +4,9 @@
 -- Counts:  offered: entries into the skill's queue; answered and abandoned: their outcomes, under the interval of
 --          entering. assigned_count and the engaged columns: segments assigned in the interval, with all their length.
 --          conversation_seconds, agent_seconds, agent_count: the time of segments with an agent within the interval. Of
---          two segments of an agent at a time, conversation_seconds has both. agent_seconds has the later one from the
---          end of the earlier one on.
+--          an agent with n segments at a moment, of any skill or type, each segment has 1/n of the moment in
+--          agent_seconds. So agent_seconds adds up over skills, types and intervals to the time of the agents.
+--          agent_count does not add up: an agent with two skills is in both rows.
 -- Units:   seconds. interval_start is the beginning of the interval of interval_minutes minutes, local_start_time the
 --          time on the account's clocks then (NULL before 2015 and after 2045).
 -- Source:  ours; queue_entries and segments. Time online is not in these files, so there is no occupancy.
@@ -18,24 +19,28 @@ with numbered as (
         is_bot,
         agent_id,
         interval_minutes,
-        row_number() over () as agent_number
+        row_number() over () as work_number,
+        dense_rank() over (order by account_id, agent_id) as agent_number
     from named_segments
     where agent_id is not null and engaged_milliseconds > 0
     group by account_id, type, skill_id, is_bot, agent_id, interval_minutes
 ),
 
--- Each agent's times lie in a range of their own, so that one running maximum serves all.
 spans as (
     select
+        numbered.work_number,
         numbered.agent_number,
         numbered.interval_minutes * 60_000 as interval_milliseconds,
         epoch_ms(segment.assigned_time) as from_milliseconds,
         -- Ten days bound the work for an end that is an error.
         from_milliseconds + least(segment.engaged_milliseconds, 864_000_000) as until_milliseconds,
-        max(numbered.agent_number * 10_000_000_000_000 + until_milliseconds) over (
-            order by numbered.agent_number * 10_000_000_000_000 + from_milliseconds
-            rows between unbounded preceding and 1 preceding
-        ) - numbered.agent_number * 10_000_000_000_000 as covered_until_milliseconds
+        unnest(
+            range(
+                from_milliseconds // interval_milliseconds * interval_milliseconds,
+                until_milliseconds,
+                interval_milliseconds
+            )
+        ) as start_milliseconds
     from named_segments as segment
     join numbered
         on segment.account_id is not distinct from numbered.account_id
@@ -46,37 +51,58 @@ spans as (
     where segment.engaged_milliseconds > 0 and epoch_ms(segment.assigned_time) between 0 and 9_999_999_999_999
 ),
 
-parts as (
+-- Within an interval each segment begins once and ends once.
+changes as (
+    select
+        work_number,
+        agent_number,
+        start_milliseconds,
+        greatest(from_milliseconds, start_milliseconds) - start_milliseconds as at_milliseconds,
+        1 as change
+    from spans
+    union all
+    select
+        work_number,
+        agent_number,
+        start_milliseconds,
+        least(until_milliseconds, start_milliseconds + interval_milliseconds) - start_milliseconds as at_milliseconds,
+        -1 as change
+    from spans
+),
+
+-- The time from each change to the next, divided by the number of the agent's segments.
+moments as (
     select
         *,
-        greatest(from_milliseconds, covered_until_milliseconds) as alone_from_milliseconds,
-        unnest(
-            range(
-                from_milliseconds // interval_milliseconds * interval_milliseconds,
-                until_milliseconds,
-                interval_milliseconds
-            )
-        ) as start_milliseconds
-    from spans
+        (lead(at_milliseconds) over in_order - at_milliseconds)
+        / nullif(sum(change) over in_order, 0) as shared_milliseconds
+    from changes
+    window in_order as (partition by agent_number, start_milliseconds order by at_milliseconds)
+),
+
+-- Shared time up to each change: a segment has the difference between its end and its beginning.
+elapsed as (
+    select
+        *,
+        coalesce(
+            sum(shared_milliseconds) over (
+                partition by agent_number, start_milliseconds
+                order by at_milliseconds
+                rows between unbounded preceding and 1 preceding
+            ),
+            0
+        ) as elapsed_milliseconds
+    from moments
 ),
 
 agent_intervals as (
     select
-        agent_number,
+        work_number,
         start_milliseconds,
-        sum(
-            least(until_milliseconds, start_milliseconds + interval_milliseconds)
-            - greatest(from_milliseconds, start_milliseconds)
-        ) as conversation_milliseconds,
-        sum(
-            greatest(
-                least(until_milliseconds, start_milliseconds + interval_milliseconds)
-                - greatest(alone_from_milliseconds, start_milliseconds),
-                0
-            )
-        ) as agent_milliseconds
-    from parts
-    group by agent_number, start_milliseconds
+        -sum(change * at_milliseconds) as conversation_milliseconds,
+        -sum(change * elapsed_milliseconds) as agent_milliseconds
+    from elapsed
+    group by work_number, start_milliseconds
 ),
 
 work as (
@@ -90,7 +116,7 @@ work as (
         sum(agent_intervals.conversation_milliseconds) as conversation_milliseconds,
         sum(agent_intervals.agent_milliseconds) as agent_milliseconds
     from agent_intervals
-    join numbered on agent_intervals.agent_number = numbered.agent_number
+    join numbered on agent_intervals.work_number = numbered.work_number
     group by numbered.account_id, numbered.type, numbered.skill_id, numbered.is_bot, agent_intervals.start_milliseconds
     union all by name
     select
@@ -162,10 +188,10 @@ select
     intervals.conversation_milliseconds / 1000
         as conversation_seconds,  -- Time of segments within the interval, two of an agent at a time counted twice.
     intervals.agent_milliseconds / 1000
-        as agent_seconds,  -- Time of agents within the interval, two segments at a time counted once.
+        as agent_seconds,  -- Time of agents, each moment shared equally among the segments, of any skill, of the agent.
     intervals.conversation_milliseconds / nullif(intervals.agent_milliseconds, 0)
         as concurrency,  -- conversation_seconds / agent_seconds.
-    intervals.agent_count  -- Agents who had a segment of the skill during the interval.
+    intervals.agent_count  -- Agents who had a segment of the skill during the interval, also those who had others.
 from intervals
 join account_rules as rules
     on rules.account_id is not distinct from rules_account(intervals.account_id)

@@ -270,7 +270,7 @@ def staffing_by_interval(model: Model) -> list[Row]:
         if row["assigned_time"] is not None
     ]
     key = ("account_id", "interval_start", "type", "skill_id", "is_bot")
-    parts = [(entries, offered), (assigned, taken), (list(interval_parts(model, segments)), work)]
+    parts = [(entries, offered), (assigned, taken), (with_shares(list(interval_parts(model, segments))), work)]
     found = []
     for row in joined(parts, *key):
         clock = row["interval_start"].astimezone(zone_of(model, row["account_id"])).replace(tzinfo=None)
@@ -305,14 +305,24 @@ def interval_parts(model: Model, segments: list[Row]) -> Iterator[Row]:
             begins = until
 
 
+def with_shares(parts: list[Row]) -> list[Row]:
+    """The parts, each with its share of the agent's time: of a moment with n segments, whatever their skill, 1/n."""
+    found = []
+    for group in grouped(parts, columns_of("account_id", "agent_id", "interval_start")).values():
+        lengths = [(begins, seconds_of(length) / level) for level, length, begins in levels(group) if level]
+        for part in group:
+            own = sum((length for begins, length in lengths if part["start"] <= begins < part["until"]), 0.0)
+            found.append(part | {"agent_seconds": own})
+    return found
+
+
 def work(parts: list[Row]) -> Row:
-    """The time of conversations, and that of the agents who had them."""
-    total = sum((part["until"] - part["start"] for part in parts), timedelta(0))
-    by_agent = grouped(parts, columns_of("agent_id"))
-    one = sum((length for group in by_agent.values() for level, length, _ in levels(group) if level > 0), timedelta(0))
+    """The time of conversations, that of the agents who had them, and how many these agents were."""
+    total = seconds_of(sum((part["until"] - part["start"] for part in parts), timedelta(0)))
+    own = sum((part["agent_seconds"] for part in parts), 0.0)
     return {
-        "conversation_seconds": seconds_of(total),
-        "agent_seconds": seconds_of(one),
-        "concurrency": total / one if one else None,
-        "agent_count": len(by_agent),
+        "conversation_seconds": total,
+        "agent_seconds": own,
+        "concurrency": share(total, own),
+        "agent_count": len({part["agent_id"] for part in parts}),
     }

@@ -2,8 +2,9 @@
 -- Grain:   one row per account_id, date (UTC), type, agent_id, is_bot and conversation_count from 1 on.
 -- Counts:  segments with an agent, cut at midnight. Every beginning of a part adds one to the agent's conversations,
 --          every end takes one away; the sum up to a moment is conversation_count until the next moment. segment_count:
---          segments that the agent got and so came to have that many, all of the same millisecond included. Chats and
---          messaging are counted each for itself.
+--          segments that the agent got and so came to have that many, all of the same millisecond included. Only
+--          conversations of the type count: an agent with one chat and one messaging conversation has one of each. So
+--          times of chat and messaging do not add up to the agent's time.
 -- Units:   seconds; first_response from the assignment to the first agent line.
 -- Source:  concurrency as in Analytics Builder, through engagement_parts.
 -- Twins:   local_date, local_week, local_month
@@ -88,8 +89,8 @@ select
     agent.agent_name,
     agent.agent_group,
     days.is_bot,  -- Work of bots, else of people: the agent is a bot, or the skill is a bot's.
-    counted.conversation_count,  -- Conversations that the agent had at the same time.
-    counted.engaged_milliseconds / 1000 as engaged_seconds,  -- Time with exactly that many conversations.
+    counted.conversation_count,  -- Conversations of the type that the agent had at the same time.
+    counted.engaged_milliseconds / 1000 as engaged_seconds,  -- Time with exactly that many conversations of the type.
     counted.segment_count,  -- Segments that the agent got and so came to have that many.
     counted.first_response_count,  -- Segments of segment_count with a first agent line.
     counted.first_response_milliseconds / 1000

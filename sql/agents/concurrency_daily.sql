@@ -1,6 +1,8 @@
 -- How much of the agents' time was spent with one, two, three conversations at a time, and how soon they then answered.
 -- Grain:   one row per account_id, date (UTC), type, is_bot and conversation_count from 1 on.
--- Counts:  all agents, as in agent_concurrency_daily.
+-- Counts:  all agents, as in agent_concurrency_daily. Only conversations of the type count: an agent with one chat and
+--          one messaging conversation has one of each. So times of chat and messaging do not add up to the agents'
+--          time; agent_seconds of staffing_by_interval does.
 -- Units:   seconds of agents; shares of the time of all counts, from 0 to 1.
 -- Source:  concurrency as in Analytics Builder, through agent_concurrency_daily.
 -- Twins:   local_date, local_week, local_month
@@ -11,9 +13,9 @@ select
     type,
     is_bot,  -- Work of bots, else of people: the agent is a bot, or the skill is a bot's.
     conversation_count,
-    count(distinct agent_id) as agent_count,  -- Agents who had that many conversations at the same time.
-    sum(engaged_seconds) as engaged_seconds,  -- Time of the agents with exactly that many conversations.
-    sum(sum(engaged_seconds)) over whole as engaged_of_seconds,  -- Time of the agents with one conversation or more.
+    count(distinct agent_id) as agent_count,  -- Agents who had that many conversations of the type at the same time.
+    sum(engaged_seconds) as engaged_seconds,  -- Time of the agents with that many conversations of the type.
+    sum(sum(engaged_seconds)) over whole as engaged_of_seconds,  -- Time of the agents with one of the type or more.
     sum(engaged_seconds) / nullif(engaged_of_seconds, 0) as engaged_share,  -- engaged_seconds / engaged_of_seconds.
     sum(segment_count)::bigint as segment_count,  -- Segments that agents got and so came to have that many.
     sum(first_response_count)::bigint as first_response_count,  -- Segments of segment_count with a first agent line.

@@ -177,15 +177,21 @@ def test_queue_time_adds_up_seconds_not_means(ran: Callable[[str], Run], connect
 
 
 def test_mcs_counts_every_scored_conversation_once(ran: Callable[[str], Run], connection: duckdb.DuckDBPyConnection) -> None:
-    """The steps of waiting have every connected conversation with a score and a wait, the bands of a day add up to 1."""
+    """The steps of waiting have every conversation with a score and a wait for a person, the bands of a day add up to 1."""
     names = ran("03_mcs").names
-    metrics = connection.sql("from conversation_metrics where is_connected and queue_seconds is not null and mcs is not null")
-    long = metrics.filter("queue_seconds between 60 and 299.999 and account_id = '75555851' and type = 'LIVE_CHAT'").fetchall()
+    entries = connection.sql("from named_entries where outcome = 'answered' and wait_milliseconds is not null and not is_bot")
+    waits: dict[str, int] = {}
+    for row in entries.pl().iter_rows(named=True):
+        waits[row["conversation_id"]] = max(waits.get(row["conversation_id"], 0), row["wait_milliseconds"])
+    metrics = connection.sql("from conversation_metrics where mcs is not null").pl().iter_rows(named=True)
+    scored = [row for row in metrics if row["conversation_id"] in waits]
+    chats = [row for row in scored if (row["account_id"], row["type"]) == ("75555851", "LIVE_CHAT")]
+    scores = [row["mcs"] for row in chats if 60_000 <= waits[row["conversation_id"]] < 300_000]
 
-    assert names["waited"]["n"].sum() == len(metrics.fetchall())
+    assert scores
+    assert names["waited"]["n"].sum() == len(scored)
     chosen = (pl.col("account") == "75555851 live_chat") & (pl.col("wait") == "1 to 5 min")
     row = names["waited"].row(by_predicate=chosen, named=True)
-    scores = [dict(zip(metrics.columns, one, strict=True))["mcs"] for one in long]
     assert (row["n"], round(row["mcs_avg"], 9)) == (len(scores), round(sum(scores) / len(scores), 9))
     assert names["bands"].group_by("account", "day").agg(pl.col("share").sum().round(9))["share"].unique().to_list() == [1.0]
     moved = connection.sql("select count(*) from mcs_movement where scored_line_count > 1").fetchall()

@@ -4,7 +4,7 @@
 -- Units:   is_known: loaded or empty, and no file is missing or rejected. Neither of the two: nobody asked the API.
 -- Source:  ours; source_hours and conversations.
 
-with accounts as (
+with met as (
     select distinct account_id
     from conversations
 ),
@@ -19,8 +19,8 @@ states as (
     from hours
     where account_id is not null
     union all
-    select accounts.account_id, hours.hour, hours.state
-    from accounts
+    select met.account_id, hours.hour, hours.state
+    from met
     cross join hours
     where hours.account_id is null
 )

@@ -1,11 +1,12 @@
 -- Queue entries of each hour against the same hour of the same weekday in the weeks before.
--- Grain:   one row per account_id, type and UTC hour from the first entry of people to the last, quiet hours too, once
---          four earlier hours can be compared.
--- Counts:  entries of people. Compared are the eight latest hours before that have the same weekday and the same hour
---          on the account's clocks, compared_count of them.
+-- Grain:   one row per account_id, type and known UTC hour from the first entry of people to the last, quiet hours too,
+--          once four earlier hours can be compared.
+-- Counts:  entries of people. Compared are the eight latest known hours before that have the same weekday and the same
+--          hour on the account's clocks, compared_count of them. Known are the hours that source_hours has as loaded or
+--          empty, on days that calendar has as not provisional; a file that names no account counts for each of them.
 -- Units:   counts. A score is the distance from the mean, in standard deviations; those are taken for no less than the
 --          square root of the mean, which chance alone makes, and no less than 1. is_unusual: a score beyond 3 or -3.
--- Source:  ours, through named_entries.
+-- Source:  ours, through named_entries, source_hours and calendar.
 
 with counted as (
     select
@@ -50,6 +51,19 @@ filled as (
         and hours.hour_number = counted.hour_number
 ),
 
+known as (
+    select filled.*
+    from filled
+    join known_hours as source
+        on filled.account_id is not distinct from source.account_id
+        and filled.hour = source.hour
+        and source.is_known
+    join calendar as day
+        on filled.account_id is not distinct from day.account_id
+        and filled.local_start_time::date = day.date
+        and not day.is_provisional
+),
+
 compared as (
     select
         *,
@@ -58,7 +72,7 @@ compared as (
         stddev_samp(entry_count) over before as entry_deviation,
         avg(abandoned_count) over before as abandoned_mean,
         stddev_samp(abandoned_count) over before as abandoned_deviation
-    from filled
+    from known
     window before as (
         partition by account_id, type, isodow(local_start_time), hour(local_start_time)
         order by hour

@@ -8,11 +8,17 @@ from typing import Any, Final
 
 import duckdb
 import pyarrow as pa
-from lakes import take
 
 from oracle.model import Model, Row, add_file
 from pipeline.lake.lake import Lake
+from pipeline.lake.listings import remember
+from pipeline.lake.snapshot import Change, Snapshot
+from pipeline.load.engines import Processes
+from pipeline.load.find import find_files, incoming_from
+from pipeline.load.load import load
+from pipeline.load.session import writing
 from pipeline.schema import TABLES
+from pipeline.source_files import ListedDay
 from pipeline.warehouse import library
 from pipeline.warehouse.database import connect
 from pipeline.warehouse.rules import RuleRow, filled_up
@@ -84,6 +90,8 @@ class Given:
     files: Mapping[str, bytes]
     names: Mapping[str, tuple[Row, ...]] = field(default_factory=lambda: NAMES)
     settings: Mapping[str | None, Row] = field(default_factory=lambda: SETTINGS)
+    listed: tuple[ListedDay, ...] = ()
+    """The API's answers about the first account; none of these files could be downloaded."""
 
     def made(self, folder: Path) -> Made:
         """Load the files into a lake in a folder, and read them by the model, too."""
@@ -123,8 +131,16 @@ class Given:
             (source / name).parent.mkdir(exist_ok=True)
             (source / name).write_bytes(text)
         lake = Lake(str(folder / "lake"))
-        take(lake, source)
+        with writing(lake):
+            files = incoming_from(find_files([str(source)]))
+            load(lake, files, engine=Processes(1), extra_changes=lambda snapshot: self._listings(lake, snapshot))
         return lake
+
+    def _listings(self, lake: Lake, snapshot: Snapshot) -> dict[str, Change]:
+        if not self.listed:
+            return {}
+        failed = [file.name for day in self.listed for file in day.files]
+        return remember(lake, snapshot, ACCOUNTS[0], self.listed, failed=failed, at=self.listed[-1].until)
 
 
 def write_csv(path: Path, rows: Iterable[list[Any]]) -> None:

@@ -1,12 +1,13 @@
 """Views that compare: shares with their intervals, a period with the one before, an hour with those of earlier weeks."""
 
+from collections import defaultdict
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from math import sqrt
 from statistics import stdev
 from typing import Final
 
-from oracle import bots, handling, mcs, queue
+from oracle import bots, dimensions, handling, mcs, queue, sources
 from oracle.calendar import MONTHLY, WEEKLY, Period, hour_start, local
 from oracle.measures import columns_of, grouped
 from oracle.model import Model, Row
@@ -107,9 +108,24 @@ def change_monthly(model: Model) -> list[Row]:
 # ---- hours ----
 
 
+def hour_states(model: Model) -> defaultdict[tuple[str | None, datetime], set[str]]:
+    """The state of each hour of an account; None: of files that name no account."""
+    found: defaultdict[tuple[str | None, datetime], set[str]] = defaultdict(set)
+    for row in sources.source_hours(model):
+        found[row["account_id"], row["hour"]].add(row["state"])
+    return found
+
+
+def is_known(states: set[str]) -> bool:
+    """Whether the data of an hour are there, and no file of it is lost."""
+    return bool(states & {"loaded", "empty"}) and not states & {"missing", "rejected"}
+
+
 def unusual_hours(model: Model) -> list[Row]:
     """Hours against the same hour of the same weekday before, by people's entries."""
     entries = [entry for entry in queue.people(queue.entries_of(model)) if entry["entered_time"] is not None]
+    states = hour_states(model)
+    final = {(row["account_id"], row["date"]) for row in dimensions.calendar(model) if not row["is_provisional"]}
     found = []
     for (account_id, conversation_type), group in grouped(entries, columns_of("account_id", "type")).items():
         by_hour: dict[datetime, list[Row]] = {}
@@ -118,6 +134,10 @@ def unusual_hours(model: Model) -> list[Row]:
         earlier: dict[tuple[int, int], list[Row]] = {}
         hour = min(by_hour)
         while hour <= max(by_hour):
+            is_final = (account_id, local(model, {"account_id": account_id}, hour).date()) in final
+            if not is_final or not is_known(states[account_id, hour] | states[None, hour]):
+                hour += HOUR
+                continue
             here = by_hour.get(hour, [])
             row: Row = {"account_id": account_id, "type": conversation_type, "hour": hour}
             clock = local(model, row, hour)

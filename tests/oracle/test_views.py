@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pytest
 from made_conversations import DAY, MIDNIGHT, source_texts
+from reference import FIRST_DAY
 
 from oracle import calendar, dimensions, mcs, queue, repeats, transfers
 from oracle.calendar import days_of
@@ -18,6 +19,7 @@ from oracle.model import Row
 from oracle.views import VIEWS, differences
 from pipeline.sandbox import Account, file_bytes, hour_file_names
 from pipeline.schema import TABLES
+from pipeline.source_files import ListedDay, ListedFile
 from pipeline.warehouse import library
 from pipeline.warehouse.rules import RuleRow, filled_up
 
@@ -52,6 +54,18 @@ AGAIN = "-again"
 ZONES = ("America/Havana", "Asia/Beirut", "Australia/Lord_Howe")  # midnight twice, midnight left out, half an hour
 
 
+def listed_day(first: int, days: int) -> ListedDay:
+    """Some days of the made ones, on which the API had a file of every 37th hour."""
+    since = FIRST_DAY + timedelta(milliseconds=MIDNIGHT + first * DAY)
+    hours = [since + timedelta(hours=number) for number in range(0, days * 24, 37)]
+    files = [ListedFile(ACCOUNTS[0], f"lost{hour:%m%d%H}.gz", "", hour, hour + timedelta(hours=1)) for hour in hours]
+    return ListedDay(since, since + timedelta(days=days), files)
+
+
+LISTED: Final = (listed_day(-2, 14), listed_day(13, 21))
+"""The API was not asked about a day between the two."""
+
+
 def named(seed: int, conversations: int) -> dict[str, bytes]:
     """Source files of a seed: one account's says which hour it covers, the other's and that of no account do not."""
     first, second, unnamed = (source_texts(seed, conversations)[account_id] for account_id in (*ACCOUNTS, None))
@@ -67,7 +81,8 @@ def given(lake: str) -> Given:
     """The contents of a lake: so many conversations of each seed, or a sandbox's."""
     seeds, names, settings = LAKES[lake]
     files = {name: text for seed, count in seeds.items() for name, text in named(seed, count).items()}
-    return Given(files or sandbox_files(SANDBOX, days=3), names, settings)
+    listed = LISTED if settings == SETTINGS else ()
+    return Given(files or sandbox_files(SANDBOX, days=3), names, settings, listed)
 
 
 def sandbox_files(accounts: Iterable[Account], days: int) -> dict[str, bytes]:

@@ -61,10 +61,9 @@ from local_named_conversations
 where local_date > date '{UNDATED}'
 order by local_date"""
 
-PROVISIONAL = """\
-select {account} as place, min(date)::varchar as since
+KNOWN_DAYS = """\
+select {account} as place, min(date) filter (where is_provisional)::varchar, min(date)::varchar, max(date)::varchar
 from calendar
-where is_provisional
 group by place"""
 
 
@@ -95,8 +94,8 @@ class Period(NamedTuple):
 class Choices:
     """All choices. The first channel, account and skill have place 1; place 0, of periods too, is everything, except channels.
 
-    `provisional` is the first day to which conversations can still come, of all accounts at place 0, then of each. `scales`
-    are the scales of the accounts' scores.
+    `provisional` is the first day to which conversations can still come, of all accounts at place 0, then of each. `first_days`
+    and `last_days` are the days between which the lake knows all, in the same places. `scales` are those of the scores.
     """
 
     channels: tuple[Option, ...]
@@ -108,6 +107,8 @@ class Choices:
     other_skills: int = 0
     has_bots: bool = False
     provisional: tuple[str | None, ...] = ()
+    first_days: tuple[str | None, ...] = ()
+    last_days: tuple[str | None, ...] = ()
     scales: tuple[str, ...] = ("0-100",)
 
 
@@ -125,7 +126,9 @@ def read_choices(connection: duckdb.DuckDBPyConnection) -> Choices:
     skills = connection.execute(SKILLS_BY_VOLUME).fetchall()
     most_accounts, most_skills = offered(len(days) * min(len(channels), MOST_CHANNELS), len(accounts))
     options = _options(accounts, most_accounts, "account_id", NO_ACCOUNT, "other accounts")
-    since = dict(connection.execute(PROVISIONAL.format(account=place_of(options))).fetchall())
+    known = connection.execute(KNOWN_DAYS.format(account=place_of(options))).fetchall()
+    since, first, last = ({row[0]: row[at] for row in known if row[at] is not None} for at in (1, 2, 3))
+    places = range(1, len(options) + 1)
     [(has_bots,)] = connection.execute(
         "select exists (from skill_names where is_bot) or exists (from agent_names where is_bot)"
     ).fetchall()
@@ -138,7 +141,9 @@ def read_choices(connection: duckdb.DuckDBPyConnection) -> Choices:
         other_accounts=max(0, len(accounts) - most_accounts),
         other_skills=max(0, len(skills) - most_skills),
         has_bots=has_bots,
-        provisional=(min(since.values(), default=None), *(since.get(place) for place in range(1, len(options) + 1))),
+        provisional=(min(since.values(), default=None), *map(since.get, places)),
+        first_days=(max(first.values(), default=None), *map(first.get, places)),
+        last_days=(min(last.values(), default=None), *map(last.get, places)),
         scales=tuple(scale for (scale,) in connection.execute("select distinct mcs_scale from accounts order by 1").fetchall()),
     )
 

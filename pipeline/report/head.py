@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import duckdb
 
-from pipeline.report.choices import NO_ACCOUNT, UNDATED, readable
+from pipeline.report.choices import NO_ACCOUNT, UNDATED, label, readable
 from pipeline.report.cubes import Row, read_rows
 
 SPAN = f"""\
@@ -25,7 +25,8 @@ from files"""
 
 FRESHNESS = """\
 select
-    account_id,
+    freshness.account_id,
+    account_name,
     make_timestamp(epoch_us(scope_end_time)) as scope_end_time,
     make_timestamp(epoch_us(newest_end_time)) as newest_end_time,
     make_timestamp(epoch_us(loaded_at)) as loaded_at,
@@ -33,12 +34,13 @@ select
     rejected_file_count,
     rejected_document_count,
     superseded_count
-from source_freshness
-order by account_id
+from source_freshness as freshness
+left join accounts on accounts.account_id = freshness.account_id
+order by freshness.account_id
 limit 100"""
 
 THRESHOLDS = """\
-select account_id, service_level_seconds, short_abandon_seconds
+select account_id, service_level_seconds, short_abandon_seconds, provisional_hours
 from account_rules
 order by account_id nulls first"""
 
@@ -47,12 +49,13 @@ HAS_VIEW = "select count(*) > 0 from information_schema.tables where table_name 
 
 @dataclass(frozen=True)
 class Head:
-    """Dates of the lake, counts of its sources, freshness of each account, and the service level in words."""
+    """Dates of the lake, counts of its sources, freshness of each account, service level and provisional hours in words."""
 
     span: Row
     sources: Row
     freshness: list[Row]
     service_level: str
+    provisional_hours: str
 
 
 def read_head(connection: duckdb.DuckDBPyConnection) -> Head | None:
@@ -64,9 +67,19 @@ def read_head(connection: duckdb.DuckDBPyConnection) -> Head | None:
         return None
     freshness = read_rows(connection, FRESHNESS)
     for row in freshness:
-        row["account_id"] = NO_ACCOUNT if row["account_id"] is None else readable(str(row["account_id"]))
+        name = row.pop("account_name")
+        row["account_id"] = (
+            NO_ACCOUNT if row["account_id"] is None else label(row["account_id"], None if name is None else str(name))
+        )
     [sources] = read_rows(connection, SOURCES)
-    return Head(span, sources, freshness, _service_level(read_rows(connection, THRESHOLDS)))
+    rules = read_rows(connection, THRESHOLDS)
+    return Head(span, sources, freshness, _service_level(rules), _provisional(rules))
+
+
+def _provisional(rules: list[Row]) -> str:
+    """The hours after which a day is no longer provisional, or the range of them."""
+    hours = sorted({float(str(row["provisional_hours"])) for row in rules})
+    return " to ".join(f"{one:g}" for one in (hours if len(hours) == 1 else (hours[0], hours[-1])))
 
 
 def _service_level(rules: list[Row]) -> str:

@@ -33,7 +33,10 @@ QUERIES = {
 
 @dataclass(frozen=True)
 class KeyFigure:
-    """A figure: `measure` of a query in `QUERIES`, formatted by a filter of `formatting`; `basis` names counts in braces."""
+    """A figure: `measure` of a query in `QUERIES`, formatted by a filter of `formatting`; `basis` names counts in braces.
+
+    `parts` and `cases` are the counts of a share, whose change has an interval.
+    """
 
     name: str
     title: str
@@ -41,6 +44,8 @@ class KeyFigure:
     measure: str
     form: str
     basis: str
+    parts: str = ""
+    cases: str = ""
 
     def value(self, row: Row) -> str:
         """Format the figure."""
@@ -62,8 +67,19 @@ KEY_FIGURES = (
         "service_level_share",
         "share",
         "{within_count} in time of n = {service_level_count}",
+        "within_count",
+        "service_level_count",
     ),
-    KeyFigure("abandoned", "Abandoned", "entries", "abandoned_share", "share", "{abandoned_count} of n = {closed_count}"),
+    KeyFigure(
+        "abandoned",
+        "Abandoned",
+        "entries",
+        "abandoned_share",
+        "share",
+        "{abandoned_count} of n = {closed_count}",
+        "abandoned_count",
+        "closed_count",
+    ),
     KeyFigure(
         "first-reply",
         "First reply, median",

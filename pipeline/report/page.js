@@ -102,9 +102,13 @@ function rowsOf(chart, choice) {
   return rows.sort((one, other) => other[highest] - one[highest]).slice(0, chart.most);
 }
 
+// Whether conversations can still come to the row's day or week, or the lake lacks days of the week.
 function isProvisional(chart, row) {
+  if (!chart.isLocal || !chart.isByDay) return false;
+  const last = plusDays(row[chart.day], chart.isWeekly ? 6 : 0);
+  const isPart = chart.isWeekly && (row[chart.day] < data.firstDays[row.account] || last > data.lastDays[row.account]);
   const since = data.provisional[row.account];
-  return Boolean(since && chart.isLocal && chart.isByDay && plusDays(row[chart.day], chart.isWeekly ? 6 : 0) >= since);
+  return isPart || Boolean(since && last >= since);
 }
 
 const plusDays = (day, number) => new Date(Date.parse(day) + number * DAY).toISOString().slice(0, 10);
@@ -146,7 +150,38 @@ function showSql(chart, choice) {
   document.getElementById(`${chart.name}-sql`).textContent = `${head}${where}\n${tail}`.trimEnd();
 }
 
-function showKeys(rows, before) {
+// Wilson's interval of 95 % of a share, and Newcombe's of the difference of two: the same as in sql/periods.
+
+const BOUND = 1.959964;
+
+function interval(parts, cases) {
+  const share = parts / cases;
+  const divisor = 1 + BOUND ** 2 / cases;
+  const middle = (share + BOUND ** 2 / (2 * cases)) / divisor;
+  const half = (BOUND * Math.sqrt((share * (1 - share)) / cases + BOUND ** 2 / (4 * cases ** 2))) / divisor;
+  return { share, low: Math.max(middle - half, 0), high: Math.min(middle + half, 1) };
+}
+
+function changeOf(key, row, former, unlike) {
+  if (!key.parts || !row?.[key.cases] || !former?.[key.cases]) return "";
+  const [one, other] = [row, former].map((counts) => interval(counts[key.parts], counts[key.cases]));
+  const change = one.share - other.share;
+  const low = change - Math.hypot(one.share - one.low, other.high - other.share);
+  const high = change + Math.hypot(one.high - one.share, other.share - other.low);
+  const points = (value) => `${value < 0 ? "\u2212" : "+"}${plain(rounded(100 * Math.abs(value), 1), 1)}`;
+  const found = unlike || (low > 0 || high < 0 ? "clear" : "not clear");
+  return `change: ${points(change)} points, 95 % from ${points(low)} to ${points(high)}, ${found}`;
+}
+
+// The reason for which a period and the one before it are not alike; "" where both are whole.
+function unlikeBefore({ period, account }) {
+  const { until, before_since } = data.periods[period];
+  if (!data.firstDays[account] || before_since < data.firstDays[account]) return "the period before is not whole";
+  const isOpen = until > data.lastDays[account] || (data.provisional[account] && until >= data.provisional[account]);
+  return isOpen ? "provisional" : "";
+}
+
+function showKeys(rows, before, unlike) {
   for (const key of data.keys) {
     const written = (row) => {
       const count = (_, name) => formatted("count", row[name] ?? 0);
@@ -157,6 +192,8 @@ function showKeys(rows, before) {
     document.getElementById(`key-${key.name}`).textContent = value;
     document.getElementById(`key-${key.name}-basis`).textContent = basis;
     document.getElementById(`key-${key.name}-before`).textContent = former ? `before: ${former[0]}, ${former[1]}` : "";
+    const [row, formerRow] = [rows, before].map((found) => found?.[`key-${key.query}`][0]);
+    document.getElementById(`key-${key.name}-change`).textContent = changeOf(key, row, formerRow, unlike);
   }
 }
 
@@ -169,7 +206,8 @@ function showChosen(choice, count) {
     since === null ? name : `${name} (${since} to ${until})`,
   ];
   const before = since === null ? "" : ` Before: ${before_since} to ${before_until}.`;
-  const weeks = choice.lines && since !== null ? " A week that the period touches is drawn whole." : "";
+  const touched = choice.lines && since !== null ? " A week that the period touches is drawn whole." : "";
+  const weeks = choice.lines ? `${touched} A cross marks a week that is not whole: the lake lacks days of it, or more can come.` : "";
   document.getElementById("chosen").textContent =
     `${parts.join(", ")}: ${formatted("count", count)} conversations.${before}${weeks}`;
   const provisional = data.provisional[choice.account];
@@ -192,7 +230,8 @@ function show() {
   }
   const keys = charts.filter(({ name }) => name.startsWith("key-"));
   const before = keys.map((chart) => [chart.name, rowsOf(chart, { ...choice, period: -choice.period })]);
-  showKeys(rows, choice.period === ALL ? null : Object.fromEntries(before));
+  if (choice.period === ALL) showKeys(rows, null, "");
+  else showKeys(rows, Object.fromEntries(before), unlikeBefore(choice));
   showChosen(choice, rows["key-conversations"][0]?.conversation_count ?? 0);
   drawing = drawing.then(() => draw(charts, rows));
 }

@@ -132,6 +132,8 @@ def _data(choices: Choices, drawn: list[Chart], cubes: dict[str, Columns]) -> di
         "forms": {name: form._asdict() for name, form in FORMS.items()},
         "columnForms": {column: form_of(column) for column in HEADINGS},
         "provisional": choices.provisional,
+        "firstDays": choices.first_days,
+        "lastDays": choices.last_days,
         "channels": [option._asdict() for option in choices.channels],
         "accounts": [option._asdict() for option in choices.accounts],
         "skills": [option._asdict() for option in choices.skills],

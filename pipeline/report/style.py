@@ -32,6 +32,9 @@ DASHES: Spec = {
 }
 """Lines of days to which more conversations can come are dashed."""
 
+SHAPES: Spec = {**DASHES, "scale": {"domain": [False, True], "range": ["circle", "cross"]}}
+"""Their points are crosses, so that a day or week without neighbours shows it, too."""
+
 CONFIG: Spec = {
     "background": "transparent",
     "font": FONT,
@@ -100,6 +103,7 @@ def line_panel(title: str, measure: str, tips: list[str], axis: Spec | None = No
             "y": {"field": "value", "type": "quantitative", **(axis or TIME)},
             "color": account_colour(),
             "strokeDash": DASHES,
+            "shape": SHAPES,
             "tooltip": tooltip(tips),
         },
     }

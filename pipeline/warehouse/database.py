@@ -116,7 +116,7 @@ def _write(path: Path, lake: Lake, snapshot: Snapshot, rules: list[RuleRow]) -> 
             set_rules(connection, rules)
         _create_tables(connection, lake, snapshot)
         _comment_tables(connection)
-        name_tables.set_names(connection, name_tables.find_name_files(lake), lambda file: _last_names(lake, file))
+        name_tables.set_names(connection, lake, snapshot, lambda file: _last_names(lake, file))
 
 
 def _last_names(lake: Lake, file: NameFile) -> name_tables.Rows:
@@ -351,7 +351,7 @@ def _open_copy(lake: Lake, rules: list[RuleRow], tell: Callable[[str], None]) ->
     comment_columns(connection)
     _create_tables(connection, lake, snapshot)
     _comment_tables(connection)
-    name_tables.set_names(connection, name_tables.find_name_files(lake), lambda file: _last_names(lake, file))
+    name_tables.set_names(connection, lake, snapshot, lambda file: _last_names(lake, file))
     return connection
 
 

@@ -1,6 +1,7 @@
 """The tables of names in the DuckDB file: filled from the files of names in the lake, and compared with them."""
 
 from collections.abc import Callable, Iterable
+from functools import cache
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
@@ -8,14 +9,17 @@ import duckdb
 import pyarrow as pa
 
 from pipeline.lake.lake import Lake
-from pipeline.lake.ledger import read_ledger
-from pipeline.lake.sql import literal
+from pipeline.lake.snapshot import LEDGER, Snapshot
+from pipeline.lake.sql import literal, literals, rows_in
+from pipeline.processes import interruptible
 from pipeline.text import counted
-from pipeline.warehouse.names import EDITED_FILES, TOPICS, NameFile, Names, parse_names
+from pipeline.warehouse.names import EDITED_FILES, TOPICS, NameFile, Names, UnknownAccountsError, parse_names
 
 Rows = list[tuple[Any, ...]]
 
 _MOST_TOLD: Final = 3  # wrong lines of a file
+_WITH_ACCOUNTS: Final = {LEDGER: "account_id", "conversations": "coalesce(account_id, '')"}
+"""The tables that tell the accounts of a lake, and how."""
 _TYPES: Final = {"VARCHAR": pa.string(), "BIGINT": pa.int64(), "BOOLEAN": pa.bool_(), "DATE": pa.date32()}
 
 
@@ -66,11 +70,7 @@ def read_names(found: FoundFile, accounts: Callable[[], Iterable[str]]) -> Names
 
 def names_of(lake: Lake) -> list[Names]:
     """Read the files of names of a lake, to tell what is wrong with them."""
-
-    def accounts() -> set[str]:
-        ledger = read_ledger(lake, lake.snapshot(), ["account_id"]) if lake.exists else None
-        return set(filter(None, ledger["account_id"].unique().to_pylist())) if ledger is not None else set()
-
+    accounts = cache(lambda: accounts_of(lake, lake.snapshot(_WITH_ACCOUNTS)) if lake.exists else [])
     return [read_names(found, accounts) for found in find_name_files(lake)]
 
 
@@ -98,11 +98,14 @@ def told_faults(connection: duckdb.DuckDBPyConnection) -> list[list[str]]:
     return [faults for (faults,) in connection.execute("select faults from name_files order by file_name").fetchall()]
 
 
-def set_names(connection: duckdb.DuckDBPyConnection, found: list[FoundFile], former: Callable[[NameFile], Rows]) -> None:
+def set_names(
+    connection: duckdb.DuckDBPyConnection, lake: Lake, snapshot: Snapshot, former: Callable[[NameFile], Rows]
+) -> None:
     """Fill the tables of names from the files; of one that can't be used at all the `former` rows hold."""
-    for one in found:
+    accounts = cache(lambda: accounts_of(lake, snapshot))
+    for one in find_name_files(lake):
         if one.digest:
-            names = read_names(one, lambda: accounts_in(connection))
+            names = read_names(one, accounts)
             _insert(connection, one.file, former(one.file) if names.rows is None else names.rows)
             row = [one.file.file_name, one.digest, names.faults]
             connection.execute("insert into name_files values (?, ?, ?)", row)
@@ -124,11 +127,30 @@ def set_topics(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(f"create or replace macro topics_in(account_id, text) as {names}")
 
 
-def accounts_in(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    """List the accounts of the lake's source files."""
-    return [
-        account for (account,) in connection.execute("select distinct account_id from files where account_id <> ''").fetchall()
+def accounts_of(lake: Lake, snapshot: Snapshot) -> list[str]:
+    """List the accounts of a lake: of conversations, "" for those that do not say theirs, and of source files.
+
+    A source file of several accounts names none, and one of a single account may have conversations of another.
+
+    Raises:
+        UnknownAccountsError: a table can't be read.
+    """
+    selects = [
+        f"select {account} from {rows_in(literals(lake.locations(table, snapshot.files[table])))}"
+        for table, account in _WITH_ACCOUNTS.items()
+        if snapshot.files[table]
     ]
+    if not selects:
+        return []
+    try:
+        with interruptible(duckdb.connect()) as connection:
+            connection.execute("set temp_directory = ''")
+            lake.store.register(connection)
+            found = connection.execute(" union ".join(selects)).fetchall()
+            return [account for (account,) in found if account is not None]
+    except duckdb.Error as error:
+        message = ": expected an account in each line, as the conversations can't be read to see which the lake has, found none"
+        raise UnknownAccountsError(message) from error
 
 
 def rows_of(connection: duckdb.DuckDBPyConnection, file: NameFile) -> Rows:

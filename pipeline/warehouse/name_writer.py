@@ -8,6 +8,7 @@ import io
 import os
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -16,7 +17,7 @@ import duckdb
 from pipeline.errors import LakeError
 from pipeline.lake.lake import Lake
 from pipeline.lake.landing import PUBLISHING
-from pipeline.warehouse.name_tables import FoundFile, accounts_in, find_name_files
+from pipeline.warehouse.name_tables import FoundFile, accounts_of, find_name_files
 from pipeline.warehouse.names import HELPER, NAME_FILES, NameFile, NameReader, guarded, parse_names
 
 Met = Sequence[tuple[str, Any, str | None]]
@@ -69,9 +70,9 @@ def write_names(lake: Lake, connection: duckdb.DuckDBPyConnection) -> list[Writt
     Raises:
         LakeError: a file can't be written, or changes all the time.
     """
-    accounts = accounts_in(connection)
+    accounts = cache(lambda: accounts_of(lake, lake.snapshot()))
     return [
-        _write(lake, found, connection.execute(_MET[found.file.file_name]).fetchall(), lambda: accounts)
+        _write(lake, found, connection.execute(_MET[found.file.file_name]).fetchall(), accounts)
         for found in find_name_files(lake)
         if found.file in NAME_FILES
     ]

@@ -1,10 +1,8 @@
 """The names of ids: `skills.csv`, `agents.csv` and `campaigns.csv` in the lake, and the small tables that they become.
 
-`topics.csv`, with the patterns of topics, is read by the same rules.
-
 Each file is optional and edited by people, in spreadsheets, too. Its lines become rows of the table `skill_names`,
 `agent_names` or `campaign_names` in the DuckDB file, which views join. A wrong line does not count, and a sentence says so;
-the other lines count.
+the other lines count. `topics.csv`, with the patterns of topics, is read by the same rules.
 """
 
 import csv
@@ -74,6 +72,11 @@ class NameFile(NamedTuple):
     def id_column(self) -> str:
         """The column with the id."""
         return self.columns[1].name
+
+    @property
+    def id_noun(self) -> str:
+        """The word for the id: a topic has none, and is told by its name."""
+        return "id" if self.id_column.endswith("_id") else self.id_column
 
     @property
     def name_column(self) -> str:
@@ -227,18 +230,22 @@ class FaultError(Exception):
     """A line, or the file, can't be used: the sentence."""
 
 
+class UnknownAccountsError(Exception):
+    """The accounts of the lake can't be read, so a line without an account could be of any."""
+
+
 def parse_names(raw: bytes, file: NameFile, accounts: Callable[[], Collection[str]]) -> Names:
     """Read a file of names; a line without an account belongs to the lake's account, if there is one only.
 
     Args:
         raw: UTF-8 text of lines separated by commas, semicolons or tabs, as in its first line, the header.
         file: says what is expected.
-        accounts: gives the accounts of the lake; called if a line has none.
+        accounts: gives the accounts of the lake, "" for conversations that do not say theirs; called if a line has none.
     """
     try:
         reader = NameReader(raw, file, accounts)
         reader.read()
-    except FaultError as fault:
+    except (FaultError, UnknownAccountsError) as fault:
         return Names(None, frozenset(), [f"{file.file_name}{fault}; no line counts, and the last names hold: correct it"], [])
     return Names(list(reader.rows.values()), frozenset(reader.ids), reader.faults, reader.notes())
 
@@ -276,13 +283,17 @@ class NameReader:
             found = ", ".join(known)[:_MOST_SHOWN] or "nothing"
             expected = f"expected a header with {self.file.id_column}, each of {columns} at most once"
             raise FaultError(f", line {number}: {expected}, found {found!r}")
-        if "account_id" not in known and not self.file.is_for_all and len(self._accounts) > 1:
-            named = " and ".join(self._accounts[:2])
+        if "account_id" not in known and not self.file.is_for_all and len(self._known_accounts) > 1:
+            named = " and ".join(self._known_accounts[:2])
             raise FaultError(f", line {number}: expected the column account_id, as the lake has accounts {named}, found none")
 
     @cached_property
     def _accounts(self) -> list[str]:
         return sorted(self._ask_accounts())
+
+    @property
+    def _known_accounts(self) -> list[str]:
+        return list(filter(None, self._accounts))
 
     def read(self) -> None:
         """Read all lines: the good ones become rows, the others faults."""
@@ -306,7 +317,8 @@ class NameReader:
         account, own_id, *others = self.file.columns
         account_id, ident = self._account(self._value(account, given)), self._value(own_id, given)
         if ident is None:
-            raise FaultError(f"{own_id.name}: expected an id, found nothing")
+            an_id = "an id" if self.file.id_noun == "id" else own_id.kind.expected
+            raise FaultError(f"{own_id.name}: expected {an_id}, found nothing")
         if account_id is None and not self.file.is_for_all:
             return  # nothing is loaded yet, so the id is nobody's
         key = account_id, ident
@@ -316,7 +328,9 @@ class NameReader:
             raise FaultError(f"{found}; put those with {self.delimiter!r} in quotes")
         if key in self._numbers:
             of = f"{self.file.noun} {key[1]} of account {key[0]}" if key[0] else f"{self.file.noun} {key[1]}"
-            raise FaultError(f"expected each id once, found {of}, as in line {self._numbers[key]}, which counts")
+            raise FaultError(
+                f"expected each {self.file.id_noun} once, found {of}, as in line {self._numbers[key]}, which counts"
+            )
         values = [self._value(column, given) for column in others]
         if self.file.is_for_all and None in values:
             column = others[values.index(None)]
@@ -328,11 +342,14 @@ class NameReader:
 
     def _account(self, given: str | None) -> str | None:
         """The account of a line; one that does not say it belongs to the only account of the lake. None: there is none yet."""
-        if self.file.is_for_all:
+        if self.file.is_for_all or given is not None:
             return given
-        if given is None and len(self._accounts) > 1:
+        known = self._known_accounts
+        if len(known) > 1:
             raise FaultError("account_id: expected an account, as the lake has several, found nothing")
-        return given or next(iter(self._accounts), None)
+        if self._accounts and not known:
+            raise FaultError("account_id: expected an account, as the lake's conversations do not say theirs, found nothing")
+        return next(iter(known), None)
 
     def _value(self, column: NameColumn, given: Mapping[str, str]) -> Any:
         cell = given.get(column.name, "")

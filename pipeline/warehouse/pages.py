@@ -38,8 +38,9 @@ _SETTINGS: Final = """
 
 What changes the meaning of measures is in `settings.csv` in the lake, written with the defaults by the first load. Edit it:
 a row with an `account_id` holds for that account, one without for all others; what is left out keeps its default, and
-`about` is for you. A change holds from the next command on. In SQL they are the table `settings`, and typed, by account,
-`account_rules`, which has a row for all other accounts, too:
+`about` is for you. A change holds from the next command on that reads or loads the lake, such as `lakehouse status`; after it
+other clients of `lakehouse.duckdb` see it, too (in a bucket, after the next load). In SQL they are the
+table `settings`, and typed, by account, `account_rules`, which has a row for all other accounts, too:
 
 ```sql
 join account_rules as rules on rules.account_id is not distinct from rules_account(conversations.account_id)

@@ -5,9 +5,10 @@
 --          missing_hour_count: hours of which a listed file could not be downloaded; unknown_hour_count: hours of
 --          which the API has not said what there is, between the first and the last hour of source_hours: those
 --          before and after are counted by lakehouse status, since a view knows no clock. A quiet hour is neither.
--- Units:   instants. scope_end_time is where the newest loaded file's hour ends; data of the last six hours is
---          provisional.
--- Source:  ours; files, listings and conversations. The vendor has 99.5 % of the data there six hours after closing.
+-- Units:   instants. scope_end_time is where the newest loaded file's hour ends. A day is provisional for longer, by
+--          provisional_hours: see calendar.
+-- Source:  ours; files, listings and conversations. The vendor has 99.5 % of the conversations in its files six hours
+--          after they closed.
 
 with sources as (
     select

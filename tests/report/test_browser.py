@@ -101,6 +101,9 @@ def test_choice_in_the_address(tmp_path: Path) -> None:
     shown = page.by_id("key-abandoned-before").text
     assert shown.startswith(f"before: {abandoned}, ")
     assert shown.endswith(f"n = {n}")
+    change = page.by_id("key-abandoned-change").text
+    assert re.fullmatch(r"change: [+\u2212][\d.]+ points, 95 % from [+\u2212][\d.]+ to [+\u2212][\d.]+, provisional", change)
+    assert page.by_id("key-p50-change").text == ""
     for name in figures(page):
         assert cells(page.by_id(f"{name}-table")) == written(database, page.by_id(f"{name}-sql").text), name
     by_day = "select date, account_id, entry_count from queue_by_skill_daily"
@@ -135,9 +138,35 @@ def test_choice_by_hand(tmp_path: Path) -> None:
     [[every]] = written(database, f"{counted} 'LIVE_CHAT'")
     [[some]] = written(database, f"{counted} 'MESSAGING' and skill_id = 12")
     assert page.by_id("before").text == f"LIVE_CHAT, all accounts, all skills, All days: {every} conversations."
-    assert page.by_id("chosen").text == f"MESSAGING, all accounts, skill Sales (12), All days: {some} conversations."
+    assert page.by_id("chosen").text == (
+        f"MESSAGING, all accounts, skill Sales (12), All days: {some} conversations. "
+        "A cross marks a week that is not whole: the lake lacks days of it, or more can come."
+    )
+    assert "provisional" in {row.attributes.get("class") for row in page.by_id("queue-by-day-table").every("tr")}
     assert [row[0] for row in cells(page.by_id("mcs-by-skill-table"))] == ["Sales (12)"]
     assert page.by_id("bot-entries-by-day-table").every("th")[0].text == "Week of"
     for name in figures(page):
         assert cells(page.by_id(f"{name}-table")) == written(database, page.by_id(f"{name}-sql").text), name
     assert_drawn(page, 800)
+
+
+def test_the_change_of_a_share_is_that_of_the_views(tmp_path: Path) -> None:
+    """Between whole months the change has the interval of change_monthly, and its word; else the reason for none."""
+    database = make_lake(tmp_path, accounts=ACCOUNTS[:1], days=95, per_day=8)
+    report(database)
+    page, messages = browse(tmp_path / "report.html", tmp_path / "profile", 800, "#period=2026-05")
+    cut, _ = browse(tmp_path / "report.html", tmp_path / "profile", 800, "#period=2026-04")
+
+    assert messages == []
+    with duckdb.connect(str(database), read_only=True) as connection:
+        found = connection.execute(
+            "select measure, change, change_low, change_high, is_clear from change_monthly "
+            "where local_month = '2026-05-01' and type = 'LIVE_CHAT' and measure in ('service_level', 'abandoned')"
+        ).fetchall()
+    assert len(found) == 2
+    for measure, *changes, is_clear in found:
+        change, low, high = (f"{100 * value:+.1f}".replace("-", "\u2212") for value in changes)
+        name = measure.replace("_", "-")
+        word = "clear" if is_clear else "not clear"
+        assert page.by_id(f"key-{name}-change").text == f"change: {change} points, 95 % from {low} to {high}, {word}"
+        assert cut.by_id(f"key-{name}-change").text.endswith(", the period before is not whole")

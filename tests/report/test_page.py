@@ -104,6 +104,13 @@ def test_provisional_days_are_marked(lake: Path, page: Element) -> None:
     assert days[False]
 
 
+def test_the_page_says_one_rule_of_provisional_days(page: Element) -> None:
+    """The hours of the setting stand beside the marked days; freshness has no rule of its own, and names accounts."""
+    assert "until the newest loaded hour ends 72 hours after the day" in page.by_id("provisional").text
+    assert "six hours are provisional" not in page.by_id("freshness").text
+    assert "Shop (10000001)" in page.by_id("freshness").text
+
+
 def test_head_says_what_is_in_the_lake(page: Element, lake: Path) -> None:
     """The head counts conversations, messages and files, and names the days and the accounts."""
     with duckdb.connect(str(lake), read_only=True) as connection:

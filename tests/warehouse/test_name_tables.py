@@ -1,6 +1,7 @@
 """Files of names in a lake: when they take effect, what holds where they can't be read, and the command that writes them."""
 
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -16,6 +17,7 @@ from pipeline.load.find import find_files, incoming_from
 from pipeline.load.load import load
 from pipeline.load.session import writing
 from pipeline.warehouse.database import connect
+from pipeline.warehouse.name_tables import names_of
 from pipeline.warehouse.name_writer import write_names
 
 FIRST, SECOND = "75555851", "20348697"
@@ -23,9 +25,15 @@ SKILLS = "select account_id, skill_id, skill_name, is_bot from skill_names order
 HEADER = "account_id,skill_id,skill_name,is_bot\n"
 
 
-def source(folder: Path, hour: int, account_id: str) -> Path:
-    """A source file of an account with three conversations: two of skill 12 by agent a5, one of skill 90."""
+def source(folder: Path, hour: int, *account_ids: str) -> Path:
+    """A source file with three conversations of each account: two of skill 12 by agent a5, one of skill 90."""
     said = message("hi", type={"string": "1"}, by={"string": "=Zoë"}, agentId={"string": "a5"})
+    documents = [_document(account_id, said) for account_id in account_ids]
+    return put(folder, gz(*documents), name_at(hour))
+
+
+def _document(account_id: str, said: dict[str, Any]) -> dict[str, Any]:
+    """A document of an account."""
     conversations = [
         conversation(
             f"{account_id}-{number}",
@@ -36,7 +44,7 @@ def source(folder: Path, hour: int, account_id: str) -> Path:
         )
         for number, skill_id in enumerate((12, 90, 12))
     ]
-    return put(folder, gz(document(*conversations, account_id=account_id)), name_at(hour))
+    return document(*conversations, account_id=account_id)
 
 
 @pytest.fixture
@@ -103,6 +111,38 @@ def test_two_accounts_with_the_same_skill(lake: Lake, tmp_path: Path) -> None:
         (SECOND, "Billing"),
         (FIRST, "Sales"),
     ]
+
+
+@pytest.mark.parametrize("others", [(), (FIRST,)])
+def test_a_file_of_several_accounts(tmp_path: Path, others: tuple[str, ...]) -> None:
+    """Accounts are counted in conversations: where one file has two, a line without an account is of neither, and is named."""
+    lake = Lake(str(tmp_path / "lake"))
+    take(lake, source(tmp_path, 10, FIRST, SECOND), *(source(tmp_path, 11, account_id) for account_id in others))
+    write(lake, f"{HEADER},12,Sales,\n{SECOND},12,Billing,\n")
+    fault = (
+        "skills.csv, line 2: account_id: expected an account, as the lake has several, found nothing; the line does not count"
+    )
+
+    assert ask(lake, SKILLS) == [(SECOND, 12, "Billing", False)]
+    assert [fault in sentence for sentence in told_by(lake)] == [True]
+    assert [names.faults for names in names_of(lake) if names.faults] == [[f"{fault}: correct or delete it"]]
+
+
+def test_conversations_that_can_not_be_read(lake: Lake) -> None:
+    """Where the accounts of the lake can't be read, a line without one is given to none, and the last names hold."""
+    path = write(lake, "skill_id,skill_name\n12,Sales\n")
+    assert ask(lake, SKILLS) == [(FIRST, 12, "Sales", False)]
+    for part in Path(lake.root, "conversations").glob("date=*/*.parquet"):
+        contents = part.read_bytes()
+        footer = int.from_bytes(contents[-8:-4], "little") + 8  # its columns can be told, its rows can't be read
+        part.write_bytes(contents[:4] + bytes(len(contents) - footer - 4) + contents[-footer:])
+    path.write_text("skill_id,skill_name\n12,Shop\n", encoding="utf-8")
+
+    assert ask(lake, SKILLS) == [(FIRST, 12, "Sales", False)]
+    (sentence,) = told_by(lake)
+    assert "expected an account in each line, as the conversations can't be read" in sentence
+    path.write_text(f"{HEADER}{FIRST},12,Shop,\n", encoding="utf-8")
+    assert ask(lake, SKILLS) == [(FIRST, 12, "Shop", False)]
 
 
 def test_wrong_lines_stop_no_load_and_no_reader(lake: Lake, tmp_path: Path) -> None:

@@ -132,6 +132,10 @@ def test_accounts() -> None:
     assert some.faults[0].startswith(
         "skills.csv, line 2: account_id: expected an account, as the lake has several, found nothing"
     )
+    unknown = parsed("skill_id,skill_name\n12,Sales\n", accounts=("",))
+    assert unknown.rows == []
+    assert "account_id: expected an account, as the lake's conversations do not say theirs, found nothing" in unknown.faults[0]
+    assert parsed("skill_id,skill_name\n12,Sales\n", accounts=("", "1")).rows == [("1", 12, "Sales", False, None)]
 
 
 def test_line_ends_and_formulas_in_names() -> None:
@@ -229,10 +233,13 @@ def test_topics() -> None:
 
     assert found.rows == [(None, "refund", "refund|money, back"), ("2", "refund", "geld")]
     assert [fault.partition(";")[0] for fault in found.faults] == [
-        "topics.csv, line 4: expected each id once, found topic refund, as in line 2, which counts",
+        "topics.csv, line 4: expected each name once, found topic refund, as in line 2, which counts",
         *(
             f"topics.csv, line {number}: pattern: expected a regular expression of RE2, as refund|money back, found {what}"
             for number, what in ((5, "'(?=x)'"), (6, "'('"), (7, "nothing"))
         ),
     ]
     assert parsed("pattern;name\nx;y\n", TOPICS, ("1", "2")).rows == [(None, "y", "x")]
+    (fault,) = parsed("name,pattern\n,refund\n", TOPICS).faults
+    assert fault.startswith("topics.csv, line 2: name: expected a text of at most 200 characters, ")
+    assert fault.endswith(", found nothing; the line does not count: correct or delete it")

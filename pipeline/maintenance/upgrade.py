@@ -14,7 +14,7 @@ from pipeline.lake.commits import retry_conflicts
 from pipeline.lake.digests import require_same
 from pipeline.lake.lake import Lake
 from pipeline.lake.snapshot import Change, Snapshot
-from pipeline.warehouse.database import publish
+from pipeline.warehouse.database import problem_with_file, publish
 from pipeline.warehouse.recompute import facts_of_lake
 
 Tell = Callable[[str], None]
@@ -30,9 +30,9 @@ class Upgraded:
 
 
 def upgrade(lake: Lake, *, recomputes: bool = False, tell: Tell | None = None) -> Upgraded | None:
-    """Bring the lake up to date; gives None if it is. With `recomputes` all facts are computed anew in any case.
+    """Bring the lake, and its DuckDB file, up to date; gives None if the lake is.
 
-    `tell` takes the reason, before the work. The caller holds `writing`. In a bucket, where no lock keeps loads away, the work
+    With `recomputes` all facts are computed anew in any case. `tell` takes the reason, before the work. The caller holds `writing`. In a bucket, where no lock keeps loads away, the work
     is done anew if one commits first.
 
     Raises:
@@ -43,6 +43,8 @@ def upgrade(lake: Lake, *, recomputes: bool = False, tell: Tell | None = None) -
         with attempt:
             snapshot = lake.snapshot()
             if snapshot.is_current and not recomputes:
+                if problem_with_file(lake):  # the run that brought it up to date has died before it published
+                    publish(lake, snapshot)
                 return None
             if tell and attempt.retry_state.attempt_number == 1:
                 tell(f"{lake.uri}: {snapshot.outdated or 'all facts are computed anew'}; this takes a while")

@@ -229,6 +229,21 @@ def test_a_killed_upgrade_leaves_the_old_lake_or_the_new_one(talk: Lake, tmp_pat
         assert verify(left, read_data=True).findings == []
 
 
+def test_an_upgrade_that_died_before_it_published_is_finished_by_the_next(talk: Lake) -> None:
+    """The lake is up to date then, and its DuckDB file is made by the next upgrade."""
+    rewrite(talk, forget_format)
+    Path(talk.root, "lakehouse.duckdb").unlink(missing_ok=True)
+    with killed_before(talk, "publish"), writing(talk):
+        pass
+    left = Lake(talk.uri)
+    assert not Path(left.root, "lakehouse.duckdb").exists()
+
+    with writing(left, upgrades=False):
+        assert upgrade(left) is None
+
+    assert verify(left).findings == []
+
+
 def test_a_newer_lake_is_left_alone(talk: Lake, tmp_path: Path) -> None:
     """Each command says in a sentence that a newer version has written the lake, ends with 1, and changes nothing."""
 

@@ -32,8 +32,8 @@ class Upgraded:
 def upgrade(lake: Lake, *, recomputes: bool = False, tell: Tell | None = None) -> Upgraded | None:
     """Bring the lake, and its DuckDB file, up to date; gives None if the lake is.
 
-    With `recomputes` all facts are computed anew in any case. `tell` takes the reason, before the work. The caller holds `writing`. In a bucket, where no lock keeps loads away, the work
-    is done anew if one commits first.
+    With `recomputes` all facts are computed anew in any case. `tell` takes the reason, before the work. The caller holds
+    `writing`. In a bucket, where no lock keeps loads away, the work is done anew if one commits first.
 
     Raises:
         DamagedError: a Parquet file is not what was written; nothing was changed.

@@ -59,7 +59,7 @@ VIEWS: Final[dict[str, View]] = {
     "mcs_movement_by_agent": (mcs.mcs_movement_by_agent, ("account_id", "agent_id", "type", "is_bot")),
     **twins("closed_by_daily", handling.closed_by_daily),
     **twins("end_reason_daily", handling.end_reason_daily, "end_reason_id"),
-    **twins("handling_daily", handling.handling_daily),
+    **twins("handling_daily", handling.handling_daily, "is_bot"),
     "conversation_labels": (handling.conversation_labels, CONVERSATION),
     "message_labels": (handling.message_labels, (*CONVERSATION, "position")),
     "repeat_contact": (repeats.repeat_contact, CONVERSATION),

@@ -53,6 +53,8 @@ VIEWS: Final[dict[str, View]] = {
     **twins("mcs_daily", mcs.mcs_daily),
     **twins("mcs_band_daily", mcs.mcs_band_daily),
     "mcs_by_agent": (mcs.mcs_by_agent, ("account_id", "agent_id", "type")),
+    **twins("mcs_by_agent_daily", mcs.mcs_by_agent_daily, "agent_id"),
+    **twins("mcs_by_skill_daily", mcs.mcs_by_skill_daily, "skill_id"),
     "mcs_by_skill": (mcs.mcs_by_skill, ("account_id", "skill_id", "type")),
     "mcs_movement": (mcs.mcs_movement, CONVERSATION),
     **twins("mcs_movement_daily", mcs.mcs_movement_daily),

@@ -2,12 +2,12 @@
 -- Grain:   one row per account_id, date (UTC), type and measure with at least one case.
 -- Counts:  service_level: answered within service_level_seconds, of queue entries of people that were answered or
 --          abandoned, short abandons aside. abandoned: of queue entries of people that were answered or abandoned.
---          non_responsive: no agent wrote, of connected conversations in which the visitor did. mcs_negative and
---          mcs_positive: of conversations with a score in a band. contained: no person had it, of those that began with
---          a bot. Resolution is in repeat_contact_daily.
+--          non_responsive: no person wrote, of connected conversations in which the visitor did, those aside that
+--          only bots had. mcs_negative and mcs_positive: of conversations with a score in a band. contained: no person
+--          had it, of those that began with a bot. Resolution is in repeat_contact_daily.
 -- Units:   shares from 0 to 1. share_low and share_high are Wilson's interval of 95 %. The day of a queue entry is that
 --          of entering, else that of the conversation's start.
--- Source:  ours, through named_entries, named_conversations and bot_conversations.
+-- Source:  ours, through named_entries, named_conversations, handled_conversations and bot_conversations.
 -- Twins:   local_date, local_week, local_month
 
 with entries as (
@@ -29,12 +29,22 @@ talks as (
         account_id,
         date,
         type,
-        count(*) filter (where is_connected and visitor_line_count > 0) as wrote_count,
-        count(*) filter (where is_connected and visitor_line_count > 0 and agent_line_count = 0) as silent_count,
         count(mcs_band) as banded_count,
         count(*) filter (where mcs_band = 'negative') as negative_count,
         count(*) filter (where mcs_band = 'positive') as positive_count
     from named_conversations
+    group by account_id, date, type
+),
+
+served as (
+    select
+        account_id,
+        date,
+        type,
+        count(*) as wrote_count,
+        count(*) filter (where own_line_count = 0) as silent_count
+    from handled_conversations
+    where visitor_line_count > 0 and not is_bot
     group by account_id, date, type
 ),
 
@@ -48,7 +58,7 @@ counted as (
     from entries
     union all
     select account_id, date, type, 'non_responsive', silent_count, wrote_count
-    from talks
+    from served
     union all
     select account_id, date, type, 'mcs_negative', negative_count, banded_count
     from talks

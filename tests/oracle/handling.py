@@ -9,7 +9,7 @@ from places import ROOT
 from oracle.calendar import Period
 from oracle.mcs import day_of
 from oracle.measures import columns_of, grouped, known, share, timing
-from oracle.model import Model, Row
+from oracle.model import Model, Row, conversation_key
 
 CODES: Final = ROOT / "sql" / "codes"
 CLOSED_BY: Final = {201: "agent", 202: "agent", 205: "visitor", 208: "visitor", 210: "visitor", 101: "system", 106: "system"}
@@ -89,15 +89,40 @@ def chat_times(prefix: str, rows: list[Row], of: str) -> Row:
     return {f"{prefix}_count": len(times), **timing(prefix, [1000 * time for time in times], of=of)}
 
 
+def own_part(model: Model, segments: list[Row], conversation: Row) -> Row:
+    """Whether bots alone had a conversation; lines and time of its people, or of its bots where there was nobody else."""
+    of_bots = [segment for segment in segments if model.is_bot(segment)]
+    is_bot = bool(segments) and len(of_bots) == len(segments)
+    own = of_bots if is_bot else [segment for segment in segments if not model.is_bot(segment)]
+    times = known(segment["engaged_milliseconds"] for segment in own)
+    others = 0 if is_bot else sum(segment["agent_line_count"] for segment in of_bots)
+    return {
+        "is_bot": is_bot,
+        "own_line_count": conversation["agent_line_count"] - others,
+        "engaged": sum(times) if times else None,
+    }
+
+
+def agent_times(rows: list[Row]) -> Row:
+    """How many of these conversations have a time of their agents, and those times."""
+    times = known(row["engaged"] for row in rows)
+    return {"engaged_count": len(times), **timing("engaged", times, of="sum avg")}
+
+
 def handling_daily(model: Model, period: Period) -> list[Row]:
-    """Connected conversations: how many were interactive, had no answer, and how long they took."""
-    key = ("account_id", period.column, "type")
-    rows = [day_of(model, row, period) for row in model.conversation_metrics if row["is_connected"]]
+    """Connected conversations, those of bots alone apart: interactive, without an answer, how long, and agents' time."""
+    key = ("account_id", period.column, "type", "is_bot")
+    segments = grouped(model.segments, conversation_key)
+    rows = [
+        day_of(model, row, period) | own_part(model, segments.get(conversation_key(row), []), row)
+        for row in model.conversation_metrics
+        if row["is_connected"]
+    ]
     found = []
     for values, group in grouped(rows, columns_of(*key)).items():
         interactive = [row for row in group if row["was_interactive"]]
         wrote = [row for row in group if row["visitor_line_count"] > 0]
-        without_answer = sum(row["agent_line_count"] == 0 for row in wrote)
+        without_answer = sum(row["own_line_count"] == 0 for row in wrote)
         found.append(
             dict(zip(key, values, strict=True))
             | {
@@ -107,6 +132,7 @@ def handling_daily(model: Model, period: Period) -> list[Row]:
                 "wrote_count": len(wrote),
                 "non_responsive_count": without_answer,
                 "non_responsive_share": share(without_answer, len(wrote)),
+                **agent_times(group),
                 **chat_times("chat", group, "sum avg p50 p90"),
                 **chat_times("interactive_chat", interactive, "sum avg"),
             }

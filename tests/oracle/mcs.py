@@ -95,28 +95,44 @@ def scored(model: Model) -> list[Row]:
 
 def mcs_band_daily(model: Model, period: Period) -> list[Row]:
     """Bands by day, of days with a score."""
-    rows = [day_of(model, row, period) for row in scored(model)]
-    found = by_key(rows, lambda group: bands(model, group), "account_id", period.column, "type")
+    found = by_key(scored_by_day(model, period), lambda group: bands(model, group), "account_id", period.column, "type")
     return [row | net_score(row) for row in found]
 
 
-def mcs_by(model: Model, column: str) -> list[Row]:
-    """Scores and bands by the last agent or skill."""
-    key = ("account_id", column, "type")
+def mcs_by(model: Model, rows: list[Row], *by: str) -> list[Row]:
+    """Scores and bands by the last agent or skill, and by day if asked."""
+    key = ("account_id", *by, "type")
     return [
         dict(zip(key, values, strict=True)) | spread(group) | bands(model, group)
-        for values, group in grouped(scored(model), columns_of(*key)).items()
+        for values, group in grouped(rows, columns_of(*key)).items()
     ]
+
+
+def scored_by_day(model: Model, period: Period) -> list[Row]:
+    """The conversations with a score, and their day."""
+    return [day_of(model, row, period) for row in scored(model)]
 
 
 def mcs_by_agent(model: Model) -> list[Row]:
     """By the last agent."""
-    return [row | {"agent_name": model.agent_name(row)} for row in mcs_by(model, "agent_id")]
+    return [row | {"agent_name": model.agent_name(row)} for row in mcs_by(model, scored(model), "agent_id")]
+
+
+def mcs_by_agent_daily(model: Model, period: Period) -> list[Row]:
+    """By day and the last agent."""
+    rows = mcs_by(model, scored_by_day(model, period), period.column, "agent_id")
+    return [row | {"agent_name": model.agent_name(row)} for row in rows]
 
 
 def mcs_by_skill(model: Model) -> list[Row]:
     """By the last skill."""
-    return [row | {"skill_name": model.skill_name(row)} for row in mcs_by(model, "skill_id")]
+    return [row | {"skill_name": model.skill_name(row)} for row in mcs_by(model, scored(model), "skill_id")]
+
+
+def mcs_by_skill_daily(model: Model, period: Period) -> list[Row]:
+    """By day and the last skill."""
+    rows = mcs_by(model, scored_by_day(model, period), period.column, "skill_id")
+    return [row | {"skill_name": model.skill_name(row)} for row in rows]
 
 
 # ---- movement ----

@@ -31,7 +31,7 @@ PARTS: Final[dict[str, tuple[Callable[[Model, Period], list[Row]], Callable[[Row
         lambda row: row["answered_count"] + row["abandoned_count"],
     ),
     "non_responsive": (
-        handling.handling_daily,
+        lambda model, period: [row for row in handling.handling_daily(model, period) if not row["is_bot"]],
         lambda row: row["non_responsive_count"],
         lambda row: row["wrote_count"],
     ),

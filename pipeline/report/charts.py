@@ -196,6 +196,7 @@ def _bots() -> list[Chart]:
         "bot_count",
         "contained_count",
         "containment_share",
+        "gave_up_count",
         "person_wait_count",
         "person_wait_p50_seconds",
         "person_wait_p90_seconds",
@@ -225,8 +226,9 @@ def _bots() -> list[Chart]:
             name="bots-by-day",
             section="Bots",
             title="Containment",
-            definition="Of the conversations that began with a bot, the share that never reached a person; and the time from "
-            f"the start to the first person of the others. The skill is the bot's. {STARTED}",
+            definition="Of the conversations that began with a bot, the share that never reached a person, with those who "
+            "gave up in a queue of people; and the time from the start to the first person of the others. The skill is the "
+            f"bot's. {STARTED}",
             query=Query(BOT_CONVERSATIONS, ("local_date",), "account", bots),
             panels=(
                 line_panel("Containment", "containment_share", tips, SHARE),

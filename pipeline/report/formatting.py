@@ -39,6 +39,7 @@ HEADINGS = {
     "bot_count": "Began with a bot",
     "contained_count": "Contained",
     "containment_share": "Containment",
+    "gave_up_count": "Gave up in people's queue",
     "person_wait_count": "With a wait for a person",
     "person_wait_p50_seconds": "To a person, median (s)",
     "person_wait_p90_seconds": "To a person, p90 (s)",

@@ -89,11 +89,12 @@ BOT_CONVERSATIONS = Source(
     name="bot_conversations",
     view="local_bot_conversations",
     day="local_date",
-    kept="local_date, local_week, reached_person, person_wait_milliseconds",
+    kept="local_date, local_week, reached_person, gave_up, person_wait_milliseconds",
     measures={
         "bot_count": "count(*)",
         "contained_count": "count(*) filter (where not reached_person)",
         "containment_share": "count(*) filter (where not reached_person) / count(*)",
+        "gave_up_count": "count(*) filter (where gave_up)",
         "person_wait_count": "count(person_wait_milliseconds)",
         "person_wait_p50_seconds": "quantile_cont(person_wait_milliseconds, 0.5) / 1000",
         "person_wait_p90_seconds": "quantile_cont(person_wait_milliseconds, 0.9) / 1000",

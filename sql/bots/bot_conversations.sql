@@ -1,15 +1,46 @@
 -- Conversations that began with a bot, and the first person who took over. How: segments that follow a bot's first one
 -- are looked up, and the earliest that is not a bot's is the person's.
--- Grain:   one row per conversation whose first segment is a bot's; none where no bot is named.
+-- Grain:   one row per conversation whose first segment is a bot's; none where no bot is named. Of legs of one
+--          conversation there is one row for all, that of the first leg.
 -- Counts:  a segment is a bot's if its agent or its skill is one (is_bot in agents.csv and skills.csv), else a
 --          person's. gave_up: no person had it, and the visitor left a queue of people.
 -- Units:   seconds; NULL where no person had it, an end is missing, or the time would be negative. person_wait counts
 --          from the conversation's start, handover_wait from the end of the segment before the person's.
--- Source:  ours; segments, queue_entries and conversation_metrics.
+-- Source:  ours; segments, queue_entries and conversation_metrics, through conversation_legs.
 
-with begun as not materialized (
+with joined as materialized (
+    select *
+    from conversation_legs
+),
+
+parts as not materialized (
+    select
+        account_id, conversation_id, conversation_date, skill_id, skill_name, agent_id, agent_name, is_bot,
+        assigned_time, ended_time, segment_number, is_last
+    from named_segments as segment
+    anti join joined
+        on segment.account_id is not distinct from joined.account_id
+        and segment.conversation_id = joined.conversation_id
+        and segment.conversation_date = joined.date
+    union all
+    select
+        segment.account_id, joined.contact_id, joined.contact_date, segment.skill_id, segment.skill_name,
+        segment.agent_id, segment.agent_name, segment.is_bot, segment.assigned_time, segment.ended_time,
+        row_number() over (
+            partition by joined.account_id, joined.contact_id, joined.contact_date
+            order by joined.leg_number, segment.segment_number
+        ),
+        false
+    from named_segments as segment
+    join joined
+        on segment.account_id is not distinct from joined.account_id
+        and segment.conversation_id = joined.conversation_id
+        and segment.conversation_date = joined.date
+),
+
+begun as not materialized (
     select account_id, conversation_id, conversation_date, skill_id, skill_name, agent_id, agent_name, is_last
-    from named_segments
+    from parts
     where segment_number = 1 and is_bot
 ),
 
@@ -27,7 +58,7 @@ later as (
             partition by segment.conversation_date, segment.conversation_id, segment.account_id
             order by segment.segment_number
         ) as handed_over_time
-    from named_segments as segment
+    from parts as segment
     join begun
         on segment.account_id is not distinct from begun.account_id
         and segment.conversation_id = begun.conversation_id
@@ -46,14 +77,20 @@ people as (
 ),
 
 waited as (
-    select account_id, conversation_id, conversation_date
-    from named_entries
-    where outcome = 'abandoned' and not is_bot
-    group by account_id, conversation_id, conversation_date
+    select distinct
+        entry.account_id,
+        coalesce(joined.contact_id, entry.conversation_id) as conversation_id,
+        coalesce(joined.contact_date, entry.conversation_date) as conversation_date
+    from named_entries as entry
+    left join joined
+        on entry.account_id is not distinct from joined.account_id
+        and entry.conversation_id = joined.conversation_id
+        and entry.conversation_date = joined.date
+    where entry.outcome = 'abandoned' and not entry.is_bot
 )
 
 select
-    conversation.account_id,
+    conversation.account_id,  -- The LivePerson account.
     conversation.conversation_id,  -- The conversation.
     conversation.date,  -- UTC day on which the conversation started.
     conversation.type,  -- Kind of the conversation: LIVE_CHAT or MESSAGING.

@@ -1,6 +1,7 @@
 -- The account seems to send one record a leg of a conversation, where others send one with its transfers: records end
--- by a transfer (end reason 101 or 106), and others start by one (start reason 2 or 3). Counts of conversations, waits,
--- closings and containment are then those of legs; repeat_contact joins the legs of a person, leg_count of them.
+-- by a transfer (end reason 101 or 106), and others start by one (start reason 2 or 3). Counts of conversations, waits
+-- and closings are then those of legs; repeat_contact and bot_conversations join the legs of a person, leg_count of
+-- them.
 -- Returns: one row per account and type of conversation with such ends and such starts, and how many there are.
 
 with records as (

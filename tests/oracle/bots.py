@@ -1,5 +1,6 @@
 """Views of bots: what they contained, what they handed to people, and how long the person took to come."""
 
+from oracle import repeats
 from oracle.calendar import Period
 from oracle.mcs import day_of
 from oracle.measures import columns_of, grouped, known, milliseconds_between, seconds, share, timing
@@ -7,21 +8,24 @@ from oracle.model import Model, Row, conversation_key
 
 
 def bot_conversations(model: Model) -> list[Row]:
-    """The conversations whose first segment is a bot's, with the first person that they came to."""
+    """The conversations whose first segment is a bot's, with the first person that they came to; legs of one are joined."""
     segments = grouped(model.segments, conversation_key)
     entries = grouped(model.queue_entries, conversation_key)
     found = []
-    for row in model.conversation_metrics:
-        parts = segments.get(conversation_key(row), [])
+    for legs in repeats.joined_legs(model):
+        row = legs[0]
+        parts = [part for leg in legs for part in segments.get(conversation_key(leg), [])]
         if not parts or not model.is_bot(parts[0]):
             continue
         given_up = [
             entry
-            for entry in entries[conversation_key(row)]
+            for leg in legs
+            for entry in entries[conversation_key(leg)]
             if entry["outcome"] == "abandoned" and not model.is_bot_skill(entry)
         ]
         person = next((place for place, part in enumerate(parts) if not model.is_bot(part)), None)
-        first = {name: parts[0][name] for name in ("account_id", "conversation_id", "date", "type", "skill_id", "agent_id")}
+        first = {name: row[name] for name in ("account_id", "conversation_id", "date", "type")}
+        first |= {name: parts[0][name] for name in ("skill_id", "agent_id")}
         found.append(
             first
             | {"skill_name": model.skill_name(first), "agent_name": model.agent_name(first)}

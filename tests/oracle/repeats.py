@@ -22,8 +22,13 @@ def in_order(row: Row) -> tuple[Any, ...]:
 
 def contacts(model: Model) -> list[Row]:
     """A row for each contact: a record, or several that are the legs of one."""
+    return [contact_of(legs) for legs in joined_legs(model)]
+
+
+def joined_legs(model: Model) -> list[list[Row]]:
+    """The records of each contact: one, or several that are the legs of one."""
     people = grouped(model.conversation_metrics, columns_of("account_id", "person_id"))
-    found: list[Row] = []
+    found: list[list[Row]] = []
     for (_, person_id), records in people.items():
         legs: list[Row] = []
         for record in sorted(records, key=in_order):
@@ -34,10 +39,10 @@ def contacts(model: Model) -> list[Row]:
                 and legs[-1]["end_reason_id"] in HANDED_ON
             )
             if legs and not is_leg:
-                found.append(contact_of(legs))
+                found.append(legs)
                 legs = []
             legs.append(record)
-        found.append(contact_of(legs))
+        found.append(legs)
     return found
 
 

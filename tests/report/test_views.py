@@ -55,7 +55,7 @@ DAYS = {
         where type = '{type}' and bot_entry_count > 0
     """,
     "bots-by-day": """
-        select {day}, account_id, bot_count, contained_count, containment_share, person_wait_count,
+        select {day}, account_id, bot_count, contained_count, containment_share, gave_up_count, person_wait_count,
             person_wait_p50_seconds, person_wait_p90_seconds
         from bot_{view} where type = '{type}'
     """,

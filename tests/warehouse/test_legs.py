@@ -48,6 +48,21 @@ def test_a_leg_is_no_return(lakes: tuple[Lake, Lake]) -> None:
     assert len(ask(lakes[1], "from conversations")) > len(whole)
 
 
+def test_a_leg_of_a_person_ends_containment(lakes: tuple[Lake, Lake]) -> None:
+    """Conversations that began with a bot are contained, handed over and given up alike, as a whole or as legs."""
+    for lake in lakes:
+        Path(lake.path("skills.csv")).write_text("account_id,skill_id,is_bot\n,90,yes\n", encoding="utf-8")
+    query = """
+        select conversation_start_time, type, reached_person, gave_up, person_skill_id, person_agent_id, person_wait_seconds
+        from bot_conversations
+        order by all
+    """
+    whole, legs = (ask(lake, query) for lake in lakes)
+
+    assert {row[2] for row in whole} == {True, False}
+    assert whole == legs
+
+
 def test_the_check_tells_of_legs(lakes: tuple[Lake, Lake]) -> None:
     """The check finds the account that sends legs, and nothing in one that sends whole conversations."""
     (check,) = (check for check in checks() if check.name == "legs")

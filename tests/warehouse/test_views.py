@@ -29,6 +29,7 @@ ALL_DATES = (
     "calendar",
     "closed_contacts",
     "contacts",
+    "conversation_legs",
     "followed_contacts",
     "local_closed_contacts",
     "repeat_contact",

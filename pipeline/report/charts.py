@@ -34,6 +34,7 @@ NEWEST_HOURS = f"""row_number() over (
 """A file with a wrong day in its name makes all days up to it missing; so days with files or listings come first."""
 ENTERED = "Days are those of entering the queue, on the account's clocks."
 STARTED = "Days are those of the conversation's start, on the account's clocks."
+SHARED_SKILLS = "Skills of the same id in several accounts stand in one row: choose an account to see its own."
 LAST_SKILL = "The skill is the conversation's last one."
 COUNT = {"title": None, "scale": {"zero": True}, "axis": {"tickMinStep": 1}}
 SCALES = {"0-100": list(range(0, 100, 10)), "-100-100": list(range(-100, 100, 10)), "class": [-1, 0, 1]}
@@ -99,7 +100,8 @@ def _overviews(choices: Choices) -> list[Chart]:
         name="by-skill",
         section="Overview",
         title="By skill",
-        definition="Queue entries of people by the skill whose queue it was; a transfer's is the skill that it went to.",
+        definition="Queue entries of people by the skill whose queue it was; a transfer's is the skill that it went to."
+        + (f" {SHARED_SKILLS}" if choices.has_shared_skills else ""),
         query=Query(ENTRIES, (), "skill", columns),
         panels=(
             bar_panel("Queue time, median (s)", "queue_p50_seconds", "skill_id", tips),

@@ -55,6 +55,15 @@ from counted
 group by skill_id
 order by n desc, skill_id"""
 
+SHARED_SKILLS = """\
+select exists (
+    select skill_id
+    from queue_entries
+    where skill_id is not null
+    group by skill_id
+    having count(distinct account_id) > 1
+)"""
+
 DAYS = f"""\
 select distinct local_date
 from local_named_conversations
@@ -106,6 +115,7 @@ class Choices:
     other_accounts: int = 0
     other_skills: int = 0
     has_bots: bool = False
+    has_shared_skills: bool = False
     provisional: tuple[str | None, ...] = ()
     first_days: tuple[str | None, ...] = ()
     last_days: tuple[str | None, ...] = ()
@@ -141,6 +151,7 @@ def read_choices(connection: duckdb.DuckDBPyConnection) -> Choices:
         other_accounts=max(0, len(accounts) - most_accounts),
         other_skills=max(0, len(skills) - most_skills),
         has_bots=has_bots,
+        has_shared_skills=connection.execute(SHARED_SKILLS).fetchall() == [(True,)],
         provisional=(min(since.values(), default=None), *map(since.get, places)),
         first_days=(max(first.values(), default=None), *map(first.get, places)),
         last_days=(min(last.values(), default=None), *map(last.get, places)),

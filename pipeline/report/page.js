@@ -274,7 +274,7 @@ function rowsFor(panel, chart, rows) {
   if (chart.hidden.includes("states")) return valued.flatMap(runsOfHours);
   if (chart.isByDay) return brokenAtGaps(valued, chart.day, chart.isWeekly ? 7 : 1);
   const isOne = new Set(valued.map((row) => row.account)).size <= 1;
-  return valued.map((row) => ({ ...row, agent: isOne ? row.agent_id : `${row.agent_id} · ${row.account_id}` }));
+  return valued.map((row) => ({ ...row, agent: isOne ? row.agent_id : `${row.agent_id}\n${row.account_id}` }));
 }
 
 function unitOf(panel, rows) {
@@ -294,6 +294,16 @@ function brokenAtGaps(rows, day, step) {
     if (following[day] !== next) return [row, { ...row, [day]: next, value: null, texts: {} }];
     return following.is_provisional && !row.is_provisional ? [row, { ...row, is_provisional: true }] : [row];
   });
+}
+
+// Round times for an axis by the square root: about evenly apart on it, up to the largest value.
+function roundTimes(most) {
+  const round = (value) => {
+    const ten = 10 ** Math.floor(Math.log10(value));
+    return ten * [5, 3, 2, 1].find((factor) => factor * ten <= value * (1 + 1e-9));
+  };
+  const times = [0.2, 0.4, 0.6, 0.8, 1].map((place) => (most > 0 ? round(most * place ** 2) : 0));
+  return [...new Set([0, ...times.filter((time) => time >= 1 || most < 2)])];
 }
 
 function runsOfHours(row) {
@@ -322,6 +332,8 @@ function filled(panel, chart, rows, width) {
   for (const parameter of spec.params) parameter.value = set[parameter.name];
   const { step } = spec.height; // a height by step, as Vega-Lite knows it, does not go with a width that fits the page
   if (step) spec.height = step * new Set(rows.map((row) => row[spec.encoding.y.field])).size;
+  const { x, y } = spec.encoding;
+  if (y?.scale?.type === "sqrt") y.axis.values = roundTimes(Math.max(...values));
   const colour = spec.encoding.color;
   if (colour?.field !== "account_id") return spec;
   const accounts = [...new Set(rows.map((row) => row.account))].sort();

@@ -20,9 +20,13 @@ MANY_DAYS = 180
 _DAYS = str([name[:3] for name in WEEKDAYS])
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', sans-serif"
 BAR_STEP = 26
+LINE_HEIGHT = 13
 
-TIME: Spec = {"title": "{unit}", "scale": {"type": "sqrt", "domainMin": 0}, "axis": {"tickCount": 10}}
-"""The axis of times: by its square root, since a few long waits would else press all others onto the zero line."""
+TIME: Spec = {"title": "{unit}", "scale": {"type": "sqrt", "domainMin": 0}, "axis": {}}
+"""The axis of times: by its square root, since a few long waits would else press all others onto the zero line.
+
+`page.js` gives it round times as ticks.
+"""
 
 DASHES: Spec = {
     "field": "is_provisional",
@@ -95,7 +99,7 @@ def line_panel(title: str, measure: str, tips: list[str], axis: Spec | None = No
         "height": 170,
         "mark": {
             "type": "line",
-            "point": {"filled": True, "size": {"expr": f"days > {FEW_DAYS} ? 5 : 30"}},
+            "point": {"filled": True, "size": {"expr": f"days > {FEW_DAYS} ? 5 : 45"}},
             "strokeWidth": {"expr": f"days > {FEW_DAYS} ? 1.25 : 2"},
         },
         "encoding": {
@@ -127,14 +131,20 @@ def band_panel(title: str | None, measure: str, ends: tuple[str, str], tips: lis
 def bar_panel(title: str, measure: str, name: str, tips: list[str]) -> Panel:
     """A measure as one bar a row, in the rows' order, its number beside it."""
     spec = {
-        "height": {"step": BAR_STEP},
+        "height": {"step": BAR_STEP if name != "agent" else 3 * LINE_HEIGHT},
         "encoding": {
             "y": {
                 "field": name,
                 "type": "nominal",
                 "sort": None,
                 "title": None,
-                "axis": {"ticks": False, "labelPadding": 6, "labelLimit": {"expr": "label"}},
+                "axis": {
+                    "ticks": False,
+                    "labelPadding": 6,
+                    "labelLimit": {"expr": "label"},
+                    "labelExpr": "split(datum.label, '\\n')",
+                    "labelLineHeight": LINE_HEIGHT,
+                },
             },
             "x": {
                 "field": "value",
@@ -212,6 +222,12 @@ def matrix_panel(measure: str, names: list[str], tips: list[str]) -> Panel:
     """A field for each pair of skills, its number in it."""
     axis: Spec = {"domain": False, "ticks": False, "labelLimit": {"expr": "label"}}
     nominal: Spec = {"type": "nominal", "sort": names, "scale": {"paddingInner": 0.04}}
+    is_narrow = f"width < {max(1, len(names)) * 7 * max(map(len, names), default=1)}"  # a column has no room for a name
+    across: Spec = {
+        "labelAngle": {"expr": f"{is_narrow} ? -90 : 0"},
+        "labelAlign": {"expr": f"{is_narrow} ? 'left' : 'center'"},
+        "labelBaseline": {"expr": f"{is_narrow} ? 'middle' : 'alphabetic'"},
+    }
     spec = {
         "height": {"step": 34},
         "encoding": {
@@ -219,7 +235,7 @@ def matrix_panel(measure: str, names: list[str], tips: list[str]) -> Panel:
                 "field": "target_skill_id",
                 **nominal,
                 "title": "to skill",
-                "axis": {**axis, "orient": "top", "labelLimit": 140, "labelAngle": {"expr": "width < 400 ? -90 : 0"}},
+                "axis": {**axis, "orient": "top", "labelLimit": 220, **across},
             },
             "y": {"field": "skill_id", **nominal, "title": "from skill", "axis": axis},
             "tooltip": tooltip(tips),

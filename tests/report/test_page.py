@@ -111,6 +111,15 @@ def test_the_page_says_one_rule_of_provisional_days(page: Element) -> None:
     assert "Shop (10000001)" in page.by_id("freshness").text
 
 
+def test_skills_of_the_same_id_in_two_accounts_are_told(tmp_path: Path, page: Element) -> None:
+    """Where two accounts have a skill of the same id, the page says that their numbers stand together, and nowhere else."""
+    sentence = "Skills of the same id in several accounts stand in one row"
+    alone = report(make_lake(tmp_path, accounts=ACCOUNTS[:1], days=2, per_day=5))
+
+    assert sentence in page.by_id("by-skill").text
+    assert sentence not in alone.by_id("by-skill").text
+
+
 def test_head_says_what_is_in_the_lake(page: Element, lake: Path) -> None:
     """The head counts conversations, messages and files, and names the days and the accounts."""
     with duckdb.connect(str(lake), read_only=True) as connection:

@@ -70,12 +70,12 @@ changes as (
     from spans
 ),
 
--- The time from each change to the next, divided by the number of the agent's segments.
+-- The time from each change to the next, and the number of the agent's segments in it.
 moments as (
     select
         *,
-        (lead(at_milliseconds) over in_order - at_milliseconds)
-        / nullif(sum(change) over in_order, 0) as shared_milliseconds
+        lead(at_milliseconds) over in_order - at_milliseconds as moment_milliseconds,
+        sum(change) over in_order as segment_count
     from changes
     window in_order as (partition by agent_number, start_milliseconds order by at_milliseconds)
 ),
@@ -85,7 +85,7 @@ elapsed as (
     select
         *,
         coalesce(
-            sum(shared_milliseconds) over (
+            sum(moment_milliseconds / nullif(segment_count, 0)) over (
                 partition by agent_number, start_milliseconds
                 order by at_milliseconds
                 rows between unbounded preceding and 1 preceding

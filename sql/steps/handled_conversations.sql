@@ -28,9 +28,12 @@ select
     coalesce(totals.is_bot, false) as is_bot,  -- Only bots had the conversation.
     conversation.was_interactive,
     conversation.visitor_line_count,  -- Lines by the visitor.
-    (conversation.agent_line_count - if(totals.is_bot, 0, coalesce(totals.bot_line_count, 0)))::bigint
+    (
+        conversation.agent_line_count
+        - case when totals.is_bot then 0 else coalesce(totals.bot_line_count, 0) end
+    )::bigint
         as own_line_count,  -- Lines by agents without those in segments of bots; with them if only bots had it.
-    if(totals.is_bot, totals.bot_milliseconds, totals.person_milliseconds)::bigint
+    case when totals.is_bot then totals.bot_milliseconds else totals.person_milliseconds end::bigint
         as engaged_milliseconds,  -- Sum of the lengths of the segments of people; of bots if only bots had it.
     conversation.chat_milliseconds,
     conversation.time_zone  -- Name of the time zone.

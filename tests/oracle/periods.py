@@ -1,11 +1,12 @@
 """Views that compare: shares with their intervals, a period with the one before, an hour with those of earlier weeks."""
 
+from calendar import monthrange
 from collections import defaultdict
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from math import sqrt
 from statistics import stdev
-from typing import Final
+from typing import Any, Final
 
 from oracle import bots, dimensions, handling, mcs, queue, sources
 from oracle.calendar import MONTHLY, WEEKLY, Period, hour_start, local
@@ -79,6 +80,7 @@ def month_before(day: date) -> date:
 def changes(model: Model, period: Period, before: Callable[[date], date]) -> list[Row]:
     """The shares of periods whose former period has one, too, and Newcombe's interval of the difference."""
     rows = {(row["account_id"], row["type"], row["measure"], row[period.column]): row for row in shares_daily(model, period)}
+    spans = whole_days(model)
     found = []
     for (account_id, conversation_type, measure, day), row in rows.items():
         former = rows.get((account_id, conversation_type, measure, before(day)))
@@ -90,8 +92,42 @@ def changes(model: Model, period: Period, before: Callable[[date], date]) -> lis
         found.append(
             {name: value for name, value in row.items() if name not in {"share_low", "share_high"}}
             | {f"former_{name}": former[name] for name in ("part_count", "case_count", "share")}
-            | {"change": change, "change_low": low, "change_high": high, "is_clear": low > 0 or high < 0}
+            | {"change": change, "change_low": low, "change_high": high}
+            | spans_of(spans, period, account_id, day, before(day))
         )
+        parts = [found[-1][name] for name in ("day_count", "former_day_count")]
+        is_whole = parts == [found[-1][name] for name in ("expected_day_count", "former_expected_day_count")]
+        is_final = not found[-1]["is_provisional"] and not found[-1]["former_is_provisional"]
+        found[-1]["is_clear"] = is_whole and is_final and (low > 0 or high < 0)
+    return found
+
+
+def spans_of(days: dict[Any, Row], period: Period, account_id: str | None, day: date, former: date) -> Row:
+    """How many days of two periods are whole, of how many, and whether more can come."""
+    found: Row = {}
+    for prefix, first in (("", day), ("former_", former)):
+        length = 7 if period is WEEKLY else monthrange(first.year, first.month)[1]
+        here = [days[key] for number in range(length) if (key := (account_id, first + timedelta(days=number))) in days]
+        found |= {f"{prefix}day_count": sum(row["is_whole"] for row in here), f"{prefix}expected_day_count": length}
+        found[f"{prefix}is_provisional"] = not here or any(row["is_provisional"] for row in here)
+    return found
+
+
+def whole_days(model: Model) -> dict[Any, Row]:
+    """The days of the calendar, and whether no hour of each is lost, some is known, and the source had begun."""
+    states = hour_states(model)
+    found = {}
+    for row in dimensions.calendar(model):
+        account_id = row["account_id"]
+        hours = {hour for owner, hour in states if owner in {account_id, None}}
+        of_day = [
+            states.get((account_id, hour), set()) | states.get((None, hour), set())
+            for hour in hours
+            if row["start_time"] <= hour < row["end_time"]
+        ]
+        is_lost = any(here & {"missing", "rejected"} for here in of_day)
+        is_whole = not hours or (min(hours) <= row["start_time"] and any(map(is_known, of_day)) and not is_lost)
+        found[account_id, row["date"]] = row | {"is_whole": is_whole}
     return found
 
 

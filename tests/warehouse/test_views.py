@@ -27,6 +27,7 @@ LAKE_TABLES = tuple(TABLES)
 # The next conversation, another leg, or the newest hour may be of any date.
 ALL_DATES = (
     "calendar",
+    "calendar_days",
     "closed_contacts",
     "contacts",
     "conversation_legs",

@@ -131,15 +131,16 @@ def outcomes(model: Model, closed: list[Row]) -> Row:
     }
 
 
+def with_end_day(model: Model, row: Row, period: Period) -> Row:
+    """A contact with the day on which it ended."""
+    return row | {period.column: period.of(model, row, "conversation_end_time", "date")}
+
+
 def repeat_contact_daily(model: Model, period: Period) -> list[Row]:
     """By the day on which the contact ended; those never served, and those of unknown people, are counted beside."""
-
-    def with_day(row: Row) -> Row:
-        return row | {period.column: period.of(model, row, "conversation_end_time", "date")}
-
     key = columns_of("account_id", period.column, "type")
-    closed = grouped((with_day(row) for row in repeat_contact(model) if row["is_served"]), key)
-    ended = grouped((with_day(row) for row in contacts(model) if row["conversation_end_time"]), key)
+    closed = grouped((with_end_day(model, row, period) for row in repeat_contact(model) if row["is_served"]), key)
+    ended = grouped((with_end_day(model, row, period) for row in contacts(model) if row["conversation_end_time"]), key)
     return [
         dict(zip(("account_id", period.column, "type"), values, strict=True))
         | {
@@ -151,10 +152,13 @@ def repeat_contact_daily(model: Model, period: Period) -> list[Row]:
     ]
 
 
-def by(model: Model, column: str) -> list[Row]:
-    """Served contacts of known people by who closed them, or in which skill."""
-    key = ("account_id", column, "type")
+def by(model: Model, column: str, period: Period | None = None) -> list[Row]:
+    """Served contacts of known people by who closed them, or in which skill, and by day if asked."""
     rows = [row for row in repeat_contact(model) if row["is_served"]]
+    key: tuple[str, ...] = ("account_id", column, "type")
+    if period:
+        rows = [with_end_day(model, row, period) for row in rows]
+        key = ("account_id", period.column, column, "type")
     return [
         dict(zip(key, values, strict=True)) | outcomes(model, group)
         for values, group in grouped(rows, columns_of(*key)).items()
@@ -169,3 +173,13 @@ def repeat_contact_by_agent(model: Model) -> list[Row]:
 def repeat_contact_by_skill(model: Model) -> list[Row]:
     """By the skill in which the contact closed."""
     return [row | {"skill_name": model.skill_name(row)} for row in by(model, "skill_id")]
+
+
+def repeat_contact_by_agent_daily(model: Model, period: Period) -> list[Row]:
+    """By day and the agent who closed the contact."""
+    return [row | {"agent_name": model.agent_name(row)} for row in by(model, "agent_id", period)]
+
+
+def repeat_contact_by_skill_daily(model: Model, period: Period) -> list[Row]:
+    """By day and the skill in which the contact closed."""
+    return [row | {"skill_name": model.skill_name(row)} for row in by(model, "skill_id", period)]

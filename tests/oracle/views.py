@@ -66,6 +66,8 @@ VIEWS: Final[dict[str, View]] = {
     "message_labels": (handling.message_labels, (*CONVERSATION, "position")),
     "repeat_contact": (repeats.repeat_contact, CONVERSATION),
     **twins("repeat_contact_daily", repeats.repeat_contact_daily),
+    **twins("repeat_contact_by_agent_daily", repeats.repeat_contact_by_agent_daily, "agent_id"),
+    **twins("repeat_contact_by_skill_daily", repeats.repeat_contact_by_skill_daily, "skill_id"),
     "repeat_contact_by_agent": (repeats.repeat_contact_by_agent, ("account_id", "agent_id", "type")),
     "repeat_contact_by_skill": (repeats.repeat_contact_by_skill, ("account_id", "skill_id", "type")),
     "bot_conversations": (bots.bot_conversations, CONVERSATION),

@@ -35,6 +35,8 @@ ALL_DATES = (
     "local_closed_contacts",
     "repeat_contact",
     "repeat_contact_daily",
+    "repeat_contact_by_agent_daily",
+    "repeat_contact_by_skill_daily",
 )
 EVENTS = ("named_entries", "named_segments", "named_responses")  # a transfer may come days after the start
 TIME_ZONES = ("UTC", "Asia/Kolkata", "America/New_York")

@@ -1,7 +1,7 @@
 """The report's measures by name, for each view that it reads: aggregates of the view's rows.
 
 The same texts make the numbers and the SQL shown beside them. They are those of the daily views, over the same steps:
-`tests/report/test_views.py` holds each chart against its view. Percentiles are always taken from the single rows.
+`tests/report/test_charts_and_views.py` holds each chart against its view. Percentiles are always taken from the single rows.
 """
 
 from dataclasses import dataclass, field

@@ -26,8 +26,8 @@ def sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 8 MB of its own."""
-    with small_disk(tmp_path / "disk", 8) as folder:
+    """A disk of 48 MB of its own: the DuckDB file takes six, and a load makes it beside the former one."""
+    with small_disk(tmp_path / "disk", 48) as folder:
         yield folder
 
 
@@ -97,7 +97,7 @@ def test_a_disk_full_at_any_moment_ends_a_load_in_one_sentence(full: Refused) ->
     """The same for every amount of room, up to that in which all is in."""
     start = Path(full.lake.root).with_name("start")
     shutil.copytree(full.lake.root, start)
-    for free_kilobytes in range(0, 4096, 48):
+    for free_kilobytes in range(0, 24_576, 96):
         full.ballast.unlink(missing_ok=True)
         shutil.rmtree(full.lake.root)
         shutil.copytree(start, full.lake.root)

@@ -6,6 +6,7 @@ brings it up to date; one of a newer one is left alone.
 
 import json
 import re
+from contextlib import suppress
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -17,6 +18,7 @@ from pipeline.errors import LakeError
 FORMAT: Final = "lakehouse.format"
 """The metadata of the ledger's commit."""
 NEWEST: Final = 2
+"""Other tables, columns or definitions of facts need the next number: an older program then leaves the lake alone."""
 _ADDED: Final = {2: tuple(schema.FACTS)}
 """The tables that each format has brought: a lake of an older one lacks them."""
 _COMMENT: Final = re.compile(r"--.*")
@@ -59,11 +61,12 @@ def unpacked_format(text: str | None) -> LakeFormat:
     """
     if text is None:
         return FIRST
-    found = json.loads(text)
-    try:
-        return LakeFormat(int(found["number"]), str(found["facts"]))
-    except (KeyError, TypeError) as error:
-        raise ValueError(text) from error
+    with suppress(ValueError):
+        match json.loads(text):
+            case {"number": int(number), "facts": str(facts)} if number > 0:
+                return LakeFormat(number, facts)
+    message = f"expected number and facts of a format, found {text[:100]!r}"
+    raise ValueError(message)
 
 
 def require_known(found: LakeFormat, where: str) -> None:

@@ -22,7 +22,7 @@ from filelock import FileLock, Timeout
 from pipeline import schema
 from pipeline.errors import LakeError, PipelineError, SettingsError
 from pipeline.lake.commits import require_whole
-from pipeline.lake.formats import LakeFormat, current_format, require_known, unpacked_format
+from pipeline.lake.formats import FIRST, LakeFormat, current_format, require_known, unpacked_format
 from pipeline.lake.lake import Lake
 from pipeline.lake.landing import PUBLISHING
 from pipeline.lake.snapshot import LEDGER, Snapshot
@@ -376,12 +376,12 @@ def _names_this_lake(connection: duckdb.DuckDBPyConnection, lake: Lake) -> bool:
 
 
 def _format_of(connection: duckdb.DuckDBPyConnection) -> LakeFormat:
-    """The format of the lake that the file was made for; files of older versions do not say it."""
+    """The format of the lake that the file was made for; files of older versions do not say it, and altered ones anything."""
     try:
         ((text,),) = connection.execute(f"select {_FORMAT}()").fetchall()
-    except duckdb.CatalogException:
-        text = None
-    return unpacked_format(text)
+        return unpacked_format(text)
+    except (duckdb.Error, ValueError):
+        return FIRST
 
 
 def _has_rules(connection: duckdb.DuckDBPyConnection, wanted: list[RuleRow]) -> bool:

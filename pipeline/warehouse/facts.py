@@ -17,7 +17,6 @@ from pipeline.warehouse.library import FACTS, View, ordered_views
 
 _KEY = "delivery_key"
 _BITS_OF_A_DELIVERY = 32
-_FILE = ("source_file", "account_id")  # files of two accounts may have one name
 
 
 class FactMaker:
@@ -31,14 +30,14 @@ class FactMaker:
     def facts_of(self, tables: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
         """The facts of all conversations in these tables, by their names.
 
-        The tables are whole: every message and transfer is of a conversation that is there. The messages of a delivery stand
-        together, in the order of `position`.
+        The tables are whole: every message and transfer is of a conversation that is there, and no two source files of theirs
+        have one name. The messages of a delivery stand together, in the order of `position`.
         """
         conversations = tables[schema.CONVERSATIONS.name]
         if not conversations.num_rows:
             return {name: table.arrow_schema.empty_table() for name, table in schema.FACTS.items()}
-        kinds = [pc.unique(conversations[name].cast(schema.TEXT)) for name in _FILE]
-        keys = {name: _keys(tables[name], kinds) for name in schema.SENT}
+        files = pc.unique(conversations["source_file"].cast(schema.TEXT))
+        keys = {name: _keys(tables[name], files) for name in schema.SENT}
         for name, key in keys.items():
             self._connection.register(name, tables[name].append_column(_KEY, key))
         for definition in self._definitions:
@@ -63,14 +62,10 @@ def fact_maker() -> FactMaker:
     return FactMaker()
 
 
-def _keys(rows: pa.Table, kinds: list[pa.Array]) -> pa.ChunkedArray:
+def _keys(rows: pa.Table, files: pa.Array) -> pa.ChunkedArray:
     """The number of each row's delivery: that of its file, and its place there."""
-    number = rows["delivery"].cast(schema.BIGINT)
-    file = pa.scalar(0, schema.BIGINT)
-    for name, values in zip(_FILE, kinds, strict=True):
-        if len(values) > 1:
-            file = pc.add(pc.multiply(file, len(values)), _places(rows[name], values))
-    return pc.add(number, pc.shift_left(file, _BITS_OF_A_DELIVERY))
+    file = _places(rows["source_file"], files)
+    return pc.add(rows["delivery"].cast(schema.BIGINT), pc.shift_left(file, _BITS_OF_A_DELIVERY))
 
 
 def _places(column: pa.ChunkedArray, values: pa.Array) -> pa.ChunkedArray:

@@ -42,8 +42,8 @@ def change_a_fact(lake: Lake, fact: str, conversation_id: str, **values: Any) ->
 def _stored(lake: Lake) -> dict[str, pa.Table]:
     """All columns of the tables whose rows belong to a delivery; lines and transfers stand in their order.
 
-    The conversation's id stands before the name of the source file, since former contents of a name may have left rows of the
-    same places.
+    Account and conversation stand before the name of the source file: two accounts may have a file of one name, and former
+    contents of a name may have left rows of the same places.
     """
     snapshot = lake.snapshot()
     tables = {}
@@ -52,7 +52,7 @@ def _stored(lake: Lake) -> dict[str, pa.Table]:
             table = schema.STORED[name]
             tables[name] = table.arrow_schema.empty_table()
             if files := lake.locations(name, snapshot.files[name]):
-                file = "conversation_id || ' ' || source_file as source_file"
+                file = "concat_ws(' ', account_id, conversation_id, source_file) as source_file"
                 names = [file if column == "source_file" else column for column in table.arrow_schema.names]
                 order = "account_id, source_file, delivery" + (", position" if "position" in names else "")
                 query = f"select {', '.join(names)} from {rows_in('$files', with_date=True)} order by {order}"

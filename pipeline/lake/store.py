@@ -1,7 +1,9 @@
 """The two stores that a lake may lie in, a folder or a bucket, with the same methods, so that no step tells them apart."""
 
+import errno
 import os
 import re
+import stat
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +25,7 @@ LOCK_NAME: Final = ".lock"
 """The file in a folder that a writer locks."""
 USERS_FILES: Final = ("settings.csv", "skills.csv", "agents.csv", "campaigns.csv", "topics.csv", "erasure.key")
 """Files at the top of a lake that may be links: they are read, and only ever replaced."""
+_MOST_EDITED_BYTES: Final = 8 << 20  # of a file that people edit: 100,000 names
 _SYNCS: Final = 16  # at a time: a disk takes that many nearly as fast as one
 _AT_ONCE: Final = 8  # requests to a store
 _SECONDS_APART: Final = 1  # a store tells times of files in seconds
@@ -95,6 +98,25 @@ class Folder:
     def now_at(self, staged: str, target: str) -> str:
         """Where a staged file is: at its place, if a worker that died has put it there."""
         return target if not Path(staged).exists() and Path(target).exists() else staged
+
+    def edited(self, path: str) -> bytes:
+        """Read a file that people edit, which may be a link.
+
+        Raises:
+            FileNotFoundError: there is none.
+            OSError: it can't be read, or should not be: a pipe or a device never ends.
+        """
+        try:
+            found = Path(path).stat()
+        except FileNotFoundError:
+            if Path(path).is_symlink():
+                raise OSError(errno.EINVAL, "the link leads nowhere") from None
+            raise
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file")
+        if found.st_size > _MOST_EDITED_BYTES:
+            raise OSError(errno.EFBIG, f"it is larger than {_MOST_EDITED_BYTES >> 20} MiB")
+        return Path(path).read_bytes()
 
     def write_whole(self, path: str, contents: bytes, beside: str) -> None:
         """Write a file, whole or not at all, by way of a path beside it."""
@@ -211,6 +233,11 @@ class Bucket:
     def now_at(self, staged: str, target: str) -> str:  # noqa: ARG002
         """Where a staged file is: still there, since `put` copies."""
         return staged
+
+    def edited(self, path: str) -> bytes:
+        """Read a file that people edit; raises FileNotFoundError if there is none, OSError if the store failed."""
+        contents: bytes = self.files.cat_file(path)
+        return contents
 
     def write_whole(self, path: str, contents: bytes, beside: str) -> None:  # noqa: ARG002
         """Write a file, which appears whole."""

@@ -24,11 +24,12 @@ _TYPES: Final = {"VARCHAR": pa.string(), "BIGINT": pa.int64(), "BOOLEAN": pa.boo
 
 
 class FoundFile(NamedTuple):
-    """A file of names as it is in the lake; `problem` says why it can't be read."""
+    """A file of names as it is in the lake; `problem` says why it can't be read, `remedy` what to do."""
 
     file: NameFile
     raw: bytes | None
     problem: str = ""
+    remedy: str = ""
 
     @property
     def digest(self) -> str:
@@ -45,13 +46,16 @@ def find_name_files(lake: Lake) -> list[FoundFile]:
 
     def find(file: NameFile) -> FoundFile:
         try:
-            return FoundFile(file, lake.files.cat_file(lake.path(file.file_name)))
+            return FoundFile(file, lake.store.edited(lake.path(file.file_name)))
         except FileNotFoundError:
             return FoundFile(file, None)
         except OSError as error:
             if not lake.is_local:
                 raise  # the store failed, not the file
-            return FoundFile(file, None, f"it can't be read ({error.strerror or error})")
+            remedy = (
+                "give yourself the right to it" if isinstance(error, PermissionError) else "put a file in its place, or none"
+            )
+            return FoundFile(file, None, f"it can't be read ({error.strerror or error})", remedy)
 
     return lake.store.map(find, EDITED_FILES)
 
@@ -59,9 +63,7 @@ def find_name_files(lake: Lake) -> list[FoundFile]:
 def read_names(found: FoundFile, accounts: Callable[[], Iterable[str]]) -> Names:
     """Read a file of names as found in the lake; `accounts` gives those of the lake."""
     if found.problem:
-        fault = (
-            f"{found.file.file_name}: {found.problem}; no line counts, and the last names hold: give yourself the right to it"
-        )
+        fault = f"{found.file.file_name}: {found.problem}; no line counts, and the last names hold: {found.remedy}"
         return Names(None, frozenset(), [fault], [])
     if found.raw is None:
         return Names([], frozenset(), [], [])

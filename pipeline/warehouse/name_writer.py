@@ -82,7 +82,7 @@ def _write(lake: Lake, found: FoundFile, met: Met, accounts: Accounts) -> Writte
     path = f"{lake.uri}/{found.file.file_name}"
     for _ in range(_MOST_TRIES):
         if found.problem:
-            raise LakeError(f"{path}: {found.problem}; it stays as it is: give yourself the right to it")
+            raise LakeError(f"{path}: {found.problem}; it stays as it is: {found.remedy}")
         contents, written = with_ids(found.raw, found.file, met, accounts)
         if contents == found.raw or contents is None:
             return written

@@ -243,7 +243,7 @@ def read_rules(lake: Lake, *, or_write: bool = False) -> list[RuleRow]:
     """
     path = lake.path(FILE_NAME)
     with suppress(FileNotFoundError):
-        return parse_rules(lake.files.cat_file(path), f"{lake.uri}/{FILE_NAME}")
+        return parse_rules(lake.store.edited(path), f"{lake.uri}/{FILE_NAME}")
     if or_write:
         lake.store.write_whole(path, default_text().encode(), beside=lake.path(f"{PUBLISHING}{FILE_NAME}"))
     return defaults()

@@ -1,5 +1,7 @@
 """Files of names in a lake: when they take effect, what holds where they can't be read, and the command that writes them."""
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from documents import START, conversation, document, gz, message, name_at, put
 from filelock import FileLock
 from lakes import ask, first, take
 
+from pipeline.errors import LakeError
 from pipeline.lake.lake import Lake
 from pipeline.lake.store import LOCK_NAME
 from pipeline.load.engines import Processes
@@ -180,12 +183,36 @@ def test_a_file_that_can_not_be_used_leaves_the_last_names(lake: Lake, tmp_path:
     assert ask(lake, SKILLS) == []
 
 
-def test_a_folder_in_the_place_of_a_file(lake: Lake) -> None:
-    """What can't be read is named, and stops no reader."""
-    (Path(lake.root) / "skills.csv").mkdir()
+def _sparse(path: Path) -> None:
+    with path.open("wb") as out:
+        out.truncate(9 << 20)
+
+
+@pytest.mark.parametrize(
+    ("put", "problem"),
+    [
+        (Path.mkdir, "it is no regular file"),
+        (os.mkfifo, "it is no regular file"),
+        (lambda path: path.symlink_to("/dev/zero"), "it is no regular file"),
+        (lambda path: path.symlink_to("nowhere"), "the link leads nowhere"),
+        (_sparse, "it is larger than 8 MiB"),
+    ],
+    ids=["folder", "pipe", "device", "nowhere", "huge"],
+)
+@pytest.mark.parametrize("name", ["skills.csv", "settings.csv"])
+def test_what_is_no_file_is_named_and_stops_nobody(lake: Lake, name: str, put: Callable[[Path], None], problem: str) -> None:
+    """A command that reads has a sentence on it, and its answer; `lakehouse names` makes nothing outside of the lake."""
+    (Path(lake.root) / name).unlink(missing_ok=True)
+    put(Path(lake.root) / name)
 
     (sentence,) = told_by(lake)
-    assert sentence.startswith(f"{lake.uri}/skills.csv: it can't be read (Is a directory); no line counts")
+    assert sentence.startswith(f"{lake.uri}/{name}: ")
+    assert problem in sentence
+    if name == "skills.csv":
+        assert sentence.endswith("no line counts, and the last names hold: put a file in its place, or none")
+        with connect(lake) as connection, pytest.raises(LakeError, match=problem):
+            write_names(lake, connection)
+    assert not (Path(lake.root) / "nowhere").exists()
 
 
 def test_a_reader_beside_a_writer_has_the_names_in_its_copy(lake: Lake) -> None:

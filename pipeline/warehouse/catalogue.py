@@ -13,7 +13,8 @@ from typing import Any, Final
 import duckdb
 
 from pipeline.schema import FACTS, TABLES, Table
-from pipeline.warehouse.library import View, column_meanings, ordered_views
+from pipeline.warehouse import library
+from pipeline.warehouse.library import LAST_SELECT, MEANING, View, column_meanings, ordered_views
 from pipeline.warehouse.twins import twin_names
 
 _ABOUT: Final = (
@@ -47,8 +48,6 @@ _RATIO: Final = re.compile(rf"(?:^|: )(?P<numerator>{_OPERAND}) / (?P<denominato
 _SAMPLE: Final = re.compile(r".*_(avg|p\d+)(_\w+)?|.*_mean")
 _SHARE: Final = re.compile(r"share|.*_share")
 _COUNT: Final = re.compile(r"\b[a-z]\w*_count\b")
-_LAST_SELECT: Final = re.compile(r".*^select\b(?P<columns>.*?)^from\b(?P<rest>.*)", re.DOTALL | re.MULTILINE)
-_COLUMN: Final = re.compile(r"\b(\w+),? {2}-- .+$", re.MULTILINE)
 _NESTED: Final = r"(?:[^()]|\((?:[^()]|\([^()]*\))*\))*"
 _FILTER: Final = re.compile(rf"\bfilter \(\s*where ({_NESTED})\)")
 _WHERE: Final = re.compile(r"^where\b(.*?)(?=^group by\b|^order by\b|^window\b|\Z)", re.DOTALL | re.MULTILINE)
@@ -100,7 +99,7 @@ def _entries(connection: duckdb.DuckDBPyConnection) -> Iterator[dict[str, Any]]:
     views = sorted(ordered_views(), key=lambda view: (view.theme == "steps", view.theme, view.name))
     types = {name: _types(connection.table(name)) for name in (*FACTS, *(view.name for view in views))}
     meanings = column_meanings(types)
-    definitions = {view.name: view for view in ordered_views(only=("facts",))}
+    definitions = {view.name: view for view in ordered_views(only=(library.FACTS,))}
     for table in FACTS.values():
         yield _fact(table, definitions[table.name], types[table.name])
     selects = {view.name: view.sql for view in views}  # a twin's has no comments
@@ -150,12 +149,12 @@ def _types(relation: duckdb.DuckDBPyRelation) -> dict[str, str]:
 
 def _filters(sql: str) -> dict[str, list[str]]:
     """Read the conditions of the last select: of its rows by "", and of each column that a comment explains."""
-    if not (select := _LAST_SELECT.match(sql)):
+    if not (select := LAST_SELECT.match(sql)):
         return {}
     where = _WHERE.search(select["rest"])
     filters = {"": [_one_line(where[1])] if where else []}
     begin = 0
-    for column in _COLUMN.finditer(select["columns"]):
+    for column in MEANING.finditer(select["columns"]):
         conditions = _FILTER.findall(select["columns"][begin : column.start()])
         filters[column[1]] = list(dict.fromkeys(map(_one_line, conditions)))
         begin = column.end()

@@ -93,8 +93,10 @@ _MEANINGS = {
 _COMMENT = re.compile(r"--.*")
 _RELATION = re.compile(r"(?<!distinct )\b(?:from|join)\s+([a-z_]\w*)\b(?!\()")
 _STEP = re.compile(r"(?:\bwith|\),)\s+(\w+) as (?:(?:not )?materialized )?\(")
-_LAST_SELECT = re.compile(r".*^select\b(.*?)^from\b", re.DOTALL | re.MULTILINE)
-_MEANING = re.compile(r"\b(\w+),? {2}-- (.+(?:\n {9,}-- .+)*)$", re.MULTILINE)  # a long one goes on, further in
+LAST_SELECT: Final = re.compile(r".*^select\b(?P<columns>.*?)^from\b(?P<rest>.*)", re.DOTALL | re.MULTILINE)
+"""The columns of a file's last select, and what follows them."""
+MEANING: Final = re.compile(r"\b(\w+),? {2}-- (.+(?:\n {9,}-- .+)*)$", re.MULTILINE)  # a long one goes on, further in
+"""A column of a select with the comment at the end of its line, which says what it means."""
 _HEADER_LABEL = re.compile(r"(?P<label>[A-Z][a-z]+): +(?P<text>.*)")
 
 
@@ -295,8 +297,8 @@ def _read_views(folder: Path | None = None, only: Iterable[str] | None = None) -
 def _read_view(file: Path) -> View:
     sql = file.read_text(encoding="utf-8")
     about, notes = _header(sql)
-    select = _LAST_SELECT.match(sql)
-    found = _MEANING.findall(select[1]) if select else []
+    select = LAST_SELECT.match(sql)
+    found = MEANING.findall(select["columns"]) if select else []
     meanings = {column: re.sub(r"\s+-- ", " ", meaning) for column, meaning in found}
     return View(file.stem, file.parent.name, about, notes, meanings, sql, _tables_read(sql))
 

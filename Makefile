@@ -31,7 +31,7 @@ notebook: $(DEV) ## open five notebooks with pictures in JupyterLab
 		export LAKE_URI && cd notebooks && ../$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root)
 
 ##@ Develop
-test: $(DEV) ## run the tests, under 5 minutes
+test: $(DEV) ## run the tests, some ten minutes
 	@$(BIN)/python -m pytest -q -n auto --dist worksteal -m "not long"
 
 test-long: $(DEV) ## run the tests that take longer

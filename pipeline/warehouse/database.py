@@ -9,7 +9,6 @@ client, or names the Parquet files by another path.
 
 import contextlib
 import os
-import re
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -27,7 +26,7 @@ from pipeline.lake.lake import Lake
 from pipeline.lake.landing import PUBLISHING
 from pipeline.lake.snapshot import LEDGER, Snapshot
 from pipeline.lake.spill import hold, release
-from pipeline.lake.sql import literal, literals, rows_in
+from pipeline.lake.sql import literal
 from pipeline.lake.store import LOCK_NAME
 from pipeline.lake.store_errors import reaching
 from pipeline.processes import interruptible
@@ -38,13 +37,13 @@ from pipeline.warehouse.recompute import facts_of_lake
 from pipeline.warehouse.rules import FILE_NAME as RULES_NAME
 from pipeline.warehouse.rules import RuleRow, defaults, filled_up, read_rules, rule_names
 from pipeline.warehouse.statements import reading
-from pipeline.warehouse.template import attached, create_empty_tables, template
+from pipeline.warehouse.table_views import create_table_views, create_view, files_in, files_macro, set_files, shown_names
+from pipeline.warehouse.template import attached, template
 
 FILE_NAME: Final = "lakehouse.duckdb"
 _FACTS_OF_OLDER: Final = "facts_of_an_older_lake"
 _FORMAT: Final = "lake_format"
 """The macro of the DuckDB file that gives the format of the lake."""
-_LOCATION: Final = re.compile(r"'([^']*\.parquet)'")
 
 
 def publish(lake: Lake, snapshot: Snapshot) -> None:
@@ -114,9 +113,8 @@ def _write(path: Path, lake: Lake, snapshot: Snapshot, rules: list[RuleRow]) -> 
     with attached(open_database(":memory:", lake), path) as connection:
         if rules != defaults():
             set_rules(connection, rules)
-        _create_tables(connection, lake, snapshot)
-        _comment_tables(connection)
-        name_tables.set_names(connection, lake, snapshot, lambda file: _last_names(lake, file))
+        set_files(connection, _locations(lake, snapshot))
+        _finish(connection, lake, snapshot)
 
 
 def _last_names(lake: Lake, file: NameFile) -> name_tables.Rows:
@@ -125,22 +123,25 @@ def _last_names(lake: Lake, file: NameFile) -> name_tables.Rows:
     return []
 
 
-def _create_tables(connection: duckdb.DuckDBPyConnection, lake: Lake, snapshot: Snapshot) -> None:
-    """Create a view for each table of the lake that has files; the others stay empty.
-
-    Of a lake of an older version the facts are computed, and become tables of the DuckDB file.
+def _locations(lake: Lake, snapshot: Snapshot) -> dict[str, list[str]]:
+    """The Parquet files of each table that a snapshot has; of a lake of an older version its facts have none.
 
     Raises:
         DamagedError: a table has not the rows that the ledger says.
     """
     require_whole(lake, snapshot)
+    return {
+        name: lake.locations(name, snapshot.files[name] if snapshot.is_current or name not in schema.FACTS else [])
+        for name in schema.TABLES
+    }
+
+
+def _finish(connection: duckdb.DuckDBPyConnection, lake: Lake, snapshot: Snapshot) -> None:
+    """Add the rest that a load knows: the lake's format, the names, and the facts of a lake of an older version."""
     connection.execute(f"create or replace macro {_FORMAT}() as {literal(snapshot.format.packed())}")
-    for table in schema.TABLES.values():
-        is_stored = snapshot.is_current or table.name not in schema.FACTS
-        if is_stored and (locations := lake.locations(table.name, snapshot.files[table.name])):
-            connection.execute(f"create or replace view {table.name} as {_select(table, locations)}")
     if not snapshot.is_current:
         _compute_facts(connection, lake, snapshot)
+    name_tables.set_names(connection, lake, snapshot, lambda file: _last_names(lake, file))
 
 
 def _compute_facts(connection: duckdb.DuckDBPyConnection, lake: Lake, snapshot: Snapshot) -> None:
@@ -155,21 +156,7 @@ def _compute_facts(connection: duckdb.DuckDBPyConnection, lake: Lake, snapshot: 
             connection.execute(f"insert into {_FACTS_OF_OLDER}.{name} from part")
     connection.unregister("part")
     for table in schema.FACTS.values():
-        names = ", ".join(column.name for column in table.shown)
-        connection.execute(f"create or replace view {table.name} as select {names} from {_FACTS_OF_OLDER}.{table.name}")
-
-
-def _comment_tables(connection: duckdb.DuckDBPyConnection) -> None:
-    """Comment each table with its grain, each of its columns with its meaning."""
-    for table in schema.TABLES.values():
-        connection.execute(f"comment on view {table.name} is {literal(table.grain)}")
-        for column in table.shown:
-            connection.execute(f"comment on column {table.name}.{column.name} is {literal(column.about)}")
-
-
-def _select(table: schema.Table, locations: list[str]) -> str:
-    names = ", ".join(column.name for column in table.shown)
-    return f"select {names} from {rows_in(literals(locations), with_date=table.partitioned)}"
+        create_view(connection, table, f"select {shown_names(table)} from {_FACTS_OF_OLDER}.{table.name}")
 
 
 def connect(lake: Lake, tell: Callable[[str], None] = lambda _: None) -> duckdb.DuckDBPyConnection:
@@ -291,11 +278,9 @@ def named_files(lake: Lake) -> dict[str, set[str]]:
         OSError: it can't be read.
     """
     with _file_as_it_is(lake) as connection:
-        views = dict(connection.execute("select view_name, sql from duckdb_views() where not internal").fetchall())
-    return {
-        name: {location.rpartition(f"/{name}/")[2] for location in _LOCATION.findall(views.get(name, ""))}
-        for name in schema.TABLES
-    }
+        return {
+            name: {location.rpartition(f"/{name}/")[2] for location in files_in(connection, name)} for name in schema.TABLES
+        }
 
 
 @contextlib.contextmanager
@@ -346,12 +331,10 @@ def _open_copy(lake: Lake, rules: list[RuleRow], tell: Callable[[str], None]) ->
         _write(path, lake, snapshot, rules)
         return open_database(path, lake)
     connection = open_database(":memory:", lake)
-    create_empty_tables(connection)
+    create_table_views(connection, _locations(lake, snapshot))
     create_views(connection, rules=rules)
     comment_columns(connection)
-    _create_tables(connection, lake, snapshot)
-    _comment_tables(connection)
-    name_tables.set_names(connection, lake, snapshot, lambda file: _last_names(lake, file))
+    _finish(connection, lake, snapshot)
     return connection
 
 
@@ -371,8 +354,11 @@ def no_lake(lake: Lake) -> LakeError:
 
 
 def _names_this_lake(connection: duckdb.DuckDBPyConnection, lake: Lake) -> bool:
-    named = connection.execute("select sql from duckdb_views() where view_name = 'files'").fetchall()
-    return any(literal(f"{lake.table_uri('files')}/")[:-1] in sql or "read_parquet" not in sql for (sql,) in named)
+    """Whether the file names the Parquet files by this path of the lake, or none."""
+    try:
+        return all(location.startswith(f"{lake.table_uri(LEDGER)}/") for location in files_in(connection, LEDGER))
+    except duckdb.Error:  # another client has altered it: it names nothing, and is made anew
+        return True
 
 
 def _format_of(connection: duckdb.DuckDBPyConnection) -> LakeFormat:
@@ -394,6 +380,13 @@ def _has_rules(connection: duckdb.DuckDBPyConnection, wanted: list[RuleRow]) -> 
 
 
 def _has_views(connection: duckdb.DuckDBPyConnection) -> bool:
-    """Whether the file has every view of the library, by name; a changed one it gets with the next load."""
+    """Whether the file has every view of the library, by name, and the files of every table.
+
+    A changed view it gets with the next load.
+    """
     made = {name for (name,) in connection.execute("select view_name from duckdb_views() where not internal").fetchall()}
+    try:
+        connection.execute(f"select {', '.join(f'{files_macro(name)}()::varchar[]' for name in schema.TABLES)}")
+    except duckdb.Error:
+        return False
     return made >= view_names()

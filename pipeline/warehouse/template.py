@@ -1,4 +1,4 @@
-"""The DuckDB file of no lake yet: every view and comment over empty tables. Each load begins with a copy of it.
+"""The DuckDB file of no lake yet: every view and comment over empty Parquet files. Each load begins with a copy of it.
 
 To bind the views takes longer than all else in a small load, so the file is kept, compressed, beside Python's own compiled
 files. Where that folder can't be written, each process makes the file once.
@@ -21,21 +21,15 @@ import duckdb
 from pipeline import schema
 from pipeline.lake.formats import sql_folder
 from pipeline.lake.landing import PUBLISHING
+from pipeline.lake.parquet import packed, rows_of
 from pipeline.lake.sql import literal
 from pipeline.processes import interruptible
-from pipeline.warehouse import library, names, rules, time_zones, twins
+from pipeline.warehouse import library, names, rules, table_views, time_zones, twins
 from pipeline.warehouse.library import comment_columns, create_views
+from pipeline.warehouse.table_views import create_table_views
 
 _STORAGE_VERSION: Final = "v1.2.0"  # clients from 1.4 on open it; the default of DuckDB 2.0 they refuse
 _DIGEST_BYTES: Final = 32  # the SHA-256 before the packed file: a foreign file is not taken for ours
-_SQL_TYPES: Final = {
-    schema.TEXT: "VARCHAR",
-    schema.BIGINT: "BIGINT",
-    schema.INTEGER: "INTEGER",
-    schema.DOUBLE: "DOUBLE",
-    schema.BOOLEAN: "BOOLEAN",
-    schema.TIME: "TIMESTAMP WITH TIME ZONE",
-}
 
 
 @cache
@@ -66,16 +60,24 @@ def make_template() -> bytes:
     with tempfile.TemporaryDirectory(prefix=PUBLISHING) as folder:
         path = Path(folder) / "template.duckdb"
         with attached(interruptible(duckdb.connect()), path) as connection:
-            create_empty_tables(connection)  # else every view opens the tables' files
+            create_table_views(connection, {table.name: [_empty_file(table, folder)] for table in schema.TABLES.values()})
             create_views(connection)
             comment_columns(connection)
         return path.read_bytes()
 
 
+def _empty_file(table: schema.Table, folder: str) -> str:
+    """Write a Parquet file without rows where a table would have it, and give its path."""
+    path = Path(folder) / table.name / ("date=2000-01-01" if table.partitioned else "") / "empty.parquet"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(packed(rows_of([], table), is_compressed=False))
+    return str(path)
+
+
 def digest(sql: Path) -> str:
     """Give the digest of everything that the file is made from: SQL, the modules that read it, and DuckDB's version."""
     found = sha256(f"{duckdb.__version__} {_STORAGE_VERSION}".encode())
-    modules = [Path(str(module.__file__)) for module in (schema, library, names, rules, time_zones, twins)]
+    modules = [Path(str(module.__file__)) for module in (schema, library, names, rules, table_views, time_zones, twins)]
     library_files = (file for kind in ("sql", "csv") for file in sql.glob(f"*/[!.]*.{kind}"))  # no editor's lock or backup
     for file in (*modules, Path(__file__), *sorted(library_files)):
         content = file.read_bytes()
@@ -108,17 +110,3 @@ def attached(connection: duckdb.DuckDBPyConnection, path: Path) -> Iterator[duck
         yield connection
         connection.commit()
         connection.execute("checkpoint lakehouse")  # when it closes, it would do so too, but say nothing of a full disk
-
-
-def create_empty_tables(connection: duckdb.DuckDBPyConnection) -> None:
-    """Create a view without rows for each table of a lake."""
-    for table in schema.TABLES.values():
-        columns = ", ".join(f"null::{_sql_type(column)} as {column.name}" for column in table.shown)
-        connection.execute(f"create or replace view {table.name} as select {columns} where false")
-
-
-def _sql_type(column: schema.Column) -> str:
-    if column.type == schema.DATE.type:
-        return "DATE"
-    value_type = getattr(column.type, "value_type", None)
-    return f"{_SQL_TYPES[value_type]}[]" if value_type is not None else _SQL_TYPES[column.type]

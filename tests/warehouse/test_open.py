@@ -22,6 +22,7 @@ from places import ROOT
 import pipeline
 from pipeline.errors import LakeError
 from pipeline.lake.lake import Lake
+from pipeline.warehouse.database import problem_with_file
 from pipeline.warehouse.library import ordered_views
 
 TRANSFER = {"timestamp": {"string": "2016-07-25 17:55:00"}, "skillId": {"long": 3}, "targetSkillId": {"long": 4}}
@@ -86,6 +87,17 @@ def test_a_lake_of_an_older_version_has_every_view(lake: Lake) -> None:
         older.execute("drop view named_responses")
     with pipeline.open(lake.uri) as connection:
         assert connection.sql("select skill_name from named_responses").fetchall() == [(None,)] * DAYS
+
+
+@pytest.mark.parametrize("macro", ["parquet_files_of_conversations", "parquet_files_of_files"])
+@pytest.mark.parametrize("change", ["drop macro {}", "create or replace macro {}() as 'nowhere'"])
+def test_a_file_that_says_no_more_where_rows_are_is_made_anew(lake: Lake, macro: str, change: str) -> None:
+    """Another client can drop or change the macro that lists the Parquet files of a table."""
+    with duckdb.connect(str(Path(lake.root) / "lakehouse.duckdb")) as client:
+        client.execute(change.format(macro))
+    with pipeline.open(lake.uri) as connection:
+        assert connection.sql("select count(*) from conversations join files using (account_id)").fetchall() != [(0,)]
+    assert problem_with_file(lake) is None
 
 
 def test_the_lake_is_that_of_the_command(lake: Lake, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -1,0 +1,93 @@
+"""The views of the DuckDB file over the lake's tables, with their comments; a macro lists the Parquet files of each.
+
+A load replaces the macros alone: to make a view anew and to comment its columns takes longer, the more files it names.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+import duckdb
+
+from pipeline import schema
+from pipeline.lake.sql import literal, literals, rows_in
+
+_LOCATION: Final = re.compile(r"'([^']*\.parquet)'")
+_SQL_TYPES: Final = {
+    schema.TEXT: "VARCHAR",
+    schema.BIGINT: "BIGINT",
+    schema.INTEGER: "INTEGER",
+    schema.DOUBLE: "DOUBLE",
+    schema.BOOLEAN: "BOOLEAN",
+    schema.TIME: "TIMESTAMP WITH TIME ZONE",
+}
+
+
+def files_macro(name: str) -> str:
+    """The name of the macro that lists the Parquet files of a table."""
+    return f"parquet_files_of_{name}"
+
+
+def create_table_views(connection: duckdb.DuckDBPyConnection, locations: Mapping[str, list[str]]) -> None:
+    """Create the view of each table over its Parquet files; one without files has no rows.
+
+    DuckDB opens the first file of each for its columns.
+    """
+    for table in schema.TABLES.values():
+        _set_macro(connection, table, locations[table.name])
+        create_view(connection, table, _rows_of_files(table) if locations[table.name] else _no_rows(table))
+
+
+def set_files(connection: duckdb.DuckDBPyConnection, locations: Mapping[str, list[str]]) -> None:
+    """Make the views over Parquet files, as a template has them, show others; those of tables without files have no rows."""
+    for table in schema.TABLES.values():
+        _set_macro(connection, table, locations[table.name])
+        if not locations[table.name]:
+            create_view(connection, table, _no_rows(table))
+
+
+def create_view(connection: duckdb.DuckDBPyConnection, table: schema.Table, rows: str) -> None:
+    """Create or replace the view of a table by a query; its comment is the table's grain, those of columns their meanings."""
+    connection.execute(f"create or replace view {table.name} as {rows}")
+    connection.execute(f"comment on view {table.name} is {literal(table.grain)}")
+    for column in table.shown:
+        connection.execute(f"comment on column {table.name}.{column.name} is {literal(column.about)}")
+
+
+def files_in(connection: duckdb.DuckDBPyConnection, name: str) -> list[str]:
+    """The locations of the Parquet files that a DuckDB file names for a table: in the macro, or as older versions in the view.
+
+    Raises:
+        duckdb.Error: the macro is not a list.
+    """
+    try:
+        ((found,),) = connection.execute(f"select {files_macro(name)}()::varchar[]").fetchall()
+    except duckdb.CatalogException:
+        views = connection.execute("select sql from duckdb_views() where view_name = $name", {"name": name}).fetchall()
+        return [location for (sql,) in views for location in _LOCATION.findall(sql)]
+    return found or []
+
+
+def _set_macro(connection: duckdb.DuckDBPyConnection, table: schema.Table, locations: list[str]) -> None:
+    connection.execute(f"create or replace macro {files_macro(table.name)}() as {literals(locations)}::varchar[]")
+
+
+def _rows_of_files(table: schema.Table) -> str:
+    return f"select {shown_names(table)} from {rows_in(f'{files_macro(table.name)}()', with_date=table.partitioned)}"
+
+
+def _no_rows(table: schema.Table) -> str:
+    columns = ", ".join(f"null::{_sql_type(column)} as {column.name}" for column in table.shown)
+    return f"select {columns} where false"
+
+
+def shown_names(table: schema.Table) -> str:
+    """The names of the columns that the view of a table has, as a `select` lists them."""
+    return ", ".join(column.name for column in table.shown)
+
+
+def _sql_type(column: schema.Column) -> str:
+    if column.type == schema.DATE.type:
+        return "DATE"
+    value_type = getattr(column.type, "value_type", None)
+    return f"{_SQL_TYPES[value_type]}[]" if value_type is not None else _SQL_TYPES[column.type]

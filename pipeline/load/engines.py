@@ -20,6 +20,7 @@ from typing import Any, Final
 
 from pipeline.erasure.tombstones import read_tombstones
 from pipeline.errors import LakeError, PipelineError, SettingsError
+from pipeline.imports import go_without_pandas
 from pipeline.lake.lake import Lake
 from pipeline.lake.landing import drop
 from pipeline.lake.snapshot import Snapshot
@@ -28,7 +29,7 @@ from pipeline.processes import Stopped, end_children, end_with_parent, kept_from
 from pipeline.settings import export_store_settings
 from pipeline.source_files import Incoming, Outcome
 
-UNIT_BYTES: Final = 8 << 20  # of compressed source files that a worker takes at a time
+UNIT_BYTES: Final = 7 << 20  # of compressed source files that a worker takes at a time: their text, mostly, fits its buffer
 _MOST_PENDING: Final = 1_000  # tasks a scheduler knows of at a time: enough for a cluster to grow, for loads of any size
 PATIENCE_SECONDS: Final = 30
 """The wait for a scheduler, for a worker, or for a unit before the engine is asked whether it still has workers."""
@@ -57,7 +58,7 @@ class Processes:
         Raises:
             LakeError: one of them died during the block.
         """
-        with ProcessPoolExecutor(self.helpers, mp_context=get_context("spawn"), initializer=end_with_parent) as pool:
+        with ProcessPoolExecutor(self.helpers, mp_context=get_context("spawn"), initializer=_begin_helper) as pool:
             try:
                 yield partial(_submitted, pool, work)
             except BrokenProcessPool as error:
@@ -75,6 +76,11 @@ class Processes:
 
     def require_workers(self) -> None:
         """No check needed: a dead helper raises `BrokenProcessPool`."""
+
+
+def _begin_helper() -> None:
+    end_with_parent()
+    go_without_pandas()
 
 
 def _submitted(pool: ProcessPoolExecutor, work: Work, unit: list[Incoming]) -> Future[Ingested]:

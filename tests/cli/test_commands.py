@@ -37,6 +37,15 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.parametrize("command", [("load", "in"), ("sql", "from conversations"), ("status",)], ids=" ".join)
+def test_commands_go_without_pandas(loaded: Path, command: tuple[str, ...]) -> None:
+    """Where it is installed, pyarrow would import it, in a quarter of a second."""
+    done = process(*command, cwd=loaded, PYTHONPROFILEIMPORTTIME="1")
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
+    assert "pyarrow" in imported
+    assert "pandas.core" not in imported
+
+
 def test_messages_repeat_the_lake_that_was_given(tmp_path: Path) -> None:
     """A next command names the lake of `--lake`, and none if the settings name it."""
     done = lakehouse("load", str(VENDOR_EXAMPLE), "--lake", "my lake", cwd=tmp_path)

@@ -131,10 +131,14 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Replaced:
-    """A source file whose rows go: all rows of that name, but those of the `others`, accounts with a file of the same name."""
+    """A source file whose rows go: all rows of that name, but those of the `others`, accounts with a file of the same name.
+
+    If one of the others is of several accounts, which nothing tells, the rows of `account_id` go alone.
+    """
 
     name: str
     others: tuple[str, ...] = ()
+    account_id: str | None = None
 
 
 def with_gz(name: str) -> str:

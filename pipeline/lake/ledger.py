@@ -65,9 +65,22 @@ class Ledger:
         """Put a file's row in place of the one of the same account and name; gives the rows of the tables that it replaces.
 
         A broken file never replaces a good one. A file of unknown account replaces the file of its name. Exception: it has no
-        conversations, as any account has quiet hours, and the lake has several accounts.
+        conversations, as any account has quiet hours, and the lake has several accounts. A file of several accounts replaces
+        the files of its name of each.
         """
         same_name = self._by_name[outcome.name]
+        former = self._former(outcome, same_name)
+        was_loaded = any(row["status"] == "loaded" for row in former)
+        if outcome.status == "rejected" and former and (was_loaded or _is_same(former[0], outcome)):
+            return None
+        self.obsolete += former
+        self.added.append(_row(outcome, downloaded_at, loaded_at))
+        return _replaced(former, [row for row in same_name if row not in former]) if was_loaded else None
+
+    def _former(self, outcome: Outcome, same_name: list[Row]) -> list[Row]:
+        """The rows of its name in whose place a file comes."""
+        if len(outcome.counts.account_ids) > 1:
+            return [row for row in same_name if row["account_id"] in {*outcome.counts.account_ids, outcome.account_id}]
         is_anyones = outcome.account_id is None and outcome.status == "loaded" and not outcome.counts.conversations
         is_apart = is_anyones and bool(same_name) and len(self._accounts()) > 1
         same = [
@@ -75,17 +88,7 @@ class Ledger:
             for row in same_name
             if row["account_id"] in (outcome.account_id, None) or (outcome.account_id is None and not is_apart)
         ]
-        former = same[0] if len(same) == 1 else next((row for row in same if row["account_id"] == outcome.account_id), None)
-        if outcome.status == "rejected" and former is not None and former["status"] == "loaded":
-            return None
-        if former is not None and outcome.status == "rejected" and _is_same(former, outcome):
-            return None
-        if former is not None:
-            self.obsolete.append(former)
-        self.added.append(_row(outcome, downloaded_at, loaded_at))
-        if former is None or former["status"] != "loaded":
-            return None
-        return Replaced(outcome.name, tuple(row["account_id"] or "" for row in same_name if row is not former))
+        return same if len(same) == 1 else [row for row in same if row["account_id"] == outcome.account_id]
 
     def _accounts(self) -> set[str]:
         known = pc.unique(read_ledger(self.lake, self.snapshot, ["account_id"])["account_id"]).to_pylist()
@@ -237,6 +240,16 @@ def loaded_files(
     for name, digest in zip(loaded["name"].to_pylist(), loaded["sha256"].to_pylist(), strict=True):
         digests[name].add(digest)
     return digests
+
+
+def _replaced(former: list[Row], others: list[Row]) -> Replaced:
+    """The rows of the tables that go with those of the ledger, while the others of their name stay."""
+    has_mixed = any(row["account_id"] is None and row["conversations"] for row in others)
+    return Replaced(
+        former[0]["name"],
+        others=tuple(row["account_id"] or "" for row in others),
+        account_id=former[0]["account_id"] if has_mixed else None,
+    )
 
 
 def _is_same(former: Row, outcome: Outcome) -> bool:

@@ -17,7 +17,8 @@ from pipeline.lake.snapshot import Change, DataFile, Snapshot
 from pipeline.lake.sql import rows_in
 from pipeline.source_files import Replaced
 
-_IS_REPLACED = "name = source_file and not list_contains(others, coalesce(t.account_id, ''))"
+_IS_REPLACED = """name = source_file and not list_contains(others, coalesce(t.account_id, ''))
+    and coalesce(replaced.account_id, t.account_id) is not distinct from t.account_id"""
 _FILES = rows_in("$files", with_date=True)
 
 
@@ -102,10 +103,10 @@ class Deliveries:
         if asked == self._asked:
             return
         self._asked = asked
-        rows = [(item.name, list(item.others)) for item in replaced]
-        self.connection.execute("create or replace temp table replaced (name varchar, others varchar[])")
+        rows = [(item.name, list(item.others), item.account_id) for item in replaced]
+        self.connection.execute("create or replace temp table replaced (name varchar, others varchar[], account_id varchar)")
         if rows:
-            self.connection.executemany("insert into replaced values (?, ?)", rows)
+            self.connection.executemany("insert into replaced values (?, ?, ?)", rows)
         columns = "account_id, conversation_id, date, source_file, delivery"
         incoming = self._locations("conversations", asked[0])
         self._create("incoming", f"select {columns}, true as is_new from {_FILES}", incoming)

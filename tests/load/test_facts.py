@@ -91,15 +91,15 @@ def test_facts_lie_in_the_partition_of_their_conversation(lake: Lake, tmp_path: 
 
 
 def test_facts_of_contents_of_one_name_are_kept_apart(lake: Lake, tmp_path: Path) -> None:
-    """Files of two accounts, and one with both, are read again together when a newer file withdraws a conversation."""
+    """Files of two accounts, and one of two others, are read again together when a newer file withdraws a conversation."""
 
     def told(ident: str, account: str, lines: int) -> dict[str, Any]:
         return plain_document(plain(ident, messages=[message(f"{n}") for n in range(lines)]), account_id=account)
 
-    for number, contents in enumerate((gz(told("c", "1", 3)), gz(told("c", "2", 4)), gz(told("d", "1", 5), told("d", "2", 6)))):
+    for number, contents in enumerate((gz(told("c", "1", 3)), gz(told("c", "2", 4)), gz(told("d", "3", 5), told("d", "4", 6)))):
         take(lake, put(tmp_path / f"{number}", contents, name_at(1)))
     take(lake, put(tmp_path / "newer", gz(told("c", "1", 1)), name_at(2)))
     take(lake, put(tmp_path / "withdrawn", gz(told("e", "1", 2)), name_at(2)))
     require_computed_facts(lake)
     query = "select account_id, conversation_id, visitor_line_count from conversation_metrics order by all"
-    assert ask(lake, query) == [("1", "c", 3), ("1", "d", 5), ("1", "e", 2), ("2", "c", 4), ("2", "d", 6)]
+    assert ask(lake, query) == [("1", "c", 3), ("1", "e", 2), ("2", "c", 4), ("3", "d", 5), ("4", "d", 6)]

@@ -1,5 +1,6 @@
 """Files of one name, of several accounts or one after another: whose rows go, whose stay and which come back."""
 
+import itertools
 import os
 from pathlib import Path
 
@@ -10,6 +11,9 @@ from lakes import ask, take
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import loaded_files
 from pipeline.lake.snapshot import LEDGER
+from pipeline.maintenance.verify import verify
+
+ACCOUNTS = ["".join(accounts) for number in (1, 2, 3) for accounts in itertools.combinations("123", number)]
 
 
 def test_an_hour_without_conversations_takes_no_other_accounts_place(lake: Lake, tmp_path: Path) -> None:
@@ -26,6 +30,33 @@ def test_an_hour_without_conversations_takes_no_other_accounts_place(lake: Lake,
     take(alone, mine)
     take(alone, quiet)
     assert ask(alone, "select * from conversations") == []
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        pytest.param(*pair, marks=[] if pair[0] in ("1", "12") and pair[1] in ("2", "12", "23") else pytest.mark.long)
+        for pair in itertools.product(ACCOUNTS, ACCOUNTS)
+    ],
+)
+def test_files_of_one_name_replace_each_other_by_account(first: str, second: str, lake: Lake, tmp_path: Path) -> None:
+    """Of three files of a name, each of one account or several, a later one replaces those that share an account with it.
+
+    A file of one account replaces its former one, else one of several accounts, whichever these are: the ledger does not name
+    them.
+    """
+    standing: list[tuple[str, str]] = []
+    for number, accounts in enumerate((first, second, "2")):
+        contents = gz(*(document(conversation(f"c{number}"), account_id=account) for account in accounts))
+        take(lake, put(tmp_path / f"{number}", contents, name_at(0)))
+        is_first = accounts not in [one for one, _ in standing]
+        takes_mixed = len(accounts) == 1 and is_first
+        standing = [one for one in standing if not ({*accounts} & {*one[0]} or (takes_mixed and len(one[0]) > 1))]
+        standing.append((accounts, f"c{number}"))
+        expected = sorted((account, ident) for accounts, ident in standing for account in accounts)
+        assert ask(lake, "select account_id, conversation_id from conversations order by all") == expected
+        assert ask(lake, "select count(*) from files") == [(len(standing),)]
+        assert verify(lake).findings == []
 
 
 def test_a_replaced_file_takes_its_rows_with_it_whatever_account_they_name(lake: Lake, tmp_path: Path) -> None:

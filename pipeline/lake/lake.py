@@ -6,7 +6,7 @@ from typing import Final
 from pipeline import schema
 from pipeline.lake import commits
 from pipeline.lake.place import Place
-from pipeline.lake.snapshot import Change, Snapshot
+from pipeline.lake.snapshot import LEDGER, Change, Snapshot
 
 REPORT_NAME: Final = "report.html"
 
@@ -18,6 +18,11 @@ class Lake(Place):
     def exists(self) -> bool:
         """Whether a load has ever finished here; raises as `snapshot` does."""
         return commits.find_ledger(self) is not None
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the newest finished load is of this version, and has its facts; raises as `snapshot` does."""
+        return self.snapshot(only=(LEDGER, *schema.FACTS)).is_current
 
     def create(self) -> None:
         """Make the tables unless they are there."""

@@ -1,0 +1,169 @@
+"""Facts that are gone or damaged: they follow from the other tables, so nothing is lost, and the next run makes them anew."""
+
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from deltalake import DeltaTable, write_deltalake
+from documents import conversation, document, gz, message, name_at, put
+from lakes import all_rows, everything, take
+
+from pipeline import schema
+from pipeline.cli.commands import main
+from pipeline.lake.lake import Lake
+from pipeline.maintenance.verify import verify
+from pipeline.warehouse.database import connect
+
+TRANSFER = {"timestamp": {"string": "1469469300000"}, "skillId": {"long": 1}, "targetSkillId": {"long": 2}}
+AT = 1_469_469_281_856
+REMEDY = "run lakehouse upgrade --recompute, which computes it anew"
+
+
+def loaded(lake: Lake, folder: Path, hour: int) -> None:
+    """Load a file with a conversation that has rows in every fact."""
+    lines = [message(str(n), timestamp=AT + n * 1000, type={"string": str(n % 2)}) for n in range(6)]
+    take(lake, put(folder, gz(document(conversation(f"c{hour}", messages=lines, transfers=[TRANSFER]))), name_at(hour)))
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a lake of three loads, and a copy of its facts of after the first one."""
+    place = tmp_path_factory.mktemp("sound")
+    lake = Lake(str(place / "lake"))
+    for hour in range(3):
+        loaded(lake, place / "in", hour)
+        if hour == 0:
+            for name in schema.FACTS:
+                shutil.copytree(lake.path(name), place / "backup" / name)
+        if hour == 1:
+            for name in schema.FACTS:
+                DeltaTable(lake.table_uri(name)).create_checkpoint()
+    put(place / "more", gz(document(conversation("new"))), name_at(7))
+    return place
+
+
+@pytest.fixture
+def lake(sound: Path, tmp_path: Path) -> Lake:
+    """A copy of it, without the DuckDB file, which names the files of the original."""
+    shutil.copytree(sound, tmp_path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("lakehouse.duckdb"))
+    return Lake(str(tmp_path / "lake"))
+
+
+@pytest.fixture(scope="module")
+def expected(sound: Path) -> dict[str, list[str]]:
+    """All rows of it."""
+    return everything(Lake(str(sound / "lake")))
+
+
+def commits(table: Path) -> list[Path]:
+    return sorted(table.glob("_delta_log/*.json"))
+
+
+def a_file(table: Path) -> None:
+    shutil.rmtree(table)
+    table.write_bytes(b"a file")
+
+
+def an_older_one(table: Path) -> None:
+    shutil.rmtree(table)
+    shutil.copytree(table.parent.parent / "backup" / table.name, table)
+
+
+def another_one(table: Path) -> None:
+    """The table with a commit of its own in the place of the newest load's."""
+    shutil.copytree(table.parent.parent / "backup" / table.name, f"{table}.other")
+    other = DeltaTable(f"{table}.other")
+    rows = other.to_pyarrow_table()
+    for _ in range(2):
+        other.delete()
+        write_deltalake(other, rows, mode="append")
+    shutil.rmtree(table)
+    Path(f"{table}.other").rename(table)
+
+
+def no_files(table: Path) -> None:
+    for path in table.glob("date=*"):
+        shutil.rmtree(path)
+
+
+def cut_files(table: Path) -> None:
+    for path in table.glob("date=*/*.parquet"):
+        path.write_bytes(path.read_bytes()[:-9])
+
+
+def cut_checkpoint(table: Path) -> None:
+    """The only source of the commits before it."""
+    path = max(table.glob("_delta_log/*.checkpoint.parquet"))
+    path.write_bytes(path.read_bytes()[:40])
+    commits(table)[0].unlink()
+
+
+HARMS: dict[str, Callable[[Path], object]] = {
+    "gone": shutil.rmtree,
+    "log gone": lambda table: shutil.rmtree(table / "_delta_log"),
+    "a file": a_file,
+    "newest commit empty": lambda table: commits(table)[-1].write_bytes(b""),
+    "newest commit garbage": lambda table: commits(table)[-1].write_bytes(b"\xff\x00{"),
+    "newest commit gone": lambda table: commits(table)[-1].unlink(),
+    "all commits gone": lambda table: [path.unlink() for path in commits(table)],
+    "all commits empty": lambda table: [path.write_bytes(b"") for path in commits(table)],
+    "checkpoint cut": cut_checkpoint,
+    "older": an_older_one,
+    "other": another_one,
+}
+IN_THE_FILES: dict[str, Callable[[Path], object]] = {"files gone": no_files, "files cut": cut_files}
+COMMANDS = {
+    "upgrade": ("upgrade",),
+    "recompute": ("upgrade", "--recompute"),
+    "rebuild": ("rebuild",),
+    "compact": ("compact",),
+    "load": ("load", "in"),
+    "erase": ("erase", "--conversation-id", "nobody"),
+}
+
+
+def run(lake: Lake, *arguments: str) -> tuple[int, str]:
+    """Run a command on a lake; gives its exit code and all that it prints, in one line."""
+    words = [str(Path(lake.root).parent / "in") if word == "in" else word for word in arguments]
+    done = CliRunner().invoke(main, [*words, "--lake", lake.uri])
+    return done.exit_code, " ".join(done.output.split())
+
+
+def rows(lake: Lake) -> dict[str, list[str]]:
+    """All rows as a reader sees them."""
+    with connect(lake) as connection:
+        return all_rows(connection)
+
+
+def findings(lake: Lake) -> list[str]:
+    """The findings of `verify`, but for the DuckDB file."""
+    return [one.removeprefix(f"{lake.uri}/") for one in verify(lake).findings if "lakehouse.duckdb" not in one]
+
+
+@pytest.mark.parametrize("harm", HARMS)
+def test_readers_compute_facts_that_are_lost(lake: Lake, harm: str, expected: dict[str, list[str]]) -> None:
+    """They say so and change nothing; `verify` reports the table, with the command that makes it anew."""
+    HARMS[harm](Path(lake.path("segments")))
+    told: list[str] = []
+    with connect(lake, told.append) as connection:
+        assert all_rows(connection) == expected
+    assert [sentence for sentence in told if "segments" in sentence and "computes the facts for itself" in sentence]
+    found = findings(lake)
+    assert found
+    assert all(re.search(r"(^|/)segments(/|:)", one) and one.endswith(REMEDY) for one in found), found
+
+
+@pytest.mark.parametrize("harm", {**HARMS, **IN_THE_FILES})
+def test_lost_facts_are_made_anew(lake: Lake, harm: str, expected: dict[str, list[str]]) -> None:
+    """A command that writes does it; where only data files are gone or damaged, `upgrade --recompute` or `rebuild` does."""
+    place = [*HARMS, *IN_THE_FILES].index(harm)
+    suited = ("recompute", "rebuild") if harm in IN_THE_FILES else tuple(COMMANDS)
+    for fact, command in zip(("queue_entries", "conversation_metrics"), (place, place + 3), strict=True):
+        ({**HARMS, **IN_THE_FILES})[harm](Path(lake.path(fact)))
+        code, output = run(lake, *COMMANDS[suited[command % len(suited)]])
+        assert code in {0, 3}, output
+        assert everything(lake) == expected
+        assert verify(lake, read_data=True).findings == []

@@ -20,8 +20,8 @@ from pipeline.erasure.tombstones import KEY_FILE, read_tombstones
 from pipeline.errors import DamagedError, LakeError, TombstonesError
 from pipeline.failures import of_a_file
 from pipeline.lake import index
-from pipeline.lake.file_systems import digest_of
-from pipeline.lake.formats import FIRST, current_format
+from pipeline.lake.file_systems import digest_of, exists
+from pipeline.lake.formats import current_format
 from pipeline.lake.lake import Lake
 from pipeline.lake.landing import digest, landed_files, landed_path
 from pipeline.lake.ledger import read_ledger
@@ -146,16 +146,18 @@ def _pins(lake: Lake) -> Snapshot:
     """The versions that the newest finished load has pinned, though a table can't be read; none if the ledger can't be."""
     with suppress(LakeError):
         return lake.snapshot(only=[])
-    return Snapshot({}, {}, format=FIRST)
+    return Snapshot({}, {})
 
 
 def _check_logs(lake: Lake, done: Verified, snapshot: Snapshot) -> None:
     """Report the faults of the logs, and facts that are not as the newest finished load has left them.
 
-    Of a lake of an older format the facts are not looked at: it does not name them.
+    Of a lake of an older format the facts are not looked at: it does not name them. If its format can't be told, those are
+    looked at that are there.
     """
+    is_older = snapshot.format.number < current_format().number
     for name in schema.STORED:
-        if name in schema.FACTS and snapshot.format.number < current_format().number:
+        if name in schema.FACTS and (is_older or not (snapshot.versions or exists(lake.files, lake.path(name)))):
             continue
         faults = faults_of(lake, name, snapshot.versions.get(name) if name not in snapshot.missing else None)
         for fault in faults:

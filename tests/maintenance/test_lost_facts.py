@@ -5,20 +5,27 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 from deltalake import DeltaTable, write_deltalake
 from documents import conversation, document, gz, message, name_at, put
-from lakes import all_rows, everything, take
+from lakes import all_rows, everything, killed_before, take
 
 from pipeline import schema
 from pipeline.cli.commands import main
+from pipeline.erasure.erase import erase
 from pipeline.lake.lake import Lake
+from pipeline.load.engines import Processes
+from pipeline.load.rebuild import rebuild
+from pipeline.load.session import writing
+from pipeline.maintenance.upgrade import upgrade
 from pipeline.maintenance.verify import verify
 from pipeline.warehouse.database import connect
 
 TRANSFER = {"timestamp": {"string": "1469469300000"}, "skillId": {"long": 1}, "targetSkillId": {"long": 2}}
 AT = 1_469_469_281_856
+Rows = dict[str, list[str]]
 REMEDY = "run lakehouse upgrade --recompute, which computes it anew"
 
 
@@ -53,13 +60,18 @@ def lake(sound: Path, tmp_path: Path) -> Lake:
 
 
 @pytest.fixture(scope="module")
-def expected(sound: Path) -> dict[str, list[str]]:
+def expected(sound: Path) -> Rows:
     """All rows of it."""
     return everything(Lake(str(sound / "lake")))
 
 
 def commits(table: Path) -> list[Path]:
     return sorted(table.glob("_delta_log/*.json"))
+
+
+def no_commits(table: Path) -> None:
+    for path in commits(table):
+        path.unlink()
 
 
 def a_file(table: Path) -> None:
@@ -108,13 +120,14 @@ HARMS: dict[str, Callable[[Path], object]] = {
     "newest commit empty": lambda table: commits(table)[-1].write_bytes(b""),
     "newest commit garbage": lambda table: commits(table)[-1].write_bytes(b"\xff\x00{"),
     "newest commit gone": lambda table: commits(table)[-1].unlink(),
-    "all commits gone": lambda table: [path.unlink() for path in commits(table)],
+    "all commits gone": no_commits,
     "all commits empty": lambda table: [path.write_bytes(b"") for path in commits(table)],
     "checkpoint cut": cut_checkpoint,
     "older": an_older_one,
     "other": another_one,
 }
 IN_THE_FILES: dict[str, Callable[[Path], object]] = {"files gone": no_files, "files cut": cut_files}
+ALL: dict[str, Callable[[Path], object]] = {**HARMS, **IN_THE_FILES}
 COMMANDS = {
     "upgrade": ("upgrade",),
     "recompute": ("upgrade", "--recompute"),
@@ -132,7 +145,7 @@ def run(lake: Lake, *arguments: str) -> tuple[int, str]:
     return done.exit_code, " ".join(done.output.split())
 
 
-def rows(lake: Lake) -> dict[str, list[str]]:
+def rows(lake: Lake) -> Rows:
     """All rows as a reader sees them."""
     with connect(lake) as connection:
         return all_rows(connection)
@@ -144,7 +157,7 @@ def findings(lake: Lake) -> list[str]:
 
 
 @pytest.mark.parametrize("harm", HARMS)
-def test_readers_compute_facts_that_are_lost(lake: Lake, harm: str, expected: dict[str, list[str]]) -> None:
+def test_readers_compute_facts_that_are_lost(lake: Lake, harm: str, expected: Rows) -> None:
     """They say so and change nothing; `verify` reports the table, with the command that makes it anew."""
     HARMS[harm](Path(lake.path("segments")))
     told: list[str] = []
@@ -156,14 +169,85 @@ def test_readers_compute_facts_that_are_lost(lake: Lake, harm: str, expected: di
     assert all(re.search(r"(^|/)segments(/|:)", one) and one.endswith(REMEDY) for one in found), found
 
 
-@pytest.mark.parametrize("harm", {**HARMS, **IN_THE_FILES})
-def test_lost_facts_are_made_anew(lake: Lake, harm: str, expected: dict[str, list[str]]) -> None:
+@pytest.mark.parametrize("harm", ALL)
+def test_lost_facts_are_made_anew(lake: Lake, harm: str, expected: Rows) -> None:
     """A command that writes does it; where only data files are gone or damaged, `upgrade --recompute` or `rebuild` does."""
-    place = [*HARMS, *IN_THE_FILES].index(harm)
+    place = [*ALL].index(harm)
     suited = ("recompute", "rebuild") if harm in IN_THE_FILES else tuple(COMMANDS)
     for fact, command in zip(("queue_entries", "conversation_metrics"), (place, place + 3), strict=True):
-        ({**HARMS, **IN_THE_FILES})[harm](Path(lake.path(fact)))
+        ALL[harm](Path(lake.path(fact)))
         code, output = run(lake, *COMMANDS[suited[command % len(suited)]])
         assert code in {0, 3}, output
         assert everything(lake) == expected
         assert verify(lake, read_data=True).findings == []
+
+
+@pytest.mark.parametrize("command", ["upgrade", pytest.param("rebuild", marks=pytest.mark.long)])
+@pytest.mark.parametrize("steps_to_die", [("renew segments", "commit files"), pytest.param((), marks=pytest.mark.long)])
+@pytest.mark.parametrize("harm", ["gone", *(pytest.param(one, marks=pytest.mark.long) for one in ("older", "log gone"))])
+def test_a_run_that_makes_lost_facts_anew_may_be_killed(
+    lake: Lake, harm: str, command: str, steps_to_die: tuple[str, ...], expected: Rows
+) -> None:
+    """Before each of its steps a kill leaves a lake of which readers see every row; the next run finishes the work."""
+    HARMS[harm](Path(lake.path("segments")))
+    steps = run_noting_steps(copy_of(lake, "whole"), command)
+    assert "commit segments" in steps
+    names = list(dict.fromkeys(steps))
+    for step in steps_to_die or names:
+        left = copy_of(lake, "left")
+        with killed_before(left, step):
+            run_noting_steps(left, command)
+        assert rows(Lake(left.uri)) == expected, step
+        assert (Lake(left.uri).snapshot().outdated is None) == (names.index(step) > names.index("commit files")), step
+        with writing(Lake(left.uri)):
+            pass
+        assert everything(Lake(left.uri)) == expected, step
+        assert findings(Lake(left.uri)) == []
+
+
+def copy_of(lake: Lake, name: str) -> Lake:
+    """A copy of a lake in the place of a former one."""
+    place = Path(lake.root).parent / name
+    shutil.rmtree(place, ignore_errors=True)
+    shutil.copytree(lake.root, place)
+    return Lake(str(place))
+
+
+def run_noting_steps(lake: Lake, command: str) -> list[str]:
+    """Upgrade or rebuild a lake in this process; gives the steps that it comes to."""
+    steps: list[str] = []
+    on_step = lake.on_step
+
+    def note(step: str) -> None:
+        steps.append(step)
+        on_step(step)
+
+    lake.on_step = note
+    with writing(lake, upgrades=False):
+        upgrade(lake) if command == "upgrade" else rebuild(lake, engine=Processes(1))
+    return steps
+
+
+def test_a_row_of_an_erased_person_goes_with_the_backup_that_has_put_it_back(lake: Lake) -> None:
+    """Files of facts that no load names are deleted before the facts are computed anew, so also if the run is killed."""
+    shutil.rmtree(Path(lake.root).parent / "backup")
+    shutil.copytree(lake.path("segments"), Path(lake.root).parent / "backup" / "segments")
+    with writing(lake):
+        erase(lake, "conversation", "c1")
+    an_older_one(Path(lake.path("segments")))
+    assert with_bytes(lake, b"c1")
+    for step in ("commit", "commit segments", "commit files", "publish"):
+        left = copy_of(lake, "left")
+        with killed_before(left, step), writing(left):
+            pass
+        assert not with_bytes(left, b"c1"), step
+
+
+def with_bytes(lake: Lake, text: bytes) -> list[Path]:
+    """The Parquet files of facts that hold a text."""
+    return [
+        path
+        for name in schema.FACTS
+        for path in Path(lake.path(name)).rglob("date=*/*.parquet")
+        if text.decode() in pq.read_table(path)["conversation_id"].to_pylist()
+    ]

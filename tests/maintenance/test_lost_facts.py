@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from deltalake import DeltaTable, write_deltalake
 from documents import conversation, document, gz, message, name_at, put
 from lakes import all_rows, everything, killed_before, take
+from released_lakes import forget_format, rewrite
 
 from pipeline import schema
 from pipeline.cli.commands import main
@@ -235,19 +236,60 @@ def test_a_row_of_an_erased_person_goes_with_the_backup_that_has_put_it_back(lak
     with writing(lake):
         erase(lake, "conversation", "c1")
     an_older_one(Path(lake.path("segments")))
-    assert with_bytes(lake, b"c1")
+    assert with_id(lake, "c1")
     for step in ("commit", "commit segments", "commit files", "publish"):
         left = copy_of(lake, "left")
         with killed_before(left, step), writing(left):
             pass
-        assert not with_bytes(left, b"c1"), step
+        assert not with_id(left, "c1"), step
 
 
-def with_bytes(lake: Lake, text: bytes) -> list[Path]:
-    """The Parquet files of facts that hold a text."""
+@pytest.mark.parametrize("command", ["upgrade", pytest.param("rebuild", marks=pytest.mark.long)])
+@pytest.mark.parametrize("steps_to_die", [("delete", "publish"), pytest.param((), marks=pytest.mark.long)])
+def test_no_file_keeps_an_id_that_an_older_version_has_erased(
+    tmp_path: Path, command: str, steps_to_die: tuple[str, ...]
+) -> None:
+    """That version knows no facts; once the lake is up to date, none of their files has the id, wherever a run was killed."""
+    former = Lake(str(tmp_path / "former"))
+    for hour in range(2):
+        loaded(former, tmp_path / "in", hour)
+    erased_by_an_older_version(former, "c1")
+    steps = run_noting_steps(copy_of(former, "whole"), command)
+    assert steps.index("delete") < steps.index("commit files")
+    for step in steps_to_die or dict.fromkeys(steps):
+        left = copy_of(former, "left")
+        with killed_before(left, step):
+            run_noting_steps(left, command)
+        left = Lake(left.uri)
+        is_current = left.snapshot().is_current
+        assert is_current == (steps.index(step) > steps.index("commit files"))
+        assert not is_current or not with_id(left, "c1"), step
+        erased_by_an_older_version(left, "c0")
+        assert with_id(left, "c0"), step
+        with writing(left):
+            pass
+        assert not with_id(left, "c1") + with_id(left, "c0"), step
+
+
+def erased_by_an_older_version(lake: Lake, ident: str) -> None:
+    """Erase a conversation as a version does that knows of no facts: these stay, and the commit names none."""
+    kept = Path(lake.root).parent / "kept"
+    shutil.rmtree(kept, ignore_errors=True)
+    for name in schema.FACTS:
+        shutil.copytree(lake.path(name), kept / name)
+    with writing(lake):
+        erase(lake, "conversation", ident)
+    for name in schema.FACTS:
+        shutil.rmtree(lake.path(name))
+        shutil.copytree(kept / name, lake.path(name))
+    rewrite(lake, forget_format)
+
+
+def with_id(lake: Lake, ident: str) -> list[Path]:
+    """The Parquet files of facts that hold a conversation."""
     return [
         path
         for name in schema.FACTS
         for path in Path(lake.path(name)).rglob("date=*/*.parquet")
-        if text.decode() in pq.read_table(path)["conversation_id"].to_pylist()
+        if ident in pq.read_table(path)["conversation_id"].to_pylist()
     ]

@@ -1,6 +1,7 @@
 """A lake: its place, and the commits that say which files count."""
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Final
 
 from pipeline import schema
@@ -23,6 +24,11 @@ class Lake(Place):
     def is_current(self) -> bool:
         """Whether the newest finished load is of this version, and has its facts; raises as `snapshot` does."""
         return self.snapshot(only=(LEDGER, *schema.FACTS)).is_current
+
+    @property
+    def has_facts(self) -> bool:
+        """Whether the folders of the facts are there, which costs nothing to see; a bucket is not asked."""
+        return not self.is_local or all(Path(self.path(name, "_delta_log")).is_dir() for name in schema.FACTS)
 
     def create(self) -> None:
         """Make the tables unless they are there."""

@@ -211,7 +211,7 @@ def _connect_folder(lake: Lake, tell: Callable[[str], None]) -> duckdb.DuckDBPyC
     if connection is None:
         return _open_copy(lake, rules, tell)
     names_this_lake = _names_this_lake(connection, lake)
-    if names_this_lake and _is_as_made_now(connection, lake, rules, names):
+    if names_this_lake and lake.has_facts and _is_as_made_now(connection, lake, rules, names):
         return connection
     connection.close()
     if names_this_lake and lake.is_current:  # else it is right for another path of the same lake

@@ -22,7 +22,7 @@ from pipeline.load.rebuild import rebuild
 from pipeline.load.session import writing
 from pipeline.maintenance.upgrade import upgrade
 from pipeline.maintenance.verify import verify
-from pipeline.warehouse.database import connect
+from pipeline.warehouse.database import connect, publish
 
 TRANSFER = {"timestamp": {"string": "1469469300000"}, "skillId": {"long": 1}, "targetSkillId": {"long": 2}}
 AT = 1_469_469_281_856
@@ -293,3 +293,13 @@ def with_id(lake: Lake, ident: str) -> list[Path]:
         for path in Path(lake.path(name)).rglob("date=*/*.parquet")
         if ident in pq.read_table(path)["conversation_id"].to_pylist()
     ]
+
+
+def test_readers_compute_a_fact_whose_files_the_duckdb_file_names_in_vain(lake: Lake, expected: Rows) -> None:
+    """Where the folder of a fact is gone, the DuckDB file is not read, and stays as it is."""
+    with writing(lake):
+        publish(lake, lake.snapshot())
+    before = Path(lake.path("lakehouse.duckdb")).read_bytes()
+    shutil.rmtree(lake.path("responses"))
+    assert rows(lake) == expected
+    assert Path(lake.path("lakehouse.duckdb")).read_bytes() == before

@@ -8,18 +8,16 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-import duckdb
-
 from pipeline import schema
 from pipeline.errors import ConflictError, DamagedError
 from pipeline.lake.commits import retry_conflicts
 from pipeline.lake.digests import require_same
-from pipeline.lake.file_systems import exists, found_below, modified
-from pipeline.lake.formats import current_format
+from pipeline.lake.file_systems import exists
 from pipeline.lake.lake import Lake
 from pipeline.lake.logs import faults_of
-from pipeline.lake.snapshot import LEDGER, Change, Snapshot
-from pipeline.warehouse.database import named_files, problem_with_file, publish
+from pipeline.lake.snapshot import Change, Snapshot
+from pipeline.maintenance.strays import delete_strays
+from pipeline.warehouse.database import problem_with_file, publish
 from pipeline.warehouse.recompute import facts_of_lake
 
 Tell = Callable[[str], None]
@@ -106,7 +104,7 @@ def made_ready(lake: Lake, snapshot: Snapshot) -> Snapshot:
     """
     if snapshot.missing:
         lake.on_step("delete")
-        _delete_strays(lake, snapshot)
+        delete_strays(lake, snapshot)
     damaged = [name for name in schema.FACTS if _is_damaged(lake, name)]
     for name in damaged:
         lake.on_step(f"renew {name}")
@@ -115,30 +113,6 @@ def made_ready(lake: Lake, snapshot: Snapshot) -> Snapshot:
         return snapshot
     lake.add_tables()
     return lake.snapshot()
-
-
-def _delete_strays(lake: Lake, snapshot: Snapshot) -> None:
-    """Delete the files of facts that the snapshot does not name, nor the DuckDB file of a load by this version.
-
-    In a bucket newer ones than its ledger may belong to another run, which no lock keeps away; older ones do not: a run that
-    has written them can't commit above this ledger.
-    """
-    shown: dict[str, set[str]] = {}
-    if snapshot.format.number == current_format().number:
-        with suppress(OSError, duckdb.Error):
-            shown = named_files(lake)
-    newest = None
-    if not lake.store.has_lock:
-        newest = modified(lake.files.info(lake.path(LEDGER, "_delta_log", f"{snapshot.versions[LEDGER]:020}.json")))
-    for name in schema.FACTS:
-        kept = {lake.path(name, path) for path in (*shown.get(name, ()), *(file.path for file in snapshot.files[name]))}
-        for path, info in found_below(lake.files, lake.path(name)).items():
-            if path in kept or path.startswith(lake.path(name, "_delta_log/")):
-                continue
-            at = modified(info)
-            if newest is None or (at is not None and at < newest):
-                with suppress(FileNotFoundError):
-                    lake.files.rm_file(lake.store.inside(path))
 
 
 def _is_damaged(lake: Lake, table: str) -> bool:

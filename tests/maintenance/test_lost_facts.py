@@ -303,3 +303,22 @@ def test_readers_compute_a_fact_whose_files_the_duckdb_file_names_in_vain(lake: 
     shutil.rmtree(lake.path("responses"))
     assert rows(lake) == expected
     assert Path(lake.path("lakehouse.duckdb")).read_bytes() == before
+
+
+@pytest.mark.parametrize("is_older", [False, True])
+def test_no_duckdb_file_is_left_that_names_files_of_facts_which_are_gone(lake: Lake, expected: Rows, *, is_older: bool) -> None:
+    """Where an upgrade dies before it has made the file anew, readers compute their own copy."""
+    publish(lake, lake.snapshot())
+    path = Path(lake.path("lakehouse.duckdb"))
+    contents = path.read_bytes()
+    if is_older:
+        rewrite(lake, forget_format)
+        path.write_bytes(contents)  # the older version has died before it made its own
+    else:
+        shutil.rmtree(lake.path("segments"))
+    with killed_before(lake, "publish"), writing(lake):
+        pass
+    assert rows(Lake(lake.uri)) == expected
+    with writing(Lake(lake.uri), upgrades=False):
+        assert upgrade(Lake(lake.uri)) is None
+    assert verify(Lake(lake.uri)).findings == []

@@ -186,7 +186,8 @@ def finished_load(ledger: DeltaTable) -> Finished | None:
 
 def _finished(version: int, commit: dict[str, Any]) -> Finished | None:
     try:
-        paths = json.loads(commit.get(PATHS, "{}"))
-        return Finished(version, json.loads(commit[PINS]), json.loads(commit[ROWS]), unpacked_format(commit.get(FORMAT)), paths)
-    except (KeyError, ValueError):
+        pins, rows, paths = map(json.loads, (commit[PINS], commit[ROWS], commit.get(PATHS, "{}")))
+        found = Finished(version, pins, rows, unpacked_format(commit.get(FORMAT)), paths)
+    except (KeyError, TypeError, ValueError):
         return None
+    return found if all(isinstance(one, dict) for one in (pins, rows, paths)) else None

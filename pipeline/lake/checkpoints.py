@@ -69,7 +69,7 @@ def has_torn(lake: Lake) -> bool:
     for table in schema.STORED:
         log = Path(lake.path(table, "_delta_log"))
         newest = max(log.glob("*.checkpoint.parquet"), default=None)
-        with suppress(FileNotFoundError):
+        with suppress(FileNotFoundError, NotADirectoryError):
             named = _named(lake, str(log / _POINTER))
             if named is not None and not (log / f"{named:020}.checkpoint.parquet").exists():
                 return True

@@ -13,6 +13,7 @@ import json
 import time
 import uuid
 from collections.abc import Iterable
+from contextlib import suppress
 from itertools import chain
 from typing import Final
 
@@ -22,9 +23,21 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 
 from pipeline import schema
 from pipeline.errors import ConflictError, DamagedError, LakeError
-from pipeline.lake.formats import FIRST, FORMAT, current_format, may_lack, require_known
+from pipeline.lake.formats import FIRST, FORMAT, current_format, require_known
 from pipeline.lake.place import Place
-from pipeline.lake.snapshot import COMMIT, LEDGER, PINS, ROWS, Change, DataFile, Finished, Snapshot, finished_load
+from pipeline.lake.snapshot import (
+    COMMIT,
+    LEDGER,
+    PATHS,
+    PINS,
+    ROWS,
+    Change,
+    DataFile,
+    Finished,
+    Snapshot,
+    digest_of_paths,
+    finished_load,
+)
 from pipeline.lake.store_errors import legible, translated
 
 _ATTEMPTS: Final = 20  # to commit, where no lock keeps other writers away
@@ -73,11 +86,11 @@ def create_tables(place: Place) -> None:
 def read_snapshot(place: Place, ledger: DeltaTable | None, only: Iterable[str] = schema.STORED) -> Snapshot:
     """The newest finished load that a ledger names, or `only` some tables of it; without one, empty tables at version 0.
 
-    A table that its format lacks is `missing` and empty. If it is there, since a newer version has written before, it is as its
-    newest version has it: an upgrade replaces all of it.
+    A fact that it does not name, as one of an older format, or that is not as it has left it, is `missing` and without files:
+    it follows from the other tables, and an upgrade replaces all of it.
 
     Raises:
-        DamagedError: the newest one is unknown or can't be read.
+        DamagedError: the newest one is unknown, or a table that is no fact can't be read.
         LakeError: a newer version of this program has written the lake.
     """
     names = list(only)
@@ -91,32 +104,45 @@ def read_snapshot(place: Place, ledger: DeltaTable | None, only: Iterable[str] =
             "lakehouse.duckdb has the loads that it was made of"
         )
     require_known(finished.format, place.uri)
-    tables = dict(zip(names, place.store.map(lambda name: _table_of(place, name, ledger, finished), names), strict=True))
-    opened = {name: table for name, table in tables.items() if table is not None}
-    versions = {name: finished.pins.get(name, 0) for name in schema.STORED} | {LEDGER: finished.version}
-    if finished.version:
-        versions |= {name: table.version() for name, table in opened.items() if name not in {*finished.pins, LEDGER}}
-
-    def listed(name: str) -> list[DataFile]:
-        table = opened[name]
-        is_pinned = table.version() == versions[name]
-        return place.data_files(name, table if is_pinned else place.open_table(name, versions[name]))
-
-    files: dict[str, list[DataFile]] = {name: [] for name in names}
-    files |= dict(zip(opened, place.store.map(listed, opened), strict=True))
-    foreign = place.data_files(LEDGER, ledger) if ledger.version() > finished.version else None
-    missing = frozenset(tables.keys() - opened.keys())
-    found = FIRST if missing else finished.format  # an older version has made the tables and loaded nothing
-    versions[LEDGER] = ledger.version()
-    return Snapshot(versions, files, finished.rows, opened, foreign, found, missing)
+    found = dict(zip(names, place.store.map(lambda name: _found(place, name, ledger, finished), names), strict=True))
+    opened = {name: table for name, (table, _) in found.items() if table is not None}
+    missing = frozenset(name for name, (_, files) in found.items() if files is None)
+    versions = {name: finished.pins.get(name, 0) for name in schema.STORED} | {LEDGER: ledger.version()}
+    versions |= {name: table.version() for name, table in opened.items() if name in missing}
+    return Snapshot(
+        versions,
+        {name: files or [] for name, (_, files) in found.items()},
+        {name: rows for name, rows in finished.rows.items() if name not in missing},
+        opened,
+        place.data_files(LEDGER, ledger) if ledger.version() > finished.version else None,
+        FIRST if missing and not finished.version else finished.format,  # an older version has made tables, and loaded nothing
+        missing,
+    )
 
 
-def _table_of(place: Place, name: str, ledger: DeltaTable, finished: Finished) -> DeltaTable | None:
-    """Open a table at its newest version; None for one that the lake's format need not have."""
+def _found(place: Place, name: str, ledger: DeltaTable, finished: Finished) -> tuple[DeltaTable | None, list[DataFile] | None]:
+    """Open a table at its newest version, and list the files of the finished load.
+
+    A fact may be none, have other files (None), or both: it is missing then.
+    """
     if name == LEDGER:
-        return ledger
-    is_optional = name not in finished.pins and name in may_lack(finished.format if finished.version else FIRST)
-    return place.find_table(name) if is_optional else place.open_table(name)
+        is_newest = ledger.version() == finished.version
+        return ledger, place.data_files(name, ledger if is_newest else place.open_table(name, finished.version))
+    if name not in schema.FACTS:
+        return _pinned(place, name, place.open_table(name), finished)
+    with suppress(DamagedError):
+        table = place.find_table(name)
+        with suppress(DamagedError):
+            if table is not None and (name in finished.pins or not finished.version):
+                _, files = _pinned(place, name, table, finished)
+                return table, files if finished.has_left(name, files) else None
+        return table, None
+    return None, None
+
+
+def _pinned(place: Place, name: str, table: DeltaTable, finished: Finished) -> tuple[DeltaTable, list[DataFile]]:
+    version = finished.pins.get(name, 0)
+    return table, place.data_files(name, table if table.version() == version else place.open_table(name, version))
 
 
 def is_newest(place: Place, snapshot: Snapshot) -> bool:
@@ -147,8 +173,8 @@ def commit(
     require_whole(place, snapshot)
     if not (snapshot.is_current or is_upgrade):
         raise LakeError(
-            f"{place.uri}: an older version of this program has changed the lake meanwhile; nothing was changed by this run: "
-            "let one version write, and run the command again"
+            f"{place.uri}: the lake needs an upgrade by now ({snapshot.outdated}); nothing was changed by this run: let one "
+            "version write, and run the command again"
         )
     if not is_newest(place, snapshot):  # before anything is written that the loser would have to take back
         raise _conflict(place)
@@ -160,7 +186,8 @@ def commit(
     added = [place.path(name, file.path) for name, change in changes.items() for file in change.add]
     logs = [place.log_files(name, snapshot.versions[name] + 1, version) for name, version in pins.items()]
     place.store.fsync([*added, *landed, *chain(*logs)])
-    metadata = {PINS: json.dumps(pins), ROWS: json.dumps(rows), FORMAT: current_format().packed()}
+    paths = {name: digest_of_paths(files[name]) for name in schema.FACTS}
+    metadata = {PINS: json.dumps(pins), ROWS: json.dumps(rows), PATHS: json.dumps(paths), FORMAT: current_format().packed()}
     versions[LEDGER] = _commit_ledger(place, snapshot.in_ledger(change), snapshot, metadata)
     place.store.fsync(place.log_files(LEDGER, versions[LEDGER], versions[LEDGER]))
     for name, change in changes.items():
@@ -170,7 +197,8 @@ def commit(
 
 def _commit_tables(place: Place, changes: dict[str, Change], snapshot: Snapshot) -> dict[str, int]:
     """Commit each table that changes, or is ahead of its pin, but the ledger; gives the versions of all."""
-    changed = [name for name in changes if name != LEDGER and (changes[name] or snapshot.is_ahead(name))]
+    forced = {name for name in changes if name in snapshot.missing or (name != LEDGER and snapshot.is_ahead(name))}
+    changed = [name for name in changes if name != LEDGER and (changes[name] or name in forced)]
     committed = place.store.map(lambda name: _commit_table(place, name, changes[name], snapshot, {}), changed)
     return snapshot.versions | dict(zip(changed, committed, strict=True))
 
@@ -190,12 +218,12 @@ def _commit_ledger(place: Place, change: Change, snapshot: Snapshot, metadata: d
 
 def _commit_table(place: Place, name: str, change: Change, snapshot: Snapshot, metadata: dict[str, str]) -> int:
     declared, table, pinned = schema.STORED[name], snapshot.tables[name], snapshot.versions[name]
-    is_emptied = {*snapshot.files[name]} <= {*change.remove}
+    is_missing, is_emptied = name in snapshot.missing, {*snapshot.files[name]} <= {*change.remove}
     place.store.inside(place.path(name, "_delta_log/"))
     place.on_step(f"commit {name}")
     with translated(place.table_uri(name)):
         table.update_incremental()
-        if table.version() > pinned:
+        if table.version() > pinned and not is_missing:
             if name == LEDGER:
                 raise _conflict(place)
             table.restore(  # a load died before its commit, or another program has written
@@ -204,10 +232,11 @@ def _commit_table(place: Place, name: str, change: Change, snapshot: Snapshot, m
                 commit_properties=CommitProperties(max_commit_retries=0),
             )
         expected = table.version() + 1
-        renews_columns = is_emptied and [field.name for field in table.schema().fields] != declared.arrow_schema.names
+        has_others = is_emptied and [field.name for field in table.schema().fields] != declared.arrow_schema.names
+        is_anew = is_missing or has_others
         table.create_write_transaction(
-            _actions(Change(add=change.add) if renews_columns else change),
-            mode="overwrite" if renews_columns else "append",  # the former removes all files, and declares the columns anew
+            _actions(Change(add=change.add) if is_anew else change),
+            mode="overwrite" if is_anew else "append",  # the former removes all files, and declares the columns anew
             schema=declared.arrow_schema,
             partition_by=["date"] if declared.partitioned else None,
             commit_properties=CommitProperties(custom_metadata=metadata, max_commit_retries=0),

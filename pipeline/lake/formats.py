@@ -19,8 +19,6 @@ FORMAT: Final = "lakehouse.format"
 """The metadata of the ledger's commit."""
 NEWEST: Final = 2
 """Other tables, columns or definitions of facts need the next number: an older program then leaves the lake alone."""
-_ADDED: Final = {2: tuple(schema.FACTS)}
-"""The tables that each format has brought: a lake of an older one lacks them."""
 _COMMENT: Final = re.compile(r"--.*")
 _DIGEST_DIGITS: Final = 32
 
@@ -80,11 +78,6 @@ def require_known(found: LakeFormat, where: str) -> None:
             f"{where}: a newer version of this program has written this lake: expected format {NEWEST} or older, found "
             f"{found.number}; nothing was changed: install the newer version"
         )
-
-
-def may_lack(found: LakeFormat) -> frozenset[str]:
-    """The tables that a lake of this format need not have."""
-    return frozenset(name for number, names in _ADDED.items() if number > found.number for name in names)
 
 
 def _facts_digest() -> str:

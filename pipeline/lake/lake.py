@@ -1,12 +1,13 @@
 """A lake: its place, and the commits that say which files count."""
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Final
 
 from pipeline import schema
 from pipeline.lake import commits
 from pipeline.lake.place import Place
-from pipeline.lake.snapshot import Change, Snapshot
+from pipeline.lake.snapshot import LEDGER, Change, Snapshot
 
 REPORT_NAME: Final = "report.html"
 
@@ -18,6 +19,16 @@ class Lake(Place):
     def exists(self) -> bool:
         """Whether a load has ever finished here; raises as `snapshot` does."""
         return commits.find_ledger(self) is not None
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the newest finished load is of this version, and has its facts; raises as `snapshot` does."""
+        return self.snapshot(only=(LEDGER, *schema.FACTS)).is_current
+
+    @property
+    def has_facts(self) -> bool:
+        """Whether the folders of the facts are there, which costs nothing to see; a bucket is not asked."""
+        return not self.is_local or all(Path(self.path(name, "_delta_log")).is_dir() for name in schema.FACTS)
 
     def create(self) -> None:
         """Make the tables unless they are there."""

@@ -3,7 +3,9 @@
 import json
 import re
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
 from deltalake import DeltaTable
@@ -13,8 +15,10 @@ from pipeline.lake.formats import FORMAT, LakeFormat, current_format, unpacked_f
 LEDGER: Final = "files"
 PINS: Final = "lakehouse.pins"
 ROWS: Final = "lakehouse.rows"
+PATHS: Final = "lakehouse.paths"
 COMMIT: Final = "lakehouse.commit"
-"""The metadata of a load's commit of the ledger, beside its format: versions and rows of all tables, and a token of its own."""
+"""The metadata of a load's commit of the ledger, beside its format: versions and rows of all tables, a digest of the paths of
+each fact's files, and a token of its own."""
 WHOLE: Final = "part"
 """The label of files that may have any row of their table and partition."""
 Partition = tuple[str | None, str]
@@ -68,6 +72,11 @@ class DataFile:
         return self.digest is None or sha256.startswith(self.digest)
 
 
+def digest_of_paths(files: Iterable[DataFile]) -> str:
+    """A digest by which a commit knows files of a table again: no two files ever have one name."""
+    return sha256("\n".join(sorted(file.path for file in files)).encode()).hexdigest()[:_DIGEST_DIGITS]
+
+
 @dataclass
 class Change:
     """Files to add to one table and to remove; `discard` were added and replaced again, and are deleted after the commit."""
@@ -104,16 +113,19 @@ class Snapshot:
     """The files of the ledger at that version, if not a load but another program made it: the next commit takes them back."""
     format: LakeFormat = field(default_factory=current_format)
     missing: frozenset[str] = frozenset()
-    """The tables that a lake of an older format lacks."""
+    """The facts that the finished load does not name, or that are not as it has left them: they have no files here."""
 
     @property
     def outdated(self) -> str | None:
-        """The reason for an upgrade: the lake lacks tables of this version, or its facts are by other definitions."""
+        """The reason for an upgrade: the lake is of an older format, its facts are by other definitions, or some are lost."""
         current = current_format()
-        if self.missing or self.format.number < current.number:
+        if self.format.number < current.number:
             return f"this lake is of format {self.format.number}, which an older version has written, not {current.number}"
         if self.format.facts != current.facts:
             return "another version of this program, which defines facts otherwise, has written this lake"
+        if self.missing:
+            names = ", ".join(sorted(self.missing))
+            return f"its tables of facts are not as the newest load left them ({names}), and follow from the others"
         return None
 
     @property
@@ -141,12 +153,19 @@ class Snapshot:
 
 
 class Finished(NamedTuple):
-    """The ledger's commit of a load: its version, the versions of the tables, their rows, and the lake's format."""
+    """The ledger's commit of a load: its version, versions and rows of the tables, the lake's format, digests of paths."""
 
     version: int
     pins: dict[str, int]
     rows: dict[str, int]
     format: LakeFormat
+    paths: dict[str, str]
+
+    def has_left(self, table: str, files: list[DataFile]) -> bool:
+        """Whether these are the files that a table had when the commit was made; where it knows no paths, it counts rows."""
+        if table in self.paths:
+            return digest_of_paths(files) == self.paths[table]
+        return sum(file.rows for file in files) == self.rows.get(table, 0)
 
 
 def finished_load(ledger: DeltaTable) -> Finished | None:
@@ -162,11 +181,13 @@ def finished_load(ledger: DeltaTable) -> Finished | None:
             return None
         if {PINS, ROWS, COMMIT} & commits[-1].keys():
             return _finished(version, commits[-1])
-    return Finished(0, {}, {}, current_format())  # created, nothing loaded yet
+    return Finished(0, {}, {}, current_format(), {})  # created, nothing loaded yet
 
 
 def _finished(version: int, commit: dict[str, Any]) -> Finished | None:
     try:
-        return Finished(version, json.loads(commit[PINS]), json.loads(commit[ROWS]), unpacked_format(commit.get(FORMAT)))
-    except (KeyError, ValueError):
+        pins, rows, paths = map(json.loads, (commit[PINS], commit[ROWS], commit.get(PATHS, "{}")))
+        found = Finished(version, pins, rows, unpacked_format(commit.get(FORMAT)), paths)
+    except (KeyError, TypeError, ValueError):
         return None
+    return found if all(isinstance(one, dict) for one in (pins, rows, paths)) else None

@@ -30,7 +30,7 @@ from pipeline.load.engines import Engine, Processes, Progress, spread, units_of
 from pipeline.load.erasures import note_kept_out, tombstones_for
 from pipeline.load.session import after_commit
 from pipeline.load.worker import Ingested
-from pipeline.maintenance.upgrade import delete_strays, discard_unnamed
+from pipeline.maintenance.upgrade import discard_unnamed, made_ready
 from pipeline.source_files import Incoming, Staged
 from pipeline.text import counted
 from pipeline.warehouse.recompute import facts_of_lake
@@ -73,13 +73,10 @@ def rebuild(
     for attempt in retry_conflicts():
         with attempt:
             snapshot = lake.snapshot()
-            if snapshot.missing:
-                lake.add_tables()
-                snapshot = lake.snapshot()
+            snapshot = made_ready(lake, snapshot)
             done = Rebuilt()
             after = _Rebuild(lake, snapshot, engine or Processes(), now).commit(done, progress)
     after_commit(lake, [after], has_pending=True, now=now)
-    delete_strays(lake, snapshot, after)
     done.rows = {name: after.rows[name] for name in MADE_ANEW if name in schema.TABLES}
     return done
 

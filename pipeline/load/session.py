@@ -87,7 +87,7 @@ def after_commit(lake: Lake, commits: Sequence[Snapshot], *, has_pending: bool, 
 def _is_current(lake: Lake) -> bool:
     """Whether a lake is of this version, or damaged: the block says so, or repairs it."""
     with suppress(DamagedError):
-        return lake.snapshot(only=[LEDGER]).is_current
+        return lake.is_current
     return True
 
 

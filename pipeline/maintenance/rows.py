@@ -9,7 +9,6 @@ import pyarrow as pa
 
 from pipeline import schema
 from pipeline.lake import index
-from pipeline.lake.formats import may_lack
 from pipeline.lake.lake import Lake
 from pipeline.lake.snapshot import Snapshot
 from pipeline.lake.spill import spilling
@@ -119,7 +118,7 @@ def wrong_rows(lake: Lake, snapshot: Snapshot, ledger: pa.Table) -> Iterator[Wro
         for name, table in schema.STORED.items():
             _show(connection, table, lake.locations(name, snapshot.files[name]))
         yield from _miscounted(lake, connection)
-        checked = _ROWS | {fact: queries for fact, queries in _FACTS.items() if fact not in may_lack(snapshot.format)}
+        checked = _ROWS | {fact: queries for fact, queries in _FACTS.items() if fact not in snapshot.missing}
         for name, queries in checked.items():
             for query, problem in queries:
                 count = connection.execute(query).fetchall()[0][0]

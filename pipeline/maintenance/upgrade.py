@@ -1,7 +1,7 @@
-"""Upgrade: bring a lake of an older version, or with facts by other definitions, up to date in one commit.
+"""Upgrade: bring a lake of an older version, of facts by other definitions, or without some facts, up to date in one commit.
 
-The tables that the lake lacks are made, empty. The facts of every conversation are computed from the tables; the commit of the
-ledger puts them in the place of all former ones. A run that dies before it leaves the lake as it was.
+The tables that are gone or damaged are made, empty. The facts of every conversation are computed from the tables; the commit of
+the ledger puts them in the place of all former ones. A run that dies before it leaves the lake as it was.
 """
 
 from collections.abc import Callable
@@ -9,11 +9,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from pipeline import schema
-from pipeline.errors import ConflictError
+from pipeline.errors import ConflictError, DamagedError
 from pipeline.lake.commits import retry_conflicts
 from pipeline.lake.digests import require_same
+from pipeline.lake.file_systems import exists
 from pipeline.lake.lake import Lake
+from pipeline.lake.logs import faults_of
 from pipeline.lake.snapshot import Change, Snapshot
+from pipeline.maintenance.strays import delete_strays
 from pipeline.warehouse.database import problem_with_file, publish
 from pipeline.warehouse.recompute import facts_of_lake
 
@@ -54,9 +57,7 @@ def upgrade(lake: Lake, *, recomputes: bool = False, tell: Tell | None = None) -
 
 def _upgrade(lake: Lake, snapshot: Snapshot) -> Upgraded:
     lake.on_step("upgrade")
-    if snapshot.missing:
-        lake.add_tables()
-        snapshot = lake.snapshot()
+    snapshot = made_ready(lake, snapshot)
     for name in schema.SENT:
         require_same(lake, name, snapshot.files[name])
     done = Upgraded(snapshot, rows=dict.fromkeys(schema.FACTS, 0))
@@ -73,8 +74,6 @@ def _upgrade(lake: Lake, snapshot: Snapshot) -> Upgraded:
         raise
     lake.on_step("publish")
     publish(lake, after)
-    lake.on_step("delete")
-    delete_strays(lake, snapshot, after)
     return done
 
 
@@ -95,18 +94,40 @@ def discard_unnamed(lake: Lake, changes: dict[str, Change]) -> None:
                 lake.discard(name, [file])
 
 
-def delete_strays(lake: Lake, former: Snapshot, after: Snapshot) -> None:
-    """Delete fact files of before an older version wrote here: that version has erased people without them.
+def made_ready(lake: Lake, snapshot: Snapshot) -> Snapshot:
+    """Make the facts' tables ready for a commit that replaces all of them; gives the snapshot after it.
 
-    In a bucket other files may belong to another run, which no lock keeps away.
+    1. If the newest load does not name them, or they are not as it has left them, delete the files of facts: an older version
+       may have erased people without them, or a backup has put back older ones. They go first, so that no run which dies after
+       its commit leaves one.
+    2. Delete logs of facts that are damaged, and make the tables that are gone.
     """
-    if former.format.number == after.format.number:
-        return  # the facts were erased with their conversations, and the next sweeps delete their files
-    for name in schema.FACTS:
-        if not lake.store.has_lock:
-            lake.discard(name, former.files[name])
-            continue
-        kept = {lake.path(name, file.path) for file in after.files[name]}
-        for path in lake.sizes_below(name):
-            if path not in kept and not path.startswith(lake.path(name, "_delta_log/")):
-                lake.files.rm_file(lake.store.inside(path))
+    if snapshot.missing:
+        lake.on_step("delete")
+        delete_strays(lake, snapshot)
+    damaged = [name for name in schema.FACTS if _is_damaged(lake, name)]
+    for name in damaged:
+        lake.on_step(f"renew {name}")
+        _delete_log(lake, name)
+    if not (damaged or snapshot.missing):
+        return snapshot
+    lake.add_tables()
+    return lake.snapshot()
+
+
+def _is_damaged(lake: Lake, table: str) -> bool:
+    """Whether the log of a table has to be made anew: no file of it may be missing, empty or illegible."""
+    if not all(fault.is_needless for fault in faults_of(lake, table)):
+        return True
+    try:
+        lake.newest_files(table)
+    except DamagedError:
+        return True
+    return False
+
+
+def _delete_log(lake: Lake, table: str) -> None:
+    """Delete the log of a table, or the file that is in the place of one."""
+    for path in (lake.path(table), lake.path(table, "_delta_log")):
+        if exists(lake.files, path) and (path.endswith("_delta_log") or lake.files.isfile(path)):
+            lake.files.rm(lake.store.inside(path), recursive=True)

@@ -3,11 +3,10 @@
 A finding is one line: place, problem, remedy. Remains of a dead run are none: the next run clears them by itself.
 """
 
-import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -21,12 +20,12 @@ from pipeline.erasure.tombstones import KEY_FILE, read_tombstones
 from pipeline.errors import DamagedError, LakeError, TombstonesError
 from pipeline.failures import of_a_file
 from pipeline.lake import index
-from pipeline.lake.checkpoints import damaged, is_needless, versions_of
-from pipeline.lake.file_systems import digest_of
-from pipeline.lake.formats import FIRST, may_lack
+from pipeline.lake.file_systems import digest_of, exists
+from pipeline.lake.formats import current_format
 from pipeline.lake.lake import Lake
 from pipeline.lake.landing import digest, landed_files, landed_path
 from pipeline.lake.ledger import read_ledger
+from pipeline.lake.logs import faults_of
 from pipeline.lake.snapshot import LEDGER, DataFile, Snapshot
 from pipeline.maintenance.rows import wrong_rows
 from pipeline.warehouse.database import logs_of_clients, named_files, no_lake
@@ -54,7 +53,7 @@ class Verified:
     """Parquet files of unknown digest, since an older version wrote them."""
     rows: int = 0
     outdated: str | None = None
-    """The reason for an upgrade; the tables that the lake's format lacks are not checked."""
+    """The reason for an upgrade; the rows of facts that the lake lacks are not checked."""
     findings: list[str] = field(default_factory=list)
 
     def find(self, where: str, problem: str, remedy: str) -> None:
@@ -86,10 +85,9 @@ def verify(lake: Lake, *, read_data: bool = False, progress: Callable[[str], Non
         tell("landed files")
         _check_landing(lake, _ledger_alone(lake), links, done)
         return done
-    snapshot = replace(snapshot, files=snapshot.files | {name: [] for name in may_lack(snapshot.format)})
     done.outdated = snapshot.outdated
     _check_logs(lake, done, snapshot)
-    is_logged = all(finding.endswith(_DROP) for finding in done.findings)
+    is_logged = all(finding.endswith((_DROP, _RECOMPUTE)) for finding in done.findings)
     links = _check_links(lake, done)
     _check_tombstones(lake, snapshot, done)
     tell("Parquet files")
@@ -148,58 +146,29 @@ def _pins(lake: Lake) -> Snapshot:
     """The versions that the newest finished load has pinned, though a table can't be read; none if the ledger can't be."""
     with suppress(LakeError):
         return lake.snapshot(only=[])
-    return Snapshot({}, {}, format=FIRST)
+    return Snapshot({}, {})
 
 
 def _check_logs(lake: Lake, done: Verified, snapshot: Snapshot) -> None:
-    """Report empty commits and missing versions, which Delta readers take without a word.
+    """Report the faults of the logs, and facts that are not as the newest finished load has left them.
 
-    Commits and checkpoints above a table's pin are a dead run's; versions below the newest checkpoint at or below the pin are
-    no longer read, and go in time.
+    Of a lake of an older format the facts are not looked at: it does not name them. If its format can't be told, those are
+    looked at that are there.
     """
-    pins = snapshot.versions
+    is_older = snapshot.format.number < current_format().number
     for name in schema.STORED:
-        sizes = lake.sizes_below(name, "_delta_log")
-        if name in may_lack(snapshot.format) and not sizes:
+        if name in schema.FACTS and (is_older or not (snapshot.versions or exists(lake.files, lake.path(name)))):
             continue
-        commits, checkpoints = versions_of(sizes)
-        bad = damaged(lake, name)
-        remedy = _DROP if bad and is_needless(lake, name, bad) else _RESTORE
-        for path, problem_with_it in bad.items():
-            done.find(path, f"the checkpoint {problem_with_it}" if "checkpoint." in path else problem_with_it, remedy)
-        where = lake.table_uri(name)
-        if not commits:
-            done.find(where, "its log has no commit" if sizes else "the table is gone", _RESTORE)
-            continue
-        pinned = pins.get(name, max(commits))
-        empty = sorted(version for version, path in commits.items() if not sizes[path] and version <= pinned)
-        for version in _still_in_force(lake, commits, empty):
-            done.find(commits[version], f"version {version} of the log is empty, as a broken disk leaves it", _RESTORE)
-        usable = [version for version, path in checkpoints.items() if version <= pinned and path not in bad]
-        first = max(usable, default=-1) + 1
-        missing = sorted(set(range(first, max(commits))) - commits.keys())
-        if missing:
-            done.find(where, f"its log lacks version {missing[0]} ({len(missing)} in all)", _RESTORE)
+        faults = faults_of(lake, name, snapshot.versions.get(name) if name not in snapshot.missing else None)
+        for fault in faults:
+            done.find(fault.where, fault.problem, _DROP if fault.is_needless else _remedy_of_log(name))
+        if name in snapshot.missing and all(fault.is_needless for fault in faults):
+            problem = "is not as the newest load has left it, as after a restore of this folder alone"
+            done.find(lake.table_uri(name), problem, _RECOMPUTE)
 
 
-def _still_in_force(lake: Lake, commits: dict[int, str], empty: list[int]) -> list[int]:
-    """The empty commits that no later restore has undone: a run that died may leave one, and the next restores."""
-    for version in sorted(commits, reverse=True):
-        if not empty or version <= empty[0]:
-            break
-        restored = _restored(lake.files.cat_file(commits[version]))
-        empty = [one for one in empty if restored is None or not restored < one < version]
-    return empty
-
-
-def _restored(commit: bytes) -> int | None:
-    """The version that a commit went back to; None if it did not, or is broken."""
-    for line in commit.splitlines():
-        with suppress(ValueError, AttributeError, KeyError, TypeError):
-            info = json.loads(line)["commitInfo"]
-            if info["operation"] == "RESTORE":
-                return int(info["operationParameters"]["version"])
-    return None
+def _remedy_of_log(table: str) -> str:
+    return _RECOMPUTE if table in schema.FACTS else _RESTORE
 
 
 def _check_parquet_files(lake: Lake, snapshot: Snapshot, done: Verified, *, read_data: bool) -> bool:
@@ -312,7 +281,7 @@ def _check_duckdb_file(lake: Lake, snapshot: Snapshot, done: Verified) -> None:
         return
     for log in logs_of_clients(lake):
         done.find(str(log), "a client that opened the DuckDB file for writing left it, and others show what it says", remedy)
-    for table in [name for name in schema.TABLES if name not in may_lack(snapshot.format)]:
+    for table in [name for name in schema.TABLES if name not in snapshot.missing]:
         if named[table] != {file.path for file in snapshot.files[table]}:
             done.find(lake.path("lakehouse.duckdb"), f"its view {table} is not that of the newest finished load", remedy)
             return

@@ -24,7 +24,7 @@ from pipeline.lake.commits import require_whole
 from pipeline.lake.formats import FIRST, LakeFormat, current_format, require_known, unpacked_format
 from pipeline.lake.lake import Lake
 from pipeline.lake.landing import PUBLISHING
-from pipeline.lake.snapshot import LEDGER, Snapshot
+from pipeline.lake.snapshot import Snapshot
 from pipeline.lake.spill import hold, release
 from pipeline.lake.sql import literal
 from pipeline.lake.store import LOCK_NAME
@@ -198,10 +198,10 @@ def _connect_folder(lake: Lake, tell: Callable[[str], None]) -> duckdb.DuckDBPyC
     if connection is None:
         return _open_copy(lake, rules, tell)
     names_this_lake = _names_this_lake(connection, lake)
-    if names_this_lake and _is_as_made_now(connection, lake, rules, names):
+    if names_this_lake and lake.has_facts and _is_as_made_now(connection, lake, rules, names):
         return connection
     connection.close()
-    if names_this_lake and lake.snapshot(only=[LEDGER]).is_current:  # else it is right for another path of the same lake
+    if names_this_lake and lake.is_current:  # else it is right for another path of the same lake
         with suppress(OSError, duckdb.Error, Timeout):  # a disk without rights or room, or a writer is at work
             with FileLock(lake.path(LOCK_NAME), timeout=0):
                 publish(lake, lake.snapshot())

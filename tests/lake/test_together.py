@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,20 +13,28 @@ import duckdb
 import pytest
 from crashes import SECONDS_TO_DIE
 from documents import conversation, document, gz, message, name_at, put
-from lakes import ask, take
+from lakes import all_rows, ask, everything, take
 from places import ROOT
+from released_lakes import forget_format, rewrite
 
 from pipeline.lake.lake import Lake
 from pipeline.load.session import writing
+from pipeline.maintenance.verify import verify
+from pipeline.warehouse.database import connect
 
 WAITS = "is being written by another run; waiting for it to finish"
 
 
 def loading(lake: Lake, *paths: Path) -> subprocess.Popen[str]:
     """A load in a process of its own."""
+    return running(lake, "load", *map(str, paths))
+
+
+def running(lake: Lake, *arguments: str) -> subprocess.Popen[str]:
+    """A command in a process of its own."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("LP_", "LAKE_"))}
     return subprocess.Popen(
-        [sys.executable, "-W", "error", "-m", "pipeline", "load", *map(str, paths), "--lake", lake.root],
+        [sys.executable, "-W", "error", "-m", "pipeline", *arguments, "--lake", lake.root],
         env=kept | {"PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -54,6 +63,33 @@ def test_two_loads_at_the_same_time(lake: Lake, tmp_path: Path) -> None:
     ]
     assert ask(lake, "select source_file from conversations where conversation_id = 'both'") == [(name_at(2),)]
     assert ask(lake, "select count(*), count(distinct name) from files") == [(4, 4)]
+
+
+@pytest.mark.parametrize("is_lost", [False, True])
+def test_two_upgrades_at_the_same_time(lake: Lake, tmp_path: Path, *, is_lost: bool) -> None:
+    """The second waits and has nothing to do, a load after both does its work, and readers see every fact all the while."""
+    take(lake, put(tmp_path, gz(document(conversation("c0", messages=[message("a"), message("b")]))), name_at(0)))
+    expected = everything(lake)
+    if is_lost:
+        shutil.rmtree(lake.path("segments"))
+    else:
+        rewrite(lake, forget_format)
+    with writing(lake, upgrades=False):
+        processes = [running(lake, "upgrade"), running(lake, "upgrade")]
+        for process in processes:
+            assert process.stderr is not None
+            assert WAITS in process.stderr.readline()
+        with connect(lake) as connection:
+            assert all_rows(connection) == expected
+    while any(process.poll() is None for process in processes):
+        with connect(lake) as connection:
+            assert all_rows(connection) == expected
+    said = [process.communicate(timeout=SECONDS_TO_DIE)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], said
+    assert sorted("there was nothing to do" in text for text in said) == [False, True], said
+    take(lake, put(tmp_path, gz(document(conversation("c1"))), name_at(1)))
+    assert len(everything(lake)["conversation_metrics"]) == 2
+    assert verify(lake, read_data=True).findings == []
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """A disk that is full or read-only, a folder without rights: one sentence, nothing broken, and the next run carries on."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -10,11 +11,15 @@ from pathlib import Path
 import pytest
 from crashes import AFTERNOON, WINDOW, environment
 from documents import DAY_MS, START, conversation, document, gz, name_at, put
-from lakes import ask, everything, seen, take
+from lakes import all_rows, ask, everything, seen, take
 from small_disks import small_disk
 
 from pipeline.lake.lake import Lake
+from pipeline.maintenance.verify import verify
 from pipeline.sandbox import Account, Sandbox
+from pipeline.warehouse.database import connect
+
+RECOMPUTES = {"upgrade": ("upgrade", "--recompute"), "rebuild": ("rebuild",)}
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +114,31 @@ def test_a_disk_full_at_any_moment_ends_a_load_in_one_sentence(full: Refused) ->
         full.expect_success()
     assert free_kilobytes > 300
     full.expect_success()
+
+
+@pytest.mark.parametrize(
+    ("command", "free_kilobytes"),
+    [
+        ("upgrade", 0),
+        ("rebuild", 100),
+        *(pytest.param(name, room, marks=pytest.mark.long) for name in RECOMPUTES for room in range(8, 160, 8)),
+    ],
+)
+def test_a_full_disk_ends_a_computation_of_facts_in_one_sentence(full: Refused, command: str, free_kilobytes: int) -> None:
+    """With room for any part of the files, every row is there as before, also of a lost fact; with more it succeeds."""
+    for arguments in (RECOMPUTES[command], (command,)):
+        full.fill(free_kilobytes)
+        done = full.run(*arguments)
+        assert done.returncode == 1, done.stderr
+        assert re.search("lakehouse: .*No space left on device.*run the command again$", done.stderr)
+        with connect(full.lake) as connection:
+            assert all_rows(connection) == full.before
+        shutil.rmtree(full.lake.path("segments"), ignore_errors=True)
+    full.ballast.unlink()
+    done = full.run(command)
+    assert done.returncode == 0, done.stderr
+    assert everything(full.lake) == full.before
+    assert verify(full.lake, read_data=True).findings == []
 
 
 def test_a_full_disk_ends_a_sync_in_one_sentence(full: Refused) -> None:

@@ -29,7 +29,7 @@ def twins(name: str, view: PeriodView, *key: str, kinds: str = "daily local_dail
     stem = name.removesuffix("daily")
 
     def of(kind: str) -> Callable[[Model], list[Row]]:
-        return lambda model: view(model, PERIODS[kind])
+        return lambda model: periods.with_days(model, PERIODS[kind], view(model, PERIODS[kind]))
 
     return {f"{stem}{kind}": (of(kind), ("account_id", PERIODS[kind].column, "type", *key)) for kind in kinds.split()}
 
@@ -98,6 +98,8 @@ VIEWS: Final[dict[str, View]] = {
     "campaigns": (dimensions.campaigns, ("account_id", "campaign_id")),
     "accounts": (dimensions.accounts, ("account_id",)),
     "calendar": (dimensions.calendar, ("account_id", "date")),
+    "weeks": (periods.weeks, ("account_id", "local_week")),
+    "months": (periods.months, ("account_id", "local_month")),
     "source_daily": (sources.source_daily, ("account_id", "scope_date")),
     "source_gaps": (sources.source_gaps, ("account_id", "gap_start_time")),
     "source_freshness": (sources.source_freshness, ("account_id",)),

@@ -28,7 +28,8 @@ or months. No number mixes chat and messaging: `type` is a key of every view tha
 of a conversation the day of its start, by which the tables are partitioned, so that a condition on it reads that day's files
 only; of a queue entry the day of entering. `local_date` is a day of the account's time zone, `local_week` the Monday of its
 week, `local_month` the first day of its month; the views of these are twins of those by `date`, with the same columns. Those by
-week and month also say how much of it is there: compare those with `day_count = expected_day_count and not is_provisional`. Means
+week and month also say how much of it is there: compare rows with `day_count = expected_day_count and not is_provisional`.
+Means
 and percentiles of time leave out what has no time. An account without an id is a group of its own. Bots are told from
 people by the files of names; where no bot is named, all are people.
 

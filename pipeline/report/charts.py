@@ -88,6 +88,7 @@ def _overviews(choices: Choices) -> list[Chart]:
         "entry_count",
         "answered_count",
         "abandoned_count",
+        "moved_count",
         "queue_p50_seconds",
         "queue_p90_seconds",
         "longest_wait_seconds",
@@ -114,7 +115,8 @@ def _overviews(choices: Choices) -> list[Chart]:
         name="by-skill",
         section="Overview",
         title="By skill",
-        definition="Queue entries of people by the skill whose queue it was; a transfer's is the skill that it went to.",
+        definition="Queue entries of people by the skill whose queue it was; a transfer's is the skill that it went to. "
+        "Moved on: a transfer ended the wait; it is in no share.",
         query=Query(ENTRIES, (), by, columns),
         panels=(
             bar_panel("Queue time, median (s)", "queue_p50_seconds", by, tips),

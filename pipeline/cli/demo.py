@@ -28,7 +28,8 @@ from pipeline.warehouse.rules import default_text
 
 UNTIL: Final = datetime(2026, 11, 16, tzinfo=UTC)
 """The demo's days are always the same, so that its numbers are, too, and a second run finds nothing new."""
-SINCE: Final = UNTIL - timedelta(days=14)
+SINCE: Final = UNTIL - timedelta(days=35)
+"""Five weeks: an hour is unusual against the same hour of four weeks before."""
 NEXT: Final = """
 Report: [bold]{}[/]
 Open it in a browser, it needs no network. Ask your own question: [bold]{}[/].
@@ -43,13 +44,13 @@ _ACCOUNTS: Final = """
 
 
 def run_demo(lake: Lake, say: Callable[[str], None], *, since: datetime = SINCE) -> Report:
-    """Sync two weeks of two made-up accounts, print queue time and MCS, write the report.
+    """Sync five weeks of two made-up accounts, print queue time and MCS, write the report.
 
     Raises:
         SettingsError: the lake has other accounts, which made-up ones must not join.
     """
     total = Report()
-    with Sandbox(now=UNTIL) as sandbox:
+    with Sandbox(now=UNTIL, retention=UNTIL - SINCE) as sandbox:
         _require_no_others(lake, sandbox.accounts)
         for account_id in sandbox.accounts:
             say(f"Account {account_id} of the sandbox at {sandbox.base_url}, {since:%d %b} to {UNTIL:%d %b %Y}:")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from pipeline.report.choices import Choices
-from pipeline.report.cubes import Query
+from pipeline.report.cubes import GROUPS, Query
 from pipeline.report.measures import (
     BOT_CONVERSATIONS,
     BOT_ENTRIES,
@@ -34,7 +34,7 @@ NEWEST_HOURS = f"""row_number() over (
 """A file with a wrong day in its name makes all days up to it missing; so days with files or listings come first."""
 ENTERED = "Days are those of entering the queue, on the account's clocks."
 STARTED = "Days are those of the conversation's start, on the account's clocks."
-SHARED_SKILLS = "Skills of the same id in several accounts stand in one row: choose an account to see its own."
+SHARED_SKILLS = "Skills of the same id in several accounts stand in one field: choose an account to see its own."
 LAST_SKILL = "The skill is the conversation's last one."
 COUNT = {"title": None, "scale": {"zero": True}, "axis": {"tickMinStep": 1}}
 SCALES = {"0-100": list(range(0, 100, 10)), "-100-100": list(range(-100, 100, 10)), "class": [-1, 0, 1]}
@@ -61,7 +61,7 @@ def charts(choices: Choices, service_level: str) -> list[Chart]:
         *_overviews(choices),
         *_queue(choices),
         *_service_level(service_level),
-        *(_bots() if choices.has_bots else []),
+        *(_bots(choices) if choices.has_bots else []),
         *_mcs(choices),
         *_responses(),
         *_transfers(choices),
@@ -70,18 +70,33 @@ def charts(choices: Choices, service_level: str) -> list[Chart]:
     ]
 
 
+def _by_skill(choices: Choices) -> str:
+    """Give the spread of charts by skill: an id that two accounts have is two skills."""
+    return "account_skill" if choices.has_shared_skills else "skill"
+
+
+def _names(choices: Choices) -> list[str]:
+    """List the labels of skills in the charts by skill, in their order."""
+    skills = [option.name for option in choices.skills]
+    if not choices.has_shared_skills:
+        return skills
+    return [*skills, *(f"{skill}\n{account.name}" for account in choices.accounts for skill in skills)]
+
+
 def _overviews(choices: Choices) -> list[Chart]:
     columns = (
         "entry_count",
         "answered_count",
         "abandoned_count",
+        "moved_count",
         "queue_p50_seconds",
         "queue_p90_seconds",
         "longest_wait_seconds",
         "service_level_share",
         "abandoned_share",
     )
-    tips = ["skill_id", *columns]
+    by = _by_skill(choices)
+    tips = [*GROUPS[by], *columns]
     by_channel = Chart(
         name="by-channel",
         section="Overview",
@@ -100,14 +115,14 @@ def _overviews(choices: Choices) -> list[Chart]:
         name="by-skill",
         section="Overview",
         title="By skill",
-        definition="Queue entries of people by the skill whose queue it was; a transfer's is the skill that it went to."
-        + (f" {SHARED_SKILLS}" if choices.has_shared_skills else ""),
-        query=Query(ENTRIES, (), "skill", columns),
+        definition="Queue entries of people by the skill whose queue it was; a transfer's is the skill that it went to. "
+        "Moved on: a transfer ended the wait; it is in no share.",
+        query=Query(ENTRIES, (), by, columns),
         panels=(
-            bar_panel("Queue time, median (s)", "queue_p50_seconds", "skill_id", tips),
-            bar_panel("Queue time, 90th percentile (s)", "queue_p90_seconds", "skill_id", tips),
-            bar_panel("Service level", "service_level_share", "skill_id", tips),
-            bar_panel("Abandoned", "abandoned_share", "skill_id", tips),
+            bar_panel("Queue time, median (s)", "queue_p50_seconds", by, tips),
+            bar_panel("Queue time, 90th percentile (s)", "queue_p90_seconds", by, tips),
+            bar_panel("Service level", "service_level_share", by, tips),
+            bar_panel("Abandoned", "abandoned_share", by, tips),
         ),
     )
     return [by_channel, *([by_account] if len(choices.accounts) > 1 else []), by_skill]
@@ -118,7 +133,8 @@ def _queue(choices: Choices) -> list[Chart]:
     hour_waits = ("queued_count", "queue_p90_seconds")
     by_hour = ("entry_count", *hour_waits)
     tips = ["local_date", "account_id", "entry_count", *waits, "longest_wait_seconds"]
-    skills = [option.name for option in choices.skills]
+    by = _by_skill(choices)
+    hour_tips = ["local_hour", *GROUPS[by], *by_hour]
     return [
         Chart(
             name="queue-by-day",
@@ -141,12 +157,10 @@ def _queue(choices: Choices) -> list[Chart]:
             title="Queue by skill and hour of the day",
             definition="Queue entries of people by skill and hour of entering on the account's clocks, and the time that nine "
             "in ten of those answered waited at most: the stronger the colour, the more or the longer. Empty: there was none.",
-            query=Query(ENTRIES, ("local_hour",), "skill", by_hour, condition="local_hour is not null"),
+            query=Query(ENTRIES, ("local_hour",), by, by_hour, condition="local_hour is not null"),
             panels=(
-                heat_panel("Queue entries", "entry_count", "skill_id", skills, ["local_hour", "skill_id", *by_hour]),
-                heat_panel(
-                    "Queue time, 90th percentile", "queue_p90_seconds", "skill_id", skills, ["local_hour", "skill_id", *by_hour]
-                ),
+                heat_panel("Queue entries", "entry_count", by, _names(choices), hour_tips),
+                heat_panel("Queue time, 90th percentile", "queue_p90_seconds", by, _names(choices), hour_tips),
             ),
         ),
         Chart(
@@ -192,7 +206,7 @@ def _service_level(service_level: str) -> list[Chart]:
     ]
 
 
-def _bots() -> list[Chart]:
+def _bots(choices: Choices) -> list[Chart]:
     entries = ("entry_count", "answered_count", "abandoned_count", "moved_count", "queue_p90_seconds")
     bots = (
         "bot_count",
@@ -222,7 +236,7 @@ def _bots() -> list[Chart]:
             section="Bots",
             title="Queue entries of bots by skill",
             definition="The same by the skill whose queue it was.",
-            query=Query(BOT_ENTRIES, (), "skill", entries),
+            query=Query(BOT_ENTRIES, (), _by_skill(choices), entries),
         ),
         Chart(
             name="bots-by-day",
@@ -277,7 +291,7 @@ def _mcs(choices: Choices) -> list[Chart]:
             section="Meaningful Connection Score",
             title="MCS by skill",
             definition=f"Scores by skill. {LAST_SKILL}",
-            query=Query(CONVERSATIONS, (), "skill", ("conversation_count", *scores)),
+            query=Query(CONVERSATIONS, (), _by_skill(choices), ("conversation_count", *scores)),
         ),
     ]
 
@@ -316,7 +330,8 @@ def _transfers(choices: Choices) -> list[Chart]:
             title="Transfers from skill to skill",
             definition="How often a conversation was passed on, by people and bots: from the skill of the row to that of the "
             "column. On the diagonal it went back to the queue of its own skill or to another agent of it. Queue entries are "
-            f"the transfers into a queue. With a skill chosen: the transfers from it and to it. {STARTED}",
+            f"the transfers into a queue. With a skill chosen: the transfers from it and to it. {STARTED}"
+            + (f" {SHARED_SKILLS}" if choices.has_shared_skills else ""),
             query=Query(TRANSFERS, (), "flow", columns),
             panels=(matrix_panel("transfer_count", names, ["skill_id", "target_skill_id", *columns]),),
         ),

@@ -26,10 +26,12 @@ GROUPS = {
     "channel": ("type",),
     "account": ("account_id",),
     "skill": ("skill_id",),
+    "account_skill": ("account_id", "skill_id"),
     "flow": ("skill_id", "target_skill_id"),
     "agent": ("account_id", "agent_id"),
 }
-"""The columns that identify the rows of a query, beside its keys, by what it spreads."""
+"""The columns that identify the rows of a query, beside its keys, by what it spreads. Skills of one id in several accounts
+stand in one row as "skill", apart as "account_skill"."""
 
 PLACES = {
     "type": ("channel", "channel"),
@@ -45,7 +47,7 @@ NAMES = {"skill_id": "skill_name", "target_skill_id": "target_skill_name", "agen
 
 @dataclass(frozen=True)
 class Query:
-    """Measures of a view, in rows by its keys and by what it `spreads`: channels, accounts, skills, flows of skills, agents.
+    """Measures of a view, in rows by its keys and by what it `spreads`, one of `GROUPS`.
 
     Dimensions that it does not spread are one row: of the channel chosen, of all, or of the account and skill chosen.
     `hidden` measures are drawn, but neither in the table nor in the SQL. `most` limits the rows to those with the highest
@@ -66,6 +68,10 @@ class Query:
     def has_skill(self) -> bool:
         """Whether the choice of a skill applies."""
         return self.source.has_skill and not self.is_of_all_skills
+
+    def spreads(self, choice: str) -> bool:
+        """Whether each account, or each skill, has rows of its own."""
+        return self.spread in {"account": {"account", "agent", "account_skill"}, "skill": {"skill", "account_skill"}}[choice]
 
     @property
     def columns(self) -> list[str]:
@@ -194,7 +200,7 @@ def read_cubes(connection: duckdb.DuckDBPyConnection, queries: Iterable[Query], 
 
 def rows_of_all(query: Query, cube: Columns, choices: Choices) -> list[Row]:
     """The rows of a query for everything in the first channel, by name; `page.js` does the same for a choice."""
-    spread = {"account": query.spread in {"account", "agent"}, "skill": query.spread == "skill", "period": False}
+    spread = {name: query.spreads(name) for name in ("account", "skill")} | {"period": False}
     if query.spread == "flow":
         del spread["skill"]
     wanted = [(cube[name], is_spread) for name, is_spread in spread.items() if name in cube]

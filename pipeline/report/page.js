@@ -77,7 +77,7 @@ function rowsOf(chart, choice) {
   const fits = {
     channel: (place) => chart.spread === "channel" || place === choice.channel + 1,
     account: (place) => (chart.spreads("account") && choice.account === ALL ? place !== ALL : place === choice.account),
-    skill: (place) => (chart.spread === "skill" && choice.skill === ALL ? place !== ALL : place === choice.skill),
+    skill: (place) => (chart.spreads("skill") && choice.skill === ALL ? place !== ALL : place === choice.skill),
     period: (place) => place === choice.period,
     [chart.day]: (day) => since === null || ((chart.isWeekly ? monday : since) <= day && day <= until),
   };
@@ -221,7 +221,7 @@ function show() {
   for (const [name] of CHOICES) form.elements[name].value = choice[name];
   const charts = data.charts.map(({ days, weeks, ...chart }) => ({ ...chart, ...(choice.lines && weeks ? weeks : days) }));
   for (const chart of charts) {
-    chart.spreads = (what) => chart.spread === what || (what === "account" && chart.spread === "agent");
+    chart.spreads = (what) => chart.spreadChoices.includes(what);
     rows[chart.name] = rowsOf(chart, choice);
     showTable(chart, rows[chart.name]);
     showSql(chart, choice);
@@ -274,7 +274,8 @@ function rowsFor(panel, chart, rows) {
   if (chart.hidden.includes("states")) return valued.flatMap(runsOfHours);
   if (chart.isByDay) return brokenAtGaps(valued, chart.day, chart.isWeekly ? 7 : 1);
   const isOne = new Set(valued.map((row) => row.account)).size <= 1;
-  return valued.map((row) => ({ ...row, agent: isOne ? row.agent_id : `${row.agent_id}\n${row.account_id}` }));
+  const named = (id, row) => (isOne ? id : `${id}\n${row.account_id}`);
+  return valued.map((row) => ({ ...row, agent: named(row.agent_id, row), account_skill: named(row.skill_id, row) }));
 }
 
 function unitOf(panel, rows) {

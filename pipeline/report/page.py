@@ -160,6 +160,7 @@ def _wired(query: Query) -> dict[str, Any]:
     return {
         "cube": query.cube,
         "spread": query.spread,
+        "spreadChoices": [name for name in ("account", "skill") if query.spreads(name)],
         "columns": query.columns,
         "hidden": query.hidden,
         "day": query.day,

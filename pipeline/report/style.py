@@ -21,6 +21,8 @@ _DAYS = str([name[:3] for name in WEEKDAYS])
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', sans-serif"
 BAR_STEP = 26
 LINE_HEIGHT = 13
+LINES = {"labelExpr": "split(datum.label, '\\n')", "labelLineHeight": LINE_HEIGHT}
+"""For an axis whose labels have an account on a line of its own."""
 
 TIME: Spec = {"title": "{unit}", "scale": {"type": "sqrt", "domainMin": 0}, "axis": {}}
 """The axis of times: by its square root, since a few long waits would else press all others onto the zero line.
@@ -131,10 +133,10 @@ def band_panel(title: str | None, measure: str, ends: tuple[str, str], tips: lis
 def bar_panel(title: str, measure: str, name: str, tips: list[str]) -> Panel:
     """A measure as one bar a row, in the rows' order, its number beside it."""
     spec = {
-        "height": {"step": BAR_STEP if name != "agent" else 3 * LINE_HEIGHT},
+        "height": {"step": 3 * LINE_HEIGHT if name in ("agent", "account_skill") else BAR_STEP},
         "encoding": {
             "y": {
-                "field": name,
+                "field": "skill_id" if name == "skill" else name,
                 "type": "nominal",
                 "sort": None,
                 "title": None,
@@ -142,8 +144,7 @@ def bar_panel(title: str, measure: str, name: str, tips: list[str]) -> Panel:
                     "ticks": False,
                     "labelPadding": 6,
                     "labelLimit": {"expr": "label"},
-                    "labelExpr": "split(datum.label, '\\n')",
-                    "labelLineHeight": LINE_HEIGHT,
+                    **LINES,
                 },
             },
             "x": {
@@ -193,7 +194,7 @@ def heat_panel(title: str | None, measure: str, name: str, places: list[Any], ti
     legend["symbolFillColor"] = "var(--series-1)"
     axis: Spec = {"domain": False, "ticks": False, "labelLimit": {"expr": "label"}}
     spec = {
-        "height": 196 if is_week else {"step": BAR_STEP},
+        "height": 196 if is_week else {"step": 3 * LINE_HEIGHT if name == "account_skill" else BAR_STEP},
         "mark": {"type": "rect", "cornerRadius": 2, "fill": "var(--series-1)"},
         "encoding": {
             "x": {
@@ -204,12 +205,12 @@ def heat_panel(title: str | None, measure: str, name: str, places: list[Any], ti
                 "axis": {"labelAngle": 0, "labelOverlap": "parity", "domain": False, "ticks": False},
             },
             "y": {
-                "field": name,
+                "field": "skill_id" if name == "skill" else name,
                 "type": "ordinal",
                 "title": None,
                 "sort": places,
                 "scale": {"paddingInner": 0.06, **({"domain": places} if is_week else {})},
-                "axis": axis | ({"labelExpr": f"{_DAYS}[datum.value - 1]"} if is_week else {}),
+                "axis": axis | ({"labelExpr": f"{_DAYS}[datum.value - 1]"} if is_week else LINES),
             },
             "opacity": _strength(legend),
             "tooltip": tooltip(tips),

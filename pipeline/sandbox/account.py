@@ -113,6 +113,6 @@ def _zone(name: str) -> ZoneInfo:
 def demo_accounts() -> tuple[Account, Account]:
     """The two accounts of the demo: a shop in New York and a smaller one in London, one of each schema version."""
     return (
-        Account("75555851", conversations_per_day=500, time_zone="America/New_York", tagged=False),
-        Account("20348697", conversations_per_day=250, time_zone="Europe/London", messaging_share=0.55, tagged=True),
+        Account("75555851", conversations_per_day=260, time_zone="America/New_York", load=0.65, tagged=False),
+        Account("20348697", conversations_per_day=130, time_zone="Europe/London", load=0.7, messaging_share=0.55, tagged=True),
     )

@@ -10,6 +10,9 @@ from pipeline.sandbox.account import HOUR_MS, Account
 
 # Monday to Sunday; their mean is 1.
 _WEEK = (1.20, 1.10, 1.04, 1.02, 1.04, 0.82, 0.78)
+# On some days an outage or a mailing brings hours of a multiple of the usual demand.
+_RUSH_SHARE = 0.04
+_RUSH_HOURS = 2
 # The part of the demand while only the bot is there.
 _CLOSED_SHARE = 0.035
 
@@ -33,11 +36,22 @@ def arrivals(account: Account, day: date) -> list[int]:
     rng = account.random_for("arrivals", day.isoformat())
     surprise = rng.lognormvariate(-0.005, 0.1) * (rng.uniform(1.3, 1.7) if rng.random() < 0.02 else 1.0)
     expected = expected_per_hour(account, day.weekday())
+    rushed, factor = rush(account, day)
     moments: list[int] = []
     for start in _hours(account, day):
-        count = _poisson(rng, expected[account.local_hour(start)] * surprise)
+        hour = account.local_hour(start)
+        count = _poisson(rng, expected[hour] * surprise * (factor if hour in rushed else 1.0))
         moments += [start + int(rng.random() * HOUR_MS) for _ in range(count)]
     return sorted(moments)
+
+
+def rush(account: Account, day: date) -> tuple[range, float]:
+    """The local hours of a business day with a multiple of the usual demand, mostly none, and the factor."""
+    rng = account.random_for("rush", day.isoformat())
+    if rng.random() >= _RUSH_SHARE:
+        return range(0), 1.0
+    first = account.opens + int(rng.random() * (account.closes - account.opens - _RUSH_HOURS))
+    return range(first, first + _RUSH_HOURS), rng.uniform(3.0, 4.5)
 
 
 def _hours(account: Account, day: date) -> Iterator[int]:

@@ -11,6 +11,7 @@ from pipeline.sandbox.account import ASSISTANT, HUMAN_SKILLS, Skill
 from pipeline.sandbox.floor import Conversation, Leg
 from pipeline.sandbox.staff import Agent
 
+_UNANSWERED_SHARE = 0.015
 VISITOR, AGENT, CONTROL, AGENT_URL, AGENT_HTML, COMMENT = "0", "1", "2", "3", "4", "5"
 _SKILLS: dict[int, Skill] = {skill.skill_id: skill for skill in (*HUMAN_SKILLS, ASSISTANT)}
 
@@ -61,7 +62,7 @@ class _Writer:
         self.message_ids = _message_ids(rng)
         self.mood = rng.gauss(0.0, 1.0)
         self.score = 63.0 + 13.0 * self.mood - _wait_penalty(conversation)
-        self.is_scored = conversation.legs[0].agent is not None and rng.random() > 0.08
+        self.is_scored = any(leg.agent for leg in conversation.legs) and rng.random() > 0.08
         self.scores: list[float] = []
         self.messages: list[str] = []
         self.visitor_lines = 0
@@ -78,10 +79,9 @@ class _Writer:
         self.add(start + 1, Line(CONTROL, "Welcome! A representative will be with you shortly.", "Text"), _SYSTEM)
         self.write_while_waiting(conversation.legs[0])
         for place, leg in enumerate(conversation.legs):
-            if leg.agent is None or leg.queue_end is None:
-                break
-            lines = self.leg_lines(leg, leg.agent, is_last=place + 1 == len(conversation.legs))
-            self.set_times(lines, leg.queue_end, leg.ends, leg.agent)
+            if leg.agent is not None and leg.queue_end is not None:
+                lines = self.leg_lines(leg, leg.agent, is_last=place + 1 == len(conversation.legs))
+                self.set_times(lines, leg.queue_end, leg.ends, leg.agent)
             if place + 1 < len(conversation.legs):
                 text = f"You are being transferred to {_SKILLS[conversation.legs[place + 1].skill_id].name}."
                 self.add(leg.ends, Line(CONTROL, text, "Text"), _SYSTEM)
@@ -102,6 +102,8 @@ class _Writer:
         """The lines of one leg, in order, still without times."""
         self.facts["agent"] = agent.name
         lines = [Line(CONTROL, f"You are now talking to {agent.name}.", "Text")]
+        if not (agent.is_bot or self.is_silent) and self.rng.random() < _UNANSWERED_SHARE:
+            return [*lines, *self.unanswered_lines()]
         if agent.is_bot:
             lines.append(Line(AGENT, self.some(phrases.BOT_GREETINGS)))
         else:
@@ -118,6 +120,12 @@ class _Writer:
         elif not agent.is_bot and self.rng.random() < 0.8:
             lines.append(Line(AGENT, self.some(phrases.CLOSINGS), effect=1.0))
         return lines
+
+    def unanswered_lines(self) -> list[Line]:
+        """The visitor's lines to an agent who has the conversation and never writes."""
+        first = Line(VISITOR, self.some(phrases.FACTS)) if self.has_opened else self.opening()
+        self.has_opened = True
+        return [first, *(Line(VISITOR, self.some(phrases.WAITING), effect=-6.0) for _ in range(2))]
 
     def add_turn(self, lines: list[Line], progress: float, agent: Agent) -> None:
         rng = self.rng

@@ -20,6 +20,9 @@ _MOST_TRANSFERS = 2
 _LONGEST_LEG_MS = 90 * 60_000
 _LONGEST_PATIENCE_MS = 90 * 60_000
 _LONGEST_PAUSED_MS = 10 * 3_600_000
+# Of the visitors who have to wait, some look in for seconds only, and some are moved to another skill's queue.
+_SHORT_SHARE = 0.06
+_MOVED_SHARE = 0.15
 # A messaging conversation that rests does not keep its agent's place.
 _LONGEST_PLACE_MS = 14 * 60_000
 
@@ -33,7 +36,7 @@ class Leg:
     reason: int | None = None
     """Reason of the transfer: 101 to an agent, 106 to a skill; None for the first leg."""
     queue_end: int | None = None
-    """None if the visitor gave up."""
+    """None if the visitor gave up, or was moved to another queue."""
     agent: Agent | None = None
     ends: int = 0
     turns: int = 0
@@ -155,9 +158,16 @@ class _Floor:
         queue = self.waiting[leg.skill_id]
         # A transferred visitor has waited before, and goes to the front.
         (queue.append if leg.reason is None else queue.appendleft)(entry)
+        self.at(now + self.patience(conversation), self.give_up, *entry)
+        if self.rng.random() < _MOVED_SHARE:
+            self.at(now + 45_000 + int(self.rng.expovariate(1 / 90_000)), self.move, *entry)
+
+    def patience(self, conversation: Conversation) -> int:
+        """For how many milliseconds a visitor waits."""
+        if self.rng.random() < _SHORT_SHARE:
+            return 1_500 + int(self.rng.random() * 5_000)
         mean_ms = 1_500_000 if conversation.is_messaging else 420_000
-        patience = min(_LONGEST_PATIENCE_MS, 8_000 + int(self.rng.expovariate(1 / mean_ms)))
-        self.at(now + patience, self.give_up, *entry)
+        return min(_LONGEST_PATIENCE_MS, 8_000 + int(self.rng.expovariate(1 / mean_ms)))
 
     def free_desk(self, now: int, skill_id: int) -> _Desk | None:
         heap = self.free[skill_id]
@@ -170,9 +180,26 @@ class _Floor:
         return None
 
     def give_up(self, now: int, visit: Visit, conversation: Conversation, leg: Leg) -> None:
-        if leg.agent is None:
-            self.waiting[leg.skill_id].remove((visit, conversation, leg))
+        if self.leaves_queue(visit, conversation, leg):
             self.close(now, visit, conversation, leg)
+
+    def move(self, now: int, visit: Visit, conversation: Conversation, leg: Leg) -> None:
+        """Move a visitor who still waits to the queue of another skill."""
+        is_moved = len(conversation.legs) <= _MOST_TRANSFERS and self.is_staffed(now)
+        if is_moved and self.leaves_queue(visit, conversation, leg):
+            leg.ends = now
+            self.enqueue(now, visit, conversation, Leg(self.another_skill(leg.skill_id), now, TO_SKILL))
+
+    def leaves_queue(self, visit: Visit, conversation: Conversation, leg: Leg) -> bool:
+        """Take a visitor out of a queue; False if an agent has answered, or another queue has the visitor."""
+        if leg.agent is not None or leg.ends:
+            return False
+        self.waiting[leg.skill_id].remove((visit, conversation, leg))
+        return True
+
+    def another_skill(self, skill_id: int) -> int:
+        others = [skill.skill_id for skill in HUMAN_SKILLS if skill.skill_id != skill_id]
+        return others[int(self.rng.random() * len(others))]
 
     def close(self, now: int, visit: Visit, conversation: Conversation, leg: Leg) -> None:
         leg.ends = conversation.ends = now
@@ -237,8 +264,7 @@ class _Floor:
             return None
         if rng.random() < 0.4:
             return Leg(leg.skill_id, now, TO_AGENT)
-        others = [skill.skill_id for skill in HUMAN_SKILLS if skill.skill_id != leg.skill_id]
-        return Leg(others[int(rng.random() * len(others))], now, TO_SKILL)
+        return Leg(self.another_skill(leg.skill_id), now, TO_SKILL)
 
     def is_staffed(self, now: int) -> bool:
         """Whether an agent is on duty for another quarter of an hour."""

@@ -9,11 +9,17 @@ from pipeline.sandbox.staff import bot, team
 
 _SURNAMES = ("Ahmed", "Berg", "Costa", "Dietz", "Evans", "Fischer", "Garcia", "Haas", "Ito", "Jansen", "Kim", "Lopez", "Mwangi")
 _CAMPAIGNS = ("Home page", "Product pages", "Checkout", "Help centre", "Order status", "Returns")
+_TOPICS = (
+    ("delivery", r"\b(deliver\w*|courier|tracking|where is my order)\b"),
+    ("login", r"\blog in\b|two-factor|password"),
+    ("payment", r"\b(charged|refund|fee|card|pay|payment)\b"),
+    ("return", r"\breturn\b|too small|arrived broken"),
+)
 _GROUPS = {SALES: "Sales", ASSISTANT: "Bots"}
 
 
 def name_files(accounts: Collection[Account]) -> dict[str, str]:
-    """Give the text of each file of names, by the file's name: skills, agents and campaigns of the accounts."""
+    """Give the text of each file of names, by the file's name: skills, agents and campaigns of the accounts, and topics."""
     return {
         "skills.csv": _text(
             ("account_id", "skill_id", "skill_name", "is_bot", "skill_group"),
@@ -35,6 +41,7 @@ def name_files(accounts: Collection[Account]) -> dict[str, str]:
                 for place, name in enumerate(_CAMPAIGNS)
             ),
         ),
+        "topics.csv": _text(("name", "pattern"), _TOPICS),
     }
 
 

@@ -45,6 +45,7 @@ class Sandbox:
         faults: how to misbehave, each as `FaultSpec.parse` reads it: `reset`, `reset:listing=0.1`, `late`.
         seed: chooses the requests and files that the faults strike.
         kept_files: as many files are made once and then kept, for benchmarks that are not about making them.
+        retention: for how long files are there, as at the source; longer, to serve the history of an account.
     """
 
     def __init__(
@@ -57,12 +58,14 @@ class Sandbox:
         faults: Iterable[str] = (),
         seed: int = 1,
         kept_files: int = 0,
+        retention: timedelta = RETENTION,
     ) -> None:
         """Take the port; nothing is answered yet."""
         self.accounts = {account.account_id: account for account in (demo_accounts() if accounts is None else accounts)}
         self.delay_seconds = delay_seconds
         self.misbehaviour = Misbehaviour(faults, seed)
         self.requests: list[Request] = []
+        self.retention = retention
         self._now = now
         self._gate = Gate(self.accounts)
         self._file_bytes = lru_cache(maxsize=kept_files)(file_bytes)
@@ -178,7 +181,7 @@ class Sandbox:
         """Epoch milliseconds: starts of the oldest hour that is still kept, and of the first that has no file yet."""
         now_ms = int(self.now().timestamp() * 1000)
         # A file is made when its hour is over, and kept for the retention from then on.
-        made_after = now_ms - int(RETENTION.total_seconds() * 1000)
+        made_after = now_ms - int(self.retention.total_seconds() * 1000)
         return made_after // HOUR_MS * HOUR_MS, now_ms // HOUR_MS * HOUR_MS
 
     def _is_made(self, account: Account, name: str, start_ms: int) -> bool:

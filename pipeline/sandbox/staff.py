@@ -12,6 +12,8 @@ SHIFT_HOURS = 8
 # What a conversation takes of an agent's parallel places, on average: measured on simulated days.
 _SECONDS_PER_CONVERSATION = 500.0
 _MEAN_PLACES = 2.5
+# In a smaller team everybody knows all skills, or a skill would have nobody for hours.
+_LEAST_SPECIALISTS = 8
 _NAMES = (
     "Anna", "Ben", "Chloé", "Daniel", "Elif", "Fatima", "Grace", "Hugo", "Ines", "Jörg", "Kwame", "Lucía", "Mark",
     "Nadia", "Owen", "Priya", "Quentin", "Rosa", "Søren", "Tom", "Uma", "Viktor", "Wendy", "Xin", "Yusuf", "Zoë",
@@ -41,9 +43,9 @@ class Shift:
 
 @lru_cache(maxsize=4096)
 def agent(account: Account, number: int) -> Agent:
-    """The agent with that number, from 1 on: every second one knows all skills, the others all but one."""
+    """The agent with that number, from 1 on: every second one knows all skills, the others of a large team all but one."""
     skill_ids = tuple(skill.skill_id for skill in HUMAN_SKILLS)
-    if number % 2 == 0:
+    if number % 2 == 0 and _team_size(account) >= _LEAST_SPECIALISTS:
         left_out = skill_ids[number // 2 % len(skill_ids)]
         skill_ids = tuple(skill_id for skill_id in skill_ids if skill_id != left_out)
     name = _NAMES[(number * 7 + account.number_for("names") % 26) % len(_NAMES)]
@@ -79,12 +81,12 @@ def shifts(account: Account, day: date) -> list[Shift]:
 @lru_cache(maxsize=64)
 def team(account: Account) -> tuple[Agent, ...]:
     """All agents of the account, without the bot."""
-    size = max(3, -(-_largest_plan(account) * 7 // 5))
-    return tuple(agent(account, number) for number in range(1, size + 1))
+    return tuple(agent(account, number) for number in range(1, _team_size(account) + 1))
 
 
-def _largest_plan(account: Account) -> int:
-    return max(len(_planned_starts(account, weekday)) for weekday in range(7))
+def _team_size(account: Account) -> int:
+    largest = max(len(_planned_starts(account, weekday)) for weekday in range(7))
+    return max(3, -(-largest * 7 // 5))
 
 
 @lru_cache(maxsize=1024)

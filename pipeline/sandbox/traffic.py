@@ -173,7 +173,7 @@ def _engagement(account: Account, record: _Record, consumer_id: str) -> str:
         type="MESSAGING" if is_messaging else "LIVE_CHAT",
         conversation_id=record.conversation_id,
         start_time=first.queue_start,
-        interaction_start_time=encode.long(first.queue_end),
+        interaction_start_time=encode.long(next((leg.queue_end for leg in conversation.legs if leg.agent), None)),
         end_time=conversation.ends,
         consumer_id=encode.string(consumer_id if is_messaging else None),
         is_interactive="true" if transcript.visitor_lines else "false",
@@ -198,7 +198,7 @@ def _engagement(account: Account, record: _Record, consumer_id: str) -> str:
 
 
 def _queue_end(conversation: Conversation, rng: Random) -> str:
-    """The end of the wait; visitors who gave up have one in half of the cases."""
+    """The end of the first wait; visitors who gave up, or were moved, have one in half of the cases."""
     first = conversation.legs[0]
     if first.queue_end is None and rng.random() < 0.5:
         return encode.long(first.ends)

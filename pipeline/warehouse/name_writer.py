@@ -102,6 +102,7 @@ def with_ids(raw: bytes | None, file: NameFile, met: Met, accounts: Accounts) ->
     """
     former = parse_names(raw, file, accounts) if raw is not None else None
     named = {row[:2] for row in (former.rows or [] if former else []) if row[2] is not None}
+    named -= former.nicknamed if former else frozenset()
     writable = [one for one in met if _is_writable(file, one)]
     lacking = [one for one in writable if former is None or one[:2] not in former.ids]
     unnamed = [one for one in met if one[:2] not in named]

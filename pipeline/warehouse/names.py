@@ -9,37 +9,19 @@ import csv
 import io
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
-from datetime import date, datetime
 from functools import cached_property
 from typing import Any, Final, NamedTuple
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from pipeline.text import harmless
+from pipeline.warehouse.name_kinds import DAY, FLAG, ID, LONGEST, NUMBER, PATTERN, ROUNDED, TEXT, Kind
 
 HELPER: Final = "nickname"
-"""A column that `lakehouse names` writes into agents.csv, so that people know who is who; it is not read."""
+"""A column that `lakehouse names` writes into agents.csv: it is the name of an agent without another."""
 
 _DELIMITERS: Final = ",;\t"
-_LONGEST: Final = 200  # characters of a name
 _MOST_SHOWN: Final = 60  # characters of a wrong value
-_LARGEST: Final = 2**63
-_ROUNDED: Final = re.compile(r"\d+([.,]\d+)?E\+\d+", re.IGNORECASE)
 _FORMULA: Final = re.compile(r"[=+\-@'\t\r]")
 _GUARD: Final = "'"
-# A spreadsheet writes the word of its language.
-_YES: Final = frozenset({"true", "yes", "1", "x", "wahr", "ja", "vrai", "oui", "verdadero", "sí", "vero", "waar", "verdadeiro"})
-_NO: Final = frozenset({"false", "no", "0", "falsch", "nein", "faux", "non", "falso", "onwaar", "nee"})
-_DAYS: Final = ("%Y-%m-%d", "%d.%m.%Y")
-
-
-class Kind(NamedTuple):
-    """A kind of values: a description, the type in SQL, and a function that reads one; it gives None for other text."""
-
-    expected: str
-    sql_type: str
-    read: Callable[[str], Any]
 
 
 class NameColumn(NamedTuple):
@@ -84,48 +66,6 @@ class NameFile(NamedTuple):
         return self.columns[2].name
 
 
-def _number(value: str) -> int | None:
-    number = int(value) if re.fullmatch(r"-?[0-9]{1,19}", value) else _LARGEST
-    return number if -_LARGEST <= number < _LARGEST else None
-
-
-def _id(value: str) -> str | None:
-    return None if _ROUNDED.fullmatch(value) else _text(value)
-
-
-def _text(value: str) -> str | None:
-    return value if harmless(value) == value and len(value) <= _LONGEST else None
-
-
-def _flag(value: str) -> bool | None:
-    return True if value.lower() in _YES else False if value.lower() in _NO else None
-
-
-def _pattern(value: str) -> str | None:
-    """A regular expression of the library that DuckDB has, too, which knows neither look-around nor references."""
-    try:
-        pc.match_substring_regex(pa.scalar(""), value)
-    except pa.ArrowInvalid:
-        return None
-    return _text(value)
-
-
-def _day(value: str) -> date | None:
-    for form in _DAYS:
-        try:
-            return datetime.strptime(value, form).date()  # noqa: DTZ007  # a day has no zone
-        except ValueError:
-            continue
-    return None
-
-
-NUMBER: Final = Kind("a whole number, as 12", "BIGINT", _number)
-ID: Final = Kind(f"an id of at most {_LONGEST} characters, none of them a control character", "VARCHAR", _id)
-TEXT: Final = Kind(f"a text of at most {_LONGEST} characters, none of them a control character", "VARCHAR", _text)
-FLAG: Final = Kind("true or false", "BOOLEAN", _flag)
-PATTERN: Final = Kind("a regular expression of RE2, as refund|money back", "VARCHAR", _pattern)
-DAY: Final = Kind("a day, as 2026-11-30", "DATE", _day)
-
 _ACCOUNT: Final = NameColumn("account_id", ID, "Account of the id.")
 _IS_BOT: Final = NameColumn("is_bot", FLAG, "Whether it is a bot's; false where the file does not say.")
 NAME_FILES: Final = (
@@ -150,7 +90,7 @@ NAME_FILES: Final = (
         (
             _ACCOUNT,
             NameColumn("agent_id", ID, "The agent."),
-            NameColumn("agent_name", TEXT, "Name of the agent; NULL: it has none."),
+            NameColumn("agent_name", TEXT, "Name of the agent, else the nickname in agents.csv; NULL: there is neither."),
             NameColumn("agent_group", TEXT, "Group of the agent; NULL: it has none."),
             NameColumn("employee_id", TEXT, "The agent's id in another system; NULL: it is not known."),
             _IS_BOT,
@@ -218,12 +158,14 @@ class Names(NamedTuple):
         ids: account and id of every line that has a good id, with a name or not.
         faults: a sentence for each line that does not count, or for the file.
         notes: a sentence for each column that is not read.
+        nicknamed: account and id of the rows whose name is only a nickname.
     """
 
     rows: list[tuple[Any, ...]] | None
     ids: frozenset[tuple[str | None, Any]]
     faults: list[str]
     notes: list[str]
+    nicknamed: frozenset[tuple[str | None, Any]] = frozenset()
 
 
 class FaultError(Exception):
@@ -247,7 +189,7 @@ def parse_names(raw: bytes, file: NameFile, accounts: Callable[[], Collection[st
         reader.read()
     except (FaultError, UnknownAccountsError) as fault:
         return Names(None, frozenset(), [f"{file.file_name}{fault}; no line counts, and the last names hold: correct it"], [])
-    return Names(list(reader.rows.values()), frozenset(reader.ids), reader.faults, reader.notes())
+    return Names(list(reader.rows.values()), frozenset(reader.ids), reader.faults, reader.notes(), frozenset(reader.nicknamed))
 
 
 class NameReader:
@@ -261,6 +203,7 @@ class NameReader:
         self.file = file
         self.rows: dict[tuple[str | None, Any], tuple[Any, ...]] = {}
         self.ids: set[tuple[str | None, Any]] = set()
+        self.nicknamed: set[tuple[str | None, Any]] = set()
         self.faults: list[str] = []
         self._numbers: dict[tuple[str | None, Any], int] = {}
         self._ask_accounts = accounts
@@ -336,6 +279,9 @@ class NameReader:
             column = others[values.index(None)]
             raise FaultError(f"{column.name}: expected {column.kind.expected}, found nothing")
         self._numbers[key] = number
+        if (nickname := self._nickname(given)) and values[0] is None:
+            values[0] = nickname
+            self.nicknamed.add(key)
         if any(value is not None for value in values):
             is_bot = others.index(_IS_BOT) if _IS_BOT in others else None
             self.rows[key] = (*key, *(bool(value) if at == is_bot else value for at, value in enumerate(values)))
@@ -356,8 +302,12 @@ class NameReader:
         value = column.kind.read(cell) if cell else None
         if cell and value is None:
             found = f"{column.name}: expected {column.kind.expected}, found {cell[:_MOST_SHOWN]!r}"
-            raise FaultError(found + (", rounded by a spreadsheet" if _ROUNDED.fullmatch(cell) else ""))
+            raise FaultError(found + (", rounded by a spreadsheet" if ROUNDED.fullmatch(cell) else ""))
         return value
+
+    def _nickname(self, given: Mapping[str, str]) -> str | None:
+        """The nickname on an agent's line; None: there is none that can be a name."""
+        return TEXT.read(given.get(HELPER, "")) or None if self.file.name_column == "agent_name" else None
 
     def _fault(self, number: int, fault: str) -> None:
         self.faults.append(f"{self.file.file_name}, line {number}: {fault}; the line does not count: correct or delete it")
@@ -396,5 +346,5 @@ def _cleaned(cell: str) -> str:
 
 def guarded(text: str) -> str:
     """A text from outside as a cell: on one line, without controls, and no formula to a spreadsheet."""
-    line = harmless(" ".join(text.split()))[:_LONGEST]
+    line = harmless(" ".join(text.split()))[:LONGEST]
     return _GUARD + line if _FORMULA.match(line) else line

@@ -13,7 +13,7 @@ from pipeline.warehouse.library import View, checks, code_lists, column_meanings
 from pipeline.warehouse.names import NAME_TABLES
 from pipeline.warehouse.rules import RULES
 from pipeline.warehouse.twins import LABEL as TWINS_LABEL
-from pipeline.warehouse.twins import TWINS, twin_names
+from pipeline.warehouse.twins import PERIOD_COLUMNS, TWINS, twin_names
 
 _METRICS: Final = """# Metrics
 
@@ -27,7 +27,9 @@ never means. Percentiles and distinct counts don't add up at all: take them from
 or months. No number mixes chat and messaging: `type` is a key of every view that adds up. A day called `date` is that of UTC:
 of a conversation the day of its start, by which the tables are partitioned, so that a condition on it reads that day's files
 only; of a queue entry the day of entering. `local_date` is a day of the account's time zone, `local_week` the Monday of its
-week, `local_month` the first day of its month; the views of these are twins of those by `date`, with the same columns. Means
+week, `local_month` the first day of its month; the views of these are twins of those by `date`, with the same columns. Those by
+week and month also say how much of it is there: compare rows with `day_count = expected_day_count and not is_provisional`.
+Means
 and percentiles of time leave out what has no time. An account without an id is a group of its own. Bots are told from
 people by the files of names; where no bot is named, all are people.
 
@@ -161,7 +163,8 @@ def _described(view: View, relation: duckdb.DuckDBPyRelation, meanings: dict[str
     if view.twin_of:
         column = next(column for column in relation.columns if column in TWINS)
         yield f"- **Grain**: {view.notes['Grain']}"
-        yield f"- **Columns**: those of `{view.twin_of}`, with `{column}` in the place of `date`: {meanings[column]}"
+        more = f" Further {', '.join(PERIOD_COLUMNS)}, as in `{TWINS[column].dimension}`." if TWINS[column].dimension else ""
+        yield f"- **Columns**: those of `{view.twin_of}`, with `{column}` in the place of `date`: {meanings[column]}{more}"
         return
     yield from (f"- **{label}**: {text}" for label, text in view.notes.items() if label != TWINS_LABEL)
     if twins := twin_names(view.name, view.notes):

@@ -3,7 +3,8 @@
 A file `x_daily.sql`, or `x.sql`, groups by a column `date`. Its header line `Twins: local_date, local_week, local_month` makes
 the views `x_local_daily`, `x_weekly` and `x_monthly`, which have that column in the place of `date`, and read each step `y`
 that has a `local_y` from there, and of each daily view its twin. So UTC views pay nothing for local clocks, and a measure is
-defined once.
+defined once. Twins of weeks and months also say how much of their period is there, as the dimensions `weeks` and `months`
+have it: a reader who compares part of a week with a whole one sees it.
 """
 
 import re
@@ -19,19 +20,51 @@ _DATE = re.compile(r"\bdate\b(?: \([^)]*\))?")  # in a header, with its explanat
 
 
 class Twin(NamedTuple):
-    """A kind of twins: the end of the name, in the place of `_daily`, the days in words, and the meaning of the column."""
+    """A kind of twins.
+
+    Attributes:
+        ending: the end of the name, in the place of `_daily`.
+        days: the days in words.
+        meaning: the meaning of the column.
+        dimension: the view that says how much of each period is there; None: a day has none.
+        length: the number of days of the period, in SQL.
+    """
 
     ending: str
     days: str
     meaning: str
+    dimension: str | None = None
+    length: str = "1"
 
 
 TWINS: Final = {
     "local_date": Twin("_local_daily", "days", "Day on the account's clocks."),
-    "local_week": Twin("_weekly", "weeks", "Monday of the week on the account's clocks."),
-    "local_month": Twin("_monthly", "months", "First day of the month on the account's clocks."),
+    "local_week": Twin("_weekly", "weeks", "Monday of the week on the account's clocks.", "weeks", "7::bigint"),
+    "local_month": Twin(
+        "_monthly",
+        "months",
+        "First day of the month on the account's clocks.",
+        "months",
+        "day(last_day(twin.local_month))",
+    ),
 }
 """The kinds of twins, by the column that they have in the place of `date`."""
+
+PERIOD_COLUMNS: Final = ("day_count", "expected_day_count", "is_provisional")
+"""The columns of twins of weeks and months that say how much of the period is there."""
+
+_OF_PERIOD: Final = """\
+select
+    twin.*,
+    coalesce(period.day_count, 0) as day_count,
+    {length} as expected_day_count,
+    coalesce(period.is_provisional, true) as is_provisional
+from (
+{sql}) as twin
+left join {dimension} as period
+    on twin.account_id is not distinct from period.account_id
+    and twin.{column} = period.{column}
+"""
 
 
 def twin_names(name: str, notes: Mapping[str, str]) -> dict[str, str]:
@@ -59,7 +92,11 @@ def twin_sql(sql: str, column: str, reads: Iterable[str], names: AbstractSet[str
     local = {name: other for name, other in (*steps.items(), *daily.items()) if other in names - {name}}
     for old, new in {"date": column, **local}.items():
         code = re.sub(rf"\b{old}\b", new, code)
-    return "\n".join(line.rstrip() for line in code.strip().splitlines()) + "\n"
+    lines = "\n".join(line.rstrip() for line in code.strip().splitlines()) + "\n"
+    twin = TWINS[column]
+    if twin.dimension not in names:
+        return lines
+    return _OF_PERIOD.format(sql=lines, column=column, dimension=twin.dimension, length=twin.length)
 
 
 def twin_about(name: str, about: str, column: str) -> str:

@@ -51,7 +51,9 @@ later as (
         segment.conversation_date,
         segment.segment_number,
         segment.skill_id,
+        segment.skill_name,
         segment.agent_id,
+        segment.agent_name,
         segment.assigned_time,
         segment.is_bot,
         lag(segment.ended_time) over (
@@ -101,7 +103,9 @@ select
     begun.agent_name,  -- Name of the agent of the bot's segment; NULL: it has none.
     person.conversation_id is not null as reached_person,  -- A person had the conversation.
     person.skill_id as person_skill_id,  -- Skill of the first segment of a person.
+    person.skill_name as person_skill_name,  -- Name of the skill of the first segment of a person; NULL: it has none.
     person.agent_id as person_agent_id,  -- First person who had the conversation; NULL: not known.
+    person.agent_name as person_agent_name,  -- Name of the first person who had the conversation; NULL: there is none.
     person.assigned_time as person_time,  -- The first person had the conversation.
     case
         when person.assigned_time >= conversation.conversation_start_time

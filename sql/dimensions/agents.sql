@@ -1,10 +1,11 @@
 -- Agents with their names: every agent that the lake has met, and those of agents.csv.
 -- Grain:   one row per account_id and agent_id.
--- Counts:  agents of conversations, of transfers from and to, of segments, of responses, and of agents.csv. The ids ""
---          and "0" are no agent. is_bot is false where agents.csv does not say.
+-- Counts:  agents of conversations, of transfers from and to, of segments, of lines, private ones too, and of
+--          agents.csv. The ids "" and "0" are no agent. is_bot is false where agents.csv does not say.
 -- Units:   last_date is a day (UTC) of a conversation's start.
--- Source:  ours; agent_id and target_agent_id of the tables, agent_nickname of segments, and agent_names. The newest
---          nickname that an agent's lines carry is a name until agents.csv has a better one.
+-- Source:  ours; agent_id and target_agent_id of the tables, agent_nickname of segments, sent_by of messages, and
+--          agent_names. The nickname of the agent's newest segment with one, else of the newest line, is a name until
+--          agents.csv has a better one.
 
 with moves as (
     select account_id, agent_id, target_agent_id, max(date) as last_date
@@ -25,6 +26,18 @@ parts as (
     group by account_id, agent_id, nickname
 ),
 
+lines as materialized (
+    select
+        account_id,
+        agent_id,
+        case when type in ('1', '3', '4', '5') then nullif(trim(sent_by), '') end as nickname,
+        max(timestamp) as newest_time,
+        max(date) as last_date
+    from messages
+    where agent_id not in ('', '0')
+    group by account_id, agent_id, nickname
+),
+
 met as (
     select account_id, agent_id, 0 as segment_count, max(date) as last_date
     from conversations
@@ -39,9 +52,8 @@ met as (
     select account_id, agent_id, segment_count, last_date
     from parts
     union all
-    select account_id, agent_id, 0, max(date)
-    from responses
-    group by account_id, agent_id
+    select account_id, agent_id, 0, last_date
+    from lines
     union all
     select account_id, agent_id, 0, null
     from agent_names
@@ -66,14 +78,25 @@ newest as (
     from parts
     where nickname is not null
     group by account_id, agent_id
+),
+
+written as (
+    select
+        account_id,
+        agent_id,
+        arg_max(nickname, row(newest_time is not null, newest_time, nickname)) as nickname
+    from lines
+    where nickname is not null
+    group by account_id, agent_id
 )
 
 select
     known.account_id,  -- The LivePerson account.
     known.agent_id,  -- The agent.
-    coalesce(agent.agent_name, newest.nickname)
+    coalesce(agent.agent_name, newest.nickname, written.nickname)
         as agent_name,  -- Name of the agent, else the nickname; NULL: there is neither.
-    newest.nickname as agent_nickname,  -- Newest nickname that the agent's lines carry; NULL: none.
+    coalesce(newest.nickname, written.nickname)
+        as agent_nickname,  -- Newest nickname that the agent's lines carry; NULL: none.
     agent.agent_group,  -- Group of the agent; NULL: it has none.
     agent.employee_id,  -- The agent's id in another system; NULL: it is not known.
     coalesce(agent.is_bot, false) as is_bot,  -- Whether it is a bot; false where agents.csv does not say.
@@ -84,6 +107,9 @@ from known
 left join newest
     on known.account_id is not distinct from newest.account_id
     and known.agent_id = newest.agent_id
+left join written
+    on known.account_id is not distinct from written.account_id
+    and known.agent_id = written.agent_id
 left join agent_names as agent
     on known.account_id = agent.account_id
     and known.agent_id = agent.agent_id

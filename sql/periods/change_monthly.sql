@@ -5,21 +5,11 @@
 -- Units:   shares from 0 to 1, change the difference of the two. change_low and change_high are Newcombe's interval of
 --          95 % (of Wilson's intervals); is_clear: 0 is outside of it, and both months are whole and not provisional.
 --          Of twenty differences that are nothing but chance one is clear. Days are those of calendar_days.
--- Source:  ours, through shares_monthly and calendar_days.
+-- Source:  ours, through shares_monthly.
 
 with shares as materialized (
     select *
     from shares_monthly
-),
-
-periods as materialized (
-    select
-        account_id,
-        month as local_month,
-        count(*) filter (where is_whole) as day_count,
-        bool_or(is_provisional) as is_provisional
-    from calendar_days
-    group by account_id, local_month
 )
 
 select
@@ -38,18 +28,17 @@ select
         as change_low,  -- Lower bound of Newcombe's interval of 95 %.
     change + sqrt((one.share_high - one.share) ** 2 + (former.share - former.share_low) ** 2)
         as change_high,  -- Upper bound of Newcombe's interval of 95 %.
-    coalesce(this.day_count, 0) as day_count,  -- Days of the month whose data are there as a whole.
-    day(last_day(one.local_month)) as expected_day_count,  -- Days of the month.
-    coalesce(this.is_provisional, true) as is_provisional,  -- More conversations of the month can still come.
-    coalesce(before.day_count, 0) as former_day_count,  -- Days of the month before whose data are there as a whole.
-    day(last_day(former.local_month)) as former_expected_day_count,  -- Days of the month before.
-    coalesce(before.is_provisional, true)
-        as former_is_provisional,  -- More conversations of the month before can still come.
+    one.day_count,
+    one.expected_day_count,
+    one.is_provisional,
+    former.day_count as former_day_count,  -- Days of the month before whose data are there as a whole.
+    former.expected_day_count as former_expected_day_count,  -- Days of the month before.
+    former.is_provisional as former_is_provisional,  -- More conversations of the month before can still come.
     (change_low > 0 or change_high < 0)
-    and coalesce(this.day_count, 0) = day(last_day(one.local_month))
-    and coalesce(before.day_count, 0) = day(last_day(former.local_month))
-    and not coalesce(this.is_provisional, true)
-    and not coalesce(before.is_provisional, true)
+    and one.day_count = one.expected_day_count
+    and former.day_count = former.expected_day_count
+    and not one.is_provisional
+    and not former.is_provisional
         as is_clear  -- Both months are whole and not provisional, and the interval leaves out 0.
 from shares as one
 join shares as former
@@ -57,9 +46,3 @@ join shares as former
     and one.type is not distinct from former.type
     and one.measure = former.measure
     and (one.local_month - interval 1 month)::date = former.local_month
-left join periods as this
-    on one.account_id is not distinct from this.account_id
-    and one.local_month = this.local_month
-left join periods as before
-    on former.account_id is not distinct from before.account_id
-    and former.local_month = before.local_month

@@ -4,21 +4,11 @@
 -- Units:   shares from 0 to 1, change the difference of the two. change_low and change_high are Newcombe's interval of
 --          95 % (of Wilson's intervals); is_clear: 0 is outside of it, and both weeks are whole and not provisional.
 --          Of twenty differences that are nothing but chance one is clear. Days are those of calendar_days.
--- Source:  ours, through shares_weekly and calendar_days.
+-- Source:  ours, through shares_weekly.
 
 with shares as materialized (
     select *
     from shares_weekly
-),
-
-periods as materialized (
-    select
-        account_id,
-        week as local_week,
-        count(*) filter (where is_whole) as day_count,
-        bool_or(is_provisional) as is_provisional
-    from calendar_days
-    group by account_id, local_week
 )
 
 select
@@ -37,18 +27,17 @@ select
         as change_low,  -- Lower bound of Newcombe's interval of 95 %.
     change + sqrt((one.share_high - one.share) ** 2 + (former.share - former.share_low) ** 2)
         as change_high,  -- Upper bound of Newcombe's interval of 95 %.
-    coalesce(this.day_count, 0) as day_count,  -- Days of the week whose data are there as a whole.
-    7 as expected_day_count,  -- Days of the week.
-    coalesce(this.is_provisional, true) as is_provisional,  -- More conversations of the week can still come.
-    coalesce(before.day_count, 0) as former_day_count,  -- Days of the week before whose data are there as a whole.
-    7 as former_expected_day_count,  -- Days of the week before.
-    coalesce(before.is_provisional, true)
-        as former_is_provisional,  -- More conversations of the week before can still come.
+    one.day_count,
+    one.expected_day_count,
+    one.is_provisional,
+    former.day_count as former_day_count,  -- Days of the week before whose data are there as a whole.
+    former.expected_day_count as former_expected_day_count,  -- Days of the week before.
+    former.is_provisional as former_is_provisional,  -- More conversations of the week before can still come.
     (change_low > 0 or change_high < 0)
-    and coalesce(this.day_count, 0) = 7
-    and coalesce(before.day_count, 0) = 7
-    and not coalesce(this.is_provisional, true)
-    and not coalesce(before.is_provisional, true)
+    and one.day_count = one.expected_day_count
+    and former.day_count = former.expected_day_count
+    and not one.is_provisional
+    and not former.is_provisional
         as is_clear  -- Both weeks are whole and not provisional, and the interval leaves out 0.
 from shares as one
 join shares as former
@@ -56,9 +45,3 @@ join shares as former
     and one.type is not distinct from former.type
     and one.measure = former.measure
     and one.local_week - 7 = former.local_week
-left join periods as this
-    on one.account_id is not distinct from this.account_id
-    and one.local_week = this.local_week
-left join periods as before
-    on former.account_id is not distinct from before.account_id
-    and former.local_week = before.local_week

@@ -6,7 +6,12 @@
 -- Units:   as in calendar.
 -- Source:  ours, through calendar and known_hours.
 
-with sources as materialized (
+with days as materialized (
+    select account_id, date, start_time, end_time, week, month, is_provisional
+    from calendar
+),
+
+sources as materialized (
     select account_id, hour, is_known, is_lost
     from known_hours
 ),
@@ -22,7 +27,7 @@ found as (
         day.account_id,
         day.date,
         bool_or(sources.is_known) and not bool_or(sources.is_lost) as is_found
-    from calendar as day
+    from days as day
     join sources
         on day.account_id is not distinct from sources.account_id
         and sources.hour >= day.start_time
@@ -39,7 +44,7 @@ select
     begun.first_hour is null
     or (begun.first_hour <= day.start_time and coalesce(found.is_found, false))
         as is_whole  -- The data of the whole day are there.
-from calendar as day
+from days as day
 left join begun on day.account_id is not distinct from begun.account_id
 left join found
     on day.account_id is not distinct from found.account_id

@@ -31,13 +31,13 @@ def bot_conversations(model: Model) -> list[Row]:
             | {"skill_name": model.skill_name(first), "agent_name": model.agent_name(first)}
             | {"conversation_start_time": row["conversation_start_time"]}
             | {"time_zone": model.rule(row["account_id"], "time_zone")}
-            | person_of(row, parts, person)
+            | person_of(model, row, parts, person)
             | {"gave_up": person is None and given_up != []}
         )
     return found
 
 
-def person_of(conversation: Row, parts: list[Row], place: int | None) -> Row:
+def person_of(model: Model, conversation: Row, parts: list[Row], place: int | None) -> Row:
     """The columns about the first segment of a person."""
     part = None if place is None else parts[place]
     waits: dict[str, int | None] = {"person_wait": None, "handover_wait": None}
@@ -49,6 +49,8 @@ def person_of(conversation: Row, parts: list[Row], place: int | None) -> Row:
         "reached_person": part is not None,
         "person_skill_id": part and part["skill_id"],
         "person_agent_id": part and part["agent_id"],
+        "person_skill_name": part and model.skill_name(part),
+        "person_agent_name": part and model.agent_name(part),
         "person_time": part and part["assigned_time"],
         **{f"{name}_milliseconds": wait for name, wait in waits.items()},
         **{f"{name}_seconds": seconds(wait) for name, wait in waits.items()},
@@ -82,11 +84,9 @@ def bot_daily(model: Model, period: Period) -> list[Row]:
     return [dict(zip(key, values, strict=True)) | measures(group) for values, group in grouped(rows, columns_of(*key)).items()]
 
 
-def bot_by_skill(model: Model) -> list[Row]:
-    """By the skill of the bot that began."""
-    key = ("account_id", "skill_id", "type")
-    rows = [
-        dict(zip(key, values, strict=True)) | measures(group)
-        for values, group in grouped(bot_conversations(model), columns_of(*key)).items()
-    ]
+def bot_by_skill(model: Model, period: Period | None = None) -> list[Row]:
+    """By the skill of the bot that began, of all time or by the day of the conversation."""
+    key = ("account_id", "skill_id", "type", *([period.column] if period else []))
+    begun = [day_of(model, row, period) if period else row for row in bot_conversations(model)]
+    rows = [dict(zip(key, values, strict=True)) | measures(group) for values, group in grouped(begun, columns_of(*key)).items()]
     return [row | {"skill_name": model.skill_name(row)} for row in rows]

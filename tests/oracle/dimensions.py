@@ -11,6 +11,7 @@ from oracle.measures import columns_of, grouped
 from oracle.model import DEFAULTS, Model, Names, Row
 
 NOBODY: Final = (None, "", "0")
+AGENT_LINES: Final = ("1", "3", "4", "5")  # of an agent, and private ones
 HOUR: Final = timedelta(hours=1)
 MILLISECOND: Final = timedelta(milliseconds=1)
 SCALE_BOUNDS: Final = {"-100-100": (-33.0, 33.001), "class": (0.0, 1.0)}
@@ -49,28 +50,26 @@ def skills(model: Model) -> list[Row]:
 
 
 def agents(model: Model) -> list[Row]:
-    """Agents of conversations, transfers, segments and responses, and those with a name; a nickname stands in for one."""
-    sources = (*model.conversations, *model.transfers, *model.segments, *model.responses)
+    """Agents of conversations, transfers, segments and lines, and those with a name; a nickname stands in for one."""
+    sources = (*model.conversations, *model.transfers, *model.segments, *model.messages)
     rows = [(row, "agent_id") for row in sources] + [(row, "target_agent_id") for row in model.transfers]
     last = met((row, column) for row, column in rows if row[column] not in NOBODY)
     segments = grouped(model.segments, columns_of("account_id", "agent_id"))
+    lines = grouped((row for row in model.messages if row["type"] in AGENT_LINES), columns_of("account_id", "agent_id"))
     gives = {"agent_name": None, "agent_group": None, "employee_id": None, "is_bot": False, "hired_on": None}
     found = []
     for row in with_names(last, model.agents, "agent_id", gives):
         key = row["account_id"], row["agent_id"]
-        nickname = nickname_of(segments.get(key, []))
+        nickname = nickname_of(segments.get(key, []), "assigned_time", "agent_nickname")
+        nickname = nickname or nickname_of(lines.get(key, []), "timestamp", "sent_by")
         name = nickname if row["agent_name"] is None else row["agent_name"]
         found.append(row | {"agent_nickname": nickname, "agent_name": name, "segment_count": len(segments.get(key, []))})
     return found
 
 
-def nickname_of(segments: list[Row]) -> str | None:
-    """The nickname in the newest of these segments that has one; of several the greatest."""
-    named = [
-        (segment["assigned_time"] or FIRST_DAY, segment["agent_nickname"].strip())
-        for segment in segments
-        if (segment["agent_nickname"] or "").strip()
-    ]
+def nickname_of(rows: list[Row], time: str, column: str) -> str | None:
+    """The nickname in the newest of these rows that has one; of several the greatest."""
+    named = [(row[time] or FIRST_DAY, row[column].strip()) for row in rows if (row[column] or "").strip()]
     return max(named)[1] if named else None
 
 

@@ -203,20 +203,23 @@ def moved_segments(model: Model) -> list[Row]:
     return [row for row in rows if row["scored_line_count"] > 1]
 
 
-def mcs_movement_by(model: Model, column: str) -> list[Row]:
-    """Of segments, by their agent or skill."""
-    key = ("account_id", column, "type", "is_bot")
+def mcs_movement_by(model: Model, column: str, period: Period | None = None) -> list[Row]:
+    """Of segments, by their agent or skill, of all time or by the day of the assignment."""
+    key = ("account_id", column, "type", "is_bot", *([period.column] if period else []))
+    rows = moved_segments(model)
+    if period:
+        rows = [row | {period.column: period.of(model, row, "assigned_time", "date")} for row in rows]
     return [
         dict(zip(key, values, strict=True)) | changes(group, "segment_count")
-        for values, group in grouped(moved_segments(model), columns_of(*key)).items()
+        for values, group in grouped(rows, columns_of(*key)).items()
     ]
 
 
-def mcs_movement_by_agent(model: Model) -> list[Row]:
+def mcs_movement_by_agent(model: Model, period: Period | None = None) -> list[Row]:
     """By the agent of the segment."""
-    return [row | {"agent_name": model.agent_name(row)} for row in mcs_movement_by(model, "agent_id")]
+    return [row | {"agent_name": model.agent_name(row)} for row in mcs_movement_by(model, "agent_id", period)]
 
 
-def mcs_movement_by_skill(model: Model) -> list[Row]:
+def mcs_movement_by_skill(model: Model, period: Period | None = None) -> list[Row]:
     """By the skill of the segment."""
-    return [row | {"skill_name": model.skill_name(row)} for row in mcs_movement_by(model, "skill_id")]
+    return [row | {"skill_name": model.skill_name(row)} for row in mcs_movement_by(model, "skill_id", period)]

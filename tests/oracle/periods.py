@@ -80,7 +80,7 @@ def month_before(day: date) -> date:
 def changes(model: Model, period: Period, before: Callable[[date], date]) -> list[Row]:
     """The shares of periods whose former period has one, too, and Newcombe's interval of the difference."""
     rows = {(row["account_id"], row["type"], row["measure"], row[period.column]): row for row in shares_daily(model, period)}
-    spans = whole_days(model)
+    days = whole_days(model)
     found = []
     for (account_id, conversation_type, measure, day), row in rows.items():
         former = rows.get((account_id, conversation_type, measure, before(day)))
@@ -93,7 +93,8 @@ def changes(model: Model, period: Period, before: Callable[[date], date]) -> lis
             {name: value for name, value in row.items() if name not in {"share_low", "share_high"}}
             | {f"former_{name}": former[name] for name in ("part_count", "case_count", "share")}
             | {"change": change, "change_low": low, "change_high": high}
-            | spans_of(spans, period, account_id, day, before(day))
+            | span_of(days, period, account_id, day)
+            | {f"former_{name}": value for name, value in span_of(days, period, account_id, before(day)).items()}
         )
         parts = [found[-1][name] for name in ("day_count", "former_day_count")]
         is_whole = parts == [found[-1][name] for name in ("expected_day_count", "former_expected_day_count")]
@@ -102,15 +103,46 @@ def changes(model: Model, period: Period, before: Callable[[date], date]) -> lis
     return found
 
 
-def spans_of(days: dict[Any, Row], period: Period, account_id: str | None, day: date, former: date) -> Row:
-    """How many days of two periods are whole, of how many, and whether more can come."""
-    found: Row = {}
-    for prefix, first in (("", day), ("former_", former)):
-        length = 7 if period is WEEKLY else monthrange(first.year, first.month)[1]
-        here = [days[key] for number in range(length) if (key := (account_id, first + timedelta(days=number))) in days]
-        found |= {f"{prefix}day_count": sum(row["is_whole"] for row in here), f"{prefix}expected_day_count": length}
-        found[f"{prefix}is_provisional"] = not here or any(row["is_provisional"] for row in here)
-    return found
+def with_days(model: Model, period: Period, rows: list[Row]) -> list[Row]:
+    """Rows of weeks or months with how many of their days are whole, of how many, and whether more can come."""
+    if period not in (WEEKLY, MONTHLY):
+        return rows
+    days = whole_days(model)
+    return [row | span_of(days, period, row["account_id"], row[period.column]) for row in rows]
+
+
+def weeks(model: Model) -> list[Row]:
+    """The weeks of the calendar."""
+    return spans(model, WEEKLY)
+
+
+def months(model: Model) -> list[Row]:
+    """The months of the calendar."""
+    return spans(model, MONTHLY)
+
+
+def spans(model: Model, period: Period) -> list[Row]:
+    """The weeks or months that a day of the calendar is in."""
+    days = whole_days(model)
+    firsts = {
+        (account_id, day - timedelta(days=day.weekday()) if period is WEEKLY else day.replace(day=1))
+        for account_id, day in days
+    }
+    return [
+        {"account_id": account_id, period.column: first} | span_of(days, period, account_id, first)
+        for account_id, first in firsts
+    ]
+
+
+def span_of(days: dict[Any, Row], period: Period, account_id: str | None, first: date) -> Row:
+    """How many days of a period are whole, of how many, and whether more can come."""
+    length = 7 if period is WEEKLY else monthrange(first.year, first.month)[1]
+    here = [days[key] for number in range(length) if (key := (account_id, first + timedelta(days=number))) in days]
+    return {
+        "day_count": sum(row["is_whole"] for row in here),
+        "expected_day_count": length,
+        "is_provisional": not here or any(row["is_provisional"] for row in here),
+    }
 
 
 def whole_days(model: Model) -> dict[Any, Row]:

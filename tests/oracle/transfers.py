@@ -90,8 +90,8 @@ def agent_transfer_daily(model: Model, period: Period) -> list[Row]:
     return [row | {"agent_name": model.agent_name(row), "skill_name": model.skill_name(row)} for row in rows]
 
 
-def transfer_flow(model: Model) -> list[Row]:
-    """From skill to skill."""
+def transfer_flow(model: Model, period: Period | None = None) -> list[Row]:
+    """From skill to skill, of all time or by the day of the conversation."""
 
     def measures(rows: list[Row]) -> Row:
         entries = waits([row for row in rows if row["is_entry"]])
@@ -102,7 +102,9 @@ def transfer_flow(model: Model) -> list[Row]:
             **entries,
         }
 
-    rows = by_key(transfers_of(model), measures, "account_id", "type", "skill_id", "target_skill_id")
+    transfers = [day_of(model, row, period) if period else row for row in transfers_of(model)]
+    days = [period.column] if period else []
+    rows = by_key(transfers, measures, "account_id", *days, "type", "skill_id", "target_skill_id")
     return [
         row | {"skill_name": model.skill_name(row), "target_skill_name": model.skill_name(row, "target_skill_id")}
         for row in rows

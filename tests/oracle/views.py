@@ -29,7 +29,7 @@ def twins(name: str, view: PeriodView, *key: str, kinds: str = "daily local_dail
     stem = name.removesuffix("daily")
 
     def of(kind: str) -> Callable[[Model], list[Row]]:
-        return lambda model: view(model, PERIODS[kind])
+        return lambda model: periods.with_days(model, PERIODS[kind], view(model, PERIODS[kind]))
 
     return {f"{stem}{kind}": (of(kind), ("account_id", PERIODS[kind].column, "type", *key)) for kind in kinds.split()}
 
@@ -59,6 +59,8 @@ VIEWS: Final[dict[str, View]] = {
     "mcs_movement": (mcs.mcs_movement, CONVERSATION),
     **twins("mcs_movement_daily", mcs.mcs_movement_daily),
     "mcs_movement_by_agent": (mcs.mcs_movement_by_agent, ("account_id", "agent_id", "type", "is_bot")),
+    **twins("mcs_movement_by_agent_daily", mcs.mcs_movement_by_agent, "agent_id", "is_bot"),
+    **twins("mcs_movement_by_skill_daily", mcs.mcs_movement_by_skill, "skill_id", "is_bot"),
     **twins("closed_by_daily", handling.closed_by_daily),
     **twins("end_reason_daily", handling.end_reason_daily, "end_reason_id"),
     **twins("handling_daily", handling.handling_daily, "is_bot"),
@@ -72,6 +74,7 @@ VIEWS: Final[dict[str, View]] = {
     "repeat_contact_by_skill": (repeats.repeat_contact_by_skill, ("account_id", "skill_id", "type")),
     "bot_conversations": (bots.bot_conversations, CONVERSATION),
     **twins("bot_daily", bots.bot_daily),
+    **twins("bot_by_skill_daily", bots.bot_by_skill, "skill_id"),
     **twins("response_time_daily", responses.response_time_daily, "is_bot"),
     **twins("response_sla_daily", responses.response_sla_daily, "is_bot", "bound_seconds"),
     **twins("first_response_daily", responses.first_response_daily, "is_bot"),
@@ -87,6 +90,7 @@ VIEWS: Final[dict[str, View]] = {
     **twins("transfer_daily", transfers.transfer_daily),
     **twins("agent_transfer_daily", transfers.agent_transfer_daily, "agent_id", "skill_id"),
     "transfer_flow": (transfers.transfer_flow, ("account_id", "type", "skill_id", "target_skill_id")),
+    **twins("transfer_flow_daily", transfers.transfer_flow, "skill_id", "target_skill_id"),
     **twins("shares_daily", periods.shares_daily, "measure"),
     "change_weekly": (periods.change_weekly, ("account_id", "local_week", "type", "measure")),
     "change_monthly": (periods.change_monthly, ("account_id", "local_month", "type", "measure")),
@@ -98,6 +102,8 @@ VIEWS: Final[dict[str, View]] = {
     "campaigns": (dimensions.campaigns, ("account_id", "campaign_id")),
     "accounts": (dimensions.accounts, ("account_id",)),
     "calendar": (dimensions.calendar, ("account_id", "date")),
+    "weeks": (periods.weeks, ("account_id", "local_week")),
+    "months": (periods.months, ("account_id", "local_month")),
     "source_daily": (sources.source_daily, ("account_id", "scope_date")),
     "source_gaps": (sources.source_gaps, ("account_id", "gap_start_time")),
     "source_freshness": (sources.source_freshness, ("account_id",)),

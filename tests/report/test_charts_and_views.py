@@ -76,7 +76,8 @@ DAYS = {
 }
 ALL_DAYS = {
     "by-skill": """
-        select skill_id, skill_name, sum(entry_count)::bigint, sum(answered_count)::bigint, sum(abandoned_count)::bigint
+        select account_id, skill_id, skill_name, sum(entry_count)::bigint, sum(answered_count)::bigint,
+            sum(abandoned_count)::bigint
         from queue_by_skill_daily where type = '{type}' and not is_bot group by all
     """,
     "by-account": """
@@ -84,12 +85,13 @@ ALL_DAYS = {
         from abandonment_daily where type = '{type}' group by all
     """,
     "bot-entries-by-skill": """
-        select skill_id, skill_name, sum(entry_count)::bigint, sum(answered_count)::bigint, sum(abandoned_count)::bigint,
+        select account_id, skill_id, skill_name, sum(entry_count)::bigint, sum(answered_count)::bigint,
+            sum(abandoned_count)::bigint,
             sum(moved_count)::bigint
         from queue_by_skill_daily where type = '{type}' and is_bot group by all
     """,
     "queue-by-skill-and-hour": """
-        select hour(local_start_time) as local_hour, skill_id, skill_name, sum(offered_count)::bigint,
+        select hour(local_start_time) as local_hour, account_id, skill_id, skill_name, sum(offered_count)::bigint,
             sum(queued_count)::bigint
         from queue_by_interval where type = '{type}' and not is_bot group by all
     """,
@@ -102,7 +104,7 @@ ALL_DAYS = {
         from mcs_distribution where type = '{type}' group by all
     """,
     "mcs-by-skill": """
-        select skill_id, skill_name, sum(scored_count)::bigint, sum(mcs_sum) / sum(scored_count) as mcs_avg
+        select account_id, skill_id, skill_name, sum(scored_count)::bigint, sum(mcs_sum) / sum(scored_count) as mcs_avg
         from mcs_by_skill where type = '{type}' group by all
     """,
     "transfers": """
@@ -130,7 +132,7 @@ def assert_same(lake: Lake, name: str, sql: str, channel: int) -> None:
     query = lake.queries[name]
     found = selected(query, lake.cubes[query.cube], lake.choices, Choice(channel=channel))
     if name == "mcs-by-skill":
-        found = [[row[0], row[2], row[3]] for row in found]
+        found = [[row[0], row[1], row[3], row[4]] for row in found]
     assert expected
     assert sorted(row[: len(expected[0])] for row in found) == sorted(expected)
 

@@ -111,13 +111,19 @@ def test_the_page_says_one_rule_of_provisional_days(page: Element) -> None:
     assert "Shop (10000001)" in page.by_id("freshness").text
 
 
-def test_skills_of_the_same_id_in_two_accounts_are_told(tmp_path: Path, page: Element) -> None:
-    """Where two accounts have a skill of the same id, the page says that their numbers stand together, and nowhere else."""
-    sentence = "Skills of the same id in several accounts stand in one row"
+def test_skills_of_the_same_id_in_two_accounts_stand_apart(tmp_path: Path, page: Element) -> None:
+    """Where two accounts have a skill of the same id, each has rows of its own; transfers say that theirs stand together."""
+    sentence = "Skills of the same id in several accounts stand in one field"
     alone = report(make_lake(tmp_path, accounts=ACCOUNTS[:1], days=2, per_day=5))
 
-    assert sentence in page.by_id("by-skill").text
-    assert sentence not in alone.by_id("by-skill").text
+    for name in ("by-skill", "queue-by-skill-and-hour", "bot-entries-by-skill", "mcs-by-skill"):
+        rows = [(row["Account"], row["Skill"]) for row in rows_of(page.by_id(f"{name}-table"))]
+        assert len({account for account, _ in rows}) == 2
+        assert len({skill for _, skill in rows}) < len(set(rows))
+        if not name.startswith("bot"):
+            assert "Account" not in rows_of(alone.by_id(f"{name}-table"))[0]
+    assert sentence in page.by_id("transfers").text
+    assert sentence not in alone.by_id("transfers").text
 
 
 def test_head_says_what_is_in_the_lake(page: Element, lake: Path) -> None:

@@ -160,10 +160,10 @@ def selected(query: Query, cube: Columns, choices: Choices, choice: Choice) -> l
         fits = row.get("period", choice.period) == choice.period
         fits &= since is None or since <= row.get(query.day, since) <= str(period.until)
         fits &= query.spread == "channel" or row.get("channel", choice.channel) == choice.channel
-        is_spread = query.spread in {"account", "agent"} and choice.account == ALL
+        is_spread = query.spreads("account") and choice.account == ALL
         fits &= row["account"] != ALL if is_spread else row["account"] == choice.account
         if "skill" in row and query.spread != "flow":
-            fits &= row["skill"] != ALL if query.spread == "skill" and choice.skill == ALL else row["skill"] == choice.skill
+            fits &= row["skill"] != ALL if query.spreads("skill") and choice.skill == ALL else row["skill"] == choice.skill
         if fits:
             row["type"] = choices.channels[row["channel"] - 1].name if row.get("channel") else ""
             row["account_id"] = choices.accounts[row["account"] - 1].name if row["account"] else ""

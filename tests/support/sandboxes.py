@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
+
 from pipeline.api.client import DataAccessClient
 from pipeline.api.limits import Limits
 from pipeline.sandbox import Account, Sandbox
@@ -38,3 +40,16 @@ def misbehaving(
         DataAccessClient(sandbox.credentials(account.account_id), sandbox.base_url, limits=limits) as client,
     ):
         yield sandbox, client
+
+
+def untagged(value: Any) -> Any:
+    """The value inside a tag; null stays None."""
+    return None if value is None else next(iter(value.values()))
+
+
+def engagements(line: bytes) -> list[dict[str, Any]]:
+    """The conversations of a document, of either schema version."""
+    records = orjson.loads(line)["recordCollection"]
+    (record,) = records["array"] if isinstance(records, dict) else records
+    data = untagged(record["body"])
+    return [untagged(element) for element in untagged(data["engagements"])]

@@ -27,7 +27,7 @@ def lake_of(folder: Path, account: Account) -> Lake:
 @pytest.fixture(scope="module")
 def lakes(tmp_path_factory: pytest.TempPathFactory) -> tuple[Lake, Lake]:
     """The same hours, as whole conversations and as legs."""
-    account, _ = demo_accounts()
+    account = replace(demo_accounts()[0], conversations_per_day=700)
     return (
         lake_of(tmp_path_factory.mktemp("whole"), account),
         lake_of(tmp_path_factory.mktemp("legs"), replace(account, sends_legs=True)),

@@ -10,6 +10,7 @@ from pipeline.lake.formats import sql_folder
 from pipeline.schema import TABLES
 from pipeline.warehouse import library as views
 from pipeline.warehouse.names import NAME_TABLES
+from pipeline.warehouse.twins import PERIOD_COLUMNS
 
 
 @pytest.mark.parametrize("view", views.ordered_views(), ids=lambda view: view.name)
@@ -139,6 +140,28 @@ def test_twins_are_the_same_select_by_other_days(tmp_path: Path) -> None:
     assert views.view_names(folder) == set(made)
 
 
+def test_twins_of_weeks_say_how_much_of_the_week_is_there(tmp_path: Path) -> None:
+    """A twin by weeks joins the dimension of weeks; one by days does not."""
+    folder = library(
+        tmp_path,
+        weeks="select 'a' as account_id, 2 as local_week, 5 as day_count, false as is_provisional",
+        local_entries="select 'a' as account_id, 2 as local_week, 3 as local_date",
+        entries="select 'a' as account_id, 1 as date",
+        a_daily="-- A.\n-- Grain: b.\n-- Twins: local_date, local_week\nselect account_id, date from entries",
+    )
+
+    made = {view.name: view for view in views.ordered_views(folder)}
+
+    assert made["a_weekly"].reads == {"local_entries", "weeks"}
+    assert made["a_local_daily"].reads == {"local_entries"}
+    with duckdb.connect() as connection:
+        for view in made.values():
+            connection.execute(f"create view {view.name} as {view.sql}")
+        week = connection.sql("from a_weekly")
+        assert week.columns == ["account_id", "local_week", *PERIOD_COLUMNS]
+        assert week.fetchall() == [("a", 2, 5, 7, False)]
+
+
 def test_a_twin_reads_the_twin_of_another_view(tmp_path: Path) -> None:
     """A daily view that reads a daily view has twins that read its twins."""
     folder = library(
@@ -169,6 +192,15 @@ def test_twins_that_cannot_be_made(tmp_path: Path, name: str, twins: str, messag
 
     with pytest.raises(ValueError, match=message):
         views.ordered_views(folder)
+
+
+def test_twins_of_weeks_and_months_tell_part_of_a_period() -> None:
+    """Every view by weeks or months reads the dimension that says how much of the period is there."""
+    for view in views.ordered_views():
+        if view.name.endswith("_weekly"):
+            assert view.reads & {"weeks", "shares_weekly"}, view.name
+        if view.name.endswith("_monthly"):
+            assert view.reads & {"months", "shares_monthly"}, view.name
 
 
 def test_every_twin_reads_local_steps() -> None:

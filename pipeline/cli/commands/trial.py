@@ -55,7 +55,7 @@ def sandbox(
 def demo(lake_uri: str | None) -> None:
     """Do the main job end to end with made-up conversations.
 
-    Two weeks of two accounts, from the sandbox to queue time, MCS and the report. It refuses a lake with other accounts;
+    Five weeks of two accounts, from the sandbox to queue time, MCS and the report. It refuses a lake with other accounts;
     name a new one with --lake.
 
     Example: lakehouse demo, then lakehouse sql

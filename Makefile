@@ -38,11 +38,12 @@ test-long: $(DEV) ## run the tests that take longer
 	@$(BIN)/python -m pytest -q -m long
 	@$(BIN)/python tests/elsewhere.py
 
-bench: $(RUN) ## compare loads with other tools, some 20 minutes
+bench: $(RUN) ## compare loads with other tools, some 20 minutes; then bench-query
 	@$(PIP) install -r benchmarks/requirements.txt
 	@$(BIN)/python benchmarks/load.py
+	@$(BIN)/python benchmarks/queries.py
 
-bench-query: $(RUN) ## time queries over a lake of a year, some 20 minutes and 2.5 GB to make it
+bench-query: $(RUN) ## time every view over a lake of a year, some 20 minutes and 2.5 GB to make it
 	@$(PIP) install -r benchmarks/requirements.txt
 	@$(BIN)/python benchmarks/queries.py
 

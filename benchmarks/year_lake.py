@@ -1,7 +1,8 @@
-"""Make the lake of `queries.py`: a year of two made-up accounts, and beside it one hand-sorted Parquet file a table.
+"""Make the lakes of `queries.py`, and beside each one hand-sorted Parquet file a table.
 
-It is made once and kept in a folder; an interrupted run goes on where it was. It makes, loads and deletes the source files of a
-month at a time; the lake's landing zone keeps its copies.
+A year of two made-up accounts, with names, bots, topics and time zones, is made once and kept in a folder; an interrupted run
+goes on where it was. It makes, loads and deletes the source files of a month at a time; the lake's landing zone keeps its
+copies.
 """
 
 import json
@@ -19,9 +20,15 @@ from approaches import lakehouse_command
 from made_files import write_day
 
 import pipeline
+from pipeline.lake.sql import literal
 from pipeline.sandbox import Account
-from pipeline.schema import TABLES
+from pipeline.sandbox.names import name_files, settings_rows
+from pipeline.schema import FACTS, TABLES
+from pipeline.warehouse.database import FILE_NAME
 from pipeline.warehouse.library import create_views
+from pipeline.warehouse.name_tables import set_topics
+from pipeline.warehouse.names import NAME_TABLES
+from pipeline.warehouse.rules import RuleRow
 
 FIRST_DAY = datetime(2025, 11, 1, tzinfo=UTC)
 YEAR_DAYS = 365
@@ -36,41 +43,66 @@ _SORTED_BY = {
     "files": "account_id, name",
     "rejects": "account_id, source_file, document",
     "listings": "account_id, hour",
-}
+} | {name: "date, account_id, conversation_id, " + table.key[-1] for name, table in FACTS.items()}
+_TOPICS = "name,pattern\nrefund,refund|money back\ndelivery,deliver|parcel|track\npassword,password|log ?in\n"
 _DAYS_A_LOAD = 30
 
 
 @dataclass(frozen=True)
-class YearLake:
-    """A lake, compacted, and beside it the same rows as one Parquet file a table; the number of rows of each table."""
+class SortedLake:
+    """A lake, and beside it the same rows as one Parquet file a table; the number of rows of each table."""
 
-    folder: Path
+    lake: Path
+    sorted_files: Path
     rows: dict[str, int]
 
     def open_lake(self) -> duckdb.DuckDBPyConnection:
         """Open the lake as its users do."""
-        return pipeline.open(str(self.folder / "lake"))
+        return pipeline.open(str(self.lake))
 
     def open_sorted(self) -> duckdb.DuckDBPyConnection:
-        """Open the same views over the hand-sorted files."""
+        """Open the same views over the hand-sorted files, with the lake's settings, names and topics."""
         connection = duckdb.connect()
         connection.execute("set TimeZone = 'UTC'")
+        connection.execute("set parquet_metadata_cache = true")  # as the lake has it
         for table in TABLES:
-            connection.execute(f"create view {table} as from read_parquet('{self.folder}/sorted/{table}.parquet')")
-        create_views(connection)
+            file = literal(f"{self.sorted_files}/{table}.parquet")
+            connection.execute(f"create view {table} as from read_parquet({file}, hive_partitioning = false)")
+        with self.open_lake() as lake:
+            rules = lake.execute("select setting, account_id, value from settings").fetchall()
+            create_views(connection, rules=[RuleRow(*rule) for rule in rules])
+            for table in NAME_TABLES:
+                names = lake.sql(f"from {table.name}").to_arrow_table()  # noqa: F841 - the next statement reads it
+                connection.execute(f"insert into {table.name} from names")
+        set_topics(connection)
         return connection
 
 
-def year_lake(data: Path, *, days: int = YEAR_DAYS) -> YearLake:
+def year_lake(data: Path, *, days: int = YEAR_DAYS) -> SortedLake:
     """Return the lake of so many days; make it if it is missing."""
     folder = data / f"queries-{days}"
-    facts = folder / "rows.json"
+    lake, facts = folder / "lake", folder / "rows.json"
     if not facts.exists():
-        (folder / "lake").mkdir(parents=True, exist_ok=True)
+        lake.mkdir(parents=True, exist_ok=True)
         _load_days(folder, days)
-        _lakehouse("compact", "--lake", str(folder / "lake"))
-        facts.write_text(json.dumps(_sort_by_hand(folder)))
-    return YearLake(folder, json.loads(facts.read_text()))
+        _write_names(lake)
+        _lakehouse("compact", "--lake", str(lake))
+        facts.write_text(json.dumps(_sort_by_hand(lake, folder / "sorted")))
+    return SortedLake(lake, folder / "sorted", json.loads(facts.read_text()))
+
+
+def taken_lake(lake: Path, data: Path) -> SortedLake:
+    """Return a lake that is there; sort its rows by hand, anew each time. The lake stays as it is."""
+    made = data / "queries-taken"
+    return SortedLake(lake, made, _sort_by_hand(lake, made))
+
+
+def _write_names(lake: Path) -> None:
+    """Write the settings, names and topics of the made-up accounts; those in the lake make way."""
+    for name, text in name_files(ACCOUNTS).items():
+        (lake / name).write_text(text)
+    (lake / "topics.csv").write_text(_TOPICS)
+    (lake / "settings.csv").write_text("setting,account_id,value,about\n" + settings_rows(ACCOUNTS))
 
 
 def _load_days(folder: Path, days: int) -> None:
@@ -98,16 +130,14 @@ def _write_days(folder: Path, days: list[datetime]) -> None:
             pass
 
 
-def _sort_by_hand(folder: Path) -> dict[str, int]:
+def _sort_by_hand(lake: Path, made: Path) -> dict[str, int]:
     """Write each table for such queries by hand: sorted, in DuckDB's own row groups. Returns the rows of each."""
-    made = folder / "sorted"
     rmtree(made, ignore_errors=True)
-    made.mkdir()
+    made.mkdir(parents=True)
     rows = {}
-    with pipeline.open(str(folder / "lake")) as connection:
+    with duckdb.connect(str(lake / FILE_NAME), read_only=True) as connection:
         for table, order in _SORTED_BY.items():
-            copied = connection.execute(
-                f"copy (from {table} order by {order}) to '{made}/{table}.parquet' (format parquet, compression zstd)"
-            )
+            file = literal(f"{made}/{table}.parquet")
+            copied = connection.execute(f"copy (from {table} order by {order}) to {file} (format parquet, compression zstd)")
             rows[table] = copied.fetchall()[0][0]
     return rows

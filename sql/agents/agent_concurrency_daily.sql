@@ -9,8 +9,22 @@
 -- Source:  concurrency as in Analytics Builder, through engagement_parts.
 -- Twins:   local_date, local_week, local_month
 
+with pieces as materialized (
+    select
+        account_id,
+        date,
+        type,
+        agent_id,
+        is_bot,
+        from_milliseconds,
+        until_milliseconds,
+        is_assigned,
+        first_response_milliseconds
+    from engagement_parts
+),
+
 -- A number in the place of five columns, by which changes are put in order.
-with days as (
+days as (
     select
         account_id,
         date,
@@ -18,7 +32,7 @@ with days as (
         agent_id,
         is_bot,
         row_number() over () as day_number
-    from engagement_parts
+    from pieces
     group by account_id, date, type, agent_id, is_bot
 ),
 
@@ -29,7 +43,7 @@ parts as (
         part.until_milliseconds,
         part.is_assigned,
         part.first_response_milliseconds
-    from engagement_parts as part
+    from pieces as part
     join days
         on part.account_id is not distinct from days.account_id
         and part.date = days.date

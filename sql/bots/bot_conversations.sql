@@ -39,7 +39,7 @@ parts as not materialized (
 ),
 
 begun as not materialized (
-    select account_id, conversation_id, conversation_date, skill_id, skill_name, agent_id, agent_name, is_last
+    select account_id, conversation_id, conversation_date, skill_id, skill_name, agent_id, agent_name
     from parts
     where segment_number = 1 and is_bot
 ),
@@ -61,11 +61,7 @@ later as (
             order by segment.segment_number
         ) as handed_over_time
     from parts as segment
-    join begun
-        on segment.account_id is not distinct from begun.account_id
-        and segment.conversation_id = begun.conversation_id
-        and segment.conversation_date = begun.conversation_date
-    where not begun.is_last
+    where segment.segment_number > 1 or not segment.is_last
 ),
 
 people as (

@@ -5,7 +5,7 @@
 -- Units:   records of a person stand in the order of their starts.
 -- Source:  StartReasonId and endReasonId of Conversation, through conversation_metrics; legs are ours.
 
-with records as (
+with records as not materialized (
     select
         account_id,
         conversation_id,

@@ -80,9 +80,18 @@ select
 from conversation_metrics as conversation
 join account_rules as rules
     on rules.account_id is not distinct from rules_account(conversation.account_id)
-left join skill_names as skill
+-- Grouped, each id is there once: DuckDB then leaves the join out where no name is asked for.
+left join (
+    select account_id, skill_id, any_value(skill_name) as skill_name, any_value(skill_group) as skill_group
+    from skill_names
+    group by account_id, skill_id
+) as skill
     on conversation.account_id = skill.account_id
     and conversation.skill_id = skill.skill_id
-left join agent_names as agent
+left join (
+    select account_id, agent_id, any_value(agent_name) as agent_name, any_value(agent_group) as agent_group
+    from agent_names
+    group by account_id, agent_id
+) as agent
     on conversation.account_id = agent.account_id
     and conversation.agent_id = agent.agent_id

@@ -13,7 +13,7 @@ import pytest
 from crashes import SECONDS_TO_DIE
 from documents import conversation, document, gz, message, name_at, put
 from lakes import ask, take
-from places import ROOT
+from places import PYTHONPATH
 
 from pipeline.lake.lake import Lake
 from pipeline.load.session import writing
@@ -26,7 +26,7 @@ def loading(lake: Lake, *paths: Path) -> subprocess.Popen[str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("LP_", "LAKE_"))}
     return subprocess.Popen(
         [sys.executable, "-W", "error", "-m", "pipeline", "load", *map(str, paths), "--lake", lake.root],
-        env=kept | {"PYTHONPATH": str(ROOT)},
+        env=kept | {"PYTHONPATH": PYTHONPATH},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -91,24 +91,33 @@ def test_a_table_is_printed_for_people(loaded: Path) -> None:
     assert "86.709" in done.stdout
 
 
+ASCII = {"PYTHONIOENCODING": "ascii"}
+LATIN = {"PYTHONIOENCODING": "latin-1"}
+NO_LOCALE = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+SHOWN = {"csv": "ö\n€ü🙂\n", "json": '[\n{"ö": "€ü🙂"}\n]\n', "table": "€ü🙂"}
+
+
 @pytest.mark.parametrize(
-    "surroundings",
+    ("surroundings", "results"),
     [
-        {"PYTHONIOENCODING": "ascii"},
-        pytest.param({"PYTHONIOENCODING": "latin-1"}, marks=pytest.mark.long),
-        {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+        (ASCII, ("csv", "status")),
+        (NO_LOCALE, ("json", "table", "piped")),
+        *(pytest.param(one, (*SHOWN, "status", "piped"), marks=pytest.mark.long) for one in (ASCII, NO_LOCALE)),
+        pytest.param(LATIN, (*SHOWN, "status"), marks=pytest.mark.long),  # there a piped query is Latin-1
     ],
-    ids=["ascii", "latin-1", "C"],
+    ids=["ascii", "C", "ascii, all", "C, all", "latin-1, all"],
 )
-def test_results_are_utf_8_in_any_environment(loaded: Path, surroundings: dict[str, str]) -> None:
+def test_results_are_utf_8_in_any_environment(loaded: Path, surroundings: dict[str, str], results: tuple[str, ...]) -> None:
     """No character ends a command or is lost where the locale lacks it, in a query or in what comes out."""
     query = "select '€ü🙂' as ö"
-    for form, expected in (("csv", "ö\n€ü🙂\n"), ("json", '[\n{"ö": "€ü🙂"}\n]\n'), ("table", "€ü🙂")):
-        done = process("sql", query, "--format", form, cwd=loaded, **surroundings)
+    for result in results:
+        if result == "status":
+            done, expected = process("status", cwd=loaded, **surroundings), lakehouse("status", cwd=loaded).stdout
+        elif result == "piped":
+            done, expected = process("sql", "--format", "csv", cwd=loaded, stdin=query, **surroundings), SHOWN["csv"]
+        else:
+            done, expected = process("sql", query, "--format", result, cwd=loaded, **surroundings), SHOWN[result]
         assert (done.returncode, expected in done.stdout) == (0, True), done.stderr
-    assert process("status", cwd=loaded, **surroundings).stdout == lakehouse("status", cwd=loaded).stdout
-    if surroundings != {"PYTHONIOENCODING": "latin-1"}:  # there a piped query is Latin-1
-        assert process("sql", "--format", "csv", cwd=loaded, stdin=query, **surroundings).stdout == "ö\n€ü🙂\n"
 
 
 def test_an_encoding_that_has_every_character_is_kept(loaded: Path) -> None:

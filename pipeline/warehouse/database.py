@@ -38,7 +38,7 @@ from pipeline.warehouse.recompute import facts_of_lake
 from pipeline.warehouse.rules import FILE_NAME as RULES_NAME
 from pipeline.warehouse.rules import RuleRow, defaults, filled_up, read_rules, rule_names
 from pipeline.warehouse.statements import reading
-from pipeline.warehouse.template import attached, create_empty_tables, template
+from pipeline.warehouse.template import attached, comment_tables, create_empty_tables, template
 
 FILE_NAME: Final = "lakehouse.duckdb"
 _FACTS_OF_OLDER: Final = "facts_of_an_older_lake"
@@ -114,8 +114,7 @@ def _write(path: Path, lake: Lake, snapshot: Snapshot, rules: list[RuleRow]) -> 
     with attached(open_database(":memory:", lake), path) as connection:
         if rules != defaults():
             set_rules(connection, rules)
-        _create_tables(connection, lake, snapshot)
-        _comment_tables(connection)
+        comment_tables(connection, _create_tables(connection, lake, snapshot))
         name_tables.set_names(connection, lake, snapshot, lambda file: _last_names(lake, file))
 
 
@@ -125,8 +124,8 @@ def _last_names(lake: Lake, file: NameFile) -> name_tables.Rows:
     return []
 
 
-def _create_tables(connection: duckdb.DuckDBPyConnection, lake: Lake, snapshot: Snapshot) -> None:
-    """Create a view for each table of the lake that has files; the others stay empty.
+def _create_tables(connection: duckdb.DuckDBPyConnection, lake: Lake, snapshot: Snapshot) -> list[str]:
+    """Create a view for each table of the lake that has files, and name those; the others stay as they are, empty.
 
     Of a lake of an older version the facts are computed, and become tables of the DuckDB file.
 
@@ -135,12 +134,16 @@ def _create_tables(connection: duckdb.DuckDBPyConnection, lake: Lake, snapshot: 
     """
     require_whole(lake, snapshot)
     connection.execute(f"create or replace macro {_FORMAT}() as {literal(snapshot.format.packed())}")
+    created = []
     for table in schema.TABLES.values():
         is_stored = snapshot.is_current or table.name not in schema.FACTS
         if is_stored and (locations := lake.locations(table.name, snapshot.files[table.name])):
             connection.execute(f"create or replace view {table.name} as {_select(table, locations)}")
+            created.append(table.name)
     if not snapshot.is_current:
         _compute_facts(connection, lake, snapshot)
+        created += schema.FACTS
+    return created
 
 
 def _compute_facts(connection: duckdb.DuckDBPyConnection, lake: Lake, snapshot: Snapshot) -> None:
@@ -157,14 +160,6 @@ def _compute_facts(connection: duckdb.DuckDBPyConnection, lake: Lake, snapshot: 
     for table in schema.FACTS.values():
         names = ", ".join(column.name for column in table.shown)
         connection.execute(f"create or replace view {table.name} as select {names} from {_FACTS_OF_OLDER}.{table.name}")
-
-
-def _comment_tables(connection: duckdb.DuckDBPyConnection) -> None:
-    """Comment each table with its grain, each of its columns with its meaning."""
-    for table in schema.TABLES.values():
-        connection.execute(f"comment on view {table.name} is {literal(table.grain)}")
-        for column in table.shown:
-            connection.execute(f"comment on column {table.name}.{column.name} is {literal(column.about)}")
 
 
 def _select(table: schema.Table, locations: list[str]) -> str:
@@ -350,7 +345,7 @@ def _open_copy(lake: Lake, rules: list[RuleRow], tell: Callable[[str], None]) ->
     create_views(connection, rules=rules)
     comment_columns(connection)
     _create_tables(connection, lake, snapshot)
-    _comment_tables(connection)
+    comment_tables(connection, schema.TABLES)
     name_tables.set_names(connection, lake, snapshot, lambda file: _last_names(lake, file))
     return connection
 

@@ -8,7 +8,7 @@ import contextlib
 import os
 import tempfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import cache
 from hashlib import sha256
@@ -69,6 +69,7 @@ def make_template() -> bytes:
             create_empty_tables(connection)  # else every view opens the tables' files
             create_views(connection)
             comment_columns(connection)
+            comment_tables(connection, schema.TABLES)
         return path.read_bytes()
 
 
@@ -115,6 +116,14 @@ def create_empty_tables(connection: duckdb.DuckDBPyConnection) -> None:
     for table in schema.TABLES.values():
         columns = ", ".join(f"null::{_sql_type(column)} as {column.name}" for column in table.shown)
         connection.execute(f"create or replace view {table.name} as select {columns} where false")
+
+
+def comment_tables(connection: duckdb.DuckDBPyConnection, names: Iterable[str]) -> None:
+    """Comment each of these tables of a lake with its grain, each of its columns with its meaning."""
+    for table in map(schema.TABLES.__getitem__, names):
+        connection.execute(f"comment on view {table.name} is {literal(table.grain)}")
+        for column in table.shown:
+            connection.execute(f"comment on column {table.name}.{column.name} is {literal(column.about)}")
 
 
 def _sql_type(column: schema.Column) -> str:

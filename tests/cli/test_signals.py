@@ -50,7 +50,14 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize(("number", "form"), [(signal.SIGINT, "csv"), (signal.SIGTERM, "table"), (signal.SIGHUP, "json")])
+@pytest.mark.parametrize(
+    ("number", "form"),
+    [
+        (signal.SIGINT, "csv"),
+        pytest.param(signal.SIGTERM, "table", marks=pytest.mark.long),
+        pytest.param(signal.SIGHUP, "json", marks=pytest.mark.long),
+    ],
+)
 def test_a_signal_ends_a_long_query(lake: Path, number: signal.Signals, form: str) -> None:
     """A query ends soon, in a sentence that speaks of no load, with the shell's exit code; nothing is left."""
     running = begun("sql", ENDLESS, "--format", form, cwd=lake)

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 from commands import lakehouse, process
 from documents import VENDOR_EXAMPLE, conversation, document, gz, name_at, put
-from places import ROOT
+from places import PYTHONPATH, ROOT
 from terminals import Terminal
 
 from pipeline.cli.commands import main
@@ -100,24 +100,33 @@ def test_a_table_is_printed_for_people(loaded: Path) -> None:
     assert "86.709" in done.stdout
 
 
+ASCII = {"PYTHONIOENCODING": "ascii"}
+LATIN = {"PYTHONIOENCODING": "latin-1"}
+NO_LOCALE = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+SHOWN = {"csv": "ö\n€ü🙂\n", "json": '[\n{"ö": "€ü🙂"}\n]\n', "table": "€ü🙂"}
+
+
 @pytest.mark.parametrize(
-    "surroundings",
+    ("surroundings", "results"),
     [
-        {"PYTHONIOENCODING": "ascii"},
-        pytest.param({"PYTHONIOENCODING": "latin-1"}, marks=pytest.mark.long),
-        {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+        (ASCII, ("csv", "status")),
+        (NO_LOCALE, ("json", "table", "piped")),
+        *(pytest.param(one, (*SHOWN, "status", "piped"), marks=pytest.mark.long) for one in (ASCII, NO_LOCALE)),
+        pytest.param(LATIN, (*SHOWN, "status"), marks=pytest.mark.long),  # there a piped query is Latin-1
     ],
-    ids=["ascii", "latin-1", "C"],
+    ids=["ascii", "C", "ascii, all", "C, all", "latin-1, all"],
 )
-def test_results_are_utf_8_in_any_environment(loaded: Path, surroundings: dict[str, str]) -> None:
+def test_results_are_utf_8_in_any_environment(loaded: Path, surroundings: dict[str, str], results: tuple[str, ...]) -> None:
     """No character ends a command or is lost where the locale lacks it, in a query or in what comes out."""
     query = "select '€ü🙂' as ö"
-    for form, expected in (("csv", "ö\n€ü🙂\n"), ("json", '[\n{"ö": "€ü🙂"}\n]\n'), ("table", "€ü🙂")):
-        done = process("sql", query, "--format", form, cwd=loaded, **surroundings)
+    for result in results:
+        if result == "status":
+            done, expected = process("status", cwd=loaded, **surroundings), lakehouse("status", cwd=loaded).stdout
+        elif result == "piped":
+            done, expected = process("sql", "--format", "csv", cwd=loaded, stdin=query, **surroundings), SHOWN["csv"]
+        else:
+            done, expected = process("sql", query, "--format", result, cwd=loaded, **surroundings), SHOWN[result]
         assert (done.returncode, expected in done.stdout) == (0, True), done.stderr
-    assert process("status", cwd=loaded, **surroundings).stdout == lakehouse("status", cwd=loaded).stdout
-    if surroundings != {"PYTHONIOENCODING": "latin-1"}:  # there a piped query is Latin-1
-        assert process("sql", "--format", "csv", cwd=loaded, stdin=query, **surroundings).stdout == "ö\n€ü🙂\n"
 
 
 def test_an_encoding_that_has_every_character_is_kept(loaded: Path) -> None:
@@ -128,7 +137,7 @@ def test_an_encoding_that_has_every_character_is_kept(loaded: Path) -> None:
 
 def test_a_terminal_shows_what_it_lacks_escaped(loaded: Path) -> None:
     """Bytes of UTF-8 could steer a terminal of another encoding; none ends the command."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "LAKE_URI": "lake", "TERM": "dumb", "PYTHONIOENCODING": "latin-1"}
+    environment = {**os.environ, "PYTHONPATH": PYTHONPATH, "LAKE_URI": "lake", "TERM": "dumb", "PYTHONIOENCODING": "latin-1"}
     command = [sys.executable, "-m", "pipeline", "sql", "select '€' as a", "--format", "csv"]
     with Terminal(command, cwd=loaded, env=environment) as terminal:
         assert terminal.expect("\\u20ac")
@@ -140,7 +149,7 @@ def test_a_query_that_is_no_text_is_told_in_one_sentence(loaded: Path) -> None:
         [sys.executable, "-m", "pipeline", "sql"],
         cwd=loaded,
         input=b"select '\xff'",
-        env={**os.environ, "PYTHONPATH": str(ROOT), "LAKE_URI": "lake", "PYTHONUTF8": "1"},
+        env={**os.environ, "PYTHONPATH": PYTHONPATH, "LAKE_URI": "lake", "PYTHONUTF8": "1"},
         capture_output=True,
         check=False,
     )
@@ -177,7 +186,7 @@ def test_the_shell_answers_and_leaves(loaded: Path) -> None:
         [sys.executable, "-c", script],
         cwd=loaded,
         input=".tables\nselect nonsense;\nselect 40\n+ 2 as sum;\n.quit\n",
-        env={**os.environ, "PYTHONPATH": str(ROOT), "LAKE_URI": "lake", "TERM": "dumb"},
+        env={**os.environ, "PYTHONPATH": PYTHONPATH, "LAKE_URI": "lake", "TERM": "dumb"},
         capture_output=True,
         text=True,
         check=False,

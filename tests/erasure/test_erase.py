@@ -31,6 +31,7 @@ from pipeline.load.load import load
 from pipeline.load.session import writing
 from pipeline.maintenance.compact import compact
 from pipeline.schema import DELIVERED
+from pipeline.warehouse.database import connect
 
 CONSUMER, VISITOR = "consumer/ü-41", "visitor 41"
 
@@ -57,14 +58,16 @@ def run(lake: Lake, kind: str, ident: str, **options: Any) -> Erased:
 def rows_of_others(lake: Lake, erased: set[str]) -> list[Any]:
     """All columns of all rows of conversations that are not erased, and the rejects of others."""
     ids = ", ".join(f"'{one}'" for one in erased)
-    tables = [sorted(map(str, ask(lake, f"select * from {table} where conversation_id not in ({ids})"))) for table in DELIVERED]
-    return [
-        *tables,
-        ask(lake, "select account_id, source_file, reason, raw from rejects where raw like 'garbage%' order by all"),
-    ]
+    rejects = "select account_id, source_file, reason, raw from rejects where raw like 'garbage%' order by all"
+    queries = [f"select * from {table} where conversation_id not in ({ids}) order by all" for table in DELIVERED]
+    with connect(lake) as connection:
+        return [connection.sql(query).fetchall() for query in (*queries, rejects)]
 
 
-@pytest.mark.parametrize(("kind", "is_compacted"), [("consumer", False), ("visitor", True), ("conversation", False)])
+@pytest.mark.parametrize(
+    ("kind", "is_compacted"),
+    [("consumer", False), ("visitor", True), pytest.param("conversation", False, marks=pytest.mark.long)],
+)
 def test_no_value_of_the_person_is_left(lake: Lake, tmp_path: Path, kind: str, is_compacted: bool) -> None:  # noqa: FBT001
     """Every value of an erased conversation is in the lake before, and in none of its files after, packed or not."""
     one, two, other, rest = (Marked(person) for person in "1234")
@@ -156,7 +159,7 @@ FILES = st.lists(  # documents of conversations (id, consumer, is it written on 
 )
 
 
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=2, deadline=None)
 @given(drawn=FILES, data=st.data())
 def test_a_lake_after_an_erase_is_that_of_files_without_the_person(
     drawn: list[Any], data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
@@ -260,7 +263,7 @@ def test_a_withdrawn_delivery_brings_nobody_back(lake: Lake, tmp_path: Path) -> 
     assert len(list(Path(lake.root, "landing").rglob("*.gz"))) == 3
 
 
-@pytest.mark.parametrize("step", ["put back", "publish", "delete"])
+@pytest.mark.parametrize("step", ["put back", pytest.param("publish", marks=pytest.mark.long), "delete"])
 def test_an_erase_that_dies_is_finished_by_the_next(lake: Lake, tmp_path: Path, step: str) -> None:
     """After a death before any step, the same command again leaves nothing of the person."""
     marked = Marked("7")
@@ -296,7 +299,7 @@ def test_a_broken_landed_file_is_named(lake: Lake, tmp_path: Path) -> None:
     assert (done.rows["conversations"], done.landed_rewritten) == (2, 1)
 
 
-@pytest.mark.parametrize("ident", ["'); drop table x; --\n\"$1", "ü🙂 \\u0041", "-"])
+@pytest.mark.parametrize("ident", ["'); drop table x; --\n\"$1", pytest.param("ü🙂 \\u0041", marks=pytest.mark.long), "-"])
 def test_the_command_says_what_it_did_and_not_to_whom(tmp_path: Path, ident: str) -> None:
     """An id of any text is a value; it is not printed, and exit codes are as everywhere."""
     lake = Lake(str(tmp_path / "lake"))

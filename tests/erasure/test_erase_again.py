@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from commands import lakehouse
@@ -13,6 +14,12 @@ from pipeline.erasure.erase import erase_all
 from pipeline.erasure.results import Erased
 from pipeline.lake.lake import Lake
 from pipeline.load.session import writing
+
+
+def of_one_kind(quick: str, *, visitor: str) -> list[Any]:
+    """An id of each kind; all but one take longer."""
+    idents = {"consumer": "X", "visitor": visitor, "conversation": "x"}
+    return [pytest.param(*one, marks=() if one[0] == quick else pytest.mark.long) for one in idents.items()]
 
 
 def erased(lake: Lake, kind: str, ident: str) -> tuple[Erased, str]:
@@ -38,7 +45,7 @@ def test_a_broken_file_deleted_leads_to_a_finished_erase(lake: Lake, tmp_path: P
     assert "the consumer's id; searched again, nothing of it is left\n" in done.stdout
 
 
-@pytest.mark.parametrize(("kind", "ident"), [("consumer", "X"), ("visitor", "V"), ("conversation", "x")])
+@pytest.mark.parametrize(("kind", "ident"), of_one_kind("visitor", visitor="V"))
 def test_an_erase_killed_after_the_rows_went_is_finished_by_the_same_command(
     lake: Lake, tmp_path: Path, kind: str, ident: str
 ) -> None:
@@ -50,7 +57,7 @@ def test_an_erase_killed_after_the_rows_went_is_finished_by_the_same_command(
     assert erased(lake, "conversation", "x")[0].is_complete
 
 
-@pytest.mark.parametrize(("kind", "ident"), [("consumer", "X"), ("visitor", "W"), ("conversation", "x")])
+@pytest.mark.parametrize(("kind", "ident"), of_one_kind("conversation", visitor="W"))
 def test_an_id_never_found_stays_not_found(lake: Lake, tmp_path: Path, kind: str, ident: str) -> None:
     """A misspelled id asked for twice is not taken for an erased one; it has a tombstone, and the sentence says so."""
     take(lake, put(tmp_path / "in", gz(owned("y", "Y"))))
@@ -69,7 +76,10 @@ def test_an_id_never_found_stays_not_found(lake: Lake, tmp_path: Path, kind: str
         ("visitor", "c1", "a conversation has it: lakehouse erase --conversation-id c1"),
         ("conversation", "Über", "a consumer has it: lakehouse erase --consumer-id 'Über'"),
         ("consumer", "üBER", "a consumer has it in other upper and lower case: lakehouse erase --consumer-id 'Über'"),
-        ("consumer", "C1", "a conversation has it in other upper and lower case: lakehouse erase --conversation-id c1"),
+        pytest.param(
+            *("consumer", "C1", "a conversation has it in other upper and lower case: lakehouse erase --conversation-id c1"),
+            marks=pytest.mark.long,
+        ),
     ],
 )
 def test_an_id_that_is_there_in_another_way_is_told(lake: Lake, tmp_path: Path, kind: str, ident: str, hint: str) -> None:
@@ -80,7 +90,7 @@ def test_an_id_that_is_there_in_another_way_is_told(lake: Lake, tmp_path: Path, 
     assert f"\n  no {kind} has this very id; {hint}\n" in said
 
 
-@pytest.mark.parametrize(("kind", "ident"), [("consumer", "X"), ("visitor", "V"), ("conversation", "x")])
+@pytest.mark.parametrize(("kind", "ident"), of_one_kind("consumer", visitor="V"))
 def test_an_id_with_blanks_around_it_in_the_data_is_erased(lake: Lake, tmp_path: Path, kind: str, ident: str) -> None:
     """Blanks around an id are none of it, in the data as in what is asked for; it stays out when it comes again."""
     mine = owned(" x\t", "\u3000X\xa0\n", "\u2003V ")

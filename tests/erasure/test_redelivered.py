@@ -14,6 +14,7 @@ from pipeline.load.session import writing
 
 IDS = ["u1", "pers-7.b", "3f2a-99_x", "1000166", "anna@example.com", "a b", "Zoë", "x/y:z", "O'Hara"]
 """As accounts have them: plain, with marks, an address, with a blank, no ASCII, with what else parts words."""
+QUICK = ("1000166", "a b", "Zoë")
 
 BROKEN = [
     "{{'consumerId':'{id}','text':'SECRET'}}",
@@ -60,7 +61,7 @@ def landed(lake: Lake, name: str) -> str:
     return gzip.decompress(lake.files.cat_file(path)).decode()
 
 
-@pytest.mark.parametrize("ident", IDS)
+@pytest.mark.parametrize("ident", [pytest.param(ident, marks=() if ident in QUICK else pytest.mark.long) for ident in IDS])
 def test_what_an_erase_takes_does_not_come_back(ident: str, tmp_path: Path) -> None:
     """A text of any shape that names the person stays out, in a file of another name or alone in one of the same name."""
     lake = Lake(str(tmp_path / "lake"))

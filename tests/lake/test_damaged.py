@@ -193,7 +193,7 @@ def harmed(damage: str, sound: Path, place: Path) -> Path:
     return place
 
 
-DIAGONAL = [(damage, [*COMMANDS][turn % len(COMMANDS)]) for turn, damage in enumerate(DAMAGES) if turn % 17 == 0]
+DIAGONAL = [(damage, [*COMMANDS][turn % len(COMMANDS)]) for turn, damage in enumerate(DAMAGES) if turn % 25 == 0]
 
 
 @pytest.mark.parametrize(("damage", "command"), DIAGONAL)

@@ -126,7 +126,15 @@ def test_an_error_of_the_query_stays_duckdbs(opened: duckdb.DuckDBPyConnection) 
         assert "lakehouse verify" not in said
 
 
-@pytest.mark.parametrize("command", [["sql", "from conversations"], ["check"], ["report"], ["load"], ["compact"], ["erase"]])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["sql", "from conversations"],
+        ["load"],
+        ["erase"],
+        *(pytest.param([name], marks=pytest.mark.long) for name in ("check", "report", "compact")),
+    ],
+)
 def test_each_command_tells_of_a_file_that_is_gone_in_one_way(command: list[str], tmp_path: Path) -> None:
     """Readers and writers alike: file, table, `lakehouse verify`, and no word that finished loads are as they were."""
     lake = Lake(str(tmp_path / "lake"))

@@ -16,7 +16,13 @@ from pipeline.lake.snapshot import LEDGER
 from pipeline.load.find import find_files
 
 
-@pytest.mark.parametrize("name", ["a::b.gz", "zip::x.gz", "file::s3::y.gz", "::.gz", "a:b.gz", "zip:x.gz"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "file::s3::y.gz",
+        *(pytest.param(name, marks=pytest.mark.long) for name in ("a::b.gz", "zip::x.gz", "::.gz", "a:b.gz", "zip:x.gz")),
+    ],
+)
 def test_a_name_that_looks_like_a_chain_of_file_systems_is_a_name(tmp_path: Path, name: str) -> None:
     """In a folder, by itself and in a landing zone."""
     folder = tmp_path / "in"

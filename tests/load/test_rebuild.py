@@ -125,7 +125,14 @@ def test_erased_people_do_not_come_back(tmp_path: Path) -> None:
     assert verify(lake, read_data=True).findings == []
 
 
-@pytest.mark.parametrize("step", ["read", "commit", "commit messages", "commit files", "publish"])
+@pytest.mark.parametrize(
+    "step",
+    [
+        *(pytest.param(step, marks=pytest.mark.long) for step in ("read", "commit", "commit files")),
+        "commit messages",
+        "publish",
+    ],
+)
 def test_a_killed_rebuild_leaves_the_old_lake_or_the_new_one(busy: Lake, step: str) -> None:
     """A kill before any step leaves the rows as they were; the next rebuild finishes the work."""
     before = everything(busy)

@@ -90,10 +90,17 @@ def test_a_sound_lake_has_rows_in_every_fact_and_no_findings(lake: Lake) -> None
 REMEDY = "run lakehouse upgrade --recompute, which computes it anew"
 
 
-@pytest.mark.parametrize("fact", schema.FACTS)
+OTHERS = {"account_id": None, "conversation_id": "c9", "source_file": name_at(9), "delivery": 9}
+"""Columns of the key of a delivery, each with a value of no delivery."""
+
+
 @pytest.mark.parametrize(
-    ("column", "value"),
-    [("account_id", None), ("conversation_id", "c9"), ("source_file", name_at(9)), ("delivery", 9)],
+    ("fact", "column", "value"),
+    [
+        pytest.param(fact, column, value, marks=() if place == number else pytest.mark.long)
+        for number, fact in enumerate(schema.FACTS)
+        for place, (column, value) in enumerate(OTHERS.items())
+    ],
 )
 def test_a_fact_of_no_conversation_is_found(lake: Lake, fact: str, column: str, value: object) -> None:
     """It may be of a delivery that another has taken the place of, or of an erased person."""
@@ -124,8 +131,14 @@ def test_a_number_that_is_there_twice_is_found(lake: Lake, fact: str) -> None:
     assert findings(lake) == [f"{fact}: 1 rows are there more than once; {REMEDY}"]
 
 
-@pytest.mark.parametrize("fact", COUNTS)
-@pytest.mark.parametrize("more", [-1, 1])
+@pytest.mark.parametrize(
+    ("fact", "more"),
+    [
+        pytest.param(fact, more, marks=() if (number % 2 == 0) == (more < 0) else pytest.mark.long)
+        for number, fact in enumerate(COUNTS)
+        for more in (-1, 1)
+    ],
+)
 def test_a_count_that_does_not_agree_is_found(lake: Lake, fact: str, more: int) -> None:
     """Whichever of the two is wrong."""
     metrics = rows_of(lake, "conversation_metrics")
@@ -142,7 +155,9 @@ def test_a_lost_row_is_found(lake: Lake, fact: str) -> None:
     assert findings(lake) == [f"{fact}: {problem}; {REMEDY}"]
 
 
-@pytest.mark.parametrize("fact", schema.FACTS)
+@pytest.mark.parametrize(
+    "fact", ["queue_entries", *(pytest.param(fact, marks=pytest.mark.long) for fact in schema.FACTS if fact != "queue_entries")]
+)
 def test_damage_of_a_fact_is_found_and_its_remedy_computes_it_anew(lake: Lake, fact: str) -> None:
     """Nothing is lost with it: it follows from the other tables."""
     (file,) = lake.snapshot().files[fact]

@@ -93,10 +93,10 @@ def test_the_shell_describes_each_column(
     connection: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """`.describe` of each fact and view shows every column with its type and its meaning."""
-    for name, entry in ENTRIES.items():
-        monkeypatch.setattr("sys.stdin", io.StringIO(f".describe {name}\n.quit\n"))
-        shell(connection, "json", "off")
-        (shown,) = re.findall(r"^\S*(?:lake> )?(\[.*?\n?\])$", capsys.readouterr().out, re.DOTALL | re.MULTILINE)
+    monkeypatch.setattr("sys.stdin", io.StringIO("".join(f".describe {name}\n" for name in ENTRIES) + ".quit\n"))
+    shell(connection, "json", "off")
+    described = re.findall(r"^\S*(?:lake> )?(\[.*?\n?\])$", capsys.readouterr().out, re.DOTALL | re.MULTILINE)
+    for shown, (name, entry) in zip(described, ENTRIES.items(), strict=True):
         assert json.loads(shown) == [
             {"column_name": column["name"], "data_type": column["type"], "about": column["meaning"]}
             for column in entry["columns"]

@@ -10,7 +10,7 @@ from pipeline.lake.lake import Lake
 from pipeline.lake.rewrite import connected
 from pipeline.lake.snapshot import Change
 from pipeline.lake.sql import rows_in
-from pipeline.warehouse.facts import FactMaker
+from pipeline.warehouse.facts import fact_maker
 
 NUMBERS: Final = {
     "conversation_metrics": "delivery",
@@ -24,7 +24,7 @@ NUMBERS: Final = {
 def require_computed_facts(lake: Lake) -> None:
     """Require the facts of the newest finished load to be those that follow from its other tables, hidden columns included."""
     tables = _stored(lake)
-    made = FactMaker().facts_of({name: tables[name] for name in schema.SENT})
+    made = fact_maker().facts_of({name: tables[name] for name in schema.SENT})
     for name in schema.FACTS:
         assert _sorted(tables[name], name).equals(_sorted(made[name], name)), f"{lake.uri}: {name} is not as computed anew"
 

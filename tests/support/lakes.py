@@ -1,5 +1,6 @@
 """Helpers for tests of a lake: load files in this process, query it, list its whole content."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,13 +18,20 @@ from pipeline.load.results import Report
 from pipeline.load.session import writing
 from pipeline.schema import TABLES
 from pipeline.source_files import Outcome
-from pipeline.warehouse.database import connect
+from pipeline.warehouse.database import connect, publish
 
 
 def take(lake: Lake, *paths: Path, progress: Callable[[Outcome], None] | None = None) -> Report:
     """Load files or folders, in this process."""
     with writing(lake):
         return load(lake, incoming_from(find_files(map(str, paths))), engine=Processes(1), progress=progress)
+
+
+def copied(lake: Lake, folder: Path) -> Lake:
+    """A copy of a lake in a folder, with a DuckDB file of its own."""
+    copy = Lake(str(shutil.copytree(lake.root, folder / "lake")))
+    publish(copy, copy.snapshot())
+    return copy
 
 
 @contextmanager

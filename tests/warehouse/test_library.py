@@ -1,6 +1,7 @@
 """The files of the SQL library: headers, style, the order in which views can be created, what is refused."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -12,6 +13,22 @@ from pipeline.warehouse import library as views
 from pipeline.warehouse.names import NAME_TABLES
 from pipeline.warehouse.twins import PERIOD_COLUMNS
 
+RELATIONS = views.view_names() | {
+    *TABLES,
+    *views.code_lists(),
+    *("settings", "account_rules", "utc_offsets"),
+    *(table.name for table in NAME_TABLES),
+}
+
+
+@pytest.fixture(scope="module")
+def parser() -> Iterator[duckdb.DuckDBPyConnection]:
+    """Give DuckDB with the macros that views use."""
+    with duckdb.connect() as parser:
+        parser.execute("create macro rules_account(account_id) as null::varchar")
+        parser.execute("create macro topics_in(account_id, text) as []::varchar[]")
+        yield parser
+
 
 @pytest.mark.parametrize("view", views.ordered_views(), ids=lambda view: view.name)
 def test_header(view: views.View) -> None:
@@ -22,15 +39,12 @@ def test_header(view: views.View) -> None:
 
 
 @pytest.mark.parametrize("view", views.ordered_views(), ids=lambda view: view.name)
-def test_is_one_select(view: views.View) -> None:
+def test_is_one_select(parser: duckdb.DuckDBPyConnection, view: views.View) -> None:
     """Every view is one select, and reads what DuckDB's own parser says that it reads."""
-    with duckdb.connect() as parser:
-        parser.execute("create macro rules_account(account_id) as null::varchar")
-        parser.execute("create macro topics_in(account_id, text) as []::varchar[]")
-        statements = parser.extract_statements(view.sql)
+    statements = parser.extract_statements(view.sql)
 
-        assert [statement.type.name for statement in statements] == ["SELECT"]
-        assert parser.get_table_names(view.sql) == view.reads
+    assert [statement.type.name for statement in statements] == ["SELECT"]
+    assert parser.get_table_names(view.sql) == view.reads
 
 
 @pytest.mark.parametrize("file", sorted(sql_folder().glob("*/*.sql")), ids=lambda file: file.stem)
@@ -38,16 +52,9 @@ def test_sql_style(file: Path) -> None:
     """No query depends on the clock or the session's time zone, names a step like a table, or outgrows its line."""
     sql = file.read_text(encoding="utf-8")
     code = re.sub(r"--.*", "", sql)
-    relations = (
-        views.view_names()
-        | set(TABLES)
-        | set(views.code_lists())
-        | {"settings", "account_rules", "utc_offsets"}
-        | {table.name for table in NAME_TABLES}
-    )
 
     assert not re.search(r"\b(current_\w+|now|today|date_trunc|date_diff|extract|date_part|random)\b", code)
-    assert not set(re.findall(r"(?:with|\),)\s+(\w+) as (?:(?:not )?materialized )?\(", code)) & relations
+    assert not set(re.findall(r"(?:with|\),)\s+(\w+) as (?:(?:not )?materialized )?\(", code)) & RELATIONS
     assert max(map(len, sql.splitlines())) <= 120
     assert sql.endswith("\n")
     assert not sql.rstrip().endswith(";")

@@ -12,7 +12,7 @@ import pytest
 from documents import VENDOR_EXAMPLE
 from hypothesis import given
 from hypothesis import strategies as st
-from lakes import ask, take
+from lakes import ask, copied, take
 
 from pipeline.errors import SettingsError
 from pipeline.lake.lake import Lake
@@ -160,12 +160,18 @@ def test_a_local_time_is_one_instant(zone: str, local: datetime) -> None:
     )
 
 
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     """A lake with the vendor's example."""
-    lake = Lake(str(tmp_path / "lake"))
+    lake = Lake(str(tmp_path_factory.mktemp("rules") / "lake"))
     take(lake, VENDOR_EXAMPLE)
     return lake
+
+
+@pytest.fixture
+def lake(made: Lake, tmp_path: Path) -> Lake:
+    """A copy of it."""
+    return copied(made, tmp_path)
 
 
 def test_a_load_writes_the_file_once(lake: Lake) -> None:
@@ -206,7 +212,13 @@ def test_a_lake_that_can_not_be_written_takes_new_settings_too(lake: Lake) -> No
         Path(lake.root).chmod(0o700)
 
 
-@pytest.mark.parametrize("bad", [b"late_hours,,soon,\n", b"\xff\n", b'late_hours,,"7\n', b"late,,7,\n"])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        b"late_hours,,soon,\n",
+        *(pytest.param(bad, marks=pytest.mark.long) for bad in (b"\xff\n", b'late_hours,,"7\n', b"late,,7,\n")),
+    ],
+)
 def test_a_bad_file_stops_no_load_and_no_reader(lake: Lake, bad: bytes) -> None:
     """Data comes in, views keep the last settings that could be used, and both say in one sentence what is wrong."""
     path = Path(lake.root) / "settings.csv"

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 from commands import lakehouse, process
 from documents import VENDOR_EXAMPLE, conversation, document, gz, name_at, put
-from places import PYTHONPATH, ROOT
+from places import ROOT
 from terminals import Terminal
 
 from pipeline.cli.commands import main
@@ -137,7 +137,7 @@ def test_an_encoding_that_has_every_character_is_kept(loaded: Path) -> None:
 
 def test_a_terminal_shows_what_it_lacks_escaped(loaded: Path) -> None:
     """Bytes of UTF-8 could steer a terminal of another encoding; none ends the command."""
-    environment = {**os.environ, "PYTHONPATH": PYTHONPATH, "LAKE_URI": "lake", "TERM": "dumb", "PYTHONIOENCODING": "latin-1"}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "LAKE_URI": "lake", "TERM": "dumb", "PYTHONIOENCODING": "latin-1"}
     command = [sys.executable, "-m", "pipeline", "sql", "select '€' as a", "--format", "csv"]
     with Terminal(command, cwd=loaded, env=environment) as terminal:
         assert terminal.expect("\\u20ac")
@@ -149,7 +149,7 @@ def test_a_query_that_is_no_text_is_told_in_one_sentence(loaded: Path) -> None:
         [sys.executable, "-m", "pipeline", "sql"],
         cwd=loaded,
         input=b"select '\xff'",
-        env={**os.environ, "PYTHONPATH": PYTHONPATH, "LAKE_URI": "lake", "PYTHONUTF8": "1"},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "LAKE_URI": "lake", "PYTHONUTF8": "1"},
         capture_output=True,
         check=False,
     )
@@ -186,7 +186,7 @@ def test_the_shell_answers_and_leaves(loaded: Path) -> None:
         [sys.executable, "-c", script],
         cwd=loaded,
         input=".tables\nselect nonsense;\nselect 40\n+ 2 as sum;\n.quit\n",
-        env={**os.environ, "PYTHONPATH": PYTHONPATH, "LAKE_URI": "lake", "TERM": "dumb"},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "LAKE_URI": "lake", "TERM": "dumb"},
         capture_output=True,
         text=True,
         check=False,

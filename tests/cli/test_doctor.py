@@ -19,7 +19,7 @@ from click.testing import CliRunner
 from commands import lakehouse
 from documents import conversation, document, gz, name_at, put
 from lakes import take
-from places import PYTHONPATH, ROOT
+from places import ROOT
 from scripted_api import BASE_PATH, CANARIES, CREDENTIALS, LISTING_PATH, Reply, ScriptedApi, says
 from small_disks import small_disk
 
@@ -79,7 +79,7 @@ def process(*arguments: str, settings: dict[str, str], through: tuple[str, ...] 
     """Doctor in a process of its own."""
     return subprocess.run(
         [*through, sys.executable, "-W", "error", "-m", "pipeline", "doctor", *arguments],
-        env=os.environ | {"PYTHONPATH": PYTHONPATH} | settings,
+        env=os.environ | {"PYTHONPATH": str(ROOT)} | settings,
         capture_output=True,
         text=True,
         check=False,
@@ -383,7 +383,7 @@ def test_a_private_key_decrypts_and_is_for_its_owner(tmp_path: Path) -> None:
 def test_a_terminal_gets_lines_that_fit(sandbox: Sandbox, here: Path) -> None:
     """On a terminal of 80 columns nothing is cut, and what needs more goes on below its own column."""
     script = "import pty, sys; pty.spawn([sys.executable, '-m', 'pipeline', 'doctor'])"
-    environment = os.environ | {"PYTHONPATH": PYTHONPATH, "TERM": "xterm", "COLUMNS": "80"} | well(sandbox)
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "TERM": "xterm", "COLUMNS": "80"} | well(sandbox)
     done = subprocess.run([sys.executable, "-c", script], cwd=here, env=environment, capture_output=True, text=True, check=True)
     plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", done.stdout).replace("\r", "")
     assert max(map(len, plain.splitlines())) <= 80

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from interruptions import COMMANDS, NAMES, SECONDS_TO_END, STOPPED, Place, await_handlers, begun, is_heard, made
 from lakes import ask
-from places import PYTHONPATH, ROOT
+from places import ROOT
 from terminals import Terminal
 
 from pipeline.cli.commands import main
@@ -106,7 +106,7 @@ def test_a_signal_ends_the_shell_at_its_prompt(place: Place) -> None:
         "HOME": str(place.folder),
     }
     command = [sys.executable, "-m", "pipeline", "sql"]
-    with Terminal(command, cwd=place.made, env=surroundings | {"PYTHONPATH": PYTHONPATH}) as terminal:
+    with Terminal(command, cwd=place.made, env=surroundings | {"PYTHONPATH": str(ROOT)}) as terminal:
         terminal.expect("lake>", seconds=SECONDS_TO_END)
         terminal.press("select\x03")
         terminal.press("select 4123 + 1;\r")
@@ -122,7 +122,7 @@ def through_a_shell(arguments: Sequence[str], rest: str, place: Place, here: Pat
     return subprocess.run(
         ["bash", "-c", f'"$@" {rest}; exit ${{PIPESTATUS[0]}}', "bash", sys.executable, "-m", "pipeline", *arguments],
         cwd=here,
-        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": PYTHONPATH, "TMPDIR": str(here / "tmp")} | place.settings,
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "TMPDIR": str(here / "tmp")} | place.settings,
         capture_output=True,
         text=True,
         check=False,

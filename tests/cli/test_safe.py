@@ -17,7 +17,7 @@ import pytest
 from click.testing import CliRunner
 from documents import conversation, document, gz, name_at, put
 from lakes import ask, take
-from places import PYTHONPATH, SUPPORT, TESTS
+from places import ROOT, SUPPORT
 from scripted_api import ACCOUNT, CANARIES, LISTING_PATH, Reply, ScriptedApi, Seen, as_json, says
 
 from pipeline.cli.commands import main
@@ -36,7 +36,7 @@ def api() -> Iterator[ScriptedApi]:
 def environment(**settings: str) -> dict[str, str]:
     """The surroundings without settings of ours, and these."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("LP_", "LAKE_", "AWS_"))}
-    return kept | {"PYTHONPATH": f"{PYTHONPATH}{os.pathsep}{TESTS}"} | settings
+    return kept | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"} | settings
 
 
 def settings_of(api: ScriptedApi) -> dict[str, str]:
@@ -200,7 +200,7 @@ def test_a_bomb_is_refused_and_memory_stays_bounded(tmp_path: Path) -> None:
         "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss); sys.exit(code)"
     )
     command = [sys.executable, "-c", measured, sys.executable, "-m", "pipeline", "load", "in"]
-    environment = os.environ | {"PYTHONPATH": PYTHONPATH}
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 3
     assert "2 files loaded: 2 conversations," in done.stderr

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from documents import VENDOR_EXAMPLE
 from lakes import take
-from places import PYTHONPATH
+from places import ROOT
 from prompt_toolkit.completion import CompleteEvent
 from prompt_toolkit.document import Document
 from terminals import Terminal
@@ -35,7 +35,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
 def shell(lake: Lake, home: Path, *options: str, **variables: str) -> Terminal:
     """`lakehouse sql` on a terminal of 30 lines and 100 columns."""
     surroundings = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "TERM": "xterm-256color", "PROMPT_TOOLKIT_NO_CPR": "1"}
-    env = surroundings | {"PYTHONPATH": PYTHONPATH, "HOME": str(home), "LAKE_URI": lake.uri} | variables
+    env = surroundings | {"PYTHONPATH": str(ROOT), "HOME": str(home), "LAKE_URI": lake.uri} | variables
     command = [sys.executable, "-m", "pipeline", "sql", *options]
     return Terminal(command, cwd=home, env=env, lines=30, columns=100)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from commands import lakehouse
 from documents import VENDOR_EXAMPLE, put
-from places import PYTHONPATH
+from places import ROOT
 
 from pipeline.sandbox import Account, Sandbox
 
@@ -26,7 +26,7 @@ def begun(*arguments: str, cwd: Path, **environment: str) -> subprocess.Popen[st
     return subprocess.Popen(
         [sys.executable, "-W", "error", "-m", "pipeline", *arguments],
         cwd=cwd,
-        env=kept | {"PYTHONPATH": PYTHONPATH, "TMPDIR": str(cwd / "tmp")} | environment,
+        env=kept | {"PYTHONPATH": str(ROOT), "TMPDIR": str(cwd / "tmp")} | environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -101,7 +101,7 @@ def test_closed_streams_end_no_command(lake: Path) -> None:
         done = subprocess.run(
             ["sh", "-c", f"{command} {closed}"],
             cwd=lake,
-            env=os.environ | {"PYTHONPATH": PYTHONPATH},
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
             capture_output=True,
             check=False,
         )
@@ -130,7 +130,7 @@ def test_a_semaphore_that_is_not_cleaned_up_is_no_word_to_the_user(tmp_path: Pat
         "except Stopped as stopped:\n"
         "    end(stopped.number)\n"
     )
-    environment = os.environ | {"PYTHONPATH": PYTHONPATH}
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
     )

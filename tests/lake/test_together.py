@@ -13,14 +13,9 @@ import duckdb
 import pytest
 from crashes import SECONDS_TO_DIE
 from documents import conversation, document, gz, message, name_at, put
-<<<<<<< HEAD
 from lakes import all_rows, ask, everything, take
 from places import ROOT
 from released_lakes import forget_format, rewrite
-=======
-from lakes import ask, take
-from places import PYTHONPATH
->>>>>>> p-T
 
 from pipeline.lake.lake import Lake
 from pipeline.load.session import writing
@@ -39,13 +34,8 @@ def running(lake: Lake, *arguments: str) -> subprocess.Popen[str]:
     """A command in a process of its own."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("LP_", "LAKE_"))}
     return subprocess.Popen(
-<<<<<<< HEAD
         [sys.executable, "-W", "error", "-m", "pipeline", *arguments, "--lake", lake.root],
         env=kept | {"PYTHONPATH": str(ROOT)},
-=======
-        [sys.executable, "-W", "error", "-m", "pipeline", "load", *map(str, paths), "--lake", lake.root],
-        env=kept | {"PYTHONPATH": PYTHONPATH},
->>>>>>> p-T
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from places import PYTHONPATH
+from places import ROOT
 
 from pipeline.cli.commands import main
 
@@ -27,7 +27,7 @@ def lakehouse(*arguments: str, cwd: Path, stdin: str = "", **environment: str) -
 def process(*arguments: str, cwd: Path, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the command in a process of its own, without the surrounding settings."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("LP_", "LAKE_"))}
-    path = os.pathsep.join([PYTHONPATH, *filter(None, [kept.get("PYTHONPATH")])])
+    path = os.pathsep.join([str(ROOT), *filter(None, [kept.get("PYTHONPATH")])])
     return subprocess.run(
         [sys.executable, "-W", "error", "-m", "pipeline", *arguments],
         cwd=cwd,

@@ -15,7 +15,7 @@ from threading import Event, Thread
 import duckdb
 from documents import DAY_MS, START, conversation, document, gz, message, name_at, put
 from lakes import seen
-from places import PYTHONPATH
+from places import ROOT
 
 from pipeline.sandbox import Sandbox
 
@@ -77,7 +77,7 @@ def environment(sandbox: Sandbox) -> dict[str, str]:
     (account_id,) = sandbox.accounts
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("LP_", "LAKE_"))}
     return kept | {
-        "PYTHONPATH": PYTHONPATH,
+        "PYTHONPATH": str(ROOT),
         "LP_BASE_URL": sandbox.base_url,
         "LP_ACCOUNT_ID": account_id,
         **dict(zip(KEYS, sandbox.credentials(account_id).secrets, strict=True)),

@@ -15,7 +15,7 @@ from random import Random
 from commands import lakehouse
 from documents import conversation, document, gz, message, name_at, put
 from lakes import seen
-from places import PYTHONPATH
+from places import ROOT
 
 from pipeline.lake.spill import PREFIX
 from pipeline.sandbox import Account, Sandbox
@@ -157,7 +157,7 @@ def begun(*arguments: str, cwd: Path, through: Sequence[str] = (), **environment
     return subprocess.Popen(
         [*through, sys.executable, "-m", "pipeline", *arguments],
         cwd=cwd,
-        env=os.environ | {"PYTHONPATH": PYTHONPATH, "TMPDIR": str(cwd / "tmp")} | environment,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(cwd / "tmp")} | environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -10,7 +10,7 @@ from pathlib import Path
 import requests
 from documents import conversation, document, gz, message, name_at, put
 from lakes import ask
-from places import PYTHONPATH, SUPPORT
+from places import ROOT, SUPPORT
 
 from pipeline.lake.lake import Lake
 
@@ -50,7 +50,7 @@ def lakehouse(*arguments: str, cwd: Path) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [sys.executable, "-W", "error", "-W", _ADLFS, "-m", "pipeline", *arguments],
         cwd=cwd,
-        env=os.environ | {"PYTHONPATH": PYTHONPATH},
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

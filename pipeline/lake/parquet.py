@@ -60,4 +60,4 @@ def _bounded_columns(columns: pa.Schema) -> list[str]:
 
 
 def _is_text(kind: pa.DataType) -> bool:
-    return pa.types.is_string(kind) or pa.types.is_dictionary(kind) or pa.types.is_list(kind)
+    return any(is_kind(kind) for is_kind in (pa.types.is_string, pa.types.is_dictionary, pa.types.is_list))

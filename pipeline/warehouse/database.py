@@ -24,7 +24,7 @@ from pipeline.lake.commits import require_whole
 from pipeline.lake.formats import FIRST, LakeFormat, current_format, require_known, unpacked_format
 from pipeline.lake.lake import Lake
 from pipeline.lake.landing import PUBLISHING
-from pipeline.lake.snapshot import Snapshot
+from pipeline.lake.snapshot import LEDGER, Snapshot
 from pipeline.lake.spill import hold, release
 from pipeline.lake.sql import literal
 from pipeline.lake.store import LOCK_NAME

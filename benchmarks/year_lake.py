@@ -71,9 +71,9 @@ class SortedLake:
         with self.open_lake() as lake:
             rules = lake.execute("select setting, account_id, value from settings").fetchall()
             create_views(connection, rules=[RuleRow(*rule) for rule in rules])
-            for known in NAME_TABLES:
-                names = lake.sql(f"from {known.name}").to_arrow_table()  # noqa: F841 - the next statement reads it
-                connection.execute(f"insert into {known.name} from names")
+            for one in NAME_TABLES:
+                names = lake.sql(f"from {one.name}").to_arrow_table()  # noqa: F841 - the next statement reads it
+                connection.execute(f"insert into {one.name} from names")
         set_topics(connection)
         return connection
 

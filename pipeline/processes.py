@@ -20,6 +20,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Final, TextIO
 from weakref import WeakSet
 
+from pipeline.imports import go_without_pandas
 from pipeline.text import stopped_by
 
 if TYPE_CHECKING:
@@ -259,8 +260,12 @@ def _unraisable(unraisable: "sys.UnraisableHookArgs") -> None:
         sys.__unraisablehook__(unraisable)
 
 
-def end_with_parent() -> None:
-    """End this process with its parent: the worker of a killed load would wait for work for ever."""
+def begin_helper() -> None:
+    """Begin a process that helps another: it ends with that, since the worker of a killed load would wait for work for ever.
+
+    It is defined here, as a function of a module that imports DuckDB would make that print a list of objects when it ends.
+    """
+    go_without_pandas()
 
     def watch() -> None:
         parent = parent_process()

@@ -25,7 +25,7 @@ from pipeline.errors import CorruptFileError
 from pipeline.lake.lake import Lake
 from pipeline.lake.landing import drop, landed_files, landed_path
 from pipeline.lake.ledger import Row
-from pipeline.processes import end_with_parent
+from pipeline.processes import begin_helper
 from pipeline.source_files import Counts, Source, Staged, scope_of
 from pipeline.times import microseconds
 
@@ -129,7 +129,7 @@ def _searched_alone(search: _Search, files: list[tuple[str, Source]]) -> Iterato
 
 
 def _searched_by_processes(search: _Search, files: list[tuple[str, Source]]) -> Iterator[_Traces | None]:
-    with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn"), initializer=end_with_parent) as pool:
+    with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn"), initializer=begin_helper) as pool:
         yield from pool.map(search, files, chunksize=8)
 
 

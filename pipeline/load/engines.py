@@ -20,12 +20,11 @@ from typing import Any, Final
 
 from pipeline.erasure.tombstones import read_tombstones
 from pipeline.errors import LakeError, PipelineError, SettingsError
-from pipeline.imports import go_without_pandas
 from pipeline.lake.lake import Lake
 from pipeline.lake.landing import drop
 from pipeline.lake.snapshot import Snapshot
 from pipeline.load.worker import Ingested, ingest
-from pipeline.processes import Stopped, end_children, end_with_parent, kept_from_children
+from pipeline.processes import Stopped, begin_helper, end_children, kept_from_children
 from pipeline.settings import export_store_settings
 from pipeline.source_files import Incoming, Outcome
 
@@ -58,7 +57,7 @@ class Processes:
         Raises:
             LakeError: one of them died during the block.
         """
-        with ProcessPoolExecutor(self.helpers, mp_context=get_context("spawn"), initializer=_begin_helper) as pool:
+        with ProcessPoolExecutor(self.helpers, mp_context=get_context("spawn"), initializer=begin_helper) as pool:
             try:
                 yield partial(_submitted, pool, work)
             except BrokenProcessPool as error:
@@ -76,11 +75,6 @@ class Processes:
 
     def require_workers(self) -> None:
         """No check needed: a dead helper raises `BrokenProcessPool`."""
-
-
-def _begin_helper() -> None:
-    end_with_parent()
-    go_without_pandas()
 
 
 def _submitted(pool: ProcessPoolExecutor, work: Work, unit: list[Incoming]) -> Future[Ingested]:

@@ -51,8 +51,8 @@ spans as (
     where segment.engaged_milliseconds > 0 and epoch_ms(segment.assigned_time) between 0 and 9_999_999_999_999
 ),
 
--- Within an interval each segment begins once and ends once. A slot is an interval of an agent: one number for it, and a
--- short one for the moment in it, are put in order faster than three long ones.
+-- Within an interval each segment begins once and ends once. A slot is an interval of an agent: one number for it, and
+-- a short one for the moment in it, are put in order faster than three long ones.
 changes as (
     select
         work_number,

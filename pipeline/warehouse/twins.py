@@ -54,13 +54,15 @@ PERIOD_COLUMNS: Final = ("day_count", "expected_day_count", "is_provisional")
 """The columns of twins of weeks and months that say how much of the period is there."""
 
 _OF_PERIOD: Final = """\
+{steps}twin as (
+{select})
+
 select
     twin.*,
     coalesce(period.day_count, 0) as day_count,
     {length} as expected_day_count,
     coalesce(period.is_provisional, true) as is_provisional
-from (
-{sql}) as twin
+from twin
 left join {dimension} as period
     on twin.account_id is not distinct from period.account_id
     and twin.{column} = period.{column}
@@ -96,7 +98,17 @@ def twin_sql(sql: str, column: str, reads: Iterable[str], names: AbstractSet[str
     twin = TWINS[column]
     if twin.dimension not in names:
         return lines
-    return _OF_PERIOD.format(sql=lines, column=column, dimension=twin.dimension, length=twin.length)
+    steps, select = _split(lines)
+    return _OF_PERIOD.format(steps=steps, select=select, column=column, dimension=twin.dimension, length=twin.length)
+
+
+def _split(sql: str) -> tuple[str, str]:
+    """Split a text into the steps of its `with` and its select, which begins a line.
+
+    Clients of DuckDB 1.4 lose steps that are inside of another select.
+    """
+    steps, select = re.split(r"^(?=select\b)", sql, maxsplit=1, flags=re.MULTILINE)
+    return (f"{steps.rstrip()},\n\n" if steps else "with "), select
 
 
 def twin_about(name: str, about: str, column: str) -> str:

@@ -284,15 +284,16 @@ function unitOf(panel, rows) {
   return [[1, "seconds"], [60, "minutes"], [3600, "hours"]].find(([seconds, unit]) => longest <= 300 * seconds || unit === "hours");
 }
 
-// A line ends where days or weeks are missing: after each run of them comes one without values. The dashes of provisional
-// days begin at the day before.
+// A line ends where days or weeks are missing, and after a week that is not whole: one without values comes next. The dashes
+// of provisional days begin at the day before.
 function brokenAtGaps(rows, day, step) {
   const days = rows.sort((one, other) => one.account - other.account || (one[day] < other[day] ? -1 : 1));
   return days.flatMap((row, place) => {
     const following = days[place + 1];
     if (!following || following.account !== row.account) return [row];
     const next = plusDays(row[day], step);
-    if (following[day] !== next) return [row, { ...row, [day]: next, value: null, texts: {} }];
+    const isEnd = following[day] !== next || (row.is_provisional && !following.is_provisional);
+    if (isEnd) return [row, { ...row, [day]: next, value: null, texts: {} }];
     return following.is_provisional && !row.is_provisional ? [row, { ...row, is_provisional: true }] : [row];
   });
 }
@@ -316,6 +317,13 @@ function runsOfHours(row) {
   });
 }
 
+// As many Mondays for an axis as fit: a scale of time begins its weeks on Sundays. More than half a year has months.
+function someMondays(days, width) {
+  const mondays = [...new Set(days)].sort((one, other) => one - other);
+  const every = Math.ceil(mondays.length / Math.max(1, Math.floor(width / 80)));
+  return mondays.filter((_, place) => place % every === 0);
+}
+
 // The drawing with everything that depends on its rows and room: unit, ends of scales, colours and legend of accounts.
 function filled(panel, chart, rows, width) {
   const written = JSON.stringify(panel.spec).replaceAll("{unit}", unitOf(panel, rows)[1]);
@@ -335,6 +343,7 @@ function filled(panel, chart, rows, width) {
   if (step) spec.height = step * new Set(rows.map((row) => row[spec.encoding.y.field])).size;
   const { x, y } = spec.encoding;
   if (y?.scale?.type === "sqrt") y.axis.values = roundTimes(Math.max(...values));
+  if (chart.isWeekly && chart.isByDay && set.days <= 180) x.axis.values = someMondays(days, width);
   const colour = spec.encoding.color;
   if (colour?.field !== "account_id") return spec;
   const accounts = [...new Set(rows.map((row) => row.account))].sort();

@@ -3,7 +3,7 @@
 --          too.
 -- Counts:  as in shares_monthly.
 -- Units:   shares from 0 to 1, change the difference of the two. change_low and change_high are Newcombe's interval of
---          95 % (of Wilson's intervals); is_clear: 0 is outside of it, and both months are whole and not provisional.
+--          95 % (of Wilson's intervals); is_clear: 0 is outside of it; NULL is not judged.
 --          Of twenty differences that are nothing but chance one is clear. Days are those of calendar_days.
 -- Source:  ours, through shares_monthly.
 
@@ -34,12 +34,13 @@ select
     former.day_count as former_day_count,  -- Days of the month before whose data are there as a whole.
     former.expected_day_count as former_expected_day_count,  -- Days of the month before.
     former.is_provisional as former_is_provisional,  -- More conversations of the month before can still come.
-    (change_low > 0 or change_high < 0)
-    and one.day_count = one.expected_day_count
-    and former.day_count = former.expected_day_count
-    and not one.is_provisional
-    and not former.is_provisional
-        as is_clear  -- Both months are whole and not provisional, and the interval leaves out 0.
+    case
+        when one.day_count = one.expected_day_count
+            and former.day_count = former.expected_day_count
+            and not one.is_provisional
+            and not former.is_provisional
+            then change_low > 0 or change_high < 0
+    end as is_clear  -- The interval leaves out 0; NULL while one of both months is not whole, or provisional.
 from shares as one
 join shares as former
     on one.account_id is not distinct from former.account_id

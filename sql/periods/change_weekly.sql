@@ -2,7 +2,7 @@
 -- Grain:   one row per account_id, local_week, type and measure of a week with cases, if the week before has some, too.
 -- Counts:  as in shares_weekly.
 -- Units:   shares from 0 to 1, change the difference of the two. change_low and change_high are Newcombe's interval of
---          95 % (of Wilson's intervals); is_clear: 0 is outside of it, and both weeks are whole and not provisional.
+--          95 % (of Wilson's intervals); is_clear: 0 is outside of it; NULL is not judged.
 --          Of twenty differences that are nothing but chance one is clear. Days are those of calendar_days.
 -- Source:  ours, through shares_weekly.
 
@@ -33,12 +33,13 @@ select
     former.day_count as former_day_count,  -- Days of the week before whose data are there as a whole.
     former.expected_day_count as former_expected_day_count,  -- Days of the week before.
     former.is_provisional as former_is_provisional,  -- More conversations of the week before can still come.
-    (change_low > 0 or change_high < 0)
-    and one.day_count = one.expected_day_count
-    and former.day_count = former.expected_day_count
-    and not one.is_provisional
-    and not former.is_provisional
-        as is_clear  -- Both weeks are whole and not provisional, and the interval leaves out 0.
+    case
+        when one.day_count = one.expected_day_count
+            and former.day_count = former.expected_day_count
+            and not one.is_provisional
+            and not former.is_provisional
+            then change_low > 0 or change_high < 0
+    end as is_clear  -- The interval leaves out 0; NULL while one of both weeks is not whole, or provisional.
 from shares as one
 join shares as former
     on one.account_id is not distinct from former.account_id

@@ -99,7 +99,7 @@ def changes(model: Model, period: Period, before: Callable[[date], date]) -> lis
         parts = [found[-1][name] for name in ("day_count", "former_day_count")]
         is_whole = parts == [found[-1][name] for name in ("expected_day_count", "former_expected_day_count")]
         is_final = not found[-1]["is_provisional"] and not found[-1]["former_is_provisional"]
-        found[-1]["is_clear"] = is_whole and is_final and (low > 0 or high < 0)
+        found[-1]["is_clear"] = low > 0 or high < 0 if is_whole and is_final else None
     return found
 
 

@@ -102,8 +102,8 @@ class Ledger:
         return pa.concat_tables([known, added.select(known.column_names)])
 
     def landed(self, names: list[str]) -> list[Incoming]:
-        """Loaded files, to be read once more from the landing zone."""
-        rows = read_ledger(self.lake, self.snapshot, where=_of(names) & (pc.field("status") == "loaded"))
+        """Loaded files that no other one has replaced meanwhile, to be read once more from the landing zone."""
+        rows = read_ledger(self.lake, self.snapshot, where=_of(names) & (pc.field("status") == "loaded")).to_pylist()
         return [
             Incoming(
                 name=row["name"],
@@ -112,7 +112,8 @@ class Ledger:
                 scope_start=row["scope_start_time"],
                 scope_end=row["scope_end_time"],
             )
-            for row in rows.to_pylist()
+            for row in rows
+            if row not in self.obsolete
         ]
 
     def lose(self, row: Row, counts: Counts, landed_sha256: str) -> None:
@@ -154,7 +155,7 @@ class Ledger:
         for name in names:
             for row in self._by_name[name]:
                 encrypted = again.get((name, row["account_id"]), row["encrypted"])
-                if row["status"] == "loaded" and row["encrypted"] != encrypted:
+                if row["status"] == "loaded" and row["encrypted"] != encrypted and row not in self.obsolete:
                     self.obsolete.append(row)
                     self.added.append(row | {"encrypted": encrypted})
 

@@ -49,12 +49,17 @@ class Deliveries:
         if not withdrawn:
             return []
         query = f"""
-            with kept as (select source_file as name, count(*) as rows from {rows_in("$standing")} group by all),
+            with kept as (
+                select source_file as name, count(*) as rows from {rows_in("$standing")} as t
+                where not exists (from replaced where {_IS_REPLACED}) group by all
+            ),
             brought as (
-                select name, sum(conversations) as conversations from {rows_in("$files")} where status = 'loaded' group by name
+                select source_file as name, sum(conversations) as conversations
+                from (select * rename (name as source_file) from {rows_in("$files")}) as t
+                where status = 'loaded' and not exists (from replaced where {_IS_REPLACED}) group by all
             )
             select brought.name from brought left join kept using (name)
-            where brought.conversations > coalesce(kept.rows, 0) and brought.name not in (select name from replaced)
+            where brought.conversations > coalesce(kept.rows, 0)
             order by all"""
         ledger = self._locations("files", self.snapshot.files["files"])
         return [name for (name,) in self.connection.execute(query, {"standing": standing, "files": ledger}).fetchall()]

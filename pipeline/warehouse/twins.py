@@ -98,8 +98,8 @@ def twin_sql(sql: str, column: str, reads: Iterable[str], names: AbstractSet[str
     twin = TWINS[column]
     if twin.dimension not in names:
         return lines
-    steps, select = _split(lines)
-    return _OF_PERIOD.format(steps=steps, select=select, column=column, dimension=twin.dimension, length=twin.length)
+    begun, select = _split(lines)
+    return _OF_PERIOD.format(steps=begun, select=select, column=column, dimension=twin.dimension, length=twin.length)
 
 
 def _split(sql: str) -> tuple[str, str]:

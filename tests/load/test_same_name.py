@@ -70,6 +70,22 @@ def test_a_replaced_file_takes_its_rows_with_it_whatever_account_they_name(lake:
     assert ask(lake, "select conversation_id from conversations order by all") == [("a",), ("b",)]
 
 
+def test_a_withdrawn_conversation_comes_back_though_its_file_has_the_name_of_a_replaced_one(lake: Lake, tmp_path: Path) -> None:
+    """That of another account is replaced in the same load."""
+
+    def sent(folder: str, account: str, hour: int, ident: str, text: str) -> Path:
+        contents = gz(document(conversation(ident, messages=[message(text)]), account_id=account))
+        return put(tmp_path / folder, contents, name_at(hour))
+
+    take(lake, sent("1", "3", 0, "c", "early"))
+    take(lake, sent("2", "2", 0, "b", "before"))
+    take(lake, sent("3", "3", 1, "c", "late"))
+    take(lake, sent("4", "2", 0, "b", "after"), sent("5", "3", 1, "d", "other"))
+    query = "select account_id, conversation_id, text from messages order by all"
+    assert ask(lake, query) == [("2", "b", "after"), ("3", "c", "early"), ("3", "d", "other")]
+    assert verify(lake).findings == []
+
+
 @pytest.mark.parametrize("other", [("1", 0), ("2", 4)])
 def test_a_withdrawn_conversation_comes_back_though_its_id_comes_from_elsewhere(
     lake: Lake, tmp_path: Path, other: tuple[str, int]

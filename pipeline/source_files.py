@@ -102,6 +102,8 @@ class Counts:
     transfers: int = 0
     rejects: int = 0
     account_ids: set[str] = field(default_factory=set)
+    lacks_account: bool = False
+    """Whether a conversation or a reject is of no account."""
     schema_versions: set[str] = field(default_factory=set)
     unknown_fields: set[str] = field(default_factory=set)
     matched: set[str] = field(default_factory=set)

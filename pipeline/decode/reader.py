@@ -5,7 +5,7 @@ and `flatten`, with the following lines of the same document. Both paths give th
 """
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -150,12 +150,14 @@ class RowReader:
         counts.messages += scanned[1] + len(rows.messages)
         counts.transfers += scanned[2] + len(rows.transfers)
         counts.rejects += len(rows.rejects)
-        counts.account_ids |= rows.account_ids | self._scanner.distinct("account_id", self._start[0])
-        counts.schema_versions |= rows.schema_versions | self._scanner.distinct("schema_version", self._start[0])
+        accounts = self._scanned("account_id")
+        counts.account_ids |= rows.account_ids | (accounts - {None})
+        counts.lacks_account |= None in accounts or any(row["account_id"] is None for row in rows.conversations + rows.rejects)
+        counts.schema_versions |= rows.schema_versions | (self._scanned("schema_version") - {None})
         counts.unknown_fields |= rows.unknown_fields | self._scanner.unknown_fields()
         if self._match is not None:
-            ids = {
-                name: self._scanner.distinct(name, self._start[0]) | {row[name] for row in rows.conversations if row.get(name)}
+            ids: dict[str, set[str]] = {
+                name: {one for one in (*self._scanned(name), *(row.get(name) for row in rows.conversations)) if one}
                 for name in _IDS
             }
             counts.matched |= self._match(ids, [row["raw"] for row in rows.rejects] + self._naming())
@@ -165,7 +167,11 @@ class RowReader:
         if not any(path.lower().endswith(NAMING) for path in self._counts.unknown_fields):
             return []
         careful = [row["extra"] for row in self._open.conversations if row["extra"]]
-        return [*self._scanner.distinct("extra", self._start[0]), *careful]
+        return [*filter(None, self._scanned("extra")), *careful]
+
+    def _scanned(self, name: str) -> set[Any]:
+        """The distinct values of a text column in the scanner's conversations of the current file, null among them."""
+        return self._scanner.distinct(name, self._start[0])
 
     def abandon(self) -> None:
         """Forget the rows of the current source file."""

@@ -171,7 +171,10 @@ class _Worker:
         left: int | None = None,
         caps: Caps,
     ) -> Counts:
-        """Collect the rows of a file; if it is broken or unchanged, or erased people are in it, they are dropped."""
+        """Collect the rows of a file; if it is broken or unchanged, or erased people are in it, they are dropped.
+
+        Rows without an account are of the only one that the file names: it is read once more with that.
+        """
         parts: list[tuple[str, DataFile]] = []  # of this file alone, written before its end was seen
         visitors: set[str] = set()
 
@@ -190,6 +193,10 @@ class _Worker:
         except CorruptFileError:
             self._abandon(parts)
             raise
+        if source.account_id is None and len(counts.account_ids) == 1 and counts.lacks_account:
+            self._abandon(parts)
+            named = replace(source, account_id=next(iter(counts.account_ids)))
+            return self._collect(named, path, tombstones, contents, left=left, caps=caps)
         counts.matched |= visitors
         if counts.matched or not _is_less(counts.encrypted, left):
             self._abandon(parts)

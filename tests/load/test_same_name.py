@@ -70,6 +70,25 @@ def test_a_replaced_file_takes_its_rows_with_it_whatever_account_they_name(lake:
     assert ask(lake, "select conversation_id from conversations order by all") == [("a",), ("b",)]
 
 
+def test_rows_without_an_account_are_of_the_one_that_their_file_names(lake: Lake, tmp_path: Path) -> None:
+    """So the file of another account with its name does not take them with it; a file of several tells none."""
+    contents = gz(document(conversation("x"), account_id=None), document(conversation("a"), account_id="1"), "broken")
+    take(lake, put(tmp_path / "1", contents, name_at(1)))
+    for number in ("2", "3"):
+        take(lake, put(tmp_path / number, gz(document(conversation(f"b{number}"), account_id="2"), "torn"), name_at(1)))
+    query = "select account_id, conversation_id from conversations order by all"
+    assert ask(lake, query) == [("1", "a"), ("1", "x"), ("2", "b3")]
+    assert ask(lake, "select account_id, raw from rejects order by all") == [("1", "broken"), ("2", "torn")]
+    assert verify(lake).findings == []
+    mixed = gz(*(document(conversation("m"), account_id=account) for account in (None, "3", "4")))
+    take(lake, put(tmp_path / "mixed", mixed, name_at(2)))
+    assert ask(lake, f"{query.replace('order', 'where conversation_id = $$m$$ order')}") == [
+        ("3", "m"),
+        ("4", "m"),
+        (None, "m"),
+    ]
+
+
 def test_a_withdrawn_conversation_comes_back_though_its_file_has_the_name_of_a_replaced_one(lake: Lake, tmp_path: Path) -> None:
     """That of another account is replaced in the same load."""
 

@@ -299,7 +299,7 @@ def test_status_is_as_short_where_there_is_much(lake: Lake, tmp_path: Path) -> N
     assert (len(lines), len(max(lines, key=len)) < 200) == (3 + 2 * (31 + 1 + 10 + 1 + 1), True)
     newest, empty = name_at(24 * 99), name_at(24 * 99 + 1)
     reason = "2. document: it is no JSON: Expecting value at character 0"
-    assert f'{newest} (account unknown): {reason}, and 99 more documents: lakehouse sql "from rejects"' in lines
+    assert f'{newest} (account 75555851): {reason}, and 99 more documents: lakehouse sql "from rejects"' in lines
     assert f"{empty} (account unknown): it holds zero bytes" in lines
     assert 'and 90 more files with rejected documents: lakehouse sql "from rejects" has all' in lines
     assert "and 90 more files rejected: lakehouse status --format json has all" in lines

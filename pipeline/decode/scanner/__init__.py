@@ -124,7 +124,7 @@ class NoScanner:
         """No rows of each table."""
         return [columns.empty_table() for columns in _SCHEMAS]
 
-    def distinct(self, name: str, start: int) -> set[str]:  # noqa: ARG002  # as Scanner
+    def distinct(self, name: str, start: int) -> set[str | None]:  # noqa: ARG002  # as Scanner
         """No values."""
         return set()
 
@@ -255,8 +255,8 @@ class Scanner:
             raise MemoryError
         return pa.Table.from_batches([pa.RecordBatch._import_from_c(array, _SCHEMAS[which])])  # noqa: SLF001  # Arrow's own name
 
-    def distinct(self, name: str, start: int) -> set[str]:
-        """The distinct values of a text column of conversations from row `start` on, without null."""
+    def distinct(self, name: str, start: int) -> set[str | None]:
+        """The distinct values of a text column of conversations from row `start` on."""
         if start == self.rows()[0]:
             return set()
         place = _SCHEMAS[0].get_field_index(name)
@@ -264,7 +264,7 @@ class Scanner:
         if not array:
             raise MemoryError
         values = pa.Array._import_from_c(array, _SCHEMAS[0].field(place).type)  # noqa: SLF001  # likewise
-        return set(pc.unique(values).to_pylist()) - {None}
+        return set(pc.unique(values).to_pylist())
 
     def unknown_fields(self) -> set[str]:
         """The paths of the unknown fields in the current file so far."""

@@ -46,6 +46,12 @@ def set_files(connection: duckdb.DuckDBPyConnection, locations: Mapping[str, lis
             create_view(connection, table, _no_rows(table))
 
 
+def forget_files(connection: duckdb.DuckDBPyConnection) -> None:
+    """Let the macros list no files: no view can be read until `set_files`."""
+    for table in schema.TABLES.values():
+        _set_macro(connection, table, [])
+
+
 def create_view(connection: duckdb.DuckDBPyConnection, table: schema.Table, rows: str) -> None:
     """Create or replace the view of a table by a query; its comment is the table's grain, those of columns their meanings."""
     connection.execute(f"create or replace view {table.name} as {rows}")

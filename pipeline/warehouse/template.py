@@ -26,7 +26,7 @@ from pipeline.lake.sql import literal
 from pipeline.processes import interruptible
 from pipeline.warehouse import library, names, rules, table_views, time_zones, twins
 from pipeline.warehouse.library import comment_columns, create_views
-from pipeline.warehouse.table_views import create_table_views
+from pipeline.warehouse.table_views import create_table_views, forget_files
 
 _STORAGE_VERSION: Final = "v1.2.0"  # clients from 1.4 on open it; the default of DuckDB 2.0 they refuse
 _DIGEST_BYTES: Final = 32  # the SHA-256 before the packed file: a foreign file is not taken for ours
@@ -63,6 +63,7 @@ def make_template() -> bytes:
             create_table_views(connection, {table.name: [_empty_file(table, folder)] for table in schema.TABLES.values()})
             create_views(connection)
             comment_columns(connection)
+            forget_files(connection)
         return path.read_bytes()
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+import s3fs
 from documents import conversation, document, gz, message, name_at, put
 from lakes import all_rows, everything, first, killed_before, take
 from released_lakes import forget_format, rewrite
@@ -34,6 +35,7 @@ def lake(store: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     """A lake of two loads."""
     for name, value in store.items():
         monkeypatch.setenv(name, value)
+    s3fs.S3FileSystem.clear_instance_cache()  # a test of another store may have left connections
     made = Lake(f"s3://facts/{tmp_path.name}")
     for hour in range(2):
         load(made, tmp_path, hour)

@@ -1,6 +1,6 @@
 -- People who came back after a served conversation, by the agent that ended the first one.
--- Grain:   one row per account_id, agent_id and type with a served conversation that ended; those without an agent are a
---          group of their own.
+-- Grain:   one row per account_id, agent_id and type with a served conversation that ended; those without an agent are
+--          a group of their own.
 -- Counts:  as in repeat_contact_daily, of served conversations of a known person. The agent is the last one of the
 --          conversation that was followed, or not, by another. All dates together.
 -- Units:   shares from 0 to 1, NULL where judged_count is 0.

@@ -72,7 +72,10 @@ NEVER = "never"
 NOT_TOLD = "neither tells"
 
 ACCOUNT_ID = Column(
-    "account_id", TEXT, "The LivePerson account: from the document, else the account the file was listed for.", null=NOT_TOLD
+    "account_id",
+    TEXT,
+    "The LivePerson account: of the document, else that the file was listed for, else its only one.",
+    null=NOT_TOLD,
 )
 CONVERSATION_ID = Column("conversation_id", TEXT, "Unique conversation identifier; never NULL.", "conversationId", null=NEVER)
 INHERITED_ID = replace(CONVERSATION_ID, about="The conversation that it is part of; never NULL.", field=None)

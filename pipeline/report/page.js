@@ -102,7 +102,7 @@ function rowsOf(chart, choice) {
   return rows.sort((one, other) => other[highest] - one[highest]).slice(0, chart.most);
 }
 
-// Whether conversations can still come to the row's day or week, or the lake lacks days of the week.
+// Whether conversations can still come to the row's day or week, or the lake begins or ends within the week.
 function isProvisional(chart, row) {
   if (!chart.isLocal || !chart.isByDay) return false;
   const last = plusDays(row[chart.day], chart.isWeekly ? 6 : 0);
@@ -207,7 +207,7 @@ function showChosen(choice, count) {
   ];
   const before = since === null ? "" : ` Before: ${before_since} to ${before_until}.`;
   const touched = choice.lines && since !== null ? " A week that the period touches is drawn whole." : "";
-  const weeks = choice.lines ? `${touched} A cross marks a week that is not whole: the lake lacks days of it, or more can come.` : "";
+  const weeks = choice.lines ? `${touched} A cross marks a first or last week that is cut, or one to which more can come.` : "";
   document.getElementById("chosen").textContent =
     `${parts.join(", ")}: ${formatted("count", count)} conversations.${before}${weeks}`;
   const provisional = data.provisional[choice.account];
@@ -284,7 +284,7 @@ function unitOf(panel, rows) {
   return [[1, "seconds"], [60, "minutes"], [3600, "hours"]].find(([seconds, unit]) => longest <= 300 * seconds || unit === "hours");
 }
 
-// A line ends where days or weeks are missing, and after a week that is not whole: one without values comes next. The dashes
+// A line ends where days or weeks are missing, and after a week that is cut: one without values comes next. The dashes
 // of provisional days begin at the day before.
 function brokenAtGaps(rows, day, step) {
   const days = rows.sort((one, other) => one.account - other.account || (one[day] < other[day] ? -1 : 1));

@@ -140,7 +140,7 @@ def test_choice_by_hand(tmp_path: Path) -> None:
     assert page.by_id("before").text == f"LIVE_CHAT, all accounts, all skills, All days: {every} conversations."
     assert page.by_id("chosen").text == (
         f"MESSAGING, all accounts, skill Sales (12), All days: {some} conversations. "
-        "A cross marks a week that is not whole: the lake lacks days of it, or more can come."
+        "A cross marks a first or last week that is cut, or one to which more can come."
     )
     assert "provisional" in {row.attributes.get("class") for row in page.by_id("queue-by-day-table").every("tr")}
     assert {row[1] for row in cells(page.by_id("mcs-by-skill-table"))} == {"Sales (12)"}

@@ -24,7 +24,8 @@ from pipeline.load.engines import Processes
 from pipeline.load.find import find_files, incoming_from
 from pipeline.load.load import load
 from pipeline.load.session import writing
-from pipeline.warehouse.database import FILE_NAME, publish
+from pipeline.warehouse.database import publish
+from pipeline.warehouse.published import FILE_NAME
 
 KEPT_DAYS: Final = 30
 WORK_SECONDS: Final = 0.5

@@ -24,10 +24,10 @@ from pipeline.lake.sql import literal
 from pipeline.sandbox import Account
 from pipeline.sandbox.names import name_files, settings_rows
 from pipeline.schema import FACTS, TABLES
-from pipeline.warehouse.database import FILE_NAME
 from pipeline.warehouse.library import create_views
 from pipeline.warehouse.name_tables import set_topics
 from pipeline.warehouse.names import NAME_TABLES
+from pipeline.warehouse.published import FILE_NAME
 from pipeline.warehouse.rules import RuleRow
 
 FIRST_DAY = datetime(2025, 11, 1, tzinfo=UTC)

@@ -30,31 +30,43 @@ _UNKNOWN: Final = """
         select source_file from conversations union all select source_file from messages
         union all select source_file from transfers union all select source_file from rejects
     ) where source_file not in (select name from ledger where status = 'loaded') group by all"""
+# Several files of a name, each of one account, are counted each by itself. Beside a file of several accounts that can't be: any
+# row may be of that one.
 _COUNTS: Final = """
-    with kept as (
-        select source_file, count(*) filter (of = 'c') as conversations, count(*) filter (of = 'm') as messages,
+    with loaded as (
+        select *, case when count(account_id) over same_name = count(*) over same_name and count(*) over same_name > 1
+            then account_id end as of_account
+        from ledger where status = 'loaded' window same_name as (partition by name)
+    ), brought as (
+        select name as source_file, of_account, sum(conversations) as conversations, sum(messages) as messages,
+            sum(transfers) as transfers, sum(rejects) as rejects
+        from loaded group by all
+    ), apart as (
+        select distinct source_file from brought where of_account is not null
+    ), kept as (
+        select source_file, case when apart.source_file is not null then account_id end as of_account,
+            count(*) filter (of = 'c') as conversations, count(*) filter (of = 'm') as messages,
             count(*) filter (of = 't') as transfers, count(*) filter (of = 'r') as rejects
         from (
-            select source_file, 'c' as of from conversations union all select source_file, 'm' from messages
-            union all select source_file, 't' from transfers union all select source_file, 'r' from rejects
-        ) group by source_file
-    ), brought as (
-        select name as source_file, sum(conversations) as conversations, sum(messages) as messages,
-            sum(transfers) as transfers, sum(rejects) as rejects
-        from ledger where status = 'loaded' group by name
+            select source_file, account_id, 'c' as of from conversations
+            union all select source_file, account_id, 'm' from messages
+            union all select source_file, account_id, 't' from transfers
+            union all select source_file, account_id, 'r' from rejects
+        ) left join apart using (source_file) group by source_file, of_account
     )
     select
-        source_file,
+        brought.source_file, brought.of_account,
         coalesce(kept.conversations, 0), brought.conversations, coalesce(kept.messages, 0), brought.messages,
         coalesce(kept.transfers, 0), brought.transfers, coalesce(kept.rejects, 0), brought.rejects
-    from brought left join kept using (source_file)
+    from brought left join kept
+        on brought.source_file = kept.source_file and brought.of_account is not distinct from kept.of_account
     where coalesce(kept.rejects, 0) <> brought.rejects
         or coalesce(kept.conversations, 0) > brought.conversations
         or coalesce(kept.messages, 0) > brought.messages
         or coalesce(kept.transfers, 0) > brought.transfers
         or coalesce(kept.conversations, 0) = brought.conversations
             and (coalesce(kept.messages, 0), coalesce(kept.transfers, 0)) <> (brought.messages, brought.transfers)
-    order by source_file"""
+    order by all"""
 _SAME: Final = """
     line.account_id is not distinct from whole.account_id and line.conversation_id = whole.conversation_id
         and line.source_file = whole.source_file and line.delivery = whole.delivery and line.date = whole.date"""
@@ -139,7 +151,8 @@ def _miscounted(lake: Lake, connection: duckdb.DuckDBPyConnection) -> Iterator[W
     for source_file, rows in connection.execute(_UNKNOWN).fetchall():
         problem = f"{rows} rows are of a file that the ledger does not know as loaded"
         yield Wrong(f"{lake.uri}: {source_file}", problem)
-    for source_file, *counts in connection.execute(_COUNTS).fetchall():
+    for source_file, account_id, *counts in connection.execute(_COUNTS).fetchall():
         kinds = (*schema.SENT, "rejects")
         shares = ", ".join(f"{counts[2 * place]} of {counts[2 * place + 1]} {kind}" for place, kind in enumerate(kinds))
-        yield Wrong(f"{lake.uri}: {source_file}", f"the tables hold {shares} that the ledger counted")
+        of_account = "" if account_id is None else f" of account {account_id}"
+        yield Wrong(f"{lake.uri}: {source_file}{of_account}", f"the tables hold {shares} that the ledger counted")

@@ -10,7 +10,7 @@ from pipeline.lake.file_systems import found_below, modified
 from pipeline.lake.formats import current_format
 from pipeline.lake.lake import Lake
 from pipeline.lake.snapshot import LEDGER, Snapshot
-from pipeline.warehouse.database import FILE_NAME, named_files
+from pipeline.warehouse.published import FILE_NAME, named_files
 
 
 def delete_strays(lake: Lake, snapshot: Snapshot) -> None:

@@ -17,7 +17,8 @@ from pipeline.lake.lake import Lake
 from pipeline.lake.logs import faults_of
 from pipeline.lake.snapshot import Change, Snapshot
 from pipeline.maintenance.strays import delete_strays
-from pipeline.warehouse.database import problem_with_file, publish
+from pipeline.warehouse.database import publish
+from pipeline.warehouse.published import problem_with_file
 from pipeline.warehouse.recompute import facts_of_lake
 
 Tell = Callable[[str], None]

@@ -28,7 +28,8 @@ from pipeline.lake.ledger import read_ledger
 from pipeline.lake.logs import faults_of
 from pipeline.lake.snapshot import LEDGER, DataFile, Snapshot
 from pipeline.maintenance.rows import wrong_rows
-from pipeline.warehouse.database import logs_of_clients, named_files, no_lake
+from pipeline.warehouse.database import no_lake
+from pipeline.warehouse.published import logs_of_clients, named_files
 
 _THREADS: Final = 4
 _PUT_BACK: Final = (

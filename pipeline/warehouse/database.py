@@ -7,10 +7,8 @@ The file is derived from the lake. A reader makes a copy for itself where the fi
 client, or names the Parquet files by another path.
 """
 
-import contextlib
-import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -21,29 +19,35 @@ from filelock import FileLock, Timeout
 from pipeline import schema
 from pipeline.errors import LakeError, PipelineError, SettingsError
 from pipeline.lake.commits import require_whole
-from pipeline.lake.formats import FIRST, LakeFormat, current_format, require_known, unpacked_format
 from pipeline.lake.lake import Lake
 from pipeline.lake.landing import PUBLISHING
-from pipeline.lake.snapshot import LEDGER, Snapshot
+from pipeline.lake.snapshot import Snapshot
 from pipeline.lake.spill import hold, release
 from pipeline.lake.sql import literal
 from pipeline.lake.store import LOCK_NAME
 from pipeline.lake.store_errors import reaching
-from pipeline.processes import interruptible
 from pipeline.warehouse import name_tables
-from pipeline.warehouse.library import comment_columns, create_views, set_rules, view_names
+from pipeline.warehouse.library import comment_columns, create_views, set_rules
 from pipeline.warehouse.names import NameFile
+from pipeline.warehouse.published import (
+    FILE_NAME,
+    described,
+    file_as_it_is,
+    is_as_made_now,
+    logs_of_clients,
+    names_this_lake,
+    open_database,
+    problem_before_opening,
+    say_load,
+)
 from pipeline.warehouse.recompute import facts_of_lake
 from pipeline.warehouse.rules import FILE_NAME as RULES_NAME
 from pipeline.warehouse.rules import RuleRow, defaults, filled_up, read_rules, rule_names
 from pipeline.warehouse.statements import reading
-from pipeline.warehouse.table_views import create_table_views, create_view, files_in, files_macro, set_files, shown_names
+from pipeline.warehouse.table_views import create_table_views, create_view, set_files, shown_names
 from pipeline.warehouse.template import attached, template
 
-FILE_NAME: Final = "lakehouse.duckdb"
 _FACTS_OF_OLDER: Final = "facts_of_an_older_lake"
-_FORMAT: Final = "lake_format"
-"""The macro of the DuckDB file that gives the format of the lake."""
 
 
 def publish(lake: Lake, snapshot: Snapshot) -> None:
@@ -72,14 +76,6 @@ def publish(lake: Lake, snapshot: Snapshot) -> None:
             publish(lake, newest)
 
 
-def logs_of_clients(lake: Lake) -> list[Path]:
-    """List the logs beside the DuckDB file: those of clients that have it open for writing, or had when they ended."""
-    if not lake.is_local:
-        return []
-    names = (f"{FILE_NAME}.wal", f"{FILE_NAME}.wal.checkpoint", f"{FILE_NAME}.wal.recovery")
-    return [path for path in (Path(lake.root) / name for name in names) if os.path.lexists(path)]
-
-
 def _delete_logs(lake: Lake) -> None:
     for path in logs_of_clients(lake):
         path.unlink(missing_ok=True)
@@ -102,7 +98,7 @@ def rules_in_force(lake: Lake, tell: Callable[[str], None] | None = None, *, or_
 
 
 def _last_rules(lake: Lake) -> list[RuleRow]:
-    with suppress(duckdb.Error, OSError, PipelineError), _file_as_it_is(lake) as connection:
+    with suppress(duckdb.Error, OSError, PipelineError), file_as_it_is(lake) as connection:
         rows = connection.execute("select setting, account_id, value from settings").fetchall()
         return filled_up(RuleRow(*row) for row in rows if row[0] in rule_names())
     return defaults()
@@ -118,7 +114,7 @@ def _write(path: Path, lake: Lake, snapshot: Snapshot, rules: list[RuleRow]) -> 
 
 
 def _last_names(lake: Lake, file: NameFile) -> name_tables.Rows:
-    with suppress(duckdb.Error, OSError, PipelineError), _file_as_it_is(lake) as connection:
+    with suppress(duckdb.Error, OSError, PipelineError), file_as_it_is(lake) as connection:
         return name_tables.rows_of(connection, file)
     return []
 
@@ -137,8 +133,8 @@ def _locations(lake: Lake, snapshot: Snapshot) -> dict[str, list[str]]:
 
 
 def _finish(connection: duckdb.DuckDBPyConnection, lake: Lake, snapshot: Snapshot) -> None:
-    """Add the rest that a load knows: the lake's format, the names, and the facts of a lake of an older version."""
-    connection.execute(f"create or replace macro {_FORMAT}() as {literal(snapshot.format.packed())}")
+    """Add the rest that a load knows: which one it is, the names, and the facts of a lake of an older version."""
+    say_load(connection, snapshot)
     if not snapshot.is_current:
         _compute_facts(connection, lake, snapshot)
     name_tables.set_names(connection, lake, snapshot, lambda file: _last_names(lake, file))
@@ -162,7 +158,8 @@ def _compute_facts(connection: duckdb.DuckDBPyConnection, lake: Lake, snapshot: 
 def connect(lake: Lake, tell: Callable[[str], None] = lambda _: None) -> duckdb.DuckDBPyConnection:
     """Open the lake's DuckDB file for statements that read, with times shown in UTC; that of an object store is fetched first.
 
-    A file with other rules than the settings file has, or without a view of this version, is made anew first. Where it can't be
+    A file of an older load, as a killed run or a backup leaves it, with other rules than the settings file has, or without a
+    view of this version, is made anew first. Where it can't be
     written, can't be used, or names the Parquet files by another path than this lake's, the connection has a copy for itself,
     and the file stays as it is. `tell` takes a sentence on the fault.
 
@@ -197,11 +194,11 @@ def _connect_folder(lake: Lake, tell: Callable[[str], None]) -> duckdb.DuckDBPyC
     connection = _open_if_usable(path, lake, tell)
     if connection is None:
         return _open_copy(lake, rules, tell)
-    names_this_lake = _names_this_lake(connection, lake)
-    if names_this_lake and lake.has_facts and _is_as_made_now(connection, lake, rules, names):
+    is_of_this_path = names_this_lake(connection, lake)
+    if is_of_this_path and lake.has_facts and is_as_made_now(connection, lake, rules, names):
         return connection
     connection.close()
-    if names_this_lake and lake.is_current:  # else it is right for another path of the same lake
+    if is_of_this_path and lake.is_current:  # else it is right for another path of the same lake
         with suppress(OSError, duckdb.Error, Timeout):  # a disk without rights or room, or a writer is at work
             with FileLock(lake.path(LOCK_NAME), timeout=0):
                 publish(lake, lake.snapshot())
@@ -209,92 +206,19 @@ def _connect_folder(lake: Lake, tell: Callable[[str], None]) -> duckdb.DuckDBPyC
     return _open_copy(lake, rules, tell)
 
 
-def _is_as_made_now(
-    connection: duckdb.DuckDBPyConnection, lake: Lake, rules: list[RuleRow], names: list[name_tables.FoundFile]
-) -> bool:
-    """Whether the file of a lake has its format, these settings and names, and the views of this version.
-
-    Raises:
-        LakeError: a newer version of this program has made it.
-    """
-    found = _format_of(connection)
-    require_known(found, lake.uri)
-    is_alike = found == current_format() and _has_rules(connection, rules)
-    return is_alike and name_tables.has_names(connection, names) and _has_views(connection)
-
-
 def _open_if_usable(path: Path, lake: Lake, tell: Callable[[str], None]) -> duckdb.DuckDBPyConnection | None:
     """Open a DuckDB file; one that can't be used gives None, and a sentence to `tell`."""
-    problem = _problem(path, lake)
+    problem = problem_before_opening(path, lake)
     if problem is None:
         try:
             return open_database(path, lake)
         except (duckdb.Error, OSError) as error:
-            problem = _described(error)
+            problem = described(error)
     tell(
         f"{lake.uri}/{FILE_NAME}: {problem}; the tables are whole, and this command reads a copy of its own: "
         "lakehouse compact makes the file anew"
     )
     return None
-
-
-def _problem(path: Path, lake: Lake) -> str | None:
-    if not path.exists():
-        return "it is gone"
-    logs = logs_of_clients(lake)
-    return f"a client that opened it for writing has left {logs[0].name}, which belongs to no load" if logs else None
-
-
-def _described(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    if "onflicting lock" in text or "different configuration" in text:
-        return "another client holds it open for writing, where it should read"
-    return f"it can't be read ({text[:200]})"
-
-
-def problem_with_file(lake: Lake) -> str | None:
-    """Describe the fault that keeps readers or other clients from the lake's DuckDB file; None: there is none."""
-    found = _problem(Path(lake.root) / FILE_NAME, lake) if lake.is_local else None
-    if found:
-        return found
-    try:
-        with _file_as_it_is(lake) as connection:
-            if not _has_views(connection):
-                return "it lacks views of this version"
-            if lake.is_local and not _names_this_lake(connection, lake):
-                return f"it names the Parquet files by another path than {lake.root}, where other clients can't find them"
-    except FileNotFoundError:
-        return "it is gone"
-    except (duckdb.Error, OSError) as error:
-        return _described(error)
-    return None
-
-
-def named_files(lake: Lake) -> dict[str, set[str]]:
-    """List the Parquet files that the lake's DuckDB file names, by table, as paths in it.
-
-    Raises:
-        duckdb.Error: the file can't be read.
-        OSError: it can't be read.
-    """
-    with _file_as_it_is(lake) as connection:
-        return {
-            name: {location.rpartition(f"/{name}/")[2] for location in files_in(connection, name)} for name in schema.TABLES
-        }
-
-
-@contextlib.contextmanager
-def _file_as_it_is(lake: Lake) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open the lake's DuckDB file, or where a client's log lies beside it a copy, so that the log is not replayed."""
-    if lake.is_local and not logs_of_clients(lake):
-        with duckdb.connect(f"{lake.root}/{FILE_NAME}", read_only=True) as connection:
-            yield connection
-        return
-    with tempfile.TemporaryDirectory(prefix=PUBLISHING) as folder:
-        path = Path(folder) / FILE_NAME
-        lake.files.get_file(lake.path(FILE_NAME), str(path))
-        with duckdb.connect(str(path), read_only=True) as connection:
-            yield connection
 
 
 def _connect_store(lake: Lake, tell: Callable[[str], None]) -> duckdb.DuckDBPyConnection:
@@ -307,7 +231,7 @@ def _connect_store(lake: Lake, tell: Callable[[str], None]) -> duckdb.DuckDBPyCo
             lake.files.get_file(lake.path(FILE_NAME), str(path))
             connection = _open_if_usable(path, lake, tell)
             if connection is not None:
-                if _names_this_lake(connection, lake) and _is_as_made_now(connection, lake, rules, names):
+                if names_this_lake(connection, lake) and is_as_made_now(connection, lake, rules, names):
                     return connection
                 connection.close()
     if not lake.exists:
@@ -338,55 +262,7 @@ def _open_copy(lake: Lake, rules: list[RuleRow], tell: Callable[[str], None]) ->
     return connection
 
 
-def open_database(path: Path | str, lake: Lake) -> duckdb.DuckDBPyConnection:
-    """Open a DuckDB file to read, or `:memory:`, with access to the lake's files; temporary files have no folder yet."""
-    connection = interruptible(duckdb.connect(str(path), read_only=path != ":memory:"))
-    with suppress(duckdb.NotImplementedException):  # another connection of this process to the file has chosen
-        connection.execute("set temp_directory = ''")  # by default it is in the working folder, or beside the file
-    lake.store.register(connection)
-    return connection
-
-
 def no_lake(lake: Lake) -> LakeError:
     """Make the error of a place where nothing was ever loaded."""
     message = "there is no lake; load something first, with lakehouse demo, sync or load, or name another by --lake or LAKE_URI"
     return LakeError(f"{lake.uri}: {message}")
-
-
-def _names_this_lake(connection: duckdb.DuckDBPyConnection, lake: Lake) -> bool:
-    """Whether the file names the Parquet files by this path of the lake, or none."""
-    try:
-        return all(location.startswith(f"{lake.table_uri(LEDGER)}/") for location in files_in(connection, LEDGER))
-    except duckdb.Error:  # another client has altered it: it names nothing, and is made anew
-        return True
-
-
-def _format_of(connection: duckdb.DuckDBPyConnection) -> LakeFormat:
-    """The format of the lake that the file was made for; files of older versions do not say it, and altered ones anything."""
-    try:
-        ((text,),) = connection.execute(f"select {_FORMAT}()").fetchall()
-        return unpacked_format(text)
-    except (duckdb.Error, ValueError):
-        return FIRST
-
-
-def _has_rules(connection: duckdb.DuckDBPyConnection, wanted: list[RuleRow]) -> bool:
-    """Whether the file was made with these rules; one that an older version made has none."""
-    try:
-        rows = connection.execute("select setting, account_id, value from settings").fetchall()
-    except duckdb.CatalogException:
-        return False
-    return set(rows) == set(wanted)
-
-
-def _has_views(connection: duckdb.DuckDBPyConnection) -> bool:
-    """Whether the file has every view of the library, by name, and the files of every table.
-
-    A changed view it gets with the next load.
-    """
-    made = {name for (name,) in connection.execute("select view_name from duckdb_views() where not internal").fetchall()}
-    try:
-        connection.execute(f"select {', '.join(f'{files_macro(name)}()::varchar[]' for name in schema.TABLES)}")
-    except duckdb.Error:
-        return False
-    return made >= view_names()

@@ -353,6 +353,15 @@ def test_the_duckdb_file_is_of_the_newest_load_whoever_comes_last(lake: Lake, tm
         ask(lake, "create table t as select 1")
 
 
+def test_a_reader_of_a_bucket_sees_the_newest_load_though_its_run_died(lake: Lake, tmp_path: Path) -> None:
+    """A run that dies after its commit leaves the DuckDB file of the load before: readers make a copy of their own."""
+    take(lake, put(tmp_path, gz(document(conversation("c1"))), name_at(0)))
+    before = lake.files.cat_file(lake.path("lakehouse.duckdb"))
+    take(lake, put(tmp_path, gz(document(conversation("c2"))), name_at(1)))
+    lake.files.pipe_file(lake.path("lakehouse.duckdb"), before)
+    assert ask(lake, "select count(*) from conversations") == [(2,)]
+
+
 def test_a_lake_that_was_copied_answers(lake: Lake, tmp_path: Path) -> None:
     """Under another prefix the views find their files, and reading writes nothing."""
     take(lake, put(tmp_path, gz(document(conversation()))))

@@ -8,10 +8,13 @@ import pytest
 from documents import conversation, document, gz, message, name_at, put
 from lakes import ask, take
 
+from pipeline import schema
 from pipeline.lake.lake import Lake
-from pipeline.lake.ledger import loaded_files
-from pipeline.lake.snapshot import LEDGER
+from pipeline.lake.ledger import loaded_files, read_ledger
+from pipeline.lake.parquet import rows_of
+from pipeline.lake.snapshot import LEDGER, Change
 from pipeline.maintenance.verify import verify
+from pipeline.warehouse.database import publish
 
 ACCOUNTS = ["".join(accounts) for number in (1, 2, 3) for accounts in itertools.combinations("123", number)]
 
@@ -134,3 +137,16 @@ def test_every_24th_commit_sweeps_however_many_a_load_makes(lake: Lake, tmp_path
         take(lake, tmp_path / f"{hour}")
     assert lake.snapshot().versions[LEDGER] == 26
     assert not litter.exists()
+
+
+def test_files_of_one_name_are_counted_by_account(lake: Lake, tmp_path: Path) -> None:
+    """A conversation too many of one account makes up for none of another account with a file of that name."""
+    take(lake, put(tmp_path / "1", gz(document(conversation("c1"), account_id="1")), name_at(0)))
+    take(lake, put(tmp_path / "2", gz(document(conversation("c2"), conversation("c3"), account_id="2")), name_at(0)))
+    snapshot = lake.snapshot()
+    rows = read_ledger(lake, snapshot).to_pylist()
+    swapped = [row | {"account_id": {"1": "2", "2": "1"}[row["account_id"]]} for row in rows]
+    change = Change(add=[lake.write(LEDGER, rows_of(swapped, schema.FILES))], remove=snapshot.files[LEDGER])
+    publish(lake, lake.commit({LEDGER: change}, snapshot))
+    (found,) = [finding for finding in verify(lake).findings if "the tables hold" in finding]
+    assert f"{name_at(0)} of account 2: the tables hold 2 of 1 conversations" in found

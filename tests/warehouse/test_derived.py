@@ -121,6 +121,44 @@ def test_a_load_beside_an_open_client_is_seen(lake: Lake, held: Path, tmp_path: 
     assert len(seen(lake.root)["conversations"]) == 3
 
 
+@pytest.fixture
+def behind(lake: Lake, tmp_path: Path) -> Path:
+    """The file of the load before the newest one, as a run leaves it that dies after its commit."""
+    file = Path(lake.root, "lakehouse.duckdb")
+    before = file.read_bytes()
+    take(lake, put(tmp_path / "more", gz(document(conversation("c3"))), "Engagement.2.gz"))
+    file.write_bytes(before)
+    return file
+
+
+@pytest.mark.usefixtures("behind")
+def test_a_file_of_an_older_load_is_made_anew(lake: Lake) -> None:
+    """A reader answers from the newest load, and so does any client after it; until then doctor tells."""
+    assert any("an older load" in finding.found for finding in about_lake(lake))
+    assert verify(lake).findings
+    assert ask(lake, COUNT) == [(3,)]
+    assert len(seen(lake.root)["conversations"]) == 3
+    assert verify(lake).findings == []
+
+
+def test_a_writer_at_work_keeps_the_file_as_it_is(lake: Lake, behind: Path) -> None:
+    """While a run has the lake, a reader answers from the newest load, and leaves the file to the run."""
+    before = behind.read_bytes()
+    with writing(lake):
+        assert ask(lake, COUNT) == [(3,)]
+    assert behind.read_bytes() == before
+
+
+def test_a_ledger_that_lost_its_end_makes_no_file_older(lake: Lake, tmp_path: Path) -> None:
+    """The file may be all that is left of a load: a reader shows it and keeps it."""
+    file = Path(lake.root, "lakehouse.duckdb")
+    take(lake, put(tmp_path / "more", gz(document(conversation("c3"))), "Engagement.2.gz"))
+    before = file.read_bytes()
+    max(Path(lake.root, "files", "_delta_log").glob("*.json")).unlink()
+    assert ask(lake, COUNT) == [(3,)]
+    assert file.read_bytes() == before
+
+
 def test_one_lake_under_two_paths(lake: Lake, tmp_path: Path) -> None:
     """A reader at another path answers and leaves the file as it is; verify finds nothing wrong at either."""
     other = Lake(str(tmp_path / "mount"))

@@ -22,8 +22,8 @@ from places import ROOT
 import pipeline
 from pipeline.errors import LakeError
 from pipeline.lake.lake import Lake
-from pipeline.warehouse.database import problem_with_file
 from pipeline.warehouse.library import ordered_views
+from pipeline.warehouse.published import problem_with_file
 
 TRANSFER = {"timestamp": {"string": "2016-07-25 17:55:00"}, "skillId": {"long": 3}, "targetSkillId": {"long": 4}}
 DAYS = 4

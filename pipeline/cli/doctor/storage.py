@@ -31,8 +31,9 @@ from pipeline.lake.snapshot import Snapshot
 from pipeline.lake.store_errors import reaching, tidied
 from pipeline.load.account_schema import kept_schemas, newest_schemas
 from pipeline.text import counted
-from pipeline.warehouse.database import FILE_NAME, problem_with_file, rules_in_force
+from pipeline.warehouse.database import rules_in_force
 from pipeline.warehouse.name_tables import names_of
+from pipeline.warehouse.published import FILE_NAME, problem_with_file
 
 _LEAST_BYTES: Final = {FAIL: 100 << 20, WARN: 1 << 30}
 _LEAST_DAYS: Final = {FAIL: 2, WARN: 30}

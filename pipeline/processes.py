@@ -20,7 +20,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Final, TextIO
 from weakref import WeakSet
 
-from pipeline.imports import go_without_pandas
+from pipeline.imports import go_without_numpy
 from pipeline.text import stopped_by
 
 if TYPE_CHECKING:
@@ -265,7 +265,7 @@ def begin_helper() -> None:
 
     It is defined here, as a function of a module that imports DuckDB would make that print a list of objects when it ends.
     """
-    go_without_pandas()
+    go_without_numpy()
 
     def watch() -> None:
         parent = parent_process()

@@ -7,17 +7,44 @@ Engagement page.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
-from typing import Final, Literal
+from enum import StrEnum
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Final, Literal
 
-import pyarrow as pa
+if TYPE_CHECKING:
+    import pyarrow as pa
 
-TIME = pa.timestamp("us", tz="UTC")
-TEXT = pa.string()
-BIGINT = pa.int64()
-INTEGER = pa.int32()
-DOUBLE = pa.float64()
-BOOLEAN = pa.bool_()
+
+class Type(StrEnum):
+    """The type of a column, by Arrow's name of it."""
+
+    TEXT = "string"
+    BIGINT = "int64"
+    INTEGER = "int32"
+    DOUBLE = "double"
+    BOOLEAN = "bool"
+    TIME = "timestamp[us, tz=UTC]"
+    DAY = "date32[day]"
+    TEXTS = "list<item: string>"
+    BIGINTS = "list<item: int64>"
+
+    @property
+    def arrow(self) -> "pa.DataType":
+        """The type as Arrow has it; commands that make no rows never import Arrow."""
+        return _arrow_types()[self]
+
+
+@cache
+def _arrow_types() -> "Mapping[Type, pa.DataType]":
+    import pyarrow as pa
+
+    text, bigint, day = pa.string(), pa.int64(), pa.date32()
+    numbers = {Type.BIGINT: bigint, Type.INTEGER: pa.int32(), Type.DOUBLE: pa.float64(), Type.BOOLEAN: pa.bool_()}
+    lists = {Type.TEXTS: pa.list_(text), Type.BIGINTS: pa.list_(bigint)}
+    return {Type.TEXT: text, Type.TIME: pa.timestamp("us", tz="UTC"), Type.DAY: day} | numbers | lists
+
+
+TIME, TEXT, BIGINT, INTEGER, DOUBLE, BOOLEAN = Type.TIME, Type.TEXT, Type.BIGINT, Type.INTEGER, Type.DOUBLE, Type.BOOLEAN
 
 
 @dataclass(frozen=True)
@@ -31,7 +58,7 @@ class Column:
     """
 
     name: str
-    type: pa.DataType
+    type: Type
     about: str
     field: str | None = None
     container: str | None = None
@@ -53,9 +80,11 @@ class Table:
     is_compressed: bool = True  # compressed hashes are as large, and take twice as long to read
 
     @cached_property
-    def arrow_schema(self) -> pa.Schema:
+    def arrow_schema(self) -> "pa.Schema":
         """All columns, `date` included."""
-        return pa.schema([(column.name, column.type) for column in self.columns])
+        import pyarrow as pa
+
+        return pa.schema([(column.name, column.type.arrow) for column in self.columns])
 
     @cached_property
     def shown(self) -> tuple[Column, ...]:
@@ -63,8 +92,10 @@ class Table:
         return tuple(column for column in self.columns if not column.is_hidden)
 
     @cached_property
-    def file_schema(self) -> pa.Schema:
+    def file_schema(self) -> "pa.Schema":
         """The columns of one Parquet file: all but the partition's, which is in the file's path."""
+        import pyarrow as pa
+
         return pa.schema([one for one in self.arrow_schema if not (self.partitioned and one.name == "date")])
 
 
@@ -79,7 +110,7 @@ ACCOUNT_ID = Column(
 )
 CONVERSATION_ID = Column("conversation_id", TEXT, "Unique conversation identifier; never NULL.", "conversationId", null=NEVER)
 INHERITED_ID = replace(CONVERSATION_ID, about="The conversation that it is part of; never NULL.", field=None)
-DATE = Column("date", pa.date32(), "UTC date of the conversation's start.", null=NEVER)
+DATE = Column("date", Type.DAY, "UTC date of the conversation's start.", null=NEVER)
 SOURCE_FILE = Column("source_file", TEXT, "Base name of the source file, as listed.", null=NEVER)
 DELIVERY = Column(
     "delivery",
@@ -133,7 +164,7 @@ CONVERSATIONS = Table(
         ),
         Column("agent_id", TEXT, "The conversation's last agent.", "agentId"),
         Column("skill_id", BIGINT, "The conversation's last skill.", "skillId"),
-        Column("skills", pa.list_(BIGINT), "All skills of the conversation, in the order sent.", "skills"),
+        Column("skills", Type.BIGINTS, "All skills of the conversation, in the order sent.", "skills"),
         Column(
             "start_reason_id", INTEGER, "Why the conversation started; labels in the table `start_reason`.", "startReasonId"
         ),
@@ -239,13 +270,11 @@ FILES = Table(
         Column("rejects", BIGINT, "Documents that are in `rejects`.", null=NEVER),
         Column(
             "schema_versions",
-            pa.list_(TEXT),
+            Type.TEXTS,
             "Versions of the vendor's schema that the file's documents name, sorted.",
             null=NEVER,
         ),
-        Column(
-            "unknown_fields", pa.list_(TEXT), "Paths that went to `extra`, sorted, such as Conversation.newField.", null=NEVER
-        ),
+        Column("unknown_fields", Type.TEXTS, "Paths that went to `extra`, sorted, such as Conversation.newField.", null=NEVER),
         Column("downloaded_at", TIME, "The file came into the landing zone.", null=NEVER),
         Column("loaded_at", TIME, "The file's load finished.", null=NEVER),
         Column(
@@ -294,7 +323,7 @@ LISTINGS = Table(
         ),
         Column(
             "missing",
-            pa.list_(TEXT),
+            Type.TEXTS,
             "Names of the files that the run could not download; empty where all are in the lake.",
             null=NEVER,
         ),
@@ -353,7 +382,7 @@ QUEUE_ENTRIES = Table(
         Column("is_transfer", BOOLEAN, "A transfer put the visitor there.", null=NEVER),
         Column("skill_id", BIGINT, "Skill whose queue it was.", null="not known"),
         Column("entered_time", TIME, "The visitor entered the queue.", null="not sent"),
-        Column("entered_date", pa.date32(), "UTC date of entering, else of the conversation.", null=NEVER),
+        Column("entered_date", Type.DAY, "UTC date of entering, else of the conversation.", null=NEVER),
         Column("left_time", TIME, "The visitor left the queue.", null="not known"),
         Column("wait_milliseconds", BIGINT, "From entering to leaving.", null=_NO_END),
         Column("outcome", TEXT, "answered, moved (on by a transfer), abandoned or unknown.", null=NEVER),
@@ -497,7 +526,7 @@ class RecordType:
     name: str
     columns: Mapping[str, Column] = field(default_factory=dict)
     """The column that each field fills."""
-    values: Mapping[str, pa.DataType] = field(default_factory=dict)
+    values: Mapping[str, Type] = field(default_factory=dict)
     """Fields above the conversations which are read for them, but fill no column by themselves."""
     records: Mapping[str, "RecordType"] = field(default_factory=dict)
     """Fields that hold one record."""

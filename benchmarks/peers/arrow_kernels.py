@@ -160,7 +160,7 @@ def own_columns(declared: schema.Table, values: pa.StructArray) -> dict[str, pa.
             continue
         if field == "mcs":
             columns[column] = inner(inner(values, "mcs", "MCS"), "mcs")
-        elif declared.arrow_schema.field(column).type == schema.TIME:
+        elif declared.arrow_schema.field(column).type == schema.TIME.arrow:
             columns[column] = time(values, field)
         elif field != "secureForms":
             columns[column] = inner(values, field)
@@ -195,7 +195,7 @@ def positions(lists: pa.ListArray, of_list: pa.Array) -> pa.Array:
 
 def time(values: pa.StructArray, field: str) -> pa.Array:
     """Return epoch milliseconds as a time."""
-    return inner(values, field).cast(pa.int64()).cast(pa.timestamp("ms", tz="UTC")).cast(schema.TIME)
+    return inner(values, field).cast(pa.int64()).cast(pa.timestamp("ms", tz="UTC")).cast(schema.TIME.arrow)
 
 
 def secure_forms(lists: pa.ListArray) -> pa.Array:

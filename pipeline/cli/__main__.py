@@ -6,7 +6,7 @@ import signal
 import sys
 from types import FrameType
 
-from pipeline.imports import go_without_pandas
+from pipeline.imports import go_without_numpy
 from pipeline.text import stopped_by
 
 
@@ -15,7 +15,7 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores SIGHUP
             signal.signal(number, _end)
-    go_without_pandas()
+    go_without_numpy()
     from pipeline.cli.commands import main as run
 
     run(prog_name="lakehouse")

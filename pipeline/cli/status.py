@@ -12,9 +12,12 @@ from rich.measure import Measurement
 from rich.table import Table
 
 from pipeline.cli.options import next_command
+from pipeline.lake.snapshot import LEDGER
+from pipeline.lake.sql import rows_in
 from pipeline.load.account_schema import KeptSchema, newest_schemas
 from pipeline.source_files import RETENTION, scope_of
 from pipeline.text import counted, harmless, span
+from pipeline.warehouse.table_views import files_in, files_macro
 
 WARNING: Final = timedelta(days=7)
 """`status` warns so long before the source deletes files that the lake lacks."""
@@ -107,14 +110,13 @@ def print_status(
     now: datetime,
     out: IO[str],
     *,
-    encrypted: tuple[int, int] = (0, 0),
     schemas: Sequence[KeptSchema] = (),
     own_account: str = "",
     searched_rows: int = SEARCHED_ROWS,
 ) -> bool:
     """Print hours and rejects, as JSON or, day by day, as a table; return whether anything is expiring.
 
-    `encrypted` are numbers of values and of their files; `schemas` are the accounts' own, with which nothing expires.
+    `schemas` are the accounts' own, with which nothing expires.
     `own_account` is the account of the settings. If no sync ever brought a file of it, that counts as expiring.
     """
     listed = hours(connection, now)
@@ -122,13 +124,13 @@ def print_status(
     aside = _fetch(connection.sql(_SET_ASIDE))
     unlisted = _unlisted(connection)
     masked, since = masked_conversations(connection, searched_rows=searched_rows)
+    encrypted = _encrypted_values(connection)
     if form == "json":
-        left = dict(zip(("values", "files"), encrypted, strict=True))
         plain = {
             "hours": listed,
             "set_aside": [dict(zip(("account_id", "file", "reason"), row[:3], strict=True)) for row in aside],
             "unlisted": [{"account_id": account_id, "day": day} for account_id, days in unlisted.items() for day in days],
-            "encrypted": left,
+            "encrypted": dict(zip(("values", "files"), encrypted, strict=True)),
             "nothing_came": nothing_came,
             "erased_at_source": {"conversations": masked, "since": since},
             "schemas": [kept.plain() for kept in schemas],
@@ -142,6 +144,16 @@ def print_status(
         for line in (*_lines(listed, left_out, lacking, encrypted), *_masked_lines(masked, since), *_schema_lines(schemas)):
             console.print(harmless(line), markup=False, highlight=False, soft_wrap=True)
     return nothing_came is not None or any(row["is_expiring"] for row in listed)
+
+
+def _encrypted_values(connection: duckdb.DuckDBPyConnection) -> tuple[int, int]:
+    """How many values are still encrypted, and of how many source files."""
+    if not files_in(connection, LEDGER):
+        return 0, 0
+    rows = rows_in(f"{files_macro(LEDGER)}()")
+    query = f"select coalesce(sum(encrypted), 0)::bigint, count(*) filter (where encrypted > 0) from {rows}"
+    ((values, files),) = connection.execute(query).fetchall()
+    return values, files
 
 
 def _nothing_came(connection: duckdb.DuckDBPyConnection, own_account: str) -> str | None:

@@ -11,8 +11,6 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
-import pyarrow as pa
-
 from pipeline import schema
 from pipeline.decode.documents import Decimal64
 from pipeline.times import microseconds
@@ -183,18 +181,18 @@ def bigints(value: Any) -> Any:
     return MISFIT if MISFIT in numbers else numbers
 
 
-FITS: Final[dict[pa.DataType, Callable[[Any], Any]]] = {
+FITS: Final[dict[schema.Type, Callable[[Any], Any]]] = {
     schema.TEXT: text,
     schema.INTEGER: integer,
     schema.BIGINT: bigint,
     schema.DOUBLE: double,
     schema.BOOLEAN: boolean,
     schema.TIME: time,
-    pa.list_(schema.BIGINT): bigints,
+    schema.Type.BIGINTS: bigints,
 }
 
 
-def fit(value: Any, kind: pa.DataType) -> Any:
+def fit(value: Any, kind: schema.Type) -> Any:
     """The value for a column of that type, tags removed: None for null, `MISFIT` for a value that would be changed."""
     bare = untag(value)
     return None if bare is None else FITS[kind](bare)

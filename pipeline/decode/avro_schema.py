@@ -8,12 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import pyarrow as pa
-
 from pipeline.decode import avro_json
 from pipeline.decode.avro_json import PRIMITIVES
 from pipeline.json_documents import parse_documents
-from pipeline.schema import BIGINT, BOOLEAN, DOUBLE, INTEGER, RECORD_TYPES, TEXT, TIME
+from pipeline.schema import BIGINT, BOOLEAN, DOUBLE, INTEGER, RECORD_TYPES, TEXT, TIME, Type
 from pipeline.text import shortened
 
 _NAMED: Final = frozenset({"record", "enum", "fixed"})
@@ -33,14 +31,14 @@ _LISTS: Final = frozenset(name for outer in RECORD_TYPES.values() for name in ou
 _UNDOCUMENTED: Final = frozenset({"mcs", "secureForms"})
 _TEXTS: Final = frozenset({"string", "enum", "bytes", "fixed"})
 _NUMBERS: Final = frozenset({"int", "long", "float", "double"})
-_HOLDS: Final[dict[pa.DataType, frozenset[str]]] = {
+_HOLDS: Final[dict[Type, frozenset[str]]] = {
     TEXT: _TEXTS | _NUMBERS,
     INTEGER: frozenset({"int"}),
     BIGINT: frozenset({"int", "long"}),
     DOUBLE: frozenset({"int", "float", "double"}),
     BOOLEAN: frozenset({"boolean"}),
     TIME: frozenset({"int", "long", "string"}),
-    pa.list_(BIGINT): frozenset({"array of int", "array of long", "array of int or long"}),
+    Type.BIGINTS: frozenset({"array of int", "array of long", "array of int or long"}),
 }
 """The types of Avro of which a column holds every value; text counts for a time, since it may hold one."""
 _SQL: Final = {
@@ -50,7 +48,7 @@ _SQL: Final = {
     DOUBLE: "DOUBLE",
     BOOLEAN: "BOOLEAN",
     TIME: "TIMESTAMP",
-    pa.list_(BIGINT): "BIGINT[]",
+    Type.BIGINTS: "BIGINT[]",
 }
 _STRUCTURE: Final = {
     name: (f"where {expected} is expected", frozenset({expected}))

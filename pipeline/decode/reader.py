@@ -203,7 +203,7 @@ def _with_source_file(rows: pa.Table, table: schema.Table, ends: list[tuple[str,
     for place, (_, end) in enumerate(ends):
         runs.append(pa.repeat(pa.scalar(place, pa.int32()), end - start))
         start = end
-    names = pa.array([name for name, _ in ends], schema.TEXT)
+    names = pa.array([name for name, _ in ends], schema.TEXT.arrow)
     source_file = pa.DictionaryArray.from_arrays(pa.concat_arrays(runs), names)
     whole = rows.append_column("source_file", source_file)
     return whole.select([column.name for column in table.columns])

@@ -165,7 +165,7 @@ def alike(lake: Lake, snapshot: Snapshot, subjects: Sequence[tuple[str, str]]) -
 
 def _as_arrow(subjects: Iterable[tuple[str, str]]) -> pa.Table:
     kinds, idents = zip(*subjects, strict=True)
-    return pa.table({"kind": pa.array(kinds, schema.TEXT), "ident": pa.array(idents, schema.TEXT)})
+    return pa.table({"kind": pa.array(kinds, schema.TEXT.arrow), "ident": pa.array(idents, schema.TEXT.arrow)})
 
 
 def related(lake: Lake, snapshot: Snapshot, idents: set[str], subjects: Sequence[tuple[str, str]]) -> list[Related]:
@@ -298,7 +298,7 @@ def _persons(
 
 def _too_many(lake: Lake, connection: duckdb.DuckDBPyConnection, after: Snapshot, names: set[str]) -> list[str]:
     """Files that were cut, of which the tables have more rows than are left in them."""
-    connection.register("cut", pa.table({"name": pa.array(sorted(names), schema.TEXT)}))
+    connection.register("cut", pa.table({"name": pa.array(sorted(names), schema.TEXT.arrow)}))
     tables = (*schema.SENT, "rejects")
     expected: dict[tuple[str, str], int] = {}
     for row in read_ledger(lake, after, ["name", "status", *tables]).to_pylist() if names else ():

@@ -298,4 +298,4 @@ def add_tombstones(
 
 def ids_as_arrow(idents: Iterable[str]) -> pa.Table:
     """Conversation ids as a table for DuckDB."""
-    return pa.table({"conversation_id": pa.array(sorted(idents), schema.TEXT)})
+    return pa.table({"conversation_id": pa.array(sorted(idents), schema.TEXT.arrow)})

@@ -15,11 +15,7 @@ import uuid
 from collections.abc import Iterable
 from contextlib import suppress
 from itertools import chain
-from typing import Final
-
-from deltalake import DeltaTable
-from deltalake.transaction import AddAction, CommitProperties, RemoveAction
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+from typing import TYPE_CHECKING, Final
 
 from pipeline import schema
 from pipeline.errors import ConflictError, DamagedError, LakeError
@@ -40,6 +36,11 @@ from pipeline.lake.snapshot import (
 )
 from pipeline.lake.store_errors import legible, translated
 
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
+    from deltalake.transaction import AddAction, RemoveAction
+    from tenacity import Retrying
+
 _ATTEMPTS: Final = 20  # to commit, where no lock keeps other writers away
 _CONFIGURATION: Final = {
     "delta.dataSkippingNumIndexedCols": "0",  # statistics would keep erased values in the log
@@ -47,7 +48,7 @@ _CONFIGURATION: Final = {
 }
 
 
-def find_ledger(place: Place) -> DeltaTable | None:
+def find_ledger(place: Place) -> "DeltaTable | None":
     """The ledger at its newest version; None if nothing was ever loaded.
 
     Raises:
@@ -64,6 +65,9 @@ def find_ledger(place: Place) -> DeltaTable | None:
 
 def create_tables(place: Place) -> None:
     """Create the tables that are not there, the ledger last: if it exists, all tables of its format exist."""
+    from deltalake import DeltaTable
+    from deltalake.transaction import CommitProperties
+
     place.store.make_folder(place.root)
     for table in sorted(schema.STORED.values(), key=lambda table: table.name == LEDGER):
         for attempt in retry_conflicts():
@@ -83,7 +87,7 @@ def create_tables(place: Place) -> None:
     place.store.fsync(path for name in schema.STORED for path in place.log_files(name, 0, 0))
 
 
-def read_snapshot(place: Place, ledger: DeltaTable | None, only: Iterable[str] = schema.STORED) -> Snapshot:
+def read_snapshot(place: Place, ledger: "DeltaTable | None", only: Iterable[str] = schema.STORED) -> Snapshot:
     """The newest finished load that a ledger names, or `only` some tables of it; without one, empty tables at version 0.
 
     A fact that it does not name, as one of an older format, or that is not as it has left it, is `missing` and without files:
@@ -120,7 +124,9 @@ def read_snapshot(place: Place, ledger: DeltaTable | None, only: Iterable[str] =
     )
 
 
-def _found(place: Place, name: str, ledger: DeltaTable, finished: Finished) -> tuple[DeltaTable | None, list[DataFile] | None]:
+def _found(
+    place: Place, name: str, ledger: "DeltaTable", finished: Finished
+) -> "tuple[DeltaTable | None, list[DataFile] | None]":
     """Open a table at its newest version, and list the files of the finished load.
 
     A fact may be none, have other files (None), or both: it is missing then.
@@ -140,7 +146,7 @@ def _found(place: Place, name: str, ledger: DeltaTable, finished: Finished) -> t
     return None, None
 
 
-def _pinned(place: Place, name: str, table: DeltaTable, finished: Finished) -> tuple[DeltaTable, list[DataFile]]:
+def _pinned(place: Place, name: str, table: "DeltaTable", finished: Finished) -> "tuple[DeltaTable, list[DataFile]]":
     version = finished.pins.get(name, 0)
     return table, place.data_files(name, table if table.version() == version else place.open_table(name, version))
 
@@ -217,6 +223,8 @@ def _commit_ledger(place: Place, change: Change, snapshot: Snapshot, metadata: d
 
 
 def _commit_table(place: Place, name: str, change: Change, snapshot: Snapshot, metadata: dict[str, str]) -> int:
+    from deltalake.transaction import CommitProperties
+
     declared, table, pinned = schema.STORED[name], snapshot.tables[name], snapshot.versions[name]
     is_missing, is_emptied = name in snapshot.missing, {*snapshot.files[name]} <= {*change.remove}
     place.store.inside(place.path(name, "_delta_log/"))
@@ -263,8 +271,10 @@ def require_whole(place: Place, snapshot: Snapshot) -> None:
             raise DamagedError(f"{place.table_uri(name)}: expected {expected:,} rows, found {rows:,}; its log is damaged")
 
 
-def retry_conflicts() -> Retrying:
+def retry_conflicts() -> "Retrying":
     """Attempts at a change that other writers may overtake, each to be worked out anew from the newest snapshot."""
+    from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
     return Retrying(
         retry=retry_if_exception_type(ConflictError),
         stop=stop_after_attempt(_ATTEMPTS),
@@ -273,7 +283,9 @@ def retry_conflicts() -> Retrying:
     )
 
 
-def _actions(change: Change) -> list[AddAction | RemoveAction]:
+def _actions(change: Change) -> "list[AddAction | RemoveAction]":
+    from deltalake.transaction import AddAction, RemoveAction
+
     now = time.time_ns() // 1_000_000
     adds: list[AddAction | RemoveAction] = [
         AddAction(

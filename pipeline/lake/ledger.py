@@ -211,13 +211,7 @@ def _of(names: Iterable[str]) -> pc.Expression:
     if not asked:
         return pc.scalar(False)  # noqa: FBT003  # an expression that nothing fulfils
     name = pc.field("name")
-    return (name >= asked[0]) & (name <= asked[-1]) & name.isin(pa.array(asked, schema.TEXT))
-
-
-def encrypted_values(lake: Lake) -> tuple[int, int]:
-    """How many values are still encrypted, and of how many source files."""
-    counts = read_ledger(lake, lake.snapshot(only=[LEDGER]), ["encrypted"])["encrypted"]
-    return pc.sum(counts, min_count=0).as_py(), pc.sum(pc.greater(counts, 0), min_count=0).as_py()
+    return (name >= asked[0]) & (name <= asked[-1]) & name.isin(pa.array(asked, schema.TEXT.arrow))
 
 
 def loaded_files(

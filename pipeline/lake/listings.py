@@ -45,7 +45,7 @@ def remember(
     touched = [file for file in snapshot.files[table.name] if file.path[:_MONTH] in months or not _IS_OF_MONTH.match(file.path)]
     parts = (read_file(lake, table.name, file).select(table.file_schema.names).cast(table.file_schema) for file in touched)
     former = pa.concat_tables([table.file_schema.empty_table(), *parts])
-    is_again = pc.and_(pc.equal(former["account_id"], account_id), pc.is_in(former["hour"], pa.array(hours, schema.TIME)))
+    is_again = pc.and_(pc.equal(former["account_id"], account_id), pc.is_in(former["hour"], pa.array(hours, schema.TIME.arrow)))
     known = {row["hour"]: row for row in former.filter(is_again).to_pylist()}
     kept = [
         _kept(hour, known.get(hour), elsewhere.get(hour, []), is_unlisted=hour in unlisted) for hour in hours[len(listed) :]

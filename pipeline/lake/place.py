@@ -5,19 +5,18 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Final
-
-import pyarrow as pa
-from deltalake import DeltaTable
-from deltalake.exceptions import TableNotFoundError
+from typing import TYPE_CHECKING, Final
 
 from pipeline import schema
 from pipeline.errors import DamagedError
 from pipeline.lake.file_systems import sizes_below, table_options
-from pipeline.lake.parquet import packed
 from pipeline.lake.snapshot import WHOLE, DataFile, Snapshot, new_path
 from pipeline.lake.store import store_at
 from pipeline.lake.store_errors import legible
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from deltalake import DeltaTable
 
 _DATA_FILE: Final = re.compile(r"(date=\d{4}-\d\d-\d\d/)?[^/]+\.parquet")
 _LOG_ENTRY: Final = re.compile(r"/(\d{20})\.[^/]*(?:json|parquet)$")
@@ -55,15 +54,18 @@ class Place:
         """Every file below a folder of the lake, as `store.sizes_below` gives them."""
         return sizes_below(self.files, self.path(*parts))
 
-    def find_table(self, table: str, version: int | None = None) -> DeltaTable | None:
+    def find_table(self, table: str, version: int | None = None) -> "DeltaTable | None":
         """A table at a version, the newest if none is given, finished or not; None if there is none."""
+        from deltalake import DeltaTable
+        from deltalake.exceptions import TableNotFoundError
+
         try:
             with legible(self.table_uri(table)):
                 return DeltaTable(self.table_uri(table), version=version, storage_options=self.table_options)
         except TableNotFoundError:
             return None
 
-    def open_table(self, table: str, version: int | None = None) -> DeltaTable:
+    def open_table(self, table: str, version: int | None = None) -> "DeltaTable":
         """A table at a version, the newest if none is given; finished or not.
 
         Raises:
@@ -86,12 +88,14 @@ class Place:
         """The Parquet files of a table's newest version, finished or not."""
         return self.data_files(name, self.open_table(name))
 
-    def data_files(self, name: str, table: DeltaTable) -> list[DataFile]:
+    def data_files(self, name: str, table: "DeltaTable") -> list[DataFile]:
         """The Parquet files of a table as it was opened.
 
         Raises:
             DamagedError: its log can't be read, or names a file that is none of its own.
         """
+        import pyarrow as pa
+
         with legible(self.table_uri(name)):
             added = pa.table(table.get_add_actions(flatten=True))
         paths, sizes, rows = (added[column].to_pylist() for column in ("path", "size_bytes", "num_records"))
@@ -105,8 +109,10 @@ class Place:
         paths = [self.path(table, "_delta_log", name) for name in (*names, "_last_checkpoint")]
         return [path for path in paths if Path(path).exists()]
 
-    def write(self, table: str, rows: pa.Table, *, date: str | None = None, label: str = WHOLE) -> DataFile:
+    def write(self, table: str, rows: "pa.Table", *, date: str | None = None, label: str = WHOLE) -> DataFile:
         """Write one Parquet file below a table's folder; no reader sees it before `commit` names it."""
+        from pipeline.lake.parquet import packed
+
         contents = packed(rows, is_compressed=schema.STORED[table].is_compressed)
         path = new_path(date, label, sha256(contents).hexdigest())
         location = self.path(table, path)

@@ -6,11 +6,12 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any, Final, NamedTuple
-
-from deltalake import DeltaTable
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pipeline.lake.formats import FORMAT, LakeFormat, current_format, unpacked_format
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
 
 LEDGER: Final = "files"
 PINS: Final = "lakehouse.pins"
@@ -107,7 +108,7 @@ class Snapshot:
     files: dict[str, list[DataFile]]
     rows: dict[str, int] = field(default_factory=dict)
     """How many rows each table had when its commit was made, as the ledger's commit says."""
-    tables: dict[str, DeltaTable] = field(default_factory=dict, repr=False, compare=False)
+    tables: dict[str, "DeltaTable"] = field(default_factory=dict, repr=False, compare=False)
     """As they were opened, at their newest versions: a commit brings them up to date, which costs less than to open them."""
     foreign: list[DataFile] | None = None
     """The files of the ledger at that version, if not a load but another program made it: the next commit takes them back."""
@@ -168,7 +169,7 @@ class Finished(NamedTuple):
         return sum(file.rows for file in files) == self.rows.get(table, 0)
 
 
-def finished_load(ledger: DeltaTable) -> Finished | None:
+def finished_load(ledger: "DeltaTable") -> Finished | None:
     """Find the newest finished load; None if later commits are damaged, which may have been loads.
 
     Other programs may have compacted the ledger since: their commits have no metadata of ours.

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
-
 from pipeline.errors import ConflictError, DamagedError, LakeError, PipelineError, SettingsError
 from pipeline.failures import of_a_file
 from pipeline.lake.file_systems import kind_of
@@ -88,6 +86,8 @@ def _is_of_a_store(error: BaseException) -> bool:
 @contextmanager
 def legible(table_uri: str) -> Iterator[None]:
     """Turn the table format's errors of reading into one sentence; that there is no table is raised as it is."""
+    from deltalake.exceptions import DeltaError, TableNotFoundError
+
     try:
         yield
     except TableNotFoundError:
@@ -101,6 +101,8 @@ def legible(table_uri: str) -> Iterator[None]:
 @contextmanager
 def translated(table_uri: str) -> Iterator[None]:
     """Turn the table format's errors of writing into one sentence."""
+    from deltalake.exceptions import CommitFailedError, DeltaError
+
     try:
         yield
     except CommitFailedError as error:

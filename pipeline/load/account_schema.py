@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from io import BytesIO
 from threading import Thread
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from pipeline.api.client import DataAccessClient
 from pipeline.decode.avro_schema import Compared, compare
 from pipeline.errors import PipelineError
 from pipeline.lake.file_systems import found_below
@@ -21,6 +20,9 @@ from pipeline.lake.lake import Lake
 from pipeline.lake.landing import SCHEMAS, drop, keep, stage
 from pipeline.lake.store_errors import reaching
 from pipeline.text import SECRETS, counted
+
+if TYPE_CHECKING:
+    from pipeline.api.client import DataAccessClient
 
 LATEST: Final = "latest"
 _VERSION: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,63}")
@@ -103,7 +105,7 @@ class _Fetched:
     problems: dict[str, str] = field(default_factory=dict)
 
 
-def keep_schemas(lake: Lake, client: DataAccessClient, versions: Iterable[str], *, at: datetime) -> str | None:
+def keep_schemas(lake: Lake, client: "DataAccessClient", versions: Iterable[str], *, at: datetime) -> str | None:
     """Fetch the versions of the account's schema that are not kept; gives problems in a line.
 
     Where none of the account's versions is available, `latest` stands in. A version that failed is asked for again after a
@@ -116,7 +118,7 @@ def keep_schemas(lake: Lake, client: DataAccessClient, versions: Iterable[str], 
         return f"the account's own schema was not kept: {error}; no row depends on it, the next sync tries again"
 
 
-def _keep_schemas(lake: Lake, client: DataAccessClient, versions: set[str], at: datetime) -> str | None:
+def _keep_schemas(lake: Lake, client: "DataAccessClient", versions: set[str], at: datetime) -> str | None:
     folder = lake.path("landing", SCHEMAS, client.account_id)
     files = _plain_files(lake, folder)
     asked = _asked(lake, files.get(_ASKED), at)
@@ -135,7 +137,7 @@ def _keep_schemas(lake: Lake, client: DataAccessClient, versions: set[str], at: 
     return problem and f"the account's own schema was not available: {problem}; no row needs it, a sync after a day asks again"
 
 
-def _fetch(client: DataAccessClient, versions: list[str]) -> _Fetched:
+def _fetch(client: "DataAccessClient", versions: list[str]) -> _Fetched:
     """Fetch schemas within the client's limit of time; `latest` only if no other came."""
     fetched = _Fetched()
 

@@ -40,7 +40,6 @@ from pipeline.warehouse.published import (
     problem_before_opening,
     say_load,
 )
-from pipeline.warehouse.recompute import facts_of_lake
 from pipeline.warehouse.rules import FILE_NAME as RULES_NAME
 from pipeline.warehouse.rules import RuleRow, defaults, filled_up, read_rules, rule_names
 from pipeline.warehouse.statements import reading
@@ -142,6 +141,8 @@ def _finish(connection: duckdb.DuckDBPyConnection, lake: Lake, snapshot: Snapsho
 
 def _compute_facts(connection: duckdb.DuckDBPyConnection, lake: Lake, snapshot: Snapshot) -> None:
     """Compute the facts of a lake of an older version into tables beside the views of their names."""
+    from pipeline.warehouse.recompute import facts_of_lake
+
     connection.execute(f"create schema {_FACTS_OF_OLDER}")
     for table in schema.FACTS.values():
         connection.register("part", table.arrow_schema.empty_table())

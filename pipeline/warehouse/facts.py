@@ -36,7 +36,7 @@ class FactMaker:
         conversations = tables[schema.CONVERSATIONS.name]
         if not conversations.num_rows:
             return {name: table.arrow_schema.empty_table() for name, table in schema.FACTS.items()}
-        files = pc.unique(conversations["source_file"].cast(schema.TEXT))
+        files = pc.unique(conversations["source_file"].cast(schema.TEXT.arrow))
         keys = {name: _keys(tables[name], files) for name in schema.SENT}
         for name, key in keys.items():
             self._connection.register(name, tables[name].append_column(_KEY, key))
@@ -65,15 +65,15 @@ def fact_maker() -> FactMaker:
 def _keys(rows: pa.Table, files: pa.Array) -> pa.ChunkedArray:
     """The number of each row's delivery: that of its file, and its place there."""
     file = _places(rows["source_file"], files)
-    return pc.add(rows["delivery"].cast(schema.BIGINT), pc.shift_left(file, _BITS_OF_A_DELIVERY))
+    return pc.add(rows["delivery"].cast(schema.BIGINT.arrow), pc.shift_left(file, _BITS_OF_A_DELIVERY))
 
 
 def _places(column: pa.ChunkedArray, values: pa.Array) -> pa.ChunkedArray:
     """The place of each value of a column among these; of a dictionary its own values are looked up, not those of each row."""
     if not pa.types.is_dictionary(column.type):
-        return pc.index_in(column, values).cast(schema.BIGINT)
-    chunks = [pc.index_in(chunk.dictionary, values).take(chunk.indices).cast(schema.BIGINT) for chunk in column.chunks]
-    return pa.chunked_array(chunks, schema.BIGINT)
+        return pc.index_in(column, values).cast(schema.BIGINT.arrow)
+    chunks = [pc.index_in(chunk.dictionary, values).take(chunk.indices).cast(schema.BIGINT.arrow) for chunk in column.chunks]
+    return pa.chunked_array(chunks, schema.BIGINT.arrow)
 
 
 def _joined(table: schema.Table, rows: pa.Table, conversations: pa.Table, keys: pa.ChunkedArray) -> pa.Table:
@@ -84,5 +84,5 @@ def _joined(table: schema.Table, rows: pa.Table, conversations: pa.Table, keys: 
         for column in table.columns
     ]
     return pa.table(
-        [values.cast(column.type) for values, column in zip(columns, table.columns, strict=True)], table.arrow_schema
+        [values.cast(column.type.arrow) for values, column in zip(columns, table.columns, strict=True)], table.arrow_schema
     )

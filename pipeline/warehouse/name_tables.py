@@ -6,12 +6,12 @@ from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
 import duckdb
-import pyarrow as pa
 
 from pipeline.lake.lake import Lake
 from pipeline.lake.snapshot import LEDGER, Snapshot
 from pipeline.lake.sql import literal, literals, rows_in
 from pipeline.processes import interruptible
+from pipeline.schema import Type
 from pipeline.text import counted
 from pipeline.warehouse.names import EDITED_FILES, TOPICS, NameFile, Names, UnknownAccountsError, parse_names
 
@@ -20,7 +20,7 @@ Rows = list[tuple[Any, ...]]
 _MOST_TOLD: Final = 3  # wrong lines of a file
 _WITH_ACCOUNTS: Final = {LEDGER: "account_id", "conversations": "coalesce(account_id, '')"}
 """The tables that tell the accounts of a lake, and how."""
-_TYPES: Final = {"VARCHAR": pa.string(), "BIGINT": pa.int64(), "BOOLEAN": pa.bool_(), "DATE": pa.date32()}
+_TYPES: Final = {"VARCHAR": Type.TEXT, "BIGINT": Type.BIGINT, "BOOLEAN": Type.BOOLEAN, "DATE": Type.DAY}
 
 
 class FoundFile(NamedTuple):
@@ -163,8 +163,10 @@ def rows_of(connection: duckdb.DuckDBPyConnection, file: NameFile) -> Rows:
 
 def _insert(connection: duckdb.DuckDBPyConnection, file: NameFile, rows: Rows) -> None:
     if rows:
+        import pyarrow as pa
+
         given = [
-            pa.array(values, _TYPES[column.sql_type])
+            pa.array(values, _TYPES[column.sql_type].arrow)
             for column, values in zip(file.columns, zip(*rows, strict=True), strict=True)
         ]
         connection.register("given_names", pa.table(given, names=[column.name for column in file.columns]))

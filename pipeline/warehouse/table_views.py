@@ -20,6 +20,9 @@ _SQL_TYPES: Final = {
     schema.DOUBLE: "DOUBLE",
     schema.BOOLEAN: "BOOLEAN",
     schema.TIME: "TIMESTAMP WITH TIME ZONE",
+    schema.Type.DAY: "DATE",
+    schema.Type.TEXTS: "VARCHAR[]",
+    schema.Type.BIGINTS: "BIGINT[]",
 }
 
 
@@ -83,17 +86,10 @@ def _rows_of_files(table: schema.Table) -> str:
 
 
 def _no_rows(table: schema.Table) -> str:
-    columns = ", ".join(f"null::{_sql_type(column)} as {column.name}" for column in table.shown)
+    columns = ", ".join(f"null::{_SQL_TYPES[column.type]} as {column.name}" for column in table.shown)
     return f"select {columns} where false"
 
 
 def shown_names(table: schema.Table) -> str:
     """The names of the columns that the view of a table has, as a `select` lists them."""
     return ", ".join(column.name for column in table.shown)
-
-
-def _sql_type(column: schema.Column) -> str:
-    if column.type == schema.DATE.type:
-        return "DATE"
-    value_type = getattr(column.type, "value_type", None)
-    return f"{_SQL_TYPES[value_type]}[]" if value_type is not None else _SQL_TYPES[column.type]

@@ -21,7 +21,6 @@ import duckdb
 from pipeline import schema
 from pipeline.lake.formats import sql_folder
 from pipeline.lake.landing import PUBLISHING
-from pipeline.lake.parquet import packed, rows_of
 from pipeline.lake.sql import literal
 from pipeline.processes import interruptible
 from pipeline.warehouse import library, names, rules, table_views, time_zones, twins
@@ -69,6 +68,8 @@ def make_template() -> bytes:
 
 def _empty_file(table: schema.Table, folder: str) -> str:
     """Write a Parquet file without rows where a table would have it, and give its path."""
+    from pipeline.lake.parquet import packed, rows_of
+
     path = Path(folder) / table.name / ("date=2000-01-01" if table.partitioned else "") / "empty.parquet"
     path.parent.mkdir(parents=True)
     path.write_bytes(packed(rows_of([], table), is_compressed=False))

@@ -142,14 +142,12 @@ def status(lake_uri: str | None, form: str) -> None:
     Example: lakehouse status --format json
     """
     from pipeline.cli.status import print_status
-    from pipeline.lake.ledger import encrypted_values
     from pipeline.load.account_schema import kept_schemas
     from pipeline.settings import account_of_settings
     from pipeline.warehouse.database import connect
 
     lake = lake_of(lake_uri)
     with connect(lake, say) as connection:
-        left, now = encrypted_values(lake), datetime.now(UTC)
         kept, own = kept_schemas(lake), account_of_settings()
-        if print_status(connection, form, now, sys.stdout, encrypted=left, schemas=kept, own_account=own):
+        if print_status(connection, form, datetime.now(UTC), sys.stdout, schemas=kept, own_account=own):
             raise SystemExit(SET_ASIDE)

@@ -161,7 +161,7 @@ def _growth_a_day(snapshot: Snapshot, ledger: pa.Table) -> float | None:
     newest = pc.max(loaded["scope_start_time"]).as_py()
     if newest is None or not landed:
         return None
-    recent = loaded.filter(pc.greater(loaded["scope_start_time"], pa.scalar(newest - _GROWTH, schema.TIME)))
+    recent = loaded.filter(pc.greater(loaded["scope_start_time"], pa.scalar(newest - _GROWTH, schema.TIME.arrow)))
     days = (newest - pc.min(recent["scope_start_time"]).as_py()) / timedelta(days=1) + 1 / 24
     tables = sum(file.bytes for files in snapshot.files.values() for file in files)
     added: int = pc.sum(recent["bytes"]).as_py()

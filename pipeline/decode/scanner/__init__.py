@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from pipeline import schema
 from pipeline.decode.avro_json import EARLIEST_MS, LATEST_MS
 from pipeline.decode.flatten import LEAST_SPREAD, MOST_SPREAD, ROW_BYTES
-from pipeline.schema import RecordType
+from pipeline.schema import RecordType, Type
 
 PADDING: Final = b"\0" * 32
 """These bytes must follow a text that is scanned."""
@@ -30,15 +30,15 @@ TABLES: Final = (schema.CONVERSATIONS, schema.MESSAGES, schema.TRANSFERS)
 _ADDED: Final = "source_file"  # the only column that is not scanned
 _SCHEMAS: Final = [pa.schema([one for one in table.arrow_schema if one.name != _ADDED]) for table in TABLES]
 
-_KINDS: Final[dict[pa.DataType, str]] = {
+_KINDS: Final[dict[Type, str]] = {
     schema.TEXT: "TEXT",
     schema.BIGINT: "BIGINT",
     schema.INTEGER: "INTEGER",
     schema.TIME: "TIME",
     schema.BOOLEAN: "BOOLEAN",
     schema.DOUBLE: "DOUBLE",
-    pa.list_(schema.BIGINT): "BIGINTS",
-    schema.DATE.type: "DATE",
+    Type.BIGINTS: "BIGINTS",
+    Type.DAY: "DATE",
 }
 _SHAPES: Final = {"score": "SCORE", "forms": "FORMS"}
 _MEANINGS: Final = {
@@ -168,9 +168,9 @@ class Scanner:
         return kind
 
     def _describe_table(self, which: int) -> None:
-        for field in _SCHEMAS[which]:
-            if not self._call["column"](self._handle, which, self._kind(_KINDS[field.type])):
-                raise ValueError(f"{TABLES[which].name}.{field.name}: the scanner has no room for another column")
+        for column in (column for column in TABLES[which].columns if column.name != _ADDED):
+            if not self._call["column"](self._handle, which, self._kind(_KINDS[column.type])):
+                raise ValueError(f"{TABLES[which].name}.{column.name}: the scanner has no room for another column")
         derived = {column.name for column in TABLES[which].columns if column.field is None}
         names = ("account_id", "conversation_id", "date", "delivery", "position", "extra")
         places = [_SCHEMAS[which].get_field_index(name) if name in derived else -1 for name in names]

@@ -7,13 +7,13 @@ Settings of the Data Access API are checked when a command asks for them (`Setti
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
-from pydantic import BaseModel, BeforeValidator, ByteSize, ConfigDict, Field, SecretStr, ValidationError
 
 from pipeline.errors import SettingsError
 
@@ -26,15 +26,31 @@ LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 _ACCOUNT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 # Only characters of a host name: no parser reads it differently, and it can hide no user name or path.
 _BASE_URL = re.compile(r"https?://(?:[a-z0-9-]+(?:\.[a-z0-9-]+)*|\[[0-9a-f:]+\])(?::[0-9]{1,5})?/?", re.IGNORECASE)
+_SIZE = re.compile(r"(\d*\.?\d+)\s*(?:([kmgtpe])(i?))?b?", re.IGNORECASE)
 
 
-def _stripped(value: object) -> object:
-    return value.strip() if isinstance(value, str) else value
+class Secret:  # no dataclass: `asdict` of what holds it would show it
+    """A text that shows as asterisks wherever it is printed; only `clear` gives it."""
+
+    __slots__ = ("clear",)
+
+    def __init__(self, clear: str = "") -> None:
+        self.clear = clear
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self.clear == other.clear
+
+    def __hash__(self) -> int:
+        return hash(self.clear)
+
+    def __bool__(self) -> bool:
+        return bool(self.clear)
+
+    def __repr__(self) -> str:
+        return "Secret(**********)" if self.clear else "Secret()"
 
 
-_Text = Annotated[str, BeforeValidator(_stripped)]
-_Secret = Annotated[SecretStr, BeforeValidator(_stripped)]
-_Size = Annotated[ByteSize, BeforeValidator(_stripped), Field(gt=0)]
+_NO_SECRET: Final = Secret()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,45 +58,44 @@ class Credentials:
     """The account and the four secrets that sign its requests; the secrets show as asterisks."""
 
     account_id: str
-    app_key: SecretStr
-    app_secret: SecretStr
-    access_token: SecretStr
-    access_token_secret: SecretStr
+    app_key: Secret
+    app_secret: Secret
+    access_token: Secret
+    access_token_secret: Secret
 
     @property
     def secrets(self) -> tuple[str, str, str, str]:
         """The four in clear: key and secret of the app, then of its token."""
         return (
-            self.app_key.get_secret_value(),
-            self.app_secret.get_secret_value(),
-            self.access_token.get_secret_value(),
-            self.access_token_secret.get_secret_value(),
+            self.app_key.clear,
+            self.app_secret.clear,
+            self.access_token.clear,
+            self.access_token_secret.clear,
         )
 
 
-class Settings(BaseModel):
+@dataclass(frozen=True)
+class Settings:
     """The settings, read by `read_settings`. Each field is the variable of its name."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
-
-    lake_uri: _Text = "./lake"
-    lake_history: _Text = ""
-    lp_account_id: _Text = ""
-    lp_app_key: _Secret = SecretStr("")
-    lp_app_secret: _Secret = SecretStr("")
-    lp_access_token: _Secret = SecretStr("")
-    lp_access_token_secret: _Secret = SecretStr("")
-    lp_base_url: _Text = DEFAULT_BASE_URL
-    lp_max_listing_bytes: _Size = ByteSize(32 << 20)
+    lake_uri: str = "./lake"
+    lake_history: str = ""
+    lp_account_id: str = ""
+    lp_app_key: Secret = _NO_SECRET
+    lp_app_secret: Secret = _NO_SECRET
+    lp_access_token: Secret = _NO_SECRET
+    lp_access_token_secret: Secret = _NO_SECRET
+    lp_base_url: str = DEFAULT_BASE_URL
+    lp_max_listing_bytes: int = 32 << 20
     """The longest listing that is read; sizes may be written as `2GiB`, too."""
-    lp_max_file_bytes: _Size = ByteSize(2 << 30)
+    lp_max_file_bytes: int = 2 << 30
     """The largest source file that is downloaded, as served."""
-    lp_max_unpacked_bytes: _Size = ByteSize(16 << 30)
+    lp_max_unpacked_bytes: int = 16 << 30
     """The most bytes of text in one source file, unpacked."""
-    lp_max_document_bytes: _Size = ByteSize(32 << 20)
+    lp_max_document_bytes: int = 32 << 20
     """The longest document, since it is held in memory whole; a longer one is a reject."""
-    lp_pgp_key: _Text = ""
-    lp_pgp_passphrase: _Secret = SecretStr("")
+    lp_pgp_key: str = ""
+    lp_pgp_passphrase: Secret = _NO_SECRET
 
     def credentials(self) -> Credentials:
         """Return the keys that sign the API client's requests.
@@ -95,7 +110,7 @@ class Settings(BaseModel):
             )
             raise SettingsError(message)
         # The values stay wrapped: a traceback that shows local variables shows these, too.
-        if garbled := [name for name, value in self._needed().items() if not value.get_secret_value().isprintable()]:
+        if garbled := [name for name, value in self._needed().items() if not value.clear.isprintable()]:
             message = f"{', '.join(garbled)}: expected plain text, found control characters; copy it anew"
             raise SettingsError(message)
         checked_base_url(self.lp_base_url)
@@ -116,14 +131,18 @@ class Settings(BaseModel):
         """The variables of the Data Access API that are not set."""
         return [name for name, value in self._needed().items() if not value]
 
-    def _needed(self) -> dict[str, SecretStr]:
+    def _needed(self) -> dict[str, Secret]:
         return {
-            "LP_ACCOUNT_ID": SecretStr(self.lp_account_id),
+            "LP_ACCOUNT_ID": Secret(self.lp_account_id),
             "LP_APP_KEY": self.lp_app_key,
             "LP_APP_SECRET": self.lp_app_secret,
             "LP_ACCESS_TOKEN": self.lp_access_token,
             "LP_ACCESS_TOKEN_SECRET": self.lp_access_token_secret,
         }
+
+
+FIELDS: Final[Mapping[str, type]] = {field.name: field.default.__class__ for field in fields(Settings)}
+"""The kind of each setting: text, `Secret`, or number of bytes."""
 
 
 def read_settings() -> Settings:
@@ -132,18 +151,25 @@ def read_settings() -> Settings:
     Raises:
         SettingsError: `.env` cannot be read, or a value is no text or no size. Values are not repeated.
     """
-    try:
-        return Settings.model_validate(_filled(_env_file()) | _filled(os.environ))
-    except ValidationError as error:
-        wrong = {str(detail["loc"][0]) for detail in error.errors(include_input=False)}
-        sizes = {name for name in wrong if Settings.model_fields[name].annotation is ByteSize}
-        expected = (
-            "a size such as 500MB or 2GiB, found another value"
-            if sizes
-            else "a text, found none; write NAME=value, in .env too"
-        )
-        message = f"{', '.join(sorted(sizes or wrong)).upper()}: expected {expected}"
-        raise SettingsError(message) from None  # The original carries the values.
+    given = _filled(_env_file()) | _filled(os.environ)
+    if absent := sorted(name for name, value in given.items() if value is None):
+        raise SettingsError(f"{', '.join(absent).upper()}: expected a text, found none; write NAME=value, in .env too")
+    read = {name: _read(FIELDS[name], (value or "").strip()) for name, value in given.items()}
+    if wrong := sorted(name for name, value in read.items() if value is None):
+        raise SettingsError(f"{', '.join(wrong).upper()}: expected a size such as 500MB or 2GiB, found another value")
+    return Settings(**read)
+
+
+def _read(kind: type, value: str) -> Any:
+    """The value of a setting of that kind; None if it is no size."""
+    if kind is not int:
+        return kind(value)
+    found = _SIZE.fullmatch(value)
+    if found is None:
+        return None
+    number, prefix, is_binary = found.groups()
+    power = "kmgtpe".index(prefix.lower()) + 1 if prefix else 0
+    return int(Decimal(number) * (1024 if is_binary else 1000) ** power) or None
 
 
 def account_of_settings() -> str:
@@ -156,7 +182,7 @@ def account_of_settings() -> str:
 
 def _filled(variables: Mapping[str, str | None]) -> dict[str, str | None]:
     """Our variables with a value, by their fields; a name without `=` stays, to be refused."""
-    names = {name: name.lower() for name in variables if name.lower() in Settings.model_fields}
+    names = {name: name.lower() for name in variables if name.lower() in FIELDS}
     return {
         field: variables[name] for name, field in names.items() if (variables[name] or "").strip() or variables[name] is None
     }

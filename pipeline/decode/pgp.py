@@ -27,9 +27,10 @@ from typing import TYPE_CHECKING, Final, NoReturn, Protocol
 from pipeline.errors import LakeError, SettingsError
 
 if TYPE_CHECKING:
-    from pydantic import SecretStr
     from pysequoia import PyDecryptor
     from pysequoia.packet import Packet
+
+    from pipeline.settings import Secret
 
 MARKER: Final = b"-----BEGIN PGP MESSAGE-----"
 """How an armoured message begins."""
@@ -150,7 +151,7 @@ class SettingsKeyring:
 class Keyring:
     """Private keys, and the processes that open messages with them: started when needed, ended with the keyring."""
 
-    def __init__(self, keys: bytes, passphrase: "SecretStr", *, path: Path, is_open: bool) -> None:
+    def __init__(self, keys: bytes, passphrase: "Secret", *, path: Path, is_open: bool) -> None:
         self._keys = keys
         self._passphrase = passphrase
         self._path = path
@@ -169,7 +170,7 @@ class Keyring:
             SettingsError: the file holds no private key that decrypts, or the passphrase does not unlock it.
         """
         try:
-            decryptors(self._keys, self._passphrase.get_secret_value())
+            decryptors(self._keys, self._passphrase.clear)
         except ImportError:
             raise SettingsError("LP_PGP_KEY: needs the extra pgp: pip install 'engagement-lakehouse[pgp]'") from None
         except ValueError as error:
@@ -188,7 +189,7 @@ class Keyring:
 class _Openers:
     """Processes that decrypt messages, at most one for each thread that asks."""
 
-    def __init__(self, keys: bytes, passphrase: "SecretStr", count: int) -> None:
+    def __init__(self, keys: bytes, passphrase: "Secret", count: int) -> None:
         self._keys = keys
         self._passphrase = passphrase
         self._numbers = itertools.count()
@@ -228,7 +229,7 @@ class _Openers:
         get_context("spawn").Process(target=_serve, args=(theirs,), daemon=True).start()
         theirs.close()  # so that each process sees the end of the other
         ours.send_bytes(self._keys)
-        ours.send_bytes(self._passphrase.get_secret_value().encode("utf-8", "surrogateescape"))
+        ours.send_bytes(self._passphrase.clear.encode("utf-8", "surrogateescape"))
         return ours
 
 

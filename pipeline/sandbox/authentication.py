@@ -6,9 +6,8 @@ from threading import Lock
 from typing import Any
 
 from oauthlib.oauth1 import SIGNATURE_HMAC_SHA1, RequestValidator, ResourceEndpoint
-from pydantic import SecretStr
 
-from pipeline.settings import Credentials
+from pipeline.settings import Credentials, Secret
 
 # A signed timestamp further off the clock is refused.
 CLOCK_TOLERANCE_SECONDS = 300
@@ -17,8 +16,8 @@ CLOCK_TOLERANCE_SECONDS = 300
 def credentials_for(account_id: str) -> Credentials:
     """The credentials of a made-up account: always the same, and obviously made up."""
 
-    def made_up(kind: str) -> SecretStr:
-        return SecretStr(f"sandbox{kind}{sha256(f'{kind} {account_id}'.encode()).hexdigest()[:16]}")
+    def made_up(kind: str) -> Secret:
+        return Secret(f"sandbox{kind}{sha256(f'{kind} {account_id}'.encode()).hexdigest()[:16]}")
 
     return Credentials(account_id, made_up("key"), made_up("secret"), made_up("token"), made_up("tokensecret"))
 
@@ -55,7 +54,7 @@ class _Validator(RequestValidator):
     def __init__(self, account_ids: Iterable[str]) -> None:
         super().__init__()
         known = map(credentials_for, account_ids)
-        self._by_key = {credentials.app_key.get_secret_value(): credentials for credentials in known}
+        self._by_key = {credentials.app_key.clear: credentials for credentials in known}
         self.account_by_key = {key: known.account_id for key, known in self._by_key.items()}
         self._seen: set[tuple[str, str, str, str]] = set()
         self._lock = Lock()
@@ -95,7 +94,7 @@ class _Validator(RequestValidator):
 
     def validate_access_token(self, client_key: str, token: str, request: Any) -> bool:
         del request
-        return client_key in self._by_key and self._by_key[client_key].access_token.get_secret_value() == token
+        return client_key in self._by_key and self._by_key[client_key].access_token.clear == token
 
     def validate_realms(self, client_key: str, token: str, request: Any, uri: Any = None, realms: Any = None) -> bool:
         del client_key, token, request, uri, realms
@@ -103,8 +102,8 @@ class _Validator(RequestValidator):
 
     def get_client_secret(self, client_key: str, request: Any) -> str:
         del request
-        return self._by_key[client_key].app_secret.get_secret_value() if client_key in self._by_key else "none"
+        return self._by_key[client_key].app_secret.clear if client_key in self._by_key else "none"
 
     def get_access_token_secret(self, client_key: str, token: str, request: Any) -> str:
         del token, request
-        return self._by_key[client_key].access_token_secret.get_secret_value() if client_key in self._by_key else "none"
+        return self._by_key[client_key].access_token_secret.clear if client_key in self._by_key else "none"

@@ -124,7 +124,7 @@ def test_no_secret_shows_in_any_failure(api: ScriptedApi, tmp_path: Path) -> Non
     assert ended[-1] == "1"
     assert {"401", "403"} <= set(re.findall(r"HTTP (\d+)", done.stderr))
     assert b"DEBUG:urllib3" in output
-    assert b"SecretStr" in output
+    assert b"Secret" in output
     assert leaks(output, *files_below(tmp_path), signed=api.seen) == []
 
 

@@ -17,11 +17,11 @@ import pytest
 from commands import lakehouse, process
 from documents import START, conversation, document, gz, message, name_at, put
 from lakes import seen
-from pydantic import SecretStr
 
 from pipeline.decode.pgp import Keyring
 from pipeline.decode.reader import RowReader
 from pipeline.decode.scanner import PADDING
+from pipeline.settings import Secret
 from pipeline.source_files import Source
 
 TAG = "com.liveperson.dataaccess."
@@ -322,7 +322,7 @@ def test_a_delivery_that_counts_again_is_counted_as_it_is_read(tmp_path: Path) -
 def test_the_processes_that_hold_the_keys_end_with_them() -> None:
     """A worker that is done leaves no process behind that could decrypt."""
     before = set(multiprocessing.active_children())
-    keyring = Keyring(openpgp.KEY.read_bytes(), SecretStr(openpgp.PASSPHRASE), path=openpgp.KEY, is_open=False)
+    keyring = Keyring(openpgp.KEY.read_bytes(), Secret(openpgp.PASSPHRASE), path=openpgp.KEY, is_open=False)
     reader = RowReader(keyring.decrypt)
     reader.begin(Source("x.gz"))
     reader.feed(json.dumps(document(conversation(openpgp.encrypted("c1")))).encode() + b"\n" + PADDING)

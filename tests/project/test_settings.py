@@ -1,11 +1,12 @@
 """Settings come from the environment or .env, errors name them, and no secret shows."""
 
+import json
 import os
 import traceback
+from dataclasses import FrozenInstanceError, asdict
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
 
 from pipeline.errors import SettingsError
 from pipeline.settings import DEFAULT_BASE_URL, checked_base_url, env_file_warning, export_store_settings, read_settings
@@ -55,8 +56,8 @@ def test_environment_wins_over_env_file_and_both_over_defaults(monkeypatch: pyte
     settings = read_settings()
     assert settings.lake_uri == "s3://file/lake"
     assert settings.lp_account_id == "2"
-    assert settings.lp_app_key.get_secret_value() == "from file"
-    assert settings.lp_app_secret.get_secret_value() == "z"
+    assert settings.lp_app_key.clear == "from file"
+    assert settings.lp_app_secret.clear == "z"
 
 
 @pytest.mark.parametrize("secret", ["a$b", "${HOME}x", "$(id)", "a#b", "p@ss/%24", "a\\nb", "k'y", "ü=ß", "`id`"])
@@ -65,7 +66,7 @@ def test_a_secret_arrives_as_it_is_written(monkeypatch: pytest.MonkeyPatch, secr
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "")
     Path(".env").write_text(f"LP_APP_SECRET={secret}\nAWS_SECRET_ACCESS_KEY={secret}\n", encoding="utf-8")
     export_store_settings()
-    assert read_settings().lp_app_secret.get_secret_value() == secret
+    assert read_settings().lp_app_secret.clear == secret
     assert os.environ["AWS_SECRET_ACCESS_KEY"] == secret
 
 
@@ -98,8 +99,8 @@ def test_sizes_are_numbers_with_or_without_a_unit(monkeypatch: pytest.MonkeyPatc
 
 def test_settings_are_frozen() -> None:
     """Settings stay as they were first read."""
-    with pytest.raises(ValidationError, match="frozen"):
-        read_settings().lake_uri = "elsewhere"
+    with pytest.raises(FrozenInstanceError):
+        read_settings().lake_uri = "elsewhere"  # type: ignore[misc]
 
 
 def test_credentials_have_all_that_signs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,7 +108,7 @@ def test_credentials_have_all_that_signs(monkeypatch: pytest.MonkeyPatch) -> Non
     set_all(monkeypatch, LP_APP_SECRET=f" {CANARY}2\n")
     credentials = read_settings().credentials()
     assert credentials.account_id == "75555851"
-    assert credentials.app_secret.get_secret_value() == CANARY + "2"
+    assert credentials.app_secret.clear == CANARY + "2"
 
 
 def test_all_missing_settings_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -184,7 +185,7 @@ def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     set_all(monkeypatch)
     settings = read_settings()
     credentials = settings.credentials()
-    shown = [str(settings), repr(settings), settings.model_dump_json(), str(settings.model_dump())]
+    shown = [str(settings), repr(settings), str(vars(settings)), str(asdict(settings)), json.dumps(vars(settings), default=str)]
     shown += [str(credentials), repr(credentials), f"{credentials.app_key}"]
     assert not any(CANARY in text for text in shown)
 

@@ -5,7 +5,6 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from pydantic import SecretStr
 from sandboxes import QUICK, SMALL
 
 from pipeline.api.client import DataAccessClient
@@ -13,7 +12,7 @@ from pipeline.errors import SourceError
 from pipeline.lake.lake import Lake
 from pipeline.load.session import writing
 from pipeline.load.sync import sync
-from pipeline.settings import Credentials
+from pipeline.settings import Credentials, Secret
 from pipeline.source_files import RETENTION
 
 
@@ -21,7 +20,7 @@ def main(*arguments: str) -> None:
     """Sync what is from `start` to `stop`, from the hour in the file `clock` on; a run that fails is followed by the next."""
     base_url, lake_uri, clock, start, stop, step_hours = arguments
     lake, first, until = Lake(lake_uri), datetime.fromisoformat(start), datetime.fromisoformat(stop)
-    secrets = [SecretStr(secret) for secret in os.environ["KEYS"].split()]
+    secrets = [Secret(secret) for secret in os.environ["KEYS"].split()]
     while (now := read(Path(clock))) <= until + timedelta(days=8):  # so late the last file comes
         try:
             with (

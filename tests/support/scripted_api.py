@@ -15,18 +15,16 @@ from threading import Lock, Thread
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from pydantic import SecretStr
-
 from pipeline.api.client import DataAccessClient
 from pipeline.api.limits import Limits
-from pipeline.settings import Credentials
+from pipeline.settings import Credentials, Secret
 from pipeline.source_files import ListedFile
 
 ACCOUNT = "75555851"
 BASE_PATH = f"/data_access_le/account/{ACCOUNT}/le"
 LISTING_PATH = f"{BASE_PATH}/engagement"
 CANARIES = ("canary+key/1", "canary&secret=2", "canary token%3", "canary~tökensecret4")
-CREDENTIALS = Credentials(ACCOUNT, *(SecretStr(canary) for canary in CANARIES))
+CREDENTIALS = Credentials(ACCOUNT, *(Secret(canary) for canary in CANARIES))
 QUICK = Limits(connect_seconds=2, read_seconds=0.4, attempts=3, retry_seconds=5, backoff_seconds=0.01)
 
 

@@ -18,7 +18,7 @@ from pipeline.api.responses import utc_from_http_date
 from pipeline.api.transport import MAX_CLOCK_SKEW_SECONDS, Transport, describe_skew
 from pipeline.cli.doctor.finding import FAIL, OK, WARN, Finding
 from pipeline.errors import SettingsError, SourceError
-from pipeline.settings import ENV_FILE, LOOPBACK_HOSTS, Settings, checked_base_url, env_file_names, env_file_warning
+from pipeline.settings import ENV_FILE, FIELDS, LOOPBACK_HOSTS, Settings, checked_base_url, env_file_names, env_file_warning
 from pipeline.text import counted
 
 _REGIONS: Final = tuple(f"{name}.da.liveperson.net" for name in ("va", "lo", "sy"))
@@ -36,7 +36,7 @@ def about_settings(settings: Settings) -> Iterator[Finding]:
         yield Finding(".env", OK, f"{ENV_FILE.resolve()}, for its owner alone")
     else:
         yield Finding(".env", OK, f"none in {Path.cwd()}, settings come from the environment")
-    known = [name.upper() for name in Settings.model_fields]
+    known = [name.upper() for name in FIELDS]
     for name in sorted({*os.environ, *env_file_names()}):
         near = difflib.get_close_matches(name.upper(), known, 1, cutoff=0.8)
         if near and near[0] != name.upper():
@@ -70,9 +70,9 @@ def _complaint(judge: Callable[[], object]) -> str | None:
 
 def _odd_secrets(settings: Settings) -> Iterator[Finding]:
     """Implausible keys; none of their characters is shown."""
-    times = Counter(getattr(settings, name).get_secret_value() for name in _SECRETS)
+    times = Counter(getattr(settings, name).clear for name in _SECRETS)
     for name in _SECRETS:
-        value = getattr(settings, name).get_secret_value()
+        value = getattr(settings, name).clear
         variable = name.upper()
         if not value:
             continue

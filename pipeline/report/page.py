@@ -51,8 +51,10 @@ def chosen_path(lake: Lake, output: str) -> Path:
     return target
 
 
-def write_report(connection: duckdb.DuckDBPyConnection, output: Path) -> None:
+def write_report(connection: duckdb.DuckDBPyConnection, output: Path, settings_fault: str = "") -> None:
     """Write the report on everything in the lake to `output`, which only its owner may read.
+
+    The page begins with the wrong lines of the files of names, and with `settings_fault`, the sentence on `settings.csv`.
 
     A lake without conversations gets a page with the next steps. A reader of `output` sees the old page or the new
     one, whole.
@@ -61,7 +63,7 @@ def write_report(connection: duckdb.DuckDBPyConnection, output: Path) -> None:
         SettingsError: `output` cannot be written; what was there stays.
 
     """
-    head = read_head(connection)
+    head = read_head(connection, settings_fault)
     page = _render(head=None, scripts=[]) if head is None else _page(connection, head)
     try:
         _replace(output, page.encode())

@@ -25,6 +25,7 @@ from pipeline.report.formatting import FILTERS, FORMS, HEADINGS, MISSING, TEXTS,
 from pipeline.report.head import FRESHNESS, Head, read_head
 from pipeline.report.key_figures import KEY_FIGURES, QUERIES
 from pipeline.report.style import CONFIG, Panel, Spec
+from pipeline.report.wholeness import PROVISIONAL
 
 STATIC_DAYS = 14
 """Days in the tables of a browser without JavaScript."""
@@ -133,9 +134,10 @@ def _data(choices: Choices, drawn: list[Chart], cubes: dict[str, Columns]) -> di
         "undated": str(UNDATED),
         "forms": {name: form._asdict() for name, form in FORMS.items()},
         "columnForms": {column: form_of(column) for column in HEADINGS},
-        "provisional": choices.provisional,
-        "firstDays": choices.first_days,
-        "lastDays": choices.last_days,
+        "provisional": choices.marks.provisional,
+        "markOfProvisional": PROVISIONAL,
+        "marks": {"days": choices.marks.days, "weeks": choices.marks.weeks},
+        "unlike": choices.unlike,
         "channels": [option._asdict() for option in choices.channels],
         "accounts": [option._asdict() for option in choices.accounts],
         "skills": [option._asdict() for option in choices.skills],

@@ -31,12 +31,12 @@ TIME: Spec = {"title": "{unit}", "scale": {"type": "sqrt", "domainMin": 0}, "axi
 """
 
 DASHES: Spec = {
-    "field": "is_provisional",
+    "field": "is_marked",
     "type": "nominal",
     "scale": {"domain": [False, True], "range": [[1, 0], [4, 4]]},
     "legend": None,
 }
-"""Lines of days to which more conversations can come are dashed."""
+"""Lines of days and weeks that are not whole, or to which more conversations can come, are dashed."""
 
 SHAPES: Spec = {**DASHES, "scale": {"domain": [False, True], "range": ["circle", "cross"]}}
 """Their points are crosses, so that a day or week without neighbours shows it, too."""

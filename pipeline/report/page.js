@@ -5,6 +5,7 @@
 const ALL = 0;
 const STATES = { l: "loaded", e: "empty", r: "rejected", m: "missing", u: "unknown" };
 const DAY = 86400000;
+const MONDAY = 4; // days after 1970-01-01
 const form = document.getElementById("choice");
 const views = [];
 let data;
@@ -317,11 +318,15 @@ function runsOfHours(row) {
   });
 }
 
-// As many Mondays for an axis as fit: a scale of time begins its weeks on Sundays. More than half a year has months.
-function someMondays(days, width) {
-  const mondays = [...new Set(days)].sort((one, other) => one - other);
-  const every = Math.ceil(mondays.length / Math.max(1, Math.floor(width / 80)));
-  return mondays.filter((_, place) => place % every === 0);
+// Days for an axis at even distances, as many as fit; Mondays, where it is a week or more. More than half a year has months.
+function someDays(days, width, least) {
+  const [first, last] = [Math.min(...days) / DAY, Math.max(...days) / DAY];
+  const most = Math.max(1, Math.floor(width / 80));
+  const step = [1, 2, 7, 14, 28].find((length) => length >= least && (last - first) / length < most) ?? 56;
+  const start = step < 7 ? first : first + ((MONDAY - first) % 7 + 7) % 7;
+  const found = [];
+  for (let day = start; day <= last; day += step) found.push(day * DAY);
+  return found.length ? found : [first * DAY];
 }
 
 // The drawing with everything that depends on its rows and room: unit, ends of scales, colours and legend of accounts.
@@ -343,7 +348,8 @@ function filled(panel, chart, rows, width) {
   if (step) spec.height = step * new Set(rows.map((row) => row[spec.encoding.y.field])).size;
   const { x, y } = spec.encoding;
   if (y?.scale?.type === "sqrt") y.axis.values = roundTimes(Math.max(...values));
-  if (chart.isWeekly && chart.isByDay && set.days <= 180) x.axis.values = someMondays(days, width);
+  // An expression, since the single values of a list would be ones that vega's interpreter does not know.
+  if (chart.isByDay && set.days <= data.manyDays) x.axis.values = { expr: JSON.stringify(someDays(days, width, chart.isWeekly ? 7 : 1)) };
   const colour = spec.encoding.color;
   if (colour?.field !== "account_id") return spec;
   const accounts = [...new Set(rows.map((row) => row.account))].sort();

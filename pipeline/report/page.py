@@ -24,7 +24,7 @@ from pipeline.report.cubes import Columns, Query, Row, read_cubes, rows_of_all
 from pipeline.report.formatting import FILTERS, FORMS, HEADINGS, MISSING, TEXTS, WEEKDAYS, form_of
 from pipeline.report.head import FRESHNESS, Head, read_head
 from pipeline.report.key_figures import KEY_FIGURES, QUERIES
-from pipeline.report.style import CONFIG, Panel, Spec
+from pipeline.report.style import CONFIG, MANY_DAYS, Panel, Spec
 from pipeline.report.wholeness import PROVISIONAL
 
 STATIC_DAYS = 14
@@ -132,6 +132,7 @@ def _data(choices: Choices, drawn: list[Chart], cubes: dict[str, Columns]) -> di
         "weekdays": WEEKDAYS,
         "missing": MISSING,
         "undated": str(UNDATED),
+        "manyDays": MANY_DAYS,
         "forms": {name: form._asdict() for name, form in FORMS.items()},
         "columnForms": {column: form_of(column) for column in HEADINGS},
         "provisional": choices.marks.provisional,

@@ -122,10 +122,9 @@ def test_choice_in_the_address(tmp_path: Path) -> None:
     assert shown.startswith(f"before: {abandoned}, ")
     assert shown.endswith(f"n = {n}")
     change = page.by_id("key-abandoned-change").text
-    assert re.fullmatch(
-        r"change: [+\u2212][\d.]+ points, 95 % from [+\u2212][\d.]+ to [+\u2212][\d.]+, not judged, since days of this period are provisional",
-        change,
-    )
+    points = r"[+\u2212][\d.]+"
+    reason = "not judged, since days of this period are provisional"
+    assert re.fullmatch(rf"change: {points} points, 95 % from {points} to {points}, {reason}", change)
     assert page.by_id("key-p50-change").text == ""
     for name in figures(page):
         assert cells(page.by_id(f"{name}-table")) == written(database, page.by_id(f"{name}-sql").text), name

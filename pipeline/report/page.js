@@ -7,6 +7,7 @@ const STATES = { l: "loaded", e: "empty", r: "rejected", m: "missing", u: "unkno
 const DAY = 86400000;
 const MONDAY = 4; // days after 1970-01-01
 const form = document.getElementById("choice");
+const LABEL = 0.45; // of a drawing's width, at most
 const views = [];
 let data;
 let drawing = Promise.resolve();
@@ -130,7 +131,8 @@ function showTable(chart, rows) {
         field.scope = "row";
         if (row.is_marked) field.dataset.mark = ` (${row.mark})`;
       }
-      else if (data.texts.includes(name)) field.className = "text";
+      else field.dataset.label = data.headings[name];
+      if (place && data.texts.includes(name)) field.className = "text";
       field.textContent = row.texts[name];
       line.append(field);
     });
@@ -321,12 +323,19 @@ function runsOfHours(row) {
 // Days for an axis at even distances, as many as fit; Mondays, where it is a week or more. More than half a year has months.
 function someDays(days, width, least) {
   const [first, last] = [Math.min(...days) / DAY, Math.max(...days) / DAY];
-  const most = Math.max(1, Math.floor(width / 80));
+  const most = Math.max(1, Math.floor(width / 65));
   const step = [1, 2, 7, 14, 28].find((length) => length >= least && (last - first) / length < most) ?? 56;
   const start = step < 7 ? first : first + ((MONDAY - first) % 7 + 7) % 7;
   const found = [];
   for (let day = start; day <= last; day += step) found.push(day * DAY);
   return found.length ? found : [first * DAY];
+}
+
+// How much longer than the longest bar its axis is, so that the bar's number has room beside it.
+function roomBeside(panel, rows, width) {
+  const bars = width * (1 - LABEL) - 25;
+  const number = 15 + 7.5 * Math.max(0, ...rows.map((row) => row.texts[panel.measure]?.length ?? 0));
+  return bars / Math.max(bars - number, bars / 4);
 }
 
 // The drawing with everything that depends on its rows and room: unit, ends of scales, colours and legend of accounts.
@@ -336,21 +345,23 @@ function filled(panel, chart, rows, width) {
   const values = rows.map((row) => row.value).filter((value) => value !== null);
   const days = rows.map((row) => Date.parse(row[chart.day]));
   const strong = [...values].sort((one, other) => one - other);
+  const { x, y } = spec.encoding;
   const set = {
     days: chart.isByDay ? (Math.max(...days) - Math.min(...days)) / DAY + 1 : 1,
-    room: Math.max(...values) * 1.3 || 1,
-    label: width * 0.45,
+    room: Math.max(...values) * roomBeside(panel, rows, width) || 1,
+    label: width * LABEL,
+    lift: rows.some((row) => (row[y?.field] ?? "").toString().includes("\n")) ? -6 : 0, // the first of two lines stands at the middle
     entry: 30 + Math.min(width - 60, 7 * Math.max(...data.accounts.map((account) => account.name.length))),
     strongest: strong[Math.floor(strong.length * 0.98)] || 1, // a single odd hour must not make all others pale
   };
   for (const parameter of spec.params) parameter.value = set[parameter.name];
   const { step } = spec.height; // a height by step, as Vega-Lite knows it, does not go with a width that fits the page
   if (step) spec.height = step * new Set(rows.map((row) => row[spec.encoding.y.field])).size;
-  const { x, y } = spec.encoding;
   if (y?.scale?.type === "sqrt") y.axis.values = roundTimes(Math.max(...values));
   // An expression, since the single values of a list would be ones that vega's interpreter does not know.
   if (chart.isByDay && set.days <= data.manyDays) x.axis.values = { expr: JSON.stringify(someDays(days, width, chart.isWeekly ? 7 : 1)) };
   const colour = spec.encoding.color;
+  if (colour?.field === "state") colour.legend.columns = width > 450 ? 5 : 3;
   if (colour?.field !== "account_id") return spec;
   const accounts = [...new Set(rows.map((row) => row.account))].sort();
   colour.scale.domain = accounts.map((place) => data.accounts[place - 1].name);

@@ -31,6 +31,38 @@ const wait = setInterval(() => {
 }, 50);
 """
 
+MEASURE = """
+const wait = setInterval(() => {
+  if (document.body.dataset.drawn !== "yes") return;
+  clearInterval(wait);
+  document.querySelectorAll("details").forEach((part) => { part.open = true; });
+  const found = [];
+  const isWide = (part) => part.scrollWidth > part.clientWidth + 1;
+  if (isWide(document.documentElement)) found.push("page");
+  document.querySelectorAll(".scroll").forEach((part) => isWide(part) && found.push(`table ${part.ariaLabel}`));
+  document.querySelectorAll(".panel").forEach((panel) => panel.querySelectorAll("svg text").forEach((text) => {
+    const [own, all] = [text, panel].map((part) => part.getBoundingClientRect());
+    if (own.width && (own.left < all.left - 1 || own.right > all.right + 1)) found.push(`${panel.id} ${text.textContent}`);
+  }));
+  const ticks = [...document.querySelectorAll("#queue-by-day-0 .role-axis")].map((axis) => axis.textContent);
+  const told = document.createElement("pre");
+  told.id = "measured";
+  told.textContent = found.join("\\n");
+  told.dataset.ticks = ticks.join("|");
+  document.body.append(told);
+}, 50);
+"""
+
+
+def acting(page: Path, script: str) -> Path:
+    """Write a page beside another one that runs a script of ours, too."""
+    text = page.read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    target = page.with_name("acting.html")
+    allowed = text.replace("script-src ", f"script-src 'sha256-{digest}' ", 1)
+    target.write_text(f"{allowed}<script>{script}</script>", encoding="utf-8")
+    return target
+
 
 def figures(page: Element) -> list[str]:
     """The names of all charts of the page."""
@@ -147,12 +179,9 @@ def test_choice_by_hand(tmp_path: Path) -> None:
     database = make_lake(tmp_path, days=9, per_day=20)
     name_lake(database)
     report(database)
-    text = (tmp_path / "report.html").read_text(encoding="utf-8")
-    digest = base64.b64encode(hashlib.sha256(ACT.encode()).digest()).decode()
-    text = text.replace("script-src ", f"script-src 'sha256-{digest}' ", 1)
-    (tmp_path / "acting.html").write_text(f"{text}<script>{ACT}</script>", encoding="utf-8")
+    target = acting(tmp_path / "report.html", ACT)
     fragment = "#account=%3Cimg%20src%3Dx%3E&skill=__proto__&period=constructor&%ff=%"
-    page, messages = browse(tmp_path / "acting.html", tmp_path / "profile", 800, fragment)
+    page, messages = browse(target, tmp_path / "profile", 800, fragment)
 
     assert messages == []
     assert page.every("img") == []
@@ -189,3 +218,20 @@ def test_the_change_of_a_share_is_that_of_the_views(tmp_path: Path) -> None:
         word = "clear" if is_clear else "not clear"
         assert page.by_id(f"key-{name}-change").text == f"change: {change} points, 95 % from {low} to {high}, {word}"
         assert cut.by_id(f"key-{name}-change").text.endswith(", not judged, since the period before has 29 of 31 whole days")
+
+
+def test_nothing_is_cut_in_a_narrow_window(tmp_path: Path) -> None:
+    """On a phone every column of every table and every word of every drawing is seen; charts by week say their weeks."""
+    database = make_lake(tmp_path, accounts=ACCOUNTS, days=20, per_day=30)
+    name_lake(database)
+    report(database)
+    target = acting(tmp_path / "report.html", MEASURE)
+    page, messages = browse(target, tmp_path / "profile", 390, "#lines=weeks")
+
+    assert messages == []
+    measured = page.by_id("measured")
+    assert measured.text.splitlines() == []
+    assert "2 Mar" in str(measured.attributes["data-ticks"])
+    fields = page.by_id("by-skill-table").every("td")
+    assert fields
+    assert all(field.attributes["data-label"] for field in fields)

@@ -24,7 +24,7 @@ from pipeline.sandbox import Sandbox, name_files, settings_rows
 from pipeline.text import program
 from pipeline.warehouse.database import connect
 from pipeline.warehouse.rules import FILE_NAME as RULES_NAME
-from pipeline.warehouse.rules import default_text
+from pipeline.warehouse.rules import default_text, find_rules
 
 UNTIL: Final = datetime(2026, 11, 16, tzinfo=UTC)
 """The demo's days are always the same, so that its numbers are, too, and a second run finds nothing new."""
@@ -69,7 +69,7 @@ def run_demo(lake: Lake, say: Callable[[str], None], *, since: datetime = SINCE)
     console = Console(force_terminal=sys.stdout.isatty())  # a log gets no colours, whatever FORCE_COLOR says
     with connect(lake) as connection:
         print_tables(connection, console)
-        write_report(connection, target)
+        write_report(connection, target, find_rules(lake).fault)
     question = escape(next_command("sql", program()))
     if "--lake" not in question and Path.cwd() == _CHECKOUT and Path("Makefile").is_file():
         question = f"make sql[/] or [bold]{question}"  # make takes the lake of the settings, so not that of --lake

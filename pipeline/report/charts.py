@@ -86,14 +86,14 @@ def _names(choices: Choices) -> list[str]:
 def _overviews(choices: Choices) -> list[Chart]:
     columns = (
         "entry_count",
-        "answered_count",
-        "abandoned_count",
-        "moved_count",
+        "service_level_share",
+        "abandoned_share",
         "queue_p50_seconds",
         "queue_p90_seconds",
         "longest_wait_seconds",
-        "service_level_share",
-        "abandoned_share",
+        "answered_count",
+        "abandoned_count",
+        "moved_count",
     )
     by = _by_skill(choices)
     tips = [*GROUPS[by], *columns]
@@ -182,12 +182,12 @@ def _queue(choices: Choices) -> list[Chart]:
 
 def _service_level(service_level: str) -> list[Chart]:
     levels = (
+        "service_level_share",
+        "abandoned_share",
         "answered_count",
         "within_count",
         "abandoned_count",
         "short_abandon_count",
-        "service_level_share",
-        "abandoned_share",
     )
     level_tips = ["local_date", "account_id", *levels]
     return [

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import duckdb
 
 from pipeline.lake.sql import literal
+from pipeline.report.wholeness import NO_MARKS, Known, Marks, read_marks, unlike
 
 ALL = 0
 """The place of all accounts, of all skills, and of the whole time among the choices."""
@@ -70,11 +71,6 @@ from local_named_conversations
 where local_date > date '{UNDATED}'
 order by local_date"""
 
-KNOWN_DAYS = """\
-select {account} as place, min(date) filter (where is_provisional)::varchar, min(date)::varchar, max(date)::varchar
-from calendar
-group by place"""
-
 
 class Option(NamedTuple):
     """A channel, account or skill, or all others; `condition` is true for its rows; `key` names it in the address."""
@@ -103,8 +99,8 @@ class Period(NamedTuple):
 class Choices:
     """All choices. The first channel, account and skill have place 1; place 0, of periods too, is everything, except channels.
 
-    `provisional` is the first day to which conversations can still come, of all accounts at place 0, then of each. `first_days`
-    and `last_days` are the days between which the lake knows all, in the same places. `scales` are those of the scores.
+    `marks` tell days and weeks that are not whole. `unlike` has for each place of an account, all of them at 0, and for each
+    period the reason why it can't be judged by the one before it, or "". `scales` are those of the scores.
     """
 
     channels: tuple[Option, ...]
@@ -116,9 +112,8 @@ class Choices:
     other_skills: int = 0
     has_bots: bool = False
     has_shared_skills: bool = False
-    provisional: tuple[str | None, ...] = ()
-    first_days: tuple[str | None, ...] = ()
-    last_days: tuple[str | None, ...] = ()
+    marks: Marks = NO_MARKS
+    unlike: tuple[tuple[str, ...], ...] = ()
     scales: tuple[str, ...] = ("0-100",)
 
 
@@ -136,9 +131,8 @@ def read_choices(connection: duckdb.DuckDBPyConnection) -> Choices:
     skills = connection.execute(SKILLS_BY_VOLUME).fetchall()
     most_accounts, most_skills = offered(len(days) * min(len(channels), MOST_CHANNELS), len(accounts))
     options = _options(accounts, most_accounts, "account_id", NO_ACCOUNT, "other accounts")
-    known = connection.execute(KNOWN_DAYS.format(account=place_of(options))).fetchall()
-    since, first, last = ({row[0]: row[at] for row in known if row[at] is not None} for at in (1, 2, 3))
-    places = range(1, len(options) + 1)
+    marks, known = read_marks(connection, place_of(options), len(options))
+    periods = tuple(_periods(days))
     [(has_bots,)] = connection.execute(
         "select exists (from skill_names where is_bot) or exists (from agent_names where is_bot)"
     ).fetchall()
@@ -146,17 +140,26 @@ def read_choices(connection: duckdb.DuckDBPyConnection) -> Choices:
         channels=_options(channels[:MOST_CHANNELS], MOST_CHANNELS, "type", NO_CHANNEL, ""),
         accounts=options,
         skills=_options(skills, most_skills, "skill_id", NO_SKILL, "other skills"),
-        periods=tuple(_periods(days)),
+        periods=periods,
         other_channels=max(0, len(channels) - MOST_CHANNELS),
         other_accounts=max(0, len(accounts) - most_accounts),
         other_skills=max(0, len(skills) - most_skills),
         has_bots=has_bots,
         has_shared_skills=connection.execute(SHARED_SKILLS).fetchall() == [(True,)],
-        provisional=(min(since.values(), default=None), *map(since.get, places)),
-        first_days=(max(first.values(), default=None), *map(first.get, places)),
-        last_days=(min(last.values(), default=None), *map(last.get, places)),
+        marks=marks,
+        unlike=tuple(tuple(_unlike(one, period, days) for period in periods) for one in known),
         scales=tuple(scale for (scale,) in connection.execute("select distinct mcs_scale from accounts order by 1").fetchall()),
     )
+
+
+def _unlike(known: Known, period: Period, days: list[date]) -> str:
+    """Say why a period can't be judged by the one before it; the newest month counts up to the newest day."""
+    if period.since is None:
+        return ""
+    since, until, before_since, before_until = (
+        date.fromisoformat(str(day)) for day in (period.since, period.until, period.before_since, period.before_until)
+    )
+    return unlike(known, (since, min(until, days[-1])), (before_since, before_until))
 
 
 def offered(days: int, accounts: int) -> tuple[int, int]:

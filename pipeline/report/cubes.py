@@ -8,7 +8,7 @@ share a cube.
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any, TypeAlias
 
 import duckdb
@@ -16,6 +16,7 @@ import duckdb
 from pipeline.processes import interruptible
 from pipeline.report.choices import ALL, Choices, label, place_of, readable
 from pipeline.report.measures import Source
+from pipeline.report.wholeness import Marks
 
 Cell: TypeAlias = str | int | float | bool | None
 Row: TypeAlias = dict[str, Cell]
@@ -102,13 +103,11 @@ class Query:
             return None
         return replace(self, keys=tuple(week if key == self.source.day else key for key in self.keys))
 
-    def is_provisional(self, row: Row, provisional: tuple[str | None, ...], account: int) -> bool:
-        """Whether conversations can still come to the row's local day, or to the last day of its week."""
-        since = provisional[account] if account < len(provisional) else None
-        if since is None or self.source.week is None or not self.is_by_day:
-            return False
-        last = date.fromisoformat(str(row[self.day])) + timedelta(days=6 if self.day == self.source.week else 0)
-        return str(last) >= since
+    def mark(self, row: Row, marks: Marks, account: int) -> str:
+        """The words for a local day or week of the account that is not whole; "" for others."""
+        if self.source.week is None or not self.is_by_day:
+            return ""
+        return marks.of(str(row[self.day]), account, is_week=self.day == self.source.week)
 
     @property
     def conditions(self) -> list[str]:
@@ -216,7 +215,7 @@ def rows_of_all(query: Query, cube: Columns, choices: Choices) -> list[Row]:
     for row, place in zip(rows, places, strict=True):
         if "agent_id" in row:
             row["agent_id"] = label(row["agent_id"], cube["agent_name"][place])
-        row["is_provisional"] = query.is_provisional(row, choices.provisional, cube["account"][place])
+        row["mark"] = query.mark(row, choices.marks, cube["account"][place])
     if query.most is None:
         return rows
     return sorted(rows, key=lambda row: -float(row[query.measures[0]] or 0))[: query.most]

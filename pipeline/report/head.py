@@ -6,6 +6,7 @@ import duckdb
 
 from pipeline.report.choices import NO_ACCOUNT, UNDATED, label, readable
 from pipeline.report.cubes import Row, read_rows
+from pipeline.text import shortened
 
 SPAN = f"""\
 select
@@ -44,21 +45,35 @@ select account_id, service_level_seconds, short_abandon_seconds, provisional_hou
 from account_rules
 order by account_id nulls first"""
 
+FAULTS = """\
+select faults
+from name_files
+where len(faults) > 0
+order by file_name"""
+MOST_FAULTS = 5
+"""The most wrong lines of a file that the page names."""
+LONGEST_FAULT = 1_000  # characters: one sentence has up to ten wrong lines of settings.csv
+
 HAS_VIEW = "select count(*) > 0 from information_schema.tables where table_name = 'local_named_entries'"
 
 
 @dataclass(frozen=True)
 class Head:
-    """Dates of the lake, counts of its sources, freshness of each account, service level and provisional hours in words."""
+    """Dates of the lake, counts of its sources, freshness of each account, service level and provisional hours in words.
+
+    `faults` are sentences on the wrong lines of the files that people edit; `fault_count` counts those left out, too.
+    """
 
     span: Row
     sources: Row
     freshness: list[Row]
     service_level: str
     provisional_hours: str
+    faults: list[str]
+    fault_count: int
 
 
-def read_head(connection: duckdb.DuckDBPyConnection) -> Head | None:
+def read_head(connection: duckdb.DuckDBPyConnection, settings_fault: str = "") -> Head | None:
     """The head of the report; None for a lake without conversations."""
     if connection.execute(HAS_VIEW).fetchall() != [(True,)]:
         return None
@@ -73,7 +88,10 @@ def read_head(connection: duckdb.DuckDBPyConnection) -> Head | None:
         )
     [sources] = read_rows(connection, SOURCES)
     rules = read_rows(connection, THRESHOLDS)
-    return Head(span, sources, freshness, _service_level(rules), _provisional(rules))
+    files = [faults for (faults,) in connection.execute(FAULTS).fetchall()]
+    files += [[settings_fault]] if settings_fault else []
+    faults = [shortened(fault, LONGEST_FAULT) for one in files for fault in one[:MOST_FAULTS]]
+    return Head(span, sources, freshness, _service_level(rules), _provisional(rules), faults, sum(map(len, files)))
 
 
 def _provisional(rules: list[Row]) -> str:

@@ -5,7 +5,9 @@
 const ALL = 0;
 const STATES = { l: "loaded", e: "empty", r: "rejected", m: "missing", u: "unknown" };
 const DAY = 86400000;
+const MONDAY = 4; // days after 1970-01-01
 const form = document.getElementById("choice");
+const LABEL = 0.45; // of a drawing's width, at most
 const views = [];
 let data;
 let drawing = Promise.resolve();
@@ -93,7 +95,8 @@ function rowsOf(chart, choice) {
     row.skill_id = data.skills[row.skill - 1]?.name;
     row.target_skill_id = data.skills[row.target_skill - 1]?.name;
     if (row.agent_name) row.agent_id = `${row.agent_name} (${row.agent_id})`;
-    row.is_provisional = isProvisional(chart, row);
+    row.mark = markOf(chart, row);
+    row.is_marked = row.mark !== "";
     row.texts = Object.fromEntries(chart.columns.map((name) => [name, cell(row[name], name)]));
     rows.push(row);
   }
@@ -102,13 +105,13 @@ function rowsOf(chart, choice) {
   return rows.sort((one, other) => other[highest] - one[highest]).slice(0, chart.most);
 }
 
-// Whether conversations can still come to the row's day or week, or the lake begins or ends within the week.
-function isProvisional(chart, row) {
-  if (!chart.isLocal || !chart.isByDay) return false;
-  const last = plusDays(row[chart.day], chart.isWeekly ? 6 : 0);
-  const isPart = chart.isWeekly && (row[chart.day] < data.firstDays[row.account] || last > data.lastDays[row.account]);
+// The words for a local day or week that is not whole, or to which more can come, as in wholeness.py.
+function markOf(chart, row) {
+  if (!chart.isLocal || !chart.isByDay) return "";
+  const found = data.marks[chart.isWeekly ? "weeks" : "days"][row.account]?.[row[chart.day]];
+  if (found) return found;
   const since = data.provisional[row.account];
-  return isPart || Boolean(since && last >= since);
+  return since && plusDays(row[chart.day], chart.isWeekly ? 6 : 0) >= since ? data.markOfProvisional : "";
 }
 
 const plusDays = (day, number) => new Date(Date.parse(day) + number * DAY).toISOString().slice(0, 10);
@@ -121,11 +124,15 @@ function showTable(chart, rows) {
   body.parentElement.querySelector("th").textContent = data.headings[chart.columns[0]];
   const lines = rows.map((row) => {
     const line = document.createElement("tr");
-    if (row.is_provisional) line.className = "provisional";
+    if (row.is_marked) line.className = "marked";
     chart.columns.forEach((name, place) => {
       const field = document.createElement(place ? "td" : "th");
-      if (!place) field.scope = "row";
-      else if (data.texts.includes(name)) field.className = "text";
+      if (!place) {
+        field.scope = "row";
+        if (row.is_marked) field.dataset.mark = ` (${row.mark})`;
+      }
+      else field.dataset.label = data.headings[name];
+      if (place && data.texts.includes(name)) field.className = "text";
       field.textContent = row.texts[name];
       line.append(field);
     });
@@ -169,16 +176,8 @@ function changeOf(key, row, former, unlike) {
   const low = change - Math.hypot(one.share - one.low, other.high - other.share);
   const high = change + Math.hypot(one.high - one.share, other.share - other.low);
   const points = (value) => `${value < 0 ? "\u2212" : "+"}${plain(rounded(100 * Math.abs(value), 1), 1)}`;
-  const found = unlike || (low > 0 || high < 0 ? "clear" : "not clear");
+  const found = unlike ? `not judged, since ${unlike}` : low > 0 || high < 0 ? "clear" : "not clear";
   return `change: ${points(change)} points, 95 % from ${points(low)} to ${points(high)}, ${found}`;
-}
-
-// The reason for which a period and the one before it are not alike; "" where both are whole.
-function unlikeBefore({ period, account }) {
-  const { until, before_since } = data.periods[period];
-  if (!data.firstDays[account] || before_since < data.firstDays[account]) return "the period before is not whole";
-  const isOpen = until > data.lastDays[account] || (data.provisional[account] && until >= data.provisional[account]);
-  return isOpen ? "provisional" : "";
 }
 
 function showKeys(rows, before, unlike) {
@@ -205,11 +204,12 @@ function showChosen(choice, count) {
     choice.skill === ALL ? "all skills" : `skill ${data.skills[choice.skill - 1].name}`,
     since === null ? name : `${name} (${since} to ${until})`,
   ];
-  const before = since === null ? "" : ` Before: ${before_since} to ${before_until}.`;
+  const unlike = data.unlike[choice.account][choice.period];
+  const caution = unlike && ` The two are not alike, since ${unlike}.`;
+  const before = since === null ? "" : ` Before: ${before_since} to ${before_until}.${caution}`;
   const touched = choice.lines && since !== null ? " A week that the period touches is drawn whole." : "";
-  const weeks = choice.lines ? `${touched} A cross marks a first or last week that is cut, or one to which more can come.` : "";
   document.getElementById("chosen").textContent =
-    `${parts.join(", ")}: ${formatted("count", count)} conversations.${before}${weeks}`;
+    `${parts.join(", ")}: ${formatted("count", count)} conversations.${before}${touched}`;
   const provisional = data.provisional[choice.account];
   document.getElementById("provisional").hidden = !provisional || (until !== null && until < provisional);
   document.getElementById("provisional-since").textContent = provisional ?? "";
@@ -227,11 +227,13 @@ function show() {
     showSql(chart, choice);
     const unsplit = document.querySelector(`#${chart.name} .unsplit`);
     if (unsplit) unsplit.hidden = choice.skill === ALL;
+    const legend = document.querySelector(`#${chart.name} .marks`);
+    if (legend) legend.hidden = !rows[chart.name].some((row) => row.is_marked);
   }
   const keys = charts.filter(({ name }) => name.startsWith("key-"));
   const before = keys.map((chart) => [chart.name, rowsOf(chart, { ...choice, period: -choice.period })]);
   if (choice.period === ALL) showKeys(rows, null, "");
-  else showKeys(rows, Object.fromEntries(before), unlikeBefore(choice));
+  else showKeys(rows, Object.fromEntries(before), data.unlike[choice.account][choice.period]);
   showChosen(choice, rows["key-conversations"][0]?.conversation_count ?? 0);
   drawing = drawing.then(() => draw(charts, rows));
 }
@@ -272,6 +274,7 @@ function rowsFor(panel, chart, rows) {
   const divisor = unitOf(panel, own)[0];
   const valued = own.map((row) => ({ ...row, value: row[panel.measure] === null ? null : row[panel.measure] / divisor }));
   if (chart.hidden.includes("states")) return valued.flatMap(runsOfHours);
+  for (const row of valued) if (row.is_marked) row.texts = { ...row.texts, [chart.day]: `${row.texts[chart.day]} (${row.mark})` };
   if (chart.isByDay) return brokenAtGaps(valued, chart.day, chart.isWeekly ? 7 : 1);
   const isOne = new Set(valued.map((row) => row.account)).size <= 1;
   const named = (id, row) => (isOne ? id : `${id}\n${row.account_id}`);
@@ -284,17 +287,17 @@ function unitOf(panel, rows) {
   return [[1, "seconds"], [60, "minutes"], [3600, "hours"]].find(([seconds, unit]) => longest <= 300 * seconds || unit === "hours");
 }
 
-// A line ends where days or weeks are missing, and after a week that is cut: one without values comes next. The dashes
-// of provisional days begin at the day before.
+// A line ends where days or weeks are missing, and after one that is not whole: one without values comes next. The dashes
+// of marked days begin at the day before.
 function brokenAtGaps(rows, day, step) {
   const days = rows.sort((one, other) => one.account - other.account || (one[day] < other[day] ? -1 : 1));
   return days.flatMap((row, place) => {
     const following = days[place + 1];
     if (!following || following.account !== row.account) return [row];
     const next = plusDays(row[day], step);
-    const isEnd = following[day] !== next || (row.is_provisional && !following.is_provisional);
+    const isEnd = following[day] !== next || (row.is_marked && !following.is_marked);
     if (isEnd) return [row, { ...row, [day]: next, value: null, texts: {} }];
-    return following.is_provisional && !row.is_provisional ? [row, { ...row, is_provisional: true }] : [row];
+    return following.is_marked && !row.is_marked ? [row, { ...row, is_marked: true }] : [row];
   });
 }
 
@@ -317,11 +320,22 @@ function runsOfHours(row) {
   });
 }
 
-// As many Mondays for an axis as fit: a scale of time begins its weeks on Sundays. More than half a year has months.
-function someMondays(days, width) {
-  const mondays = [...new Set(days)].sort((one, other) => one - other);
-  const every = Math.ceil(mondays.length / Math.max(1, Math.floor(width / 80)));
-  return mondays.filter((_, place) => place % every === 0);
+// Days for an axis at even distances, as many as fit; Mondays, where it is a week or more. More than half a year has months.
+function someDays(days, width, least) {
+  const [first, last] = [Math.min(...days) / DAY, Math.max(...days) / DAY];
+  const most = Math.max(1, Math.floor(width / 65));
+  const step = [1, 2, 7, 14, 28].find((length) => length >= least && (last - first) / length < most) ?? 56;
+  const start = step < 7 ? first : first + ((MONDAY - first) % 7 + 7) % 7;
+  const found = [];
+  for (let day = start; day <= last; day += step) found.push(day * DAY);
+  return found.length ? found : [first * DAY];
+}
+
+// How much longer than the longest bar its axis is, so that the bar's number has room beside it.
+function roomBeside(panel, rows, width) {
+  const bars = width * (1 - LABEL) - 25;
+  const number = 15 + 7.5 * Math.max(0, ...rows.map((row) => row.texts[panel.measure]?.length ?? 0));
+  return bars / Math.max(bars - number, bars / 4);
 }
 
 // The drawing with everything that depends on its rows and room: unit, ends of scales, colours and legend of accounts.
@@ -331,20 +345,23 @@ function filled(panel, chart, rows, width) {
   const values = rows.map((row) => row.value).filter((value) => value !== null);
   const days = rows.map((row) => Date.parse(row[chart.day]));
   const strong = [...values].sort((one, other) => one - other);
+  const { x, y } = spec.encoding;
   const set = {
     days: chart.isByDay ? (Math.max(...days) - Math.min(...days)) / DAY + 1 : 1,
-    room: Math.max(...values) * 1.3 || 1,
-    label: width * 0.45,
+    room: Math.max(...values) * roomBeside(panel, rows, width) || 1,
+    label: width * LABEL,
+    lift: rows.some((row) => (row[y?.field] ?? "").toString().includes("\n")) ? -6 : 0, // the first of two lines stands at the middle
     entry: 30 + Math.min(width - 60, 7 * Math.max(...data.accounts.map((account) => account.name.length))),
     strongest: strong[Math.floor(strong.length * 0.98)] || 1, // a single odd hour must not make all others pale
   };
   for (const parameter of spec.params) parameter.value = set[parameter.name];
   const { step } = spec.height; // a height by step, as Vega-Lite knows it, does not go with a width that fits the page
   if (step) spec.height = step * new Set(rows.map((row) => row[spec.encoding.y.field])).size;
-  const { x, y } = spec.encoding;
   if (y?.scale?.type === "sqrt") y.axis.values = roundTimes(Math.max(...values));
-  if (chart.isWeekly && chart.isByDay && set.days <= 180) x.axis.values = someMondays(days, width);
+  // An expression, since the single values of a list would be ones that vega's interpreter does not know.
+  if (chart.isByDay && set.days <= data.manyDays) x.axis.values = { expr: JSON.stringify(someDays(days, width, chart.isWeekly ? 7 : 1)) };
   const colour = spec.encoding.color;
+  if (colour?.field === "state") colour.legend.columns = width > 450 ? 5 : 3;
   if (colour?.field !== "account_id") return spec;
   const accounts = [...new Set(rows.map((row) => row.account))].sort();
   colour.scale.domain = accounts.map((place) => data.accounts[place - 1].name);

@@ -24,7 +24,8 @@ from pipeline.report.cubes import Columns, Query, Row, read_cubes, rows_of_all
 from pipeline.report.formatting import FILTERS, FORMS, HEADINGS, MISSING, TEXTS, WEEKDAYS, form_of
 from pipeline.report.head import FRESHNESS, Head, read_head
 from pipeline.report.key_figures import KEY_FIGURES, QUERIES
-from pipeline.report.style import CONFIG, Panel, Spec
+from pipeline.report.style import CONFIG, MANY_DAYS, Panel, Spec
+from pipeline.report.wholeness import PROVISIONAL
 
 STATIC_DAYS = 14
 """Days in the tables of a browser without JavaScript."""
@@ -51,8 +52,10 @@ def chosen_path(lake: Lake, output: str) -> Path:
     return target
 
 
-def write_report(connection: duckdb.DuckDBPyConnection, output: Path) -> None:
+def write_report(connection: duckdb.DuckDBPyConnection, output: Path, settings_fault: str = "") -> None:
     """Write the report on everything in the lake to `output`, which only its owner may read.
+
+    The page begins with the wrong lines of the files of names, and with `settings_fault`, the sentence on `settings.csv`.
 
     A lake without conversations gets a page with the next steps. A reader of `output` sees the old page or the new
     one, whole.
@@ -61,7 +64,7 @@ def write_report(connection: duckdb.DuckDBPyConnection, output: Path) -> None:
         SettingsError: `output` cannot be written; what was there stays.
 
     """
-    head = read_head(connection)
+    head = read_head(connection, settings_fault)
     page = _render(head=None, scripts=[]) if head is None else _page(connection, head)
     try:
         _replace(output, page.encode())
@@ -129,11 +132,13 @@ def _data(choices: Choices, drawn: list[Chart], cubes: dict[str, Columns]) -> di
         "weekdays": WEEKDAYS,
         "missing": MISSING,
         "undated": str(UNDATED),
+        "manyDays": MANY_DAYS,
         "forms": {name: form._asdict() for name, form in FORMS.items()},
         "columnForms": {column: form_of(column) for column in HEADINGS},
-        "provisional": choices.provisional,
-        "firstDays": choices.first_days,
-        "lastDays": choices.last_days,
+        "provisional": choices.marks.provisional,
+        "markOfProvisional": PROVISIONAL,
+        "marks": {"days": choices.marks.days, "weeks": choices.marks.weeks},
+        "unlike": choices.unlike,
         "channels": [option._asdict() for option in choices.channels],
         "accounts": [option._asdict() for option in choices.accounts],
         "skills": [option._asdict() for option in choices.skills],

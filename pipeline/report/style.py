@@ -2,8 +2,8 @@
 
 Colours are CSS variables of the page, so that one drawing serves light, dark and print. `page.js` puts the unit of its times
 in place of `{unit}` and sets the parameters: `days` is how many days are drawn, `room` and `strongest` are ends of scales,
-`label` and `entry` how wide a label and an entry of the legend may be. A row has the table's columns, `value`, which is the
-panel's measure in that unit, and `texts`, each column as the table writes it.
+`label` and `entry` how wide a label and an entry of the legend may be; `lift` moves labels of two lines up. A row has the
+table's columns, `value`, which is the panel's measure in that unit, and `texts`, each column as the table writes it.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _DAYS = str([name[:3] for name in WEEKDAYS])
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', sans-serif"
 BAR_STEP = 26
 LINE_HEIGHT = 13
-LINES = {"labelExpr": "split(datum.label, '\\n')", "labelLineHeight": LINE_HEIGHT}
+LINES = {"labelExpr": "split(datum.label, '\\n')", "labelLineHeight": LINE_HEIGHT, "labelOffset": {"expr": "lift"}}
 """For an axis whose labels have an account on a line of its own."""
 
 TIME: Spec = {"title": "{unit}", "scale": {"type": "sqrt", "domainMin": 0}, "axis": {}}
@@ -31,12 +31,12 @@ TIME: Spec = {"title": "{unit}", "scale": {"type": "sqrt", "domainMin": 0}, "axi
 """
 
 DASHES: Spec = {
-    "field": "is_provisional",
+    "field": "is_marked",
     "type": "nominal",
     "scale": {"domain": [False, True], "range": [[1, 0], [4, 4]]},
     "legend": None,
 }
-"""Lines of days to which more conversations can come are dashed."""
+"""Lines of days and weeks that are not whole, or to which more conversations can come, are dashed."""
 
 SHAPES: Spec = {**DASHES, "scale": {"domain": [False, True], "range": ["circle", "cross"]}}
 """Their points are crosses, so that a day or week without neighbours shows it, too."""
@@ -269,7 +269,7 @@ def hours_panel(account: int, title: str | None) -> Panel:
                 "axis": {"values": [0, 6, 12, 18, 24], "grid": False},
             },
             "y2": {"field": "to_hour"},
-            "color": {"field": "state", "type": "nominal", "scale": colours, "legend": {"title": None, "columns": 4}},
+            "color": {"field": "state", "type": "nominal", "scale": colours, "legend": {"title": None}},
             "tooltip": [
                 {"field": "texts.date", "type": "nominal", "title": "Day"},
                 {"field": "hours", "type": "nominal", "title": "Hours (UTC)"},
@@ -286,7 +286,7 @@ def by_day(name: str) -> Spec:
         "labelExpr": f"utcFormat(datum.value, days > {MANY_DAYS} ? '%b %Y' : '%-d %b')",
         "tickCount": {"expr": "max(1, min(days - 1, floor(width / 80)))"},
         "grid": False,
-        "labelBound": True,
+        "labelBound": 25,  # a label may stand out by half its width, else the first day has none
     }
     return {"field": name, "type": "temporal", "title": None, "scale": {"type": "utc"}, "axis": axis}
 
@@ -308,5 +308,5 @@ def _strength(legend: Spec | None) -> Spec:
 
 
 def _framed(spec: Spec) -> Spec:
-    params = [{"name": name, "value": 1} for name in ("days", "room", "strongest", "label", "entry")]
+    params = [{"name": name, "value": 1} for name in ("days", "room", "strongest", "label", "lift", "entry")]
     return {"width": "container", "autosize": {"type": "fit-x", "contains": "padding"}, "params": params, **spec}

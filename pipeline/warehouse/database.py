@@ -17,7 +17,7 @@ import duckdb
 from filelock import FileLock, Timeout
 
 from pipeline import schema
-from pipeline.errors import LakeError, PipelineError, SettingsError
+from pipeline.errors import LakeError, PipelineError
 from pipeline.lake.commits import require_whole
 from pipeline.lake.lake import Lake
 from pipeline.lake.landing import PUBLISHING
@@ -40,8 +40,7 @@ from pipeline.warehouse.published import (
     problem_before_opening,
     say_load,
 )
-from pipeline.warehouse.rules import FILE_NAME as RULES_NAME
-from pipeline.warehouse.rules import RuleRow, defaults, filled_up, read_rules, rule_names
+from pipeline.warehouse.rules import RuleRow, defaults, filled_up, find_rules, rule_names
 from pipeline.warehouse.statements import reading
 from pipeline.warehouse.table_views import create_table_views, create_view, set_files, shown_names
 from pipeline.warehouse.template import attached, template
@@ -85,15 +84,12 @@ def rules_in_force(lake: Lake, tell: Callable[[str], None] | None = None, *, or_
 
     `tell` takes a sentence on the fault of the settings file.
     """
-    try:
-        return read_rules(lake, or_write=or_write)
-    except (SettingsError, OSError) as error:
-        if not isinstance(error, SettingsError) and not lake.is_local:
-            raise  # the store failed, not the file
-        if tell:
-            text = error if isinstance(error, SettingsError) else f"{lake.uri}/{RULES_NAME}: {error.strerror or error}"
-            tell(f"{text}; until then the views keep the last settings that could be used")
-        return _last_rules(lake)
+    found = find_rules(lake, or_write=or_write)
+    if found.rows is not None:
+        return found.rows
+    if tell:
+        tell(f"{lake.uri}/{found.fault}")
+    return _last_rules(lake)
 
 
 def _last_rules(lake: Lake) -> list[RuleRow]:

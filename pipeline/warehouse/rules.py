@@ -25,6 +25,8 @@ _NUMBER: Final = re.compile(r"\d{1,9}(\.\d{1,3})?")
 _LONGEST_NAME: Final = 120  # characters
 _MOST_BOUNDS: Final = 50  # the views number no more buckets than 99
 _MOST_LINES: Final = 10  # wrong ones in a message
+_MOST_SHOWN: Final = 60  # characters of a wrong value
+_KEPT: Final = "until then the views keep the last settings that could be used"
 
 
 class RuleRow(NamedTuple):
@@ -218,7 +220,8 @@ def parse_rules(raw: bytes, subject: str) -> list[RuleRow]:
     (number, header), *body = rows or [(1, [])]
     if tuple(header) != _COLUMNS:
         found = ",".join(header) or "nothing"
-        raise SettingsError(f"{subject}, line {number}: expected the header {','.join(_COLUMNS)}, found {found!r}; correct it")
+        expected = f"expected the header {','.join(_COLUMNS)}"
+        raise SettingsError(f"{subject}, line {number}: {expected}, found {found[:_MOST_SHOWN]!r}; correct it")
     found_rows: dict[tuple[str, str | None], RuleRow] = {}
     wrong = []
     for number, cells in body:
@@ -234,24 +237,37 @@ def parse_rules(raw: bytes, subject: str) -> list[RuleRow]:
     return filled_up(found_rows.values())
 
 
-def read_rules(lake: Lake, *, or_write: bool = False) -> list[RuleRow]:
+class FoundRules(NamedTuple):
+    """The rows of a settings file; None and a sentence where it can't be used: the last rules then hold."""
+
+    rows: list[RuleRow] | None
+    fault: str = ""
+
+
+def find_rules(lake: Lake, *, or_write: bool = False) -> FoundRules:
     """Read the settings file of a lake; without one the defaults hold, which `or_write` writes there.
 
     Raises:
-        SettingsError: the file has other content.
-        OSError: the file can't be read or written.
+        OSError: the store of a bucket failed.
     """
     path = lake.path(FILE_NAME)
-    with suppress(FileNotFoundError):
-        return parse_rules(lake.store.edited(path), f"{lake.uri}/{FILE_NAME}")
-    if or_write:
-        lake.store.write_whole(path, default_text().encode(), beside=lake.path(f"{PUBLISHING}{FILE_NAME}"))
-    return defaults()
+    try:
+        with suppress(FileNotFoundError):
+            return FoundRules(parse_rules(lake.store.edited(path), FILE_NAME))
+        if or_write:
+            lake.store.write_whole(path, default_text().encode(), beside=lake.path(f"{PUBLISHING}{FILE_NAME}"))
+    except SettingsError as error:
+        return FoundRules(None, f"{error}; {_KEPT}")
+    except OSError as error:
+        if not lake.is_local:
+            raise  # the store failed, not the file
+        return FoundRules(None, f"{FILE_NAME}: {error.strerror or error}; {_KEPT}")
+    return FoundRules(defaults())
 
 
 def _add(row: RuleRow, rows: dict[tuple[str, str | None], RuleRow], where: str) -> None:
     if row[:2] in rows:
-        whose = f" for account {row.account_id}" if row.account_id else ""
+        whose = f" for account {row.account_id[:_MOST_SHOWN]}" if row.account_id else ""
         raise SettingsError(f"{where}: {row.setting} is set twice{whose}; delete one of the two lines")
     rows[row[:2]] = row
 
@@ -266,7 +282,8 @@ def _row(cells: list[str], where: str) -> RuleRow:
     name, account_id, value, *_ = [*cells, "", ""]
     setting = _BY_NAME.get(name)
     if setting is None:
-        raise SettingsError(f"{where}: expected one of {', '.join(_BY_NAME)}, found {name!r}; correct it or delete the line")
+        expected = f"expected one of {', '.join(_BY_NAME)}"
+        raise SettingsError(f"{where}: {expected}, found {name[:_MOST_SHOWN]!r}; correct it or delete the line")
     if len(cells) > len(_COLUMNS):
         raise SettingsError(
             f"{where}: {name}: expected {len(_COLUMNS)} values, found {len(cells)}; put those with commas in quotes"
@@ -274,7 +291,7 @@ def _row(cells: list[str], where: str) -> RuleRow:
     usual = setting.kind.read(value)
     if usual is None:
         raise SettingsError(
-            f"{where}: {name}: expected {setting.kind.expected}, found {value!r}; correct it or delete the line"
+            f"{where}: {name}: expected {setting.kind.expected}, found {value[:_MOST_SHOWN]!r}; correct it or delete the line"
         )
     return RuleRow(name, account_id or None, usual)
 

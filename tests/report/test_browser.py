@@ -31,6 +31,38 @@ const wait = setInterval(() => {
 }, 50);
 """
 
+MEASURE = """
+const wait = setInterval(() => {
+  if (document.body.dataset.drawn !== "yes") return;
+  clearInterval(wait);
+  document.querySelectorAll("details").forEach((part) => { part.open = true; });
+  const found = [];
+  const isWide = (part) => part.scrollWidth > part.clientWidth + 1;
+  if (isWide(document.documentElement)) found.push("page");
+  document.querySelectorAll(".scroll").forEach((part) => isWide(part) && found.push(`table ${part.ariaLabel}`));
+  document.querySelectorAll(".panel").forEach((panel) => panel.querySelectorAll("svg text").forEach((text) => {
+    const [own, all] = [text, panel].map((part) => part.getBoundingClientRect());
+    if (own.width && (own.left < all.left - 1 || own.right > all.right + 1)) found.push(`${panel.id} ${text.textContent}`);
+  }));
+  const ticks = [...document.querySelectorAll("#queue-by-day-0 .role-axis")].map((axis) => axis.textContent);
+  const told = document.createElement("pre");
+  told.id = "measured";
+  told.textContent = found.join("\\n");
+  told.dataset.ticks = ticks.join("|");
+  document.body.append(told);
+}, 50);
+"""
+
+
+def acting(page: Path, script: str) -> Path:
+    """Write a page beside another one that runs a script of ours, too."""
+    text = page.read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    target = page.with_name("acting.html")
+    allowed = text.replace("script-src ", f"script-src 'sha256-{digest}' ", 1)
+    target.write_text(f"{allowed}<script>{script}</script>", encoding="utf-8")
+    return target
+
 
 def figures(page: Element) -> list[str]:
     """The names of all charts of the page."""
@@ -51,6 +83,26 @@ def assert_drawn(page: Element, width: int) -> None:
             ]
             assert any(mark.every("path") for mark in marks), panel.attributes["id"]
             assert 200 < float(drawing.attributes["width"] or 0) < width, panel.attributes["id"]
+
+
+def assert_weeks_are_marked(page: Element, database: Path) -> None:
+    """Each week of a table by weeks has the words for its days that are there, as the view weeks has it; a legend says them."""
+    with duckdb.connect(str(database), read_only=True) as connection:
+        found = connection.execute(
+            "select local_week::varchar, account_id, day_count, expected_day_count, is_provisional from weeks"
+        ).fetchall()
+    expected = {
+        (week, account): [f"{count} of {days} days"] * (count < days) + ["provisional"] * is_provisional
+        for week, account, count, days, is_provisional in found
+    }
+    rows = page.by_id("queue-by-day-table").every("tr")[1:]
+    for row in rows:
+        week, account = row.children[0], re.sub(r"^.* \((.*)\)$", r"\1", row.children[1].text)
+        mark = ", ".join(expected[week.text, account])
+        assert week.attributes.get("data-mark") == (f" ({mark})" if mark else None)
+    assert any("of 7 days" in (row.children[0].attributes.get("data-mark") or "") for row in rows)
+    [legend] = [part for part in page.by_id("queue-by-day").every("p") if part.attributes.get("class") == "marks"]
+    assert "hidden" not in legend.attributes
 
 
 def test_everything_is_drawn_as_written(tmp_path: Path) -> None:
@@ -93,7 +145,7 @@ def test_choice_in_the_address(tmp_path: Path) -> None:
     [[count]] = written(database, f"select count(*) as conversation_count from conversations where {conditions}")
     assert page.by_id("chosen").text == (
         f"MESSAGING, account {shown_name}, skill 27, Last 7 days (2026-03-15 to 2026-03-21): {count} conversations. "
-        "Before: 2026-03-08 to 2026-03-14."
+        "Before: 2026-03-08 to 2026-03-14. The two are not alike, since days of this period are provisional."
     )
     former = f"{account} and skill_id = 27 and not is_bot and date between '2026-03-08' and '2026-03-14'"
     share = "select avg((outcome = 'abandoned')::int) as abandoned_share, count(*) as entry_count from named_entries"
@@ -102,7 +154,9 @@ def test_choice_in_the_address(tmp_path: Path) -> None:
     assert shown.startswith(f"before: {abandoned}, ")
     assert shown.endswith(f"n = {n}")
     change = page.by_id("key-abandoned-change").text
-    assert re.fullmatch(r"change: [+\u2212][\d.]+ points, 95 % from [+\u2212][\d.]+ to [+\u2212][\d.]+, provisional", change)
+    points = r"[+\u2212][\d.]+"
+    reason = "not judged, since days of this period are provisional"
+    assert re.fullmatch(rf"change: {points} points, 95 % from {points} to {points}, {reason}", change)
     assert page.by_id("key-p50-change").text == ""
     for name in figures(page):
         assert cells(page.by_id(f"{name}-table")) == written(database, page.by_id(f"{name}-sql").text), name
@@ -125,12 +179,9 @@ def test_choice_by_hand(tmp_path: Path) -> None:
     database = make_lake(tmp_path, days=9, per_day=20)
     name_lake(database)
     report(database)
-    text = (tmp_path / "report.html").read_text(encoding="utf-8")
-    digest = base64.b64encode(hashlib.sha256(ACT.encode()).digest()).decode()
-    text = text.replace("script-src ", f"script-src 'sha256-{digest}' ", 1)
-    (tmp_path / "acting.html").write_text(f"{text}<script>{ACT}</script>", encoding="utf-8")
+    target = acting(tmp_path / "report.html", ACT)
     fragment = "#account=%3Cimg%20src%3Dx%3E&skill=__proto__&period=constructor&%ff=%"
-    page, messages = browse(tmp_path / "acting.html", tmp_path / "profile", 800, fragment)
+    page, messages = browse(target, tmp_path / "profile", 800, fragment)
 
     assert messages == []
     assert page.every("img") == []
@@ -138,11 +189,8 @@ def test_choice_by_hand(tmp_path: Path) -> None:
     [[every]] = written(database, f"{counted} 'LIVE_CHAT'")
     [[some]] = written(database, f"{counted} 'MESSAGING' and skill_id = 12")
     assert page.by_id("before").text == f"LIVE_CHAT, all accounts, all skills, All days: {every} conversations."
-    assert page.by_id("chosen").text == (
-        f"MESSAGING, all accounts, skill Sales (12), All days: {some} conversations. "
-        "A cross marks a first or last week that is cut, or one to which more can come."
-    )
-    assert "provisional" in {row.attributes.get("class") for row in page.by_id("queue-by-day-table").every("tr")}
+    assert page.by_id("chosen").text == (f"MESSAGING, all accounts, skill Sales (12), All days: {some} conversations.")
+    assert_weeks_are_marked(page, database)
     assert {row[1] for row in cells(page.by_id("mcs-by-skill-table"))} == {"Sales (12)"}
     assert page.by_id("bot-entries-by-day-table").every("th")[0].text == "Week of"
     for name in figures(page):
@@ -169,4 +217,21 @@ def test_the_change_of_a_share_is_that_of_the_views(tmp_path: Path) -> None:
         name = measure.replace("_", "-")
         word = "clear" if is_clear else "not clear"
         assert page.by_id(f"key-{name}-change").text == f"change: {change} points, 95 % from {low} to {high}, {word}"
-        assert cut.by_id(f"key-{name}-change").text.endswith(", the period before is not whole")
+        assert cut.by_id(f"key-{name}-change").text.endswith(", not judged, since the period before has 29 of 31 whole days")
+
+
+def test_nothing_is_cut_in_a_narrow_window(tmp_path: Path) -> None:
+    """On a phone every column of every table and every word of every drawing is seen; charts by week say their weeks."""
+    database = make_lake(tmp_path, accounts=ACCOUNTS, days=20, per_day=30)
+    name_lake(database)
+    report(database)
+    target = acting(tmp_path / "report.html", MEASURE)
+    page, messages = browse(target, tmp_path / "profile", 390, "#lines=weeks")
+
+    assert messages == []
+    measured = page.by_id("measured")
+    assert measured.text.splitlines() == []
+    assert "2 Mar" in str(measured.attributes["data-ticks"])
+    fields = page.by_id("by-skill-table").every("td")
+    assert fields
+    assert all(field.attributes["data-label"] for field in fields)

@@ -91,17 +91,26 @@ def test_names_stand_beside_ids(page: Element) -> None:
     assert not any("Robot" in agent for agent in agents)
 
 
-def test_provisional_days_are_marked(lake: Path, page: Element) -> None:
-    """Each day to which conversations can still come, as the calendar says, is marked in the tables of days, and no other."""
+def test_days_that_are_not_whole_are_marked(lake: Path, page: Element) -> None:
+    """Each day that is not whole, or to which more can come, as calendar_days says, has its words in the tables of days."""
     with duckdb.connect(str(lake), read_only=True) as connection:
-        found = connection.execute("select date::varchar from calendar where is_provisional").fetchall()
-    days: dict[bool, set[str]] = {True: set(), False: set()}
+        found = connection.execute(
+            "select distinct coalesce(account_name, account_id) || date, concat_ws(', ', if(is_whole, null, 'not whole'), "
+            "if(is_provisional, 'provisional', null)) from calendar_days join accounts using (account_id)"
+        ).fetchall()
+    marks = dict(found)
+    shown = {}
     for row in page.by_id("queue-by-day-table").every("tr")[1:]:
-        days[row.attributes.get("class") == "provisional"].add(row.children[0].text)
+        day, account = (field.text for field in row.children[:2])
+        mark = row.children[0].attributes.get("data-mark") or ""
+        assert mark == (f" ({expected})" if (expected := marks[account.partition(" (")[0] + day]) else ""), (day, account)
+        assert (row.attributes.get("class") == "marked") == bool(mark)
+        shown[mark] = day
 
-    assert days[True] == (days[True] | days[False]) & {day for (day,) in found}
-    assert days[True]
-    assert days[False]
+    assert "" in shown
+    assert len(shown) > 1
+    [legend] = [part for part in page.by_id("queue-by-day").every("p") if part.attributes.get("class") == "marks"]
+    assert "hidden" not in legend.attributes
 
 
 def test_the_page_says_one_rule_of_provisional_days(page: Element) -> None:

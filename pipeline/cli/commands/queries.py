@@ -56,9 +56,10 @@ def report(lake_uri: str | None, output: str | None) -> None:
     """
     from pipeline.report import chosen_path, report_path, write_report
     from pipeline.warehouse.database import connect
+    from pipeline.warehouse.rules import find_rules
 
     lake = lake_of(lake_uri)
     target = chosen_path(lake, output) if output else report_path(lake)
     with connect(lake, say) as connection:
-        write_report(connection, target)
+        write_report(connection, target, find_rules(lake).fault)
     show(target)

@@ -442,6 +442,12 @@ RESPONSES = Table(
             "From the later of the visitor's line and the segment's assignment to the agent's line.",
             null=_NO_END,
         ),
+        Column(
+            "visitor_response_milliseconds",
+            BIGINT,
+            "From the response before to the visitor's line: the visitor's own answer.",
+            null=f"{_NO_END}; response number 1",
+        ),
         *_OF_A_DELIVERY,
     ),
     key=("account_id", "conversation_id", "response_number"),

@@ -4,7 +4,8 @@
 --          the visitor writes again belong to it. agent_id is who wrote it. segment_number and skill_id are those of
 --          the segment in which the response falls, NULL where it falls in none; of several the later one.
 -- Units:   milliseconds from the first line of the visitor's run, and from the later of it and the segment's
---          assignment; NULL where an end is missing or the time would be negative, while the response still counts.
+--          assignment; visitor_response from the response before to that first line. NULL where an end is missing or
+--          the time would be negative, while the response still counts.
 -- Source:  timestamp and type of Message; response as in Analytics Builder's agent response time.
 
 with turns as (
@@ -15,6 +16,7 @@ with turns as (
         row_number() over () as turn_number,
         delivery_key is distinct from lag(delivery_key) over () as is_first,
         lag(timestamp) over () as visitor_time,
+        lag(timestamp, 2) over () as former_time,
         timestamp as response_time
     from spoken_lines
     where opens_turn
@@ -65,5 +67,9 @@ select
             and visitor_time is not null
             and assigned_time is not null
             then epoch_ms(response_time) - epoch_ms(greatest(visitor_time, assigned_time))
-    end as from_assignment_milliseconds
+    end as from_assignment_milliseconds,
+    case
+        when response_number > 1 and visitor_time >= former_time
+            then epoch_ms(visitor_time) - epoch_ms(former_time)
+    end as visitor_response_milliseconds
 from placed

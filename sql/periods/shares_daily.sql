@@ -7,7 +7,7 @@
 --          had it, of those that began with a bot. Resolution is in repeat_contact_daily.
 -- Units:   shares from 0 to 1. share_low and share_high are Wilson's interval of 95 %. The day of a queue entry is that
 --          of entering, else that of the conversation's start.
--- Source:  ours, through named_entries, named_conversations, handled_conversations and bot_conversations.
+-- Source:  ours, through named_entries, named_conversations, named_segments and bot_conversations.
 -- Twins:   local_date, local_week, local_month
 
 with entries as (
@@ -24,28 +24,45 @@ with entries as (
     group by account_id, date, type
 ),
 
-talks as (
+-- Conversations that bots had segments of: only bots had a conversation if all of its segments are theirs.
+bots as (
     select
         account_id,
-        date,
-        type,
-        count(mcs_band) as banded_count,
-        count(*) filter (where mcs_band = 'negative') as negative_count,
-        count(*) filter (where mcs_band = 'positive') as positive_count
-    from named_conversations
-    group by account_id, date, type
+        conversation_id,
+        count(*) as segment_count,
+        sum(agent_line_count) as line_count
+    from named_segments
+    where is_bot
+    group by account_id, conversation_id
 ),
 
-served as (
+talks as (
     select
-        account_id,
-        date,
-        type,
-        count(*) as wrote_count,
-        count(*) filter (where own_line_count = 0) as silent_count
-    from handled_conversations
-    where visitor_line_count > 0 and not is_bot
-    group by account_id, date, type
+        conversation.account_id,
+        conversation.date,
+        conversation.type,
+        count(conversation.mcs_band) as banded_count,
+        count(*) filter (where conversation.mcs_band = 'negative') as negative_count,
+        count(*) filter (where conversation.mcs_band = 'positive') as positive_count,
+        count(*) filter (where conversation.is_connected and conversation.visitor_line_count > 0 and not only_bots)
+            as wrote_count,
+        count(*) filter (
+            where conversation.is_connected
+            and conversation.visitor_line_count > 0
+            and not only_bots
+            and conversation.agent_line_count = bot_line_count
+        ) as silent_count
+    from (
+        select
+            conversation.*,
+            coalesce(bots.segment_count = conversation.segment_count, false) as only_bots,
+            coalesce(bots.line_count, 0) as bot_line_count
+        from named_conversations as conversation
+        left join bots
+            on conversation.account_id is not distinct from bots.account_id
+            and conversation.conversation_id = bots.conversation_id
+    ) as conversation
+    group by conversation.account_id, conversation.date, conversation.type
 ),
 
 counted as (
@@ -58,7 +75,7 @@ counted as (
     from entries
     union all
     select account_id, date, type, 'non_responsive', silent_count, wrote_count
-    from served
+    from talks
     union all
     select account_id, date, type, 'mcs_negative', negative_count, banded_count
     from talks

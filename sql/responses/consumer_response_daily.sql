@@ -8,35 +8,22 @@
 -- Source:  consumer response time as in Analytics Builder, through responses; it belongs to no agent.
 -- Twins:   local_date, local_week, local_month
 
-with answers as (
-    select
-        later.account_id,
-        later.date,
-        later.type,
-        case
-            when later.visitor_time >= earlier.response_time
-                then epoch_ms(later.visitor_time) - epoch_ms(earlier.response_time)
-        end as answer_milliseconds
-    from named_responses as later
-    join responses as earlier
-        on later.conversation_id = earlier.conversation_id
-        and later.account_id is not distinct from earlier.account_id
-        and later.response_number = earlier.response_number + 1
-)
-
 select
     account_id,  -- The LivePerson account.
     date,  -- UTC day of the agent's line that follows the visitor's answer.
     type,  -- Kind of the conversation: LIVE_CHAT or MESSAGING.
     count(*) as response_count,  -- Visitors' answers between two responses of agents, timed or not.
-    count(answer_milliseconds) as timed_count,  -- Visitors' answers with a time.
-    coalesce(sum(answer_milliseconds), 0) / 1000 as response_sum_seconds,  -- Sum of the times of visitors' answers.
-    avg(answer_milliseconds) / 1000
+    count(visitor_response_milliseconds) as timed_count,  -- Visitors' answers with a time.
+    coalesce(sum(visitor_response_milliseconds), 0) / 1000
+        as response_sum_seconds,  -- Sum of the times of visitors' answers.
+    avg(visitor_response_milliseconds) / 1000
         as response_avg_seconds,  -- Mean time of a visitor's answer: response_sum_seconds / timed_count.
-    quantile_cont(answer_milliseconds, 0.5) / 1000
+    quantile_cont(visitor_response_milliseconds, 0.5) / 1000
         as response_p50_seconds,  -- Median of the timed_count times of visitors' answers.
-    quantile_cont(answer_milliseconds, 0.9) / 1000
+    quantile_cont(visitor_response_milliseconds, 0.9) / 1000
         as response_p90_seconds,  -- Time that 90 % of the timed_count answers did not exceed.
-    max(answer_milliseconds) / 1000 as response_max_seconds  -- Longest time of a visitor's answer.
-from answers
+    max(visitor_response_milliseconds) / 1000
+        as response_max_seconds  -- Longest time of a visitor's answer.
+from named_responses
+where response_number > 1
 group by account_id, date, type

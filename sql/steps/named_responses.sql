@@ -29,6 +29,7 @@ select
     response.response_time,  -- The agent's line.
     response.response_milliseconds,
     response.from_assignment_milliseconds,
+    response.visitor_response_milliseconds,
     rules.time_zone,
     rules.interval_minutes,
     rules.response_bounds_seconds

@@ -88,6 +88,7 @@ RESPONSES: Final = COMMON | {
     "response_time": "TIMESTAMP WITH TIME ZONE",
     "response_milliseconds": "BIGINT",
     "from_assignment_milliseconds": "BIGINT",
+    "visitor_response_milliseconds": "BIGINT",
 }
 FACTS: Final[dict[str, dict[str, str]]] = {
     "conversation_metrics": CONVERSATION_METRICS,

@@ -297,13 +297,14 @@ def responses_of(lines: list[Row], segments: list[Row]) -> list[Row]:
             run = run or line
             continue
         if run is not None:
-            responses.append({"response_number": len(responses) + 1} | response_of(run, line, segments))
+            before = responses[-1]["response_time"] if responses else None
+            responses.append({"response_number": len(responses) + 1} | response_of(run, line, segments, before))
         run = None
     return responses
 
 
-def response_of(visitor_line: Row, line: Row, segments: list[Row]) -> Row:
-    """The columns of an agent's answer."""
+def response_of(visitor_line: Row, line: Row, segments: list[Row], before: int | None) -> Row:
+    """The columns of an agent's answer; `before` is the time of the one before."""
     asked, answered = visitor_line["timestamp"], line["timestamp"]
     segment = next((segment for segment in reversed(segments) if falls_in(answered, segment)), None)
     from_assignment = None if segment is None or asked is None else max(asked, segment["assigned_time"])
@@ -315,6 +316,7 @@ def response_of(visitor_line: Row, line: Row, segments: list[Row]) -> Row:
         "response_time": answered,
         "response_milliseconds": milliseconds(asked, answered),
         "from_assignment_milliseconds": milliseconds(from_assignment, answered),
+        "visitor_response_milliseconds": milliseconds(before, asked),
     }
 
 

@@ -237,8 +237,9 @@ def response(  # noqa: PLR0917 -- a row of a table
     answered: float | None,
     took: int | None,
     from_assignment: int | None,
+    since_former: int | None = None,
 ) -> Row:
-    """A row of `responses`, in the segment `of`; durations in milliseconds."""
+    """A row of `responses`, in the segment `of`; durations in milliseconds, `since_former` up to the visitor's line."""
     return {
         "response_number": number,
         "segment_number": of,
@@ -248,4 +249,5 @@ def response(  # noqa: PLR0917 -- a row of a table
         "response_time": moment(answered),
         "response_milliseconds": took,
         "from_assignment_milliseconds": from_assignment,
+        "visitor_response_milliseconds": since_former,
     }

@@ -61,7 +61,7 @@ CASES = (
         agent(31), visitor(40), agent(50), agent(55), visitor(60), visitor(70), agent(85), visitor(90),
         of=(4, 4), first=1_000,
         metrics={"response_count": 2, "response_avg_seconds": 17.5, "response_max_seconds": 25.0, "first_reply_seconds": 10.0},
-        responses=(response(1, 1, 1, "A", 40, 50, 10_000, 10_000), response(2, 1, 1, "A", 60, 85, 25_000, 25_000)),
+        responses=(response(1, 1, 1, "A", 40, 50, 10_000, 10_000), response(2, 1, 1, "A", 60, 85, 25_000, 25_000, 10_000)),
     ),
     answered(
         "control and private lines aside",
@@ -77,7 +77,7 @@ CASES = (
         visitor(40), line("3", 41, "A"), visitor(50), line("4", 52, "A"),
         of=(2, 2), first=11_000,
         metrics={"response_count": 2, "response_avg_seconds": 1.5},
-        responses=(response(1, 1, 1, "A", 40, 41, 1_000, 1_000), response(2, 1, 1, "A", 50, 52, 2_000, 2_000)),
+        responses=(response(1, 1, 1, "A", 40, 41, 1_000, 1_000), response(2, 1, 1, "A", 50, 52, 2_000, 2_000, 9_000)),
     ),
     answered(
         "unknown lines",
@@ -91,7 +91,7 @@ CASES = (
             "response_max_seconds": 20.0,
             "first_reply_seconds": 10.0,
         },
-        responses=(response(1, 1, 1, "A", 40, 50, 10_000, 10_000), response(2, 1, 1, "A", 60, 80, 20_000, 20_000)),
+        responses=(response(1, 1, 1, "A", 40, 50, 10_000, 10_000), response(2, 1, 1, "A", 60, 80, 20_000, 20_000, 10_000)),
     ),
     answered(
         "negative response",
@@ -100,7 +100,7 @@ CASES = (
         visitor(50), agent(40), visitor(60), agent(64),
         of=(2, 2), first=10_000,
         metrics={"response_count": 2, "response_avg_seconds": 4.0, "response_max_seconds": 4.0, "first_reply_seconds": None},
-        responses=(response(1, 1, 1, "A", 50, 40, None, None), response(2, 1, 1, "A", 60, 64, 4_000, 4_000)),
+        responses=(response(1, 1, 1, "A", 50, 40, None, None), response(2, 1, 1, "A", 60, 64, 4_000, 4_000, 20_000)),
     ),
     answered(
         "order of the transcript",
@@ -132,7 +132,7 @@ CASES = (
         visitor(30), agent(30), visitor(40), agent(40),
         of=(2, 2), first=0,
         metrics={"response_count": 2, "response_avg_seconds": 0.0, "response_max_seconds": 0.0, "first_response_seconds": 0.0},
-        responses=(response(1, 1, 1, "A", 30, 30, 0, 0), response(2, 1, 1, "A", 40, 40, 0, 0)),
+        responses=(response(1, 1, 1, "A", 30, 30, 0, 0), response(2, 1, 1, "A", 40, 40, 0, 0, 10_000)),
     ),
     answered(
         "answer before the connection",
@@ -160,9 +160,9 @@ CASES = (
         metrics={"response_count": 4, "response_avg_seconds": 1.0, "agent_count": 1},
         responses=(
             response(1, 1, 1, "B", 40, 41, 1_000, 1_000),
-            response(2, 1, 1, None, 42, 43, 1_000, 1_000),
-            response(3, 1, 1, None, 44, 45, 1_000, 1_000),
-            response(4, 1, 1, None, 46, 47, 1_000, 1_000),
+            response(2, 1, 1, None, 42, 43, 1_000, 1_000, 1_000),
+            response(3, 1, 1, None, 44, 45, 1_000, 1_000, 1_000),
+            response(4, 1, 1, None, 46, 47, 1_000, 1_000, 1_000),
         ),
     ),
     Case(
@@ -191,7 +191,7 @@ CASES = (
         ),
         responses=(
             response(1, None, None, "A", 40, 55, 15_000, None),
-            response(2, 2, 2, "B", 95, 96, 1_000, 1_000),
+            response(2, 2, 2, "B", 95, 96, 1_000, 1_000, 40_000),
         ),
     ),
     Case(

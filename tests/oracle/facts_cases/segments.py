@@ -62,7 +62,7 @@ CASES = (
         responses=(
             # The run before A's line begins at 5, before the assignment at 10.
             response(1, 1, 1, "A", 5, 20, 15_000, 10_000),
-            response(2, 2, 2, "B", 25, 80, 55_000, 20_000),
+            response(2, 2, 2, "B", 25, 80, 55_000, 20_000, 5_000),
         ),
     ),
     Case(

@@ -161,8 +161,11 @@ def _metrics(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
 def _described(view: View, relation: duckdb.DuckDBPyRelation, meanings: dict[str, str]) -> Iterator[str]:
     yield f"\n### {view.name}\n\n{view.about}\n"
     if view.twin_of:
-        column = next(column for column in relation.columns if column in TWINS)
+        column = next((column for column in relation.columns if column in TWINS), None)
         yield f"- **Grain**: {view.notes['Grain']}"
+        if column is None:
+            yield f"- **Columns**: those of `{view.twin_of}` without `date`: all dates are together."
+            return
         more = f" Further {', '.join(PERIOD_COLUMNS)}, as in `{TWINS[column].dimension}`." if TWINS[column].dimension else ""
         yield f"- **Columns**: those of `{view.twin_of}`, with `{column}` in the place of `date`: {meanings[column]}{more}"
         return

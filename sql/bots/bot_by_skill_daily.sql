@@ -1,4 +1,4 @@
--- Containment of bots, by the bot's skill, day by day.
+-- Containment of bots, by the bot's skill.
 -- Grain:   one row per account_id, date (UTC, of the conversation's start), skill_id (of the bot's segment) and type
 --          with a conversation that began with a bot; none where no bot is named.
 -- Counts:  began with a bot: the first segment is a bot's. contained_count: no person had it, those who gave up in a
@@ -7,7 +7,7 @@
 -- Units:   shares of bot_count from 0 to 1. Seconds; person_wait counts from the conversation's start, handover_wait
 --          from the end of the segment before the person's. Percentiles are interpolated (quantile_cont).
 -- Source:  ours, through bot_conversations; containment and hand-over as usual for bots.
--- Twins:   local_date, local_week, local_month
+-- Twins:   local_date, local_week, local_month, all_dates
 
 select
     account_id,

@@ -1,11 +1,11 @@
--- The Meaningful Connection Score of conversations, agent by agent and day by day.
+-- The Meaningful Connection Score of conversations, agent by agent.
 -- Grain:   one row per account_id, date (UTC, of the conversation's start), agent_id, the conversation's last agent,
 --          and type, with a scored conversation; those without one are a group of their own.
 -- Counts:  every score as it was sent, scored_count of them; one outside the account's scale is in no band.
 -- Units:   points of the source's scale, the setting mcs_scale; percentiles are interpolated (quantile_cont). Shares
 --          are of banded_count, those in a band, from 0 to 1, NULL where there is none.
 -- Source:  mcs of Conversation, through named_conversations; credited to the last agent as in Analytics Builder.
--- Twins:   local_date, local_week, local_month
+-- Twins:   local_date, local_week, local_month, all_dates
 
 select
     account_id,

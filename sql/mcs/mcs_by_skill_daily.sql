@@ -1,11 +1,11 @@
--- The Meaningful Connection Score of conversations, skill by skill and day by day.
+-- The Meaningful Connection Score of conversations, skill by skill.
 -- Grain:   one row per account_id, date (UTC, of the conversation's start), skill_id, the conversation's last skill,
 --          and type, with a scored conversation; those without one are a group of their own.
 -- Counts:  every score as it was sent, scored_count of them; one outside the account's scale is in no band.
 -- Units:   points of the source's scale, the setting mcs_scale; percentiles are interpolated (quantile_cont). Shares
 --          are of banded_count, those in a band, from 0 to 1, NULL where there is none.
 -- Source:  mcs of Conversation, through named_conversations; credited to the last skill as in Analytics Builder.
--- Twins:   local_date, local_week, local_month
+-- Twins:   local_date, local_week, local_month, all_dates
 
 select
     account_id,

@@ -1,11 +1,11 @@
--- Change of the Meaningful Connection Score of the visitor's lines while each agent had the conversation, day by day.
+-- Change of the Meaningful Connection Score of the visitor's lines while each agent had the conversation.
 -- Grain:   one row per account_id, date (UTC, of the assignment), agent_id and is_bot (of the segment) and type with a
 --          segment of two scored visitor lines or more.
 -- Counts:  segments with at least two scored visitor lines, segment_count of them; risen, fallen and level add up to
 --          it. A segment is a bot's if its agent or its skill is one.
 -- Units:   points of the source's scale; shares of segment_count from 0 to 1; the percentile is interpolated.
 -- Source:  mcs of Message, through segments. Ours.
--- Twins:   local_date, local_week, local_month
+-- Twins:   local_date, local_week, local_month, all_dates
 
 select
     account_id,

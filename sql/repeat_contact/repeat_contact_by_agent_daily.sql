@@ -1,11 +1,11 @@
--- People who came back after a served conversation, by the agent that ended the first one, day by day.
+-- People who came back after a served conversation, by the agent that ended the first one.
 -- Grain:   one row per account_id, date (UTC, of the conversation's end), agent_id and type with a served conversation
 --          that ended; those without an agent are a group of their own.
 -- Counts:  as in repeat_contact_daily, of served conversations of a known person. The agent is the last one of the
 --          conversation that was followed, or not, by another.
 -- Units:   shares from 0 to 1, NULL where judged_count is 0.
 -- Source:  repeat contact as in Analytics Builder, through closed_contacts.
--- Twins:   local_date, local_week, local_month
+-- Twins:   local_date, local_week, local_month, all_dates
 
 select
     contact.account_id,  -- The LivePerson account.

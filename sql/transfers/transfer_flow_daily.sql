@@ -1,4 +1,4 @@
--- Transfers from skill to skill, and the waits and outcomes in the queues that they led to, day by day.
+-- Transfers from skill to skill, and the waits and outcomes in the queues that they led to.
 -- Grain:   one row per account_id, date (UTC, of the conversation's start), type, skill_id (left) and target_skill_id
 --          (went to); a missing skill is a group of its own.
 -- Counts:  transfers; conversation_count is the conversations that have at least one of them. Entries: transfers that
@@ -6,7 +6,7 @@
 --          and have a wait, which the queue columns look at.
 -- Units:   seconds; the percentile is interpolated (quantile_cont).
 -- Source:  skillId, targetSkillId of Transfer and queue_entries, through named_transfers.
--- Twins:   local_date, local_week, local_month
+-- Twins:   local_date, local_week, local_month, all_dates
 
 select
     account_id,

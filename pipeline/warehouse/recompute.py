@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Final, NamedTuple
 
 import duckdb
@@ -81,7 +82,8 @@ def _facts(
 
 def _rows(connection: duckdb.DuckDBPyConnection, table: schema.Table, locations: list[str], condition: str) -> pa.Table:
     """Read the rows of a table for the definitions, with the number in the place of `delivery`."""
-    wanted = pa.schema([field for field in table.arrow_schema if field.name in _columns_read(table)])
+    read = _columns_read(table.name)
+    wanted = pa.schema([field for field in table.arrow_schema if field.name in read])
     if not locations:
         return wanted.empty_table()
     names = ", ".join("number as delivery" if name == "delivery" else f"t.{name}" for name in wanted.names)
@@ -94,13 +96,14 @@ def _rows(connection: duckdb.DuckDBPyConnection, table: schema.Table, locations:
     return rows.to_arrow_table().cast(wanted)
 
 
-def _columns_read(table: schema.Table) -> set[str]:
+@cache
+def _columns_read(name: str) -> frozenset[str]:
     """The columns that definitions may read: all of a conversation; of lines and transfers those that a definition names.
 
     Texts of messages are most of a lake.
     """
-    names = {column.name for column in table.columns}
-    if table is schema.CONVERSATIONS:
+    names = frozenset(column.name for column in schema.TABLES[name].columns)
+    if name == schema.CONVERSATIONS.name:
         return names
     words = {word for view in ordered_views(only=(FACTS,)) for word in re.findall(r"\w+", view.sql)}
     return names & (words | {*_DELIVERY, "date"})

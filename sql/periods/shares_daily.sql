@@ -2,9 +2,9 @@
 -- Grain:   one row per account_id, date (UTC), type and measure with at least one case.
 -- Counts:  service_level: answered within service_level_seconds, of queue entries of people that were answered or
 --          abandoned, short abandons aside. abandoned: of queue entries of people that were answered or abandoned.
---          non_responsive: no person wrote, of connected conversations in which the visitor did, those aside that
---          only bots had. mcs_negative and mcs_positive: of conversations with a score in a band. contained: no person
---          had it, of those that began with a bot. Resolution is in repeat_contact_daily.
+--          non_responsive: no person wrote, of connected conversations in which the visitor did, those aside that only
+--          bots had. mcs_negative and mcs_positive: of conversations with a score in a band, those that a bot had last
+--          aside. contained: no person had it, of those that began with a bot. Resolution is in repeat_contact_daily.
 -- Units:   shares from 0 to 1. share_low and share_high are Wilson's interval of 95 %. The day of a queue entry is that
 --          of entering, else that of the conversation's start.
 -- Source:  ours, through named_entries, named_conversations, handled_conversations and bot_conversations.
@@ -33,6 +33,7 @@ talks as (
         count(*) filter (where mcs_band = 'negative') as negative_count,
         count(*) filter (where mcs_band = 'positive') as positive_count
     from named_conversations
+    where not is_bot
     group by account_id, date, type
 ),
 

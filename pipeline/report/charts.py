@@ -328,9 +328,9 @@ def _transfers(choices: Choices) -> list[Chart]:
             name="transfers",
             section="Transfers",
             title="Transfers from skill to skill",
-            definition="How often a conversation was passed on, by people and bots: from the skill of the row to that of the "
+            definition="How often people passed a conversation on, bots left out: from the skill of the row to that of the "
             "column. On the diagonal it went back to the queue of its own skill or to another agent of it. Queue entries are "
-            f"the transfers into a queue. With a skill chosen: the transfers from it and to it. {STARTED}"
+            f"the transfers into a queue of people. With a skill chosen: the transfers from it and to it. {STARTED}"
             + (f" {SHARED_SKILLS}" if choices.has_shared_skills else ""),
             query=Query(TRANSFERS, (), "flow", columns),
             panels=(matrix_panel("transfer_count", names, ["skill_id", "target_skill_id", *columns]),),

@@ -1,7 +1,8 @@
 -- The Meaningful Connection Score of conversations, agent by agent.
--- Grain:   one row per account_id, date (UTC, of the conversation's start), agent_id, the conversation's last agent,
---          and type, with a scored conversation; those without one are a group of their own.
--- Counts:  every score as it was sent, scored_count of them; one outside the account's scale is in no band.
+-- Grain:   one row per account_id, date (UTC, of the conversation's start), agent_id (the conversation's last agent),
+--          type and is_bot with a scored conversation; those without one are a group of their own.
+-- Counts:  every score as it was sent, scored_count of them; one outside the account's scale is in no band. is_bot: a
+--          bot had the conversation last.
 -- Units:   points of the source's scale, the setting mcs_scale; percentiles are interpolated (quantile_cont). Shares
 --          are of banded_count, those in a band, from 0 to 1, NULL where there is none.
 -- Source:  mcs of Conversation, through named_conversations; credited to the last agent as in Analytics Builder.
@@ -13,6 +14,7 @@ select
     agent_id,
     any_value(agent_name) as agent_name,  -- Name of the agent; NULL: it has none.
     type,
+    is_bot,
     count(*) as scored_count,  -- Conversations with a score.
     -- Added up as decimals, so that the last digit does not depend on how threads share the rows.
     sum(try_cast(mcs as decimal(38, 12)))::double as mcs_sum,  -- Sum of the scores.
@@ -31,4 +33,4 @@ select
     positive_count / nullif(banded_count, 0) as positive_share  -- positive_count / banded_count.
 from named_conversations
 where mcs is not null
-group by account_id, date, agent_id, type
+group by account_id, date, agent_id, type, is_bot

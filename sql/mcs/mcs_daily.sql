@@ -1,7 +1,8 @@
 -- The Meaningful Connection Score of conversations, day by day.
 -- Grain:   one row per account_id, date (UTC, of the conversation's start) and type with a conversation, scored or not.
 -- Counts:  every score as it was sent, also one outside the account's scale (sql/checks/mcs_range.sql lists those). A
---          day without a score has scored_count 0 and NULL in the other columns of scores.
+--          day without a score has scored_count 0 and NULL in the other columns of scores. The people columns leave out
+--          conversations that a bot had last.
 -- Units:   points of the source's scale, the setting mcs_scale; percentiles are interpolated (quantile_cont).
 -- Source:  mcs of Conversation.
 -- Twins:   local_date, local_week, local_month
@@ -18,6 +19,12 @@ select
     quantile_cont(mcs, 0.5) as mcs_p50,  -- Median of the scored_count scores.
     quantile_cont(mcs, 0.9) as mcs_p90,  -- Score that 90 % of the scored_count do not exceed.
     sum(try_cast(mcs as decimal(38, 12)))::double as mcs_sum,  -- Sum of the scores.
-    count(*) as conversation_count  -- Conversations, scored or not.
+    count(*) as conversation_count,  -- Conversations, scored or not.
+    count(mcs) filter (where not is_bot) as people_scored_count,  -- Conversations with a score that a person had last.
+    sum(try_cast(mcs as decimal(38, 12))) filter (where not is_bot)::double
+        as people_mcs_sum,  -- Sum of the scores of conversations that a person had last.
+    people_mcs_sum / nullif(people_scored_count, 0)
+        as people_mcs_avg,  -- Mean score: people_mcs_sum / people_scored_count.
+    quantile_cont(mcs, 0.5) filter (where not is_bot) as people_mcs_p50  -- Median of the people_scored_count scores.
 from named_conversations
 group by account_id, date, type

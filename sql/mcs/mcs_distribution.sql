@@ -1,7 +1,7 @@
 -- Distribution of the Meaningful Connection Scores of conversations.
 -- Grain:   one row per account_id, date (UTC, of the conversation's start), type and bucket that has a conversation.
 -- Counts:  conversations with a score on the account's scale. A score outside is in no bucket; sql/checks/mcs_range.sql
---          lists it.
+--          lists it. Conversations that a bot had last are in it, too; mcs_band_daily has them apart.
 -- Units:   bucket is the lower bound of ten points: 0 up to but not including 10, and so on; 90 includes 100. On the
 --          scale -100-100 the buckets begin with -100; on the scale class a bucket is a class, -1, 0 or 1.
 -- Source:  mcs of Conversation; the setting mcs_scale.

@@ -1,8 +1,9 @@
 -- Conversations in which the Meaningful Connection Score of the visitor's lines rose or fell, day by day.
--- Grain:   one row per account_id, date (UTC, of the conversation's start) and type with a conversation of two scored
---          visitor lines or more.
+-- Grain:   one row per account_id, date (UTC, of the conversation's start), type and is_bot with a conversation of two
+--          scored visitor lines or more.
 -- Counts:  conversations with at least two scored visitor lines, moved_count of them; risen, fallen and level add up to
---          it.
+--          it. is_bot: a bot had the conversation last. All lines count, those to a bot before a person, too;
+--          mcs_movement_by_agent_daily looks at each part by itself.
 -- Units:   points of the source's scale; shares of moved_count from 0 to 1; the percentile is interpolated.
 -- Source:  mcs of Message, through conversation_metrics. Ours.
 -- Twins:   local_date, local_week, local_month
@@ -11,6 +12,7 @@ select
     account_id,
     date,
     type,
+    is_bot,
     count(*) as moved_count,  -- Conversations with two scored visitor lines at least.
     -- Added up as decimals, so that the last digit does not depend on how threads share the rows.
     sum(try_cast(mcs_change as decimal(38, 12)))::double
@@ -26,4 +28,4 @@ select
     level_count / count(*) as level_share  -- level_count / moved_count.
 from named_conversations
 where scored_line_count > 1
-group by account_id, date, type
+group by account_id, date, type, is_bot

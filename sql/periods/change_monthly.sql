@@ -1,7 +1,7 @@
 -- The shares of each month against those of the month before, with the interval of the difference.
 -- Grain:   one row per account_id, local_month, type and measure of a month with cases, if the month before has some,
 --          too.
--- Counts:  as in shares_monthly.
+-- Counts:  as in shares_monthly: people and bots apart.
 -- Units:   shares from 0 to 1, change the difference of the two. change_low and change_high are Newcombe's interval of
 --          95 % (of Wilson's intervals); is_clear: 0 is outside of it; NULL is not judged.
 --          Of twenty differences that are nothing but chance one is clear. Days are those of calendar_days.

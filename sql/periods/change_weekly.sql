@@ -1,6 +1,6 @@
 -- The shares of each week against those of the week before, with the interval of the difference.
 -- Grain:   one row per account_id, local_week, type and measure of a week with cases, if the week before has some, too.
--- Counts:  as in shares_weekly.
+-- Counts:  as in shares_weekly: people and bots apart.
 -- Units:   shares from 0 to 1, change the difference of the two. change_low and change_high are Newcombe's interval of
 --          95 % (of Wilson's intervals); is_clear: 0 is outside of it; NULL is not judged.
 --          Of twenty differences that are nothing but chance one is clear. Days are those of calendar_days.

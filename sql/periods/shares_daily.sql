@@ -2,9 +2,9 @@
 -- Grain:   one row per account_id, date (UTC), type and measure with at least one case.
 -- Counts:  service_level: answered within service_level_seconds, of queue entries of people that were answered or
 --          abandoned, short abandons aside. abandoned: of queue entries of people that were answered or abandoned.
---          non_responsive: no person wrote, of connected conversations in which the visitor did, those aside that
---          only bots had. mcs_negative and mcs_positive: of conversations with a score in a band. contained: no person
---          had it, of those that began with a bot. Resolution is in repeat_contact_daily.
+--          non_responsive: no person wrote, of connected conversations in which the visitor did, those aside that only
+--          bots had. mcs_negative and mcs_positive: of conversations with a score in a band, those that a bot had last
+--          aside. contained: no person had it, of those that began with a bot. Resolution is in repeat_contact_daily.
 -- Units:   shares from 0 to 1. share_low and share_high are Wilson's interval of 95 %. The day of a queue entry is that
 --          of entering, else that of the conversation's start.
 -- Source:  ours, through named_entries, named_conversations, named_segments and bot_conversations.
@@ -41,9 +41,9 @@ talks as (
         conversation.account_id,
         conversation.date,
         conversation.type,
-        count(conversation.mcs_band) as banded_count,
-        count(*) filter (where conversation.mcs_band = 'negative') as negative_count,
-        count(*) filter (where conversation.mcs_band = 'positive') as positive_count,
+        count(conversation.mcs_band) filter (where not conversation.is_bot) as banded_count,
+        count(*) filter (where conversation.mcs_band = 'negative' and not conversation.is_bot) as negative_count,
+        count(*) filter (where conversation.mcs_band = 'positive' and not conversation.is_bot) as positive_count,
         count(*) filter (where conversation.is_connected and conversation.visitor_line_count > 0 and not only_bots)
             as wrote_count,
         count(*) filter (

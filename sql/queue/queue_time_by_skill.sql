@@ -2,7 +2,8 @@
 -- Grain:   one row per account_id, skill_id whose queue it was, and type; queues of an unknown skill are one of their
 --          own.
 -- Counts:  all entries. abandoned_share is abandoned / (abandoned + answered). The queue columns look at answered
---          entries with a known wait, queued_count of them, longest_wait_seconds at all.
+--          entries with a known wait, queued_count of them, longest_wait_seconds at all. is_bot is of the skill;
+--          entries that a bot answers in a skill of people are in queue_by_skill_daily apart.
 -- Units:   seconds; percentiles are interpolated (quantile_cont). All dates together.
 -- Source:  queue_entries; abandonment as in Queue Health.
 

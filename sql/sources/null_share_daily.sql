@@ -2,7 +2,7 @@
 -- Grain:   one row per account_id, date (UTC, of the conversation's start) and type with a conversation.
 -- Counts:  conversations; each share is of conversation_count. person: neither consumer nor visitor, where an empty id
 --          is unknown; queue_start and end: the times of queue and conversation; mcs and agent: of connected_count, the
---          connected ones, where an empty agent id and 0 are no agent.
+--          connected ones, where an empty agent id and 0 are no agent. Conversations of bots are in it, too.
 -- Units:   shares from 0 to 1, NULL where the denominator is 0.
 -- Source:  ours; conversations.
 

@@ -2,7 +2,7 @@
 -- Grain:   one row per account_id, date (UTC, of the conversation's start) and type with a conversation.
 -- Counts:  conversations with an end whose file's hour is known, timed_count of them. late_count: the hour of the file
 --          ended more than late_hours after the conversation. load columns: from the end of the file's hour to the
---          load.
+--          load. Conversations of bots are in it, too.
 -- Units:   hours; a negative time counts as none. Percentiles are interpolated (quantile_cont). Shares from 0 to 1,
 --          NULL where timed_count is 0.
 -- Source:  ours; the vendor promises 99.5 % within six hours. scope_end_time and loaded_at of files.

@@ -1,7 +1,8 @@
 -- Conversations with the names of skills and agents, and the settings of the account.
 -- Grain:   one row per row of conversation_metrics.
 -- Counts:  all conversations. mcs_band is negative below mcs_neutral_from, positive from mcs_positive_from on, neutral
---          between; NULL where the score is not on the account's scale, mcs_scale. So is mcs_bucket.
+--          between; NULL where the score is not on the account's scale, mcs_scale. So is mcs_bucket. is_bot: a bot had
+--          the conversation last.
 -- Units:   as in conversation_metrics and account_rules; date is the UTC day on which the conversation started.
 -- Source:  ours; conversation_metrics, skill_names, agent_names and account_rules.
 
@@ -16,6 +17,8 @@ select
     conversation.agent_id,  -- The conversation's last agent.
     agent.agent_name,  -- Name of the last agent; NULL: it has none.
     agent.agent_group,  -- Group of the last agent; NULL: it has none.
+    coalesce(skill.is_bot or agent.is_bot, skill.is_bot, agent.is_bot, false)
+        as is_bot,  -- The last agent is a bot, or the last skill is a bot's.
     conversation.campaign_id,
     conversation.source_origin,
     conversation.source_device,
@@ -82,14 +85,24 @@ join account_rules as rules
     on rules.account_id is not distinct from rules_account(conversation.account_id)
 -- Grouped, each id is there once: DuckDB then leaves the join out where no name is asked for.
 left join (
-    select account_id, skill_id, any_value(skill_name) as skill_name, any_value(skill_group) as skill_group
+    select
+        account_id,
+        skill_id,
+        any_value(skill_name) as skill_name,
+        any_value(skill_group) as skill_group,
+        any_value(is_bot) as is_bot
     from skill_names
     group by account_id, skill_id
 ) as skill
     on conversation.account_id = skill.account_id
     and conversation.skill_id = skill.skill_id
 left join (
-    select account_id, agent_id, any_value(agent_name) as agent_name, any_value(agent_group) as agent_group
+    select
+        account_id,
+        agent_id,
+        any_value(agent_name) as agent_name,
+        any_value(agent_group) as agent_group,
+        any_value(is_bot) as is_bot
     from agent_names
     group by account_id, agent_id
 ) as agent

@@ -1,11 +1,12 @@
 -- Transfers with their conversation, their kind, what became of the visitor in the queue, and the names of those left.
 -- Grain:   one row per row of transfers.
 -- Counts:  all transfers. transfer_kind: agent where there is a target agent, skill where the target skill is another
---          one, queue where it went back to the queue of the same skill, NULL where it has no target at all.
---          is_return: it went to a skill or to an agent that the conversation had left, by this transfer or an earlier
---          one. outcome and wait_milliseconds are those of the transfer's entry in queue_entries, NULL without one.
+--          one, queue where it went back to the queue of the same skill, NULL where it has no target at all. is_return:
+--          it went to a skill or to an agent that the conversation had left, by this transfer or an earlier one.
+--          is_bot: a bot handed over. outcome, wait_milliseconds and is_bot_entry are those of the transfer's entry in
+--          queue_entries, NULL without one.
 -- Units:   as in queue_entries and account_rules; date is the conversation's. Agents '' and '0' are none.
--- Source:  Transfer; kinds as in Analytics Builder; conversation_metrics, queue_entries, skill_names, agent_names.
+-- Source:  Transfer; kinds as in Analytics Builder; conversation_metrics, named_entries, skill_names, agent_names.
 
 with transfer_steps as (
     select
@@ -35,11 +36,12 @@ entered as (
     select
         account_id,
         conversation_id,
-        date,
+        conversation_date as date,
         entry_number,
         outcome,
-        wait_milliseconds
-    from queue_entries
+        wait_milliseconds,
+        is_bot
+    from named_entries
     where is_transfer
 )
 
@@ -50,6 +52,7 @@ select
     conversation.type,  -- Kind of the conversation: LIVE_CHAT or MESSAGING; NULL: it is missing.
     conversation.conversation_start_time,
     conversation.is_connected,
+    conversation.segment_count,
     transfer.position,  -- Place of the transfer in the conversation, from 0.
     transfer.timestamp,  -- Time of the transfer.
     transfer.skill_id,  -- Skill that the conversation left.
@@ -59,6 +62,8 @@ select
     transfer.agent_id,  -- Agent who handed the conversation over.
     agent.agent_name,  -- Name of the agent who handed it over; NULL: it has none.
     agent.agent_group,  -- Group of the agent who handed it over; NULL: it has none.
+    coalesce(skill.is_bot or agent.is_bot, skill.is_bot, agent.is_bot, false)
+        as is_bot,  -- A bot handed over: the agent is a bot, or the skill left is a bot's.
     transfer.target_agent_id,  -- Agent it was meant for.
     target_agent.agent_name as target_agent_name,  -- Name of the agent it was meant for; NULL: it has none.
     case
@@ -80,6 +85,7 @@ select
     transfer.entry_number is not null as is_entry,  -- It put the visitor into a queue.
     entered.outcome,  -- What became of the visitor in that queue; NULL: no queue.
     entered.wait_milliseconds,  -- Wait in that queue.
+    entered.is_bot as is_bot_entry,  -- The queue is a bot's, or a bot answered; NULL: no queue.
     rules.time_zone
 from transfer_steps as transfer
 join account_rules as rules

@@ -2,7 +2,7 @@
 -- Grain:   one row per account_id, date (UTC, of the conversation's start), type and topic of the account, on days with
 --          an interactive conversation; none without topics.csv in the lake.
 -- Counts:  interactive conversations, conversation_count of them; topic_count: a visitor's line matches the pattern. A
---          conversation may have several topics, or none.
+--          conversation may have several topics, or none. Lines to bots count as those to people do.
 -- Units:   shares of conversation_count from 0 to 1. Reads the transcripts: ask for a few days.
 -- Source:  text of Message, and topics.csv in the lake. Ours.
 -- Twins:   local_date, local_week, local_month

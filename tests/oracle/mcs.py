@@ -83,25 +83,33 @@ def mcs_daily(model: Model, period: Period) -> list[Row]:
     key = ("account_id", period.column, "type")
     rows = [day_of(model, row, period) for row in model.conversation_metrics]
     return [
-        dict(zip(key, values, strict=True)) | {"conversation_count": len(group)} | spread(group)
+        dict(zip(key, values, strict=True))
+        | {"conversation_count": len(group)}
+        | spread(group)
+        | {
+            f"people_{name}": value
+            for name, value in spread([row for row in group if not model.is_bot(row)]).items()
+            if name not in {"mcs_p10", "mcs_p90"}
+        }
         for values, group in grouped(rows, columns_of(*key)).items()
     ]
 
 
 def scored(model: Model) -> list[Row]:
-    """The conversations with a score."""
-    return [row for row in model.conversation_metrics if row["mcs"] is not None]
+    """The conversations with a score; is_bot: a bot had it last."""
+    return [row | {"is_bot": model.is_bot(row)} for row in model.conversation_metrics if row["mcs"] is not None]
 
 
 def mcs_band_daily(model: Model, period: Period) -> list[Row]:
     """Bands by day, of days with a score."""
-    found = by_key(scored_by_day(model, period), lambda group: bands(model, group), "account_id", period.column, "type")
+    key = ("account_id", period.column, "type", "is_bot")
+    found = by_key(scored_by_day(model, period), lambda group: bands(model, group), *key)
     return [row | net_score(row) for row in found]
 
 
 def mcs_by(model: Model, rows: list[Row], *by: str) -> list[Row]:
     """Scores and bands by the last agent or skill, and by day if asked."""
-    key = ("account_id", *by, "type")
+    key = ("account_id", *by, "type", "is_bot")
     return [
         dict(zip(key, values, strict=True)) | spread(group) | bands(model, group)
         for values, group in grouped(rows, columns_of(*key)).items()
@@ -178,13 +186,14 @@ def changes(rows: list[Row], counted: str) -> Row:
 
 def mcs_movement_daily(model: Model, period: Period) -> list[Row]:
     """Of conversations with two scores or more."""
-    starts = {conversation_key(row): row["conversation_start_time"] for row in model.conversation_metrics}
+    conversations = {conversation_key(row): row for row in model.conversation_metrics}
     rows = [
-        day_of(model, row | {"conversation_start_time": starts[conversation_key(row)]}, period)
+        day_of(model, conversations[conversation_key(row)] | row, period)
+        | {"is_bot": model.is_bot(conversations[conversation_key(row)])}
         for row in mcs_movement(model)
         if row["scored_line_count"] > 1
     ]
-    key = ("account_id", period.column, "type")
+    key = ("account_id", period.column, "type", "is_bot")
     return [
         dict(zip(key, values, strict=True)) | changes(group, "moved_count")
         for values, group in grouped(rows, columns_of(*key)).items()

@@ -20,6 +20,12 @@ LEAST_COMPARED: Final = 4
 UNUSUAL: Final = 3
 HOUR: Final = timedelta(hours=1)
 
+
+def people_bands(model: Model, period: Period) -> list[Row]:
+    """Scores by band, of conversations that a person had last."""
+    return [row for row in mcs.mcs_band_daily(model, period) if not row["is_bot"]]
+
+
 PARTS: Final[dict[str, tuple[Callable[[Model, Period], list[Row]], Callable[[Row], int], Callable[[Row], int]]]] = {
     "service_level": (
         queue.service_level_daily,
@@ -36,8 +42,8 @@ PARTS: Final[dict[str, tuple[Callable[[Model, Period], list[Row]], Callable[[Row
         lambda row: row["non_responsive_count"],
         lambda row: row["wrote_count"],
     ),
-    "mcs_negative": (mcs.mcs_band_daily, lambda row: row["negative_count"], lambda row: row["banded_count"]),
-    "mcs_positive": (mcs.mcs_band_daily, lambda row: row["positive_count"], lambda row: row["banded_count"]),
+    "mcs_negative": (people_bands, lambda row: row["negative_count"], lambda row: row["banded_count"]),
+    "mcs_positive": (people_bands, lambda row: row["positive_count"], lambda row: row["banded_count"]),
     "contained": (bots.bot_daily, lambda row: row["contained_count"], lambda row: row["bot_count"]),
 }
 """The view that has each share, its numerator and its denominator."""

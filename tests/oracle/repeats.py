@@ -85,7 +85,7 @@ def repeat_contact(model: Model) -> list[Row]:
     )
     return [
         {name: contact[name] for name in names}
-        | {"skill_name": model.skill_name(contact), "agent_name": model.agent_name(contact)}
+        | {"skill_name": model.skill_name(contact), "agent_name": model.agent_name(contact), "is_bot": model.is_bot(contact)}
         | return_of(model, contact, next_of(contact, others))
         | {"observed_seconds": (until[contact["account_id"]] - contact["conversation_end_time"]) / SECOND}
         for others in people.values()
@@ -136,13 +136,21 @@ def with_end_day(model: Model, row: Row, period: Period) -> Row:
     return row | {period.column: period.of(model, row, "conversation_end_time", "date")}
 
 
-def repeat_contact_daily(model: Model, period: Period) -> list[Row]:
-    """By the day on which the contact ended; those never served, and those of unknown people, are counted beside."""
-    key = columns_of("account_id", period.column, "type")
-    closed = grouped((with_end_day(model, row, period) for row in repeat_contact(model) if row["is_served"]), key)
-    ended = grouped((with_end_day(model, row, period) for row in contacts(model) if row["conversation_end_time"]), key)
+def closed_by_key(model: Model, period: Period | None, *columns: str) -> list[Row]:
+    """Contacts that ended, by these columns, and by the day of the end if asked.
+
+    Those never served, and those of unknown people, are counted beside.
+    """
+    key = ("account_id", *([period.column] if period else []), *columns, "type", "is_bot")
+
+    def by(rows: list[Row]) -> dict[Any, list[Row]]:
+        days = [with_end_day(model, row, period) for row in rows] if period else rows
+        return grouped((row | {"is_bot": model.is_bot(row)} for row in days), columns_of(*key))
+
+    closed = by([row for row in repeat_contact(model) if row["is_served"]])
+    ended = by([row for row in contacts(model) if row["conversation_end_time"]])
     return [
-        dict(zip(("account_id", period.column, "type"), values, strict=True))
+        dict(zip(key, values, strict=True))
         | {
             "unserved_count": sum(not row["is_served"] for row in group),
             "unknown_person_count": sum(row["is_served"] and row["person_id"] is None for row in group),
@@ -152,34 +160,16 @@ def repeat_contact_daily(model: Model, period: Period) -> list[Row]:
     ]
 
 
-def by(model: Model, column: str, period: Period | None = None) -> list[Row]:
-    """Served contacts of known people by who closed them, or in which skill, and by day if asked."""
-    rows = [row for row in repeat_contact(model) if row["is_served"]]
-    key: tuple[str, ...] = ("account_id", column, "type")
-    if period:
-        rows = [with_end_day(model, row, period) for row in rows]
-        key = ("account_id", period.column, column, "type")
-    return [
-        dict(zip(key, values, strict=True)) | outcomes(model, group)
-        for values, group in grouped(rows, columns_of(*key)).items()
-    ]
+def repeat_contact_daily(model: Model, period: Period) -> list[Row]:
+    """By the day on which the contact ended."""
+    return closed_by_key(model, period)
 
 
-def repeat_contact_by_agent(model: Model) -> list[Row]:
+def repeat_contact_by_agent(model: Model, period: Period | None = None) -> list[Row]:
     """By the agent who closed the contact."""
-    return [row | {"agent_name": model.agent_name(row)} for row in by(model, "agent_id")]
+    return [row | {"agent_name": model.agent_name(row)} for row in closed_by_key(model, period, "agent_id")]
 
 
-def repeat_contact_by_skill(model: Model) -> list[Row]:
+def repeat_contact_by_skill(model: Model, period: Period | None = None) -> list[Row]:
     """By the skill in which the contact closed."""
-    return [row | {"skill_name": model.skill_name(row)} for row in by(model, "skill_id")]
-
-
-def repeat_contact_by_agent_daily(model: Model, period: Period) -> list[Row]:
-    """By day and the agent who closed the contact."""
-    return [row | {"agent_name": model.agent_name(row)} for row in by(model, "agent_id", period)]
-
-
-def repeat_contact_by_skill_daily(model: Model, period: Period) -> list[Row]:
-    """By day and the skill in which the contact closed."""
-    return [row | {"skill_name": model.skill_name(row)} for row in by(model, "skill_id", period)]
+    return [row | {"skill_name": model.skill_name(row)} for row in closed_by_key(model, period, "skill_id")]

@@ -87,35 +87,40 @@ def first_response_daily(model: Model, period: Period) -> list[Row]:
 
 
 def consumer_response_daily(model: Model, period: Period) -> list[Row]:
-    """The visitor's lines between two responses, timed from the first of the two; of the day of the second."""
+    """The visitor's lines between two responses, timed from the first, whose author they answer; of the day of the second."""
     answers = []
     for rows in grouped(responses_by(model, period), columns_of("account_id", "conversation_id")).values():
         in_order = sorted(rows, key=lambda row: row["response_number"])
         for before, after in pairwise(in_order):
-            answers.append(after | {"answer": milliseconds_between(before["response_time"], after["visitor_time"])})
+            time = milliseconds_between(before["response_time"], after["visitor_time"])
+            answers.append(after | {"answer": time, "is_bot": before["is_bot"]})
 
     def measures(rows: list[Row]) -> Row:
         times = [row["answer"] for row in rows]
-        return {"response_count": len(rows), **counted("response", times, "sum avg p50 p90 max", "timed_count")}
+        timed = counted("visitor_response", times, "sum avg p50 p90 max", "visitor_timed_count")
+        return {"visitor_response_count": len(rows), **timed}
 
-    return by_key(answers, measures, "account_id", period.column, "type")
+    return by_key(answers, measures, "account_id", period.column, "type", "is_bot")
 
 
 def talk_daily(model: Model, period: Period) -> list[Row]:
-    """Lines of agents and of visitors, and who wrote none."""
+    """Lines of agents and of visitors in segments, and who wrote none."""
 
     def measures(rows: list[Row]) -> Row:
         lines = [(row["agent_line_count"], row["visitor_line_count"]) for row in rows]
         by_agents, by_visitors = (sum(side) for side in zip(*lines, strict=True))
         return {
-            "conversation_count": len(rows),
+            "segment_count": len(rows),
             "agent_line_count": by_agents,
             "visitor_line_count": by_visitors,
             "talk_ratio": share(by_agents, by_visitors),
             "two_way_count": sum(agent > 0 and visitor > 0 for agent, visitor in lines),
-            "unanswered_count": sum(agent == 0 and visitor > 0 for agent, visitor in lines),
+            "non_responsive_count": sum(agent == 0 and visitor > 0 for agent, visitor in lines),
             "silent_count": sum(visitor == 0 for _, visitor in lines),
         }
 
-    rows = [day_of(model, row, period) for row in model.conversation_metrics]
-    return by_key(rows, measures, "account_id", period.column, "type")
+    rows = [
+        row | {"is_bot": model.is_bot(row), period.column: period.of(model, row, "assigned_time", "date")}
+        for row in model.segments
+    ]
+    return by_key(rows, measures, "account_id", period.column, "type", "is_bot")

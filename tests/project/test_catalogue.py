@@ -125,6 +125,15 @@ def test_means_and_percentiles_have_their_n(entry: dict[str, Any]) -> None:
 
 
 @each_aggregate
+def test_bots_are_apart_from_people_or_the_header_says_so(entry: dict[str, Any]) -> None:
+    """Each view of a type of conversations has bots apart, in rows or columns of their own, or names them in its header."""
+    columns = columns_of(entry)
+    if "type" in entry["key"] and entry["theme"] not in {"bots", "topics"}:
+        is_apart = "is_bot" in columns or any(re.match("bot_|people_", name) for name in columns)
+        assert is_apart or re.search(r"\b(bots?|people)\b", entry["counts"], re.IGNORECASE), entry["counts"]
+
+
+@each_aggregate
 def test_keys_are_those_of_the_second_implementation(entry: dict[str, Any]) -> None:
     """The grain of each view names its key; a conversation needs no date beside its id."""
     assert entry["key"], entry["grain"]

@@ -109,8 +109,9 @@ ALL_DAYS = {
     """,
     "transfers": """
         select skill_id, skill_name, target_skill_id, target_skill_name, sum(transfer_count)::bigint,
-            sum(entry_count)::bigint, sum(answered_count)::bigint, sum(abandoned_count)::bigint, sum(queued_count)::bigint
-        from transfer_flow where type = '{type}' group by all
+            sum(transfer_entry_count)::bigint, sum(transfer_answered_count)::bigint, sum(transfer_abandoned_count)::bigint,
+            sum(transfer_queued_count)::bigint
+        from transfer_flow where type = '{type}' and not is_bot group by all
     """,
     "agents": """
         select account_id, agent_id, agent_name, sum(engaged_seconds) / 3600 as engaged_hours

@@ -23,6 +23,7 @@ _ABOUT: Final = (
     "denominator and n: columns of the same view. filters: conditions in SQL on the rows counted, beside those that "
     "`counts` tells in words."
 )
+_LOCAL_DAY: Final = "local day"
 _UNITS: Final = (
     (r".*_milliseconds", "milliseconds"),
     (r".*_seconds", "seconds"),
@@ -38,9 +39,11 @@ _UNITS: Final = (
     (r"mcs.*|bucket", "points"),
     (r"local_(start_)?time", "local time"),
     (r".*_time|hour", "instant"),
-    (r"local_(date|week|month)", "local day"),
+    (r"local_(date|week|month)", _LOCAL_DAY),
+    (r"local_hour", "local hour"),
     (r".*_?date", "day, UTC"),
 )
+_LOCAL: Final = re.compile(r"(Day|Monday|First day) .*on the account's clocks\..*")
 _TIME_TYPES: Final = frozenset({"DATE", "TIMESTAMP WITH TIME ZONE"})
 _DAYS: Final = ("date", "local_date")
 _OPERAND: Final = r"(?:[a-z]\w*|\([a-z]\w*(?: [+-] [a-z]\w*)+\))"
@@ -67,8 +70,10 @@ def text_of_catalogue(connection: duckdb.DuckDBPyConnection) -> str:
     return "\n".join([*lines, "]}"]) + "\n"
 
 
-def unit_of(column: str) -> str:
-    """Give the unit of a column, which its name ends in; "" if it has none."""
+def unit_of(column: str, meaning: str = "") -> str:
+    """Give the unit of a column, which its name ends in; "" if it has none. A day whose meaning says so is a local one."""
+    if _LOCAL.fullmatch(meaning):
+        return _LOCAL_DAY
     return next((unit for pattern, unit in _UNITS if re.fullmatch(pattern, column)), "")
 
 
@@ -131,7 +136,7 @@ def _entry(
         "twins": list(twin_names(view.name, view.notes).values()) if not view.twin_of else None,
     }
     columns = [
-        {"name": name, "type": column_type, "unit": unit_of(name), "meaning": meanings[name]}
+        {"name": name, "type": column_type, "unit": unit_of(name, meanings[name]), "meaning": meanings[name]}
         | how_counted(name, meanings[name], types)
         | {"filters": filters.get(name)}
         for name, column_type in types.items()

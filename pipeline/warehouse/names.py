@@ -68,6 +68,7 @@ class NameFile(NamedTuple):
 
 _ACCOUNT: Final = NameColumn("account_id", ID, "Account of the id.")
 _IS_BOT: Final = NameColumn("is_bot", FLAG, "Whether it is a bot's; false where the file does not say.")
+_NICKNAME: Final = NameColumn(HELPER, TEXT, "Newest nickname that the agent's lines carry.")
 NAME_FILES: Final = (
     NameFile(
         "skills.csv",
@@ -204,7 +205,7 @@ class NameReader:
         self.rows: dict[tuple[str | None, Any], tuple[Any, ...]] = {}
         self.ids: set[tuple[str | None, Any]] = set()
         self.nicknamed: set[tuple[str | None, Any]] = set()
-        self.faults: list[str] = []
+        self._faults: list[tuple[int, str]] = []
         self._numbers: dict[tuple[str | None, Any], int] = {}
         self._ask_accounts = accounts
         try:
@@ -214,10 +215,11 @@ class NameReader:
         first = text.lstrip("\r\n").partition("\n")[0]
         self.delimiter = max(_DELIMITERS, key=first.count)
         self._lines = io.StringIO(text, newline="").readlines()
-        self._records = ((number, cells) for number, cells in self._split() if any(map(str.strip, cells)))
-        number, header = next(self._records, (1, []))
+        records = ((number, cells) for number, cells in self._split() if any(map(str.strip, cells)))
+        number, header = next(records, (1, []))
         self.header = [re.sub(r"\s+", "_", cell.strip().lower()) for cell in header]
         self._require_columns(number)
+        self._records = list(records)
 
     def _require_columns(self, number: int) -> None:
         known = [name for name in self.header if name]
@@ -229,6 +231,22 @@ class NameReader:
         if "account_id" not in known and not self.file.is_for_all and len(self._known_accounts) > 1:
             named = " and ".join(self._known_accounts[:2])
             raise FaultError(f", line {number}: expected the column account_id, as the lake has accounts {named}, found none")
+
+    @property
+    def faults(self) -> list[str]:
+        """A sentence for each line that does not count, in the order of the lines."""
+        return [fault for _, fault in sorted(self._faults)]
+
+    @cached_property
+    def _usable(self) -> dict[str, frozenset[str]]:
+        """The texts that can be read, of each column whose texts are judged together."""
+        judged = [column for column in self.file.columns if column.kind.usable and column.name in self.header]
+        places = {column: self.header.index(column.name) for column in judged}
+        return {
+            column.name: column.kind.usable({_cleaned(cells[at]) for _, cells in self._records if at < len(cells)} - {""})
+            for column, at in places.items()
+            if column.kind.usable
+        }
 
     @cached_property
     def _accounts(self) -> list[str]:
@@ -278,8 +296,9 @@ class NameReader:
         if self.file.is_for_all and None in values:
             column = others[values.index(None)]
             raise FaultError(f"{column.name}: expected {column.kind.expected}, found nothing")
+        nickname = self._nickname(given)
         self._numbers[key] = number
-        if (nickname := self._nickname(given)) and values[0] is None:
+        if nickname and values[0] is None:
             values[0] = nickname
             self.nicknamed.add(key)
         if any(value is not None for value in values):
@@ -300,17 +319,18 @@ class NameReader:
     def _value(self, column: NameColumn, given: Mapping[str, str]) -> Any:
         cell = given.get(column.name, "")
         value = column.kind.read(cell) if cell else None
-        if cell and value is None:
+        if cell and (value is None or cell not in self._usable.get(column.name, (cell,))):
             found = f"{column.name}: expected {column.kind.expected}, found {cell[:_MOST_SHOWN]!r}"
             raise FaultError(found + (", rounded by a spreadsheet" if ROUNDED.fullmatch(cell) else ""))
         return value
 
     def _nickname(self, given: Mapping[str, str]) -> str | None:
-        """The nickname on an agent's line; None: there is none that can be a name."""
-        return TEXT.read(given.get(HELPER, "")) or None if self.file.name_column == "agent_name" else None
+        """The nickname on an agent's line; None: there is none."""
+        return self._value(_NICKNAME, given) if self.file.name_column == "agent_name" else None
 
     def _fault(self, number: int, fault: str) -> None:
-        self.faults.append(f"{self.file.file_name}, line {number}: {fault}; the line does not count: correct or delete it")
+        told = f"{self.file.file_name}, line {number}: {fault}; the line does not count: correct or delete it"
+        self._faults.append((number, told))
 
     def _split(self) -> Iterator[tuple[int, list[str]]]:
         """Give the number and the cells of each line; after one that is no CSV, go on with the next."""

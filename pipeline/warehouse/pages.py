@@ -174,7 +174,7 @@ def _described(view: View, relation: duckdb.DuckDBPyRelation, meanings: dict[str
         yield f"- **{TWINS_LABEL}**: {', '.join(f'`{name}`' for name in twins.values())}"
     yield "\n| column | type | unit | meaning |\n| --- | --- | --- | --- |"
     for column, column_type in zip(relation.columns, relation.types, strict=True):
-        yield f"| {column} | {column_type} | {unit_of(column)} | {meanings[column]} |"
+        yield f"| {column} | {column_type} | {unit_of(column, meanings[column])} | {meanings[column]} |"
 
 
 if __name__ == "__main__":

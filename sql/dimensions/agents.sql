@@ -5,7 +5,8 @@
 -- Units:   last_date is a day (UTC) of a conversation's start.
 -- Source:  ours; agent_id and target_agent_id of the tables, agent_nickname of segments, sent_by of messages, and
 --          agent_names. The nickname of the agent's newest segment with one, else of the newest line, is a name until
---          agents.csv has a better one.
+--          agents.csv has a better one. In a nickname a mark (U+FFFD) stands for control and invisible characters and
+--          those that turn the direction of writing; of more than 200 characters the first 199 stay, with an ellipsis.
 
 with moves as (
     select account_id, agent_id, target_agent_id, max(date) as last_date
@@ -88,28 +89,57 @@ written as (
     from lines
     where nickname is not null
     group by account_id, agent_id
+),
+
+-- Nicknames come from other systems, and become names in tables, charts and agents.csv.
+nicknamed as (
+    select
+        known.account_id,
+        known.agent_id,
+        known.segment_count,
+        known.last_date,
+        regexp_replace(
+            regexp_replace(coalesce(newest.nickname, written.nickname), '\s+', ' ', 'g'),
+            '[\x{0}-\x{1f}\x{7f}-\x{9f}\x{ad}\x{61c}\x{180e}\x{200b}\x{200e}\x{200f}\x{2028}-\x{202e}'
+            || '\x{2060}-\x{206f}\x{feff}\x{fff9}-\x{fffb}\x{e0000}-\x{e0fff}]+',
+            chr(65533),
+            'g'
+        ) as nickname
+    from known
+    left join newest
+        on known.account_id is not distinct from newest.account_id
+        and known.agent_id = newest.agent_id
+    left join written
+        on known.account_id is not distinct from written.account_id
+        and known.agent_id = written.agent_id
+),
+
+shown as (
+    select
+        account_id,
+        agent_id,
+        segment_count,
+        last_date,
+        nullif(
+            trim(case when length(nickname) > 200 then left(nickname, 199) || '…' else nickname end),
+            ''
+        ) as nickname
+    from nicknamed
 )
 
 select
-    known.account_id,  -- The LivePerson account.
-    known.agent_id,  -- The agent.
-    coalesce(agent.agent_name, newest.nickname, written.nickname)
+    shown.account_id,  -- The LivePerson account.
+    shown.agent_id,  -- The agent.
+    coalesce(agent.agent_name, shown.nickname)
         as agent_name,  -- Name of the agent, else the nickname; NULL: there is neither.
-    coalesce(newest.nickname, written.nickname)
-        as agent_nickname,  -- Newest nickname that the agent's lines carry; NULL: none.
+    shown.nickname as agent_nickname,  -- Newest nickname that the agent's lines carry; NULL: none.
     agent.agent_group,  -- Group of the agent; NULL: it has none.
     agent.employee_id,  -- The agent's id in another system; NULL: it is not known.
     coalesce(agent.is_bot, false) as is_bot,  -- Whether it is a bot; false where agents.csv does not say.
     agent.hired_on,  -- Day on which the agent was hired; NULL: it is not known.
-    known.segment_count,  -- Segments that the agent had.
-    known.last_date  -- Newest day with a conversation that met the agent; NULL: none did.
-from known
-left join newest
-    on known.account_id is not distinct from newest.account_id
-    and known.agent_id = newest.agent_id
-left join written
-    on known.account_id is not distinct from written.account_id
-    and known.agent_id = written.agent_id
+    shown.segment_count,  -- Segments that the agent had.
+    shown.last_date  -- Newest day with a conversation that met the agent; NULL: none did.
+from shown
 left join agent_names as agent
-    on known.account_id = agent.account_id
-    and known.agent_id = agent.agent_id
+    on shown.account_id = agent.account_id
+    and shown.agent_id = agent.agent_id

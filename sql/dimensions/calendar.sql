@@ -81,12 +81,12 @@ days as (
 
 select
     account_id,  -- The LivePerson account.
-    date,  -- The day.
+    date,  -- Day on the account's clocks.
     start_time,  -- Instant at which the day begins on the account's clocks.
     end_time,  -- Instant at which the next day begins there.
     (epoch_ms(end_time) - epoch_ms(start_time)) / 3_600_000 as hour_count,  -- Length of the day there.
-    date - (isodow(date) - 1)::integer as week,  -- Monday of the day's week (ISO).
-    make_date(year(date), month(date), 1) as month,  -- First day of the day's month.
+    date - (isodow(date) - 1)::integer as week,  -- Monday of the week (ISO), on the account's clocks.
+    make_date(year(date), month(date), 1) as month,  -- First day of the month, on the account's clocks.
     isodow(date) as weekday,  -- Day of the week, 1 (Monday) to 7 (Sunday).
     dayname(date) as weekday_name,  -- Day of the week.
     coalesce(

@@ -1,5 +1,7 @@
 """The dimensions: every id met, with its names; accounts with their settings; days with what they are called."""
 
+import re
+import unicodedata
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
@@ -70,7 +72,18 @@ def agents(model: Model) -> list[Row]:
 def nickname_of(rows: list[Row], time: str, column: str) -> str | None:
     """The nickname in the newest of these rows that has one; of several the greatest."""
     named = [(row[time] or FIRST_DAY, row[column].strip()) for row in rows if (row[column] or "").strip()]
-    return max(named)[1] if named else None
+    return shown_nickname(max(named)[1]) if named else None
+
+
+def shown_nickname(text: str) -> str | None:
+    """A nickname as a name: on one line, a mark for what can't be seen or turns the writing, at most 200 characters."""
+    line = re.sub(r"[ \t\n\f\r]+", " ", text)
+    unseen = [unicodedata.category(letter) in {"Cc", "Cf", "Zl", "Zp"} and letter not in "\u200c\u200d" for letter in line]
+    marked = "".join(
+        letter if not is_unseen else "" if place and unseen[place - 1] else "\ufffd"
+        for place, (letter, is_unseen) in enumerate(zip(line, unseen, strict=True))
+    )
+    return (marked if len(marked) <= 200 else f"{marked[:199]}\u2026").strip(" ") or None
 
 
 def campaigns(model: Model) -> list[Row]:

@@ -181,3 +181,15 @@ def test_what_is_read_from_a_grain() -> None:
     assert key_of("one row per row of messages.", columns) == ["account_id", "conversation_id", "position"]
     assert key_of("one row per conversation with an end.", columns) == ["account_id", "conversation_id"]
     assert key_of("one row per segment with an agent.", columns) == []
+
+
+def test_local_days_are_no_utc_days() -> None:
+    """A day whose meaning names the account's clocks has a local unit, in each view; the others are in UTC."""
+    columns = [column for entry in CATALOGUE["views"] for column in entry["columns"] if column["type"] == "DATE"]
+    local = [column["meaning"] for column in columns if column.get("unit") == "local day"]
+
+    assert local
+    assert all(re.search("(account|zone)'s clocks", meaning) for meaning in local)
+    assert not [column for column in columns if "'s clocks" in column["meaning"] and column.get("unit") != "local day"]
+    found = {column["name"] for column in ENTRIES["calendar"]["columns"] if column.get("unit") == "local day"}
+    assert found == {"date", "week", "month"}

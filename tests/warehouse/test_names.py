@@ -2,18 +2,23 @@
 
 import csv
 import io
+import re
 from datetime import date
+from time import process_time
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from places import ROOT
 
+from pipeline.warehouse.name_kinds import TEXT
 from pipeline.warehouse.name_writer import with_ids
 from pipeline.warehouse.names import NAME_FILES, TOPICS, NameFile, Names, guarded, parse_names
 
 SKILLS, AGENTS, CAMPAIGNS = NAME_FILES
 FALSE = False
+A_TEXT = "expected a text of at most 200 characters, none of them a control or invisible one"
 
 
 def parsed(text: str | bytes, file: NameFile = SKILLS, accounts: tuple[str, ...] = ("1",)) -> Names:
@@ -54,7 +59,7 @@ def test_as_spreadsheets_save_it() -> None:
 
 def test_a_nickname_is_the_name_of_an_agent_without_another() -> None:
     """The nickname that the program wrote beside an agent stands in for a name; it is still counted as none."""
-    text = "agent_id,agent_name,nickname\n5,,'=Zoe\n6,Max,Maxi\n7,,\n8,,a\x07\n"
+    text = "agent_id,agent_name,nickname\n5,,'=Zoe\n6,Max,Maxi\n7,,\n"
     found = parsed(text, AGENTS)
 
     assert found.faults == []
@@ -63,6 +68,33 @@ def test_a_nickname_is_the_name_of_an_agent_without_another() -> None:
     assert parsed("skill_id,nickname\n5,Zoe\n").rows == []
     _, written = with_ids(text.encode(), AGENTS, [("1", "5", "=Zoe"), ("1", "6", "Maxi")], lambda: ["1"])
     assert (written.unnamed_count, written.nicknamed_count) == (1, 1)
+
+
+@pytest.mark.parametrize("nickname", ["a\x07", "\u202eeoZ", "Z\u200boe", "\ufeffZoe", "Zoe\U000e0041", "x" * 201])
+def test_a_nickname_that_is_no_name_is_a_wrong_line(nickname: str) -> None:
+    """Control, turning and invisible characters and too long texts have a sentence; joiners of scripts and emoji are fine."""
+    found = parsed(f"agent_id,agent_name,nickname\n5,,{nickname}\n6,Max,{nickname}\n7,,\U0001f469\u200d\U0001f4bb\n", AGENTS)
+
+    assert [fault.partition(", found")[0] for fault in found.faults] == [
+        f"agents.csv, line {line}: nickname: {A_TEXT}" for line in (2, 3)
+    ]
+    assert all(fault.isprintable() for fault in found.faults)
+    assert [row[:3] for row in found.rows or []] == [("1", "7", "\U0001f469\u200d\U0001f4bb")]
+
+
+def test_five_thousand_topics_take_no_time() -> None:
+    """Patterns are judged at once, not one by one; the only wrong one is named, in its line."""
+    patterns = [rf"\b(refund|money back) {number}\b" for number in range(5_000)]
+    patterns[17] = "(?=x)"
+    lines = [f"topic {number},{pattern}\n" for number, pattern in enumerate(patterns)]
+    begin = process_time()
+    found = parsed("name,pattern\n" + "".join(lines), TOPICS)
+
+    assert process_time() - begin < 1.5
+    assert len(found.rows or []) == 4_999
+    assert [fault.partition(", found")[0] for fault in found.faults] == [
+        "topics.csv, line 19: pattern: expected a regular expression of RE2, as refund|money back"
+    ]
 
 
 def test_other_columns_are_kept_and_named() -> None:
@@ -84,8 +116,18 @@ def test_other_columns_are_kept_and_named() -> None:
         ("7.5E+07,12,Sales,,", "account_id: expected an id of at most 200 characters, none of them a control character, "),
         ("1,,Sales,,", "skill_id: expected an id, found nothing"),
         ("1,12,Sales,perhaps,", "is_bot: expected true or false, found 'perhaps'"),
-        ("1,12,Sal\x07es,,", "skill_name: expected a text of at most 200 characters, none of them a control character, found"),
-        (f"1,12,{'x' * 201},,", "skill_name: expected a text of at most 200 characters, none of them a control character, "),
+        (
+            "1,12,Sal\x07es,,",
+            f"skill_name: {A_TEXT}, found",
+        ),
+        (
+            f"1,12,{'x' * 201},,",
+            f"skill_name: {A_TEXT}, ",
+        ),
+        (
+            "1,12,Sal\u200bes,,",
+            f"skill_name: {A_TEXT}, ",
+        ),
         ("1,12,Sales,,Shop,more", "expected 5 values, found 6; put those with ',' in quotes"),
         ("1,10,Again,,", "expected each id once, found skill 10 of account 1, as in line 2, which counts"),
         ('1,12,"open,,', "expected separated values, found none (unexpected end of data)"),
@@ -256,3 +298,14 @@ def test_topics() -> None:
     (fault,) = parsed("name,pattern\n,refund\n", TOPICS).faults
     assert fault.startswith("topics.csv, line 2: name: expected a text of at most 200 characters, ")
     assert fault.endswith(", found nothing; the line does not count: correct or delete it")
+
+
+def test_the_view_of_agents_marks_what_no_name_may_have() -> None:
+    """A nickname of any character, as the view shows it, is a name by the rule of the files."""
+    text = re.sub(r"'\s*\|\| '", "", (ROOT / "sql/dimensions/agents.sql").read_text())
+    [pattern] = re.findall(r"'\[(\\x.*?)\]\+',", text)
+    ranges = re.findall(r"\\x\{(\w+)\}(?:-\\x\{(\w+)\})?", pattern)
+    marked = {code for low, high in ranges for code in range(int(low, 16), int(high or low, 16) + 1)}
+
+    refused = {code for code in range(0x110000) if not 0xD800 <= code < 0xE000 and TEXT.read(chr(code)) is None}
+    assert refused == marked

@@ -57,55 +57,51 @@ changes as (
     select
         work_number,
         agent_number * 100_000_000 + start_milliseconds // interval_milliseconds as slot_number,
-        start_milliseconds,
         (greatest(from_milliseconds, start_milliseconds) - start_milliseconds)::integer as at_milliseconds,
-        1 as change
+        1::double as change
     from spans
     union all
     select
         work_number,
         agent_number * 100_000_000 + start_milliseconds // interval_milliseconds as slot_number,
-        start_milliseconds,
         (least(until_milliseconds, start_milliseconds + interval_milliseconds) - start_milliseconds)::integer
             as at_milliseconds,
-        -1 as change
+        -1::double as change
     from spans
 ),
 
--- The time from each change to the next, and the number of the agent's segments in it.
+-- The time from the change before to each, shared among the agent's segments of that time.
 moments as (
     select
         *,
-        lead(at_milliseconds) over in_order - at_milliseconds as moment_milliseconds,
-        sum(change) over in_order as segment_count
+        (at_milliseconds - lag(at_milliseconds) over in_order)
+        / nullif(sum(change) over in_order - change, 0) as shared_milliseconds
     from changes
-    window in_order as (partition by slot_number order by at_milliseconds)
+    window in_order as (
+        partition by slot_number
+        order by at_milliseconds
+        rows between unbounded preceding and current row
+    )
 ),
 
--- Shared time up to each change: a segment has the difference between its end and its beginning. Of changes at one time
--- the one with the time to the next stands last.
+-- Shared time up to each change: a segment has the difference between its end and its beginning. Changes at one time
+-- have the same, as the frame of a window without rows has it.
 elapsed as (
     select
         *,
-        coalesce(
-            sum(moment_milliseconds / nullif(segment_count, 0)) over (
-                partition by slot_number
-                order by at_milliseconds, moment_milliseconds
-                rows between unbounded preceding and 1 preceding
-            ),
-            0
-        ) as elapsed_milliseconds
+        coalesce(sum(shared_milliseconds) over (partition by slot_number order by at_milliseconds), 0)
+            as elapsed_milliseconds
     from moments
 ),
 
 agent_intervals as (
     select
         work_number,
-        start_milliseconds,
+        slot_number,
         -sum(change * at_milliseconds) as conversation_milliseconds,
         -sum(change * elapsed_milliseconds) as agent_milliseconds
     from elapsed
-    group by work_number, start_milliseconds
+    group by work_number, slot_number
 ),
 
 work as (
@@ -114,13 +110,13 @@ work as (
         numbered.type,
         numbered.skill_id,
         numbered.is_bot,
-        agent_intervals.start_milliseconds,
+        agent_intervals.slot_number % 100_000_000 * numbered.interval_minutes * 60_000 as start_milliseconds,
         count(*) as agent_count,
         sum(agent_intervals.conversation_milliseconds) as conversation_milliseconds,
         sum(agent_intervals.agent_milliseconds) as agent_milliseconds
     from agent_intervals
     join numbered on agent_intervals.work_number = numbered.work_number
-    group by numbered.account_id, numbered.type, numbered.skill_id, numbered.is_bot, agent_intervals.start_milliseconds
+    group by numbered.account_id, numbered.type, numbered.skill_id, numbered.is_bot, start_milliseconds
     union all by name
     select
         account_id,

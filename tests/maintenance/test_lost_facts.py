@@ -265,7 +265,8 @@ def test_no_file_keeps_an_id_that_an_older_version_has_erased(
         assert is_current == (steps.index(step) > steps.index("commit files"))
         assert not is_current or not with_id(left, "c1"), step
         erased_by_an_older_version(left, "c0")
-        assert with_id(left, "c0"), step
+        is_between = steps.index("delete") < steps.index(step) <= steps.index("commit files")
+        assert with_id(left, "c0") or is_between, step  # between them there may be no file of facts at all
         with writing(left):
             pass
         assert not with_id(left, "c1") + with_id(left, "c0"), step

@@ -70,7 +70,8 @@ changes as (
     from spans
 ),
 
--- The time from the change before to each, shared among the agent's segments of that time.
+-- The time from the change before to each, shared among the agent's segments of that time. Of changes at one time the
+-- first one has it all, and the count before it; a window has one order for both.
 moments as (
     select
         *,

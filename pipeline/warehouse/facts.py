@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import schema
-from pipeline.warehouse.library import FACTS, View, ordered_views
+from pipeline.warehouse.library import FACTS, ordered_views
 
 _KEY = "delivery_key"
 _BITS_OF_A_DELIVERY = 32
@@ -25,7 +25,13 @@ class FactMaker:
     def __init__(self) -> None:
         self._connection = duckdb.connect(config={"threads": 1})
         self._connection.execute("set TimeZone = 'UTC'")
-        self._definitions: list[View] = ordered_views(only=(FACTS,))
+        self._statements = [
+            statement
+            for view in ordered_views(only=(FACTS,))
+            for statement in self._connection.extract_statements(
+                f"create or replace temp table {view.name} as {view.sql}"
+            )  # to parse them again for each batch takes a fifth of the time of a small one
+        ]
 
     def facts_of(self, tables: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
         """The facts of all conversations in these tables, by their names.
@@ -40,8 +46,8 @@ class FactMaker:
         keys = {name: _keys(tables[name], files) for name in schema.SENT}
         for name, key in keys.items():
             self._connection.register(name, tables[name].append_column(_KEY, key))
-        for definition in self._definitions:
-            self._connection.execute(f"create or replace temp table {definition.name} as {definition.sql}")
+        for statement in self._statements:
+            self._connection.execute(statement)
         made = {
             name: _joined(table, self._drain(name), conversations, keys[schema.CONVERSATIONS.name])
             for name, table in schema.FACTS.items()

@@ -70,13 +70,13 @@ changes as (
     from spans
 ),
 
--- The time from the change before to each, shared among the agent's segments of that time. Of changes at one time the
--- first one has it all, and the count before it; a window has one order for both.
+-- The time from the change before to each, and the number of the agent's segments in it. Of changes at one time the
+-- first one has all of the time, and the count before it; the windows have one order for both.
 moments as (
     select
         *,
-        (at_milliseconds - lag(at_milliseconds) over in_order)
-        / nullif(sum(change) over in_order - change, 0) as shared_milliseconds
+        at_milliseconds - lag(at_milliseconds) over in_order as moment_milliseconds,
+        sum(change) over in_order - change as segment_count
     from changes
     window in_order as (
         partition by slot_number
@@ -90,8 +90,10 @@ moments as (
 elapsed as (
     select
         *,
-        coalesce(sum(shared_milliseconds) over (partition by slot_number order by at_milliseconds), 0)
-            as elapsed_milliseconds
+        coalesce(
+            sum(moment_milliseconds / nullif(segment_count, 0)) over (partition by slot_number order by at_milliseconds),
+            0
+        ) as elapsed_milliseconds
     from moments
 ),
 

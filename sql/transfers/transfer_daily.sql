@@ -11,7 +11,12 @@
 -- Source:  transfers and transfer rate as in Analytics Builder; people apart from bots, and returns, are ours.
 -- Twins:   local_date, local_week, local_month
 
-with handled as (
+with had_bot as materialized (
+    select account_id, conversation_id, bot_segment_count
+    from bot_parts
+),
+
+handled as (
     select
         conversation.account_id,
         conversation.date,
@@ -19,7 +24,7 @@ with handled as (
         count(*) filter (where not coalesce(bots.bot_segment_count = conversation.segment_count, false)) as person_count,
         count(bots.bot_segment_count) as bot_count
     from named_conversations as conversation
-    left join bot_parts as bots
+    left join had_bot as bots
         on conversation.account_id is not distinct from bots.account_id
         and conversation.conversation_id = bots.conversation_id
     where conversation.is_connected
@@ -47,7 +52,7 @@ work as (
         transfer.outcome,
         transfer.wait_milliseconds
     from named_transfers as transfer
-    left join bot_parts as bots
+    left join had_bot as bots
         on transfer.account_id is not distinct from bots.account_id
         and transfer.conversation_id = bots.conversation_id
     where transfer.is_connected is not null

@@ -21,12 +21,15 @@ UNUSUAL: Final = 3
 HOUR: Final = timedelta(hours=1)
 
 
+Measures = dict[str, tuple[Callable[[Model, Period], list[Row]], Callable[[Row], int], Callable[[Row], int]]]
+
+
 def people_bands(model: Model, period: Period) -> list[Row]:
     """Scores by band, of conversations that a person had last."""
     return [row for row in mcs.mcs_band_daily(model, period) if not row["is_bot"]]
 
 
-PARTS: Final[dict[str, tuple[Callable[[Model, Period], list[Row]], Callable[[Row], int], Callable[[Row], int]]]] = {
+PARTS: Final[Measures] = {
     "service_level": (
         queue.service_level_daily,
         lambda row: row["within_count"],
@@ -47,6 +50,20 @@ PARTS: Final[dict[str, tuple[Callable[[Model, Period], list[Row]], Callable[[Row
     "contained": (bots.bot_daily, lambda row: row["contained_count"], lambda row: row["bot_count"]),
 }
 """The view that has each share, its numerator and its denominator."""
+BY_SKILL: Final[Measures] = {
+    "service_level": (
+        queue.queue_by_skill_daily,
+        lambda row: row["within_count"],
+        lambda row: row["answered_count"] + row["abandoned_count"] - row["short_abandon_count"],
+    ),
+    "abandoned": (
+        queue.queue_by_skill_daily,
+        lambda row: row["abandoned_count"],
+        lambda row: row["answered_count"] + row["abandoned_count"],
+    ),
+    "mcs_negative": (mcs.mcs_by_skill_daily, lambda row: row["negative_count"], lambda row: row["banded_count"]),
+}
+"""The same of shares by skill."""
 
 
 def wilson(part: int, cases: int) -> tuple[float, float]:
@@ -59,14 +76,19 @@ def wilson(part: int, cases: int) -> tuple[float, float]:
 
 def shares_daily(model: Model, period: Period) -> list[Row]:
     """Each share with its interval, where it has a denominator."""
+    return shares_of(model, period, PARTS, ())
+
+
+def shares_of(model: Model, period: Period, measures: Measures, own: tuple[str, ...]) -> list[Row]:
+    """The shares of these measures with their intervals; `own` are further columns of the views that have them."""
     found = []
-    for measure, (view, part_of, cases_of) in PARTS.items():
+    for measure, (view, part_of, cases_of) in measures.items():
         for row in view(model, period):
             part, cases = part_of(row), cases_of(row)
             if cases > 0:
                 low, high = wilson(part, cases)
                 found.append(
-                    {name: row[name] for name in ("account_id", period.column, "type")}
+                    {name: row[name] for name in ("account_id", period.column, "type", *own)}
                     | {"measure": measure, "part_count": part, "case_count": cases, "share": part / cases}
                     | {"share_low": low, "share_high": high}
                 )
@@ -83,13 +105,17 @@ def month_before(day: date) -> date:
     return (day - timedelta(days=1)).replace(day=1)
 
 
-def changes(model: Model, period: Period, before: Callable[[date], date]) -> list[Row]:
+def changes(
+    model: Model, period: Period, before: Callable[[date], date], measures: Measures = PARTS, own: tuple[str, ...] = ()
+) -> list[Row]:
     """The shares of periods whose former period has one, too, and Newcombe's interval of the difference."""
-    rows = {(row["account_id"], row["type"], row["measure"], row[period.column]): row for row in shares_daily(model, period)}
+    key = columns_of("account_id", "type", "measure", *own)
+    rows = {(key(row), row[period.column]): row for row in shares_of(model, period, measures, own)}
     days = whole_days(model)
     found = []
-    for (account_id, conversation_type, measure, day), row in rows.items():
-        former = rows.get((account_id, conversation_type, measure, before(day)))
+    for (identity, day), row in rows.items():
+        account_id = row["account_id"]
+        former = rows.get((identity, before(day)))
         if former is None:
             continue
         change = row["share"] - former["share"]
@@ -177,6 +203,12 @@ def change_weekly(model: Model) -> list[Row]:
 def change_monthly(model: Model) -> list[Row]:
     """A month against the month before."""
     return changes(model, MONTHLY, month_before)
+
+
+def change_by_skill_weekly(model: Model) -> list[Row]:
+    """A week of a skill against the week before."""
+    rows = changes(model, WEEKLY, week_before, BY_SKILL, ("skill_id", "is_bot"))
+    return [row | {"skill_name": model.skill_name(row)} for row in rows]
 
 
 # ---- hours ----

@@ -94,6 +94,10 @@ VIEWS: Final[dict[str, View]] = {
     **twins("shares_daily", periods.shares_daily, "measure"),
     "change_weekly": (periods.change_weekly, ("account_id", "local_week", "type", "measure")),
     "change_monthly": (periods.change_monthly, ("account_id", "local_month", "type", "measure")),
+    "change_by_skill_weekly": (
+        periods.change_by_skill_weekly,
+        ("account_id", "local_week", "type", "skill_id", "is_bot", "measure"),
+    ),
     "unusual_hours": (periods.unusual_hours, ("account_id", "type", "hour")),
     "topic_conversations": (topics.topic_conversations, (*CONVERSATION, "topic")),
     **twins("topic_daily", topics.topic_daily, "topic"),

@@ -231,7 +231,7 @@ def test_twins_of_weeks_and_months_tell_part_of_a_period() -> None:
     """Every view by weeks or months reads the dimension that says how much of the period is there."""
     for view in views.ordered_views():
         if view.name.endswith("_weekly"):
-            assert view.reads & {"weeks", "shares_weekly"}, view.name
+            assert view.reads & {"weeks", "shares_weekly", "queue_by_skill_weekly"}, view.name
         if view.name.endswith("_monthly"):
             assert view.reads & {"months", "shares_monthly"}, view.name
 

@@ -190,7 +190,7 @@ def test_mcs_counts_every_scored_conversation_once(ran: Callable[[str], Run], co
 
     assert scores
     assert names["waited"]["n"].sum() == len(scored)
-    chosen = (pl.col("account") == "75555851 live_chat") & (pl.col("wait") == "1 to 5 min")
+    chosen = (pl.col("account") == "75555851 LIVE_CHAT") & (pl.col("wait") == "1 to 5 min")
     row = names["waited"].row(by_predicate=chosen, named=True)
     assert (row["n"], round(row["mcs_avg"], 9)) == (len(scores), round(sum(scores) / len(scores), 9))
     assert names["bands"].group_by("account", "day").agg(pl.col("share").sum().round(9))["share"].unique().to_list() == [1.0]

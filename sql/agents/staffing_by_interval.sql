@@ -57,52 +57,55 @@ changes as (
     select
         work_number,
         agent_number * 100_000_000 + start_milliseconds // interval_milliseconds as slot_number,
+        start_milliseconds,
         (greatest(from_milliseconds, start_milliseconds) - start_milliseconds)::integer as at_milliseconds,
-        1::double as change
+        1 as change
     from spans
     union all
     select
         work_number,
         agent_number * 100_000_000 + start_milliseconds // interval_milliseconds as slot_number,
+        start_milliseconds,
         (least(until_milliseconds, start_milliseconds + interval_milliseconds) - start_milliseconds)::integer
             as at_milliseconds,
-        -1::double as change
+        -1 as change
     from spans
 ),
 
--- The time from the change before to each, shared among the agent's segments of that time. Of changes at one time the
--- first one has it all, and the count before it; a window has one order for both.
+-- The time from each change to the next, and the number of the agent's segments in it.
 moments as (
     select
         *,
-        (at_milliseconds - lag(at_milliseconds) over in_order)
-        / nullif(sum(change) over in_order - change, 0) as shared_milliseconds
+        lead(at_milliseconds) over in_order - at_milliseconds as moment_milliseconds,
+        sum(change) over in_order as segment_count
     from changes
-    window in_order as (
-        partition by slot_number
-        order by at_milliseconds
-        rows between unbounded preceding and current row
-    )
+    window in_order as (partition by slot_number order by at_milliseconds)
 ),
 
--- Shared time up to each change: a segment has the difference between its end and its beginning. Changes at one time
--- have the same, as the frame of a window without rows has it.
+-- Shared time up to each change: a segment has the difference between its end and its beginning. Of changes at one time
+-- the one with the time to the next stands last.
 elapsed as (
     select
         *,
-        coalesce(sum(shared_milliseconds) over (partition by slot_number order by at_milliseconds), 0)
-            as elapsed_milliseconds
+        coalesce(
+            sum(moment_milliseconds / nullif(segment_count, 0)) over (
+                partition by slot_number
+                order by at_milliseconds, moment_milliseconds
+                rows between unbounded preceding and 1 preceding
+            ),
+            0
+        ) as elapsed_milliseconds
     from moments
 ),
 
 agent_intervals as (
     select
         work_number,
-        slot_number,
+        start_milliseconds,
         -sum(change * at_milliseconds) as conversation_milliseconds,
         -sum(change * elapsed_milliseconds) as agent_milliseconds
     from elapsed
-    group by work_number, slot_number
+    group by work_number, start_milliseconds
 ),
 
 work as (
@@ -111,13 +114,13 @@ work as (
         numbered.type,
         numbered.skill_id,
         numbered.is_bot,
-        agent_intervals.slot_number % 100_000_000 * numbered.interval_minutes * 60_000 as start_milliseconds,
+        agent_intervals.start_milliseconds,
         count(*) as agent_count,
         sum(agent_intervals.conversation_milliseconds) as conversation_milliseconds,
         sum(agent_intervals.agent_milliseconds) as agent_milliseconds
     from agent_intervals
     join numbered on agent_intervals.work_number = numbered.work_number
-    group by numbered.account_id, numbered.type, numbered.skill_id, numbered.is_bot, start_milliseconds
+    group by numbered.account_id, numbered.type, numbered.skill_id, numbered.is_bot, agent_intervals.start_milliseconds
     union all by name
     select
         account_id,

@@ -91,7 +91,10 @@ elapsed as (
     select
         *,
         coalesce(
-            sum(moment_milliseconds / nullif(segment_count, 0)) over (partition by slot_number order by at_milliseconds),
+            sum(moment_milliseconds / nullif(segment_count, 0)) over (
+                partition by slot_number
+                order by at_milliseconds
+            ),
             0
         ) as elapsed_milliseconds
     from moments

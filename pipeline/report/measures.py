@@ -121,15 +121,15 @@ TRANSFERS = Source(
     name="transfers",
     view="local_named_transfers",
     day="local_date",
-    kept="local_date, target_skill_id, is_entry and not is_bot_entry as is_entry, outcome, wait_milliseconds",
+    kept="local_date, target_skill_id, is_bot_entry, outcome, wait_milliseconds",
     measures={
         "transfer_count": "count(*)",
-        "entry_count": "count(*) filter (where is_entry)",
-        "answered_count": "count(*) filter (where is_entry and outcome = 'answered')",
-        "abandoned_count": "count(*) filter (where is_entry and outcome = 'abandoned')",
-        "queued_count": "count(wait_milliseconds) filter (where is_entry and outcome = 'answered')",
-        "queue_p50_seconds": "quantile_cont(wait_milliseconds, 0.5) filter (where is_entry and outcome = 'answered')\n"
-        "        / 1000",
+        "entry_count": "count(*) filter (where not is_bot_entry)",
+        "answered_count": "count(*) filter (where not is_bot_entry and outcome = 'answered')",
+        "abandoned_count": "count(*) filter (where not is_bot_entry and outcome = 'abandoned')",
+        "queued_count": "count(wait_milliseconds) filter (where not is_bot_entry and outcome = 'answered')",
+        "queue_p50_seconds": "quantile_cont(wait_milliseconds, 0.5)\n"
+        "        filter (where not is_bot_entry and outcome = 'answered') / 1000",
     },
     condition="not is_bot",
 )

@@ -26,7 +26,7 @@ LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 _ACCOUNT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 # Only characters of a host name: no parser reads it differently, and it can hide no user name or path.
 _BASE_URL = re.compile(r"https?://(?:[a-z0-9-]+(?:\.[a-z0-9-]+)*|\[[0-9a-f:]+\])(?::[0-9]{1,5})?/?", re.IGNORECASE)
-_SIZE = re.compile(r"(\d*\.?\d+)\s*(?:([kmgtpe])(i?))?b?", re.IGNORECASE)
+_SIZE = re.compile(r"(\d{0,18}\.?\d{1,18})\s*(?:([kmgtpe])(i?))?b?", re.IGNORECASE | re.ASCII)
 
 
 class Secret:  # no dataclass: `asdict` of what holds it would show it
@@ -191,13 +191,17 @@ def _filled(variables: Mapping[str, str | None]) -> dict[str, str | None]:
 def _env_file() -> dict[str, str | None]:
     """The variables of `.env`, taken literally: a `$` in a secret is no reference to a variable."""
     try:
-        return dotenv_values(ENV_FILE, encoding="utf-8-sig", interpolate=False)
+        found = dotenv_values(ENV_FILE, encoding="utf-8-sig", interpolate=False)
     except UnicodeDecodeError:
         message = ".env: expected UTF-8 text, found other bytes; save it as UTF-8"
         raise SettingsError(message) from None  # The original carries the values.
     except OSError as error:
         message = f".env: cannot be read ({error.strerror}); give yourself read permission or move it away"
         raise SettingsError(message) from error
+    if garbled := [name for name, value in found.items() if "\0" in f"{name}{value}"]:
+        names = ", ".join(name.replace("\0", "?") for name in garbled)
+        raise SettingsError(f".env: {names}: expected plain text, found a NUL character; copy it anew")
+    return found
 
 
 def env_file_names() -> list[str]:

@@ -121,6 +121,7 @@ def read_snapshot(place: Place, ledger: "DeltaTable | None", only: Iterable[str]
         place.data_files(LEDGER, ledger) if ledger.version() > finished.version else None,
         FIRST if missing and not finished.version else finished.format,  # an older version has made tables, and loaded nothing
         missing,
+        finished.token,
     )
 
 
@@ -193,12 +194,14 @@ def commit(
     logs = [place.log_files(name, snapshot.versions[name] + 1, version) for name, version in pins.items()]
     place.store.fsync([*added, *landed, *chain(*logs)])
     paths = {name: digest_of_paths(files[name]) for name in schema.FACTS}
+    token = uuid.uuid4().hex
     metadata = {PINS: json.dumps(pins), ROWS: json.dumps(rows), PATHS: json.dumps(paths), FORMAT: current_format().packed()}
+    metadata[COMMIT] = token
     versions[LEDGER] = _commit_ledger(place, snapshot.in_ledger(change), snapshot, metadata)
     place.store.fsync(place.log_files(LEDGER, versions[LEDGER], versions[LEDGER]))
     for name, change in changes.items():
         place.discard(name, change.discard)
-    return Snapshot(versions, files, rows, snapshot.tables)
+    return Snapshot(versions, files, rows, snapshot.tables, token=token)
 
 
 def _commit_tables(place: Place, changes: dict[str, Change], snapshot: Snapshot) -> dict[str, int]:
@@ -210,9 +213,9 @@ def _commit_tables(place: Place, changes: dict[str, Change], snapshot: Snapshot)
 
 
 def _commit_ledger(place: Place, change: Change, snapshot: Snapshot, metadata: dict[str, str]) -> int:
-    token, pinned = uuid.uuid4().hex, snapshot.versions[LEDGER]
+    token, pinned = metadata[COMMIT], snapshot.versions[LEDGER]
     try:
-        return _commit_table(place, LEDGER, change, snapshot, metadata | {COMMIT: token})
+        return _commit_table(place, LEDGER, change, snapshot, metadata)
     except LakeError:  # an answer may be lost though the commit is not: then it's there, and it's ours
         committed = place.find_table(LEDGER)
         newer = committed.version() - pinned if committed else 0

@@ -84,6 +84,13 @@ class Place:
             return None
         return max((int(found[1]) for path in paths if (found := _LOG_ENTRY.search(path))), default=None)
 
+    def log_entry(self, table: str, version: int) -> bytes:
+        """The entry of a table's log for a version, as it is written; b"" where there is none."""
+        try:
+            return bytes(self.files.cat_file(self.path(table, "_delta_log", f"{version:020}.json")))
+        except FileNotFoundError:
+            return b""
+
     def newest_files(self, name: str) -> list[DataFile]:
         """The Parquet files of a table's newest version, finished or not."""
         return self.data_files(name, self.open_table(name))

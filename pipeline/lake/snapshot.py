@@ -115,6 +115,8 @@ class Snapshot:
     format: LakeFormat = field(default_factory=current_format)
     missing: frozenset[str] = frozenset()
     """The facts that the finished load does not name, or that are not as it has left them: they have no files here."""
+    token: str = ""
+    """The token of the load's commit of the ledger; "" before the first load."""
 
     @property
     def outdated(self) -> str | None:
@@ -154,9 +156,10 @@ class Snapshot:
 
 
 class Finished(NamedTuple):
-    """The ledger's commit of a load: its version, versions and rows of the tables, the lake's format, digests of paths."""
+    """The ledger's commit of a load: version, token, versions and rows of the tables, the lake's format, digests of paths."""
 
     version: int
+    token: str
     pins: dict[str, int]
     rows: dict[str, int]
     format: LakeFormat
@@ -182,13 +185,13 @@ def finished_load(ledger: "DeltaTable") -> Finished | None:
             return None
         if {PINS, ROWS, COMMIT} & commits[-1].keys():
             return _finished(version, commits[-1])
-    return Finished(0, {}, {}, current_format(), {})  # created, nothing loaded yet
+    return Finished(0, "", {}, {}, current_format(), {})  # created, nothing loaded yet
 
 
 def _finished(version: int, commit: dict[str, Any]) -> Finished | None:
     try:
         pins, rows, paths = map(json.loads, (commit[PINS], commit[ROWS], commit.get(PATHS, "{}")))
-        found = Finished(version, pins, rows, unpacked_format(commit.get(FORMAT)), paths)
+        found = Finished(version, str(commit.get(COMMIT, "")), pins, rows, unpacked_format(commit.get(FORMAT)), paths)
     except (KeyError, TypeError, ValueError):
         return None
     return found if all(isinstance(one, dict) for one in (pins, rows, paths)) else None

@@ -17,7 +17,7 @@ import duckdb
 from filelock import FileLock, Timeout
 
 from pipeline import schema
-from pipeline.errors import LakeError, PipelineError
+from pipeline.errors import DamagedError, LakeError, PipelineError
 from pipeline.lake.commits import require_whole
 from pipeline.lake.lake import Lake
 from pipeline.lake.landing import PUBLISHING
@@ -155,10 +155,10 @@ def _compute_facts(connection: duckdb.DuckDBPyConnection, lake: Lake, snapshot: 
 def connect(lake: Lake, tell: Callable[[str], None] = lambda _: None) -> duckdb.DuckDBPyConnection:
     """Open the lake's DuckDB file for statements that read, with times shown in UTC; that of an object store is fetched first.
 
-    A file of an older load, as a killed run or a backup leaves it, with other rules than the settings file has, or without a
-    view of this version, is made anew first. Where it can't be
-    written, can't be used, or names the Parquet files by another path than this lake's, the connection has a copy for itself,
-    and the file stays as it is. `tell` takes a sentence on the fault.
+    A file of another load than the newest, as a killed run or a restored copy leaves it, with other rules than the settings
+    file has, or without a view of this version, is made anew first. Where it can't be written, can't be used, or names the
+    Parquet files by another path than this lake's, the connection has a copy for itself, and the file stays as it is. Where the
+    newest load is damaged, the file is all that can be read. `tell` takes a sentence on the fault.
 
     Raises:
         LakeError: nothing was ever loaded here.
@@ -195,12 +195,18 @@ def _connect_folder(lake: Lake, tell: Callable[[str], None]) -> duckdb.DuckDBPyC
     if is_of_this_path and lake.has_facts and is_as_made_now(connection, lake, rules, names):
         return connection
     connection.close()
-    if is_of_this_path and lake.is_current:  # else it is right for another path of the same lake
-        with suppress(OSError, duckdb.Error, Timeout):  # a disk without rights or room, or a writer is at work
-            with FileLock(lake.path(LOCK_NAME), timeout=0):
-                publish(lake, lake.snapshot())
-            return open_database(path, lake)
-    return _open_copy(lake, rules, tell)
+    try:
+        if is_of_this_path and lake.is_current:  # else it is right for another path of the same lake
+            with suppress(OSError, duckdb.Error, Timeout):  # a disk without rights or room, or a writer is at work
+                with FileLock(lake.path(LOCK_NAME), timeout=0):
+                    publish(lake, lake.snapshot())
+                return open_database(path, lake)
+        return _open_copy(lake, rules, tell)
+    except DamagedError as error:
+        if not is_of_this_path:
+            raise
+        tell(f"{error.found}; this command reads the load that {FILE_NAME} shows: lakehouse verify says what to do")
+        return open_database(path, lake)
 
 
 def _open_if_usable(path: Path, lake: Lake, tell: Callable[[str], None]) -> duckdb.DuckDBPyConnection | None:

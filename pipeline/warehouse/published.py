@@ -11,10 +11,11 @@ from typing import Final
 import duckdb
 
 from pipeline import schema
+from pipeline.lake.file_systems import exists
 from pipeline.lake.formats import FIRST, LakeFormat, current_format, require_known, unpacked_format
 from pipeline.lake.lake import Lake
 from pipeline.lake.landing import PUBLISHING
-from pipeline.lake.snapshot import LEDGER, Snapshot
+from pipeline.lake.snapshot import COMMIT, LEDGER, Snapshot
 from pipeline.lake.sql import literal
 from pipeline.processes import interruptible
 from pipeline.warehouse import name_tables
@@ -25,14 +26,15 @@ from pipeline.warehouse.table_views import files_in, files_macro
 FILE_NAME: Final = "lakehouse.duckdb"
 _FORMAT: Final = "lake_format"
 """The macro of the DuckDB file that gives the format of the lake."""
-_VERSION: Final = "ledger_version"
-"""The macro that gives the version of the ledger whose load the file shows."""
+_LOAD: Final = "ledger_commit"
+"""The macro that gives the ledger's commit of the load that the file shows: its version and its token."""
 
 
 def say_load(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot) -> None:
-    """Let the file say which load it shows: the format of the lake, and the version of the ledger."""
+    """Let the file say which load it shows: the format of the lake, and the commit of the ledger."""
     connection.execute(f"create or replace macro {_FORMAT}() as {literal(snapshot.format.packed())}")
-    connection.execute(f"create or replace macro {_VERSION}() as {snapshot.versions.get(LEDGER, 0)}")
+    commit = f"{snapshot.versions.get(LEDGER, 0)} {snapshot.token}"
+    connection.execute(f"create or replace macro {_LOAD}() as {literal(commit)}")
 
 
 def logs_of_clients(lake: Lake) -> list[Path]:
@@ -53,7 +55,7 @@ def problem_with_file(lake: Lake) -> str | None:
             if not _has_views(connection):
                 return "it lacks views of this version"
             if _is_behind(connection, lake):
-                return "it shows an older load than the newest one"
+                return "it shows another load than the newest one"
             if lake.is_local and not names_this_lake(connection, lake):
                 return f"it names the Parquet files by another path than {lake.root}, where other clients can't find them"
     except FileNotFoundError:
@@ -147,12 +149,26 @@ def _format_of(connection: duckdb.DuckDBPyConnection) -> LakeFormat:
 
 
 def _is_behind(connection: duckdb.DuckDBPyConnection, lake: Lake) -> bool:
-    """Whether a load has finished that the file does not show; a ledger that has lost its end makes no file older."""
+    """Whether the file shows another load than the newest: an older one, or one of a history that a restored copy has replaced.
+
+    A ledger that has lost its end makes no file older, as long as the files of the ledger that it shows are there.
+    """
     try:
-        ((shown,),) = connection.execute(f"select {_VERSION}()::bigint").fetchall()
-    except duckdb.Error:
+        ((text,),) = connection.execute(f"select {_LOAD}()::varchar").fetchall()
+        version, token = int(text.partition(" ")[0]), text.partition(" ")[2]
+    except (duckdb.Error, ValueError):  # an older version has made it, or another client has altered it
         return True
-    return bool((lake.newest_version(LEDGER) or 0) > shown)
+    try:
+        newest = lake.newest_version(LEDGER) or 0
+        if newest == version:
+            entry = lake.log_entry(LEDGER, newest)
+            return COMMIT.encode() in entry and token.encode() not in entry
+        shown = [location.rpartition(f"/{LEDGER}/")[2] for location in files_in(connection, LEDGER)]
+        return newest > version or not all(exists(lake.files, lake.path(LEDGER, path)) for path in shown)
+    except OSError:
+        if not lake.is_local:
+            raise  # the store failed, not the ledger
+        return False  # nothing tells, so the file shows what there is
 
 
 def _has_rules(connection: duckdb.DuckDBPyConnection, wanted: list[RuleRow]) -> bool:

@@ -90,7 +90,7 @@ def test_sizes_are_numbers_with_or_without_a_unit(monkeypatch: pytest.MonkeyPatc
     settings = read_settings()
     assert (settings.lp_max_file_bytes, settings.lp_max_unpacked_bytes) == (1000, 3 << 29)
     assert settings.lp_max_listing_bytes == usual.lp_max_listing_bytes == 32 << 20
-    for wrong in ("0", "-1", CANARY, "1 parsec"):
+    for wrong in ("0", "-1", CANARY, "1 parsec", "1e3", "9" * 5000, "\uff11\uff10MB", "0.1"):
         monkeypatch.setenv("LP_MAX_FILE_BYTES", wrong)
         with pytest.raises(SettingsError, match=r"^LP_MAX_FILE_BYTES: expected a size such as 500MB") as caught:
             read_settings()
@@ -117,6 +117,16 @@ def test_all_missing_settings_are_named_at_once(monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(SettingsError, match=r"^LP_ACCOUNT_ID, LP_APP_SECRET, LP_ACCESS_TOKEN not set: .*\.env") as caught:
         read_settings().credentials()
     assert CANARY not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["AWS_SECRET_ACCESS_KEY", "LP_APP_SECRET"])
+def test_a_nul_character_is_told(name: str) -> None:
+    """No variable of a process can hold one."""
+    Path(".env").write_text(f"{name}={CANARY}\0x\n")
+    for read in (read_settings, export_store_settings):
+        with pytest.raises(SettingsError, match=rf"^\.env: {name}: expected plain text, found a NUL character") as caught:
+            read()
+        assert CANARY not in str(caught.value)
 
 
 def test_a_name_without_a_value_is_told() -> None:

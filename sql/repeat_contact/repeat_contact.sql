@@ -16,7 +16,10 @@ with bands as (
         contact.*,
         skill.skill_name,
         agent.agent_name,
-        coalesce(skill.is_bot or agent.is_bot, skill.is_bot, agent.is_bot, false) as is_bot,
+        case
+            when contact.ended_in_queue then coalesce(skill.is_bot, false)
+            else coalesce(skill.is_bot or agent.is_bot, skill.is_bot, agent.is_bot, false)
+        end as is_bot,
         rules.repeat_bounds_hours as bounds,
         case
             when contact.repeat_milliseconds is not null
@@ -44,7 +47,7 @@ select
     skill_name,  -- Name of the last skill; NULL: it has none.
     agent_id,  -- The conversation's last agent.
     agent_name,  -- Name of the last agent; NULL: it has none.
-    is_bot,  -- The last agent is a bot, or the last skill is a bot's.
+    is_bot,  -- A bot had it last: the last skill is a bot's, or the last agent a bot if no queue came after.
     leg_count,
     is_served,
     conversation_end_time,

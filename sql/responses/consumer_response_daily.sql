@@ -7,7 +7,7 @@
 --          visitor answered a bot.
 -- Units:   seconds from the first line of the agent's run; percentiles are interpolated (quantile_cont). A negative
 --          time counts as none.
--- Source:  consumer response time as in Analytics Builder, through responses; it belongs to no agent.
+-- Source:  ours, through responses; the consumer response time of Analytics Builder has answers to greetings, too.
 -- Twins:   local_date, local_week, local_month
 
 -- Bots' responses are few: to look for theirs is cheaper than to look for the former response of each.

@@ -14,8 +14,10 @@ select
     skill.skill_name,  -- Name of the last skill; NULL: it has none.
     contact.agent_id,  -- The conversation's last agent.
     agent.agent_name,  -- Name of the last agent; NULL: it has none.
-    coalesce(skill.is_bot or agent.is_bot, skill.is_bot, agent.is_bot, false)
-        as is_bot,  -- The last agent is a bot, or the last skill is a bot's.
+    case
+        when contact.ended_in_queue then coalesce(skill.is_bot, false)
+        else coalesce(skill.is_bot or agent.is_bot, skill.is_bot, agent.is_bot, false)
+    end as is_bot,  -- A bot had it last: the last skill is a bot's, or the last agent a bot if no queue came after.
     contact.conversation_end_time,
     contact.person_id is not null as has_person,  -- The person is known.
     contact.is_served,  -- A person or a bot wrote a line.

@@ -2,7 +2,7 @@
 -- Grain:   one row per conversation; of legs of one conversation there is one row for all.
 -- Counts:  legs are those of the step conversation_legs. The row has the ids and the end of the last leg, the first
 --          skill, the first agent and the start of the first. is_served: a person or a bot wrote a line, in one of the
---          legs.
+--          legs. ended_in_queue: the visitor gave up in a queue at the end.
 -- Units:   instants.
 -- Source:  ours; conversation_metrics, through conversation_legs.
 
@@ -19,7 +19,8 @@ with records as (
         agent_id,
         conversation_start_time,
         conversation_end_time,
-        agent_line_count > 0 as is_served
+        agent_line_count > 0 as is_served,
+        abandoned_entry_count > 0 as ended_in_queue
     from conversation_metrics
 ),
 
@@ -63,6 +64,7 @@ select
     conversation_start_time,
     conversation_end_time,
     is_served,
+    ended_in_queue,
     leg_count
 from joined
 union all
@@ -79,6 +81,7 @@ select
     conversation_start_time,
     conversation_end_time,
     is_served,  -- A person or a bot wrote a line.
+    ended_in_queue,  -- The visitor gave up in a queue, so that no agent had the conversation last.
     1 as leg_count  -- Records of the conversation, one if it has no legs.
 from records
 anti join parts

@@ -55,13 +55,13 @@ followed as (
 ended as (
     select
         account_id, conversation_id, date, type, person_id, skill_id, agent_id, conversation_end_time, is_served,
-        leg_count, next_conversation
+        ended_in_queue, leg_count, next_conversation
     from followed
     where is_end
     union all
     select
         account_id, conversation_id, date, type, person_id, skill_id, agent_id, conversation_end_time, is_served,
-        leg_count, null as next_conversation
+        ended_in_queue, leg_count, null as next_conversation
     from people
     where
         conversation_end_time is not null
@@ -92,6 +92,7 @@ select
     ended.agent_id,
     ended.conversation_end_time,
     ended.is_served,  -- A person or a bot wrote a line.
+    ended.ended_in_queue,
     ended.leg_count,  -- Records of the conversation, one if it has no legs.
     ended.next_conversation.started as next_start_time,  -- Start of the person's next conversation.
     epoch_ms(next_start_time) - epoch_ms(ended.conversation_end_time)

@@ -17,8 +17,10 @@ select
     conversation.agent_id,  -- The conversation's last agent.
     agent.agent_name,  -- Name of the last agent; NULL: it has none.
     agent.agent_group,  -- Group of the last agent; NULL: it has none.
-    coalesce(skill.is_bot or agent.is_bot, skill.is_bot, agent.is_bot, false)
-        as is_bot,  -- The last agent is a bot, or the last skill is a bot's.
+    case
+        when conversation.abandoned_entry_count > 0 then coalesce(skill.is_bot, false)
+        else coalesce(skill.is_bot or agent.is_bot, skill.is_bot, agent.is_bot, false)
+    end as is_bot,  -- A bot had it last: the last skill is a bot's, or the last agent a bot if no queue came after.
     conversation.campaign_id,
     conversation.source_origin,
     conversation.source_device,

@@ -37,7 +37,7 @@ select
     coalesce(sum(wait_milliseconds) filter (where outcome = 'answered' and not is_bot_entry), 0) / 1000
         as transfer_queue_sum_seconds,  -- Sum of the waits of answered entries of people by a transfer.
     avg(wait_milliseconds) filter (where outcome = 'answered' and not is_bot_entry) / 1000
-        as transfer_queue_avg_seconds,  -- Mean of these waits: transfer_queue_sum_seconds / transfer_queued_count.
+        as transfer_queue_avg_seconds,  -- Mean wait: transfer_queue_sum_seconds / transfer_queued_count.
     quantile_cont(wait_milliseconds, 0.5) filter (where outcome = 'answered' and not is_bot_entry) / 1000
         as transfer_queue_p50_seconds,  -- Median wait of the transfer_queued_count answered entries of people.
     count(*) filter (where is_bot_entry)

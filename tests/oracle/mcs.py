@@ -88,7 +88,7 @@ def mcs_daily(model: Model, period: Period) -> list[Row]:
         | spread(group)
         | {
             f"people_{name}": value
-            for name, value in spread([row for row in group if not model.is_bot(row)]).items()
+            for name, value in spread([row for row in group if not model.is_last_with_bot(row)]).items()
             if name not in {"mcs_p10", "mcs_p90"}
         }
         for values, group in grouped(rows, columns_of(*key)).items()
@@ -97,7 +97,7 @@ def mcs_daily(model: Model, period: Period) -> list[Row]:
 
 def scored(model: Model) -> list[Row]:
     """The conversations with a score; is_bot: a bot had it last."""
-    return [row | {"is_bot": model.is_bot(row)} for row in model.conversation_metrics if row["mcs"] is not None]
+    return [row | {"is_bot": model.is_last_with_bot(row)} for row in model.conversation_metrics if row["mcs"] is not None]
 
 
 def mcs_band_daily(model: Model, period: Period) -> list[Row]:
@@ -189,7 +189,7 @@ def mcs_movement_daily(model: Model, period: Period) -> list[Row]:
     conversations = {conversation_key(row): row for row in model.conversation_metrics}
     rows = [
         day_of(model, conversations[conversation_key(row)] | row, period)
-        | {"is_bot": model.is_bot(conversations[conversation_key(row)])}
+        | {"is_bot": model.is_last_with_bot(conversations[conversation_key(row)])}
         for row in mcs_movement(model)
         if row["scored_line_count"] > 1
     ]

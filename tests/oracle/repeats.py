@@ -54,6 +54,7 @@ def contact_of(legs: list[Row]) -> Row:
         {name: legs[-1][name] for name in names}
         | {name: legs[0][name] for name in begins}
         | {"leg_count": len(legs), "is_served": any(leg["agent_line_count"] > 0 for leg in legs)}
+        | {"ended_in_queue": legs[-1]["abandoned_entry_count"] > 0}
     )
 
 
@@ -85,7 +86,8 @@ def repeat_contact(model: Model) -> list[Row]:
     )
     return [
         {name: contact[name] for name in names}
-        | {"skill_name": model.skill_name(contact), "agent_name": model.agent_name(contact), "is_bot": model.is_bot(contact)}
+        | {"skill_name": model.skill_name(contact), "agent_name": model.agent_name(contact)}
+        | {"is_bot": model.is_last_with_bot(contact)}
         | return_of(model, contact, next_of(contact, others))
         | {"observed_seconds": (until[contact["account_id"]] - contact["conversation_end_time"]) / SECOND}
         for others in people.values()
@@ -145,7 +147,8 @@ def closed_by_key(model: Model, period: Period | None, *columns: str) -> list[Ro
 
     def by(rows: list[Row]) -> dict[Any, list[Row]]:
         days = [with_end_day(model, row, period) for row in rows] if period else rows
-        return grouped((row | {"is_bot": model.is_bot(row)} for row in days), columns_of(*key))
+        with_bots = (row if "is_bot" in row else row | {"is_bot": model.is_last_with_bot(row)} for row in days)
+        return grouped(with_bots, columns_of(*key))
 
     closed = by([row for row in repeat_contact(model) if row["is_served"]])
     ended = by([row for row in contacts(model) if row["conversation_end_time"]])

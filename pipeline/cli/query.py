@@ -67,8 +67,8 @@ def run_query(
     if query.lstrip().startswith("."):
         found = f"{query.split(maxsplit=1)[0]}: expected SQL, found a dot command, which only the shell has"
         raise QueryError(
-            f'{found}: lakehouse sql on a terminal; in SQL, "show tables" lists what there is, "describe NAME" columns, and the '
-            "column comment of duckdb_columns() has their meaning, as docs/metrics.md has"
+            f'{found}: lakehouse sql on a terminal; in SQL, "show tables" lists what there is, "describe NAME" columns, and '
+            "the column comment of duckdb_columns() their meaning, as docs/metrics.md does"
         )
     try:
         parts = statements(query)

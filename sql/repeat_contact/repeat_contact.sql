@@ -14,12 +14,6 @@
 with bands as (
     select
         contact.*,
-        skill.skill_name,
-        agent.agent_name,
-        case
-            when contact.ended_in_queue then coalesce(skill.is_bot, false)
-            else coalesce(skill.is_bot or agent.is_bot, skill.is_bot, agent.is_bot, false)
-        end as is_bot,
         rules.repeat_bounds_hours as bounds,
         case
             when contact.repeat_milliseconds is not null
@@ -28,12 +22,6 @@ with bands as (
     from followed_contacts as contact
     join account_rules as rules
         on rules.account_id is not distinct from rules_account(contact.account_id)
-    left join skill_names as skill
-        on contact.account_id = skill.account_id
-        and contact.skill_id = skill.skill_id
-    left join agent_names as agent
-        on contact.account_id = agent.account_id
-        and contact.agent_id = agent.agent_id
     where contact.person_id is not null
 )
 
@@ -43,11 +31,11 @@ select
     date,
     type,
     person_id,
-    skill_id,  -- The conversation's last skill.
-    skill_name,  -- Name of the last skill; NULL: it has none.
-    agent_id,  -- The conversation's last agent.
-    agent_name,  -- Name of the last agent; NULL: it has none.
-    is_bot,  -- A bot had it last: the last skill is a bot's, or the last agent a bot if no queue came after.
+    skill_id,
+    skill_name,
+    agent_id,
+    agent_name,
+    is_bot,
     leg_count,
     is_served,
     conversation_end_time,

@@ -2,7 +2,7 @@
 -- Grain:   one row per account_id, date (UTC, of the conversation's end), agent_id, type and is_bot with a conversation
 --          that ended; those without an agent are a group of their own.
 -- Counts:  as in repeat_contact_daily. The agent is the last one of the conversation that was followed, or not, by
---          another; is_bot: the agent is a bot, or the skill is a bot's. unserved_count: the visitor gave up before a
+--          another; is_bot: a bot had that conversation last. unserved_count: the visitor gave up before a
 --          person or a bot wrote.
 -- Units:   shares from 0 to 1, NULL where judged_count is 0. Coverage: unknown_person_count served conversations have
 --          no person.

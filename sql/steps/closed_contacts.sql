@@ -2,22 +2,18 @@
 -- Grain:   one row per conversation with an end; legs of one conversation are one.
 -- Counts:  date is the UTC day of the end. is_judged: served, of a known person, and observed for resolution_hours at
 --          least. is_repeated: judged, and the person came back by then; is_same_skill: to the skill that ended it.
---          is_bot: a bot had it last.
 -- Units:   booleans, never NULL.
--- Source:  ours; followed_contacts, skill_names, agent_names and the setting resolution_hours.
+-- Source:  ours; followed_contacts and the setting resolution_hours.
 
 select
     contact.account_id,  -- The LivePerson account.
     make_timestamp(epoch_us(contact.conversation_end_time))::date as date,  -- UTC day of the conversation's end.
     contact.type,
-    contact.skill_id,  -- The conversation's last skill.
-    skill.skill_name,  -- Name of the last skill; NULL: it has none.
-    contact.agent_id,  -- The conversation's last agent.
-    agent.agent_name,  -- Name of the last agent; NULL: it has none.
-    case
-        when contact.ended_in_queue then coalesce(skill.is_bot, false)
-        else coalesce(skill.is_bot or agent.is_bot, skill.is_bot, agent.is_bot, false)
-    end as is_bot,  -- A bot had it last: the last skill is a bot's, or the last agent a bot if no queue came after.
+    contact.skill_id,
+    contact.skill_name,
+    contact.agent_id,
+    contact.agent_name,
+    contact.is_bot,
     contact.conversation_end_time,
     contact.person_id is not null as has_person,  -- The person is known.
     contact.is_served,  -- A person or a bot wrote a line.
@@ -32,9 +28,3 @@ select
 from followed_contacts as contact
 join account_rules as rules
     on rules.account_id is not distinct from rules_account(contact.account_id)
-left join skill_names as skill
-    on contact.account_id = skill.account_id
-    and contact.skill_id = skill.skill_id
-left join agent_names as agent
-    on contact.account_id = agent.account_id
-    and contact.agent_id = agent.agent_id

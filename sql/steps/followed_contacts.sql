@@ -2,12 +2,12 @@
 -- Grain:   one row per conversation with an end; legs of one conversation are one.
 -- Counts:  all of them. The next conversation is the person's first in the account that starts after the end of this
 --          one, and after its start; NULL where the person is not known. is_same_skill: the next one began with the
---          skill that ended this one; NULL where one of the two is not known. The SQL puts the starts and ends of a
---          person who had several conversations into one row of time, and looks from each end for the first start
---          that follows; the others have no next conversation.
+--          skill that ended this one; NULL where one of the two is not known. is_bot: a bot had it last. The SQL puts
+--          the starts and ends of a person who had several conversations into one row of time, and looks from each end
+--          for the first start that follows; the others have no next conversation.
 -- Units:   milliseconds. observed: from the end to where the data reaches, the newest end of a loaded file's hour, else
 --          the newest start.
--- Source:  contacts, and the ledger files.
+-- Source:  contacts, skill_names, agent_names, and the ledger files.
 
 with people as materialized (
     select *, hash(account_id, person_id) as person_key
@@ -88,11 +88,16 @@ select
     ended.date,
     ended.type,
     ended.person_id,
-    ended.skill_id,
-    ended.agent_id,
+    ended.skill_id,  -- The conversation's last skill.
+    skill.skill_name,  -- Name of the last skill; NULL: it has none.
+    ended.agent_id,  -- The conversation's last agent.
+    agent.agent_name,  -- Name of the last agent; NULL: it has none.
+    case
+        when ended.ended_in_queue then coalesce(skill.is_bot, false)
+        else coalesce(skill.is_bot or agent.is_bot, skill.is_bot, agent.is_bot, false)
+    end as is_bot,  -- A bot had it last: the last skill is a bot's, or the last agent a bot if no queue came after.
     ended.conversation_end_time,
     ended.is_served,  -- A person or a bot wrote a line.
-    ended.ended_in_queue,
     ended.leg_count,  -- Records of the conversation, one if it has no legs.
     ended.next_conversation.started as next_start_time,  -- Start of the person's next conversation.
     epoch_ms(next_start_time) - epoch_ms(ended.conversation_end_time)
@@ -103,3 +108,9 @@ select
         as observed_milliseconds  -- From the end to where the data reaches.
 from ended
 left join reach on ended.account_id is not distinct from reach.account_id
+left join skill_names as skill
+    on ended.account_id = skill.account_id
+    and ended.skill_id = skill.skill_id
+left join agent_names as agent
+    on ended.account_id = agent.account_id
+    and ended.agent_id = agent.agent_id

@@ -6,7 +6,6 @@ checkpoints in time.
 """
 
 import json
-import re
 from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
@@ -17,19 +16,9 @@ import pyarrow.parquet as pq
 
 from pipeline import schema
 from pipeline.lake.lake import Lake
+from pipeline.lake.place import versions_of
 
 _POINTER: Final = "_last_checkpoint"
-_NAME: Final = re.compile(r"(\d{20})(\.checkpoint.*)?\.(json|parquet)")
-
-
-def versions_of(paths: dict[str, int]) -> tuple[dict[int, str], dict[int, str]]:
-    """The commits and the checkpoints among the files of a log, by version."""
-    commits: dict[int, str] = {}
-    checkpoints: dict[int, str] = {}
-    for path in paths:
-        if found := _NAME.fullmatch(path.rpartition("/")[2]):
-            (checkpoints if found[2] else commits)[int(found[1])] = path
-    return commits, checkpoints
 
 
 def damaged(lake: Lake, table: str) -> dict[str, str]:

@@ -4,8 +4,9 @@ import json
 from contextlib import suppress
 from typing import NamedTuple
 
-from pipeline.lake.checkpoints import damaged, is_needless, versions_of
+from pipeline.lake.checkpoints import damaged, is_needless
 from pipeline.lake.lake import Lake
+from pipeline.lake.place import versions_of
 
 
 class Fault(NamedTuple):

@@ -19,7 +19,17 @@ if TYPE_CHECKING:
     from deltalake import DeltaTable
 
 _DATA_FILE: Final = re.compile(r"(date=\d{4}-\d\d-\d\d/)?[^/]+\.parquet")
-_LOG_ENTRY: Final = re.compile(r"/(\d{20})\.[^/]*(?:json|parquet)$")
+_LOG_FILE: Final = re.compile(r"(\d{20})(\.checkpoint.*)?\.(json|parquet)")
+
+
+def versions_of(paths: Iterable[str]) -> tuple[dict[int, str], dict[int, str]]:
+    """The commits and the checkpoints among the files of a log, by version."""
+    commits: dict[int, str] = {}
+    checkpoints: dict[int, str] = {}
+    for path in paths:
+        if found := _LOG_FILE.fullmatch(path.rpartition("/")[2]):
+            (checkpoints if found[2] else commits)[int(found[1])] = path
+    return commits, checkpoints
 
 
 class Place:
@@ -82,7 +92,8 @@ class Place:
             paths = self.files.ls(self.path(table, "_delta_log"), detail=False)
         except FileNotFoundError:
             return None
-        return max((int(found[1]) for path in paths if (found := _LOG_ENTRY.search(path))), default=None)
+        commits, checkpoints = versions_of(paths)
+        return max({*commits, *checkpoints}, default=None)
 
     def log_entry(self, table: str, version: int) -> bytes:
         """The entry of a table's log for a version, as it is written; b"" where there is none."""

@@ -205,8 +205,12 @@ def _connect_folder(lake: Lake, tell: Callable[[str], None]) -> duckdb.DuckDBPyC
     except DamagedError as error:
         if not is_of_this_path:
             raise
-        tell(f"{error.found}; this command reads the load that {FILE_NAME} shows: lakehouse verify says what to do")
+        _tell_damage(error, tell)
         return open_database(path, lake)
+
+
+def _tell_damage(error: DamagedError, tell: Callable[[str], None]) -> None:
+    tell(f"{error.found}; this command reads the load that {FILE_NAME} shows: lakehouse verify says what to do")
 
 
 def _open_if_usable(path: Path, lake: Lake, tell: Callable[[str], None]) -> duckdb.DuckDBPyConnection | None:
@@ -226,20 +230,25 @@ def _open_if_usable(path: Path, lake: Lake, tell: Callable[[str], None]) -> duck
 
 def _connect_store(lake: Lake, tell: Callable[[str], None]) -> duckdb.DuckDBPyConnection:
     """Fetch the file of an object store, and open it; once open it needs no name."""
+    found = None
     rules = rules_in_force(lake, tell)
     names = name_tables.find_name_files(lake)
     with suppress(OSError), tempfile.TemporaryDirectory(prefix=PUBLISHING) as folder:
         path = Path(folder) / FILE_NAME
         with suppress(FileNotFoundError):
             lake.files.get_file(lake.path(FILE_NAME), str(path))
-            connection = _open_if_usable(path, lake, tell)
-            if connection is not None:
-                if names_this_lake(connection, lake) and is_as_made_now(connection, lake, rules, names):
-                    return connection
-                connection.close()
-    if not lake.exists:
-        raise no_lake(lake)
-    return _open_copy(lake, rules, tell)
+            found = _open_if_usable(path, lake, tell)
+            if found is not None and names_this_lake(found, lake) and is_as_made_now(found, lake, rules, names):
+                return found
+    try:
+        if not lake.exists:
+            raise no_lake(lake)
+        return _open_copy(lake, rules, tell)
+    except DamagedError as error:
+        if found is None or not names_this_lake(found, lake):
+            raise
+        _tell_damage(error, tell)
+        return found
 
 
 def _open_copy(lake: Lake, rules: list[RuleRow], tell: Callable[[str], None]) -> duckdb.DuckDBPyConnection:

@@ -54,7 +54,7 @@ def problem_with_file(lake: Lake) -> str | None:
         with file_as_it_is(lake) as connection:
             if not _has_views(connection):
                 return "it lacks views of this version"
-            if _is_behind(connection, lake):
+            if _shows_another_load(connection, lake):
                 return "it shows another load than the newest one"
             if lake.is_local and not names_this_lake(connection, lake):
                 return f"it names the Parquet files by another path than {lake.root}, where other clients can't find them"
@@ -135,7 +135,7 @@ def is_as_made_now(
     """
     found = _format_of(connection)
     require_known(found, lake.uri)
-    is_alike = found == current_format() and not _is_behind(connection, lake) and _has_rules(connection, rules)
+    is_alike = found == current_format() and not _shows_another_load(connection, lake) and _has_rules(connection, rules)
     return is_alike and name_tables.has_names(connection, names) and _has_views(connection)
 
 
@@ -148,7 +148,7 @@ def _format_of(connection: duckdb.DuckDBPyConnection) -> LakeFormat:
         return FIRST
 
 
-def _is_behind(connection: duckdb.DuckDBPyConnection, lake: Lake) -> bool:
+def _shows_another_load(connection: duckdb.DuckDBPyConnection, lake: Lake) -> bool:
     """Whether the file shows another load than the newest: an older one, or one of a history that a restored copy has replaced.
 
     A ledger that has lost its end makes no file older, as long as the files of the ledger that it shows are there.

@@ -362,6 +362,17 @@ def test_a_reader_of_a_bucket_sees_the_newest_load_though_its_run_died(lake: Lak
     assert ask(lake, "select count(*) from conversations") == [(2,)]
 
 
+def test_damage_above_the_shown_load_stops_no_reader_of_a_bucket(lake: Lake, tmp_path: Path) -> None:
+    """A ledger's entry that can't be read is told, and the load of the DuckDB file is shown."""
+    take(lake, put(tmp_path, gz(document(conversation("c1"))), name_at(0)))
+    lake.files.pipe_file(lake.path("files", "_delta_log", f"{2:020}.json"), b'{"commitInfo":')
+    told: list[str] = []
+    with connect(lake, told.append) as connection:
+        assert connection.sql("select count(*) from conversations").fetchall() == [(1,)]
+    assert len(told) == 1
+    assert "reads the load that lakehouse.duckdb shows" in told[0]
+
+
 def test_a_lake_that_was_copied_answers(lake: Lake, tmp_path: Path) -> None:
     """Under another prefix the views find their files, and reading writes nothing."""
     take(lake, put(tmp_path, gz(document(conversation()))))

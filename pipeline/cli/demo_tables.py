@@ -38,7 +38,7 @@ order by queue.account_id, type, is_bot, entry_count desc, skill_id
 limit 40"""
 
 MCS_BUCKETS: Final = """\
-select type, bucket, sum(conversation_count)::bigint
+select type, bucket, sum(people_conversation_count)::bigint, sum(bot_conversation_count)::bigint
 from mcs_distribution
 join accounts on accounts.account_id is not distinct from mcs_distribution.account_id
 where mcs_scale = '0-100'
@@ -63,8 +63,10 @@ def print_tables(connection: duckdb.DuckDBPyConnection, console: Console) -> Non
     console.print(_queue_table(title, ("account", "skill"), skills, console, width))
     for kind, rows in groupby(connection.execute(MCS_BUCKETS).fetchall(), key=lambda row: row[0]):
         console.print()
-        buckets = {bucket: count for _, bucket, count in rows}
-        console.print(_mcs_table(_kind(kind), buckets, ascii_only=console.options.ascii_only))
+        counted = list(rows)
+        buckets = {bucket: count for _, bucket, count, _ in counted}
+        bots = sum(count for *_, count in counted)
+        console.print(_mcs_table(_kind(kind), buckets, bots, ascii_only=console.options.ascii_only))
 
 
 def _queue_table(
@@ -101,10 +103,12 @@ def _without_repeats(rows: Sequence[tuple[Any, ...]]) -> Iterator[tuple[Any, ...
         former = named
 
 
-def _mcs_table(kind: str, buckets: dict[int, int], *, ascii_only: bool) -> Table:
+def _mcs_table(kind: str, buckets: dict[int, int], bots: int, *, ascii_only: bool) -> Table:
+    """Draw the scores of conversations that a person had last; the title tells how many a bot had."""
     total = sum(buckets.values())
+    left_out = f" ({bots:,} of bots left out)" if bots else ""
     table = Table(
-        title=f"MCS of {total:,} conversations, {kind}",
+        title=f"MCS of {total:,} conversations of people, {kind}{left_out}",
         title_justify="left",
         box=None,
         show_header=False,

@@ -1,24 +1,20 @@
 """The report's charts: title, definition, the query behind each, and how its rows are drawn."""
 
-from dataclasses import dataclass
-
+from pipeline.report.chart import STARTED, Chart, skill_spread
 from pipeline.report.choices import Choices
 from pipeline.report.cubes import GROUPS, Query
 from pipeline.report.measures import (
     BOT_CONVERSATIONS,
     BOT_ENTRIES,
-    CONVERSATIONS,
     ENGAGEMENT,
     ENTRIES,
     HOURS,
     RESPONSES,
     TRANSFERS,
 )
+from pipeline.report.score_charts import mcs_charts
 from pipeline.report.style import (
-    Panel,
-    band_panel,
     bar_panel,
-    column_panel,
     heat_panel,
     hours_panel,
     line_panel,
@@ -33,26 +29,9 @@ NEWEST_HOURS = f"""row_number() over (
 ) <= {MOST_HOUR_DAYS}"""
 """A file with a wrong day in its name makes all days up to it missing; so days with files or listings come first."""
 ENTERED = "Days are those of entering the queue, on the account's clocks."
-STARTED = "Days are those of the conversation's start, on the account's clocks."
 SHARED_SKILLS = "Skills of the same id in several accounts stand in one field: choose an account to see its own."
-LAST_SKILL = "The skill is the conversation's last one."
 COUNT = {"title": None, "scale": {"zero": True}, "axis": {"tickMinStep": 1}}
-SCALES = {"0-100": list(range(0, 100, 10)), "-100-100": list(range(-100, 100, 10)), "class": [-1, 0, 1]}
-"""The buckets of the scales of scores."""
 SQUARE_ROOT = "The axis is a square root's: distances shrink towards the top, so that short times stay apart."
-
-
-@dataclass(frozen=True)
-class Chart:
-    """A chart of the page. `unsplit` is the reason if the choice of a skill does not apply."""
-
-    name: str
-    section: str
-    title: str
-    definition: str
-    query: Query
-    panels: tuple[Panel, ...] = ()
-    unsplit: str | None = None
 
 
 def charts(choices: Choices, service_level: str) -> list[Chart]:
@@ -62,17 +41,12 @@ def charts(choices: Choices, service_level: str) -> list[Chart]:
         *_queue(choices),
         *_service_level(service_level),
         *(_bots(choices) if choices.has_bots else []),
-        *_mcs(choices),
+        *mcs_charts(choices),
         *_responses(),
         *_transfers(choices),
         *_agents(),
         *_hours(choices),
     ]
-
-
-def _by_skill(choices: Choices) -> str:
-    """Give the spread of charts by skill: an id that two accounts have is two skills."""
-    return "account_skill" if choices.has_shared_skills else "skill"
 
 
 def _names(choices: Choices) -> list[str]:
@@ -95,7 +69,7 @@ def _overviews(choices: Choices) -> list[Chart]:
         "abandoned_count",
         "moved_count",
     )
-    by = _by_skill(choices)
+    by = skill_spread(choices)
     tips = [*GROUPS[by], *columns]
     by_channel = Chart(
         name="by-channel",
@@ -133,7 +107,7 @@ def _queue(choices: Choices) -> list[Chart]:
     hour_waits = ("queued_count", "queue_p90_seconds")
     by_hour = ("entry_count", *hour_waits)
     tips = ["local_date", "account_id", "entry_count", *waits, "longest_wait_seconds"]
-    by = _by_skill(choices)
+    by = skill_spread(choices)
     hour_tips = ["local_hour", *GROUPS[by], *by_hour]
     return [
         Chart(
@@ -236,7 +210,7 @@ def _bots(choices: Choices) -> list[Chart]:
             section="Bots",
             title="Queue entries of bots by skill",
             definition="The same by the skill whose queue it was.",
-            query=Query(BOT_ENTRIES, (), _by_skill(choices), entries),
+            query=Query(BOT_ENTRIES, (), skill_spread(choices), entries),
         ),
         Chart(
             name="bots-by-day",
@@ -250,48 +224,6 @@ def _bots(choices: Choices) -> list[Chart]:
                 line_panel("Containment", "containment_share", tips, SHARE),
                 line_panel("To the first person, median", "person_wait_p50_seconds", tips),
             ),
-        ),
-    ]
-
-
-def _mcs(choices: Choices) -> list[Chart]:
-    scores = ("scored_count", "mcs_avg", "mcs_p10", "mcs_p50", "mcs_p90")
-    [name] = choices.scales if len(choices.scales) == 1 else ["0-100"]
-    buckets = SCALES.get(name, SCALES["0-100"])
-    ends = [buckets[0], buckets[-1] + (0 if name == "class" else 10)]
-    return [
-        Chart(
-            name="mcs-distribution",
-            section="Meaningful Connection Score",
-            title="MCS distribution",
-            definition="Conversations by their score, in steps of ten: 60 stands for 60 to 69, and 90 for 90 to 100; of the "
-            f"scale class, by class. Those without a score on the account's scale are left out. {LAST_SKILL}",
-            query=Query(CONVERSATIONS, ("bucket",), None, ("conversation_count",), condition="mcs_bucket is not null"),
-            panels=(column_panel("conversation_count", "bucket", "MCS from", buckets, ["bucket", "conversation_count"]),),
-        ),
-        Chart(
-            name="mcs-by-day",
-            section="Meaningful Connection Score",
-            title="MCS",
-            definition="Mean score of the scored conversations; the band spans the 10th to the 90th percentile. "
-            f"{LAST_SKILL} {STARTED}",
-            query=Query(CONVERSATIONS, ("local_date",), "account", scores),
-            panels=(
-                band_panel(
-                    None,
-                    "mcs_avg",
-                    ("mcs_p10", "mcs_p90"),
-                    ["local_date", "account_id", *scores],
-                    {"title": None, "scale": {"domain": ends}},
-                ),
-            ),
-        ),
-        Chart(
-            name="mcs-by-skill",
-            section="Meaningful Connection Score",
-            title="MCS by skill",
-            definition=f"Scores by skill. {LAST_SKILL}",
-            query=Query(CONVERSATIONS, (), _by_skill(choices), ("conversation_count", *scores)),
         ),
     ]
 

@@ -51,7 +51,8 @@ with counted as (
 )
 
 select skill_id, (select string_agg(distinct skill_name, ' / ' order by skill_name)
-    from skill_names where skill_names.skill_id = counted.skill_id) as name, sum(n) as n
+    from skill_names where skill_names.skill_id = counted.skill_id) as name, sum(n) as n, coalesce((select bool_and(is_bot)
+    from skill_names where skill_names.skill_id = counted.skill_id), false) as is_bot
 from counted
 group by skill_id
 order by n desc, skill_id"""
@@ -73,11 +74,15 @@ order by local_date"""
 
 
 class Option(NamedTuple):
-    """A channel, account or skill, or all others; `condition` is true for its rows; `key` names it in the address."""
+    """A channel, account or skill, or all others; `condition` is true for its rows; `key` names it in the address.
+
+    A skill `is_bot` if skills.csv says so for each account that names it.
+    """
 
     name: str
     condition: str
     key: str = ""
+    is_bot: bool = False
 
 
 class Period(NamedTuple):
@@ -195,17 +200,20 @@ def _runs(text: str) -> list[str]:
 def _options(rows: list[Any], most: int, column: str, missing: str, other: str) -> tuple[Option, ...]:
     """Options for the first `most` rows of id and name, skills by name, and one for all others."""
     named, others = rows[:most], rows[most:]
-    known = [(value, name) for value, name, *_ in named if value is not None]
+    known = [(value, name, any(is_bot)) for value, name, _, *is_bot in named if value is not None]
     if column == "account_id":
         known.sort()
     elif column == "skill_id":
         known.sort(key=lambda row: (row[1] is None, row[1] or "", row[0]))
-    options = [Option(label(*row), f"{column} = {printable_literal(row[0])}", readable(str(row[0]))) for row in known]
+    options = [
+        Option(label(value, name), f"{column} = {printable_literal(value)}", readable(str(value)), is_bot)
+        for value, name, is_bot in known
+    ]
     is_missing = any(value is None for value, *_ in named)
     if is_missing:
         options.append(Option(missing, f"{column} is null", missing))
     if others:
-        values = sorted(value for value, _ in known)
+        values = sorted(value for value, *_ in known)
         listed = f"{column} not in ({', '.join(map(printable_literal, values))})" if values else f"{column} is not null"
         options.append(Option(other, listed if is_missing else f"({listed} or {column} is null)", other))
     return tuple(options)

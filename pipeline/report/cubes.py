@@ -15,11 +15,10 @@ import duckdb
 
 from pipeline.processes import interruptible
 from pipeline.report.choices import ALL, Choices, label, place_of, readable
+from pipeline.report.formatting import Cell, Row, rounded
 from pipeline.report.measures import Source
 from pipeline.report.wholeness import Marks
 
-Cell: TypeAlias = str | int | float | bool | None
-Row: TypeAlias = dict[str, Cell]
 Columns: TypeAlias = dict[str, list[Any]]
 
 GROUPS = {
@@ -226,12 +225,6 @@ def read_rows(connection: duckdb.DuckDBPyConnection, sql: str) -> list[Row]:
     cursor = connection.execute(sql)
     names = [str(column[0]) for column in cursor.description or ()]
     return [dict(zip(names, map(_plain, values), strict=True)) for values in cursor.fetchall()]
-
-
-def rounded(value: float, digits: int) -> float:
-    """The value with so many decimal places, a half upwards; JavaScript does the same sum."""
-    scale = float(10**digits)
-    return math.floor(value * scale + 0.5) / scale
 
 
 def _named(expression: str, name: str) -> str:

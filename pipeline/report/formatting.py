@@ -2,9 +2,10 @@
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
-from pipeline.report.cubes import Cell, Row, rounded
+Cell: TypeAlias = str | int | float | bool | None
+Row: TypeAlias = dict[str, Cell]
 
 HEADINGS = {
     "type": "Channel",
@@ -31,11 +32,15 @@ HEADINGS = {
     "queue_p50_seconds": "Queue median (s)",
     "queue_p90_seconds": "Queue p90 (s)",
     "longest_wait_seconds": "Longest wait (s)",
-    "scored_count": "Scored",
-    "mcs_avg": "MCS mean",
-    "mcs_p10": "MCS p10",
-    "mcs_p50": "MCS median",
-    "mcs_p90": "MCS p90",
+    "people_conversation_count": "Conversations",
+    "people_scored_count": "Scored",
+    "people_mcs_avg": "MCS mean",
+    "people_mcs_p10": "MCS p10",
+    "people_mcs_p50": "MCS median",
+    "people_mcs_p90": "MCS p90",
+    "bot_conversation_count": "Conversations of bots",
+    "bot_scored_count": "Scored, bots",
+    "bot_mcs_avg": "MCS mean, bots",
     "bot_count": "Began with a bot",
     "contained_count": "Contained",
     "containment_share": "Containment",
@@ -91,9 +96,15 @@ def form_of(column: str) -> str | None:
         return "share"
     if column.endswith("_count"):
         return "count"
-    if column.endswith(("_seconds", "_hours")) or column.startswith("mcs_") or column == "concurrency":
+    if column.endswith(("_seconds", "_hours")) or "mcs_" in column or column == "concurrency":
         return "number"
     return None
+
+
+def rounded(value: float, digits: int) -> float:
+    """The value with so many decimal places, a half upwards; JavaScript does the same sum."""
+    scale = float(10**digits)
+    return math.floor(value * scale + 0.5) / scale
 
 
 def format_count(value: Cell) -> str:

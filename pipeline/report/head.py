@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import duckdb
 
 from pipeline.report.choices import NO_ACCOUNT, UNDATED, label, readable
-from pipeline.report.cubes import Row, read_rows
+from pipeline.report.cubes import read_rows
+from pipeline.report.formatting import Row
 from pipeline.text import shortened
 
 SPAN = f"""\

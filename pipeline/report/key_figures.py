@@ -1,11 +1,11 @@
 """The key figures at the top of the report, each with the counts that it rests on."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from pipeline.report.cubes import Query, Row
-from pipeline.report.formatting import FILTERS, format_count
-from pipeline.report.measures import CONVERSATIONS, ENTRIES, RESPONSES
+from pipeline.report.cubes import Query
+from pipeline.report.formatting import FILTERS, Row, format_count
+from pipeline.report.measures import BOT_ENTRIES, BOT_RESPONSES, CONVERSATIONS, ENTRIES, RESPONSES
 
 QUERIES = {
     "entries": Query(
@@ -27,8 +27,14 @@ QUERIES = {
         ),
     ),
     "responses": Query(RESPONSES, (), None, ("first_reply_count", "first_reply_p50_seconds")),
-    "conversations": Query(CONVERSATIONS, (), None, ("conversation_count", "scored_count", "mcs_avg")),
+    "conversations": Query(CONVERSATIONS, (), None, ("conversation_count", "people_scored_count", "people_mcs_avg")),
 }
+BOT_QUERIES = {
+    "entries": replace(QUERIES["entries"], source=BOT_ENTRIES),
+    "responses": replace(QUERIES["responses"], source=BOT_RESPONSES),
+    "conversations": Query(CONVERSATIONS, (), None, ("bot_scored_count", "bot_mcs_avg")),
+}
+"""The same of bots; measures of people have bots' in the place of people's in their names."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +58,18 @@ class KeyFigure:
         text: str = FILTERS[self.form](row[self.measure])
         return text
 
+    def of_bots(self, row: Row) -> str:
+        """Format the figure of bots with its counts; "" where they have no case."""
+        figure = replace(self, measure=_bots(self.measure), basis=_bots(self.basis))
+        return "" if row[figure.measure] is None else f"bots: {figure.value(row)}, {figure.count(row)}"
+
     def count(self, row: Row) -> str:
         """Format the counts that it rests on."""
         return re.sub(r"{(\w+)}", lambda found: format_count(row[found[1]]), self.basis)
+
+
+def _bots(text: str) -> str:
+    return text.replace("people_", "bot_")
 
 
 KEY_FIGURES = (
@@ -88,5 +103,5 @@ KEY_FIGURES = (
         "duration",
         "n = {first_reply_count} answered",
     ),
-    KeyFigure("mcs", "MCS, mean", "conversations", "mcs_avg", "number", "n = {scored_count} scored"),
+    KeyFigure("mcs", "MCS, mean", "conversations", "people_mcs_avg", "number", "n = {people_scored_count} scored"),
 )

@@ -73,17 +73,22 @@ CONVERSATIONS = Source(
     name="conversations",
     view="local_named_conversations",
     day="local_date",
-    kept="local_date, local_week, mcs, mcs_bucket",
+    kept="local_date, local_week, mcs, mcs_bucket, is_bot",
     measures={
         "conversation_count": "count(*)",
-        "scored_count": "count(mcs)",
-        "mcs_avg": "avg(mcs)",
-        "mcs_p10": "quantile_cont(mcs, 0.1)",
-        "mcs_p50": "quantile_cont(mcs, 0.5)",
-        "mcs_p90": "quantile_cont(mcs, 0.9)",
+        "people_conversation_count": "count(*) filter (where not is_bot)",
+        "people_scored_count": "count(mcs) filter (where not is_bot)",
+        "people_mcs_avg": "avg(mcs) filter (where not is_bot)",
+        "people_mcs_p10": "quantile_cont(mcs, 0.1) filter (where not is_bot)",
+        "people_mcs_p50": "quantile_cont(mcs, 0.5) filter (where not is_bot)",
+        "people_mcs_p90": "quantile_cont(mcs, 0.9) filter (where not is_bot)",
+        "bot_conversation_count": "count(*) filter (where is_bot)",
+        "bot_scored_count": "count(mcs) filter (where is_bot)",
+        "bot_mcs_avg": "avg(mcs) filter (where is_bot)",
     },
     keys={"bucket": "mcs_bucket"},
 )
+"""Scores of the conversations that people had last, and of those that bots had last, in columns of their own."""
 
 BOT_CONVERSATIONS = Source(
     name="bot_conversations",
@@ -101,21 +106,28 @@ BOT_CONVERSATIONS = Source(
     },
 )
 
-RESPONSES = Source(
-    name="responses",
-    view="local_named_responses",
-    day="local_date",
-    kept="local_date, local_week, response_number, response_milliseconds",
-    measures={
-        "first_reply_count": "count(response_milliseconds) filter (where response_number = 1)",
-        "first_reply_p50_seconds": "quantile_cont(response_milliseconds, 0.5) filter (where response_number = 1) / 1000",
-        "first_reply_p90_seconds": "quantile_cont(response_milliseconds, 0.9) filter (where response_number = 1) / 1000",
-        "timed_count": "count(response_milliseconds)",
-        "response_p50_seconds": "quantile_cont(response_milliseconds, 0.5) / 1000",
-        "response_p90_seconds": "quantile_cont(response_milliseconds, 0.9) / 1000",
-    },
-    condition="not is_bot",
-)
+
+def _responses(name: str, condition: str) -> Source:
+    """Answers of people, or of bots."""
+    return Source(
+        name=name,
+        view="local_named_responses",
+        day="local_date",
+        kept="local_date, local_week, response_number, response_milliseconds",
+        measures={
+            "first_reply_count": "count(response_milliseconds) filter (where response_number = 1)",
+            "first_reply_p50_seconds": "quantile_cont(response_milliseconds, 0.5) filter (where response_number = 1) / 1000",
+            "first_reply_p90_seconds": "quantile_cont(response_milliseconds, 0.9) filter (where response_number = 1) / 1000",
+            "timed_count": "count(response_milliseconds)",
+            "response_p50_seconds": "quantile_cont(response_milliseconds, 0.5) / 1000",
+            "response_p90_seconds": "quantile_cont(response_milliseconds, 0.9) / 1000",
+        },
+        condition=condition,
+    )
+
+
+RESPONSES = _responses("responses", "not is_bot")
+BOT_RESPONSES = _responses("bot_responses", "is_bot")
 
 TRANSFERS = Source(
     name="transfers",

@@ -180,19 +180,35 @@ function changeOf(key, row, former, unlike) {
   return `change: ${points(change)} points, 95 % from ${points(low)} to ${points(high)}, ${found}`;
 }
 
-function showKeys(rows, before, unlike) {
-  for (const key of data.keys) {
-    const written = (row) => {
-      const count = (_, name) => formatted("count", row[name] ?? 0);
-      return [formatted(key.form, row[key.measure]), key.basis.replace(/{(\w+)}/g, count)];
+// The same figure of bots, from a query and measures of their own.
+function ofBots(key) {
+  const named = (text) => text.replaceAll("people_", "bot_");
+  return { ...key, query: `bot-${key.query}`, measure: named(key.measure), basis: named(key.basis) };
+}
+
+function written(key, found) {
+  const row = found[`key-${key.query}`]?.[0] ?? {};
+  const basis = key.basis.replace(/{(\w+)}/g, (_, name) => formatted("count", row[name] ?? 0));
+  return [formatted(key.form, row[key.measure]), basis];
+}
+
+function showKeys(rows, before, unlike, isOfBots) {
+  for (const people of data.keys) {
+    const bots = ofBots(people);
+    const key = isOfBots ? bots : people;
+    const set = (part, text) => {
+      const place = document.getElementById(`key-${key.name}${part}`);
+      if (place) place.textContent = text;
     };
-    const [value, basis] = written(rows[`key-${key.query}`][0] ?? {});
-    const former = before && written(before[`key-${key.query}`][0] ?? {});
-    document.getElementById(`key-${key.name}`).textContent = value;
-    document.getElementById(`key-${key.name}-basis`).textContent = basis;
-    document.getElementById(`key-${key.name}-before`).textContent = former ? `before: ${former[0]}, ${former[1]}` : "";
+    const [value, basis] = written(key, rows);
+    const former = before && written(key, before);
+    const [ofBotsValue, ofBotsBasis] = written(bots, rows);
+    set("", value);
+    set("-basis", isOfBots ? `bots: ${basis}` : basis);
+    set("-bots", isOfBots || ofBotsValue === data.missing ? "" : `bots: ${ofBotsValue}, ${ofBotsBasis}`);
+    set("-before", former ? `before: ${former[0]}, ${former[1]}` : "");
     const [row, formerRow] = [rows, before].map((found) => found?.[`key-${key.query}`][0]);
-    document.getElementById(`key-${key.name}-change`).textContent = changeOf(key, row, formerRow, unlike);
+    set("-change", changeOf(key, row, formerRow, unlike));
   }
 }
 
@@ -208,8 +224,9 @@ function showChosen(choice, count) {
   const caution = unlike && ` The two are not alike, since ${unlike}.`;
   const before = since === null ? "" : ` Before: ${before_since} to ${before_until}.${caution}`;
   const touched = choice.lines && since !== null ? " A week that the period touches is drawn whole." : "";
+  const bots = data.skills[choice.skill - 1]?.is_bot ? ` ${data.textOfBots}` : "";
   document.getElementById("chosen").textContent =
-    `${parts.join(", ")}: ${formatted("count", count)} conversations.${before}${touched}`;
+    `${parts.join(", ")}: ${formatted("count", count)} conversations.${bots}${before}${touched}`;
   const provisional = data.provisional[choice.account];
   document.getElementById("provisional").hidden = !provisional || (until !== null && until < provisional);
   document.getElementById("provisional-since").textContent = provisional ?? "";
@@ -232,8 +249,9 @@ function show() {
   }
   const keys = charts.filter(({ name }) => name.startsWith("key-"));
   const before = keys.map((chart) => [chart.name, rowsOf(chart, { ...choice, period: -choice.period })]);
-  if (choice.period === ALL) showKeys(rows, null, "");
-  else showKeys(rows, Object.fromEntries(before), data.unlike[choice.account][choice.period]);
+  const isBot = data.skills[choice.skill - 1]?.is_bot ?? false;
+  if (choice.period === ALL) showKeys(rows, null, "", isBot);
+  else showKeys(rows, Object.fromEntries(before), data.unlike[choice.account][choice.period], isBot);
   showChosen(choice, rows["key-conversations"][0]?.conversation_count ?? 0);
   drawing = drawing.then(() => draw(charts, rows));
 }

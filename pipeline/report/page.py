@@ -20,15 +20,16 @@ from pipeline.errors import SettingsError
 from pipeline.lake.lake import Lake
 from pipeline.report.charts import Chart, charts
 from pipeline.report.choices import NO_CHANNEL, UNDATED, Choices, read_choices
-from pipeline.report.cubes import Columns, Query, Row, read_cubes, rows_of_all
-from pipeline.report.formatting import FILTERS, FORMS, HEADINGS, MISSING, TEXTS, WEEKDAYS, form_of
+from pipeline.report.cubes import Columns, Query, read_cubes, rows_of_all
+from pipeline.report.formatting import FILTERS, FORMS, HEADINGS, MISSING, TEXTS, WEEKDAYS, Row, form_of
 from pipeline.report.head import FRESHNESS, Head, read_head
-from pipeline.report.key_figures import KEY_FIGURES, QUERIES
+from pipeline.report.key_figures import BOT_QUERIES, KEY_FIGURES, QUERIES
 from pipeline.report.style import CONFIG, MANY_DAYS, Panel, Spec
 from pipeline.report.wholeness import PROVISIONAL
 
 STATIC_DAYS = 14
 """Days in the tables of a browser without JavaScript."""
+BOTS_SKILL = "This is a bot's skill: the figures are of bots, and the charts of people are empty; see the section Bots."
 
 
 def report_path(lake: Lake) -> Path:
@@ -76,9 +77,11 @@ def write_report(connection: duckdb.DuckDBPyConnection, output: Path, settings_f
 def _page(connection: duckdb.DuckDBPyConnection, head: Head) -> str:
     choices = read_choices(connection)
     drawn = charts(choices, head.service_level)
-    queries = [*QUERIES.values(), *(chart.query for chart in drawn)]
+    bots = BOT_QUERIES if choices.has_bots else {}
+    keys = QUERIES | {f"bot-{name}": query for name, query in bots.items()}
+    queries = [*keys.values(), *(chart.query for chart in drawn)]
     cubes = read_cubes(connection, [*queries, *filter(None, (query.weekly for query in queries))], choices)
-    data = _data(choices, drawn, cubes)
+    data = _data(choices, keys, drawn, cubes)
     return _render(
         head=head,
         scripts=[_script_safe(_charting_library()), _asset("page.js")],
@@ -87,8 +90,8 @@ def _page(connection: duckdb.DuckDBPyConnection, head: Head) -> str:
         first_channel=choices.channels[0].name if choices.channels else NO_CHANNEL,
         sections=_sections(drawn, cubes, choices),
         keys=KEY_FIGURES,
-        key_rows={name: _key_row(query, rows_of_all(query, cubes[query.cube], choices)) for name, query in QUERIES.items()},
-        key_sql={name: _sql(query, choices) for name, query in QUERIES.items()},
+        key_rows={name: _key_row(query, rows_of_all(query, cubes[query.cube], choices)) for name, query in keys.items()},
+        key_sql={name: _sql(query, choices) for name, query in keys.items()},
         freshness_sql=FRESHNESS,
         data=base64.b64encode(gzip.compress(_json(data), mtime=0)).decode(),
     )
@@ -123,7 +126,7 @@ def _sql(query: Query, choices: Choices) -> str:
     return f"{head}{where}\n{tail}".rstrip()
 
 
-def _data(choices: Choices, drawn: list[Chart], cubes: dict[str, Columns]) -> dict[str, Any]:
+def _data(choices: Choices, keys: dict[str, Query], drawn: list[Chart], cubes: dict[str, Columns]) -> dict[str, Any]:
     """The data of the page's script."""
     return {
         "config": CONFIG,
@@ -137,6 +140,7 @@ def _data(choices: Choices, drawn: list[Chart], cubes: dict[str, Columns]) -> di
         "columnForms": {column: form_of(column) for column in HEADINGS},
         "provisional": choices.marks.provisional,
         "markOfProvisional": PROVISIONAL,
+        "textOfBots": BOTS_SKILL,
         "marks": {"days": choices.marks.days, "weeks": choices.marks.weeks},
         "unlike": choices.unlike,
         "channels": [option._asdict() for option in choices.channels],
@@ -146,7 +150,7 @@ def _data(choices: Choices, drawn: list[Chart], cubes: dict[str, Columns]) -> di
         "cubes": cubes,
         "keys": [vars(key) for key in KEY_FIGURES],
         "charts": [
-            *({"name": f"key-{name}", "days": _wired(query), "panels": []} for name, query in QUERIES.items()),
+            *({"name": f"key-{name}", "days": _wired(query), "panels": []} for name, query in keys.items()),
             *(
                 {
                     "name": chart.name,

@@ -166,8 +166,8 @@ def bar_panel(title: str, measure: str, name: str, tips: list[str]) -> Panel:
     return Panel(title, measure, _framed(spec))
 
 
-def column_panel(measure: str, name: str, title: str, places: list[int], tips: list[str]) -> Panel:
-    """A measure as one column for each of the `places` on the axis."""
+def column_panel(who: str | None, measure: str, name: str, places: list[int], tips: list[str]) -> Panel:
+    """A measure as one column for each of the `places` on the axis; `who` is the title, if there is more than one."""
     spec = {
         "height": 230,
         "mark": {"type": "bar", "color": "var(--series-1)"},
@@ -175,7 +175,7 @@ def column_panel(measure: str, name: str, title: str, places: list[int], tips: l
             "x": {
                 "field": name,
                 "type": "ordinal",
-                "title": title,
+                "title": HEADINGS[name],
                 "scale": {"domain": places, "paddingInner": 0.12},
                 "axis": {"labelAngle": 0},
             },
@@ -183,7 +183,7 @@ def column_panel(measure: str, name: str, title: str, places: list[int], tips: l
             "tooltip": tooltip(tips),
         },
     }
-    return Panel(None, measure, _framed(spec))
+    return Panel(who, measure, _framed(spec))
 
 
 def heat_panel(title: str | None, measure: str, name: str, places: list[Any], tips: list[str]) -> Panel:

@@ -1,8 +1,9 @@
 -- Change of the Meaningful Connection Score of the visitor's lines within a conversation.
 -- Grain:   one row per conversation with a visitor line that has a score.
--- Counts:  visitor lines with a score, scored_line_count of them, in the order of the transcript.
+-- Counts:  visitor lines with a score, scored_line_count of them, in the order of the transcript. is_bot: a bot had the
+--          conversation last; lines to a bot before a person count, too.
 -- Units:   points of the source's scale. mcs_change = last - first; 0 where there is one score only.
--- Source:  mcs of Message, through conversation_metrics; the vendor scores each message when it is sent. The measure is
+-- Source:  mcs of Message, through named_conversations; the vendor scores each message when it is sent. The measure is
 --          ours.
 
 select
@@ -13,6 +14,7 @@ select
     scored_line_count,
     mcs_first,
     mcs_last,
-    mcs_last - mcs_first as mcs_change  -- mcs_last - mcs_first.
-from conversation_metrics
+    mcs_change,
+    is_bot
+from named_conversations
 where scored_line_count > 0

@@ -50,7 +50,17 @@ def day_of(model: Model, row: Row, period: Period) -> Row:
 def mcs_distribution(model: Model, period: Period) -> list[Row]:
     """Conversations by day and bucket, of scores on the account's scale."""
     rows = [day_of(model, row, period) | {"bucket": bucket(model, row)} for row in scored(model) if in_range(model, row)]
-    return by_key(rows, lambda group: {"conversation_count": len(group)}, "account_id", period.column, "type", "bucket")
+    return by_key(rows, of_people_and_bots, "account_id", period.column, "type", "bucket")
+
+
+def of_people_and_bots(rows: list[Row]) -> Row:
+    """The number of conversations, and how many of them a person or a bot had last."""
+    bots = sum(row["is_bot"] for row in rows)
+    return {
+        "conversation_count": len(rows),
+        "people_conversation_count": len(rows) - bots,
+        "bot_conversation_count": bots,
+    }
 
 
 def spread(rows: list[Row]) -> Row:
@@ -86,10 +96,11 @@ def mcs_daily(model: Model, period: Period) -> list[Row]:
         dict(zip(key, values, strict=True))
         | {"conversation_count": len(group)}
         | spread(group)
+        | {f"people_{name}": value for name, value in spread([row for row in group if not model.is_last_with_bot(row)]).items()}
         | {
-            f"people_{name}": value
-            for name, value in spread([row for row in group if not model.is_last_with_bot(row)]).items()
-            if name not in {"mcs_p10", "mcs_p90"}
+            f"bot_{name}": value
+            for name, value in spread([row for row in group if model.is_last_with_bot(row)]).items()
+            if not name.startswith("mcs_p")
         }
         for values, group in grouped(rows, columns_of(*key)).items()
     ]
@@ -160,7 +171,9 @@ def mcs_movement(model: Model) -> list[Row]:
     lines = grouped(model.messages, conversation_key)
     names = ("account_id", "conversation_id", "date", "type")
     rows = [
-        {name: row[name] for name in names} | movement_of(lines.get(conversation_key(row), []))
+        {name: row[name] for name in names}
+        | {"is_bot": model.is_last_with_bot(row)}
+        | movement_of(lines.get(conversation_key(row), []))
         for row in model.conversation_metrics
     ]
     return [row for row in rows if row["scored_line_count"] > 0]
@@ -189,7 +202,6 @@ def mcs_movement_daily(model: Model, period: Period) -> list[Row]:
     conversations = {conversation_key(row): row for row in model.conversation_metrics}
     rows = [
         day_of(model, conversations[conversation_key(row)] | row, period)
-        | {"is_bot": model.is_last_with_bot(conversations[conversation_key(row)])}
         for row in mcs_movement(model)
         if row["scored_line_count"] > 1
     ]

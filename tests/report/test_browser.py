@@ -11,6 +11,8 @@ from made_lake import ACCOUNTS, make_lake, name_lake
 from report_pages import HOSTILE, Element, browse, cells, data_of, needs_browser, report, written
 
 from pipeline.report.choices import printable_literal
+from pipeline.report.formatting import MISSING
+from pipeline.report.page import BOTS_SKILL
 from pipeline.schema import FACTS
 
 pytestmark = needs_browser
@@ -172,6 +174,27 @@ def test_choice_in_the_address(tmp_path: Path) -> None:
     }
     unsplit = [part for part in page.by_id("agents").every("p") if part.attributes.get("class") == "unsplit"]
     assert "hidden" not in unsplit[0].attributes
+
+
+def test_a_skill_of_a_bot_shows_figures_of_bots(tmp_path: Path) -> None:
+    """With a bot's skill chosen each key figure is that of bots, with the counts of the facts; a sentence tells so."""
+    database = make_lake(tmp_path, days=9, per_day=20)
+    name_lake(database)
+    report(database)
+    page, messages = browse(tmp_path / "report.html", tmp_path / "profile", 500, "#skill=31")
+
+    bot = "type = 'LIVE_CHAT' and skill_id = 31"
+    entries = "select count(*) as conversation_count from named_entries"
+    [[queued]] = written(database, f"{entries} where {bot} and is_bot and answered_milliseconds is not null")
+    [[scored]] = written(database, f"select count(mcs) as conversation_count from named_conversations where {bot} and is_bot")
+    assert messages == []
+    assert page.by_id("key-p50-basis").text == f"bots: n = {queued} answered"
+    assert page.by_id("key-mcs-basis").text == f"bots: n = {scored} scored"
+    assert "0" not in (queued, scored)
+    assert page.by_id("key-mcs").text not in ("", MISSING)
+    assert page.by_id("key-mcs-bots").text == ""
+    assert BOTS_SKILL in page.by_id("chosen").text
+    assert_drawn(page, 500)
 
 
 def test_choice_by_hand(tmp_path: Path) -> None:

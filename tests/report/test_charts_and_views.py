@@ -60,7 +60,8 @@ DAYS = {
         from bot_{view} where type = '{type}'
     """,
     "mcs-by-day": """
-        select {day}, account_id, scored_count, mcs_avg, mcs_p10, mcs_p50, mcs_p90
+        select {day}, account_id, people_scored_count, people_mcs_avg, people_mcs_p10, people_mcs_p50, people_mcs_p90,
+            bot_scored_count, bot_mcs_avg
         from mcs_{view} where type = '{type}'
     """,
     "response-by-day": """
@@ -107,11 +108,16 @@ ALL_DAYS = {
         from queue_by_interval where type = '{type}' and not is_bot group by all
     """,
     "mcs-distribution": """
-        select bucket, sum(conversation_count)::bigint
+        select bucket, sum(people_conversation_count)::bigint as people_conversation_count,
+            sum(bot_conversation_count)::bigint as bot_conversation_count
         from mcs_distribution where type = '{type}' group by all
     """,
     "mcs-by-skill": """
-        select account_id, skill_id, skill_name, sum(scored_count)::bigint, sum(mcs_sum) / sum(scored_count) as mcs_avg
+        select account_id, skill_id, skill_name,
+            coalesce(sum(scored_count) filter (where not is_bot), 0)::bigint as people_scored_count,
+            sum(mcs_sum) filter (where not is_bot) / sum(scored_count) filter (where not is_bot) as people_mcs_avg,
+            coalesce(sum(scored_count) filter (where is_bot), 0)::bigint as bot_scored_count,
+            sum(mcs_sum) filter (where is_bot) / sum(scored_count) filter (where is_bot) as bot_mcs_avg
         from mcs_by_skill where type = '{type}' group by all
     """,
     "transfers": """
@@ -147,7 +153,7 @@ def assert_same(lake: Lake, name: str, sql: str, channel: int) -> None:
     if name in {"by-skill", "by-account"}:
         found = without_waits(query, found)
     if name == "mcs-by-skill":
-        found = [[row[0], row[1], row[3], row[4]] for row in found]
+        found = [[*row[:2], *row[3:5], *row[8:]] for row in found]
     assert expected
     assert sorted(row[: len(expected[0])] for row in found) == sorted(expected)
 
@@ -210,9 +216,7 @@ def test_key_figures_are_those_of_the_facts(lake: Lake) -> None:
             from named_responses where response_number = 1 and {people}
             """
         ).fetchall()
-        [(mcs, scored)] = connection.execute(
-            "select avg(mcs), count(mcs) from conversation_metrics where type = 'LIVE_CHAT'"
-        ).fetchall()
+        [(mcs, scored)] = connection.execute(f"select avg(mcs), count(mcs) from named_conversations where {people}").fetchall()
 
     shown = {element.attributes.get("id"): element.text for element in lake.page.walk()}
     assert shown["key-p50"] == format_duration(median)
@@ -226,3 +230,24 @@ def test_key_figures_are_those_of_the_facts(lake: Lake) -> None:
     assert str(shown["key-service-level-basis"]).endswith(f"n = {counted:,}")
     assert shown["key-first-reply-basis"] == f"n = {replied:,} answered"
     assert shown["key-mcs-basis"] == f"n = {scored:,} scored"
+
+
+def test_key_figures_of_bots_stand_below_those_of_people(lake: Lake) -> None:
+    """Each figure has the bots' number and n below, from the facts; nothing of them is in people's figure."""
+    bots = "type = 'LIVE_CHAT' and is_bot"
+    with duckdb.connect(str(lake.database), read_only=True) as connection:
+        [(median, queued)] = connection.execute(
+            "select quantile_cont(answered_milliseconds, 0.5) / 1000, count(answered_milliseconds) "
+            f"from named_entries where {bots}"
+        ).fetchall()
+        [(reply, replied)] = connection.execute(
+            "select median(response_milliseconds) / 1000, count(response_milliseconds) "
+            f"from named_responses where response_number = 1 and {bots}"
+        ).fetchall()
+        [(mcs, scored)] = connection.execute(f"select avg(mcs), count(mcs) from named_conversations where {bots}").fetchall()
+
+    shown = {element.attributes.get("id"): element.text for element in lake.page.walk()}
+    assert shown["key-p50-bots"] == f"bots: {format_duration(median)}, n = {queued:,} answered"
+    assert shown["key-first-reply-bots"] == f"bots: {format_duration(reply)}, n = {replied:,} answered"
+    assert shown["key-mcs-bots"] == f"bots: {format_number(mcs)}, n = {scored:,} scored"
+    assert min(queued, replied, scored) > 0

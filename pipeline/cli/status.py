@@ -33,7 +33,7 @@ _UNKNOWN: Final[dict[str, Any]] = {
     "listed_at": None,
 }
 _HOURS = """
-    select account_id, hour, state, file_count as files, conversation_count as conversations,
+    select account_id, hour, state, file_count as files, delivered_conversation_count as conversations,
         reject_count as rejected_documents, missing, listed_at
     from source_hours order by account_id nulls first, hour"""
 _SET_ASIDE = """

@@ -272,7 +272,7 @@ def _transfers(choices: Choices) -> list[Chart]:
 
 def _agents() -> list[Chart]:
     by_day = ("agent_count", "engaged_hours", "concurrency", "peak_count")
-    by_agent = ("engaged_hours", "segment_count", "concurrency", "peak_count")
+    by_agent = ("engaged_hours", "engaged_segment_count", "concurrency", "peak_count")
     day_tips = ["local_date", "account_id", *by_day]
     agent_tips = ["agent_id", "account_id", *by_agent]
     unsplit = "Not split by skill: an agent's hours are shared by the conversations of all skills at a time."

@@ -56,7 +56,7 @@ HEADINGS = {
     "response_p50_seconds": "Response median (s)",
     "response_p90_seconds": "Response p90 (s)",
     "agent_count": "Agents",
-    "segment_count": "Segments",
+    "engaged_segment_count": "Segments",
     "engaged_hours": "Engaged (h)",
     "concurrency": "Concurrency",
     "peak_count": "Most at a time",

@@ -151,10 +151,10 @@ ENGAGEMENT = Source(
     view="agent_engagement_local_daily",
     day="local_date",
     kept="account_id, local_date, local_date - isodow(local_date)::integer + 1 as local_week, agent_id, agent_name, "
-    "segment_count, engaged_seconds, engaged_total_seconds, peak_count",
+    "engaged_segment_count, engaged_seconds, engaged_total_seconds, peak_count",
     measures={
         "agent_count": "count(distinct (account_id, agent_id))",
-        "segment_count": "sum(segment_count)::bigint",
+        "engaged_segment_count": "sum(engaged_segment_count)::bigint",
         "engaged_hours": "sum(engaged_seconds) / 3600",
         "concurrency": "sum(engaged_total_seconds) / nullif(sum(engaged_seconds), 0)",
         "peak_count": "max(peak_count)",

@@ -1,10 +1,10 @@
 -- How long each agent had one, two, three conversations at a time, and how soon the agent then answered.
--- Grain:   one row per account_id, date (UTC), type, agent_id, is_bot and conversation_count from 1 on.
+-- Grain:   one row per account_id, date (UTC), type, agent_id, is_bot and concurrent_count from 1 on.
 -- Counts:  segments with an agent, cut at midnight. Every beginning of a part adds one to the agent's conversations,
---          every end takes one away; the sum up to a moment is conversation_count until the next moment. segment_count:
---          segments that the agent got and so came to have that many, all of the same millisecond included. Only
---          conversations of the type count: an agent with one chat and one messaging conversation has one of each. So
---          times of chat and messaging do not add up to the agent's time.
+--          every end takes one away; the sum up to a moment is concurrent_count until the next moment.
+--          engaged_segment_count: segments that the agent got and so came to have that many, all of the same
+--          millisecond included. Only conversations of the type count: an agent with one chat and one messaging
+--          conversation has one of each. So times of chat and messaging do not add up to the agent's time.
 -- Units:   seconds; first_response from the assignment to the first agent line.
 -- Source:  concurrency as in Analytics Builder, through engagement_parts.
 -- Twins:   local_date, local_week, local_month
@@ -74,7 +74,7 @@ changes as (
 moments as (
     select
         day_number,
-        sum(change) over in_order as conversation_count,
+        sum(change) over in_order as concurrent_count,
         lead(at_milliseconds) over in_order - at_milliseconds as milliseconds,
         is_assigned,
         first_response_milliseconds
@@ -85,14 +85,14 @@ moments as (
 counted as (
     select
         day_number,
-        conversation_count::bigint as conversation_count,
+        concurrent_count::bigint as concurrent_count,
         sum(milliseconds) as engaged_milliseconds,
-        count(*) filter (where is_assigned) as segment_count,
+        count(*) filter (where is_assigned) as engaged_segment_count,
         count(first_response_milliseconds) as first_response_count,
         coalesce(sum(first_response_milliseconds), 0) as first_response_milliseconds
     from moments
-    where conversation_count > 0
-    group by day_number, conversation_count
+    where concurrent_count > 0
+    group by day_number, concurrent_count
 )
 
 select
@@ -103,12 +103,13 @@ select
     agent.agent_name,
     agent.agent_group,
     days.is_bot,  -- Work of bots, else of people: the agent is a bot, or the skill is a bot's.
-    counted.conversation_count,  -- Conversations of the type that the agent had at the same time.
-    counted.engaged_milliseconds / 1000 as engaged_seconds,  -- Time with exactly that many conversations of the type.
-    counted.segment_count,  -- Segments that the agent got and so came to have that many.
-    counted.first_response_count,  -- Segments of segment_count with a first agent line.
+    counted.concurrent_count,  -- Conversations of the type that the agent had at the same time.
+    counted.engaged_milliseconds / 1000
+        as engaged_seconds,  -- Time with a conversation of the type, two at a time counted once.
+    counted.engaged_segment_count,  -- Segments of some length that the agent got.
+    counted.first_response_count,  -- Segments with a known time from assignment to the first agent line.
     counted.first_response_milliseconds / 1000
-        as first_response_sum_seconds,  -- Sum of the times from the assignment to the first agent line.
+        as first_response_sum_seconds,  -- Sum of the times from assignment to the first agent line.
     first_response_sum_seconds / nullif(counted.first_response_count, 0)
         as first_response_avg_seconds  -- first_response_sum_seconds / first_response_count.
 from counted

@@ -52,7 +52,7 @@ select
     any_value(agent_name) as agent_name,  -- Name of the agent; NULL: it has none.
     any_value(agent_group) as agent_group,  -- Group of the agent; NULL: it has none.
     is_bot,
-    count(*) filter (where not is_response) as segment_count,  -- Segments that this agent had.
+    count(*) filter (where not is_response) as segment_count,  -- Segments.
     count(*) filter (where is_last) as last_count,  -- Segments that were the last of their conversation.
     count(engaged_milliseconds) as engaged_count,  -- Segments with a known length.
     coalesce(sum(engaged_milliseconds), 0) / 1000
@@ -72,7 +72,7 @@ select
     coalesce(sum(agent_line_count), 0)::bigint as agent_line_count,  -- Lines by agents in the segments.
     coalesce(sum(visitor_line_count), 0)::bigint as visitor_line_count,  -- Lines by visitors in the segments.
     sum(agent_line_count) / nullif(sum(visitor_line_count), 0) as talk_ratio,  -- agent_line_count / visitor_line_count.
-    count(*) filter (where is_response) as response_count,  -- Responses that this agent wrote.
+    count(*) filter (where is_response) as response_count,  -- Responses, timed or not.
     count(response_milliseconds) as timed_count,  -- Responses with a time.
     coalesce(sum(response_milliseconds), 0) / 1000 as response_sum_seconds,  -- Sum of the times of responses.
     avg(response_milliseconds) / 1000

@@ -2,8 +2,8 @@
 -- Grain:   one row per account_id, date (UTC), type, agent_id and is_bot on which the agent had a segment.
 -- Counts:  segments with an agent, from the assignment to their end, cut at midnight; the times with one, two, three
 --          conversations in agent_concurrency_daily are added up: once each as engaged time, times their number as
---          total. segment_count are those that the agent got. Only conversations of the type count, so times of chat
---          and messaging do not add up to the agent's time.
+--          total. engaged_segment_count are those that the agent got. Only conversations of the type count, so times of
+--          chat and messaging do not add up to the agent's time.
 -- Units:   seconds. concurrency = total / engaged, at least 1. peak_count is the most at one moment; who leaves makes
 --          room for who comes in the same millisecond.
 -- Source:  engaged time, cumulative engaged time and concurrency as in Analytics Builder. Time online is not in these
@@ -18,12 +18,12 @@ select
     any_value(agent_name) as agent_name,
     any_value(agent_group) as agent_group,
     is_bot,  -- Work of bots, else of people: the agent is a bot, or the skill is a bot's.
-    sum(segment_count)::bigint as segment_count,  -- Segments that the agent got.
+    sum(engaged_segment_count)::bigint as engaged_segment_count,  -- Segments of some length that the agent got.
     sum(engaged_seconds) as engaged_seconds,  -- Time with a conversation of the type, two at a time counted once.
-    sum(engaged_seconds * conversation_count)
+    sum(engaged_seconds * concurrent_count)
         as engaged_total_seconds,  -- The segments' times added up, two at a time counted twice.
-    sum(engaged_seconds * conversation_count) / nullif(sum(engaged_seconds), 0)
+    sum(engaged_seconds * concurrent_count) / nullif(sum(engaged_seconds), 0)
         as concurrency,  -- engaged_total_seconds / engaged_seconds.
-    max(conversation_count) as peak_count  -- Most conversations of the type at one moment.
+    max(concurrent_count) as peak_count  -- Most conversations of the type at one moment.
 from agent_concurrency_daily
 group by account_id, date, type, agent_id, is_bot

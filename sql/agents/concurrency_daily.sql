@@ -1,5 +1,5 @@
 -- How much of the agents' time was spent with one, two, three conversations at a time, and how soon they then answered.
--- Grain:   one row per account_id, date (UTC), type, is_bot and conversation_count from 1 on.
+-- Grain:   one row per account_id, date (UTC), type, is_bot and concurrent_count from 1 on.
 -- Counts:  all agents, as in agent_concurrency_daily. Only conversations of the type count: an agent with one chat and
 --          one messaging conversation has one of each. So times of chat and messaging do not add up to the agents'
 --          time; agent_seconds of staffing_by_interval does.
@@ -12,17 +12,18 @@ select
     date,
     type,
     is_bot,  -- Work of bots, else of people: the agent is a bot, or the skill is a bot's.
-    conversation_count,
-    count(distinct agent_id) as agent_count,  -- Agents who had that many conversations of the type at the same time.
-    sum(engaged_seconds) as engaged_seconds,  -- Time of the agents with that many conversations of the type.
+    concurrent_count,
+    count(distinct agent_id) as engaged_agent_count,  -- Agents with a conversation, each once.
+    sum(engaged_seconds) as engaged_seconds,  -- Time with a conversation of the type, two at a time counted once.
     sum(sum(engaged_seconds)) over whole as engaged_of_seconds,  -- Time of the agents with one of the type or more.
     sum(engaged_seconds) / nullif(engaged_of_seconds, 0) as engaged_share,  -- engaged_seconds / engaged_of_seconds.
-    sum(segment_count)::bigint as segment_count,  -- Segments that agents got and so came to have that many.
-    sum(first_response_count)::bigint as first_response_count,  -- Segments of segment_count with a first agent line.
+    sum(engaged_segment_count)::bigint as engaged_segment_count,  -- Segments of some length that the agent got.
+    sum(first_response_count)::bigint
+        as first_response_count,  -- Segments with a known time from assignment to the first agent line.
     sum(first_response_sum_seconds)
-        as first_response_sum_seconds,  -- Sum of the times from the assignment to the first agent line.
+        as first_response_sum_seconds,  -- Sum of the times from assignment to the first agent line.
     sum(first_response_sum_seconds) / nullif(sum(first_response_count), 0)
         as first_response_avg_seconds  -- first_response_sum_seconds / first_response_count.
 from agent_concurrency_daily
-group by account_id, date, type, is_bot, conversation_count
+group by account_id, date, type, is_bot, concurrent_count
 window whole as (partition by account_id, date, type, is_bot)

@@ -76,10 +76,10 @@ select
     any_value(skill_name) as skill_name,  -- Name of the skill; NULL: it has none.
     any_value(skill_group) as skill_group,  -- Group of the skill; NULL: it has none.
     is_bot,  -- Work of bots, else of people: the agent is a bot, or the skill is a bot's.
-    count(outcome) as entry_count,  -- Entries into the queue.
-    count(*) filter (where outcome = 'answered') as answered_count,  -- Entries that an agent answered.
+    count(outcome) as entry_count,  -- Entries into queues.
+    count(*) filter (where outcome = 'answered') as answered_count,  -- Entries that an agent or a bot answered.
     count(*) filter (where outcome = 'abandoned') as abandoned_count,  -- Entries in which the visitor gave up.
-    count(*) filter (where outcome = 'moved') as moved_count,  -- Entries that a transfer ended.
+    count(*) filter (where outcome = 'moved') as moved_count,  -- Entries that a transfer moved on.
     abandoned_count / nullif(abandoned_count + answered_count, 0)
         as abandoned_share,  -- abandoned_count / (abandoned_count + answered_count).
     count(queue_milliseconds) as queued_count,  -- Answered entries with a known wait.
@@ -90,7 +90,7 @@ select
         as queue_p50_seconds,  -- Median wait of the queued_count answered entries.
     quantile_cont(queue_milliseconds, 0.9) / 1000
         as queue_p90_seconds,  -- Wait that 90 % of the queued_count answered entries did not exceed.
-    count(*) filter (where is_segment) as segment_count,  -- Segments of the skill.
+    count(*) filter (where is_segment) as segment_count,  -- Segments.
     count(engaged_milliseconds) as engaged_count,  -- Segments with a known length.
     coalesce(sum(engaged_milliseconds), 0) / 1000
         as engaged_sum_seconds,  -- Sum of the times from assignment to end, two at a time counted twice.
@@ -106,7 +106,7 @@ select
     count(*) filter (where has_visitor_line and not has_agent_line)
         as non_responsive_count,  -- Segments in which the visitor wrote and no agent did.
     non_responsive_count / nullif(wrote_count, 0) as non_responsive_share,  -- non_responsive_count / wrote_count.
-    count(*) filter (where is_response) as response_count,  -- Responses in segments of the skill.
+    count(*) filter (where is_response) as response_count,  -- Responses, timed or not.
     count(response_milliseconds) as timed_count,  -- Responses with a time.
     coalesce(sum(response_milliseconds), 0) / 1000 as response_sum_seconds,  -- Sum of the times of responses.
     avg(response_milliseconds) / 1000

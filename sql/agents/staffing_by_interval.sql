@@ -3,10 +3,10 @@
 --          agent got or had a conversation; a missing skill is a group of its own.
 -- Counts:  offered: entries into the skill's queue; answered and abandoned: their outcomes, under the interval of
 --          entering. assigned_count and the engaged columns: segments assigned in the interval, with all their length.
---          conversation_seconds, agent_seconds, agent_count: the time of segments with an agent within the interval. Of
---          an agent with n segments at a moment, of any skill or type, each segment has 1/n of the moment in
---          agent_seconds. So agent_seconds adds up over skills, types and intervals to the time of the agents.
---          agent_count does not add up: an agent with two skills is in both rows.
+--          conversation_seconds, agent_seconds, engaged_agent_count: the time of segments with an agent within the
+--          interval. Of an agent with n segments at a moment, of any skill or type, each segment has 1/n of the moment
+--          in agent_seconds. So agent_seconds adds up over skills, types and intervals to the time of the agents.
+--          engaged_agent_count does not add up: an agent with two skills is in both rows.
 -- Units:   seconds. interval_start is the beginning of the interval of interval_minutes minutes, local_start_time the
 --          time on the account's clocks then (NULL before 2015 and after 2045).
 -- Source:  ours; queue_entries and segments. Time online is not in these files, so there is no occupancy.
@@ -117,7 +117,7 @@ work as (
         numbered.skill_id,
         numbered.is_bot,
         agent_intervals.slot_number % 100_000_000 * numbered.interval_minutes * 60_000 as start_milliseconds,
-        count(*) as agent_count,
+        count(*) as engaged_agent_count,
         sum(agent_intervals.conversation_milliseconds) as conversation_milliseconds,
         sum(agent_intervals.agent_milliseconds) as agent_milliseconds
     from agent_intervals
@@ -166,7 +166,7 @@ intervals as (
         coalesce(sum(engaged_milliseconds), 0) as engaged_milliseconds,
         coalesce(sum(conversation_milliseconds), 0) as conversation_milliseconds,
         coalesce(sum(agent_milliseconds), 0) as agent_milliseconds,
-        coalesce(sum(agent_count), 0)::bigint as agent_count
+        coalesce(sum(engaged_agent_count), 0)::bigint as engaged_agent_count
     from work
     group by account_id, type, skill_id, is_bot, start_milliseconds
 )
@@ -181,22 +181,22 @@ select
     skill.skill_name,  -- Name of the skill; NULL: it has none.
     skill.skill_group,  -- Group of the skill; NULL: it has none.
     intervals.is_bot,  -- Work of bots, else of people: the agent is a bot, or the skill is a bot's.
-    intervals.offered_count,  -- Entries into the skill's queue during the interval.
-    intervals.answered_count,  -- Entries of offered_count that an agent answered.
-    intervals.abandoned_count,  -- Entries of offered_count in which the visitor gave up.
+    intervals.offered_count,  -- Entries into the queue during the interval.
+    intervals.answered_count,  -- Entries that an agent or a bot answered.
+    intervals.abandoned_count,  -- Entries in which the visitor gave up.
     intervals.assigned_count,  -- Segments that an agent got during the interval.
-    intervals.engaged_count,  -- Segments of assigned_count with a known length.
+    intervals.engaged_count,  -- Segments with a known length.
     intervals.engaged_milliseconds / 1000
-        as engaged_sum_seconds,  -- Sum of the whole lengths of the segments of assigned_count.
+        as engaged_sum_seconds,  -- Sum of the times from assignment to end, two at a time counted twice.
     intervals.engaged_milliseconds / nullif(intervals.engaged_count, 0) / 1000
-        as engaged_avg_seconds,  -- Mean time to handle a segment: engaged_sum_seconds / engaged_count.
+        as engaged_avg_seconds,  -- Mean time from assignment to end: engaged_sum_seconds / engaged_count.
     intervals.conversation_milliseconds / 1000
         as conversation_seconds,  -- Time of segments within the interval, two of an agent at a time counted twice.
     intervals.agent_milliseconds / 1000
         as agent_seconds,  -- Time of agents, each moment shared equally among the segments, of any skill, of the agent.
     intervals.conversation_milliseconds / nullif(intervals.agent_milliseconds, 0)
-        as concurrency,  -- conversation_seconds / agent_seconds.
-    intervals.agent_count  -- Agents who had a segment of the skill during the interval, also those who had others.
+        as agent_concurrency,  -- conversation_seconds / agent_seconds.
+    intervals.engaged_agent_count  -- Agents with a conversation, each once.
 from intervals
 join account_rules as rules
     on rules.account_id is not distinct from rules_account(intervals.account_id)

@@ -6,7 +6,7 @@ with totals as (
     select account_id, date, 'people and bots of service_level_daily = answered of queue_time_daily' as rule,
         sum(one_count) as one, sum(other_count) as other
     from (
-        select account_id, date, answered_count + bot_answered_count as one_count, 0 as other_count
+        select account_id, date, people_answered_count + bot_answered_count as one_count, 0 as other_count
         from service_level_daily
         union all
         select account_id, date, 0 as one_count, answered_count as other_count from queue_time_daily
@@ -16,7 +16,7 @@ with totals as (
     select account_id, date, 'wait_histogram_daily adds up to the answered with a wait' as rule,
         sum(one_count) as one, sum(other_count) as other
     from (
-        select account_id, date, answered_count as one_count, 0 as other_count from wait_histogram_daily
+        select account_id, date, people_queued_count as one_count, 0 as other_count from wait_histogram_daily
         union all
         select account_id, date, 0 as one_count, people_queued_count as other_count from queue_time_daily
     )
@@ -54,7 +54,7 @@ with totals as (
     from (
         select account_id, offered_count as one_count, 0 as other_count from queue_by_interval
         union all
-        select account_id, 0 as one_count, entry_count + bot_entry_count as other_count from arrivals_by_interval
+        select account_id, 0 as one_count, people_entry_count + bot_entry_count as other_count from arrivals_by_interval
     )
     group by account_id
 )

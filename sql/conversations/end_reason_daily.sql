@@ -14,7 +14,7 @@ select
     conversation.is_bot,
     conversation.end_reason_id,
     any_value(case when conversation.end_reason_id is not null then coalesce(end_reason.label, 'unknown') end)
-        as end_reason_label,  -- Why the conversations ended, in words.
+        as end_reason_label,  -- Why the conversation ended, in words.
     count(*) as conversation_count  -- Conversations.
 from named_conversations as conversation
 left join end_reason on conversation.end_reason_id = end_reason.code

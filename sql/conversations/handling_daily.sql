@@ -1,13 +1,14 @@
 -- Time that agents had conversations, length of chats, and the number in which the visitor or the agent wrote nothing.
 -- Grain:   one row per account_id, date (UTC, of the conversation's start), type and is_bot with a connected
 --          conversation.
--- Counts:  connected conversations; is_bot: only bots had it, so those that people had are apart.
---          interactive_count: interactive by the source's flag, of the conversation or of one of its transfers
---          (sql/checks/interactive_flag.sql holds the flag against the transcripts). non_responsive_count: the visitor
---          wrote, maybe to a bot, and no person did (of is_bot: no bot did); its share is of wrote_count, those in
---          which the visitor wrote. engaged columns add up the segments of people (of is_bot: of bots): their mean is
---          the average handling time. chat columns have the whole time, that of a bot and of queues between included,
---          of those with a chat time, chat_count of them, interactive_chat columns of the interactive ones.
+-- Counts:  connected conversations; is_bot: only bots had it, so those that people had are apart. interactive_count:
+--          interactive by the source's flag, of the conversation or of one of its transfers
+--          (sql/checks/interactive_flag.sql holds the flag against the transcripts). non_responsive_conversation_count:
+--          the visitor wrote, maybe to a bot, and no person did (of is_bot: no bot did); its share is of
+--          wrote_conversation_count, those in which the visitor wrote. handling columns add up the segments of people
+--          (of is_bot: of bots): their mean is the average handling time. chat columns have the whole time, that of a
+--          bot and of queues between included, of those with a chat time, chat_count of them, interactive_chat columns
+--          of the interactive ones.
 -- Units:   seconds; chat from the connection to the end, engaged from each assignment to the end of the segment; no
 --          time for wrap-up, which the files do not have. Percentiles are interpolated (quantile_cont); shares from 0
 --          to 1, NULL where the denominator is 0.
@@ -23,15 +24,17 @@ select
     count(*) filter (where was_interactive)
         as interactive_count,  -- Conversations that are interactive by the source's flag, or a transfer's.
     interactive_count / connected_count as interactive_share,  -- interactive_count / connected_count.
-    count(*) filter (where visitor_line_count > 0) as wrote_count,  -- Conversations in which the visitor wrote.
+    count(*) filter (where visitor_line_count > 0)
+        as wrote_conversation_count,  -- Conversations in which the visitor wrote.
     count(*) filter (where visitor_line_count > 0 and own_line_count = 0)
-        as non_responsive_count,  -- Conversations in which the visitor wrote and no person did.
-    non_responsive_count / nullif(wrote_count, 0) as non_responsive_share,  -- non_responsive_count / wrote_count.
-    count(engaged_milliseconds) as engaged_count,  -- Conversations in which the agents' time is known.
-    coalesce(sum(engaged_milliseconds), 0) / 1000
-        as engaged_sum_seconds,  -- Sum of the times that agents had the conversations.
-    avg(engaged_milliseconds) / 1000
-        as engaged_avg_seconds,  -- Average handling time: engaged_sum_seconds / engaged_count.
+        as non_responsive_conversation_count,  -- Conversations in which the visitor wrote and no person did.
+    non_responsive_conversation_count / nullif(wrote_conversation_count, 0)
+        as non_responsive_conversation_share,  -- non_responsive_conversation_count / wrote_conversation_count.
+    count(handling_milliseconds) as handling_count,  -- Conversations in which the agents' time is known.
+    coalesce(sum(handling_milliseconds), 0) / 1000
+        as handling_sum_seconds,  -- Sum of the times that agents had the conversations.
+    avg(handling_milliseconds) / 1000
+        as handling_avg_seconds,  -- Average handling time: handling_sum_seconds / handling_count.
     count(chat_milliseconds) as chat_count,  -- Conversations with a known time from connection to end.
     coalesce(sum(chat_milliseconds), 0) / 1000 as chat_sum_seconds,  -- Sum of the times from connection to end.
     avg(chat_milliseconds) / 1000

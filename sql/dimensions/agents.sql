@@ -137,8 +137,8 @@ select
     agent.employee_id,  -- The agent's id in another system; NULL: it is not known.
     coalesce(agent.is_bot, false) as is_bot,  -- Whether it is a bot; false where agents.csv does not say.
     agent.hired_on,  -- Day on which the agent was hired; NULL: it is not known.
-    shown.segment_count,  -- Segments that the agent had.
-    shown.last_date  -- Newest day with a conversation that met the agent; NULL: none did.
+    shown.segment_count,  -- Segments.
+    shown.last_date  -- Newest day with a conversation that met it; NULL: none did.
 from shown
 left join agent_names as agent
     on shown.account_id = agent.account_id

@@ -82,9 +82,9 @@ days as (
 select
     account_id,  -- The LivePerson account.
     date,  -- Day on the account's clocks.
-    start_time,  -- Instant at which the day begins on the account's clocks.
-    end_time,  -- Instant at which the next day begins there.
-    (epoch_ms(end_time) - epoch_ms(start_time)) / 3_600_000 as hour_count,  -- Length of the day there.
+    start_time,  -- Instant at which the day begins.
+    end_time,  -- Instant at which the next day begins.
+    (epoch_ms(end_time) - epoch_ms(start_time)) / 3_600_000 as hour_count,  -- Length of the day.
     date - (isodow(date) - 1)::integer as week,  -- Monday of the week (ISO), on the account's clocks.
     make_date(year(date), month(date), 1) as month,  -- First day of the month, on the account's clocks.
     isodow(date) as weekday,  -- Day of the week, 1 (Monday) to 7 (Sunday).
@@ -92,7 +92,7 @@ select
     coalesce(
         known_until < greatest(end_time, to_timestamp(epoch(date) + 86_400)) + patience,
         true
-    ) as is_provisional  -- Whether more conversations of the day can still come.
+    ) as is_provisional  -- Whether more conversations can still come.
 from days
 where
     end_time is not null

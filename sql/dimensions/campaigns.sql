@@ -28,8 +28,8 @@ select
     known.account_id,  -- The LivePerson account.
     known.campaign_id,  -- The campaign.
     campaign.campaign_name,  -- Name of the campaign; NULL: it has none.
-    known.conversation_count,  -- Conversations of the campaign.
-    known.last_date  -- Newest day with a conversation of the campaign; NULL: there is none.
+    known.conversation_count,  -- Conversations.
+    known.last_date  -- Newest day with a conversation that met it; NULL: none did.
 from known
 left join campaign_names as campaign
     on known.account_id = campaign.account_id

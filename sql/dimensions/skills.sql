@@ -47,7 +47,7 @@ select
     skill.skill_name,  -- Name of the skill; NULL: it has none.
     coalesce(skill.is_bot, false) as is_bot,  -- Whether it is a bot's; false where skills.csv does not say.
     skill.skill_group,  -- Group of the skill; NULL: it has none.
-    known.entry_count,  -- How often visitors entered its queue.
+    known.entry_count,  -- Entries into queues.
     known.last_date  -- Newest day with a conversation that met it; NULL: none did.
 from known
 left join skill_names as skill

@@ -19,7 +19,7 @@ select
     quantile_cont(mcs, 0.5) as mcs_p50,  -- Median of the scored_count scores.
     quantile_cont(mcs, 0.9) as mcs_p90,  -- Score that 90 % of the scored_count do not exceed.
     sum(try_cast(mcs as decimal(38, 12)))::double as mcs_sum,  -- Sum of the scores.
-    count(*) as conversation_count,  -- Conversations, scored or not.
+    count(*) as conversation_count,  -- Conversations.
     count(mcs) filter (where not is_bot) as people_scored_count,  -- Conversations with a score that a person had last.
     sum(try_cast(mcs as decimal(38, 12))) filter (where not is_bot)::double
         as people_mcs_sum,  -- Sum of the scores of conversations that a person had last.

@@ -12,11 +12,11 @@ select
     date,
     type,
     mcs_bucket as bucket,  -- Lower bound of ten points, 90 includes 100; of a class the class.
-    count(*) as conversation_count,  -- Conversations with a score in the bucket.
+    count(*) as conversation_count,  -- Conversations.
     count(*) filter (where not is_bot)
-        as people_conversation_count,  -- Conversations with a score in the bucket that a person had last.
+        as people_conversation_count,  -- Conversations that a person had last.
     count(*) filter (where is_bot)
-        as bot_conversation_count  -- Conversations with a score in the bucket that a bot had last.
+        as bot_conversation_count  -- Conversations that a bot had last.
 from named_conversations
 where mcs_bucket is not null
 group by account_id, date, type, bucket

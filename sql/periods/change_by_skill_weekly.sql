@@ -60,27 +60,27 @@ select
     one.part_count,  -- Numerator of the share.
     one.case_count,  -- Denominator of the share.
     one.share,  -- part_count / case_count.
-    former.part_count as former_part_count,  -- Numerator of the share of the week before.
-    former.case_count as former_case_count,  -- Denominator of the share of the week before.
-    former.share as former_share,  -- Share of the week before: former_part_count / former_case_count.
+    former.part_count as former_part_count,  -- Numerator of the share of the period before.
+    former.case_count as former_case_count,  -- Denominator of the share of the period before.
+    former.share as former_share,  -- Share of the period before: former_part_count / former_case_count.
     one.share - former.share as change,  -- share - former_share.
     change - sqrt((one.share - one.share_low) ** 2 + (former.share_high - former.share) ** 2)
         as change_low,  -- Lower bound of Newcombe's interval of 95 %.
     change + sqrt((one.share_high - one.share) ** 2 + (former.share - former.share_low) ** 2)
         as change_high,  -- Upper bound of Newcombe's interval of 95 %.
-    one.day_count,  -- Days of the week whose data are there as a whole.
-    one.expected_day_count,  -- Days of the week.
-    one.is_provisional,  -- More conversations of the week can still come.
-    former.day_count as former_day_count,  -- Days of the week before whose data are there as a whole.
-    former.expected_day_count as former_expected_day_count,  -- Days of the week before.
-    former.is_provisional as former_is_provisional,  -- More conversations of the week before can still come.
+    one.day_count,  -- Days whose data are there as a whole.
+    one.expected_day_count,  -- Days, those without data too.
+    one.is_provisional,  -- Whether more conversations can still come.
+    former.day_count as former_day_count,  -- Days of the period before whose data are there as a whole.
+    former.expected_day_count as former_expected_day_count,  -- Days of the period before.
+    former.is_provisional as former_is_provisional,  -- More conversations of the period before can still come.
     case
         when one.day_count = one.expected_day_count
             and former.day_count = former.expected_day_count
             and not one.is_provisional
             and not former.is_provisional
             then change_low > 0 or change_high < 0
-    end as is_clear  -- The interval leaves out 0; NULL while one of both weeks is not whole, or provisional.
+    end as is_clear  -- The interval leaves out 0; NULL while one of both periods is not whole, or provisional.
 from shares as one
 join shares as former
     on one.account_id is not distinct from former.account_id

@@ -105,7 +105,7 @@ shares as (
 select
     account_id,  -- The LivePerson account.
     date,  -- UTC day.
-    type,  -- Kind of the conversations: LIVE_CHAT or MESSAGING.
+    type,  -- Kind of the conversation: LIVE_CHAT or MESSAGING.
     measure,  -- Name of the share.
     part_count,  -- Numerator of the share.
     case_count,  -- Denominator of the share.

@@ -14,8 +14,8 @@ with counted as (
         type,
         time_zone,
         epoch_ms(entered_time) // 3_600_000 as hour_number,
-        count(*) as entry_count,
-        count(*) filter (where outcome = 'abandoned') as abandoned_count
+        count(*) as people_entry_count,
+        count(*) filter (where outcome = 'abandoned') as people_abandoned_count
     from named_entries
     where not is_bot and entered_time is not null
     group by account_id, type, time_zone, hour_number
@@ -37,8 +37,8 @@ filled as (
         hours.type,
         to_timestamp(hours.hour_number * 3600) as hour,
         make_timestamp((hours.hour_number * 3600 + clock.offset_seconds) * 1_000_000) as local_start_time,
-        coalesce(counted.entry_count, 0) as entry_count,
-        coalesce(counted.abandoned_count, 0) as abandoned_count
+        coalesce(counted.people_entry_count, 0) as people_entry_count,
+        coalesce(counted.people_abandoned_count, 0) as people_abandoned_count
     from hours
     join utc_offsets as clock
         on hours.time_zone = clock.time_zone
@@ -68,10 +68,10 @@ compared as (
     select
         *,
         count(*) over before as compared_count,
-        avg(entry_count) over before as entry_mean,
-        stddev_samp(entry_count) over before as entry_deviation,
-        avg(abandoned_count) over before as abandoned_mean,
-        stddev_samp(abandoned_count) over before as abandoned_deviation
+        avg(people_entry_count) over before as entry_mean,
+        stddev_samp(people_entry_count) over before as entry_deviation,
+        avg(people_abandoned_count) over before as abandoned_mean,
+        stddev_samp(people_abandoned_count) over before as abandoned_deviation
     from known
     window before as (
         partition by account_id, type, isodow(local_start_time), hour(local_start_time)
@@ -82,19 +82,19 @@ compared as (
 
 select
     account_id,  -- The LivePerson account.
-    type,  -- Kind of the conversations: LIVE_CHAT or MESSAGING.
+    type,  -- Kind of the conversation: LIVE_CHAT or MESSAGING.
     hour,  -- Start of the hour.
     local_start_time,  -- Start of the hour on the account's clocks.
     compared_count,  -- Hours that the hour is compared with.
-    entry_count,  -- Queue entries of people in the hour.
+    people_entry_count,  -- Entries of people into queues.
     entry_mean,  -- Mean number of queue entries in the compared_count hours.
-    (entry_count - entry_mean) / greatest(entry_deviation, sqrt(entry_mean), 1)
-        as entry_score,  -- Distance of entry_count from entry_mean, in standard deviations.
+    (people_entry_count - entry_mean) / greatest(entry_deviation, sqrt(entry_mean), 1)
+        as entry_score,  -- Distance of people_entry_count from entry_mean, in standard deviations.
     abs(entry_score) > 3 as is_unusual,  -- entry_score is beyond 3 or -3.
-    abandoned_count,  -- Abandoned queue entries of people in the hour.
+    people_abandoned_count,  -- Entries of people that were abandoned.
     abandoned_mean,  -- Mean number of abandoned queue entries in the compared_count hours.
-    (abandoned_count - abandoned_mean) / greatest(abandoned_deviation, sqrt(abandoned_mean), 1)
-        as abandoned_score,  -- Distance of abandoned_count from abandoned_mean, in standard deviations.
+    (people_abandoned_count - abandoned_mean) / greatest(abandoned_deviation, sqrt(abandoned_mean), 1)
+        as abandoned_score,  -- Distance of people_abandoned_count from abandoned_mean, in standard deviations.
     abs(abandoned_score) > 3 as is_abandoned_unusual  -- abandoned_score is beyond 3 or -3.
 from compared
 where compared_count >= 4

@@ -1,14 +1,13 @@
 -- Share of visitors who gave up, of queue entries and of conversations, by the usual denominators, and their waits.
 -- Grain:   one row per account_id, date (UTC, of entering; of conversations their start) and type.
--- Counts:  entries of people; bots have the bot columns. abandoned_share = abandoned / (abandoned + answered).
+-- Counts:  entries of people; bots have the bot columns. people_abandoned_share = abandoned / (abandoned + answered).
 --          abandoned_of_entries_share = abandoned / all entries, those that a transfer moved on too.
 --          abandoned_adjusted_share leaves those who left sooner than short_abandon_seconds out of both. The abandon
 --          columns look at abandoned entries with a known wait, waited_count of them. A conversation is abandoned if
 --          nobody, person or bot, was ever connected: that leaves out who gave up in a transfer's queue.
--- Units:   shares from 0 to 1, NULL where the denominator is 0; seconds; percentiles are interpolated
---          (quantile_cont).
--- Source:  abandonment rate as in Queue Health (abandoned_share) and in Analytics Builder (of entries, which it calls
---          requests); time to abandon as in Queue Health; queue_entries and conversation_metrics.
+-- Units:   shares from 0 to 1, NULL where the denominator is 0; seconds; percentiles are interpolated (quantile_cont).
+-- Source:  abandonment rate as in Queue Health (people_abandoned_share) and in Analytics Builder (of entries, which it
+--          calls requests); time to abandon as in Queue Health; queue_entries and conversation_metrics.
 -- Twins:   local_date, local_week, local_month
 
 with everyone as (
@@ -40,18 +39,21 @@ select
     date,  -- UTC day of entering the queue; of conversations that of their start.
     type,  -- Kind of the conversation: LIVE_CHAT or MESSAGING.
     any_value(short_abandon_seconds) as short_abandon_seconds,
-    count(*) filter (where is_person) as entry_count,  -- Entries of people into queues.
+    count(*) filter (where is_person) as people_entry_count,  -- Entries of people into queues.
     count(*) filter (where is_person and outcome = 'answered')
-        as answered_count,  -- Entries of people that were answered.
-    count(*) filter (where is_abandoned_entry) as abandoned_count,  -- Entries of people that were abandoned.
+        as people_answered_count,  -- Entries of people that were answered.
+    count(*) filter (where is_abandoned_entry) as people_abandoned_count,  -- Entries of people that were abandoned.
     count(*) filter (where is_abandoned_entry and is_short)
-        as short_abandon_count,  -- Entries of people that were abandoned sooner than short_abandon_seconds.
-    abandoned_count / nullif(abandoned_count + answered_count, 0)
-        as abandoned_share,  -- abandoned_count / (abandoned_count + answered_count).
-    abandoned_count / nullif(entry_count, 0) as abandoned_of_entries_share,  -- abandoned_count / entry_count.
-    (abandoned_count - short_abandon_count) / nullif(abandoned_count + answered_count - short_abandon_count, 0)
-        as abandoned_adjusted_share,  -- (abandoned_count - short_abandon_count)
-                                       -- / (abandoned_count + answered_count - short_abandon_count).
+        as people_short_abandon_count,  -- Entries of people that were abandoned sooner than short_abandon_seconds.
+    people_abandoned_count / nullif(people_abandoned_count + people_answered_count, 0)
+        as people_abandoned_share,  -- people_abandoned_count / (people_abandoned_count + people_answered_count).
+    people_abandoned_count / nullif(people_entry_count, 0)
+        as abandoned_of_entries_share,  -- people_abandoned_count / people_entry_count.
+    (people_abandoned_count - people_short_abandon_count)
+    / nullif(people_abandoned_count + people_answered_count - people_short_abandon_count, 0)
+        as abandoned_adjusted_share,  -- (people_abandoned_count - people_short_abandon_count)
+                                       -- / (people_abandoned_count + people_answered_count -
+                                       -- people_short_abandon_count).
     count(wait_milliseconds) filter (where is_abandoned_entry)
         as waited_count,  -- Abandoned entries of people with a known wait.
     avg(wait_milliseconds) filter (where is_abandoned_entry) / 1000

@@ -20,6 +20,8 @@ with queues as (
             as abandoned_share,
         count(wait_milliseconds) filter (where outcome = 'answered')
             as queued_count,
+        coalesce(sum(wait_milliseconds) filter (where outcome = 'answered'), 0) / 1000
+            as queue_sum_seconds,
         avg(wait_milliseconds) filter (where outcome = 'answered') / 1000
             as queue_avg_seconds,
         quantile_cont(wait_milliseconds, 0.5) filter (where outcome = 'answered') / 1000
@@ -43,11 +45,12 @@ select
     queue.moved_count,  -- Entries that a transfer moved on.
     queue.abandoned_share,  -- abandoned_count / (abandoned_count + answered_count).
     queue.queued_count,  -- Answered entries with a known wait.
-    queue.queue_avg_seconds,  -- Mean wait of the queued_count answered entries.
+    queue.queue_avg_seconds,  -- Mean wait of answered entries: queue_sum_seconds / queued_count.
     queue.queue_p50_seconds,  -- Median wait of the queued_count answered entries.
     queue.queue_p90_seconds,  -- Wait that 90 % of the queued_count answered entries did not exceed.
     queue.queue_max_seconds,  -- Longest wait of an answered entry.
     queue.longest_wait_seconds,  -- Longest wait of any entry: answered, abandoned or moved.
+    queue.queue_sum_seconds,  -- Sum of the waits of answered entries.
     skill.skill_name,  -- Name of the skill; NULL: it has none.
     skill.skill_group,  -- Group of the skill; NULL: it has none.
     coalesce(skill.is_bot, false) as is_bot  -- Bots answer in the skill, no people.

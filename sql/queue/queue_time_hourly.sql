@@ -18,14 +18,16 @@ select
     abandoned_count / nullif(abandoned_count + answered_count, 0)
         as abandoned_share,  -- abandoned_count / (abandoned_count + answered_count).
     count(answered_milliseconds) as queued_count,  -- Answered entries with a known wait.
-    avg(answered_milliseconds) / 1000 as queue_avg_seconds,  -- Mean wait of the queued_count answered entries.
+    avg(answered_milliseconds) / 1000
+        as queue_avg_seconds,  -- Mean wait of answered entries: queue_sum_seconds / queued_count.
     quantile_cont(answered_milliseconds, 0.5) / 1000
         as queue_p50_seconds,  -- Median wait of the queued_count answered entries.
     quantile_cont(answered_milliseconds, 0.9) / 1000
         as queue_p90_seconds,  -- Wait that 90 % of the queued_count answered entries did not exceed.
     max(answered_milliseconds) / 1000 as queue_max_seconds,  -- Longest wait of an answered entry.
     max(wait_milliseconds) / 1000 as longest_wait_seconds,  -- Longest wait of any entry: answered, abandoned or moved.
-    count(*) filter (where not is_bot) as people_entry_count,  -- Entries of people: bots left out.
+    coalesce(sum(answered_milliseconds), 0) / 1000 as queue_sum_seconds,  -- Sum of the waits of answered entries.
+    count(*) filter (where not is_bot) as people_entry_count,  -- Entries of people into queues.
     count(*) filter (where not is_bot and outcome = 'answered')
         as people_answered_count,  -- Entries of people that were answered.
     count(*) filter (where not is_bot and outcome = 'abandoned')
@@ -34,8 +36,10 @@ select
         as people_abandoned_share,  -- people_abandoned_count / (people_abandoned_count + people_answered_count).
     count(answered_milliseconds) filter (where not is_bot)
         as people_queued_count,  -- Answered entries of people with a known wait.
+    coalesce(sum(answered_milliseconds) filter (where not is_bot), 0) / 1000
+        as people_queue_sum_seconds,  -- Sum of the waits of answered entries of people.
     avg(answered_milliseconds) filter (where not is_bot) / 1000
-        as people_queue_avg_seconds,  -- Mean wait of the people_queued_count answered entries.
+        as people_queue_avg_seconds,  -- Mean wait: people_queue_sum_seconds / people_queued_count.
     quantile_cont(answered_milliseconds, 0.5) filter (where not is_bot) / 1000
         as people_queue_p50_seconds,  -- Median wait of the people_queued_count answered entries.
     quantile_cont(answered_milliseconds, 0.9) filter (where not is_bot) / 1000

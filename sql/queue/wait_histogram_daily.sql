@@ -2,10 +2,10 @@
 -- Grain:   one row per account_id, date (UTC, of entering) and type with a wait, and lower_seconds: the buckets of
 --          wait_bounds_seconds, those without anybody too.
 -- Counts:  entries of people with a known wait that were answered or abandoned; bots have a column of their own.
---          queued_count is that of all buckets. cumulative_share is the share of the answered that waited less than
---          upper_seconds; it is 1 in the last bucket, whose upper_seconds is NULL.
--- Units:   seconds, lower bound included, upper bound not; shares from 0 to 1. The SQL first counts the entries of
---          each bucket that has some, then gives each day all of its buckets, and adds up from the lowest.
+--          people_queued_of_count is that of all buckets. cumulative_share is the share of the answered that waited
+--          less than upper_seconds; it is 1 in the last bucket, whose upper_seconds is NULL.
+-- Units:   seconds, lower bound included, upper bound not; shares from 0 to 1. The SQL first counts the entries of each
+--          bucket that has some, then gives each day all of its buckets, and adds up from the lowest.
 -- Source:  the vendor's SLA histogram, with its bounds as the setting's default.
 -- Twins:   local_date, local_week, local_month
 
@@ -30,9 +30,9 @@ counted as (
         type,
         bounds,
         bucket,
-        count(*) filter (where is_answered) as answered_count,
-        count(*) filter (where is_abandoned) as abandoned_count,
-        count(*) filter (where is_answered_by_bot) as bot_answered_count
+        count(*) filter (where is_answered) as people_queued_count,
+        count(*) filter (where is_abandoned) as waited_count,
+        count(*) filter (where is_answered_by_bot) as bot_queued_count
     from waits
     group by account_id, date, type, bounds, bucket
 ),
@@ -52,13 +52,15 @@ select
     buckets.type,
     buckets.bounds[buckets.bucket] as lower_seconds,  -- Shortest wait of the bucket.
     buckets.bounds[buckets.bucket + 1] as upper_seconds,  -- The bucket's waits are shorter; NULL: no limit.
-    coalesce(counted.answered_count, 0) as answered_count,  -- Answered entries of people in the bucket.
-    coalesce(counted.abandoned_count, 0) as abandoned_count,  -- Abandoned entries of people in the bucket.
-    coalesce(counted.bot_answered_count, 0) as bot_answered_count,  -- Entries in the bucket that a bot answered.
-    (sum(counted.answered_count) over day)::bigint as queued_count,  -- Answered entries of people in all buckets.
-    coalesce(counted.answered_count, 0) / nullif(queued_count, 0) as answered_share,  -- answered_count / queued_count.
-    coalesce(sum(counted.answered_count) over so_far, 0) / nullif(queued_count, 0)
-        as cumulative_share  -- Share of queued_count in this bucket and the lower ones.
+    coalesce(counted.people_queued_count, 0) as people_queued_count,  -- Answered entries of people with a known wait.
+    coalesce(counted.waited_count, 0) as waited_count,  -- Abandoned entries of people with a known wait.
+    coalesce(counted.bot_queued_count, 0) as bot_queued_count,  -- Entries with a known wait that a bot answered.
+    (sum(counted.people_queued_count) over day)::bigint
+        as people_queued_of_count,  -- Answered entries of people with a known wait, in all buckets.
+    coalesce(counted.people_queued_count, 0) / nullif(people_queued_of_count, 0)
+        as bucket_share,  -- people_queued_count / people_queued_of_count.
+    coalesce(sum(counted.people_queued_count) over so_far, 0) / nullif(people_queued_of_count, 0)
+        as cumulative_share  -- Share of people_queued_of_count in this bucket and the lower ones.
 from buckets
 left join counted
     on buckets.account_id is not distinct from counted.account_id

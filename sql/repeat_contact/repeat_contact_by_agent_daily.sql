@@ -2,8 +2,8 @@
 -- Grain:   one row per account_id, date (UTC, of the conversation's end), agent_id, type and is_bot with a conversation
 --          that ended; those without an agent are a group of their own.
 -- Counts:  as in repeat_contact_daily. The agent is the last one of the conversation that was followed, or not, by
---          another; is_bot: a bot had that conversation last. unserved_count: the visitor gave up before a
---          person or a bot wrote.
+--          another; is_bot: a bot had that conversation last. unserved_count: the visitor gave up before a person or a
+--          bot wrote.
 -- Units:   shares from 0 to 1, NULL where judged_count is 0. Coverage: unknown_person_count served conversations have
 --          no person.
 -- Source:  repeat contact as in Analytics Builder, through closed_contacts.
@@ -29,7 +29,7 @@ select
     judged_count - repeated_count
         as resolved_count,  -- Conversations of judged_count whose person did not come back within resolution_hours.
     resolved_count / nullif(judged_count, 0) as resolved_share,  -- resolved_count / judged_count.
-    count(*) filter (where is_same_skill)
+    count(*) filter (where is_same_skill_repeat)
         as same_skill_count,  -- Conversations of repeated_count whose person came back to the skill that ended it.
     same_skill_count / nullif(judged_count, 0) as same_skill_share  -- same_skill_count / judged_count.
 from closed_contacts

@@ -31,7 +31,7 @@ select
     judged_count - repeated_count
         as resolved_count,  -- Conversations of judged_count whose person did not come back within resolution_hours.
     resolved_count / nullif(judged_count, 0) as resolved_share,  -- resolved_count / judged_count.
-    count(*) filter (where is_same_skill)
+    count(*) filter (where is_same_skill_repeat)
         as same_skill_count,  -- Conversations of repeated_count whose person came back to the skill that ended it.
     same_skill_count / nullif(judged_count, 0) as same_skill_share  -- same_skill_count / judged_count.
 from closed_contacts

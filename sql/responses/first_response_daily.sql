@@ -34,24 +34,31 @@ select
     is_bot,  -- The conversation began with a bot: its first skill or its first agent.
     count(*) as connected_count,  -- Connected conversations.
     count(first_response_seconds)
-        as first_response_count,  -- Conversations with a known time from connection to the first agent line.
+        as first_response_from_connection_count,  -- Conversations with a known time from connection to the first agent
+                                                  -- line.
     coalesce(sum(round(first_response_seconds * 1000)::bigint), 0) / 1000
-        as first_response_sum_seconds,  -- Sum of the times from connection to the first agent line.
-    first_response_sum_seconds / nullif(first_response_count, 0)
-        as first_response_avg_seconds,  -- first_response_sum_seconds / first_response_count.
+        as first_response_from_connection_sum_seconds,  -- Sum of the times from connection to the first agent line.
+    first_response_from_connection_sum_seconds / nullif(first_response_from_connection_count, 0)
+        as first_response_from_connection_avg_seconds,  -- first_response_from_connection_sum_seconds /
+                                                        -- first_response_from_connection_count.
     quantile_cont(first_response_seconds, 0.5)
-        as first_response_p50_seconds,  -- Median of the first_response_count times from connection to that line.
+        as first_response_from_connection_p50_seconds,  -- Median of the first_response_from_connection_count times from
+                                                        -- connection to that line.
     quantile_cont(first_response_seconds, 0.9)
-        as first_response_p90_seconds,  -- Time to that line that 90 % of first_response_count did not exceed.
+        as first_response_from_connection_p90_seconds,  -- Time to that line that 90 % of
+                                                        -- first_response_from_connection_count did not exceed.
     count(first_reply_seconds)
-        as first_reply_count,  -- Conversations with a known time from the visitor's first line to the answer.
+        as first_response_from_line_count,  -- Conversations with a known time from the visitor's first line to the
+                                            -- answer.
     coalesce(sum(round(first_reply_seconds * 1000)::bigint), 0) / 1000
-        as first_reply_sum_seconds,  -- Sum of the times from the visitor's first line to the answer.
-    first_reply_sum_seconds / nullif(first_reply_count, 0)
-        as first_reply_avg_seconds,  -- first_reply_sum_seconds / first_reply_count.
+        as first_response_from_line_sum_seconds,  -- Sum of the times from the visitor's first line to the answer.
+    first_response_from_line_sum_seconds / nullif(first_response_from_line_count, 0)
+        as first_response_from_line_avg_seconds,  -- first_response_from_line_sum_seconds /
+                                                  -- first_response_from_line_count.
     quantile_cont(first_reply_seconds, 0.5)
-        as first_reply_p50_seconds,  -- Median of the first_reply_count times to the answer.
+        as first_response_from_line_p50_seconds,  -- Median of the first_response_from_line_count times to the answer.
     quantile_cont(first_reply_seconds, 0.9)
-        as first_reply_p90_seconds  -- Time to the answer that 90 % of first_reply_count did not exceed.
+        as first_response_from_line_p90_seconds  -- Time to the answer that 90 % of first_response_from_line_count did
+                                                 -- not exceed.
 from connected
 group by account_id, date, type, is_bot

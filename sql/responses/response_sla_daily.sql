@@ -38,9 +38,9 @@ select
     is_bot,
     bounds[bound_number] as bound_seconds,  -- Bound of this row; NULL: none.
     coalesce(sum(response_count) filter (where bucket <= bound_number), 0)::bigint
-        as within_count,  -- Responses within the bound.
+        as within_bound_count,  -- Responses within the bound.
     sum(response_count)::bigint as timed_count,  -- Responses with a time.
-    within_count / timed_count as within_share,  -- within_count / timed_count.
+    within_bound_count / timed_count as within_bound_share,  -- within_bound_count / timed_count.
     coalesce(sum(later_count) filter (where bucket <= bound_number), 0)::bigint
         as follow_up_within_count,  -- Follow-up responses within the bound.
     sum(later_count)::bigint as follow_up_count,  -- Responses with a time but the first of a conversation.

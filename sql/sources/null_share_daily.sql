@@ -11,7 +11,7 @@ select
     date,
     type,
     count(*) as conversation_count,  -- Conversations.
-    count(interaction_start_time) as connected_count,  -- Conversations connected to an agent.
+    count(interaction_start_time) as connected_count,  -- Connected conversations.
     1 - count(nullif(consumer_id, '')) / count(*)
         as consumer_null_share,  -- Share of the conversation_count conversations without a known consumer.
     1 - count(nullif(visitor_id, '')) / count(*)

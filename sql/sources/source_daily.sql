@@ -17,11 +17,11 @@ select
     coalesce(sum(documents) filter (where status = 'loaded'), 0)::bigint
         as document_count,  -- Documents in loaded files.
     coalesce(sum(conversations) filter (where status = 'loaded'), 0)::bigint
-        as conversation_count,  -- Conversations in loaded files, superseded ones too.
+        as delivered_conversation_count,  -- Conversations in loaded files, superseded ones too.
     coalesce(sum(messages) filter (where status = 'loaded'), 0)::bigint
-        as message_count,  -- Transcript lines in loaded files.
+        as delivered_message_count,  -- Transcript lines in loaded files.
     coalesce(sum(transfers) filter (where status = 'loaded'), 0)::bigint
-        as transfer_count,  -- Transfers in loaded files.
+        as delivered_transfer_count,  -- Transfers in loaded files.
     coalesce(sum(rejects) filter (where status = 'loaded'), 0)::bigint
         as rejected_document_count,  -- Documents that are in rejects.
     rejected_document_count / nullif(document_count, 0) as rejected_share  -- rejected_document_count / document_count.

@@ -1,10 +1,10 @@
 -- Newest data of each account, and its last load.
 -- Grain:   one row per account_id with a source file.
--- Counts:  file_count: loaded files, rejected_file_count rejected ones. delivered_count: conversations as often as
---          they were delivered, conversation_count: those that count, superseded_count the difference.
---          missing_hour_count: hours of which a listed file could not be downloaded; unknown_hour_count: hours of
---          which the API has not said what there is, between the first and the last hour of source_hours: those
---          before and after are counted by lakehouse status, since a view knows no clock. A quiet hour is neither.
+-- Counts:  file_count: loaded files, rejected_file_count rejected ones. delivered_count: conversations as often as they
+--          were delivered, conversation_count: those that count, superseded_count the difference. missing_hour_count:
+--          hours of which a listed file could not be downloaded; unknown_hour_count: hours of which the API has not
+--          said what there is, between the first and the last hour of source_hours: those before and after are counted
+--          by lakehouse status, since a view knows no clock. A quiet hour is neither.
 -- Units:   instants. scope_end_time is where the newest loaded file's hour ends. A day is provisional for longer, by
 --          provisional_hours: see calendar.
 -- Source:  ours; files, listings and conversations. The vendor has 99.5 % of the conversations in its files six hours
@@ -56,7 +56,7 @@ select
     coalesce(lacking.unknown_hour_count, 0)
         as unknown_hour_count,  -- Hours of which the API has not said what there is.
     sources.delivered_count,  -- Conversations as often as they were delivered.
-    coalesce(kept.conversation_count, 0) as conversation_count,  -- Conversations that count, each once.
+    coalesce(kept.conversation_count, 0) as conversation_count,  -- Conversations.
     sources.delivered_count - coalesce(kept.conversation_count, 0)
         as superseded_count  -- delivered_count - conversation_count.
 from sources

@@ -2,7 +2,7 @@
 -- Grain:   one row per account_id and gap_start_time: a run of hours without a loaded file, between the first and the
 --          last that has one.
 -- Counts:  an hour without a file was quiet, or was not fetched: the source makes no file for a quiet hour.
--- Units:   instants, gap_end_time not included; hour_count in whole hours.
+-- Units:   instants, gap_end_time not included; gap_hour_count in whole hours.
 -- Source:  ours; scope_start_time and scope_end_time of files.
 
 with reached as (
@@ -21,6 +21,6 @@ select
     account_id,
     gap_start_time,  -- Start of the first hour without a file.
     scope_start_time as gap_end_time,  -- Start of the next hour with one.
-    (epoch_ms(gap_end_time) - epoch_ms(gap_start_time)) // 3_600_000 as hour_count  -- Hours without a file.
+    (epoch_ms(gap_end_time) - epoch_ms(gap_start_time)) // 3_600_000 as gap_hour_count  -- Hours without a file.
 from reached
 where scope_start_time > gap_start_time

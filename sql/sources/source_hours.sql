@@ -14,7 +14,7 @@ with brought as (
         time_bucket(interval '1 hour', scope_start_time) as hour,
         count(*) as file_count,
         count(*) filter (where status = 'rejected') as rejected_count,
-        coalesce(sum(conversations), 0)::bigint as conversation_count,
+        coalesce(sum(conversations), 0)::bigint as delivered_conversation_count,
         coalesce(sum(rejects), 0)::bigint as reject_count
     from files
     where scope_start_time is not null
@@ -67,7 +67,8 @@ select
         else 'unknown'
     end as state,  -- loaded, rejected, missing, empty or unknown.
     coalesce(brought.file_count, 0) as file_count,  -- Loaded files.
-    coalesce(brought.conversation_count, 0) as conversation_count,  -- Conversations read from the hour's loaded files.
+    coalesce(brought.delivered_conversation_count, 0)
+        as delivered_conversation_count,  -- Conversations in loaded files, superseded ones too.
     coalesce(brought.reject_count, 0) as reject_count,  -- Documents in the hour's loaded files that are in rejects.
     listings.files as listed_count,  -- Files as the API listed them last.
     listings.listed_at,  -- When the API answered last.

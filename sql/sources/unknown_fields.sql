@@ -23,7 +23,7 @@ fields as (
 select
     account_id,
     field,  -- Path of the field.
-    count(*) as file_count,  -- Loaded files that have the field.
+    count(*) as file_count,  -- Loaded files.
     file_count / any_value(loaded_count) as file_share,  -- file_count / loaded files of the account.
     min(scope_start_time) as first_scope_time,  -- Start of the hour of the first loaded file with the field.
     max(scope_start_time) as last_scope_time  -- Start of the hour of the last loaded file with the field.

@@ -40,7 +40,7 @@ select
     day.date,
     day.week,
     day.month,
-    day.is_provisional,
+    day.is_provisional,  -- Whether more conversations can still come.
     begun.first_hour is null
     or (begun.first_hour <= day.start_time and coalesce(found.is_found, false))
         as is_whole  -- The data of the whole day are there.

@@ -1,7 +1,8 @@
 -- Conversations that ended, and whether the person came back within resolution_hours.
 -- Grain:   one row per conversation with an end; legs of one conversation are one.
 -- Counts:  date is the UTC day of the end. is_judged: served, of a known person, and observed for resolution_hours at
---          least. is_repeated: judged, and the person came back by then; is_same_skill: to the skill that ended it.
+--          least. is_repeated: judged, and the person came back by then; is_same_skill_repeat: to the skill that ended
+--          it.
 -- Units:   booleans, never NULL.
 -- Source:  ours; followed_contacts and the setting resolution_hours.
 
@@ -23,7 +24,8 @@ select
         as is_judged,  -- Served, of a known person, and observed for resolution_hours.
     is_judged and coalesce(contact.repeat_milliseconds <= rules.resolution_hours * 3_600_000, false)
         as is_repeated,  -- Judged, and the person came back within resolution_hours.
-    is_repeated and coalesce(contact.is_same_skill, false) as is_same_skill,  -- Repeated, to the skill that ended it.
+    is_repeated and coalesce(contact.is_same_skill, false)
+        as is_same_skill_repeat,  -- Repeated, to the skill that ended it.
     rules.time_zone  -- Name of the time zone.
 from followed_contacts as contact
 join account_rules as rules

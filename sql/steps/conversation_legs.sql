@@ -58,7 +58,7 @@ select
     ) as leg_number,  -- Place of the record among the legs of its conversation, from 1.
     first_value(conversation_id) over contact as contact_id,  -- The record that is the conversation's first leg.
     first_value(date) over contact as contact_date,  -- UTC day on which the first leg started.
-    count(*) over contact as leg_count  -- Legs of the conversation.
+    count(*) over contact as leg_count  -- Records of the conversation, one if it has no legs.
 from numbered
 where is_leg or goes_on
 window contact as (

@@ -35,5 +35,5 @@ select
     least(ended_milliseconds, (day_number + 1) * 86_400_000) as until_milliseconds,  -- End of the part.
     assigned_milliseconds >= day_number * 86_400_000 as is_assigned,  -- The agent got the conversation in this part.
     case when is_assigned then first_response_milliseconds end
-        as first_response_milliseconds  -- From the assignment to the earliest agent line; NULL in later parts.
+        as first_response_milliseconds
 from spans

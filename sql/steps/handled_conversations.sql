@@ -27,14 +27,14 @@ select
     conversation.conversation_start_time,
     coalesce(totals.is_bot, false) as is_bot,  -- Only bots had the conversation.
     conversation.was_interactive,
-    conversation.visitor_line_count,  -- Lines by the visitor.
+    conversation.visitor_line_count,  -- Messages of type 0.
     (
         conversation.agent_line_count
         - case when totals.is_bot then 0 else coalesce(totals.bot_line_count, 0) end
     )::bigint
         as own_line_count,  -- Lines by agents without those in segments of bots; with them if only bots had it.
     case when totals.is_bot then totals.bot_milliseconds else totals.person_milliseconds end::bigint
-        as engaged_milliseconds,  -- Sum of the lengths of the segments of people; of bots if only bots had it.
+        as handling_milliseconds,  -- Sum of the lengths of the segments of people; of bots if only bots had it.
     conversation.chat_milliseconds,
     conversation.time_zone  -- Name of the time zone.
 from named_conversations as conversation

@@ -52,7 +52,7 @@ select
     spans.assigned_milliseconds >= days.start_milliseconds
         as is_assigned,  -- The agent got the conversation in this part.
     case when is_assigned then spans.first_response_milliseconds end
-        as first_response_milliseconds  -- From the assignment to the earliest agent line; NULL in later parts.
+        as first_response_milliseconds  -- From the assignment to the earliest agent line.
 from spans
 join days
     on spans.time_zone = days.time_zone

@@ -14,16 +14,16 @@ select
     entry.campaign_id,
     entry.source_origin,
     entry.source_device,
-    entry.entry_number,  -- Place of the entry in the conversation, from 1.
-    entry.is_transfer,  -- A transfer put the visitor into the queue.
+    entry.entry_number,
+    entry.is_transfer,
     entry.skill_id,  -- Skill whose queue it was.
     skill.skill_name,  -- Name of the skill; NULL: it has none.
     skill.skill_group,  -- Group of the skill; NULL: it has none.
     coalesce(skill.is_bot or agent.is_bot, skill.is_bot, agent.is_bot, false)
         as is_bot,  -- The skill is a bot's, or the agent who answered is a bot.
     entry.agent_id,  -- Agent who answered; NULL: nobody did, or it is not known.
-    entry.entered_time,  -- The queue was entered.
-    entry.left_time,  -- The queue was left.
+    entry.entered_time,
+    entry.left_time,
     entry.outcome,
     entry.wait_milliseconds,
     case when entry.outcome = 'answered' then entry.wait_milliseconds end

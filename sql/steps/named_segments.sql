@@ -16,7 +16,7 @@ select
     segment.source_origin,
     segment.source_device,
     segment.segment_number,  -- Place of the segment in the conversation, from 1.
-    segment.is_last,  -- The conversation's last segment.
+    segment.is_last,
     segment.skill_id,  -- Skill of the segment.
     skill.skill_name,  -- Name of the skill; NULL: it has none.
     skill.skill_group,  -- Group of the skill; NULL: it has none.
@@ -25,16 +25,16 @@ select
     agent.agent_group,  -- Group of the agent; NULL: it has none.
     coalesce(skill.is_bot or agent.is_bot, skill.is_bot, agent.is_bot, false)
         as is_bot,  -- The agent is a bot, or the skill is a bot's.
-    segment.opened_time,  -- The connection, or the transfer.
-    segment.assigned_time,  -- The agent had the conversation.
-    segment.ended_time,  -- The next transfer, else the conversation's end.
+    segment.opened_time,
+    segment.assigned_time,
+    segment.ended_time,
     segment.engaged_milliseconds,
-    segment.agent_line_count,  -- Agent lines of the segment.
-    segment.visitor_line_count,  -- Visitor lines of the segment.
+    segment.agent_line_count,
+    segment.visitor_line_count,
     segment.first_response_milliseconds,
     segment.first_response_from_opening_milliseconds,
     segment.bounce_count,
-    segment.scored_line_count,  -- Visitor lines of the segment with a score.
+    segment.scored_line_count,
     segment.mcs_first,
     segment.mcs_last,
     segment.mcs_last - segment.mcs_first as mcs_change,  -- mcs_last - mcs_first.

@@ -83,8 +83,8 @@ select
         false
     ) as is_return,  -- It went back to a skill or an agent that the conversation had left.
     transfer.entry_number is not null as is_entry,  -- It put the visitor into a queue.
-    entered.outcome,  -- What became of the visitor in that queue; NULL: no queue.
-    entered.wait_milliseconds,  -- Wait in that queue.
+    entered.outcome,
+    entered.wait_milliseconds,
     entered.is_bot as is_bot_entry,  -- The queue is a bot's, or a bot answered; NULL: no queue.
     rules.time_zone
 from transfer_steps as transfer

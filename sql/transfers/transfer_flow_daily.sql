@@ -2,7 +2,7 @@
 -- Grain:   one row per account_id, date (UTC, of the conversation's start), type, skill_id (left), target_skill_id
 --          (went to) and is_bot (of the hand-over); a missing skill is a group of its own.
 -- Counts:  transfers; a bot's stand apart, is_bot: the agent who handed over is a bot, or the skill left is a bot's.
---          conversation_count is the conversations that have at least one of them. Entries: transfers that put the
+--          flow_conversation_count is the conversations that have at least one of them. Entries: transfers that put the
 --          visitor into a queue of people, with their outcomes as in queue_entries; transfer_queued_count of them were
 --          answered and have a wait, which the queue columns look at. Queues of bots are bot_transfer_entry_count
 --          alone.
@@ -22,7 +22,7 @@ select
     is_bot,
     count(*) as transfer_count,  -- Transfers.
     count(distinct (conversation_start_time, conversation_id))
-        as conversation_count,  -- Conversations with at least one transfer between the two.
+        as flow_conversation_count,  -- Conversations with at least one transfer between the two.
     count(*) filter (where is_entry and not is_bot_entry)
         as transfer_entry_count,  -- Entries of people by a transfer.
     count(*) filter (where outcome = 'answered' and not is_bot_entry)

@@ -200,7 +200,7 @@ def agent_engagement_daily(model: Model, period: Period) -> list[Row]:
         one = sum((length for level, length, _ in levels(parts) if level > 0), timedelta(0))
         total = sum((part["until"] - part["start"] for part in parts), timedelta(0))
         return {
-            "segment_count": sum(part["is_assigned"] for part in parts),
+            "engaged_segment_count": sum(part["is_assigned"] for part in parts),
             "engaged_seconds": seconds_of(one),
             "engaged_total_seconds": seconds_of(total),
             "concurrency": total / one,
@@ -222,8 +222,8 @@ def agent_concurrency_daily(model: Model, period: Period) -> list[Row]:
         for level, length in times.items():
             if level:
                 here = [part for part in parts if part["is_assigned"] and at(parts, part["start"]) == level]
-                row = dict(zip(key, values, strict=True)) | {"conversation_count": level}
-                row |= {"engaged_seconds": seconds_of(length), "segment_count": len(here)}
+                row = dict(zip(key, values, strict=True)) | {"concurrent_count": level}
+                row |= {"engaged_seconds": seconds_of(length), "engaged_segment_count": len(here)}
                 row |= agent_columns(model, row) | first_responses(here, "sum avg")
                 found.append(row)
     return found
@@ -240,17 +240,17 @@ def concurrency_daily(model: Model, period: Period) -> list[Row]:
         count = sum(row["first_response_count"] for row in group)
         total = sum(row["first_response_sum_seconds"] for row in group)
         return {
-            "agent_count": len({row["agent_id"] for row in group}),
+            "engaged_agent_count": len({row["agent_id"] for row in group}),
             "engaged_seconds": engaged_seconds,
             "engaged_of_seconds": wholes[columns_of(*key)(group[0])],
             "engaged_share": share(engaged_seconds, wholes[columns_of(*key)(group[0])]),
-            "segment_count": sum(row["segment_count"] for row in group),
+            "engaged_segment_count": sum(row["engaged_segment_count"] for row in group),
             "first_response_count": count,
             "first_response_sum_seconds": total,
             "first_response_avg_seconds": share(total, count),
         }
 
-    return by_key(rows, measures, *key, "conversation_count")
+    return by_key(rows, measures, *key, "concurrent_count")
 
 
 # ---- staffing ----
@@ -323,6 +323,6 @@ def work(parts: list[Row]) -> Row:
     return {
         "conversation_seconds": total,
         "agent_seconds": own,
-        "concurrency": share(total, own),
-        "agent_count": len({part["agent_id"] for part in parts}),
+        "agent_concurrency": share(total, own),
+        "engaged_agent_count": len({part["agent_id"] for part in parts}),
     }

@@ -106,7 +106,7 @@ def own_part(model: Model, segments: list[Row], conversation: Row) -> Row:
 def agent_times(rows: list[Row]) -> Row:
     """How many of these conversations have a time of their agents, and those times."""
     times = known(row["engaged"] for row in rows)
-    return {"engaged_count": len(times), **timing("engaged", times, of="sum avg")}
+    return {"handling_count": len(times), **timing("handling", times, of="sum avg")}
 
 
 def handling_daily(model: Model, period: Period) -> list[Row]:
@@ -129,9 +129,9 @@ def handling_daily(model: Model, period: Period) -> list[Row]:
                 "connected_count": len(group),
                 "interactive_count": len(interactive),
                 "interactive_share": share(len(interactive), len(group)),
-                "wrote_count": len(wrote),
-                "non_responsive_count": without_answer,
-                "non_responsive_share": share(without_answer, len(wrote)),
+                "wrote_conversation_count": len(wrote),
+                "non_responsive_conversation_count": without_answer,
+                "non_responsive_conversation_share": share(without_answer, len(wrote)),
                 **agent_times(group),
                 **chat_times("chat", group, "sum avg p50 p90"),
                 **chat_times("interactive_chat", interactive, "sum avg"),

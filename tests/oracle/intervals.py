@@ -55,7 +55,7 @@ def queue_by_interval(model: Model) -> list[Row]:
                 "within_count": within(answered, limit(model, account_id, "service_level_seconds")),
                 "short_abandon_count": shorter(abandoned, limit(model, account_id, "short_abandon_seconds")),
                 "queued_count": len(waits),
-                "wait_seconds": seconds(sum(waits)),
+                "queue_sum_seconds": seconds(sum(waits)),
                 **longest_wait(group),
             }
         )
@@ -117,11 +117,11 @@ def arrivals(entries: list[Row]) -> Row:
     by_people = people(entries)
     transfers = sum(entry["is_transfer"] for entry in by_people)
     return {
-        "entry_count": len(by_people),
-        "conversation_count": len(by_people) - transfers,
-        "transfer_count": transfers,
-        "answered_count": len(of_outcome(by_people, "answered")),
-        "abandoned_count": len(of_outcome(by_people, "abandoned")),
+        "people_entry_count": len(by_people),
+        "start_entry_count": len(by_people) - transfers,
+        "transfer_entry_count": transfers,
+        "people_answered_count": len(of_outcome(by_people, "answered")),
+        "people_abandoned_count": len(of_outcome(by_people, "abandoned")),
         "bot_entry_count": len(bots(entries)),
     }
 
@@ -140,7 +140,8 @@ def arrivals_hourly(model: Model) -> list[Row]:
         }
 
     key = ("account_id", "type", "hour", "local_date", "local_hour", "weekday")
-    counted = ("entry_count", "conversation_count", "transfer_count", "answered_count", "abandoned_count", "bot_entry_count")
+    entries = ("people_entry_count", "start_entry_count", "transfer_entry_count")
+    counted = (*entries, "people_answered_count", "people_abandoned_count", "bot_entry_count")
     return [
         dict(zip(key, values, strict=True)) | {name: sum(row[name] for row in group) for name in counted}
         for values, group in grouped([with_hour(row) for row in arrivals_by_interval(model)], columns_of(*key)).items()

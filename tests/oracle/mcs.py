@@ -207,7 +207,7 @@ def mcs_movement_daily(model: Model, period: Period) -> list[Row]:
     ]
     key = ("account_id", period.column, "type", "is_bot")
     return [
-        dict(zip(key, values, strict=True)) | changes(group, "moved_count")
+        dict(zip(key, values, strict=True)) | changes(group, "movement_count")
         for values, group in grouped(rows, columns_of(*key)).items()
     ]
 
@@ -231,7 +231,8 @@ def mcs_movement_by(model: Model, column: str, period: Period | None = None) -> 
     if period:
         rows = [row | {period.column: period.of(model, row, "assigned_time", "date")} for row in rows]
     return [
-        dict(zip(key, values, strict=True)) | changes(group, "segment_count")
+        dict(zip(key, values, strict=True))
+        | {f"segment_{name}": value for name, value in changes(group, "movement_count").items()}
         for values, group in grouped(rows, columns_of(*key)).items()
     ]
 

@@ -32,18 +32,18 @@ def people_bands(model: Model, period: Period) -> list[Row]:
 PARTS: Final[Measures] = {
     "service_level": (
         queue.service_level_daily,
-        lambda row: row["within_count"],
-        lambda row: row["answered_count"] + row["abandoned_count"] - row["short_abandon_count"],
+        lambda row: row["people_within_count"],
+        lambda row: row["people_answered_count"] + row["people_abandoned_count"] - row["people_short_abandon_count"],
     ),
     "abandoned": (
         queue.service_level_daily,
-        lambda row: row["abandoned_count"],
-        lambda row: row["answered_count"] + row["abandoned_count"],
+        lambda row: row["people_abandoned_count"],
+        lambda row: row["people_answered_count"] + row["people_abandoned_count"],
     ),
     "non_responsive": (
         lambda model, period: [row for row in handling.handling_daily(model, period) if not row["is_bot"]],
-        lambda row: row["non_responsive_count"],
-        lambda row: row["wrote_count"],
+        lambda row: row["non_responsive_conversation_count"],
+        lambda row: row["wrote_conversation_count"],
     ),
     "mcs_negative": (people_bands, lambda row: row["negative_count"], lambda row: row["banded_count"]),
     "mcs_positive": (people_bands, lambda row: row["positive_count"], lambda row: row["banded_count"]),
@@ -247,8 +247,8 @@ def unusual_hours(model: Model) -> list[Row]:
             here = by_hour.get(hour, [])
             row: Row = {"account_id": account_id, "type": conversation_type, "hour": hour}
             clock = local(model, row, hour)
-            row |= {"local_start_time": clock, "entry_count": len(here)}
-            row["abandoned_count"] = len(queue.of_outcome(here, "abandoned"))
+            row |= {"local_start_time": clock, "people_entry_count": len(here)}
+            row["people_abandoned_count"] = len(queue.of_outcome(here, "abandoned"))
             alike = earlier.setdefault((clock.isoweekday(), clock.hour), [])
             if len(alike) >= LEAST_COMPARED:
                 found.append(row | compared(row, alike[-COMPARED:]))
@@ -261,8 +261,8 @@ def compared(row: Row, earlier: list[Row]) -> Row:
     """How far the counts of an hour are from those of earlier hours."""
     found: Row = {"compared_count": len(earlier)}
     for name, prefix in (("entry", "is_unusual"), ("abandoned", "is_abandoned_unusual")):
-        counts = [before[f"{name}_count"] for before in earlier]
+        counts = [before[f"people_{name}_count"] for before in earlier]
         average = sum(counts) / len(counts)
-        score = (row[f"{name}_count"] - average) / max(stdev(counts), sqrt(average), 1)
+        score = (row[f"people_{name}_count"] - average) / max(stdev(counts), sqrt(average), 1)
         found |= {f"{name}_mean": average, f"{name}_score": score, prefix: abs(score) > UNUSUAL}
     return found

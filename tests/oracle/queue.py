@@ -67,7 +67,7 @@ def outcomes(entries: list[Row]) -> Row:
 def waits_of_answered(entries: list[Row]) -> Row:
     """Number, mean, percentiles and greatest of the waits that an answer ended."""
     waits = known(entry["wait_milliseconds"] for entry in of_outcome(entries, "answered"))
-    return {"queued_count": len(waits), **timing("queue", waits, of="avg p50 p90 max")}
+    return {"queued_count": len(waits), **timing("queue", waits, of="sum avg p50 p90 max")}
 
 
 def longest_wait(entries: list[Row]) -> Row:
@@ -150,7 +150,7 @@ def service_level_daily(model: Model, period: Period) -> list[Row]:
     for values, group in grouped(entries_by(model, period), columns_of(*key)).items():
         row = dict(zip(key, values, strict=True))
         thresholds = {name: model.rule(row["account_id"], name) for name in ("service_level_seconds", "short_abandon_seconds")}
-        of_people = service_level(model, row["account_id"], people(group))
+        of_people = {f"people_{name}": value for name, value in service_level(model, row["account_id"], people(group)).items()}
         of_bots = service_level(model, row["account_id"], bots(group))
         names = ("answered_count", "abandoned_count", "within_count")
         found.append(row | thresholds | of_people | {f"bot_{name}": of_bots[name] for name in names})
@@ -189,7 +189,7 @@ def abandonment_daily(model: Model, period: Period) -> list[Row]:
     return [
         dict(zip(("account_id", period.column, "type"), values, strict=True))
         | {"short_abandon_seconds": model.rule(values[0], "short_abandon_seconds")}
-        | abandonment(model, values[0], people(entries.get(values, [])))
+        | people_columns(abandonment(model, values[0], people(entries.get(values, []))))
         | {
             "bot_entry_count": len(bots(entries.get(values, []))),
             "bot_abandoned_count": len(of_outcome(bots(entries.get(values, [])), "abandoned")),
@@ -215,6 +215,12 @@ def abandonment(model: Model, account_id: str | None, entries: list[Row]) -> Row
         "waited_count": len(waits),
         **timing("abandon", waits, of="avg p50 p90 max"),
     }
+
+
+def people_columns(row: Row) -> Row:
+    """The columns of entries with the prefix that tells them from those of all entries; others are of people alone."""
+    own = ("abandoned_of_entries_share", "abandoned_adjusted_share", "waited_count")
+    return {name if name in own or name.startswith("abandon_") else f"people_{name}": value for name, value in row.items()}
 
 
 def never_connected(conversations: list[Row]) -> Row:
@@ -257,11 +263,11 @@ def histogram(bounds: list[float], entries: list[Row]) -> list[Row]:
             {
                 "lower_seconds": lower,
                 "upper_seconds": upper,
-                "answered_count": len(of_people),
-                "abandoned_count": len(of_outcome(people(here), "abandoned")),
-                "bot_answered_count": len(of_outcome(bots(here), "answered")),
-                "queued_count": len(answered),
-                "answered_share": share(len(of_people), len(answered)),
+                "people_queued_count": len(of_people),
+                "waited_count": len(of_outcome(people(here), "abandoned")),
+                "bot_queued_count": len(of_outcome(bots(here), "answered")),
+                "people_queued_of_count": len(answered),
+                "bucket_share": share(len(of_people), len(answered)),
                 "cumulative_share": share(so_far, len(answered)),
                 "so_far": so_far,
             }

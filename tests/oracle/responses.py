@@ -59,7 +59,8 @@ def answered_within(prefix: str, rows: list[Row], bound: float | None) -> Row:
     """How many of these answers took no longer than a bound."""
     count = sum(bound is None or row["response_milliseconds"] <= round(1000 * bound) for row in rows)
     total = "timed_count" if prefix == "" else f"{prefix}count"
-    return {f"{prefix}within_count": count, total: len(rows), f"{prefix}within_share": share(count, len(rows))}
+    within = f"{prefix}within" if prefix else "within_bound"
+    return {f"{within}_count": count, total: len(rows), f"{within}_share": share(count, len(rows))}
 
 
 def in_milliseconds(rows: list[Row], column: str) -> list[float | None]:
@@ -73,8 +74,8 @@ def first_response_daily(model: Model, period: Period) -> list[Row]:
     def measures(rows: list[Row]) -> Row:
         return {
             "connected_count": len(rows),
-            **counted("first_response", in_milliseconds(rows, "first_response_seconds")),
-            **counted("first_reply", in_milliseconds(rows, "first_reply_seconds")),
+            **counted("first_response_from_connection", in_milliseconds(rows, "first_response_seconds")),
+            **counted("first_response_from_line", in_milliseconds(rows, "first_reply_seconds")),
         }
 
     rows = [

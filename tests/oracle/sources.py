@@ -38,9 +38,9 @@ def source_daily(model: Model) -> list[Row]:
                 "rejected_file_count": sum(row["status"] == "rejected" for row in here),
                 "byte_count": total(loaded, "bytes"),
                 "document_count": total(loaded, "documents"),
-                "conversation_count": total(loaded, "conversations"),
-                "message_count": total(loaded, "messages"),
-                "transfer_count": total(loaded, "transfers"),
+                "delivered_conversation_count": total(loaded, "conversations"),
+                "delivered_message_count": total(loaded, "messages"),
+                "delivered_transfer_count": total(loaded, "transfers"),
                 "rejected_document_count": total(loaded, "rejects"),
                 "rejected_share": share(total(loaded, "rejects"), total(loaded, "documents")),
             }
@@ -66,7 +66,7 @@ def gaps_of(files: list[Row]) -> list[tuple[datetime, datetime]]:
 def source_gaps(model: Model) -> list[Row]:
     """The gaps of each account."""
     return [
-        {"account_id": account_id, "gap_start_time": begins, "gap_end_time": ends, "hour_count": (ends - begins) // HOUR}
+        {"account_id": account_id, "gap_start_time": begins, "gap_end_time": ends, "gap_hour_count": (ends - begins) // HOUR}
         for (account_id,), files in grouped(model.files, columns_of("account_id")).items()
         for begins, ends in gaps_of(files)
     ]
@@ -139,7 +139,7 @@ def state_of(files: list[Row], listing: Row | None, missing: list[str]) -> Row:
     return {
         "state": state,
         "file_count": len(files),
-        "conversation_count": total(files, "conversations"),
+        "delivered_conversation_count": total(files, "conversations"),
         "reject_count": total(files, "rejects"),
         "listed_count": listing["files"] if listing else None,
         "listed_at": listing["listed_at"] if listing else None,
@@ -163,7 +163,7 @@ def source_lateness_daily(model: Model) -> list[Row]:
             dict(zip(KEY, key, strict=True))
             | {
                 "conversation_count": len(here),
-                "timed_count": len(file_hours),
+                "lateness_count": len(file_hours),
                 "file_p50_hours": quantile(file_hours, 0.5),
                 "file_p995_hours": quantile(file_hours, 0.995),
                 "file_max_hours": max(file_hours, default=None),

@@ -140,10 +140,12 @@ def test_who_gives_up_in_the_queue_behind_a_bot_is_abandoned_there(folder: Path)
         ("Sales", 20, 15, 5, 0.25, pytest.approx(32.4)),
     ]
     assert rows(made, "bot_daily", "bot_count", "contained_count", "gave_up_count") == [(3, 3, 3)]
-    level = ("within_count", "answered_count", "abandoned_count", "service_level_share", "bot_within_count")
+    people = ("people_within_count", "people_answered_count", "people_abandoned_count", "people_service_level_share")
+    level = (*people, "bot_within_count")
     assert rows(made, "service_level_daily", *level) == [(12, 15, 5, 0.6, 3)]
-    conversations = ("conversation_count", "abandoned_conversation_count", "entry_count", "abandoned_count", "abandoned_share")
-    assert rows(made, "abandonment_daily", *conversations) == [(20, 2, 20, 5, 0.25)]
+    conversations = ("conversation_count", "abandoned_conversation_count")
+    entries = ("people_entry_count", "people_abandoned_count", "people_abandoned_share")
+    assert rows(made, "abandonment_daily", *conversations, *entries) == [(20, 2, 20, 5, 0.25)]
 
 
 def test_a_bot_hands_over_and_the_visitor_waits_for_a_person(folder: Path) -> None:
@@ -151,13 +153,16 @@ def test_a_bot_hands_over_and_the_visitor_waits_for_a_person(folder: Path) -> No
     made = lake(folder, [handed_on(wait=10, is_answered=True)])
     columns = ("containment_share", "handover_share", "person_wait_avg_seconds", "handover_wait_avg_seconds")
     assert rows(made, "bot_daily", *columns) == [(0.0, 1.0, 71.0, 10.0)]
-    assert rows(made, "service_level_daily", "within_count", "answered_count", "bot_answered_count") == [(1, 1, 1)]
+    assert rows(made, "service_level_daily", "people_within_count", "people_answered_count", "bot_answered_count") == [
+        (1, 1, 1)
+    ]
 
 
 def test_a_short_abandon_is_in_no_denominator_of_the_service_level(folder: Path) -> None:
     """Thresholds are whole milliseconds: 20.000 s is in time and 20.001 s is not; 4.999 s is short and 5.000 s is not."""
     made = lake(folder, [chat(wait=20), chat(wait=20.001), given_up(wait=4.999), given_up(wait=5)])
-    columns = ("within_count", "short_abandon_count", "service_level_share", "service_level_of_all_share")
+    counts = ("people_within_count", "people_short_abandon_count")
+    columns = (*counts, "people_service_level_share", "people_service_level_of_all_share")
     assert rows(made, "service_level_daily", *columns) == [(1, 1, pytest.approx(1 / 3), 0.25)]
 
 

@@ -46,7 +46,7 @@ def topic_daily(model: Model, period: Period) -> list[Row]:
             count = sum((*row["key"], topic) in matched for row in group)
             found.append(
                 dict(zip(("account_id", period.column, "type"), values, strict=True))
-                | {"topic": topic, "conversation_count": len(group), "topic_count": count}
+                | {"topic": topic, "interactive_conversation_count": len(group), "topic_count": count}
                 | {"topic_share": share(count, len(group))}
             )
     return found

@@ -124,7 +124,7 @@ def transfer_flow(model: Model, period: Period | None = None) -> list[Row]:
         del entries["transfer_moved_count"], entries["transfer_queue_p90_seconds"]
         return {
             "transfer_count": len(rows),
-            "conversation_count": len({conversation_key(row) for row in rows}),
+            "flow_conversation_count": len({conversation_key(row) for row in rows}),
             **entries,
         }
 

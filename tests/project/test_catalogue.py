@@ -29,7 +29,7 @@ WITHOUT: Final = {
     ("source_lateness_daily", "load_p50_hours"),
     ("unknown_fields", "file_share"),
 }
-SHARE: Final = re.compile(r"share|.*_share|.*_ratio|.*_per_conversation|concurrency")
+SHARE: Final = re.compile(r"share|.*_share|.*_ratio|.*_per_conversation|(agent_)?concurrency")
 # Their numerator is the sum over lower buckets, or the rest of the conversations: the meaning says it in words.
 IN_WORDS: Final = re.compile(r"cumulative_share|.*_null_share")
 MEAN: Final = re.compile(r".*_(avg|p\d+)(_\w+)?|.*_mean")

@@ -44,10 +44,10 @@ DAYS = {
         from queue_time_{view} where type = '{type}' and people_entry_count > 0
     """,
     "service-level-by-day": """
-        select {day}, account_id, service_level_share, abandoned_share, level.answered_count, within_count,
-            level.abandoned_count, level.short_abandon_count
+        select {day}, account_id, people_service_level_share as service_level_share, people_abandoned_share as abandoned_share,
+            level.people_answered_count, people_within_count, level.people_abandoned_count, level.people_short_abandon_count
         from service_level_{view} as level join abandonment_{view} using ({day}, account_id, type)
-        where type = '{type}' and entry_count > 0
+        where type = '{type}' and people_entry_count > 0
     """,
     "bot-entries-by-day": """
         select {day}, account_id, bot_entry_count, bot_answered_count, level.bot_abandoned_count
@@ -84,11 +84,13 @@ ALL_DAYS = {
         from queue_by_skill_daily where type = '{type}' and not is_bot group by all
     """,
     "by-account": """
-        select account_id, sum(entry_count)::bigint,
-            sum(within_count) / sum(level.answered_count + level.abandoned_count - level.short_abandon_count)
+        select account_id, sum(people_entry_count)::bigint,
+            sum(people_within_count)
+                / sum(level.people_answered_count + level.people_abandoned_count - level.people_short_abandon_count)
                 as service_level_share,
-            sum(level.abandoned_count) / sum(level.answered_count + level.abandoned_count) as abandoned_share,
-            sum(level.answered_count)::bigint, sum(level.abandoned_count)::bigint
+            sum(level.people_abandoned_count) / sum(level.people_answered_count + level.people_abandoned_count)
+                as abandoned_share,
+            sum(level.people_answered_count)::bigint, sum(level.people_abandoned_count)::bigint
         from service_level_daily as level join abandonment_daily using (date, account_id, type)
         where type = '{type}' group by all
     """,
@@ -178,11 +180,13 @@ def test_channels_are_the_views(lake: Lake) -> None:
     """The table of channels has a row for each, with the entries of people only."""
     sql = """
         select type, sum(people_entry_count)::bigint,
-            sum(within_count) / sum(level.answered_count + level.abandoned_count - level.short_abandon_count)
+            sum(people_within_count)
+                / sum(level.people_answered_count + level.people_abandoned_count - level.people_short_abandon_count)
                 as service_level_share,
-            sum(people_abandoned_count) / sum(people_answered_count + people_abandoned_count) as abandoned_share,
-            sum(people_answered_count)::bigint, sum(people_abandoned_count)::bigint
-        from queue_time_daily left join service_level_daily as level using (date, account_id, type) group by all
+            sum(queue.people_abandoned_count) / sum(queue.people_answered_count + queue.people_abandoned_count)
+                as abandoned_share,
+            sum(queue.people_answered_count)::bigint, sum(queue.people_abandoned_count)::bigint
+        from queue_time_daily as queue left join service_level_daily as level using (date, account_id, type) group by all
     """
     query = lake.queries["by-channel"]
     found = without_waits(query, selected(query, lake.cubes[query.cube], lake.choices, Choice()))
@@ -205,8 +209,9 @@ def test_key_figures_are_those_of_the_facts(lake: Lake) -> None:
         ).fetchall()
         [(level, counted)] = connection.execute(
             """
-            select sum(within_count) / sum(answered_count + abandoned_count - short_abandon_count),
-                sum(answered_count + abandoned_count - short_abandon_count)
+            select sum(people_within_count)
+                / sum(people_answered_count + people_abandoned_count - people_short_abandon_count),
+                sum(people_answered_count + people_abandoned_count - people_short_abandon_count)
             from service_level_daily where type = 'LIVE_CHAT'
             """
         ).fetchall()

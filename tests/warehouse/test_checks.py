@@ -53,14 +53,14 @@ def agreeing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDB
 @pytest.mark.parametrize(
     ("view", "sql"),
     [
-        ("wait_histogram_daily", "select * replace (answered_count + 1 as answered_count) from before"),
+        ("wait_histogram_daily", "select * replace (people_queued_count + 1 as people_queued_count) from before"),
         ("mcs_band_daily", "select * replace (banded_count - 1 as banded_count) from before"),
-        ("arrivals_by_interval", "from before where entry_count <> 1"),
+        ("arrivals_by_interval", "from before where people_entry_count <> 1"),
         ("queue_by_interval", "select * replace (offered_count + 1 as offered_count) from before"),
         ("queue_time_by_skill", "from before where skill_id <> 12"),
         ("queue_time_local_daily", "select * replace (entry_count - 1 as entry_count) from before"),
         ("queue_time_daily", "select * replace (answered_count + 1 as answered_count) from before"),
-        ("service_level_daily", "select * replace (answered_count + 1 as answered_count) from before"),
+        ("service_level_daily", "select * replace (people_answered_count + 1 as people_answered_count) from before"),
     ],
 )
 def test_totals_that_differ_are_found(agreeing: duckdb.DuckDBPyConnection, view: str, sql: str) -> None:

@@ -377,7 +377,9 @@ def test_hours_and_intervals_begin_before_1970_as_after_it(lake: duckdb.DuckDBPy
     hour, quarter = "date_trunc('hour', {0})", "time_bucket(interval 15 minutes, {0}, timestamp '2000-01-01')"
     start = "make_timestamp(epoch_ms(entered_time) * 1000)"
     assert told("select epoch_ms(hour), entry_count from queue_time_hourly order by 1") == told(utc.format(hour.format(start)))
-    entries = "select epoch_ms(interval_start), entry_count from arrivals_by_interval where entry_count > 0 order by 1"
+    entries = (
+        "select epoch_ms(interval_start), people_entry_count from arrivals_by_interval where people_entry_count > 0 order by 1"
+    )
     assert told(entries) == told(utc.format(quarter.format(start)))
     offered = "select epoch_ms(interval_start), offered_count from queue_by_interval order by 1"
     assert told(offered) == told(utc.format(quarter.format(start)))

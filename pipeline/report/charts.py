@@ -14,6 +14,7 @@ from pipeline.report.measures import (
 )
 from pipeline.report.score_charts import mcs_charts
 from pipeline.report.style import (
+    FEW_CASES,
     bar_panel,
     heat_panel,
     hours_panel,
@@ -22,6 +23,7 @@ from pipeline.report.style import (
 )
 
 SHARE = {"axis": {"format": ".0%"}, "title": None, "scale": {"domainMin": 0, "domainMax": 1}}
+FEW = f"A dashed rim without colour: fewer than {FEW_CASES} waits, too few to compare."
 MOST_AGENTS = 20
 MOST_HOUR_DAYS = 1_100
 NEWEST_HOURS = f"""row_number() over (
@@ -31,7 +33,6 @@ NEWEST_HOURS = f"""row_number() over (
 ENTERED = "Days are those of entering the queue, on the account's clocks."
 SHARED_SKILLS = "Skills of the same id in several accounts stand in one field: choose an account to see its own."
 COUNT = {"title": None, "scale": {"zero": True}, "axis": {"tickMinStep": 1}}
-SQUARE_ROOT = "The axis is a square root's: distances shrink towards the top, so that short times stay apart."
 
 
 def charts(choices: Choices, service_level: str) -> list[Chart]:
@@ -116,7 +117,7 @@ def _queue(choices: Choices) -> list[Chart]:
             title="Queue entries and their wait",
             definition="Queue entries of people, and the wait of those that were answered, from entering the queue to leaving "
             "it: half of them waited at most the median, nine in ten at most the 90th percentile. The longest wait is that of "
-            f"any entry, also of an abandoned one. {ENTERED} {SQUARE_ROOT}",
+            f"any entry, also of an abandoned one. {ENTERED}",
             query=Query(ENTRIES, ("local_date",), "account", ("entry_count", *waits, "longest_wait_seconds")),
             panels=(
                 line_panel("Queue entries", "entry_count", tips, COUNT),
@@ -130,7 +131,8 @@ def _queue(choices: Choices) -> list[Chart]:
             section="Queue",
             title="Queue by skill and hour of the day",
             definition="Queue entries of people by skill and hour of entering on the account's clocks, and the time that nine "
-            "in ten of those answered waited at most: the stronger the colour, the more or the longer. Empty: there was none.",
+            f"in ten of those answered waited at most: the stronger the colour, the more or the longer. {FEW} "
+            "Nothing there: there was none.",
             query=Query(ENTRIES, ("local_hour",), by, by_hour, condition="local_hour is not null"),
             panels=(
                 heat_panel("Queue entries", "entry_count", by, _names(choices), hour_tips),
@@ -142,7 +144,8 @@ def _queue(choices: Choices) -> list[Chart]:
             section="Queue",
             title="Queue by hour of the week",
             definition="90th percentile of the wait of the entries that a person answered, by weekday and hour of entering on "
-            "the account's clocks: the stronger the colour, the longer nine in ten waited at most. An empty field had none.",
+            f"the account's clocks: the stronger the colour, the longer nine in ten waited at most. {FEW} "
+            "Nothing there: there was none.",
             query=Query(
                 ENTRIES, ("weekday", "local_hour"), None, hour_waits, condition="local_hour is not null", is_of_all_skills=True
             ),
@@ -239,8 +242,7 @@ def _responses() -> list[Chart]:
             title="Response times",
             definition="First reply: from the visitor's first line to a person's answer that is the conversation's first, so a "
             "wait in the queue counts. Every response: from the first line of each run of the visitor's lines to a person's "
-            "answer. The skill is that of the segment; days are those of the answer, on the account's clocks. "
-            f"{SQUARE_ROOT}",
+            "answer. The skill is that of the segment; days are those of the answer, on the account's clocks.",
             query=Query(RESPONSES, ("local_date",), "account", (*replies, *responses)),
             panels=(
                 line_panel("First reply, median", "first_reply_p50_seconds", tips),

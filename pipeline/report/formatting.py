@@ -28,7 +28,7 @@ HEADINGS = {
     "short_abandon_count": "Left soon",
     "within_count": "In time",
     "service_level_share": "Service level",
-    "queued_count": "With a wait",
+    "queued_count": "Answered, n of the wait",
     "queue_p50_seconds": "Queue median (s)",
     "queue_p90_seconds": "Queue p90 (s)",
     "longest_wait_seconds": "Longest wait (s)",

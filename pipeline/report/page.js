@@ -1,14 +1,10 @@
 "use strict";
-// Shows key figures, tables, SQL and charts of the choice, from the numbers in the page. Rows are chosen as in cubes.py; durations are
+// Shows key figures, tables and SQL of the choice, from the numbers in the page; drawing.js, before it, draws the charts. Rows are chosen as in cubes.py; durations are
 // written as in formatting.py, which hands over all other formats.
 
 const ALL = 0;
-const STATES = { l: "loaded", e: "empty", r: "rejected", m: "missing", u: "unknown" };
 const DAY = 86400000;
-const MONDAY = 4; // days after 1970-01-01
 const form = document.getElementById("choice");
-const LABEL = 0.45; // of a drawing's width, at most
-const views = [];
 let data;
 let drawing = Promise.resolve();
 
@@ -254,139 +250,6 @@ function show() {
   else showKeys(rows, Object.fromEntries(before), data.unlike[choice.account][choice.period], isBot);
   showChosen(choice, rows["key-conversations"][0]?.conversation_count ?? 0);
   drawing = drawing.then(() => draw(charts, rows));
-}
-
-// Charts
-
-async function draw(charts, rows) {
-  document.body.removeAttribute("data-drawn");
-  views.splice(0).forEach((view) => view.finalize());
-  for (const chart of charts.filter(({ panels }) => panels.length)) {
-    let isEmpty = true;
-    for (const [place, panel] of chart.panels.entries()) {
-      const target = document.getElementById(`${chart.name}-${place}`);
-      const drawn = rowsFor(panel, chart, rows[chart.name]);
-      target.hidden = drawn.every((row) => row.value === null);
-      isEmpty &&= target.hidden;
-      if (!target.hidden) await drawPanel(target.querySelector(".chart"), filled(panel, chart, drawn, target.clientWidth), drawn);
-    }
-    document.querySelector(`#${chart.name} .nothing`).hidden = !isEmpty;
-  }
-  document.body.setAttribute("data-drawn", "yes");
-}
-
-async function drawPanel(place, spec, rows) {
-  const options = { mode: "vega-lite", config: data.config, renderer: "svg", actions: false, ast: true };
-  const looks = { defaultStyle: false, tooltip: { disableDefaultStyle: true } };
-  try {
-    views.push(await vegaEmbed(place, { ...spec, data: { values: rows } }, { ...options, ...looks }));
-  } catch (error) {
-    place.textContent = "This browser could not draw the chart; its numbers are in the table below.";
-    console.error(place.parentElement.id, error);
-  }
-}
-
-function rowsFor(panel, chart, rows) {
-  const dated = rows.filter((row) => row[chart.day] !== data.undated);
-  const own = panel.account === ALL ? dated : dated.filter((row) => row.account === panel.account);
-  const divisor = unitOf(panel, own)[0];
-  const valued = own.map((row) => ({ ...row, value: row[panel.measure] === null ? null : row[panel.measure] / divisor }));
-  if (chart.hidden.includes("states")) return valued.flatMap(runsOfHours);
-  for (const row of valued) if (row.is_marked) row.texts = { ...row.texts, [chart.day]: `${row.texts[chart.day]} (${row.mark})` };
-  if (chart.isByDay) return brokenAtGaps(valued, chart.day, chart.isWeekly ? 7 : 1);
-  const isOne = new Set(valued.map((row) => row.account)).size <= 1;
-  const named = (id, row) => (isOne ? id : `${id}\n${row.account_id}`);
-  return valued.map((row) => ({ ...row, agent: named(row.agent_id, row), account_skill: named(row.skill_id, row) }));
-}
-
-function unitOf(panel, rows) {
-  if (!panel.isDuration) return [1, ""];
-  const longest = Math.max(0, ...rows.map((row) => row[panel.measure]));
-  return [[1, "seconds"], [60, "minutes"], [3600, "hours"]].find(([seconds, unit]) => longest <= 300 * seconds || unit === "hours");
-}
-
-// A line ends where days or weeks are missing, and after one that is not whole: one without values comes next. The dashes
-// of marked days begin at the day before.
-function brokenAtGaps(rows, day, step) {
-  const days = rows.sort((one, other) => one.account - other.account || (one[day] < other[day] ? -1 : 1));
-  return days.flatMap((row, place) => {
-    const following = days[place + 1];
-    if (!following || following.account !== row.account) return [row];
-    const next = plusDays(row[day], step);
-    const isEnd = following[day] !== next || (row.is_marked && !following.is_marked);
-    if (isEnd) return [row, { ...row, [day]: next, value: null, texts: {} }];
-    return following.is_marked && !row.is_marked ? [row, { ...row, is_marked: true }] : [row];
-  });
-}
-
-// Round times for an axis by the square root: about evenly apart on it, up to the largest value.
-function roundTimes(most) {
-  const round = (value) => {
-    const ten = 10 ** Math.floor(Math.log10(value));
-    return ten * [5, 3, 2, 1].find((factor) => factor * ten <= value * (1 + 1e-9));
-  };
-  const times = [0.2, 0.4, 0.6, 0.8, 1].map((place) => (most > 0 ? round(most * place ** 2) : 0));
-  return [...new Set([0, ...times.filter((time) => time >= 1 || most < 2)])];
-}
-
-function runsOfHours(row) {
-  return [...row.states.matchAll(/(.)\1*/g)].map((run) => {
-    const from = row.first_hour + run.index;
-    const to = from + run[0].length;
-    const clock = (hour) => `${String(hour).padStart(2, "0")}:00`;
-    return { ...row, from_hour: from, to_hour: to, hours: `${clock(from)} to ${clock(to)}`, state: STATES[run[1]] };
-  });
-}
-
-// Days for an axis at even distances, as many as fit; Mondays, where it is a week or more. More than half a year has months.
-function someDays(days, width, least) {
-  const [first, last] = [Math.min(...days) / DAY, Math.max(...days) / DAY];
-  const most = Math.max(1, Math.floor(width / 65));
-  const step = [1, 2, 7, 14, 28].find((length) => length >= least && (last - first) / length < most) ?? 56;
-  const start = step < 7 ? first : first + ((MONDAY - first) % 7 + 7) % 7;
-  const found = [];
-  for (let day = start; day <= last; day += step) found.push(day * DAY);
-  return found.length ? found : [first * DAY];
-}
-
-// How much longer than the longest bar its axis is, so that the bar's number has room beside it.
-function roomBeside(panel, rows, width) {
-  const bars = width * (1 - LABEL) - 25;
-  const number = 15 + 7.5 * Math.max(0, ...rows.map((row) => row.texts[panel.measure]?.length ?? 0));
-  return bars / Math.max(bars - number, bars / 4);
-}
-
-// The drawing with everything that depends on its rows and room: unit, ends of scales, colours and legend of accounts.
-function filled(panel, chart, rows, width) {
-  const written = JSON.stringify(panel.spec).replaceAll("{unit}", unitOf(panel, rows)[1]);
-  const spec = JSON.parse(chart.isWeekly ? written.replaceAll("local_date", chart.day).replaceAll("Local day", "Week of") : written);
-  const values = rows.map((row) => row.value).filter((value) => value !== null);
-  const days = rows.map((row) => Date.parse(row[chart.day]));
-  const strong = [...values].sort((one, other) => one - other);
-  const { x, y } = spec.encoding;
-  const set = {
-    days: chart.isByDay ? (Math.max(...days) - Math.min(...days)) / DAY + 1 : 1,
-    room: Math.max(...values) * roomBeside(panel, rows, width) || 1,
-    label: width * LABEL,
-    lift: rows.some((row) => (row[y?.field] ?? "").toString().includes("\n")) ? -6 : 0, // the first of two lines stands at the middle
-    entry: 30 + Math.min(width - 60, 7 * Math.max(...data.accounts.map((account) => account.name.length))),
-    strongest: strong[Math.floor(strong.length * 0.98)] || 1, // a single odd hour must not make all others pale
-  };
-  for (const parameter of spec.params) parameter.value = set[parameter.name];
-  const { step } = spec.height; // a height by step, as Vega-Lite knows it, does not go with a width that fits the page
-  if (step) spec.height = step * new Set(rows.map((row) => row[spec.encoding.y.field])).size;
-  if (y?.scale?.type === "sqrt") y.axis.values = roundTimes(Math.max(...values));
-  // An expression, since the single values of a list would be ones that vega's interpreter does not know.
-  if (chart.isByDay && set.days <= data.manyDays) x.axis.values = { expr: JSON.stringify(someDays(days, width, chart.isWeekly ? 7 : 1)) };
-  const colour = spec.encoding.color;
-  if (colour?.field === "state") colour.legend.columns = width > 450 ? 5 : 3;
-  if (colour?.field !== "account_id") return spec;
-  const accounts = [...new Set(rows.map((row) => row.account))].sort();
-  colour.scale.domain = accounts.map((place) => data.accounts[place - 1].name);
-  colour.scale.range = accounts.map((place) => `var(--series-${place})`);
-  // A number, not an expression: the room for the legend is reserved before there is a width.
-  colour.legend = accounts.length === 1 ? null : { ...colour.legend, columns: Math.max(1, Math.floor((width - 60) / set.entry)) };
-  return spec;
 }
 
 // Start

@@ -24,7 +24,7 @@ from pipeline.report.cubes import Columns, Query, read_cubes, rows_of_all
 from pipeline.report.formatting import FILTERS, FORMS, HEADINGS, MISSING, TEXTS, WEEKDAYS, Row, form_of
 from pipeline.report.head import FRESHNESS, Head, read_head
 from pipeline.report.key_figures import BOT_QUERIES, KEY_FIGURES, QUERIES
-from pipeline.report.style import CONFIG, MANY_DAYS, Panel, Spec
+from pipeline.report.style import CONFIG, FEW_CASES, MANY_DAYS, Panel, Spec
 from pipeline.report.wholeness import PROVISIONAL
 
 STATIC_DAYS = 14
@@ -84,7 +84,7 @@ def _page(connection: duckdb.DuckDBPyConnection, head: Head) -> str:
     data = _data(choices, keys, drawn, cubes)
     return _render(
         head=head,
-        scripts=[_script_safe(_charting_library()), _asset("page.js")],
+        scripts=[_script_safe(_charting_library()), _asset("drawing.js") + _asset("page.js")],
         choices=choices,
         static_days=STATIC_DAYS,
         first_channel=choices.channels[0].name if choices.channels else NO_CHANNEL,
@@ -136,6 +136,7 @@ def _data(choices: Choices, keys: dict[str, Query], drawn: list[Chart], cubes: d
         "missing": MISSING,
         "undated": str(UNDATED),
         "manyDays": MANY_DAYS,
+        "fewCases": FEW_CASES,
         "forms": {name: form._asdict() for name, form in FORMS.items()},
         "columnForms": {column: form_of(column) for column in HEADINGS},
         "provisional": choices.marks.provisional,
@@ -184,7 +185,13 @@ def _wired(query: Query) -> dict[str, Any]:
 
 
 def _panel(panel: Panel) -> Spec:
-    return {"measure": panel.measure, "isDuration": panel.is_duration, "account": panel.account, "spec": panel.spec}
+    return {
+        "measure": panel.measure,
+        "isDuration": panel.is_duration,
+        "account": panel.account,
+        "cases": panel.cases,
+        "spec": panel.spec,
+    }
 
 
 def _render(**context: Any) -> str:

@@ -1,6 +1,6 @@
-"""The report's drawings in Vega-Lite: lines by day, bars and matrices, which `page.js` fills with the choice's rows.
+"""The report's drawings in Vega-Lite: lines by day, bars and matrices, which `drawing.js` fills with the choice's rows.
 
-Colours are CSS variables of the page, so that one drawing serves light, dark and print. `page.js` puts the unit of its times
+Colours are CSS variables of the page, so that one drawing serves light, dark and print. `drawing.js` puts the unit of its times
 in place of `{unit}` and sets the parameters: `days` is how many days are drawn, `room` and `strongest` are ends of scales,
 `label` and `entry` how wide a label and an entry of the legend may be; `lift` moves labels of two lines up. A row has the
 table's columns, `value`, which is the panel's measure in that unit, and `texts`, each column as the table writes it.
@@ -14,6 +14,7 @@ from pipeline.report.formatting import HEADINGS, WEEKDAYS
 
 Spec: TypeAlias = dict[str, Any]
 
+FEW_CASES = 10
 FEW_DAYS = 62
 MANY_DAYS = 180
 """For more days the ticks are months."""
@@ -24,10 +25,9 @@ LINE_HEIGHT = 13
 LINES = {"labelExpr": "split(datum.label, '\\n')", "labelLineHeight": LINE_HEIGHT, "labelOffset": {"expr": "lift"}}
 """For an axis whose labels have an account on a line of its own."""
 
-TIME: Spec = {"title": "{unit}", "scale": {"type": "sqrt", "domainMin": 0}, "axis": {}}
-"""The axis of times: by its square root, since a few long waits would else press all others onto the zero line.
-
-`page.js` gives it round times as ticks.
+TIME: Spec = {"title": "{unit}", "scale": {"nice": True}}
+"""The axis of times. `drawing.js` ends it where nearly all values lie, since a few long waits would else press all others onto
+the zero line; those beyond stand at its end.
 """
 
 DASHES: Spec = {
@@ -38,8 +38,14 @@ DASHES: Spec = {
 }
 """Lines of days and weeks that are not whole, or to which more conversations can come, are dashed."""
 
-SHAPES: Spec = {**DASHES, "scale": {"domain": [False, True], "range": ["circle", "cross"]}}
-"""Their points are crosses, so that a day or week without neighbours shows it, too."""
+SHAPES: Spec = {
+    **DASHES,
+    "field": "point",
+    "scale": {"domain": ["whole", "marked", "beyond"], "range": ["circle", "cross", "triangle-up"]},
+}
+"""Their points are crosses, so that a day or week without neighbours shows it, too; triangles lie beyond the axis."""
+FAINT: Spec = {"condition": {"test": "datum.is_marked", "value": 0.55}, "value": 1}
+"""They are faint, since they can't be compared with the others."""
 
 CONFIG: Spec = {
     "background": "transparent",
@@ -81,13 +87,15 @@ CONFIG: Spec = {
 class Panel:
     """One drawing of a chart, of one `measure`; it is left out where no row has a value.
 
-    An `account` is the place of the only one that it draws.
+    An `account` is the place of the only one that it draws. `cases` names the count that the measure rests on, if a field shows
+    that these are few.
     """
 
     title: str | None
     measure: str
     spec: Spec
     account: int = ALL
+    cases: str | None = None
 
     @property
     def is_duration(self) -> bool:
@@ -110,6 +118,7 @@ def line_panel(title: str, measure: str, tips: list[str], axis: Spec | None = No
             "color": account_colour(),
             "strokeDash": DASHES,
             "shape": SHAPES,
+            "opacity": FAINT,
             "tooltip": tooltip(tips),
         },
     }
@@ -187,7 +196,10 @@ def column_panel(who: str | None, measure: str, name: str, places: list[int], ti
 
 
 def heat_panel(title: str | None, measure: str, name: str, places: list[Any], tips: list[str]) -> Panel:
-    """Hours of the day for each of the `places`, weekdays or skills: the higher the measure the stronger the colour."""
+    """Hours of the day for each of the `places`, weekdays or skills: the higher the measure the stronger the colour.
+
+    A time that rests on fewer than `FEW_CASES` waits is an empty field in a dashed rim, whatever its length.
+    """
     is_week = name == "weekday"
     unit = " ({unit})" if measure.endswith("_seconds") else ""
     legend: Spec = {"title": f"{HEADINGS[measure].split(' (')[0]}{unit}", "tickCount": 4, "columns": 6}
@@ -195,7 +207,11 @@ def heat_panel(title: str | None, measure: str, name: str, places: list[Any], ti
     axis: Spec = {"domain": False, "ticks": False, "labelLimit": {"expr": "label"}}
     spec = {
         "height": 196 if is_week else {"step": 3 * LINE_HEIGHT if name == "account_skill" else BAR_STEP},
-        "mark": {"type": "rect", "cornerRadius": 2, "fill": "var(--series-1)"},
+        "mark": {
+            "type": "rect",
+            "cornerRadius": 2,
+            "strokeDash": [2, 2],
+        },
         "encoding": {
             "x": {
                 "field": "local_hour",
@@ -212,11 +228,13 @@ def heat_panel(title: str | None, measure: str, name: str, places: list[Any], ti
                 "scale": {"paddingInner": 0.06, **({"domain": places} if is_week else {})},
                 "axis": axis | ({"labelExpr": f"{_DAYS}[datum.value - 1]"} if is_week else LINES),
             },
-            "opacity": _strength(legend),
+            "opacity": {"condition": {"test": "datum.is_few", "value": 0.45}, **_strength(legend)},
+            "fill": {"condition": {"test": "datum.is_few", "value": "transparent"}, "value": "var(--series-1)"},
+            "stroke": {"condition": {"test": "datum.is_few", "value": "var(--series-1)"}, "value": "transparent"},
             "tooltip": tooltip(tips),
         },
     }
-    return Panel(title, measure, _framed(spec))
+    return Panel(title, measure, _framed(spec), cases="queued_count" if measure.endswith("_seconds") else None)
 
 
 def matrix_panel(measure: str, names: list[str], tips: list[str]) -> Panel:
@@ -292,8 +310,8 @@ def by_day(name: str) -> Spec:
 
 
 def account_colour() -> Spec:
-    """A colour for each account, which `page.js` keeps for it; the legend is left out where only one is drawn."""
-    legend = {"title": None, "labelLimit": {"expr": "entry - 30"}}  # its columns are set by page.js
+    """A colour for each account, which `drawing.js` keeps for it; the legend is left out where only one is drawn."""
+    legend = {"title": None, "labelLimit": {"expr": "entry - 30"}}  # its columns are set by drawing.js
     return {"field": "account_id", "type": "nominal", "scale": {"domain": [], "range": []}, "legend": legend}
 
 

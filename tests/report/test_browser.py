@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import re
+from itertools import pairwise
 from pathlib import Path
 from urllib.parse import quote
 
@@ -11,8 +12,9 @@ from made_lake import ACCOUNTS, make_lake, name_lake
 from report_pages import HOSTILE, Element, browse, cells, data_of, needs_browser, report, written
 
 from pipeline.report.choices import printable_literal
-from pipeline.report.formatting import MISSING
+from pipeline.report.formatting import MISSING, format_duration, rounded
 from pipeline.report.page import BOTS_SKILL
+from pipeline.report.style import FEW_CASES
 from pipeline.schema import FACTS
 
 pytestmark = needs_browser
@@ -241,6 +243,49 @@ def test_the_change_of_a_share_is_that_of_the_views(tmp_path: Path) -> None:
         word = "clear" if is_clear else "not clear"
         assert page.by_id(f"key-{name}-change").text == f"change: {change} points, 95 % from {low} to {high}, {word}"
         assert cut.by_id(f"key-{name}-change").text.endswith(", not judged, since the period before has 29 of 31 whole days")
+
+
+def test_a_day_far_beyond_the_others_is_told(tmp_path: Path) -> None:
+    """An axis of times ends where nine in ten days lie; a day far beyond is a triangle at its end, and a sentence tells it."""
+    database = make_lake(tmp_path, accounts=ACCOUNTS[:1], days=20, per_day=30)
+    with duckdb.connect(str(database)) as connection:
+        connection.execute("update queue_entries set wait_milliseconds = 100 * wait_milliseconds where date = '2026-03-10'")
+    report(database)
+    page, messages = browse(tmp_path / "report.html", tmp_path / "profile", 1200)
+
+    assert messages == []
+    p90 = "select quantile_cont(answered_milliseconds, 0.9) / 1000 from named_entries where not is_bot and date ="
+    with duckdb.connect(str(database), read_only=True) as connection:
+        [(value,)] = connection.execute(f"{p90} '2026-03-10'").fetchall()
+    panel = page.by_id("queue-by-day-2")
+    assert [part.text for part in panel.every("p")] == [
+        f"Beyond the axis, as triangles or crosses at its end: 1 day, up to {format_duration(rounded(value, 1))} (2026-03-10)."
+    ]
+    labels = [float(part.text.replace(",", "")) for part in panel.every("text") if re.fullmatch(r"[\d.,]+", part.text)]
+    assert max(labels) < value / 60 / 10
+    steps = [round(after - before, 6) for before, after in pairwise(labels)]
+    assert len(set(steps)) == 1  # an axis of even distances
+
+
+def test_fields_of_few_cases_are_empty(tmp_path: Path) -> None:
+    """An hour of the week whose wait rests on fewer than ten entries is a rim without colour, no other is; tips have n."""
+    database = make_lake(tmp_path, accounts=ACCOUNTS[:1], days=9, per_day=250)
+    report(database)
+    page, messages = browse(tmp_path / "report.html", tmp_path / "profile", 1200)
+
+    assert messages == []
+    rows = [row for row in cells(page.by_id("queue-by-hour-of-week-table")) if row[3] != MISSING]
+    few = sum(int(row[2].replace(",", "")) < FEW_CASES for row in rows)
+    drawn = [
+        mark for mark in page.by_id("queue-by-hour-of-week-0").walk() if "mark-rect" in (mark.attributes.get("class") or "")
+    ]
+    fields = [path for mark in drawn for path in mark.every("path")]
+    assert len(fields) == len(rows)
+    assert sum(path.attributes.get("fill") == "transparent" for path in fields) == few
+    assert 0 < few < len(rows)
+    [chart] = [chart for chart in data_of(report(database))["charts"] if chart["name"] == "queue-by-hour-of-week"]
+    tips = chart["panels"][0]["spec"]["encoding"]["tooltip"]
+    assert {"field": "texts.queued_count", "type": "nominal", "title": "Answered, n of the wait"} in tips
 
 
 def test_nothing_is_cut_in_a_narrow_window(tmp_path: Path) -> None:

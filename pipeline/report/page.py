@@ -18,7 +18,8 @@ from markupsafe import Markup
 
 from pipeline.errors import SettingsError
 from pipeline.lake.lake import Lake
-from pipeline.report.charts import Chart, charts
+from pipeline.report.chart import Chart
+from pipeline.report.charts import charts
 from pipeline.report.choices import NO_CHANNEL, UNDATED, Choices, read_choices
 from pipeline.report.cubes import Columns, Query, read_cubes, rows_of_all
 from pipeline.report.formatting import FILTERS, FORMS, HEADINGS, MISSING, TEXTS, WEEKDAYS, Row, form_of

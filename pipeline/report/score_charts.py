@@ -15,9 +15,8 @@ SCALES = {"0-100": list(range(0, 100, 10)), "-100-100": list(range(-100, 100, 10
 def mcs_charts(choices: Choices) -> list[Chart]:
     """Distribution, days and skills; bots stand beside people if any is named."""
     scores = ("people_scored_count", "people_mcs_avg", "people_mcs_p10", "people_mcs_p50", "people_mcs_p90")
-    counts, spread = ("people_conversation_count",), scores
-    if choices.has_bots:
-        counts, spread = (*counts, "bot_conversation_count"), (*scores, "bot_scored_count", "bot_mcs_avg")
+    counts = ("people_conversation_count", *(("bot_conversation_count",) if choices.has_bots else ()))
+    spread = (*scores, *(("bot_scored_count", "bot_mcs_avg") if choices.has_bots else ()))
     [name] = choices.scales if len(choices.scales) == 1 else ["0-100"]
     buckets = SCALES.get(name, SCALES["0-100"])
     axis = {"title": None, "scale": {"domain": [buckets[0], buckets[-1] + (0 if name == "class" else 10)]}}

@@ -17,8 +17,10 @@ import duckdb
 from pipeline.errors import LakeError
 from pipeline.lake.lake import Lake
 from pipeline.lake.landing import PUBLISHING
-from pipeline.warehouse.name_tables import FoundFile, accounts_of, find_name_files
+from pipeline.schema import SENT
+from pipeline.warehouse.name_tables import FoundFile, accounts_of, find_name_files, read_names
 from pipeline.warehouse.names import HELPER, NAME_FILES, NameFile, NameReader, guarded, parse_names
+from pipeline.warehouse.unmet import unmet_note
 
 Met = Sequence[tuple[str, Any, str | None]]
 """Account, id and nickname of each id that the lake has met, most used first."""
@@ -53,6 +55,7 @@ class Written(NamedTuple):
         unnamed_count: those of them without a name in the file.
         nicknamed_count: those of these with a nickname, which serves as a name.
         faults: sentences on lines, or on the file, if nothing could be added.
+        note: a sentence on lines whose id no conversation has, or "".
     """
 
     file: NameFile
@@ -62,6 +65,7 @@ class Written(NamedTuple):
     unnamed_count: int
     nicknamed_count: int
     faults: list[str]
+    note: str = ""
 
 
 def write_names(lake: Lake, connection: duckdb.DuckDBPyConnection) -> list[Written]:
@@ -72,10 +76,17 @@ def write_names(lake: Lake, connection: duckdb.DuckDBPyConnection) -> list[Writt
     """
     accounts = cache(lambda: accounts_of(lake, lake.snapshot()))
     return [
-        _write(lake, found, connection.execute(_MET[found.file.file_name]).fetchall(), accounts)
+        _write(lake, found, connection.execute(_MET[found.file.file_name]).fetchall(), accounts)._replace(
+            note=_note(found, connection, accounts)
+        )
         for found in find_name_files(lake)
         if found.file in NAME_FILES
     ]
+
+
+def _note(found: FoundFile, connection: duckdb.DuckDBPyConnection, accounts: Accounts) -> str:
+    """Give the sentence on the lines that people wrote for ids that no conversation has."""
+    return unmet_note(found.file, read_names(found, accounts), connection, {table: table for table in SENT})
 
 
 def _write(lake: Lake, found: FoundFile, met: Met, accounts: Accounts) -> Written:

@@ -10,6 +10,7 @@ import io
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from pipeline.text import harmless
@@ -160,6 +161,7 @@ class Names(NamedTuple):
         faults: a sentence for each line that does not count, or for the file.
         notes: a sentence for each column that is not read.
         nicknamed: account and id of the rows whose name is only a nickname.
+        lines: the number of the line that counts, by account and id.
     """
 
     rows: list[tuple[Any, ...]] | None
@@ -167,6 +169,7 @@ class Names(NamedTuple):
     faults: list[str]
     notes: list[str]
     nicknamed: frozenset[tuple[str | None, Any]] = frozenset()
+    lines: Mapping[tuple[str | None, Any], int] = MappingProxyType({})
 
 
 class FaultError(Exception):
@@ -190,7 +193,14 @@ def parse_names(raw: bytes, file: NameFile, accounts: Callable[[], Collection[st
         reader.read()
     except (FaultError, UnknownAccountsError) as fault:
         return Names(None, frozenset(), [f"{file.file_name}{fault}; no line counts, and the last names hold: correct it"], [])
-    return Names(list(reader.rows.values()), frozenset(reader.ids), reader.faults, reader.notes(), frozenset(reader.nicknamed))
+    return Names(
+        rows=list(reader.rows.values()),
+        ids=frozenset(reader.ids),
+        faults=reader.faults,
+        notes=reader.notes(),
+        nicknamed=frozenset(reader.nicknamed),
+        lines=reader.lines,
+    )
 
 
 class NameReader:
@@ -206,7 +216,7 @@ class NameReader:
         self.ids: set[tuple[str | None, Any]] = set()
         self.nicknamed: set[tuple[str | None, Any]] = set()
         self._faults: list[tuple[int, str]] = []
-        self._numbers: dict[tuple[str | None, Any], int] = {}
+        self.lines: dict[tuple[str | None, Any], int] = {}
         self._ask_accounts = accounts
         try:
             text = raw.decode("utf-8-sig")
@@ -287,17 +297,15 @@ class NameReader:
         if any(map(str.strip, cells[len(self.header) :])):
             found = f"expected {len(self.header)} values, found {len(cells)}"
             raise FaultError(f"{found}; put those with {self.delimiter!r} in quotes")
-        if key in self._numbers:
+        if key in self.lines:
             of = f"{self.file.noun} {key[1]} of account {key[0]}" if key[0] else f"{self.file.noun} {key[1]}"
-            raise FaultError(
-                f"expected each {self.file.id_noun} once, found {of}, as in line {self._numbers[key]}, which counts"
-            )
+            raise FaultError(f"expected each {self.file.id_noun} once, found {of}, as in line {self.lines[key]}, which counts")
         values = [self._value(column, given) for column in others]
         if self.file.is_for_all and None in values:
             column = others[values.index(None)]
             raise FaultError(f"{column.name}: expected {column.kind.expected}, found nothing")
         nickname = self._nickname(given)
-        self._numbers[key] = number
+        self.lines[key] = number
         if nickname and values[0] is None:
             values[0] = nickname
             self.nicknamed.add(key)

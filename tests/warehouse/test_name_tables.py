@@ -22,6 +22,7 @@ from pipeline.load.session import writing
 from pipeline.warehouse.database import connect
 from pipeline.warehouse.name_tables import names_of
 from pipeline.warehouse.name_writer import write_names
+from pipeline.warehouse.unmet import unmet_notes
 
 FIRST, SECOND = "75555851", "20348697"
 SKILLS = "select account_id, skill_id, skill_name, is_bot from skill_names order by all"
@@ -315,6 +316,41 @@ def test_doctor_names_each_line(lake: Lake, tmp_path: Path) -> None:
     lines = [line for line in done.stdout.splitlines() if "skills.csv" in line]
     assert [line.split()[0] for line in lines] == ["warn"] * 5 + ["ok"]
     assert "the column 'colour' is kept, and not read" in lines[-1]
+
+
+def test_an_id_that_no_conversation_has_is_told(lake: Lake, tmp_path: Path) -> None:
+    """Doctor and names tell the lines of unmet ids, with their numbers and how many; that is a note, not a failure."""
+    write(lake, HEADER + f"{FIRST},12,Sales,\n{FIRST},21,Slaes,\n{SECOND},12,Elsewhere,\n{FIRST},1,A,\n{FIRST},2,B,\n")
+    write(lake, f"account_id,agent_id,agent_name\n{FIRST},a5,Zoe\n{FIRST},A5,Zoe\n", "agents.csv")
+    write(lake, f"account_id,skill_id\n{FIRST},12\n", "campaigns.csv")
+    skills = (
+        f"{lake.uri}/skills.csv: no conversation has the id of 4 of 5 lines, which name nothing so far: line 3 (skill 21 "
+        f"of account {FIRST}), line 4 (skill 12 of account {SECOND}), line 5 (skill 1 of account {FIRST}), 1 more; "
+        "correct the ids that are typos"
+    )
+    agents = (
+        f"{lake.uri}/agents.csv: no conversation has the id of 1 of 2 lines, which name nothing so far: "
+        f"line 3 (agent A5 of account {FIRST}); correct the ids that are typos"
+    )
+
+    told = [line.split(maxsplit=2) for line in lakehouse("doctor", "--lake", lake.uri, cwd=tmp_path).stdout.splitlines()]
+    assert [line for line in told if "no conversation has" in line[2]] == [["ok", "names", skills], ["ok", "names", agents]]
+    (Path(lake.root) / "campaigns.csv").unlink()
+    done = lakehouse("names", "--lake", lake.uri, cwd=tmp_path)
+    assert done.returncode == 0
+    assert [line for line in done.stderr.splitlines() if "no conversation has" in line] == [skills, agents]
+
+
+def test_before_the_first_conversation_no_id_is_told(tmp_path: Path) -> None:
+    """A lake without conversations has met nobody, and tells no line; nor does one in which each id is met."""
+    lake = Lake(str(tmp_path / "lake"))
+    take(lake, put(tmp_path / "in", gz(), name_at(10)))
+    write(lake, HEADER + f"{FIRST},12,Sales,\n")
+    assert unmet_notes(lake) == []
+    take(lake, source(tmp_path / "in", 11, FIRST))
+    assert unmet_notes(lake) == []
+    write(lake, HEADER + f"{FIRST},13,Sales,\n")
+    assert len(unmet_notes(lake)) == 1
 
 
 def test_names_without_a_lake(tmp_path: Path) -> None:

@@ -31,8 +31,8 @@ def names(lake_uri: str | None) -> None:
         click.echo(
             harmless(f"{lake.uri}/{written.file.file_name}: {added}{met}, {written.unnamed_count:,} without a name{nicknamed}")
         )
-        for fault in written.faults:
-            say(f"{lake.uri}/{fault}")
+        for sentence in filter(None, (*written.faults, written.note)):
+            say(f"{lake.uri}/{sentence}")
     if any(written.is_new for written in files):
         say("fill in names and groups, and true under is_bot for a bot: the next command shows them")
     if any(written.faults for written in files):

@@ -34,6 +34,7 @@ from pipeline.text import counted
 from pipeline.warehouse.database import rules_in_force
 from pipeline.warehouse.name_tables import names_of
 from pipeline.warehouse.published import FILE_NAME, problem_with_file
+from pipeline.warehouse.unmet import unmet_notes
 
 _LEAST_BYTES: Final = {FAIL: 100 << 20, WARN: 1 << 30}
 _LEAST_DAYS: Final = {FAIL: 2, WARN: 30}
@@ -135,12 +136,14 @@ def _settings_file(lake: Lake) -> Iterator[Finding]:
 
 
 def _name_files(lake: Lake) -> Iterator[Finding]:
-    """Each line of the files of names that does not count, and each column that is not read."""
+    """Each line of the files of names that does not count, each column that is not read, and ids that no conversation has."""
     for names in names_of(lake):
         for fault in names.faults:
             yield Finding("names", WARN, f"{lake.uri}/{fault}")
         for note in names.notes:
             yield Finding("names", OK, f"{lake.uri}/{note}")
+    for note in unmet_notes(lake) if lake.exists else ():
+        yield Finding("names", OK, f"{lake.uri}/{note}")
 
 
 def _newest_load(lake: Lake, snapshot: Snapshot, ledger: pa.Table) -> Finding:

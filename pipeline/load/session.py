@@ -1,10 +1,12 @@
 """A write session: hold the lake, clear the files of a dead run, and after each commit purge, publish and sweep."""
 
+import atexit
 import errno
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from functools import partial
 
 import duckdb
 
@@ -46,7 +48,7 @@ def writing(lake: Lake, on_wait: Callable[[str], None] | None = None, *, upgrade
         LakeError: the block, or the lock, met a disk that is full, read-only or broken, or a lack of rights or memory; or a
             newer version of this program has written the lake, and nothing was changed.
     """
-    with _for_its_owner(), _in_one_sentence(lake), reaching(lake.uri), lake.store.lock(on_wait):
+    with _for_its_owner(), _in_one_sentence(lake), reaching(lake.uri), lake.store.lock(on_wait), _unstaged_at_exit(lake):
         if lake.store.may_damage and has_torn(lake):
             drop_damaged(lake)
         is_current = _is_current(lake)
@@ -89,6 +91,21 @@ def _is_current(lake: Lake) -> bool:
     with suppress(DamagedError):
         return lake.is_current
     return True
+
+
+@contextmanager
+def _unstaged_at_exit(lake: Lake) -> Iterator[None]:
+    """Delete the staged files, too, where a signal ends the process without an exception, as it does during an import.
+
+    In a bucket, where no lock tells whose they are, they stay for a later run.
+    """
+    clear = partial(clear_staging, lake)
+    if lake.store.has_lock:
+        atexit.register(clear)
+    try:
+        yield
+    finally:
+        atexit.unregister(clear)
 
 
 @contextmanager

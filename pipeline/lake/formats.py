@@ -17,7 +17,7 @@ from pipeline.errors import LakeError
 
 FORMAT: Final = "lakehouse.format"
 """The metadata of the ledger's commit."""
-NEWEST: Final = 3
+NEWEST: Final = 4
 """Other tables, columns or definitions of facts need the next number: an older program then leaves the lake alone."""
 _COMMENT: Final = re.compile(r"--.*")
 _DIGEST_DIGITS: Final = 32

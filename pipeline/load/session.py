@@ -1,10 +1,12 @@
 """A write session: hold the lake, clear the files of a dead run, and after each commit purge, publish and sweep."""
 
+import atexit
 import errno
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from functools import partial
 
 import duckdb
 
@@ -19,7 +21,6 @@ from pipeline.lake.spill import clear_dead
 from pipeline.lake.store_errors import reaching
 from pipeline.lake.vacuum import RETENTION_HOURS, sweep
 from pipeline.maintenance.upgrade import upgrade
-from pipeline.processes import Stopped
 from pipeline.warehouse.database import publish, rules_in_force
 from pipeline.warehouse.name_tables import names_of, tell_faults
 
@@ -38,9 +39,10 @@ _OF_THE_SYSTEM = (OSError, duckdb.IOException, duckdb.TransactionException, duck
 def writing(lake: Lake, on_wait: Callable[[str], None] | None = None, *, upgrades: bool = True) -> Iterator[None]:
     """Hold the lake for writing; a second writer waits for the first, readers never do.
 
-    The unfinished files of a run that died are deleted first, so that they take no room and keep no erased person. A bucket has
-    no lock: there commits keep writers apart. Then a lake of an older version is brought up to date, unless the block does that
-    itself: `upgrades` is false, and conversations that a dead run noted as pending stay so, too.
+    The unfinished files of a run that died are deleted first, so that they take no room and keep no erased person; so are those
+    of the block if it fails. A bucket has no lock: there commits keep writers apart. Then a lake of an older version is brought
+    up to date, unless the block does that itself: `upgrades` is false, and conversations that a dead run noted as pending stay
+    so, too.
 
     Raises:
         LakeError: the block, or the lock, met a disk that is full, read-only or broken, or a lack of rights or memory; or a
@@ -50,21 +52,17 @@ def writing(lake: Lake, on_wait: Callable[[str], None] | None = None, *, upgrade
         if lake.store.may_damage and has_torn(lake):
             drop_damaged(lake)
         is_current = _is_current(lake)
-        clear_staging(lake)
-        clear_dead(lake)
-        if upgrades and not is_current:
-            upgrade(lake, tell=on_wait)
-        rules_in_force(lake, on_wait)  # a wrong settings file warns, it does not stop the load
-        if on_wait:
-            for names in names_of(lake):
-                tell_faults(names.faults, lake, on_wait)
-        if upgrades:
-            run_pending_purges(lake)
-        try:
+        with _nothing_left_staged(lake):
+            clear_dead(lake)
+            if upgrades and not is_current:
+                upgrade(lake, tell=on_wait)
+            rules_in_force(lake, on_wait)  # a wrong settings file warns, it does not stop the load
+            if on_wait:
+                for names in names_of(lake):
+                    tell_faults(names.faults, lake, on_wait)
+            if upgrades:
+                run_pending_purges(lake)
             yield
-        except Stopped:  # helpers ended in the middle of their files
-            clear_staging(lake)
-            raise
 
 
 def after_commit(lake: Lake, commits: Sequence[Snapshot], *, has_pending: bool, now: Callable[[], datetime]) -> None:
@@ -89,6 +87,30 @@ def _is_current(lake: Lake) -> bool:
     with suppress(DamagedError):
         return lake.is_current
     return True
+
+
+@contextmanager
+def _nothing_left_staged(lake: Lake) -> Iterator[None]:
+    """Delete staged files: first those of dead runs, then those of the block, if it fails.
+
+    A signal ends a process without an exception while it imports a module, or where a library does not return for long: there
+    `atexit` does it. In a bucket no lock tells whose files they are: a later run deletes them.
+
+    Raises:
+        LakeError: a link leads elsewhere; nothing behind it was deleted.
+    """
+    clear_staging(lake)
+    clear = partial(clear_staging, lake)
+    if lake.store.has_lock:
+        atexit.register(clear)
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError, LakeError):  # what went wrong first is told
+            clear()
+        raise
+    finally:
+        atexit.unregister(clear)
 
 
 @contextmanager

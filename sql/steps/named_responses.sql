@@ -29,6 +29,8 @@ select
     response.response_time,  -- The agent's line.
     response.response_milliseconds,
     response.from_assignment_milliseconds,
+    response.former_skill_id,
+    response.former_agent_id,
     response.visitor_response_milliseconds,
     rules.time_zone,
     rules.interval_minutes,

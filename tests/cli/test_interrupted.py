@@ -8,7 +8,18 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from interruptions import COMMANDS, NAMES, SECONDS_TO_END, STOPPED, Place, await_handlers, begun, is_heard, made
+from interruptions import (
+    COMMANDS,
+    NAMES,
+    SECONDS_TO_END,
+    STOPPED,
+    STOPPED_WRITING,
+    Place,
+    await_handlers,
+    begun,
+    is_heard,
+    made,
+)
 from lakes import ask
 from places import ROOT
 from terminals import Terminal
@@ -58,6 +69,27 @@ def test_a_signal_cuts_no_module_off(tmp_path: Path) -> None:
     command, path = [sys.executable, "-c", program], f"{ROOT}:{tmp_path}"
     done = subprocess.run(command, env={"PYTHONPATH": path}, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (143, "", STOPPED.format("SIGTERM"))
+
+
+def test_a_signal_during_an_import_leaves_no_staged_file(tmp_path: Path) -> None:
+    """Where a signal can't raise anything, since a load is just importing a library, the files that it has staged go, too."""
+    (tmp_path / "sudden.py").write_text("import os\nos.kill(os.getpid(), 15)\n")
+    program = (
+        "from pipeline.lake.lake import Lake\n"
+        "from pipeline.lake.landing import staging\n"
+        "from pipeline.load.session import writing\n"
+        "from pipeline.processes import stoppable\n"
+        "lake = Lake('lake')\n"
+        "lake.create()\n"
+        "with stoppable('load'), writing(lake), staging(lake) as (path, out):\n"
+        "    print(path, flush=True)\n"
+        "    import sudden\n"
+    )
+    command, path = [sys.executable, "-c", program], f"{ROOT}:{tmp_path}"
+    done = subprocess.run(command, env={"PYTHONPATH": path}, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (143, STOPPED_WRITING.format("SIGTERM"))
+    assert Path(done.stdout.strip()).parent == tmp_path / "lake" / "landing" / ".incoming"
+    assert list((tmp_path / "lake" / "landing" / ".incoming").iterdir()) == []
 
 
 @pytest.mark.long

@@ -1,10 +1,13 @@
 import gzip
+import io
 import json
 import random
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
+import duckdb
 import pytest
 from commands import lakehouse
 from documents import conversation, document, gz, message, name_at, put
@@ -15,6 +18,7 @@ from scripted_api import Reply, ScriptedApi
 
 from pipeline.errors import LakeError, SettingsError
 from pipeline.lake.lake import Lake
+from pipeline.lake.landing import stage
 from pipeline.lake.rewrite import connected
 from pipeline.load.engines import Processes
 from pipeline.load.find import find_files, incoming_from
@@ -437,6 +441,16 @@ def test_what_a_dead_run_left_is_gone_before_anything_comes_in(lake: Lake, tmp_p
     put(Path(lake.root, ".publish-dead"), b"half", "lakehouse.duckdb")
     with writing(lake):
         assert {path for path in Path(lake.root).rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("error", [OSError(5, "input/output error"), KeyboardInterrupt(), duckdb.InterruptException("stopped")])
+def test_a_failed_session_leaves_nothing_staged(lake: Lake, error: BaseException) -> None:
+    """Whatever ends it, such as an error that a signal has made of a query, and whichever step has staged the file."""
+    with suppress(LakeError, KeyboardInterrupt, duckdb.InterruptException), writing(lake):
+        staged = stage(lake, io.BytesIO(b"text"))
+        assert Path(staged.path).exists()
+        raise error
+    assert not Path(staged.path).exists()
 
 
 def test_a_name_that_tells_an_impossible_time_tells_none(tmp_path: Path, lake: Lake) -> None:

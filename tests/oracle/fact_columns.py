@@ -88,6 +88,8 @@ RESPONSES: Final = COMMON | {
     "response_time": "TIMESTAMP WITH TIME ZONE",
     "response_milliseconds": "BIGINT",
     "from_assignment_milliseconds": "BIGINT",
+    "former_skill_id": "BIGINT",
+    "former_agent_id": "VARCHAR",
     "visitor_response_milliseconds": "BIGINT",
 }
 FACTS: Final[dict[str, dict[str, str]]] = {

@@ -289,24 +289,28 @@ def left_time(outcome: str, transfer: Row | None, following: Row | None, convers
 
 def responses_of(lines: list[Row], segments: list[Row]) -> list[Row]:
     """Each agent line that follows a visitor's, in order of the transcript."""
-    responses: list[Row] = []
-    shown = [line for line in lines if line["type"] in (*VISITOR, *AGENT)]
-    run: Row | None = None  # the first line of the visitor's run that the line before ended, if it was the visitor's
-    for line in shown:
-        if line["type"] in VISITOR:
-            run = run or line
-            continue
-        if run is not None:
-            before = responses[-1]["response_time"] if responses else None
-            responses.append({"response_number": len(responses) + 1} | response_of(run, line, segments, before))
-        run = None
-    return responses
+    runs: list[Row] = []  # of each run of one side's lines the first
+    for line in lines:
+        if line["type"] in (*VISITOR, *AGENT) and (not runs or (line["type"] in VISITOR) != (runs[-1]["type"] in VISITOR)):
+            runs.append(line)
+    of_agents = [at for at, line in enumerate(runs) if at > 0 and line["type"] in AGENT]
+    return [
+        {"response_number": number}
+        | response_of(runs[at - 1], runs[at], segments)
+        | visitor_response_of(runs[at - 2] if at > 1 else None, runs[at - 1], segments)
+        for number, at in enumerate(of_agents, start=1)
+    ]
 
 
-def response_of(visitor_line: Row, line: Row, segments: list[Row], before: int | None) -> Row:
-    """The columns of an agent's answer; `before` is the time of the one before."""
+def segment_at(time: int | None, segments: list[Row]) -> Row | None:
+    """The segment in which a time falls; of several the later one."""
+    return next((segment for segment in reversed(segments) if falls_in(time, segment)), None)
+
+
+def response_of(visitor_line: Row, line: Row, segments: list[Row]) -> Row:
+    """The columns of an agent's answer."""
     asked, answered = visitor_line["timestamp"], line["timestamp"]
-    segment = next((segment for segment in reversed(segments) if falls_in(answered, segment)), None)
+    segment = segment_at(answered, segments)
     from_assignment = None if segment is None or asked is None else max(asked, segment["assigned_time"])
     return {
         "segment_number": segment and segment["segment_number"],
@@ -316,7 +320,18 @@ def response_of(visitor_line: Row, line: Row, segments: list[Row], before: int |
         "response_time": answered,
         "response_milliseconds": milliseconds(asked, answered),
         "from_assignment_milliseconds": milliseconds(from_assignment, answered),
-        "visitor_response_milliseconds": milliseconds(before, asked),
+    }
+
+
+def visitor_response_of(line: Row | None, visitor_line: Row, segments: list[Row]) -> Row:
+    """The columns of the visitor's answer to an agent's line, if there is one."""
+    if line is None:
+        return dict.fromkeys(("former_skill_id", "former_agent_id", "visitor_response_milliseconds"))
+    segment = segment_at(line["timestamp"], segments)
+    return {
+        "former_skill_id": segment and segment["skill_id"],
+        "former_agent_id": without_nobody(line)["agent_id"],
+        "visitor_response_milliseconds": milliseconds(line["timestamp"], visitor_line["timestamp"]),
     }
 
 

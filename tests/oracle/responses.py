@@ -1,10 +1,8 @@
 """Views of responses and of first responses: how long visitors waited for an answer, and agents for theirs."""
 
-from itertools import pairwise
-
 from oracle.calendar import Period
 from oracle.mcs import day_of
-from oracle.measures import by_key, columns_of, grouped, known, milliseconds_between, share, timing
+from oracle.measures import by_key, columns_of, grouped, known, share, timing
 from oracle.model import Model, Row
 
 
@@ -88,18 +86,15 @@ def first_response_daily(model: Model, period: Period) -> list[Row]:
 
 
 def consumer_response_daily(model: Model, period: Period) -> list[Row]:
-    """The visitor's lines between two responses, timed from the first, whose author they answer; of the day of the second."""
+    """The visitor's answers that have a time, by whom they answer; of the day of the agent's answer to them."""
     answers = []
-    for rows in grouped(responses_by(model, period), columns_of("account_id", "conversation_id")).values():
-        in_order = sorted(rows, key=lambda row: row["response_number"])
-        for before, after in pairwise(in_order):
-            time = milliseconds_between(before["response_time"], after["visitor_time"])
-            answers.append(after | {"answer": time, "is_bot": before["is_bot"]})
+    for row in responses_by(model, period):
+        is_bot = model.is_bot({**row, "skill_id": row["former_skill_id"], "agent_id": row["former_agent_id"]})
+        if row["visitor_response_milliseconds"] is not None:
+            answers.append(row | {"is_bot": is_bot})
 
     def measures(rows: list[Row]) -> Row:
-        times = [row["answer"] for row in rows]
-        timed = counted("visitor_response", times, "sum avg p50 p90 max", "visitor_timed_count")
-        return {"visitor_response_count": len(rows), **timed}
+        return counted("visitor_response", [row["visitor_response_milliseconds"] for row in rows], "sum avg p50 p90 max")
 
     return by_key(answers, measures, "account_id", period.column, "type", "is_bot")
 

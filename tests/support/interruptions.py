@@ -63,6 +63,7 @@ class Place:
         self.settings = dict(line.split("=", 1) for line in sandbox.settings_of("4711").split())
         self.made = folder / "made"
         _make(self.made)
+        self.before = _rows(self.made)
         self.usual: dict[str, float] = {}
         self.after: dict[str, dict[str, list[str]]] = {}
         self._runs = 0
@@ -101,7 +102,6 @@ class Place:
         """
         self.measure(name)
         here = self.copy()
-        before = _rows(here)
         running = self.begun(COMMANDS[name], here)
         await_handlers(running.pid)
         time.sleep(share * self.usual[name])
@@ -124,13 +124,13 @@ class Place:
         # A second signal ends the command at once: what was coming in then is the next run's to clear, see below.
         left = [path for path in _temporary(here) if len(numbers) == 1 or path.parent.name != ".incoming"]
         assert left == [], (what, left)
-        self.expect_whole(name, here, before, what)
+        self.expect_whole(name, here, what)
         shutil.rmtree(here)
 
-    def expect_whole(self, name: str, here: Path, before: dict[str, list[str]], what: str) -> None:
+    def expect_whole(self, name: str, here: Path, what: str) -> None:
         """The lake is that of before or after, and the same command again does what it would have done."""
         if name not in {"load with helpers", "sync", "demo"}:
-            assert _rows(here) in (before, self.after[name]), what
+            assert _rows(here) in (self.before, self.after[name]), what
         if name != "sandbox":
             done = lakehouse(*COMMANDS[name], cwd=here, **self.settings, TMPDIR=str(here / "tmp"))
             assert done.returncode in {0, 3}, (what, done.stderr)

@@ -86,8 +86,9 @@ def seen(path: Path | str) -> dict[str, list[str]]:
 
 def all_rows(connection: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
     """The result of `everything`, by a connection to the lake's DuckDB file."""
+    rows = "select to_json(rows)::varchar from (select {columns} from {name}) as rows order by all"
     return {
-        name: sorted(map(str, connection.sql(f"select {_timeless(name)} from {name}").to_arrow_table().to_pylist()))
+        name: [text for (text,) in connection.sql(rows.format(columns=_timeless(name), name=name)).fetchall()]
         for name in TABLES
     }
 

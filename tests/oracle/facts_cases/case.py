@@ -238,8 +238,12 @@ def response(  # noqa: PLR0917 -- a row of a table
     took: int | None,
     from_assignment: int | None,
     since_former: int | None = None,
+    former: tuple[int | None, str | None] = (None, None),
 ) -> Row:
-    """A row of `responses`, in the segment `of`; durations in milliseconds, `since_former` up to the visitor's line."""
+    """A row of `responses`, in the segment `of`; durations in milliseconds.
+
+    `since_former` is the time from the agent's line that the visitor answers, `former` its skill and author.
+    """
     return {
         "response_number": number,
         "segment_number": of,
@@ -249,5 +253,7 @@ def response(  # noqa: PLR0917 -- a row of a table
         "response_time": moment(answered),
         "response_milliseconds": took,
         "from_assignment_milliseconds": from_assignment,
+        "former_skill_id": former[0],
+        "former_agent_id": former[1],
         "visitor_response_milliseconds": since_former,
     }

@@ -70,7 +70,7 @@ CASES = (
         segments=(segment(1, 3, "A", 30, 30, 300, 270_000, lines=(2, 3), first=20_000, from_opening=20_000, last=True),),
         responses=(
             response(1, 1, 3, "A", 40, 50, 10_000, 10_000),
-            response(2, 1, 3, "A", 60, 80, 20_000, 20_000, 10_000),
+            response(2, 1, 3, "A", 60, 80, 20_000, 20_000, 10_000, (3, "A")),
         ),
     ),
     Case(

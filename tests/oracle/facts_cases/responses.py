@@ -56,12 +56,15 @@ CASES = (
     ),
     answered(
         "runs of both sides",
-        "The greeting answers nobody. Of the agent's run at 50 and 55 the first line alone is an answer. The visitor's"
-        " run at 60 and 70 is timed from 60. The last run has no answer.",
+        "The greeting answers nobody, and the visitor answers it after 9 s. Of the agent's run at 50 and 55 the first line"
+        " alone is an answer. The visitor's run at 60 and 70 is timed from 60. The last run has no answer.",
         agent(31), visitor(40), agent(50), agent(55), visitor(60), visitor(70), agent(85), visitor(90),
         of=(4, 4), first=1_000,
         metrics={"response_count": 2, "response_avg_seconds": 17.5, "response_max_seconds": 25.0, "first_reply_seconds": 10.0},
-        responses=(response(1, 1, 1, "A", 40, 50, 10_000, 10_000), response(2, 1, 1, "A", 60, 85, 25_000, 25_000, 10_000)),
+        responses=(
+            response(1, 1, 1, "A", 40, 50, 10_000, 10_000, 9_000, (1, "A")),
+            response(2, 1, 1, "A", 60, 85, 25_000, 25_000, 10_000, (1, "A")),
+        ),
     ),
     answered(
         "control and private lines aside",
@@ -77,7 +80,7 @@ CASES = (
         visitor(40), line("3", 41, "A"), visitor(50), line("4", 52, "A"),
         of=(2, 2), first=11_000,
         metrics={"response_count": 2, "response_avg_seconds": 1.5},
-        responses=(response(1, 1, 1, "A", 40, 41, 1_000, 1_000), response(2, 1, 1, "A", 50, 52, 2_000, 2_000, 9_000)),
+        responses=(response(1, 1, 1, "A", 40, 41, 1_000, 1_000), response(2, 1, 1, "A", 50, 52, 2_000, 2_000, 9_000, (1, "A"))),
     ),
     answered(
         "unknown lines",
@@ -91,7 +94,10 @@ CASES = (
             "response_max_seconds": 20.0,
             "first_reply_seconds": 10.0,
         },
-        responses=(response(1, 1, 1, "A", 40, 50, 10_000, 10_000), response(2, 1, 1, "A", 60, 80, 20_000, 20_000, 10_000)),
+        responses=(
+            response(1, 1, 1, "A", 40, 50, 10_000, 10_000),
+            response(2, 1, 1, "A", 60, 80, 20_000, 20_000, 10_000, (1, "A")),
+        ),
     ),
     answered(
         "negative response",
@@ -100,7 +106,7 @@ CASES = (
         visitor(50), agent(40), visitor(60), agent(64),
         of=(2, 2), first=10_000,
         metrics={"response_count": 2, "response_avg_seconds": 4.0, "response_max_seconds": 4.0, "first_reply_seconds": None},
-        responses=(response(1, 1, 1, "A", 50, 40, None, None), response(2, 1, 1, "A", 60, 64, 4_000, 4_000, 20_000)),
+        responses=(response(1, 1, 1, "A", 50, 40, None, None), response(2, 1, 1, "A", 60, 64, 4_000, 4_000, 20_000, (1, "A"))),
     ),
     answered(
         "order of the transcript",
@@ -132,7 +138,7 @@ CASES = (
         visitor(30), agent(30), visitor(40), agent(40),
         of=(2, 2), first=0,
         metrics={"response_count": 2, "response_avg_seconds": 0.0, "response_max_seconds": 0.0, "first_response_seconds": 0.0},
-        responses=(response(1, 1, 1, "A", 30, 30, 0, 0), response(2, 1, 1, "A", 40, 40, 0, 0, 10_000)),
+        responses=(response(1, 1, 1, "A", 30, 30, 0, 0), response(2, 1, 1, "A", 40, 40, 0, 0, 10_000, (1, "A"))),
     ),
     answered(
         "answer before the connection",
@@ -160,10 +166,39 @@ CASES = (
         metrics={"response_count": 4, "response_avg_seconds": 1.0, "agent_count": 1},
         responses=(
             response(1, 1, 1, "B", 40, 41, 1_000, 1_000),
-            response(2, 1, 1, None, 42, 43, 1_000, 1_000, 1_000),
-            response(3, 1, 1, None, 44, 45, 1_000, 1_000, 1_000),
-            response(4, 1, 1, None, 46, 47, 1_000, 1_000, 1_000),
+            response(2, 1, 1, None, 42, 43, 1_000, 1_000, 1_000, (1, "B")),
+            response(3, 1, 1, None, 44, 45, 1_000, 1_000, 1_000, (1, None)),
+            response(4, 1, 1, None, 46, 47, 1_000, 1_000, 1_000, (1, None)),
         ),
+    ),
+    answered(
+        "greetings",
+        "The first of the agents' lines before the visitor's is the one that is answered, of whomever: B's at 20, before the"
+        " connection and so of no skill; the visitor's own last line is answered by nobody and no row.",
+        agent(20, "B"), control(25), agent(35), visitor(40), agent(50), visitor(60),
+        of=(2, 2), first=5_000,
+        metrics={"response_count": 1, "first_reply_seconds": 10.0},
+        responses=(response(1, 1, 1, "A", 40, 50, 10_000, 10_000, 20_000, (None, "B")),),
+    ),
+    answered(
+        "greeting behind the visitor's line",
+        "By the clock the visitor wrote before the greeting that the transcript has first: an answer to it, in no time.",
+        agent(45), visitor(40), agent(50),
+        of=(2, 1), first=15_000,
+        metrics={"response_count": 1, "first_reply_seconds": 10.0},
+        responses=(response(1, 1, 1, "A", 40, 50, 10_000, 10_000, None, (1, "A")),),
+    ),
+    Case(
+        "greeting before a transfer",
+        "A greets at 35, B takes over at 50 and answers at 60 the line of 55: the visitor had answered A of skill 1.",
+        parts(transfer(50, (1, "A"), (2, "B")), agent(35), visitor(55), agent(60, "B")),
+        metrics={"response_count": 1, "response_avg_seconds": 5.0, "first_response_seconds": 5.0},
+        entries=(entry(1, 1, 0, 30, 30_000, "answered", "A"),),
+        segments=(
+            segment(1, 1, "A", 30, 30, 50, 20_000, lines=(1, 0), first=5_000, from_opening=5_000),
+            segment(2, 2, "B", 50, 50, 200, 150_000, lines=(1, 1), first=10_000, from_opening=10_000, last=True),
+        ),
+        responses=(response(1, 2, 2, "B", 55, 60, 5_000, 5_000, 20_000, (1, "A")),),
     ),
     Case(
         "responses across a transfer at once",
@@ -191,7 +226,7 @@ CASES = (
         ),
         responses=(
             response(1, None, None, "A", 40, 55, 15_000, None),
-            response(2, 2, 2, "B", 95, 96, 1_000, 1_000, 40_000),
+            response(2, 2, 2, "B", 95, 96, 1_000, 1_000, 40_000, (None, "A")),
         ),
     ),
     Case(

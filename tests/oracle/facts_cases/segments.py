@@ -39,7 +39,7 @@ CASES = (
         ),
         responses=(
             # The visitor's run goes from 10 to 60, the private line aside; B had the conversation from 60 on.
-            response(1, 2, 2, "B", 10, 60, 50_000, 0),
+            response(1, 2, 2, "B", 10, 60, 50_000, 0, 1, (None, "A")),
         ),
     ),
     Case(
@@ -62,7 +62,7 @@ CASES = (
         responses=(
             # The run before A's line begins at 5, before the assignment at 10.
             response(1, 1, 1, "A", 5, 20, 15_000, 10_000),
-            response(2, 2, 2, "B", 25, 80, 55_000, 20_000, 5_000),
+            response(2, 2, 2, "B", 25, 80, 55_000, 20_000, 5_000, (1, "A")),
         ),
     ),
     Case(
@@ -81,7 +81,7 @@ CASES = (
             segment(1, 1, "A", 10, 10, 60, 50_000, lines=(4, 1), first=10_000, from_opening=10_000, nickname="Zoë"),
             segment(2, 2, "B", 60, 60, 200, 140_000, lines=(1, 0), first=20_000, from_opening=20_000, last=True),
         ),
-        responses=(response(1, 2, 2, "B", 50, 80, 30_000, 20_000),),
+        responses=(response(1, 2, 2, "B", 50, 80, 30_000, 20_000, 20_000, (1, "A")),),
     ),
     Case(
         "lines of any author and kind",

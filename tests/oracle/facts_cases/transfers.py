@@ -39,8 +39,8 @@ CASES = (
             segment(2, 2, "A", 20, 50, 200, 150_000, lines=(1, 0), first=10_000, from_opening=40_000, last=True),
         ),
         responses=(
-            response(1, 1, 1, "bot", 5, 6, 1_000, 1_000),
-            response(2, 2, 2, "A", 30, 60, 30_000, 10_000, 24_000),
+            response(1, 1, 1, "bot", 5, 6, 1_000, 1_000, 4_000, (1, "bot")),
+            response(2, 2, 2, "A", 30, 60, 30_000, 10_000, 24_000, (1, "bot")),
         ),
     ),
     Case(

@@ -2,6 +2,7 @@
 
 import json
 from collections import defaultdict
+from collections.abc import Mapping
 from typing import Any, Final
 
 import duckdb
@@ -116,7 +117,7 @@ def columns() -> Bases:
     return bases_of({place: {name: meanings[place].get(name) for name in listed} for place, listed in names.items()})
 
 
-def bases_of(meanings: dict[str, dict[str, str | None]]) -> Bases:
+def bases_of(meanings: Mapping[str, Mapping[str, str | None]]) -> Bases:
     """Return the bases of each name, each with its tables and views; a hidden column of a table has no meaning."""
     found: Bases = defaultdict(lambda: defaultdict(list))
     for place, columns in meanings.items():

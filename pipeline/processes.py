@@ -24,6 +24,8 @@ from pipeline.imports import go_without_numpy
 from pipeline.text import stopped_by
 
 if TYPE_CHECKING:
+    from concurrent.futures import ProcessPoolExecutor
+
     import duckdb
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -150,6 +152,29 @@ def kept_from_children() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, former)
     if _state.is_due:
         raise_if_stopped()
+
+
+@contextlib.contextmanager
+def helpers(count: int | None = None) -> Iterator["ProcessPoolExecutor"]:
+    """Make a pool of so many helper processes, or one a core; a signal ends them at once, another error after their tasks.
+
+    The terminal's signals reach neither them, if tasks are handed over while `kept_from_children`, nor Python's tracker of
+    semaphores: it would die of a SIGHUP, be started again by the clean-up, and print what it does not know.
+    """
+    from concurrent.futures import ProcessPoolExecutor
+
+    with kept_from_children():
+        pool = ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn"), initializer=begin_helper)
+    with pool:
+        try:
+            yield pool
+        except Stopped:
+            end_children()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
 
 
 def end_children() -> None:

@@ -4,12 +4,9 @@ Superseded deliveries, former contents of a name and files that no row of the le
 """
 
 import functools
-import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
-from multiprocessing import get_context
 from typing import BinaryIO, Final, cast
 
 import pyarrow as pa
@@ -25,7 +22,7 @@ from pipeline.errors import CorruptFileError
 from pipeline.lake.lake import Lake
 from pipeline.lake.landing import drop, landed_files, landed_path
 from pipeline.lake.ledger import Row
-from pipeline.processes import begin_helper
+from pipeline.processes import helpers, kept_from_children
 from pipeline.source_files import Counts, Source, Staged, scope_of
 from pipeline.times import microseconds
 
@@ -129,8 +126,10 @@ def _searched_alone(search: _Search, files: list[tuple[str, Source]]) -> Iterato
 
 
 def _searched_by_processes(search: _Search, files: list[tuple[str, Source]]) -> Iterator[_Traces | None]:
-    with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn"), initializer=begin_helper) as pool:
-        yield from pool.map(search, files, chunksize=8)
+    with helpers() as pool:
+        with kept_from_children():
+            found = pool.map(search, files, chunksize=8)
+        yield from found
 
 
 def _search(

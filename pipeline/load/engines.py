@@ -15,7 +15,6 @@ from functools import partial
 from importlib import import_module
 from importlib.metadata import version
 from itertools import chain, islice
-from multiprocessing import get_context
 from typing import Any, Final
 
 from pipeline.erasure.tombstones import read_tombstones
@@ -24,7 +23,7 @@ from pipeline.lake.lake import Lake
 from pipeline.lake.landing import drop
 from pipeline.lake.snapshot import Snapshot
 from pipeline.load.worker import Ingested, ingest
-from pipeline.processes import Stopped, begin_helper, end_children, kept_from_children
+from pipeline.processes import helpers, kept_from_children
 from pipeline.settings import export_store_settings
 from pipeline.source_files import Incoming, Outcome
 
@@ -57,7 +56,7 @@ class Processes:
         Raises:
             LakeError: one of them died during the block.
         """
-        with ProcessPoolExecutor(self.helpers, mp_context=get_context("spawn"), initializer=begin_helper) as pool:
+        with helpers(self.helpers) as pool:
             try:
                 yield partial(_submitted, pool, work)
             except BrokenProcessPool as error:
@@ -65,13 +64,6 @@ class Processes:
                     f"a process that took part in the load has died, most likely because memory ran out; {_WHAT_HOLDS}: "
                     "leave it more memory and run the command again"
                 ) from error
-            except Stopped:
-                end_children()
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
-            except BaseException:
-                pool.shutdown(cancel_futures=True)
-                raise
 
     def require_workers(self) -> None:
         """No check needed: a dead helper raises `BrokenProcessPool`."""

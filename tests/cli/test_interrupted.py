@@ -1,5 +1,6 @@
 """A signal at any moment ends any command soon and quietly, and leaves nothing; so do streams that are closed or full."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -90,6 +91,33 @@ def test_a_signal_during_an_import_leaves_no_staged_file(tmp_path: Path) -> None
     assert (done.returncode, done.stderr) == (143, STOPPED_WRITING.format("SIGTERM"))
     assert Path(done.stdout.strip()).parent == tmp_path / "lake" / "landing" / ".incoming"
     assert list((tmp_path / "lake" / "landing" / ".incoming").iterdir()) == []
+
+
+@pytest.mark.parametrize("number", list(NAMES), ids=lambda one: one.name)
+def test_a_signal_ends_helpers_without_a_word_of_theirs(number: signal.Signals) -> None:
+    """Neither they nor Python's tracker of semaphores, which the terminal's signals reach as well, print anything."""
+    program = (
+        "import time\n"
+        "from pipeline.processes import Stopped, helpers, kept_from_children, stoppable\n"
+        "try:\n"
+        "    with stoppable('load'), helpers(2) as pool:\n"
+        "        with kept_from_children():\n"
+        "            tasks = [pool.submit(time.sleep, seconds) for seconds in (0, 60, 60, 60)]\n"
+        "        tasks[0].result()\n"
+        "        print('at work', flush=True)\n"
+        "        time.sleep(60)\n"
+        "except Stopped as stopped:\n"
+        "    raise SystemExit(128 + stopped.number)\n"
+    )
+    command, environment = [sys.executable, "-c", program], {"PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as running:
+        assert running.stdout
+        assert running.stdout.readline() == "at work\n"
+        os.killpg(running.pid, number)
+        assert running.communicate(timeout=SECONDS_TO_END) == ("", "")
+        assert running.returncode == 128 + number
 
 
 @pytest.mark.long

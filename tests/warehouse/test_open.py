@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
@@ -75,7 +74,7 @@ def test_a_query_becomes_a_frame_of_any_kind(lake: Lake) -> None:
         polars, arrow, frame = relation.pl(), pa.table(relation.arrow()), relation.df()
     start = datetime(2016, 7, 25, 17, 54, 41, 856_000, UTC)
     assert isinstance(polars, pl.DataFrame)
-    assert isinstance(frame, pd.DataFrame)
+    assert type(frame).__module__.startswith("pandas")
     assert polars.row(0) == ("c0", start)
     assert arrow.to_pylist()[0] == {"conversation_id": "c0", "conversation_start_time": start}
     assert str(frame.conversation_start_time[0]) == "2016-07-25 17:54:41.856000+00:00"

@@ -10,6 +10,7 @@ from commands import lakehouse
 from documents import conversation, document, gz, message, name_at, put
 from lakes import ask, killed_before, take
 from scripted_api import ScriptedApi
+from selections import often
 
 from pipeline import schema
 from pipeline.erasure.erase import erase
@@ -59,10 +60,9 @@ DAMAGES: dict[str, Callable[[bytes], bytes | None]] = {
     "flipped": flipped,
     "another": lambda key: bytes(len(key)),
 }
-OFTEN = {"gone", "cut", "flipped"}
 
 
-@pytest.mark.parametrize("damage", [pytest.param(one, marks=() if one in OFTEN else pytest.mark.long) for one in DAMAGES])
+@pytest.mark.parametrize("damage", often("gone", "cut", "flipped", of=DAMAGES))
 def test_no_run_goes_on_with_a_key_that_is_not_whole(lake: Lake, tmp_path: Path, damage: str) -> None:
     """Without a whole key sync asks nothing, load and erase change nothing, and these, verify and doctor say what to do."""
     secret = Path(lake.root, KEY_FILE)

@@ -11,6 +11,7 @@ import s3fs
 from documents import conversation, document, gz, message, name_at, put
 from lakes import all_rows, everything, first, killed_before, take
 from released_lakes import forget_format, rewrite
+from selections import often
 from stores import serving, variables
 
 from pipeline import schema
@@ -58,10 +59,9 @@ HARMS: dict[str, Callable[[Lake], object]] = {
     "newest commit empty": lambda lake: lake.files.pipe_file(commits(lake)[-1], b""),
     "newest commit garbage": lambda lake: lake.files.pipe_file(commits(lake)[-1], b"\xff{"),
 }
-OFTEN = {"gone", "newest commit gone"}
 
 
-@pytest.mark.parametrize("harm", [pytest.param(one, marks=() if one in OFTEN else pytest.mark.long) for one in HARMS])
+@pytest.mark.parametrize("harm", often("gone", of=HARMS))
 def test_a_fact_that_is_lost_in_a_bucket_is_made_anew(lake: Lake, harm: str) -> None:
     """Readers compute it, `verify` names it with the command, and the next run that writes makes it."""
     expected = everything(lake)
@@ -94,7 +94,7 @@ def test_of_two_upgrades_at_once_the_first_to_commit_counts(lake: Lake, *, recom
         assert files_below(lake) == {lake.path(FACT, file.path) for file in Lake(lake.uri).snapshot().files[FACT]}
 
 
-@pytest.mark.parametrize("step", ["delete", "publish", pytest.param("commit files", marks=pytest.mark.long)])
+@pytest.mark.parametrize("step", often("delete", of=("delete", "publish", "commit files")))
 def test_no_object_keeps_an_id_that_an_older_version_has_erased(lake: Lake, step: str) -> None:
     """Objects from before its commit go first; newer ones may be another run's, and stay."""
     time.sleep(A_TICK_SECONDS)

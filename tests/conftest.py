@@ -28,6 +28,7 @@ for _number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(_number, signal.default_int_handler if _number == signal.SIGINT else signal.SIG_DFL)
 
 from scripted_api import CREDENTIALS, QUICK, ScriptedApi  # noqa: E402
+from stores import serving  # noqa: E402
 
 from pipeline.api.client import DataAccessClient  # noqa: E402
 from pipeline.lake.lake import Lake  # noqa: E402
@@ -56,6 +57,13 @@ def lake(tmp_path: Path) -> Lake:
     return Lake(str(tmp_path / "lake"))
 
 
+@pytest.fixture(scope="session")
+def s3_address() -> Iterator[str]:
+    """Where an S3 store answers that has no bucket yet; to start it takes seconds."""
+    with serving() as address:
+        yield address
+
+
 @pytest.fixture
 def api() -> Iterator[ScriptedApi]:
     """An API on loopback that answers as a test has written it."""
@@ -68,6 +76,11 @@ def client(api: ScriptedApi) -> Iterator[DataAccessClient]:
     """A client of that API, which does not wait long."""
     with DataAccessClient(CREDENTIALS, api.base_url, limits=QUICK) as client:
         yield client
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than the cores of `-n auto`, since tests wait for disks, browsers and other processes."""
+    return len(os.sched_getaffinity(0)) + 1
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -1,7 +1,7 @@
 """Facts of a lake in a bucket that are lost, of an older version, or computed beside other runs, which no lock keeps away."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from documents import conversation, document, gz, message, name_at, put
 from lakes import all_rows, everything, first, killed_before, take
 from released_lakes import forget_format, rewrite
 from selections import often
-from stores import serving, variables
+from stores import make_buckets, variables
 
 from pipeline import schema
 from pipeline.lake.lake import Lake
@@ -26,9 +26,9 @@ A_TICK_SECONDS = 1.1  # a store may tell the times of objects in whole seconds
 
 
 @pytest.fixture(scope="module")
-def store() -> Iterator[dict[str, str]]:
-    with serving("facts") as address:
-        yield variables(address)
+def store(s3_address: str) -> dict[str, str]:
+    make_buckets(s3_address, "facts")
+    return variables(s3_address)
 
 
 @pytest.fixture

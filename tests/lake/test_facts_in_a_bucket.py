@@ -119,6 +119,7 @@ def files_below(lake: Lake) -> set[str]:
     return {path for path in lake.sizes_below(FACT) if "/_delta_log/" not in path}
 
 
+@pytest.mark.long  # test_s3.py has an upgrade and a rebuild beside loads
 def test_the_facts_of_a_lake_in_a_bucket_are_computed_anew_beside_a_load(lake: Lake, tmp_path: Path) -> None:
     """The load comes first; its conversations have their facts once."""
     with first(lake, "commit", lambda: load(Lake(lake.uri), tmp_path, 2)):

@@ -78,11 +78,6 @@ def client(api: ScriptedApi) -> Iterator[DataAccessClient]:
         yield client
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """One more than the cores of `-n auto`, since tests wait for disks, browsers and other processes."""
-    return len(os.sched_getaffinity(0)) + 1
-
-
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--shuffle SEED`."""
     parser.addoption("--shuffle", type=int, metavar="SEED", help="run the tests in another order")

@@ -4,6 +4,7 @@ import os
 import random
 import re
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,11 +20,15 @@ _SURROUNDINGS = re.compile(
 # When this is read: before any module of ours is, and for whatever process a test starts.
 for _name in [name for name in os.environ if _SURROUNDINGS.fullmatch(name)]:
     del os.environ[_name]
+# Some images forbid compiled modules: then every process compiles all of this anew, before it does anything.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 for _number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
     if signal.getsignal(_number) is signal.SIG_IGN:  # as a shell in the background and nohup start what they run
         signal.signal(_number, signal.default_int_handler if _number == signal.SIGINT else signal.SIG_DFL)
 
 from scripted_api import CREDENTIALS, QUICK, ScriptedApi  # noqa: E402
+from stores import serving  # noqa: E402
 
 from pipeline.api.client import DataAccessClient  # noqa: E402
 from pipeline.lake.lake import Lake  # noqa: E402
@@ -50,6 +55,13 @@ def _environment() -> Iterator[None]:
 def lake(tmp_path: Path) -> Lake:
     """A lake in a folder that nothing was loaded into yet."""
     return Lake(str(tmp_path / "lake"))
+
+
+@pytest.fixture(scope="session")
+def s3_address() -> Iterator[str]:
+    """Where an S3 store answers that has no bucket yet; to start it takes seconds."""
+    with serving() as address:
+        yield address
 
 
 @pytest.fixture

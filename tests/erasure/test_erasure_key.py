@@ -10,6 +10,7 @@ from commands import lakehouse
 from documents import conversation, document, gz, message, name_at, put
 from lakes import ask, killed_before, take
 from scripted_api import ScriptedApi
+from selections import often
 
 from pipeline import schema
 from pipeline.erasure.erase import erase
@@ -61,7 +62,7 @@ DAMAGES: dict[str, Callable[[bytes], bytes | None]] = {
 }
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("damage", often("gone", "cut", "flipped", of=DAMAGES))
 def test_no_run_goes_on_with_a_key_that_is_not_whole(lake: Lake, tmp_path: Path, damage: str) -> None:
     """Without a whole key sync asks nothing, load and erase change nothing, and these, verify and doctor say what to do."""
     secret = Path(lake.root, KEY_FILE)
@@ -115,7 +116,14 @@ def test_a_lake_of_an_older_version_gains_the_check_value(lake: Lake, tmp_path: 
         take(lake, tmp_path / name_at(5))
 
 
-@pytest.mark.parametrize("damage", [lambda _: b"", lambda contents: contents[:40], lambda contents: b"?" * len(contents)])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(lambda _: b"", marks=pytest.mark.long),
+        lambda contents: contents[:40],
+        pytest.param(lambda contents: b"?" * len(contents), marks=pytest.mark.long),
+    ],
+)
 def test_damaged_tombstones_stop_a_load(lake: Lake, tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
     """A Parquet file of tombstones, or their log, that is empty, cut or garbage: a sentence, and nothing of the file landed."""
     table = Path(lake.root, schema.ERASURES.name)
@@ -130,27 +138,38 @@ def test_damaged_tombstones_stop_a_load(lake: Lake, tmp_path: Path, damage: Call
     assert take(lake, tmp_path / name_at(5)).conversations == 0
 
 
+@pytest.fixture(scope="module")
+def died(erased: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a lake whose newest load died before it could purge conversation x1, and a file for the next load."""
+    folder = shutil.copytree(erased, tmp_path_factory.mktemp("died"), dirs_exist_ok=True)
+    lake = Lake(str(folder / "lake"))
+    take(lake, put(folder, gz(owned("x1", None, text="secret text")), name_at(6)))
+    with killed_before(lake, "purge"):
+        take(lake, put(folder, gz(owned("x1", "X")), name_at(7)))
+    (note,) = Path(lake.root).glob(".erasing-*")
+    assert json.loads(note.read_text().splitlines()[0]) == ["x1"]
+    put(folder, gz(owned("z", "Z")), name_at(8))
+    return folder
+
+
 @pytest.mark.parametrize(
     "damage",
     [
         lambda _: b"",
-        lambda _: b"[]",
-        lambda _: b"{}",
-        lambda _: b"[1]",
-        lambda _: b"\xff\0garbage",
+        pytest.param(lambda _: b"[]", marks=pytest.mark.long),
+        pytest.param(lambda _: b"{}", marks=pytest.mark.long),
+        pytest.param(lambda _: b"[1]", marks=pytest.mark.long),
+        pytest.param(lambda _: b"\xff\0garbage", marks=pytest.mark.long),
         lambda contents: contents[:-70],
         lambda contents: contents.replace(b"x1", b"x2"),
     ],
 )
-def test_a_damaged_note_of_a_purge_is_no_pardon(lake: Lake, tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+def test_a_damaged_note_of_a_purge_is_no_pardon(died: Path, tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
     """The next run purges the conversations that a dead load had yet to purge, although its note can't be read."""
-    take(lake, put(tmp_path, gz(owned("x1", None, text="secret text")), name_at(6)))
-    with killed_before(lake, "purge"):
-        take(lake, put(tmp_path, gz(owned("x1", "X")), name_at(7)))
+    lake = Lake(str(shutil.copytree(died, tmp_path, dirs_exist_ok=True) / "lake"))
     (note,) = Path(lake.root).glob(".erasing-*")
-    assert json.loads(note.read_text().splitlines()[0]) == ["x1"]
     note.write_bytes(damage(note.read_bytes()))
     assert ask(lake, "select text from messages where text = 'secret text'")
-    take(lake, put(tmp_path, gz(owned("z", "Z")), name_at(8)))
+    take(lake, tmp_path / name_at(8))
     assert not ask(lake, "select text from messages where text = 'secret text'")
     assert not list(Path(lake.root).glob(".erasing-*"))

@@ -2,7 +2,6 @@
 
 import gzip
 import json
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from threading import Event, Thread
@@ -11,7 +10,7 @@ from typing import Any
 import pytest
 from documents import conversation, document, gz, message, name_at, put
 from lakes import ask, first, killed_before, take
-from stores import serving, variables
+from stores import make_buckets, variables
 
 from pipeline.erasure.erase import erase
 from pipeline.errors import LakeError
@@ -24,9 +23,9 @@ from pipeline.schema import ERASURES
 
 
 @pytest.fixture(scope="module")
-def store() -> Iterator[dict[str, str]]:
-    with serving("overtaken") as address:
-        yield variables(address)
+def store(s3_address: str) -> dict[str, str]:
+    make_buckets(s3_address, "overtaken")
+    return variables(s3_address)
 
 
 @pytest.fixture(params=["folder", pytest.param("bucket", marks=pytest.mark.long)])

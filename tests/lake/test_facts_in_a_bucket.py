@@ -1,7 +1,7 @@
 """Facts of a lake in a bucket that are lost, of an older version, or computed beside other runs, which no lock keeps away."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 
@@ -11,7 +11,8 @@ import s3fs
 from documents import conversation, document, gz, message, name_at, put
 from lakes import all_rows, everything, first, killed_before, take
 from released_lakes import forget_format, rewrite
-from stores import serving, variables
+from selections import often
+from stores import make_buckets, variables
 
 from pipeline import schema
 from pipeline.lake.lake import Lake
@@ -25,9 +26,9 @@ A_TICK_SECONDS = 1.1  # a store may tell the times of objects in whole seconds
 
 
 @pytest.fixture(scope="module")
-def store() -> Iterator[dict[str, str]]:
-    with serving("facts") as address:
-        yield variables(address)
+def store(s3_address: str) -> dict[str, str]:
+    make_buckets(s3_address, "facts")
+    return variables(s3_address)
 
 
 @pytest.fixture
@@ -58,10 +59,9 @@ HARMS: dict[str, Callable[[Lake], object]] = {
     "newest commit empty": lambda lake: lake.files.pipe_file(commits(lake)[-1], b""),
     "newest commit garbage": lambda lake: lake.files.pipe_file(commits(lake)[-1], b"\xff{"),
 }
-OFTEN = {"gone", "newest commit gone"}
 
 
-@pytest.mark.parametrize("harm", [pytest.param(one, marks=() if one in OFTEN else pytest.mark.long) for one in HARMS])
+@pytest.mark.parametrize("harm", often("gone", of=HARMS))
 def test_a_fact_that_is_lost_in_a_bucket_is_made_anew(lake: Lake, harm: str) -> None:
     """Readers compute it, `verify` names it with the command, and the next run that writes makes it."""
     expected = everything(lake)
@@ -94,7 +94,7 @@ def test_of_two_upgrades_at_once_the_first_to_commit_counts(lake: Lake, *, recom
         assert files_below(lake) == {lake.path(FACT, file.path) for file in Lake(lake.uri).snapshot().files[FACT]}
 
 
-@pytest.mark.parametrize("step", ["delete", "publish", pytest.param("commit files", marks=pytest.mark.long)])
+@pytest.mark.parametrize("step", often("delete", of=("delete", "publish", "commit files")))
 def test_no_object_keeps_an_id_that_an_older_version_has_erased(lake: Lake, step: str) -> None:
     """Objects from before its commit go first; newer ones may be another run's, and stay."""
     time.sleep(A_TICK_SECONDS)
@@ -119,6 +119,7 @@ def files_below(lake: Lake) -> set[str]:
     return {path for path in lake.sizes_below(FACT) if "/_delta_log/" not in path}
 
 
+@pytest.mark.long  # test_s3.py has an upgrade and a rebuild beside loads
 def test_the_facts_of_a_lake_in_a_bucket_are_computed_anew_beside_a_load(lake: Lake, tmp_path: Path) -> None:
     """The load comes first; its conversations have their facts once."""
     with first(lake, "commit", lambda: load(Lake(lake.uri), tmp_path, 2)):

@@ -63,7 +63,7 @@ BOUNDARIES: list[tuple[Any, str, Callable[[], Exception]]] = [
 ]
 """Every call that leaves this process, and how it fails."""
 SEED = int(os.environ.get("FAULT_SEED", random.randrange(1_000_000)))
-SHARE = 0.1
+SHARE = 0.05
 CHANGES_SOMETHING = {"create_write_transaction", "restore", "mv", "replace", "rm_file", "rm"}
 
 

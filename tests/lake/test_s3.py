@@ -8,7 +8,6 @@ import tarfile
 import time
 import traceback
 from collections import Counter
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -24,7 +23,7 @@ from lakes import ask, everything, first, take
 from marked import Marked, found
 from released_lakes import forget_format, rewrite
 from sandboxes import misbehaving
-from stores import SECRET, lakehouse, serving, side_by_side, variables
+from stores import SECRET, lakehouse, make_buckets, side_by_side, variables
 
 import pipeline
 from pipeline import schema
@@ -50,11 +49,11 @@ from pipeline.warehouse.database import connect, publish
 from pipeline.warehouse.name_writer import write_names
 
 
-@pytest.fixture(scope="session")
-def address() -> Iterator[str]:
+@pytest.fixture(scope="module")
+def address(s3_address: str) -> str:
     """Where the store answers."""
-    with serving("lakes", "forgetful", "careless") as found:
-        yield found
+    make_buckets(s3_address, "lakes", "forgetful", "careless")
+    return s3_address
 
 
 @pytest.fixture(autouse=True)

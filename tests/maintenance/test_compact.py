@@ -10,6 +10,7 @@ import pytest
 from computed_facts import require_computed_facts
 from documents import conversation, document, gz, message, name_at, put
 from lakes import ask, everything, first, killed_before, take
+from selections import often
 
 from pipeline import schema
 from pipeline.errors import ConflictError
@@ -26,6 +27,8 @@ from pipeline.maintenance.compact import compact
 TRANSFER = {"timestamp": {"string": "1469469300000"}, "skillId": {"long": 1}, "targetSkillId": {"long": 2}}
 DAY_MS = 86_400_000
 START = 1_469_469_600_000  # 2016-07-25T18:00Z
+HOURS = [*range(20), *range(20, 80, 8)]
+FEWER = [*range(11), *range(20, 80, 8)]
 
 
 def take_hour(lake: Lake, folder: Path, hour: int) -> None:
@@ -47,9 +50,9 @@ def named(lake: Lake, table: str) -> set[str]:
     return {file.path for file in lake.snapshot().files[table]}
 
 
-def test_hourly_loads_stay_few_files_without_a_command(lake: Lake, tmp_path: Path) -> None:
+@pytest.mark.parametrize("hours", often(FEWER, of=(FEWER, HOURS)), ids=len)
+def test_hourly_loads_stay_few_files_without_a_command(lake: Lake, tmp_path: Path, hours: list[int]) -> None:
     """However many loads, a partition keeps few files, an old one fewer, and no row is lost or doubled."""
-    hours = [*range(20), *range(20, 80, 8)]
     for hour in hours:
         take_hour(lake, tmp_path, hour)
     files = lake.snapshot().files

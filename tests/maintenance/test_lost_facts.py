@@ -12,6 +12,7 @@ from deltalake import DeltaTable, write_deltalake
 from documents import conversation, document, gz, message, name_at, put
 from lakes import all_rows, everything, killed_before, take
 from released_lakes import forget_format, rewrite
+from selections import often
 
 from pipeline import schema
 from pipeline.cli.commands import main
@@ -157,7 +158,7 @@ def findings(lake: Lake) -> list[str]:
     return [one.removeprefix(f"{lake.uri}/") for one in verify(lake).findings if "lakehouse.duckdb" not in one]
 
 
-@pytest.mark.parametrize("harm", HARMS)
+@pytest.mark.parametrize("harm", often("gone", "a file", "newest commit garbage", "checkpoint cut", "older", "other", of=HARMS))
 def test_readers_compute_facts_that_are_lost(lake: Lake, harm: str, expected: Rows) -> None:
     """They say so and change nothing; `verify` reports the table, with the command that makes it anew."""
     HARMS[harm](Path(lake.path("segments")))
@@ -170,10 +171,12 @@ def test_readers_compute_facts_that_are_lost(lake: Lake, harm: str, expected: Ro
     assert all(re.search(r"(^|/)segments(/|:)", one) and one.endswith(REMEDY) for one in found), found
 
 
-@pytest.mark.parametrize("harm", ALL)
+@pytest.mark.parametrize(
+    "harm", often("gone", "all commits empty", "checkpoint cut", "files cut", of=ALL)
+)  # each command occurs
 def test_lost_facts_are_made_anew(lake: Lake, harm: str, expected: Rows) -> None:
     """A command that writes does it; where only data files are gone or damaged, `upgrade --recompute` or `rebuild` does."""
-    place = [*ALL].index(harm)
+    place = [*ALL].index(harm)  # of those that are not long, each command occurs
     suited = ("recompute", "rebuild") if harm in IN_THE_FILES else tuple(COMMANDS)
     for fact, command in zip(("queue_entries", "conversation_metrics"), (place, place + 3), strict=True):
         ALL[harm](Path(lake.path(fact)))

@@ -57,7 +57,7 @@ def test_sql_brings_the_table(page: Element, lake: Path, name: str) -> None:
     assert cells(page.by_id(f"{name}-table")) == rows
 
 
-@pytest.mark.parametrize("step", [23, pytest.param(7, marks=pytest.mark.long)])
+@pytest.mark.parametrize("step", [37, pytest.param(7, marks=pytest.mark.long)])
 def test_every_choice_is_exact(lake: Path, step: int) -> None:
     """For each channel, account, skill and period, and for all of them, a cube has what the chart's SQL brings."""
     with duckdb.connect(str(lake), read_only=True) as connection:

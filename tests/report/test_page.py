@@ -8,7 +8,6 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import altair as alt
 import duckdb
 import pytest
 from made_lake import ACCOUNTS, FIRST_DAY, compute_facts, make_lake, name_lake, write_lake
@@ -192,6 +191,8 @@ def test_service_level_says_its_thresholds(tmp_path: Path) -> None:
 
 def test_drawings_are_valid_vega_lite() -> None:
     """Each drawing fits the schema of Vega-Lite."""
+    import altair as alt  # noqa: PLC0415  # takes seconds, in each process that collects tests
+
     for chart in CHARTS:
         for panel in chart.panels:
             height = panel.spec["height"]

@@ -6,7 +6,7 @@ erased, and `source/` with files that hold an erased conversation.
 
 import json
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,11 +58,11 @@ def unpack(version: str, folder: Path) -> Released:
     return Released(folder / f"lake-{version}")
 
 
-def rows_now(lake: Lake, table: str) -> list[str]:
-    """The rows of a table as this version reads them, in the form of `Released.rows`."""
+def rows_now(lake: Lake, tables: Iterable[str]) -> dict[str, list[str]]:
+    """The rows of some tables as this version reads them, in the form of `Released.rows`."""
     with connect(lake) as connection:
-        found = connection.sql(f"from {table}").to_arrow_table().to_pylist()
-    return sorted(str(json.loads(json.dumps(row, default=_as_json))) for row in found)
+        found = {table: connection.sql(f"from {table}").to_arrow_table().to_pylist() for table in tables}
+    return {table: sorted(str(json.loads(json.dumps(row, default=_as_json))) for row in rows) for table, rows in found.items()}
 
 
 def sent_and_listed(lake: Lake) -> dict[str, list[str]]:

@@ -27,10 +27,15 @@ def serving(*buckets: str, host: str = "127.0.0.1") -> Iterator[str]:
         assert server.stdin
         assert server.stdout
         address = server.stdout.readline().strip()
-        for bucket in buckets:
-            requests.put(f"{address}/{bucket}", timeout=30).raise_for_status()
+        make_buckets(address, *buckets)
         yield address
         server.stdin.close()
+
+
+def make_buckets(address: str, *buckets: str) -> None:
+    """Make empty buckets in the store."""
+    for bucket in buckets:
+        requests.put(f"{address}/{bucket}", timeout=30).raise_for_status()
 
 
 def variables(address: str) -> dict[str, str]:

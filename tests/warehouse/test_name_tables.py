@@ -207,7 +207,7 @@ def _sparse(path: Path) -> None:
     ],
     ids=["folder", "pipe", "device", "nowhere", "huge"],
 )
-@pytest.mark.parametrize("name", ["skills.csv", "settings.csv"])
+@pytest.mark.parametrize("name", ["skills.csv", pytest.param("settings.csv", marks=pytest.mark.long)])
 def test_what_is_no_file_is_named_and_stops_nobody(lake: Lake, name: str, put: Callable[[Path], None], problem: str) -> None:
     """A command that reads has a sentence on it, and its answer; `lakehouse names` makes nothing outside of the lake."""
     (Path(lake.root) / name).unlink(missing_ok=True)
@@ -362,14 +362,14 @@ def test_names_without_a_lake(tmp_path: Path) -> None:
     assert not (tmp_path / "none").exists()
 
 
-@pytest.mark.parametrize(
-    "pattern", ["(?<n>a)", "(?P<n>a)", "(?i)a", "[[:alpha:]]{1000}", "\\pL", "a{,2}", "(?:", "\\8", "(?-m)^a"]
-)
-def test_no_pattern_of_a_topic_stops_a_query(lake: Lake, pattern: str) -> None:
-    """Libraries of regular expressions differ in details: a pattern that DuckDB refuses does not count."""
-    path = write(lake, f"name,pattern\nodd,{pattern}\n", "topics.csv")
+def test_no_pattern_of_a_topic_stops_a_query(lake: Lake) -> None:
+    """Libraries of regular expressions differ in details: a pattern that DuckDB refuses does not count, and others do."""
+    patterns = ["(?<n>a)", "(?P<n>a)", "(?i)a", "[[:alpha:]]{1000}", "\\pL", "a{,2}", "(?:", "\\8", "(?-m)^a", "(?i)^hi$"]
+    lines = [f'{number},"{pattern}"\n' for number, pattern in enumerate(patterns)]
+    path = write(lake, f"name,pattern\n{''.join(lines)}", "topics.csv")
     with connect(lake) as connection:
-        assert connection.execute("select count(topics_in(account_id, text)) > 0 from messages").fetchall() == [(True,)]
+        found = connection.execute("select topics_in(account_id, text) from messages").fetchall()
+    assert all("9" in topics for (topics,) in found), found
     path.unlink()
 
 

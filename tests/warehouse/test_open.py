@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
@@ -44,21 +43,27 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     return lake
 
 
-def test_the_oldest_client_opens_every_view(lake: Lake) -> None:
-    """DuckDB 1.4, in a process that has nothing of ours, reads as many rows of every table and view as today's."""
+@pytest.mark.parametrize("with_twins", [False, pytest.param(True, marks=pytest.mark.long)])
+def test_the_oldest_client_opens_every_view(lake: Lake, *, with_twins: bool) -> None:
+    """DuckDB 1.4, in a process that has nothing of ours, reads as many rows of every table and view as today's.
+
+    Twins are the same text with other days.
+    """
     oldest = Path(sys.prefix) / "oldest-duckdb"
     if not oldest.exists():
         pytest.skip(f"make test puts DuckDB 1.4 into {oldest}")
     count = """
 import duckdb, json, sys
 with duckdb.connect(sys.argv[1], read_only=True) as connection:
-    assert len(sys.argv) == 2 or duckdb.__version__ == sys.argv[2]
+    assert len(sys.argv) == 3 or duckdb.__version__ == sys.argv[3]
     names = connection.execute("select view_name from duckdb_views() where not internal").fetchall()
-    print(json.dumps({name: connection.execute(f"select count(*) from (from {name})").fetchall()[0][0] for (name,) in names}))
+    read = {name for (name,) in names} - {*json.loads(sys.argv[2])}
+    print(json.dumps({name: connection.execute(f"select count(*) from (from {name})").fetchall()[0][0] for name in read}))
 """
     rows = []
+    twins = json.dumps([view.name for view in ordered_views() if view.twin_of and not with_twins])
     for version, folder in (([], ""), (["1.4.0"], str(oldest))):
-        command = [sys.executable, "-c", count, str(Path(lake.root) / "lakehouse.duckdb"), *version]
+        command = [sys.executable, "-c", count, str(Path(lake.root) / "lakehouse.duckdb"), twins, *version]
         ran = subprocess.run(command, env=os.environ | {"PYTHONPATH": folder}, check=True, capture_output=True, text=True)
         rows.append(json.loads(ran.stdout))
 
@@ -75,7 +80,7 @@ def test_a_query_becomes_a_frame_of_any_kind(lake: Lake) -> None:
         polars, arrow, frame = relation.pl(), pa.table(relation.arrow()), relation.df()
     start = datetime(2016, 7, 25, 17, 54, 41, 856_000, UTC)
     assert isinstance(polars, pl.DataFrame)
-    assert isinstance(frame, pd.DataFrame)
+    assert type(frame).__module__.startswith("pandas")
     assert polars.row(0) == ("c0", start)
     assert arrow.to_pylist()[0] == {"conversation_id": "c0", "conversation_start_time": start}
     assert str(frame.conversation_start_time[0]) == "2016-07-25 17:54:41.856000+00:00"
@@ -147,9 +152,10 @@ def test_a_day_of_conversation_metrics_needs_no_other_day(lake: Lake, tmp_path: 
 
 
 def test_no_measure_reads_what_was_said(lake: Lake) -> None:
-    """No scan of messages takes `text`, but where a view shows it."""
+    """No scan of messages takes `text`, but where a view shows it; twins are the same text with other days."""
+    names = [view.name for view in ordered_views() if not view.twin_of]
     with pipeline.open(lake.uri) as connection:
-        reading = {view.name for view in ordered_views() if "text" in columns_scanned(connection, f"from {view.name}")}
+        reading = {name for name in names if "text" in columns_scanned(connection, f"from {name}")}
     assert reading == {"message_labels"}
 
 

@@ -6,6 +6,7 @@ lake's included. So DuckDB's own parser checks each statement before it runs.
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import pairwise
 from typing import Any, Final, Self, cast
 
@@ -134,6 +135,22 @@ def statements(query: str) -> list[duckdb.Statement]:
 def gives_rows(statement: duckdb.Statement) -> bool:
     """Whether a statement is asked for its rows, as `select` is, and `set` is not."""
     return _type(statement) in _GIVING_ROWS
+
+
+def _without_end(statement: duckdb.Statement) -> str | duckdb.Statement:
+    """The text of a statement without its semicolon, where a comment follows that.
+
+    DuckDB 2 keeps both, and the statement that it makes of a relation to show or count it then has them in its middle.
+    """
+    try:
+        spelled = list(_spelled(statement.query))
+    except IndexError:  # what DuckDB 1.4 makes of a pivot
+        return statement
+    kept = [found for found in spelled if found[1] != ";"]
+    if len(kept) == len(spelled) or not kept:
+        return statement
+    place, word = kept[-1]
+    return statement.query[: place + len(word)]
 
 
 def _check(statement: duckdb.Statement) -> None:
@@ -275,6 +292,9 @@ class _Reading:
 
     def sql(self, query: Any, *rest: Any, **options: Any) -> Any:
         """Run a query, and give its rows as a relation."""
+        with suppress(duckdb.Error):  # DuckDB says it itself, in its own words
+            found = [query] if isinstance(query, duckdb.Statement) else statements(query)
+            query = _without_end(found[0]) if len(found) == 1 else query
         return self._run("sql", query, *rest, **options)
 
     query = from_query = sql

@@ -225,6 +225,33 @@ def test_several_statements_run_in_their_order(lake: Lake, tmp_path: Path) -> No
         assert told == f"lakehouse: the query: expected one statement with rows for {form}, found 2; ask them one by one\n"
 
 
+@pytest.mark.parametrize("form", ["table", "csv", "json", "line"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "select 41 + 1 as a; -- done",
+        "-- heading\nselect 42 as a -- end",
+        "---- heading ----\nset threads = 1; -- one\n-- two\nselect 42 as a; /* a /* nested */ comment; */ -- end;",
+        "select 42 as a;;; -- ';'\n-- end",
+    ],
+)
+def test_comments_may_stand_anywhere(lake: Lake, tmp_path: Path, query: str, form: str) -> None:
+    """Before, between and behind statements and their semicolons, as an argument and from a file."""
+    by_argument = lakehouse("sql", query, "--format", form, "--lake", lake.root, cwd=tmp_path)
+    from_a_file = lakehouse("sql", "--format", form, "--lake", lake.root, cwd=tmp_path, stdin=query)
+    for done in (by_argument, from_a_file):
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "42" in done.stdout
+
+
+def test_a_relation_of_a_statement_with_a_comment_can_be_used(connection: duckdb.DuckDBPyConnection) -> None:
+    """It is shown, counted and limited, whichever way its text ends; a semicolon in a text stays."""
+    for query in ("select ';' as a; -- end", "select ';' as a -- end", "select ';' as a;"):
+        relation = connection.sql(query)
+        assert relation.limit(1).fetchall() == relation.fetchall() == [(";",)]
+        assert ";" in str(relation)
+
+
 def test_a_query_installs_nothing(connection: duckdb.DuckDBPyConnection) -> None:
     """A query that needs an extension is an error, and downloads nothing."""
     assert connection.sql("select current_setting('autoinstall_known_extensions')").fetchall() == [(False,)]

@@ -1,5 +1,6 @@
 """The commands that answer questions: sql and report."""
 
+import re
 import signal
 import sys
 
@@ -10,7 +11,15 @@ from pipeline.errors import SettingsError
 from pipeline.processes import sparing
 
 
-@click.command(cls=Command)
+class _Query(Command):
+    """A command whose argument may begin with a comment of SQL, as a file does; click would take that for an option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Set a line's end before a comment, then parse."""
+        return super().parse_args(ctx, [f"\n{text}" if re.match(r"--(\s|-)", text) else text for text in args])
+
+
+@click.command(cls=_Query)
 @click.argument("query", required=False)
 @in_format("table", "line", "csv", "json")
 @click.option("--null", metavar="TEXT", help="What stands for NULL in csv. [default: nothing; an empty text is in quotes]")

@@ -119,7 +119,9 @@ def parse(raw: bytes) -> Any:
     return _DECODER.decode(raw.decode("utf-8"))
 
 
-_ESCAPES = re.compile(rb"(?:\\u[0-9a-fA-F]{4})++|\\.", re.DOTALL)
+_ESCAPED_PAIR: Final = rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+# Some at a time, as backtracking needs memory; possessive groups are wrong in Python before 3.11.5.
+_ESCAPES = re.compile(rb"(?:%b|\\u[0-9a-fA-F]{4}){1,64}|\\." % _ESCAPED_PAIR, re.DOTALL)
 
 
 def unescaped(raw: bytes) -> bytes:

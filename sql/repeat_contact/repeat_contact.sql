@@ -35,7 +35,7 @@ select
     skill_name,
     agent_id,
     agent_name,
-    is_bot,
+    ended_with_bot,
     leg_count,
     is_served,
     conversation_end_time,

@@ -1,9 +1,9 @@
 -- People who came back after a conversation, by the agent that ended the first one.
--- Grain:   one row per account_id, date (UTC, of the conversation's end), agent_id, type and is_bot with a conversation
---          that ended; those without an agent are a group of their own.
+-- Grain:   one row per account_id, date (UTC, of the conversation's end), agent_id, type and ended_with_bot with a
+--          conversation that ended; those without an agent are a group of their own.
 -- Counts:  as in repeat_contact_daily. The agent is the last one of the conversation that was followed, or not, by
---          another; is_bot: a bot had that conversation last. unserved_count: the visitor gave up before a person or a
---          bot wrote.
+--          another; ended_with_bot: a bot had that conversation last, and the visitor did not give up in a queue of
+--          people. unserved_count: the visitor gave up before a person or a bot wrote.
 -- Units:   shares from 0 to 1, NULL where judged_count is 0. Coverage: unknown_person_count served conversations have
 --          no person.
 -- Source:  repeat contact as in Analytics Builder, through closed_contacts.
@@ -15,7 +15,7 @@ select
     agent_id,  -- The conversation's last agent.
     any_value(agent_name) as agent_name,  -- Name of the agent; NULL: it has none.
     type,
-    is_bot,
+    ended_with_bot,
     count(*) filter (where is_served and has_person)
         as closed_count,  -- Served conversations with an end and a known person.
     count(*) filter (where not is_served)
@@ -33,4 +33,4 @@ select
         as same_skill_count,  -- Conversations of repeated_count whose person came back to the skill that ended it.
     same_skill_count / nullif(judged_count, 0) as same_skill_share  -- same_skill_count / judged_count.
 from closed_contacts
-group by account_id, date, agent_id, type, is_bot
+group by account_id, date, agent_id, type, ended_with_bot

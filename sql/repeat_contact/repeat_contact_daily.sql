@@ -1,10 +1,11 @@
 -- Number of people who came back after a conversation, and the share of conversations that settled the matter. How: a
 -- conversation counts on the day of its end, once it was observed for resolution_hours. It is resolved unless the
 -- person started another one by then.
--- Grain:   one row per account_id, date (UTC, of the conversation's end), type and is_bot with a conversation that
---          ended.
--- Counts:  is_bot: a bot had the conversation last, so those that bots settled are apart. closed_count: served
---          conversations (a person or bot wrote a line) with an end and a person. judged_count: those observed for at
+-- Grain:   one row per account_id, date (UTC, of the conversation's end), type and ended_with_bot with a
+--          conversation that ended.
+-- Counts:  ended_with_bot: a bot had the conversation last, and the visitor did not give up in a queue of people; so
+--          those that bots settled are apart. closed_count: served conversations (a person or bot wrote a line) with an
+--          end and a person. judged_count: those observed for at
 --          least resolution_hours, the others are too young to tell and in no column that follows. repeated_count:
 --          judged, and the person came back within resolution_hours; same_skill_count: to the skill that ended it.
 --          Those never served are unserved_count alone, and never resolved.
@@ -17,7 +18,7 @@ select
     account_id,  -- The LivePerson account.
     date,
     type,
-    is_bot,
+    ended_with_bot,
     count(*) filter (where is_served and has_person)
         as closed_count,  -- Served conversations with an end and a known person.
     count(*) filter (where not is_served)
@@ -35,4 +36,4 @@ select
         as same_skill_count,  -- Conversations of repeated_count whose person came back to the skill that ended it.
     same_skill_count / nullif(judged_count, 0) as same_skill_share  -- same_skill_count / judged_count.
 from closed_contacts
-group by account_id, date, type, is_bot
+group by account_id, date, type, ended_with_bot

@@ -14,7 +14,7 @@ select
     contact.skill_name,
     contact.agent_id,
     contact.agent_name,
-    contact.is_bot,
+    contact.ended_with_bot,
     contact.conversation_end_time,
     contact.person_id is not null as has_person,  -- The person is known.
     contact.is_served,  -- A person or a bot wrote a line.

@@ -2,9 +2,10 @@
 -- Grain:   one row per conversation with an end; legs of one conversation are one.
 -- Counts:  all of them. The next conversation is the person's first in the account that starts after the end of this
 --          one, and after its start; NULL where the person is not known. is_same_skill: the next one began with the
---          skill that ended this one; NULL where one of the two is not known. is_bot: a bot had it last. The SQL puts
---          the starts and ends of a person who had several conversations into one row of time, and looks from each end
---          for the first start that follows; the others have no next conversation.
+--          skill that ended this one; NULL where one of the two is not known. ended_with_bot: a bot had it last, and
+--          the visitor did not give up in a queue of people. The SQL puts the starts and ends of a person who had
+--          several conversations into one row of time, and looks from each end for the first start that follows; the
+--          others have no next conversation.
 -- Units:   milliseconds. observed: from the end to where the data reaches, the newest end of a loaded file's hour, else
 --          the newest start.
 -- Source:  contacts, skill_names, agent_names, and the ledger files.
@@ -95,7 +96,7 @@ select
     case
         when ended.ended_in_queue then coalesce(skill.is_bot, false)
         else coalesce(skill.is_bot or agent.is_bot, skill.is_bot, agent.is_bot, false)
-    end as is_bot,  -- A bot had it last: the last skill is a bot's, or the last agent a bot if no queue came after.
+    end as ended_with_bot,  -- A bot had it last, and the visitor did not give up in a queue of people.
     ended.conversation_end_time,
     ended.is_served,  -- A person or a bot wrote a line.
     ended.leg_count,  -- Records of the conversation, one if it has no legs.

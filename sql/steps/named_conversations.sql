@@ -2,7 +2,7 @@
 -- Grain:   one row per row of conversation_metrics.
 -- Counts:  all conversations. mcs_band is negative below mcs_neutral_from, positive from mcs_positive_from on, neutral
 --          between; NULL where the score is not on the account's scale, mcs_scale. So is mcs_bucket. is_bot: a bot had
---          the conversation last.
+--          the conversation last; ended_with_bot: and the visitor did not give up in a queue of people after that.
 -- Units:   as in conversation_metrics and account_rules; date is the UTC day on which the conversation started.
 -- Source:  ours; conversation_metrics, skill_names, agent_names and account_rules.
 
@@ -17,10 +17,12 @@ select
     conversation.agent_id,  -- The conversation's last agent.
     agent.agent_name,  -- Name of the last agent; NULL: it has none.
     agent.agent_group,  -- Group of the last agent; NULL: it has none.
+    coalesce(skill.is_bot or agent.is_bot, skill.is_bot, agent.is_bot, false)
+        as is_bot,  -- A bot had it last: the last agent is a bot, or the last skill is a bot's.
     case
         when conversation.abandoned_entry_count > 0 then coalesce(skill.is_bot, false)
         else coalesce(skill.is_bot or agent.is_bot, skill.is_bot, agent.is_bot, false)
-    end as is_bot,  -- A bot had it last: the last skill is a bot's, or the last agent a bot if no queue came after.
+    end as ended_with_bot,  -- A bot had it last, and the visitor did not give up in a queue of people.
     conversation.campaign_id,
     conversation.source_origin,
     conversation.source_device,

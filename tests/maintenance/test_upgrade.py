@@ -292,7 +292,7 @@ def test_an_older_program_on_a_newer_lake_is_made_good(talk: Lake, tmp_path: Pat
     assert verify(talk).outdated
     take(talk, put(tmp_path, gz(document(conversation("new"))), name_at(3)))
     assert ask(talk, "select count(*) from conversation_metrics") == [(9,)]
-    assert [row for row in everything(talk)["queue_entries"] if "'new'" not in row] == expected["queue_entries"]
+    assert [row for row in everything(talk)["queue_entries"] if '"new"' not in row] == expected["queue_entries"]
     assert not any(path.exists() for path in strays)
     assert verify(talk, read_data=True).findings == []
 

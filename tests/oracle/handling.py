@@ -30,8 +30,8 @@ def in_words(code: int | str | None, words: dict[str, str]) -> str | None:
 
 def closed_by_daily(model: Model, period: Period) -> list[Row]:
     """Conversations by who ended them."""
-    key = ("account_id", period.column, "type", "is_bot")
-    rows = [day_of(model, row, period) | {"is_bot": model.is_last_with_bot(row)} for row in model.conversation_metrics]
+    key = ("account_id", period.column, "type", "ended_with_bot")
+    rows = [day_of(model, row, period) | {"ended_with_bot": model.ended_with_bot(row)} for row in model.conversation_metrics]
     found = []
     for values, group in grouped(rows, columns_of(*key)).items():
         closers = [CLOSED_BY.get(row["end_reason_id"], "unknown") for row in group]
@@ -48,8 +48,8 @@ def closed_by_daily(model: Model, period: Period) -> list[Row]:
 def end_reason_daily(model: Model, period: Period) -> list[Row]:
     """Conversations by end reason."""
     words = labels("end_reason")
-    key = ("account_id", period.column, "type", "is_bot", "end_reason_id")
-    rows = [day_of(model, row, period) | {"is_bot": model.is_last_with_bot(row)} for row in model.conversation_metrics]
+    key = ("account_id", period.column, "type", "ended_with_bot", "end_reason_id")
+    rows = [day_of(model, row, period) | {"ended_with_bot": model.ended_with_bot(row)} for row in model.conversation_metrics]
     return [
         dict(zip(key, values, strict=True)) | {"end_reason_label": in_words(values[4], words), "conversation_count": len(group)}
         for values, group in grouped(rows, columns_of(*key)).items()

@@ -96,10 +96,10 @@ def mcs_daily(model: Model, period: Period) -> list[Row]:
         dict(zip(key, values, strict=True))
         | {"conversation_count": len(group)}
         | spread(group)
-        | {f"people_{name}": value for name, value in spread([row for row in group if not model.is_last_with_bot(row)]).items()}
+        | {f"people_{name}": value for name, value in spread([row for row in group if not model.is_bot(row)]).items()}
         | {
             f"bot_{name}": value
-            for name, value in spread([row for row in group if model.is_last_with_bot(row)]).items()
+            for name, value in spread([row for row in group if model.is_bot(row)]).items()
             if not name.startswith("mcs_p")
         }
         for values, group in grouped(rows, columns_of(*key)).items()
@@ -108,7 +108,7 @@ def mcs_daily(model: Model, period: Period) -> list[Row]:
 
 def scored(model: Model) -> list[Row]:
     """The conversations with a score; is_bot: a bot had it last."""
-    return [row | {"is_bot": model.is_last_with_bot(row)} for row in model.conversation_metrics if row["mcs"] is not None]
+    return [row | {"is_bot": model.is_bot(row)} for row in model.conversation_metrics if row["mcs"] is not None]
 
 
 def mcs_band_daily(model: Model, period: Period) -> list[Row]:
@@ -171,9 +171,7 @@ def mcs_movement(model: Model) -> list[Row]:
     lines = grouped(model.messages, conversation_key)
     names = ("account_id", "conversation_id", "date", "type")
     rows = [
-        {name: row[name] for name in names}
-        | {"is_bot": model.is_last_with_bot(row)}
-        | movement_of(lines.get(conversation_key(row), []))
+        {name: row[name] for name in names} | {"is_bot": model.is_bot(row)} | movement_of(lines.get(conversation_key(row), []))
         for row in model.conversation_metrics
     ]
     return [row for row in rows if row["scored_line_count"] > 0]

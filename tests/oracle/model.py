@@ -92,8 +92,8 @@ class Model:
         """Whether a segment, a response or an entry is a bot's: its skill is one, or its agent."""
         return self.is_bot_skill(row) or self.is_bot_agent(row)
 
-    def is_last_with_bot(self, row: Row) -> bool:
-        """Whether a bot had a conversation last; who gave up in a queue is with its skill, and no more with an agent."""
+    def ended_with_bot(self, row: Row) -> bool:
+        """Whether a conversation ended with a bot; who gave up in a queue is with its skill, and no more with an agent."""
         gave_up = row["ended_in_queue"] if "ended_in_queue" in row else row["abandoned_entry_count"] > 0
         return self.is_bot_skill(row) if gave_up else self.is_bot(row)
 

@@ -87,7 +87,7 @@ def repeat_contact(model: Model) -> list[Row]:
     return [
         {name: contact[name] for name in names}
         | {"skill_name": model.skill_name(contact), "agent_name": model.agent_name(contact)}
-        | {"is_bot": model.is_last_with_bot(contact)}
+        | {"ended_with_bot": model.ended_with_bot(contact)}
         | return_of(model, contact, next_of(contact, others))
         | {"observed_seconds": (until[contact["account_id"]] - contact["conversation_end_time"]) / SECOND}
         for others in people.values()
@@ -143,11 +143,11 @@ def closed_by_key(model: Model, period: Period | None, *columns: str) -> list[Ro
 
     Those never served, and those of unknown people, are counted beside.
     """
-    key = ("account_id", *([period.column] if period else []), *columns, "type", "is_bot")
+    key = ("account_id", *([period.column] if period else []), *columns, "type", "ended_with_bot")
 
     def by(rows: list[Row]) -> dict[Any, list[Row]]:
         days = [with_end_day(model, row, period) for row in rows] if period else rows
-        with_bots = (row if "is_bot" in row else row | {"is_bot": model.is_last_with_bot(row)} for row in days)
+        with_bots = (row if "ended_with_bot" in row else row | {"ended_with_bot": model.ended_with_bot(row)} for row in days)
         return grouped(with_bots, columns_of(*key))
 
     closed = by([row for row in repeat_contact(model) if row["is_served"]])

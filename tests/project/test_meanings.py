@@ -56,7 +56,7 @@ SEVERAL: Final = {
         "Work of bots, else of people: the agent is a bot, or the skill is a bot's.",
         "The skill is a bot's, or the agent is a bot.",
         "The skill is a bot's, or the agent who answered is a bot.",
-        "A bot had it last: the last skill is a bot's, or the last agent a bot if no queue came after.",
+        "A bot had it last: the last agent is a bot, or the last skill is a bot's.",
         "Only bots had the conversation.",
         "The conversation began with a bot: its first skill or its first agent.",
         "The visitor answered a bot.",

@@ -143,7 +143,7 @@ def test_what_can_not_be_had_is_set_aside(set_aside: tuple[Run, Rows], perfect: 
     assert (done.code, len(SETS_ASIDE) < len(done.missing) < len(NAMES)) == (SET_ASIDE, True)
     of_missing = re.compile("|".join(map(re.escape, done.missing)))
     gone = [row for row in perfect["conversations"] if of_missing.search(row)]
-    idents = re.findall(r"'conversation_id': '([^']+)'", "".join(gone))  # by which facts are known
+    idents = re.findall(r'"conversation_id":"([^"]+)"', "".join(gone))  # by which facts are known
     without = re.compile("|".join(map(re.escape, [*done.missing, *idents])))
     assert found == {table: [row for row in rows if not without.search(row)] for table, rows in perfect.items()}
 

@@ -102,7 +102,7 @@ select
     days.agent_id,  -- The agent; never NULL.
     agent.agent_name,
     agent.agent_group,
-    days.is_bot,  -- Work of bots, else of people: the agent is a bot, or the skill is a bot's.
+    days.is_bot,  -- Work of bots, else of people: by agents.csv, else by skills.csv.
     counted.concurrent_count,  -- Conversations of the type that the agent had at the same time.
     counted.engaged_milliseconds / 1000
         as engaged_seconds,  -- Time with a conversation of the type, two at a time counted once.

@@ -17,7 +17,7 @@ select
     agent_id,  -- The agent; never NULL.
     any_value(agent_name) as agent_name,
     any_value(agent_group) as agent_group,
-    is_bot,  -- Work of bots, else of people: the agent is a bot, or the skill is a bot's.
+    is_bot,  -- Work of bots, else of people: by agents.csv, else by skills.csv.
     sum(engaged_segment_count)::bigint as engaged_segment_count,  -- Segments of some length that the agent got.
     sum(engaged_seconds) as engaged_seconds,  -- Time with a conversation of the type, two at a time counted once.
     sum(engaged_seconds * concurrent_count)

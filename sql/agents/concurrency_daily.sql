@@ -11,7 +11,7 @@ select
     account_id,  -- The LivePerson account.
     date,
     type,
-    is_bot,  -- Work of bots, else of people: the agent is a bot, or the skill is a bot's.
+    is_bot,  -- Work of bots, else of people: by agents.csv, else by skills.csv.
     concurrent_count,
     count(distinct agent_id) as engaged_agent_count,  -- Agents with a conversation, each once.
     sum(engaged_seconds) as engaged_seconds,  -- Time with a conversation of the type, two at a time counted once.

@@ -75,7 +75,7 @@ select
     skill_id,  -- The skill; NULL: none.
     any_value(skill_name) as skill_name,  -- Name of the skill; NULL: it has none.
     any_value(skill_group) as skill_group,  -- Group of the skill; NULL: it has none.
-    is_bot,  -- Work of bots, else of people: the agent is a bot, or the skill is a bot's.
+    is_bot,  -- Work of bots, else of people: by agents.csv, else by skills.csv.
     count(outcome) as entry_count,  -- Entries into queues.
     count(*) filter (where outcome = 'answered') as answered_count,  -- Entries that an agent or a bot answered.
     count(*) filter (where outcome = 'abandoned') as abandoned_count,  -- Entries in which the visitor gave up.

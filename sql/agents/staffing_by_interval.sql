@@ -180,7 +180,7 @@ select
     intervals.skill_id,  -- The skill; NULL: none.
     skill.skill_name,  -- Name of the skill; NULL: it has none.
     skill.skill_group,  -- Group of the skill; NULL: it has none.
-    intervals.is_bot,  -- Work of bots, else of people: the agent is a bot, or the skill is a bot's.
+    intervals.is_bot,  -- Work of bots, else of people: by agents.csv, else by skills.csv.
     intervals.offered_count,  -- Entries into the queue during the interval.
     intervals.answered_count,  -- Entries that an agent or a bot answered.
     intervals.abandoned_count,  -- Entries in which the visitor gave up.

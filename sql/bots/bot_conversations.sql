@@ -2,7 +2,7 @@
 -- are looked up, and the earliest that is not a bot's is the person's.
 -- Grain:   one row per conversation whose first segment is a bot's; none where no bot is named. Of legs of one
 --          conversation there is one row for all, that of the first leg.
--- Counts:  a segment is a bot's if its agent or its skill is one (is_bot in agents.csv and skills.csv), else a
+-- Counts:  a segment is a bot's by is_bot of its agent in agents.csv, else of its skill in skills.csv, else a
 --          person's. gave_up: no person had it, and the visitor left a queue of people.
 -- Units:   seconds; NULL where no person had it, an end is missing, or the time would be negative. person_wait counts
 --          from the conversation's start, handover_wait from the end of the segment before the person's.

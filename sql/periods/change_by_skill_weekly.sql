@@ -55,7 +55,7 @@ select
     one.type,  -- Kind of the conversations: LIVE_CHAT or MESSAGING.
     one.skill_id,  -- The skill; NULL: not known.
     one.skill_name,  -- Name of the skill; NULL: it has none.
-    one.is_bot,  -- The skill is a bot's, or the agent is a bot.
+    one.is_bot,  -- A bot's: by agents.csv, else by skills.csv.
     one.measure,  -- Name of the share.
     one.part_count,  -- Numerator of the share.
     one.case_count,  -- Denominator of the share.

@@ -38,7 +38,7 @@ select
     queue.skill_id,  -- Skill whose queue it was.
     skill.skill_name,  -- Name of the skill; NULL: it has none.
     queue.type,
-    queue.is_bot,  -- The skill is a bot's, or the agent who answered is a bot.
+    queue.is_bot,  -- A bot's: by agents.csv of the agent who answered, else by skills.csv.
     to_timestamp(queue.start_seconds) as interval_start,  -- Start of the interval.
     queue.local_start_time,
     queue.local_start_time::date as local_date,  -- Day on the account's clocks.

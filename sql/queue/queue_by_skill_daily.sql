@@ -38,7 +38,7 @@ select
     queue.skill_id,  -- Skill whose queue it was.
     skill.skill_name,  -- Name of the skill; NULL: it has none.
     queue.type,
-    queue.is_bot,  -- The skill is a bot's, or the agent who answered is a bot.
+    queue.is_bot,  -- A bot's: by agents.csv of the agent who answered, else by skills.csv.
     queue.entry_count,  -- Entries into queues.
     queue.answered_count,  -- Entries that an agent or a bot answered.
     queue.abandoned_count,  -- Entries in which the visitor gave up.

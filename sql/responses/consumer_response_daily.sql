@@ -13,7 +13,7 @@ with answers as (
         response.account_id,
         response.date,
         response.type,
-        coalesce(skill.is_bot or agent.is_bot, skill.is_bot, agent.is_bot, false) as is_bot,
+        coalesce(agent.is_bot, skill.is_bot, false) as is_bot,
         response.visitor_response_milliseconds
     from named_responses as response
     left join skill_names as skill

@@ -4,7 +4,7 @@
 -- Counts:  connected conversations. first_response: from the connection to the first agent line at or after it, a
 --          greeting too. first_reply: from the visitor's first line to the first agent line after it, so a wait in the
 --          queue counts: the visitor's view. The counts tell how many conversations have such a time. is_bot: the first
---          skill is a bot's or the first agent is a bot, so that a bot's instant answer stays apart.
+--          agent is a bot by agents.csv, else the first skill a bot's, so that a bot's instant answer stays apart.
 -- Units:   seconds; percentiles are interpolated (quantile_cont). A negative time counts as none.
 -- Source:  time to first agent response as in Analytics Builder, from assignment and from the consumer's message.
 -- Twins:   local_date, local_week, local_month
@@ -14,7 +14,7 @@ with connected as (
         conversation.account_id,
         conversation.date,
         conversation.type,
-        coalesce(skill.is_bot or agent.is_bot, skill.is_bot, agent.is_bot, false) as is_bot,
+        coalesce(agent.is_bot, skill.is_bot, false) as is_bot,
         conversation.first_response_seconds,
         conversation.first_reply_seconds
     from named_conversations as conversation
@@ -31,7 +31,7 @@ select
     account_id,  -- The LivePerson account.
     date,
     type,
-    is_bot,  -- The conversation began with a bot: its first skill or its first agent.
+    is_bot,  -- The conversation began with a bot: its first agent by agents.csv, else its first skill by skills.csv.
     count(*) as connected_count,  -- Connected conversations.
     count(first_response_seconds)
         as first_response_from_connection_count,  -- Conversations with a known time from connection to the first agent

@@ -1,6 +1,6 @@
 -- How much agents and visitors write, people and bots apart.
 -- Grain:   one row per account_id, date (UTC, of the assignment), type and is_bot with a segment.
--- Counts:  segments: what one agent had of a conversation; is_bot: the agent is a bot, or the skill is a bot's. Lines
+-- Counts:  segments: what one agent had of a conversation; is_bot: by agents.csv, else by skills.csv. Lines
 --          of a segment as in segments: those before an assignment, control lines and private comments are none.
 -- Units:   counts; talk_ratio is agent lines for each visitor line, NULL where visitors wrote none.
 -- Source:  message counts as in Analytics Builder; the ratio is ours; segments.

@@ -95,7 +95,7 @@ select
     agent.agent_name,  -- Name of the last agent; NULL: it has none.
     case
         when ended.ended_in_queue then coalesce(skill.is_bot, false)
-        else coalesce(skill.is_bot or agent.is_bot, skill.is_bot, agent.is_bot, false)
+        else coalesce(agent.is_bot, skill.is_bot, false)
     end as ended_with_bot,  -- A bot had it last, and the visitor did not give up in a queue of people.
     ended.conversation_end_time,
     ended.is_served,  -- A person or a bot wrote a line.

@@ -1,6 +1,6 @@
 -- Connected conversations, whether only bots had them, and the lines and the time of their people.
 -- Grain:   one row per connected conversation.
--- Counts:  a segment is a bot's if its agent or its skill is one (is_bot in agents.csv and skills.csv), else a
+-- Counts:  a segment is a bot's by is_bot of its agent in agents.csv, else of its skill in skills.csv, else a
 --          person's. own lines and time are those of people, and of bots where only bots had the conversation. Lines
 --          outside of segments are own.
 -- Units:   milliseconds; NULL where no such segment has a known length.

@@ -17,11 +17,11 @@ select
     conversation.agent_id,  -- The conversation's last agent.
     agent.agent_name,  -- Name of the last agent; NULL: it has none.
     agent.agent_group,  -- Group of the last agent; NULL: it has none.
-    coalesce(skill.is_bot or agent.is_bot, skill.is_bot, agent.is_bot, false)
-        as is_bot,  -- A bot had it last: the last agent is a bot, or the last skill is a bot's.
+    coalesce(agent.is_bot, skill.is_bot, false)
+        as is_bot,  -- A bot had it last: the last agent by agents.csv, else the last skill by skills.csv.
     case
         when conversation.abandoned_entry_count > 0 then coalesce(skill.is_bot, false)
-        else coalesce(skill.is_bot or agent.is_bot, skill.is_bot, agent.is_bot, false)
+        else coalesce(agent.is_bot, skill.is_bot, false)
     end as ended_with_bot,  -- A bot had it last, and the visitor did not give up in a queue of people.
     conversation.campaign_id,
     conversation.source_origin,

@@ -1,6 +1,6 @@
 -- Entries into queues with their day, the names of skills, bots, and the settings of the account.
 -- Grain:   one row per row of queue_entries.
--- Counts:  all entries. is_bot: the skill is a bot's, or the agent who answered is a bot; where no bot is named,
+-- Counts:  all entries. is_bot: by agents.csv of who answered, else by skills.csv; where no bot is named,
 --          nobody is.
 -- Units:   as in queue_entries and account_rules; date is the UTC day of entering, conversation_date the partition.
 -- Source:  ours; queue_entries, skill_names, agent_names and account_rules.
@@ -19,8 +19,8 @@ select
     entry.skill_id,  -- Skill whose queue it was.
     skill.skill_name,  -- Name of the skill; NULL: it has none.
     skill.skill_group,  -- Group of the skill; NULL: it has none.
-    coalesce(skill.is_bot or agent.is_bot, skill.is_bot, agent.is_bot, false)
-        as is_bot,  -- The skill is a bot's, or the agent who answered is a bot.
+    coalesce(agent.is_bot, skill.is_bot, false)
+        as is_bot,  -- A bot's: by agents.csv of the agent who answered, else by skills.csv.
     entry.agent_id,  -- Agent who answered; NULL: nobody did, or it is not known.
     entry.entered_time,
     entry.left_time,

@@ -1,6 +1,6 @@
 -- Answers of agents with the names of skills and agents, bots, and the settings of the account.
 -- Grain:   one row per row of responses.
--- Counts:  all responses. is_bot: the agent is a bot, or the skill is a bot's; where no bot is named, nobody is.
+-- Counts:  all responses. is_bot: by agents.csv, else by skills.csv; where no bot is named, nobody is.
 -- Units:   as in responses and account_rules; date is the UTC day of the agent's line, conversation_date the
 --          partition.
 -- Source:  ours; responses, skill_names, agent_names and account_rules.
@@ -23,8 +23,8 @@ select
     response.agent_id,  -- Author of the response; NULL: not known.
     agent.agent_name,  -- Name of the agent; NULL: it has none.
     agent.agent_group,  -- Group of the agent; NULL: it has none.
-    coalesce(skill.is_bot or agent.is_bot, skill.is_bot, agent.is_bot, false)
-        as is_bot,  -- The agent is a bot, or the skill is a bot's.
+    coalesce(agent.is_bot, skill.is_bot, false)
+        as is_bot,  -- A bot's: by agents.csv, else by skills.csv.
     response.visitor_time,  -- First line of the visitor's run of lines.
     response.response_time,  -- The agent's line.
     response.response_milliseconds,

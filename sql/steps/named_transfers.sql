@@ -62,8 +62,8 @@ select
     transfer.agent_id,  -- Agent who handed the conversation over.
     agent.agent_name,  -- Name of the agent who handed it over; NULL: it has none.
     agent.agent_group,  -- Group of the agent who handed it over; NULL: it has none.
-    coalesce(skill.is_bot or agent.is_bot, skill.is_bot, agent.is_bot, false)
-        as is_bot,  -- A bot handed over: the agent is a bot, or the skill left is a bot's.
+    coalesce(agent.is_bot, skill.is_bot, false)
+        as is_bot,  -- A bot handed over: the agent by agents.csv, else the skill left by skills.csv.
     transfer.target_agent_id,  -- Agent it was meant for.
     target_agent.agent_name as target_agent_name,  -- Name of the agent it was meant for; NULL: it has none.
     case

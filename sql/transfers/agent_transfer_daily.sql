@@ -1,8 +1,8 @@
 -- Transfers by the agent and the skill that handed over, and by kind of target.
 -- Grain:   one row per account_id, date (UTC, of the conversation's start), type, agent_id, skill_id and is_bot that
 --          began a transfer.
--- Counts:  transfers, for the agent and the skill that handed the conversation over, not its last ones. is_bot: the
---          agent is a bot, or the skill is a bot's. Kinds and returns as in named_transfers; no_target_count are those
+-- Counts:  transfers, for the agent and the skill that handed the conversation over, not its last ones. is_bot: by
+--          agents.csv, else by skills.csv. Kinds and returns as in named_transfers; no_target_count are those
 --          without any target.
 -- Units:   counts.
 -- Source:  transfers as in Analytics Builder, which credits them to the agent who begins them.

@@ -84,13 +84,10 @@ class Model:
         """Whether a row's skill is a bot's."""
         return bool(self._name(self.skills, row, column, "is_bot"))
 
-    def is_bot_agent(self, row: Row, column: str = "agent_id") -> bool:
-        """Whether a row's agent is a bot."""
-        return bool(self._name(self.agents, row, column, "is_bot"))
-
-    def is_bot(self, row: Row) -> bool:
-        """Whether a segment, a response or an entry is a bot's: its skill is one, or its agent."""
-        return self.is_bot_skill(row) or self.is_bot_agent(row)
+    def is_bot(self, row: Row, skill: str = "skill_id", agent: str = "agent_id") -> bool:
+        """Whether a segment, a response or an entry is a bot's: by agents.csv, else by skills.csv."""
+        said = self._name(self.agents, row, agent, "is_bot")
+        return self.is_bot_skill(row, skill) if said is None else bool(said)
 
     def ended_with_bot(self, row: Row) -> bool:
         """Whether a conversation ended with a bot; who gave up in a queue is with its skill, and no more with an agent."""

@@ -77,8 +77,7 @@ def first_response_daily(model: Model, period: Period) -> list[Row]:
         }
 
     rows = [
-        day_of(model, row, period)
-        | {"is_bot": model.is_bot_skill(row, "first_skill_id") or model.is_bot_agent(row, "first_agent_id")}
+        day_of(model, row, period) | {"is_bot": model.is_bot(row, "first_skill_id", "first_agent_id")}
         for row in model.conversation_metrics
         if row["is_connected"]
     ]

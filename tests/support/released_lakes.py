@@ -54,7 +54,8 @@ class Released:
 def unpack(version: str, folder: Path) -> Released:
     """Unpack the lake of a version into a folder."""
     with tarfile.open(DATA / f"lake-{version}.tar.gz") as packed:
-        safely: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}  # Python 3.11.4 is the first to have it
+        # Python 3.11.4 is the first to have it.
+        safely: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
         packed.extractall(folder, **safely)  # noqa: S202  # our own
     return Released(folder / f"lake-{version}")
 

@@ -54,7 +54,7 @@ def test_as_spreadsheets_save_it() -> None:
         ("1", 90, "Nova", True, None),
     ]
     assert parsed(text).faults == parsed(text).notes == []
-    assert parsed("agent_id,hired_on\n5,29.02.2020\n", AGENTS).rows == [("1", "5", None, None, None, False, date(2020, 2, 29))]
+    assert parsed("agent_id,hired_on\n5,29.02.2020\n", AGENTS).rows == [("1", "5", None, None, None, None, date(2020, 2, 29))]
 
 
 def test_a_nickname_is_the_name_of_an_agent_without_another() -> None:
@@ -63,7 +63,7 @@ def test_a_nickname_is_the_name_of_an_agent_without_another() -> None:
     found = parsed(text, AGENTS)
 
     assert found.faults == []
-    assert found.rows == [("1", "5", "=Zoe", None, None, False, None), ("1", "6", "Max", None, None, False, None)]
+    assert found.rows == [("1", "5", "=Zoe", None, None, None, None), ("1", "6", "Max", None, None, None, None)]
     assert found.nicknamed == {("1", "5")}
     assert parsed("skill_id,nickname\n5,Zoe\n").rows == []
     _, written = with_ids(text.encode(), AGENTS, [("1", "5", "=Zoe"), ("1", "6", "Maxi")], lambda: ["1"])
@@ -101,7 +101,7 @@ def test_other_columns_are_kept_and_named() -> None:
     """A column of the user's own is not read, and a sentence says so; that of nicknames is ours."""
     found = parsed("agent_id,agent_name,nickname,floor\n5,Zoe,Z,3\n", AGENTS)
 
-    assert found.rows == [("1", "5", "Zoe", None, None, False, None)]
+    assert found.rows == [("1", "5", "Zoe", None, None, None, None)]
     assert found.notes == ["agents.csv: the column 'floor' is kept, and not read"]
 
 

@@ -30,7 +30,7 @@ from pipeline.report.wholeness import PROVISIONAL
 
 STATIC_DAYS = 14
 """Days in the tables of a browser without JavaScript."""
-BOTS_SKILL = "This is a bot's skill: the figures are of bots, and the charts of people are empty; see the section Bots."
+BOTS_SKILL = "This is a bot's skill: the figures are of bots, and charts of people by skill are empty; see the section Bots."
 
 
 def report_path(lake: Lake) -> Path:

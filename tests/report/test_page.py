@@ -114,7 +114,7 @@ def test_days_that_are_not_whole_are_marked(lake: Path, page: Element) -> None:
 
 def test_the_page_says_one_rule_of_provisional_days(page: Element) -> None:
     """The hours of the setting stand beside the marked days; freshness has no rule of its own, and names accounts."""
-    assert "until the newest loaded hour ends 72 hours after the day" in page.by_id("provisional").text
+    assert "until the account's newest known hour ends 72 hours after it" in page.by_id("provisional").text
     assert "six hours are provisional" not in page.by_id("freshness").text
     assert "Shop (10000001)" in page.by_id("freshness").text
 

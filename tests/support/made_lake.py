@@ -61,7 +61,7 @@ def name_lake(path: Path, accounts: Sequence[str] = ACCOUNTS) -> None:
         connection.execute("insert into skill_names select unnest(?), 12, 'Sales', false, null", [accounts])
         connection.execute("insert into skill_names select unnest(?), 31, 'Assistant', true, null", [accounts])
         names = "insert into agent_names (account_id, agent_id, agent_name, is_bot) select unnest(?), ?, ?, ?"
-        connection.execute(names, [accounts, "agent-1", "Ada", False])
+        connection.execute(names, [accounts, "agent-1", "Ada", None])
         connection.execute(names, [accounts, "agent-2", "Robot", True])
         zones = zip((None, *accounts), ("UTC", "America/New_York", "Europe/London"), strict=True)
         rules = [row for row in defaults() if row.setting != "time_zone"]

@@ -137,18 +137,18 @@ def gives_rows(statement: duckdb.Statement) -> bool:
     return _type(statement) in _GIVING_ROWS
 
 
-def _without_end(statement: duckdb.Statement) -> str | duckdb.Statement:
-    """The text of a statement without its semicolon, where a comment follows that.
+def _without_end(statement: duckdb.Statement) -> str | None:
+    """The text of a statement without its semicolon, where a comment follows that; None: it has none.
 
     DuckDB 2 keeps both, and the statement that it makes of a relation to show or count it then has them in its middle.
     """
     try:
         spelled = list(_spelled(statement.query))
     except IndexError:  # what DuckDB 1.4 makes of a pivot
-        return statement
+        return None
     kept = [found for found in spelled if found[1] != ";"]
     if len(kept) == len(spelled) or not kept:
-        return statement
+        return None
     place, word = kept[-1]
     return statement.query[: place + len(word)]
 
@@ -294,7 +294,8 @@ class _Reading:
         """Run a query, and give its rows as a relation."""
         with suppress(duckdb.Error):  # DuckDB says it itself, in its own words
             found = [query] if isinstance(query, duckdb.Statement) else statements(query)
-            query = _without_end(found[0]) if len(found) == 1 else query
+            bare = _without_end(found[0]) if len(found) == 1 else None
+            query = bare or query
         return self._run("sql", query, *rest, **options)
 
     query = from_query = sql

@@ -6,7 +6,6 @@ lake's included. So DuckDB's own parser checks each statement before it runs.
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from itertools import pairwise
 from typing import Any, Final, Self, cast
 
@@ -274,6 +273,8 @@ class _Reading:
                 parts = statements(query)
         except duckdb.Error:
             pass  # DuckDB says it itself, in its own words
+        if method == "sql" and len(parts) == 1:
+            query = _without_end(parts[0]) or query
         try:
             result = getattr(self._connection, method)(query, *rest, **options)
         except duckdb.Error as error:
@@ -292,10 +293,6 @@ class _Reading:
 
     def sql(self, query: Any, *rest: Any, **options: Any) -> Any:
         """Run a query, and give its rows as a relation."""
-        with suppress(duckdb.Error):  # DuckDB says it itself, in its own words
-            found = [query] if isinstance(query, duckdb.Statement) else statements(query)
-            bare = _without_end(found[0]) if len(found) == 1 else None
-            query = bare or query
         return self._run("sql", query, *rest, **options)
 
     query = from_query = sql

@@ -276,9 +276,9 @@ def _wired(values: Sequence[Any], name: str, *, is_shown: bool) -> list[Any]:
     match next((value for value in values if value is not None), None):
         case float():
             digits = 3 if name.endswith("_share") else 1
-            # The last digits of a sum depend on how threads share the rows.
-            shown = (lambda value: rounded(value, digits)) if is_shown else (lambda value: round(value, 9))
-            return [None if value is None or not math.isfinite(value) else shown(value) for value in values]
+            # The last digits of a sum depend on how threads share the rows, and a half may be rounded either way by them.
+            exact = [None if value is None or not math.isfinite(value) else round(value, 9) for value in values]
+            return [None if value is None else rounded(value, digits) for value in exact] if is_shown else exact
         case str():
             return [None if value is None else readable(value) for value in values]
         case date():

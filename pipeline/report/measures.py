@@ -155,7 +155,7 @@ ENGAGEMENT = Source(
     measures={
         "agent_count": "count(distinct (account_id, agent_id))",
         "engaged_segment_count": "sum(engaged_segment_count)::bigint",
-        "engaged_hours": "sum(engaged_seconds) / 3600",
+        "engaged_hours": "round(sum(engaged_seconds), 3) / 3600",  # agents are ordered by it: the same whatever threads add
         "concurrency": "sum(engaged_total_seconds) / nullif(sum(engaged_seconds), 0)",
         "peak_count": "max(peak_count)",
     },

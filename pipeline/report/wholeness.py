@@ -14,13 +14,15 @@ NOT_WHOLE = "not whole"
 DAYS = """\
 select {account} as place, date, count(*) filter (where is_whole), count(*), bool_or(is_provisional)
 from calendar_days
-group by place, date"""
+group by place, date
+order by place, date"""
 
 WEEKS = """\
 select {account} as place, local_week::varchar, min(day_count), min(expected_day_count), bool_or(is_provisional)
 from weeks
 where day_count < expected_day_count or is_provisional
-group by place, local_week"""
+group by place, local_week
+order by place, local_week"""
 
 ACCOUNTS = "select {account} as place, count(distinct coalesce(account_id, '')) from calendar_days group by place"
 

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import math
 import re
 import stat
 from datetime import date
@@ -11,13 +12,14 @@ from typing import Any
 import duckdb
 import pytest
 from made_lake import ACCOUNTS, FIRST_DAY, compute_facts, make_lake, name_lake, write_lake
-from report_pages import HOSTILE, Element, report, rows_of, unpacked
+from report_pages import HOSTILE, Element, data_of, report, rows_of, unpacked
 
 from pipeline.errors import SettingsError
 from pipeline.lake.lake import Lake
 from pipeline.report import chosen_path, write_report
 from pipeline.report.charts import charts
 from pipeline.report.choices import NO_ACCOUNT, Choices, Option
+from pipeline.report.cubes import _wired
 from pipeline.report.formatting import format_duration
 from pipeline.report.style import CONFIG
 
@@ -297,6 +299,23 @@ def test_same_lake_same_bytes(lake: Path, page: Element, tmp_path: Path) -> None
 
     assert page
     assert (tmp_path / "again.html").read_bytes() == lake.with_name("report.html").read_bytes()
+
+
+def test_marks_are_in_the_order_of_their_days(page: Element) -> None:
+    """The days and weeks that are not whole stand in order, whatever order threads hand their groups over in."""
+    marks = data_of(page)["marks"]
+
+    assert any(len(days) > 1 for days in marks["days"])
+    assert all(list(days) == sorted(days) for days in [*marks["days"], *marks["weeks"]])
+
+
+def test_last_digits_of_a_sum_are_not_shown() -> None:
+    """A mean at a half is rounded to the same digit, whichever of its neighbours the order of adding gave."""
+    for half in (42.25, 0.05, 1234.55):
+        near = [half, math.nextafter(half, -math.inf), math.nextafter(half, math.inf), half - 1e-12, half + 1e-12]
+
+        assert len(set(_wired(near, "mcs_avg", is_shown=True))) == 1
+        assert len(set(_wired(near, "mcs_avg", is_shown=False))) == 1
 
 
 def test_file_is_its_owners_and_replaced_whole(lake: Path, tmp_path: Path) -> None:

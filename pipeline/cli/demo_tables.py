@@ -31,9 +31,11 @@ order by queue.date, queue.account_id, queue.type"""
 
 SKILLS: Final = """\
 select account.account_name, coalesce(skill_name, 'skill ' || skill_id, '(none)') || if(is_bot, ' (bot)', ''), type,
-    entry_count, queue_p50_seconds, queue_p90_seconds, abandoned_share
+    if(is_bot, entry_count, people_entry_count), if(is_bot, queue_p50_seconds, people_queue_p50_seconds),
+    if(is_bot, queue_p90_seconds, people_queue_p90_seconds), if(is_bot, abandoned_share, people_abandoned_share)
 from queue_time_by_skill as queue
 join accounts as account on account.account_id is not distinct from queue.account_id
+where is_bot or people_entry_count > 0
 order by queue.account_id, type, is_bot, entry_count desc, skill_id
 limit 40"""
 

@@ -2,8 +2,8 @@
 -- Grain:   one row per account_id, skill_id whose queue it was, and type; queues of an unknown skill are one of their
 --          own.
 -- Counts:  all entries. abandoned_share is abandoned / (abandoned + answered). The queue columns look at answered
---          entries with a known wait, queued_count of them, longest_wait_seconds at all. is_bot is of the skill;
---          entries that a bot answers in a skill of people are in queue_by_skill_daily apart.
+--          entries with a known wait, queued_count of them, longest_wait_seconds at all. The people columns say the
+--          same of the entries that no bot had; is_bot is of the skill.
 -- Units:   seconds; percentiles are interpolated (quantile_cont). All dates together.
 -- Source:  queue_entries; abandonment as in Queue Health.
 
@@ -18,20 +18,36 @@ with queues as (
         count(*) filter (where outcome = 'moved') as moved_count,
         abandoned_count / nullif(abandoned_count + answered_count, 0)
             as abandoned_share,
-        count(wait_milliseconds) filter (where outcome = 'answered')
-            as queued_count,
-        coalesce(sum(wait_milliseconds) filter (where outcome = 'answered'), 0) / 1000
-            as queue_sum_seconds,
-        avg(wait_milliseconds) filter (where outcome = 'answered') / 1000
+        count(answered_milliseconds) as queued_count,
+        avg(answered_milliseconds) / 1000
             as queue_avg_seconds,
-        quantile_cont(wait_milliseconds, 0.5) filter (where outcome = 'answered') / 1000
+        quantile_cont(answered_milliseconds, 0.5) / 1000
             as queue_p50_seconds,
-        quantile_cont(wait_milliseconds, 0.9) filter (where outcome = 'answered') / 1000
+        quantile_cont(answered_milliseconds, 0.9) / 1000
             as queue_p90_seconds,
-        max(wait_milliseconds) filter (where outcome = 'answered') / 1000
-            as queue_max_seconds,
-        max(wait_milliseconds) / 1000 as longest_wait_seconds
-    from queue_entries
+        max(answered_milliseconds) / 1000 as queue_max_seconds,
+        max(wait_milliseconds) / 1000 as longest_wait_seconds,
+        coalesce(sum(answered_milliseconds), 0) / 1000 as queue_sum_seconds,
+        count(*) filter (where not is_bot) as people_entry_count,
+        count(*) filter (where not is_bot and outcome = 'answered')
+            as people_answered_count,
+        count(*) filter (where not is_bot and outcome = 'abandoned')
+            as people_abandoned_count,
+        people_abandoned_count / nullif(people_abandoned_count + people_answered_count, 0)
+            as people_abandoned_share,
+        count(answered_milliseconds) filter (where not is_bot)
+            as people_queued_count,
+        coalesce(sum(answered_milliseconds) filter (where not is_bot), 0) / 1000
+            as people_queue_sum_seconds,
+        avg(answered_milliseconds) filter (where not is_bot) / 1000
+            as people_queue_avg_seconds,
+        quantile_cont(answered_milliseconds, 0.5) filter (where not is_bot) / 1000
+            as people_queue_p50_seconds,
+        quantile_cont(answered_milliseconds, 0.9) filter (where not is_bot) / 1000
+            as people_queue_p90_seconds,
+        max(answered_milliseconds) filter (where not is_bot) / 1000
+            as people_queue_max_seconds
+    from named_entries
     group by account_id, skill_id, type
 )
 
@@ -51,6 +67,16 @@ select
     queue.queue_max_seconds,  -- Longest wait of an answered entry.
     queue.longest_wait_seconds,  -- Longest wait of any entry: answered, abandoned or moved.
     queue.queue_sum_seconds,  -- Sum of the waits of answered entries.
+    queue.people_entry_count,  -- Entries of people into queues.
+    queue.people_answered_count,  -- Entries of people that were answered.
+    queue.people_abandoned_count,  -- Entries of people that were abandoned.
+    queue.people_abandoned_share,  -- people_abandoned_count / (people_abandoned_count + people_answered_count).
+    queue.people_queued_count,  -- Answered entries of people with a known wait.
+    queue.people_queue_sum_seconds,  -- Sum of the waits of answered entries of people.
+    queue.people_queue_avg_seconds,  -- Mean wait: people_queue_sum_seconds / people_queued_count.
+    queue.people_queue_p50_seconds,  -- Median wait of the people_queued_count answered entries.
+    queue.people_queue_p90_seconds,  -- Wait that 90 % of the people_queued_count answered entries did not exceed.
+    queue.people_queue_max_seconds,  -- Longest wait of an answered entry of people.
     skill.skill_name,  -- Name of the skill; NULL: it has none.
     skill.skill_group,  -- Group of the skill; NULL: it has none.
     coalesce(skill.is_bot, false) as is_bot  -- Bots answer in the skill, no people.

@@ -109,7 +109,7 @@ def skill_columns(model: Model, row: Row) -> Row:
 
 def queue_time_by_skill(model: Model) -> list[Row]:
     """By the skill whose queue it was."""
-    rows = by_key(entries_of(model), queue_time, "account_id", "skill_id", "type")
+    rows = by_key(entries_of(model), with_people, "account_id", "skill_id", "type")
     return [row | skill_columns(model, row) | {"is_bot": model.is_bot_skill(row)} for row in rows]
 
 

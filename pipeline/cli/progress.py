@@ -164,6 +164,8 @@ def summary(report: Report) -> Iterator[str]:
     yield f"{counted(report.loaded, 'file')} loaded" + (f": {_rows(report)}" if report.loaded else "")
     if report.unchanged:
         yield f"{counted(report.unchanged, 'file')} unchanged"
+    if report.replaced:
+        yield f"{counted(report.replaced, 'file')} loaded in the place of another of the same name, whose rows are gone"
     if report.superseded:
         yield f"{counted(report.superseded, 'delivery', 'deliveries')} of a conversation superseded by another"
     if report.unknown_fields:

@@ -28,12 +28,14 @@ ExtraChanges = Callable[[Snapshot], dict[str, Change]]
 class Plan:
     """The changes of all tables that one commit makes visible, worked out from a snapshot.
 
-    `landed` are paths of the landed files that the ledger names from now on, `superseded` counts the deliveries that lost,
+    `landed` are paths of the landed files that the ledger names from now on, `replaced` counts the files that come in the place
+    of others of their name, `superseded` the deliveries that lost,
     `kept_out` are the ids of conversations that tombstones have kept out for the first time: they are purged after the commit.
     """
 
     changes: dict[str, Change]
     landed: tuple[str, ...] = ()
+    replaced: int = 0
     superseded: int = 0
     kept_out: frozenset[str] = field(default=frozenset(), repr=False)
 
@@ -111,6 +113,7 @@ def _load_wave(lake: Lake, wave: Iterable[Incoming], report: Report, settings: _
                 require_undisturbed(ledger, ingested)
             plan = _plan(ledger, ingested, settings, downloaded_at=downloaded_at)
             after = _commit(lake, snapshot, plan)
+    report.replaced += plan.replaced
     report.superseded += plan.superseded
     return plan, after
 
@@ -131,12 +134,13 @@ def _plan(ledger: Ledger, ingested: Ingested, settings: _Settings, *, downloaded
     if not ledger.added:
         return Plan(extra)
     changes = {name: Change(add=list(ingested.written[name])) for name in schema.STORED if name != LEDGER} | extra
+    replaced_count = len(replaced)  # before files that are read once more join them
     superseded = _dedup(ledger, changes, replaced, settings.engine)
     changes[LEDGER] = ledger.change()
     changes[schema.ERASURES.name].add += tombstones_for(lake, ingested, settings.now()).add
     merge_as_it_goes(lake, snapshot, changes)
     landed = [landed_path(lake, outcome.name, outcome.staged.sha256) for outcome in fresh if outcome.status == "loaded"]
-    return Plan(changes, tuple(landed), superseded, ingested.kept_out)
+    return Plan(changes, tuple(landed), replaced_count, superseded, ingested.kept_out)
 
 
 def _dedup(ledger: Ledger, changes: dict[str, Change], replaced: list[Replaced], engine: Engine) -> int:

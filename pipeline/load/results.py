@@ -17,6 +17,8 @@ class Report:
     transfers: int = 0
     rejects: int = 0
     encrypted: int = 0
+    replaced: int = 0
+    """Files of those loaded that came in the place of another of their name, of an earlier run or of this one."""
     superseded: int = 0
     unknown_fields: set[str] = field(default_factory=set)
     schema_versions: set[str] = field(default_factory=set)

@@ -9,6 +9,7 @@ from documents import conversation, document, gz, message, name_at, put
 from lakes import ask, take
 
 from pipeline import schema
+from pipeline.cli.progress import summary
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import loaded_files, read_ledger
 from pipeline.lake.parquet import rows_of
@@ -71,6 +72,18 @@ def test_a_replaced_file_takes_its_rows_with_it_whatever_account_they_name(lake:
     take(lake, tmp_path / "1")
     assert ask(lake, "select raw from rejects") == [("after",)]
     assert ask(lake, "select conversation_id from conversations order by all") == [("a",), ("b",)]
+
+
+def test_the_summary_tells_files_in_the_place_of_others(lake: Lake, tmp_path: Path) -> None:
+    """Of two files of one name in a run one stays, as of two in two runs; the same file again is no other."""
+    one, other, third = (put(tmp_path / f"{number}", gz(document(conversation(f"c{number}")))) for number in range(3))
+    line = "1 file loaded in the place of another of the same name, whose rows are gone"
+
+    said = [list(summary(take(lake, *paths))) for paths in ((one, other), (other,), (third,))]
+
+    assert [line in lines for lines in said] == [True, False, True]
+    assert said[0][0].startswith("2 files loaded: 2 conversations")
+    assert ask(lake, "select conversation_id from conversations") == [("c2",)]
 
 
 def test_rows_without_an_account_are_of_the_one_that_their_file_names(lake: Lake, tmp_path: Path) -> None:

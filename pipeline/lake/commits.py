@@ -41,10 +41,11 @@ if TYPE_CHECKING:
     from deltalake.transaction import AddAction, RemoveAction
     from tenacity import Retrying
 
+_CHECKPOINT_INTERVAL: Final = 10  # a reader of a table reads all entries since the last checkpoint, one by one
 _ATTEMPTS: Final = 20  # to commit, where no lock keeps other writers away
 _CONFIGURATION: Final = {
     "delta.dataSkippingNumIndexedCols": "0",  # statistics would keep erased values in the log
-    "delta.checkpointInterval": "10",  # a reader of a table reads all entries since the last checkpoint, one by one
+    "delta.checkpointInterval": str(_CHECKPOINT_INTERVAL),
 }
 
 
@@ -226,9 +227,11 @@ def _commit_ledger(place: Place, change: Change, snapshot: Snapshot, metadata: d
 
 
 def _commit_table(place: Place, name: str, change: Change, snapshot: Snapshot, metadata: dict[str, str]) -> int:
-    from deltalake.transaction import CommitProperties
+    from deltalake.transaction import CommitProperties, PostCommitHookProperties
 
     declared, table, pinned = schema.STORED[name], snapshot.tables[name], snapshot.versions[name]
+    # Else a commit that makes a checkpoint deletes older entries, those of the finished load too if that was a month ago.
+    keeping = PostCommitHookProperties(cleanup_expired_logs=False)
     is_missing, is_emptied = name in snapshot.missing, {*snapshot.files[name]} <= {*change.remove}
     place.store.inside(place.path(name, "_delta_log/"))
     place.on_step(f"commit {name}")
@@ -241,7 +244,10 @@ def _commit_table(place: Place, name: str, change: Change, snapshot: Snapshot, m
                 pinned,
                 ignore_missing_files=is_emptied,  # none of them is needed
                 commit_properties=CommitProperties(max_commit_retries=0),
+                post_commithook_properties=keeping,
             )
+        elif (pinned + 1) % _CHECKPOINT_INTERVAL == 0:  # the finished load needs none of the entries before its checkpoint
+            table.cleanup_metadata()
         expected = table.version() + 1
         has_others = is_emptied and [field.name for field in table.schema().fields] != declared.arrow_schema.names
         is_anew = is_missing or has_others
@@ -251,6 +257,7 @@ def _commit_table(place: Place, name: str, change: Change, snapshot: Snapshot, m
             schema=declared.arrow_schema,
             partition_by=["date"] if declared.partitioned else None,
             commit_properties=CommitProperties(custom_metadata=metadata, max_commit_retries=0),
+            post_commithook_properties=keeping,
         )
     return expected
 

@@ -43,8 +43,8 @@ shares as materialized (
         1.959964
         * sqrt(share * (1 - share) / case_count + 1.959964 * 1.959964 / (4 * case_count * case_count)) / divisor
             as half_width,
-        greatest(middle - half_width, 0) as share_low,
-        least(middle + half_width, 1) as share_high
+        case when part_count > 0 then greatest(middle - half_width, 0) else 0 end as share_low,
+        case when part_count < case_count then least(middle + half_width, 1) else 1 end as share_high
     from counted
     where case_count > 0
 )

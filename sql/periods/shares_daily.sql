@@ -110,6 +110,9 @@ select
     part_count,  -- Numerator of the share.
     case_count,  -- Denominator of the share.
     share,  -- part_count / case_count.
-    greatest(middle - half_width, 0) as share_low,  -- Lower bound of Wilson's interval of 95 %.
-    least(middle + half_width, 1) as share_high  -- Upper bound of Wilson's interval of 95 %.
+    -- At an end of the scale the bound is that end, which the sum meets but for its last digit.
+    case when part_count > 0 then greatest(middle - half_width, 0) else 0 end
+        as share_low,  -- Lower bound of Wilson's interval of 95 %.
+    case when part_count < case_count then least(middle + half_width, 1) else 1 end
+        as share_high  -- Upper bound of Wilson's interval of 95 %.
 from shares

@@ -1,14 +1,16 @@
 """A damaged checkpoint costs nothing while its commits are there, and what other programs do to the tables costs nothing."""
 
 import json
+import os
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from deltalake import DeltaTable, write_deltalake
 from documents import conversation, document, gz, message, name_at, put
-from lakes import everything, take
+from lakes import ask, everything, killed_before, take
 
 from pipeline import schema
 from pipeline.erasure.erase import erase
@@ -61,6 +63,43 @@ def after(sound: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, li
     lake = Lake(str(shutil.copytree(sound, tmp_path_factory.mktemp("control") / "lake")))
     take(lake, put(Path(lake.root).parent, gz(document(*map(conversation, ("n", "c0", "e0", "e1")))), name_at(5)))
     return everything(lake)
+
+
+@pytest.mark.parametrize("count", range(7, 12))
+def test_a_run_that_dies_in_a_lake_that_rested_for_months_takes_nothing_with_it(count: int, tmp_path: Path) -> None:
+    """Each tenth version is a checkpoint, for which the table format would delete entries older than a month: all there are."""
+    lake = rested(tmp_path, count)
+    with killed_before(lake, f"commit {LEDGER}"):
+        take(lake, put(tmp_path / "in", gz(document(conversation("new"))), name_at(count)))
+
+    assert ask(lake, "select count(*) from conversations") == [(count,)]
+    take(lake, put(tmp_path / "in", gz(document(conversation("new"))), name_at(count)))
+    assert ask(lake, "select count(*) from conversations") == [(count + 1,)]
+    assert verify(lake).findings == []
+
+
+def test_the_log_of_a_table_does_not_grow_for_ever(tmp_path: Path) -> None:
+    """Entries older than a month go with the load after a checkpoint, which sums them up; a reader needs none of them."""
+    lake = rested(tmp_path, 9)
+    take(lake, put(tmp_path / "in", gz(document(conversation("new"))), name_at(9)))
+
+    for table in ("conversations", "messages", LEDGER):
+        assert sorted(path.name for path in Path(lake.path(table, "_delta_log")).glob("*.json")) == [
+            f"{version:020}.json" for version in (9, 10)
+        ]
+    assert ask(lake, "select count(*) from conversations") == [(10,)]
+    assert verify(lake).findings == []
+
+
+def rested(folder: Path, count: int) -> Lake:
+    """A lake of so many loads, the last of them two months ago."""
+    lake, ago = Lake(str(folder / "rested")), time.time() - 60 * 86_400
+    for hour in range(count):
+        take(lake, put(folder / "in", gz(document(conversation(f"c{hour}"))), name_at(hour)))
+    for table in schema.STORED:
+        for path in Path(lake.path(table, "_delta_log")).iterdir():
+            os.utime(path, (ago, ago))
+    return lake
 
 
 def checkpoint(lake: Lake) -> None:

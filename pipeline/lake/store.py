@@ -13,8 +13,6 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from filelock import FileLock, Timeout
-
 from pipeline.errors import LakeError, SettingsError
 from pipeline.lake.file_systems import files_at, is_local, kind_of, modified, remembering, sizes_below
 
@@ -75,6 +73,8 @@ class Folder:
     @contextmanager
     def lock(self, on_wait: OnWait = None) -> Iterator[None]:
         """Hold the lake's lock for the block; `on_wait` is told that another run holds it."""
+        from filelock import FileLock, Timeout
+
         self.files.makedirs(self.root, exist_ok=True)
         path = f"{self.root}/{LOCK_NAME}"
         require_inside(path, self.root)  # to lock a file is to open it for writing

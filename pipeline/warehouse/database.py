@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Final
 
 import duckdb
-from filelock import FileLock, Timeout
 
 from pipeline import schema
 from pipeline.errors import DamagedError, LakeError, PipelineError
@@ -197,6 +196,8 @@ def _connect_folder(lake: Lake, tell: Callable[[str], None]) -> duckdb.DuckDBPyC
     connection.close()
     try:
         if is_of_this_path and lake.is_current:  # else it is right for another path of the same lake
+            from filelock import FileLock, Timeout
+
             with suppress(OSError, duckdb.Error, Timeout):  # a disk without rights or room, or a writer is at work
                 with FileLock(lake.path(LOCK_NAME), timeout=0):
                     publish(lake, lake.snapshot())

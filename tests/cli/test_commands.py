@@ -38,7 +38,10 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-LIBRARIES = {"altair", "deltalake", "duckdb", "fsspec", "numpy", "pandas", "polars", "pyarrow", "requests", "rich", "tenacity"}
+LIBRARIES = {
+    *("altair", "deltalake", "duckdb", "filelock", "fsspec", "numpy", "pandas", "polars", "pyarrow", "requests", "rich"),
+    "tenacity",
+}
 
 
 @pytest.mark.parametrize(
@@ -47,7 +50,7 @@ LIBRARIES = {"altair", "deltalake", "duckdb", "fsspec", "numpy", "pandas", "pola
         ("--help", set()),
         ("sql 'from conversations'", {"duckdb", "fsspec"}),
         ("status", {"duckdb", "fsspec", "pyarrow", "rich"}),
-        ("load in", {"deltalake", "duckdb", "fsspec", "pyarrow", "rich", "tenacity"}),
+        ("load in", {"deltalake", "duckdb", "filelock", "fsspec", "pyarrow", "rich", "tenacity"}),
     ],
 )
 def test_a_command_imports_no_library_that_it_does_not_use(loaded: Path, command: str, imported: set[str]) -> None:

@@ -76,22 +76,22 @@ def _overviews(choices: Choices) -> list[Chart]:
         name="by-channel",
         section="Overview",
         title="By channel",
-        definition="Queue entries of people in each channel, whichever is chosen: no number mixes two.",
+        definition="Entries of visitors into queues of people in each channel, whichever is chosen: no number mixes two.",
         query=Query(ENTRIES, (), "channel", columns),
     )
     by_account = Chart(
         name="by-account",
         section="Overview",
         title="By account",
-        definition="Queue entries of people in each account.",
+        definition="Entries of visitors into queues of people in each account.",
         query=Query(ENTRIES, (), "account", columns),
     )
     by_skill = Chart(
         name="by-skill",
         section="Overview",
         title="By skill",
-        definition="Queue entries of people by the skill whose queue it was; a transfer's is the skill that it went to. "
-        "Moved on: a transfer ended the wait; it is in no share.",
+        definition="Entries of visitors into queues of people by the skill whose queue it was; a transfer's is the "
+        "skill that it went to. Moved on: a transfer ended the wait; it is in no share.",
         query=Query(ENTRIES, (), by, columns),
         panels=(
             bar_panel("Queue time, median (s)", "queue_p50_seconds", by, tips),
@@ -115,9 +115,9 @@ def _queue(choices: Choices) -> list[Chart]:
             name="queue-by-day",
             section="Queue",
             title="Queue entries and their wait",
-            definition="Queue entries of people, and the wait of those that were answered, from entering the queue to leaving "
-            "it: half of them waited at most the median, nine in ten at most the 90th percentile. The longest wait is that of "
-            f"any entry, also of an abandoned one. {ENTERED}",
+            definition="Entries of visitors into queues of people, and the wait of those that were answered, from entering the "
+            "queue to leaving it: half of them waited at most the median, nine in ten at most the 90th percentile. The longest "
+            f"wait is that of any entry, also of an abandoned one. {ENTERED}",
             query=Query(ENTRIES, ("local_date",), "account", ("entry_count", *waits, "longest_wait_seconds")),
             panels=(
                 line_panel("Queue entries", "entry_count", tips, COUNT),
@@ -130,9 +130,9 @@ def _queue(choices: Choices) -> list[Chart]:
             name="queue-by-skill-and-hour",
             section="Queue",
             title="Queue by skill and hour of the day",
-            definition="Queue entries of people by skill and hour of entering on the account's clocks, and the time that nine "
-            f"in ten of those answered waited at most: the stronger the colour, the more or the longer. {FEW} "
-            "Nothing there: there was none.",
+            definition="Entries of visitors into queues of people by skill and hour of entering on the account's clocks, and "
+            f"the time that nine in ten of those answered waited at most: the stronger the colour, the more or the longer. "
+            f"{FEW} Nothing there: there was none.",
             query=Query(ENTRIES, ("local_hour",), by, by_hour, condition="local_hour is not null"),
             panels=(
                 heat_panel("Queue entries", "entry_count", by, _names(choices), hour_tips),

@@ -86,7 +86,7 @@ select
     hour,  -- Start of the hour.
     local_start_time,  -- Start of the hour on the account's clocks.
     compared_count,  -- Hours that the hour is compared with.
-    people_entry_count,  -- Entries of people into queues.
+    people_entry_count,  -- Entries of visitors into queues of people.
     entry_mean,  -- Mean number of queue entries in the compared_count hours.
     (people_entry_count - entry_mean) / greatest(entry_deviation, sqrt(entry_mean), 1)
         as entry_score,  -- Distance of people_entry_count from entry_mean, in standard deviations.

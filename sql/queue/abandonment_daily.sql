@@ -39,7 +39,7 @@ select
     date,  -- UTC day of entering the queue; of conversations that of their start.
     type,  -- Kind of the conversation: LIVE_CHAT or MESSAGING.
     any_value(short_abandon_seconds) as short_abandon_seconds,
-    count(*) filter (where is_person) as people_entry_count,  -- Entries of people into queues.
+    count(*) filter (where is_person) as people_entry_count,  -- Entries of visitors into queues of people.
     count(*) filter (where is_person and outcome = 'answered')
         as people_answered_count,  -- Entries of people that were answered.
     count(*) filter (where is_abandoned_entry) as people_abandoned_count,  -- Entries of people that were abandoned.

@@ -1,5 +1,5 @@
--- Number of people who entered a queue, interval by interval.
--- Grain:   one row per account_id, type and interval_start, of a UTC day with people in a queue, the quiet intervals
+-- Number of visitors who entered a queue, interval by interval.
+-- Grain:   one row per account_id, type and interval_start, of a UTC day with visitors in a queue, the quiet intervals
 --          too.
 -- Counts:  entries of people by the time of entering; bots have a column of their own. people_entry_count is
 --          start_entry_count (first queues) and transfer_entry_count (queues of transfers), as the vendor counts
@@ -30,7 +30,7 @@ select
     intervals.local_start_time,
     intervals.interval_minutes,
     coalesce(arrivals.start_entry_count + arrivals.transfer_entry_count, 0)
-        as people_entry_count,  -- Entries of people into queues.
+        as people_entry_count,  -- Entries of visitors into queues of people.
     coalesce(arrivals.start_entry_count, 0)
         as start_entry_count,  -- Entries of people at the start of a conversation.
     coalesce(arrivals.transfer_entry_count, 0) as transfer_entry_count,  -- Entries of people by a transfer.

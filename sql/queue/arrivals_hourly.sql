@@ -1,6 +1,6 @@
--- Number of people who entered a queue, hour by hour on the account's clocks.
--- Grain:   one row per account_id, type and local hour of a UTC day with people in a queue, the quiet hours too. Where
---          the clocks are set back an hour comes twice, where they are set forward one is missing.
+-- Number of visitors who entered a queue, hour by hour on the account's clocks.
+-- Grain:   one row per account_id, type and local hour of a UTC day with visitors in a queue, the quiet hours too.
+--          Where the clocks are set back an hour comes twice, where they are set forward one is missing.
 -- Counts:  as in arrivals_by_interval.
 -- Units:   counts. hour is the instant at which the local hour begins; local_date and local_hour (0 to 23) are what the
 --          account's clocks show then, weekday is 1 for Monday to 7 for Sunday.

@@ -1,10 +1,10 @@
--- Number of people who waited at a time.
--- Grain:   one row per account_id, type and interval_start, of a UTC day with people in a queue, the quiet intervals
+-- Number of visitors who waited at a time.
+-- Grain:   one row per account_id, type and interval_start, of a UTC day with visitors in a queue, the quiet intervals
 --          too.
 -- Counts:  entries of people, from the millisecond of entering to that of leaving, which no longer counts. Left out:
 --          bots, waits of 0 s, without an end, or longer than longest_queue_hours.
--- Units:   people; waiting_avg is weighted by time. waiting_seconds adds up the seconds that all of them waited in the
---          interval: to get the mean of a longer time, sum it up and divide by the sum of interval_seconds.
+-- Units:   visitors; waiting_avg is weighted by time. waiting_seconds adds up the seconds that all of them waited in
+--          the interval: to get the mean of a longer time, sum it up and divide by the sum of interval_seconds.
 --          interval_start is the interval's beginning (the vendor's API stamps the end), local_start_time what the
 --          account's clocks show then. The SQL adds up all changes in their order, +1 and -1, and 0 where an interval
 --          begins; each sum holds until the next change, and belongs to one interval.
@@ -92,11 +92,11 @@ select
     intervals.interval_start,
     intervals.local_start_time,
     filled.interval_seconds,  -- Length of the interval.
-    filled.waiting_seconds,  -- Seconds that all people waited in the interval, added up.
+    filled.waiting_seconds,  -- Seconds that all visitors waited in the interval, added up.
     filled.waiting_seconds / filled.interval_seconds
-        as waiting_avg,  -- Mean number of people waiting, weighted by time.
-    filled.waiting_min,  -- Fewest people waiting at a moment.
-    filled.waiting_max  -- Most people waiting at a moment.
+        as waiting_avg,  -- Mean number of visitors waiting, weighted by time.
+    filled.waiting_min,  -- Fewest visitors waiting at a moment.
+    filled.waiting_max  -- Most visitors waiting at a moment.
 from filled
 join intervals
     on filled.queue_number = intervals.queue_number

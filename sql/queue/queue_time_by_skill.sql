@@ -67,7 +67,7 @@ select
     queue.queue_max_seconds,  -- Longest wait of an answered entry.
     queue.longest_wait_seconds,  -- Longest wait of any entry: answered, abandoned or moved.
     queue.queue_sum_seconds,  -- Sum of the waits of answered entries.
-    queue.people_entry_count,  -- Entries of people into queues.
+    queue.people_entry_count,  -- Entries of visitors into queues of people.
     queue.people_answered_count,  -- Entries of people that were answered.
     queue.people_abandoned_count,  -- Entries of people that were abandoned.
     queue.people_abandoned_share,  -- people_abandoned_count / (people_abandoned_count + people_answered_count).

@@ -27,7 +27,7 @@ select
     max(answered_milliseconds) / 1000 as queue_max_seconds,  -- Longest wait of an answered entry.
     max(wait_milliseconds) / 1000 as longest_wait_seconds,  -- Longest wait of any entry: answered, abandoned or moved.
     coalesce(sum(answered_milliseconds), 0) / 1000 as queue_sum_seconds,  -- Sum of the waits of answered entries.
-    count(*) filter (where not is_bot) as people_entry_count,  -- Entries of people into queues.
+    count(*) filter (where not is_bot) as people_entry_count,  -- Entries of visitors into queues of people.
     count(*) filter (where not is_bot and outcome = 'answered')
         as people_answered_count,  -- Entries of people that were answered.
     count(*) filter (where not is_bot and outcome = 'abandoned')

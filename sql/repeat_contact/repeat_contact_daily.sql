@@ -1,4 +1,4 @@
--- Number of people who came back after a conversation, and the share of conversations that settled the matter. How: a
+-- Number of visitors who came back after a conversation, and the share of conversations that settled the matter. How: a
 -- conversation counts on the day of its end, once it was observed for resolution_hours. It is resolved unless the
 -- person started another one by then.
 -- Grain:   one row per account_id, date (UTC, of the conversation's end), type and ended_with_bot with a

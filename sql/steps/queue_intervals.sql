@@ -1,4 +1,4 @@
--- The intervals of every day with people in a queue: the rows of arrivals and queue length.
+-- The intervals of every day with visitors in a queue: the rows of arrivals and queue length.
 -- Grain:   one row per account_id, type and interval_start, of a UTC day in which a person entered a queue, waited
 --          or left it.
 -- Counts:  all intervals of such a day, the quiet ones too; days without anybody have none. Of a wait that is not

@@ -1,6 +1,7 @@
 -- The source's flag and the transcripts disagree on whether the visitor took part, in more than flag_tolerance_percent
 -- of an account's connected conversations. Measures by the flag (handling_daily) are in doubt. The flag speaks of a
--- conversation's last part, so a conversation with transfers is compared only if each of them has a flag, too.
+-- conversation's last part, so a conversation with transfers is compared only if each of them has a flag, too, and
+-- the legs of one (conversation_legs) are not: the lines of a leg need not be those that its flag speaks of.
 -- Took part: of a MESSAGING conversation, the visitor wrote after an agent did; of any other, the visitor wrote.
 -- Returns: one row per account and type of conversation, with how many were compared and how many disagree.
 
@@ -46,6 +47,10 @@ compared as (
         on conversation.account_id is not distinct from answered.account_id
         and conversation.conversation_id = answered.conversation_id
         and conversation.date = answered.date
+    anti join conversation_legs as leg
+        on conversation.account_id is not distinct from leg.account_id
+        and conversation.conversation_id = leg.conversation_id
+        and conversation.date = leg.date
     where conversation.is_connected and coalesce(flags.flag_count, 0) = conversation.transfer_count
 )
 

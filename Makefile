@@ -66,7 +66,7 @@ $(VENV)/.made:
 	@$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-$(RUN): $(VENV)/.made requirements.txt pyproject.toml hatch_build.py $(wildcard pipeline/decode/scanner/*.[ch])
+$(RUN): $(VENV)/.made requirements.txt pyproject.toml hatch_build.py pipeline/report/vega-notices.txt $(wildcard pipeline/decode/scanner/*.[ch])
 	@echo "Installing into $(VENV), once, which takes a minute or two ..." >&2
 	@$(PIP) install --require-hashes -r requirements.txt
 	@$(PIP) install --no-deps --no-build-isolation --editable .

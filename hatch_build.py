@@ -1,4 +1,4 @@
-"""Compile the scanner when the package is built, if there is a C compiler; without one the package is pure Python."""
+"""Make what the package carries beside its sources: the scanner, if there is a C compiler, and the script of the charts."""
 
 import os
 import shutil
@@ -8,15 +8,33 @@ from pathlib import Path
 from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+from vl_convert import javascript_bundle
 
 
-class ScannerBuildHook(BuildHookInterface[Any]):
-    """Put `pipeline/decode/scanner/_scanner.so` into the tree and into the wheel."""
+class BuildHook(BuildHookInterface[Any]):
+    """Put `pipeline/decode/scanner/_scanner.so` and `pipeline/report/vega.js` into the tree and into the wheel."""
 
     PLUGIN_NAME = "custom"
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002  # hatchling's signature
-        """Compile, and tag the wheel for this machine's platform if that worked."""
+        """Make both; tag the wheel for this machine's platform if the scanner could be compiled."""
+        build_data["artifacts"].append(self._make_charting_library())
+        if scanner := self._compile_scanner():
+            build_data["artifacts"].append(scanner)
+            build_data["pure_python"] = False
+            build_data["tag"] = f"py3-none-{sysconfig.get_platform().replace('-', '_').replace('.', '_')}"
+
+    def _make_charting_library(self) -> str:
+        """Put Vega, Vega-Lite and Vega-Embed together: it takes a second, and a library of 84 MB that no report needs then."""
+        folder = Path(self.root, "pipeline", "report")
+        notices = (folder / "vega-notices.txt").read_text(encoding="utf-8")
+        made = folder / f"vega.{os.getpid()}.js"  # another process may be reading the former one
+        made.write_text(f"/*!\n{notices}*/\n{javascript_bundle('window.vegaEmbed = vegaEmbed;')}", encoding="utf-8")
+        made.replace(folder / "vega.js")
+        return "pipeline/report/vega.js"
+
+    def _compile_scanner(self) -> str | None:
+        """Compile the scanner; without one the package is pure Python."""
         root = Path(self.root)
         target = root / "pipeline" / "decode" / "scanner" / "_scanner.so"
         made = target.with_name(f"_scanner.{os.getpid()}.so")  # another process may be using the former one
@@ -24,7 +42,7 @@ class ScannerBuildHook(BuildHookInterface[Any]):
         if compiler is None:
             target.unlink(missing_ok=True)
             self.app.display_warning("no C compiler: documents take the careful path, several times as slow")
-            return
+            return None
         command = [
             *compiler.split(),
             "-O3",
@@ -43,8 +61,6 @@ class ScannerBuildHook(BuildHookInterface[Any]):
             self.app.display_warning(
                 f"{compiler} failed: documents take the careful path, several times as slow\n{done.stderr}"
             )
-            return
+            return None
         made.replace(target)
-        build_data["artifacts"].append("pipeline/decode/scanner/_scanner.so")
-        build_data["pure_python"] = False
-        build_data["tag"] = f"py3-none-{sysconfig.get_platform().replace('-', '_').replace('.', '_')}"
+        return "pipeline/decode/scanner/_scanner.so"

@@ -6,17 +6,15 @@ import hashlib
 import json
 import os
 import tempfile
-from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import duckdb
-import vl_convert
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from pipeline.errors import SettingsError
+from pipeline.errors import PipelineError, SettingsError
 from pipeline.lake.lake import Lake
 from pipeline.report.chart import Chart
 from pipeline.report.charts import charts
@@ -208,11 +206,19 @@ def _render(**context: Any) -> str:
     )
 
 
-@cache
 def _charting_library() -> str:
-    """Vega, Vega-Lite and Vega-Embed in one script; to put them together takes some seconds."""
-    bundle: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
-    return bundle
+    """Vega, Vega-Lite and Vega-Embed in one script, below the terms of their licences; `hatch_build.py` puts them together.
+
+    Raises:
+        PipelineError: the package was not built.
+    """
+    try:
+        return _asset("vega.js")
+    except FileNotFoundError as error:
+        raise PipelineError(
+            "the report: expected the script of its charts, vega.js, in the package, found none; no report was written, "
+            "install the package (make, or pip install) instead of running it from its sources"
+        ) from error
 
 
 def _asset(name: str) -> str:

@@ -62,6 +62,31 @@ def test_the_scanner_is_in_the_wheel_and_its_sources_are_packed(wheel: Path) -> 
     assert packed == {path.name for path in (ROOT / scanner).iterdir() if path.suffix in {".py", ".c", ".h"}}
 
 
+def test_the_charts_script_is_in_the_wheel_with_its_licences(wheel: Path) -> None:
+    """Nobody who installs the wheel needs the library that makes the script; each report carries the terms of its parts."""
+    script = (wheel / "pipeline" / "report" / "vega.js").read_text()
+    notices = (ROOT / "pipeline" / "report" / "vega-notices.txt").read_text()
+    (about,) = wheel.glob("engagement_lakehouse-*.dist-info")
+
+    assert script.startswith(f"/*!\n{notices}*/\n")
+    assert (about / "licenses" / "pipeline" / "report" / "vega-notices.txt").read_text() == notices
+    assert "vl-convert" not in (about / "METADATA").read_text()
+
+
+def test_a_report_from_sources_that_were_never_built_says_what_to_do(tmp_path: Path) -> None:
+    """One sentence, and no report."""
+    shutil.copytree(ROOT / "pipeline", tmp_path / "pipeline", ignore=shutil.ignore_patterns("vega.js", "__pycache__"))
+    shutil.copytree(ROOT / "sql", tmp_path / "sql")
+    put(tmp_path, VENDOR_EXAMPLE.read_bytes())
+    run_python(tmp_path, [], "-m", "pipeline", "load", ".")
+    with pytest.raises(subprocess.CalledProcessError) as caught:
+        run_python(tmp_path, [], "-m", "pipeline", "report")
+
+    assert caught.value.stderr.startswith("lakehouse: the report: expected the script of its charts, vega.js, in the package, ")
+    assert len(caught.value.stderr.splitlines()) == 1
+    assert not (tmp_path / "lake" / "report.html").exists()
+
+
 def test_the_alias_works_beside_a_folder_of_the_same_name(wheel: Path, tmp_path: Path) -> None:
     """`engagement_lakehouse` loads, with workers, from the wheel, opens from the checkout, where `pipeline` is the user's."""
     (tmp_path / "pipeline").mkdir()

@@ -1,7 +1,7 @@
 // A clock that goes wrong by CLOCK_AWAY seconds, for processes that are started with it in LD_PRELOAD: only what shows the
 // time of day does, so that whatever waits goes on waiting as long as it should.
 // A moment until which something waits was reckoned from this clock, so it is told to the kernel on the kernel's own: else one
-// that is past would end each wait at once, and DuckDB's idle threads would never rest.
+// that is past would end each wait at once, and the idle threads of Arrow's allocator, jemalloc, would never rest.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <pthread.h>

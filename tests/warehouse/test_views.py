@@ -402,6 +402,27 @@ def test_hours_and_intervals_begin_before_1970_as_after_it(lake: duckdb.DuckDBPy
     assert told(f"select distinct epoch_ms(date_trunc('day', {at})) from queue_intervals order by 1") == told(days)
 
 
+def test_bounds_of_none_and_of_all_are_the_ends_of_the_scale(lake: duckdb.DuckDBPyConnection) -> None:
+    """The bound of a share of 0 is 0 and of a share of 1 is 1, to the last digit, for any number of cases."""
+    lake.execute("set TimeZone = 'UTC'")
+    entered = datetime(2024, 3, 4, 10, tzinfo=UTC)
+    entry = {"conversation_id": "c", "type": "LIVE_CHAT", "entry_number": 1, "skill_id": 3, "entered_time": entered}
+    days = [entered.date() + timedelta(weeks=week) for week in range(60)]
+    entries = [
+        entry | {"account_id": account, "entered_date": day, "date": day, "wait_milliseconds": 10_000, "outcome": outcome}
+        for number, day in enumerate(days, 1)
+        for account, outcome in (("none", "answered"), ("all", "abandoned"))
+        for _ in range(number)
+    ]
+    fill(lake, {"queue_entries": entries})
+
+    asked = "select account_id, share_low, share_high from shares_daily where measure = 'abandoned'"
+    found = lake.sql(asked).fetchall()
+    assert len(found) == 2 * len(days)
+    assert {low for account, low, _ in found if account == "none"} == {0.0}
+    assert {high for account, _, high in found if account == "all"} == {1.0}
+
+
 def test_order_of_rows_does_not_matter(lake: duckdb.DuckDBPyConnection) -> None:
     """The same rows in another order give the same answers to the last digit."""
     day = datetime(2024, 3, 1, tzinfo=UTC)

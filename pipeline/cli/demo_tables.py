@@ -36,7 +36,7 @@ select account.account_name, coalesce(skill_name, 'skill ' || skill_id, '(none)'
 from queue_time_by_skill as queue
 join accounts as account on account.account_id is not distinct from queue.account_id
 where is_bot or people_entry_count > 0
-order by queue.account_id, type, is_bot, entry_count desc, skill_id
+order by queue.account_id, type, is_bot, 4 desc, skill_id
 limit 40"""
 
 MCS_BUCKETS: Final = """\

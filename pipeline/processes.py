@@ -14,6 +14,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from multiprocessing import parent_process
 from threading import RLock, Thread, current_thread, main_thread
 from types import FrameType
@@ -155,8 +156,10 @@ def kept_from_children() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def helpers(count: int | None = None) -> Iterator["ProcessPoolExecutor"]:
+def helpers(count: int | None = None, *, busy: int = 0, module: str = "") -> Iterator["ProcessPoolExecutor"]:
     """Make a pool of so many helper processes, or one a core; a signal ends them at once, another error after their tasks.
+
+    As many as are `busy` start now, and import the module of their tasks; others start when there is a task for them.
 
     The terminal's signals reach neither them, if tasks are handed over while `kept_from_children`, nor Python's tracker of
     semaphores: it would die of a SIGHUP, be started again by the clean-up, and print what it does not know.
@@ -165,6 +168,8 @@ def helpers(count: int | None = None) -> Iterator["ProcessPoolExecutor"]:
 
     with kept_from_children():
         pool = ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn"), initializer=begin_helper)
+        for _ in range(busy):
+            pool.submit(import_module, module)
     with pool:
         try:
             yield pool
@@ -291,6 +296,7 @@ def begin_helper() -> None:
     It is defined here, as a function of a module that imports DuckDB would make that print a list of objects when it ends.
     """
     go_without_numpy()
+    os.umask(0o077)  # customers' words are for the owner of the files alone
 
     def watch() -> None:
         parent = parent_process()

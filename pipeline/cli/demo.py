@@ -12,7 +12,8 @@ from rich.markup import escape
 from pipeline.api.client import DataAccessClient
 from pipeline.cli.demo_tables import print_tables
 from pipeline.cli.options import next_command
-from pipeline.cli.progress import SyncProgress, summary
+from pipeline.cli.progress import SyncProgress
+from pipeline.cli.summaries import summary
 from pipeline.errors import SettingsError
 from pipeline.lake.lake import Lake
 from pipeline.lake.landing import PUBLISHING

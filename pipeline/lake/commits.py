@@ -10,12 +10,14 @@ was when the change was worked out. The loser works its change out anew.
 """
 
 import json
+import random
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from itertools import chain
-from typing import TYPE_CHECKING, Final
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, Self
 
 from pipeline import schema
 from pipeline.errors import ConflictError, DamagedError, LakeError
@@ -39,10 +41,11 @@ from pipeline.lake.store_errors import legible, translated
 if TYPE_CHECKING:
     from deltalake import DeltaTable
     from deltalake.transaction import AddAction, RemoveAction
-    from tenacity import Retrying
 
 _CHECKPOINT_INTERVAL: Final = 10  # a reader of a table reads all entries since the last checkpoint, one by one
 _ATTEMPTS: Final = 20  # to commit, where no lock keeps other writers away
+_FIRST_PAUSE: Final = 0.5  # seconds at most, for a random part of which a writer waits; each next one is twice as long
+_LONGEST_PAUSE: Final = 20.0
 _CONFIGURATION: Final = {
     "delta.dataSkippingNumIndexedCols": "0",  # statistics would keep erased values in the log
     "delta.checkpointInterval": str(_CHECKPOINT_INTERVAL),
@@ -281,16 +284,32 @@ def require_whole(place: Place, snapshot: Snapshot) -> None:
             raise DamagedError(f"{place.table_uri(name)}: expected {expected:,} rows, found {rows:,}; its log is damaged")
 
 
-def retry_conflicts() -> "Retrying":
-    """Attempts at a change that other writers may overtake, each to be worked out anew from the newest snapshot."""
-    from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+class Attempt:
+    """One attempt at a change, as a context; `number` counts from 1. A conflict ends it quietly if there is a next one."""
 
-    return Retrying(
-        retry=retry_if_exception_type(ConflictError),
-        stop=stop_after_attempt(_ATTEMPTS),
-        wait=wait_random_exponential(multiplier=0.5, max=20),
-        reraise=True,
-    )
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.is_done = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> bool:
+        self.is_done = error is None
+        return isinstance(error, ConflictError) and self.number < _ATTEMPTS
+
+
+def retry_conflicts() -> Iterator[Attempt]:
+    """Attempts at a change that other writers may overtake, each to be worked out anew from the newest snapshot.
+
+    A library for this would take a load a twentieth of a second to import; only a bucket ever has a second attempt.
+    """
+    for number in range(1, _ATTEMPTS + 1):
+        attempt = Attempt(number)
+        yield attempt
+        if attempt.is_done:
+            return
+        time.sleep(random.uniform(0, min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (number - 1))))  # noqa: S311  # no secret
 
 
 def _actions(change: Change) -> "list[AddAction | RemoveAction]":

@@ -7,25 +7,27 @@ sync.
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import partial
 from importlib import import_module
 from importlib.metadata import version
 from itertools import chain, islice
-from typing import Any, Final
+from math import ceil
+from typing import TYPE_CHECKING, Any, Final
 
-from pipeline.erasure.tombstones import read_tombstones
 from pipeline.errors import LakeError, PipelineError, SettingsError
 from pipeline.lake.lake import Lake
 from pipeline.lake.landing import drop
 from pipeline.lake.snapshot import Snapshot
-from pipeline.load.worker import Ingested, ingest
 from pipeline.processes import helpers, kept_from_children
 from pipeline.settings import export_store_settings
 from pipeline.source_files import Incoming, Outcome
+
+if TYPE_CHECKING:
+    from pipeline.load.worker import Ingested
 
 UNIT_BYTES: Final = 7 << 20  # of compressed source files that a worker takes at a time: their text, mostly, fits its buffer
 _MOST_PENDING: Final = 1_000  # tasks a scheduler knows of at a time: enough for a cluster to grow, for loads of any size
@@ -34,8 +36,8 @@ PATIENCE_SECONDS: Final = 30
 _WHAT_HOLDS: Final = "all finished loads are as they were"
 
 Progress = Callable[[Outcome], None]
-Work = Callable[[list[Incoming]], Ingested]
-Submit = Callable[[list[Incoming]], Future[Ingested]]
+Work = Callable[[list[Incoming]], "Ingested"]
+Submit = Callable[[list[Incoming]], Future["Ingested"]]
 
 
 class Processes:
@@ -48,15 +50,28 @@ class Processes:
         self.unit_bytes = unit_bytes
         self.helpers = (count or os.cpu_count() or 1) - 1
         self.most_pending = 2 * self.helpers  # each has one unit at work, one to go on with
+        self._begun = ExitStack()
+        self._pool: ProcessPoolExecutor | None = None
+
+    @contextmanager
+    def begun(self, incoming: Sequence[Incoming]) -> Iterator[None]:
+        """Start the helpers that these files need, if any: they import what it takes while this process does, too."""
+        units = min(ceil(sum(item.bytes or 0 for item in incoming) / max(self.unit_bytes, 1)), len(incoming))
+        with self._begun:  # ends helpers to which no load came
+            if self.helpers and units > 1:
+                busy = min(self.helpers, units - 1)
+                self._pool = self._begun.enter_context(helpers(self.helpers, busy=busy, module="pipeline.load.worker"))
+            yield
 
     @contextmanager
     def started(self, work: Work) -> Iterator[Submit]:
-        """Start the helpers, and give a function that hands them a unit.
+        """Start the helpers, unless they have begun, and give a function that hands them a unit.
 
         Raises:
             LakeError: one of them died during the block.
         """
-        with helpers(self.helpers) as pool:
+        with self._begun.pop_all() as stack:
+            pool, self._pool = self._pool or stack.enter_context(helpers(self.helpers)), None
             try:
                 yield partial(_submitted, pool, work)
             except BrokenProcessPool as error:
@@ -69,7 +84,7 @@ class Processes:
         """No check needed: a dead helper raises `BrokenProcessPool`."""
 
 
-def _submitted(pool: ProcessPoolExecutor, work: Work, unit: list[Incoming]) -> Future[Ingested]:
+def _submitted(pool: ProcessPoolExecutor, work: Work, unit: list[Incoming]) -> "Future[Ingested]":
     with kept_from_children():
         return pool.submit(work, unit)
 
@@ -88,6 +103,10 @@ class Cluster:
         self.unit_bytes = unit_bytes
         self.patience_seconds = patience_seconds
         self._has_workers: Callable[[], bool] = lambda: False
+
+    def begun(self, incoming: Sequence[Incoming]) -> AbstractContextManager[None]:  # noqa: ARG002  # as that of processes
+        """Start nothing: the workers run already."""
+        return nullcontext()
 
     @contextmanager
     def started(self, work: Work) -> Iterator[Submit]:
@@ -168,7 +187,7 @@ def engine_of(address: str | None) -> Engine:
     return Cluster(address)
 
 
-def as_here(expected: str, work: Work, unit: list[Incoming]) -> Ingested:
+def as_here(expected: str, work: Work, unit: list[Incoming]) -> "Ingested":
     """Do a unit in a worker as the calling process would.
 
     Raises:
@@ -212,15 +231,17 @@ def spread(
     *,
     engine: Engine,
     progress: Progress | None = None,
-) -> Ingested:
+) -> "Ingested":
     """Read units of files, as they come; in this process alone if it takes part and there is only one.
 
     Raises:
         LakeError: a worker died, or the engine can't be reached.
     """
+    from pipeline.erasure.tombstones import read_tombstones
+    from pipeline.load.worker import Ingested, ingest  # here, so that the helpers begin before it is imported
+
     tombstones = read_tombstones(lake, snapshot)
-    done = _Done(lake, partial(ingest, lake.uri, tombstones=tombstones), progress)
-    done.ingested.tombstones = tombstones
+    done = _Done(lake, partial(ingest, lake.uri, tombstones=tombstones), progress, Ingested(tombstones=tombstones))
     coming = iter(units)
     first = list(islice(coming, 2))
     if not first or (engine.takes_part and (len(first) == 1 or not engine.most_pending)):
@@ -235,13 +256,13 @@ def spread(
 class _Done:
     """The units that are done so far."""
 
-    def __init__(self, lake: Lake, work: Work, progress: Progress | None) -> None:
+    def __init__(self, lake: Lake, work: Work, progress: Progress | None, ingested: "Ingested") -> None:
         self.work = work
-        self.ingested = Ingested()
+        self.ingested = ingested
         self._lake = lake
         self._progress = progress
 
-    def add(self, part: Ingested) -> None:
+    def add(self, part: "Ingested") -> None:
         """Add the outcome of a unit, and delete its staged files, which no worker has to read again."""
         drop(self._lake, [outcome.staged for outcome in part.outcomes])
         self.ingested.outcomes += part.outcomes

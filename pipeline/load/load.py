@@ -107,7 +107,7 @@ def _load_wave(lake: Lake, wave: Iterable[Incoming], report: Report, settings: _
         report.count(outcome)
     for attempt in retry_conflicts():
         with attempt:
-            if attempt.retry_state.attempt_number > 1:
+            if attempt.number > 1:
                 snapshot = lake.snapshot()
                 ledger = Ledger(lake, snapshot, [outcome.name for outcome in ingested.outcomes])
                 require_undisturbed(ledger, ingested)

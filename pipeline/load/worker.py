@@ -5,11 +5,14 @@ or at their places in the landing zone: after a worker that died, another one ca
 """
 
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from datetime import date
 from functools import partial
 from io import BytesIO
 from typing import BinaryIO, cast
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import schema
@@ -30,6 +33,8 @@ from pipeline.times import microseconds
 from pipeline.warehouse.facts import fact_maker
 
 _FETCHED_BYTES = 4 << 20  # of a compressed source file in a store, which is then read at once and not piece by piece
+
+_ROWS_OF_A_RUN = 150  # of one date, on average, that make slices worth their number
 
 
 @dataclass
@@ -235,8 +240,27 @@ class _Worker:
             if not table.partitioned:
                 written += [(name, self.lake.write(name, rows))] if rows.num_rows else []
                 continue
-            dates = pc.unique(rows["date"])
-            for date in dates:
-                same = rows if len(dates) == 1 else rows.filter(pc.equal(rows["date"], date))
-                written.append((name, self.lake.write(name, same.drop_columns("date"), date=date.as_py().isoformat())))
+            for day, same in _by_date(rows):
+                written.append((name, self.lake.write(name, same, date=day.isoformat())))
         return written
+
+
+def _by_date(rows: pa.Table) -> Iterator[tuple[date, pa.Table]]:
+    """The rows of each date, in their order, without that column.
+
+    Conversations that ended in the same hour began on few dates, so rows of one date mostly stand together: to join such runs
+    takes a fifth of the time that a filter over all columns takes.
+    """
+    dates, others = rows["date"].combine_chunks(), rows.drop_columns("date")
+    runs = pc.run_end_encode(dates)
+    if len(runs.values) > rows.num_rows // _ROWS_OF_A_RUN:
+        for day in pc.unique(dates):
+            yield day.as_py(), others.filter(pc.equal(dates, day))
+        return
+    parts: dict[date, list[pa.Table]] = defaultdict(list)
+    start = 0
+    for day, end in zip(runs.values.to_pylist(), runs.run_ends.to_pylist(), strict=True):
+        parts[day].append(others.slice(start, end - start))
+        start = end
+    for day, slices in parts.items():
+        yield day, pa.concat_tables(slices).combine_chunks()

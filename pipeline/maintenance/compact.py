@@ -81,7 +81,7 @@ def _next_merges(
     """
     for attempt in retry_conflicts():
         with attempt:
-            is_first = attempt.retry_state.attempt_number == 1
+            is_first = attempt.number == 1
             if not is_first or not lake.is_newest(snapshot):
                 snapshot = lake.snapshot()
             until = time.monotonic() + (_AT_STAKE_SECONDS if is_first else 0)

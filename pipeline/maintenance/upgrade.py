@@ -50,7 +50,7 @@ def upgrade(lake: Lake, *, recomputes: bool = False, tell: Tell | None = None) -
                 if problem_with_file(lake):  # the run that brought it up to date has died before it published
                     publish(lake, snapshot)
                 return None
-            if tell and attempt.retry_state.attempt_number == 1:
+            if tell and attempt.number == 1:
                 tell(f"{lake.uri}: {snapshot.outdated or 'all facts are computed anew'}; this takes a while")
             return _upgrade(lake, snapshot)
     return None  # never: the attempts end with a result or an error

@@ -50,7 +50,7 @@ LIBRARIES = {
         ("--help", set()),
         ("sql 'from conversations'", {"duckdb", "fsspec"}),
         ("status", {"duckdb", "fsspec", "pyarrow", "rich"}),
-        ("load in", {"deltalake", "duckdb", "filelock", "fsspec", "pyarrow", "rich", "tenacity"}),
+        ("load in", {"deltalake", "duckdb", "filelock", "fsspec", "pyarrow"}),
     ],
 )
 def test_a_command_imports_no_library_that_it_does_not_use(loaded: Path, command: str, imported: set[str]) -> None:

@@ -9,7 +9,7 @@ from commands import lakehouse
 from documents import gz, name_at, owned, put
 from lakes import conversations, killed_before, take
 
-from pipeline.cli.progress import erasure
+from pipeline.cli.summaries import erasure
 from pipeline.erasure.erase import erase_all
 from pipeline.erasure.results import Erased
 from pipeline.lake.lake import Lake

@@ -19,8 +19,8 @@ from pipeline.api.client import DataAccessClient
 from pipeline.api.limits import Limits
 from pipeline.cli.commands import main
 from pipeline.cli.doctor.storage import about_lake
-from pipeline.cli.progress import summary
 from pipeline.cli.status import print_status
+from pipeline.cli.summaries import summary
 from pipeline.lake.lake import Lake
 from pipeline.lake.landing import landed_files
 from pipeline.load.account_schema import keep_schemas, kept_schemas, newest_schemas

@@ -9,7 +9,7 @@ from documents import conversation, document, gz, message, name_at, put
 from lakes import ask, take
 
 from pipeline import schema
-from pipeline.cli.progress import summary
+from pipeline.cli.summaries import summary
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import loaded_files, read_ledger
 from pipeline.lake.parquet import rows_of

@@ -20,7 +20,7 @@ from documents import START, conversation, document, gz, message, name_at, put
 from lakes import ask, everything, take
 
 from pipeline import schema
-from pipeline.cli.progress import verification
+from pipeline.cli.summaries import verification
 from pipeline.erasure.erase import erase
 from pipeline.errors import LakeError
 from pipeline.lake.digests import read_file, read_part

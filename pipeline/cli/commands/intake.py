@@ -54,7 +54,8 @@ def sync(lake_uri: str | None, since: datetime | None, until: datetime | None, e
     """
     from pipeline.api.client import DataAccessClient
     from pipeline.api.limits import Limits
-    from pipeline.cli.progress import SyncProgress, sum_up
+    from pipeline.cli.progress import SyncProgress
+    from pipeline.cli.summaries import sum_up
     from pipeline.decode.pgp import check_key
     from pipeline.lake.store_errors import reaching
     from pipeline.load.engines import engine_of
@@ -109,20 +110,23 @@ def load(lake_uri: str | None, paths: tuple[str, ...], engine: str | None) -> No
 
     Example: lakehouse load downloads/ 's3://bucket/2026/*.gz'
     """
-    from pipeline.cli.progress import LoadProgress, sum_up
-    from pipeline.decode.pgp import check_key
     from pipeline.load.engines import engine_of
     from pipeline.load.find import find_files, incoming_from
-    from pipeline.load.load import load as run_load
-    from pipeline.load.session import writing
 
     lake = lake_of(lake_uri, paths)
     readers = engine_of(engine)
     unreadable: list[str] = []
     incoming = incoming_from(find_files(paths, say, unreadable))
-    check_key(say)
-    with LoadProgress(len(incoming)) as progress, writing(lake, say):
-        report = run_load(lake, incoming, engine=readers, progress=progress.loaded)
+    with readers.begun(incoming):
+        from pipeline.cli.progress import LoadProgress
+        from pipeline.cli.summaries import sum_up
+        from pipeline.decode.pgp import check_key
+        from pipeline.load.load import load as run_load
+        from pipeline.load.session import writing
+
+        check_key(say)
+        with LoadProgress(len(incoming)) as progress, writing(lake, say):
+            report = run_load(lake, incoming, engine=readers, progress=progress.loaded)
     sum_up(report, say)
     if unreadable or not report.is_complete:
         raise SystemExit(SET_ASIDE)

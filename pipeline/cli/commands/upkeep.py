@@ -36,7 +36,8 @@ def verify(lake_uri: str | None, *, read_data: bool) -> None:
 
     Example: lakehouse verify --read-data
     """
-    from pipeline.cli.progress import Stages, verification
+    from pipeline.cli.progress import Stages
+    from pipeline.cli.summaries import verification
     from pipeline.lake.store_errors import reaching
     from pipeline.maintenance.verify import verify as run_verify
 
@@ -68,7 +69,7 @@ def compact(lake_uri: str | None, retain_hours: int) -> None:
 
     Example: lakehouse compact
     """
-    from pipeline.cli.progress import compaction
+    from pipeline.cli.summaries import compaction
     from pipeline.load.session import writing
     from pipeline.maintenance.compact import compact as run_compact
 
@@ -92,7 +93,7 @@ def upgrade(lake_uri: str | None, *, dry_run: bool, recompute: bool) -> None:
 
     Example: lakehouse upgrade --dry-run
     """
-    from pipeline.cli.progress import planned_upgrade, upgraded
+    from pipeline.cli.summaries import planned_upgrade, upgraded
     from pipeline.erasure.purge import run_pending_purges
     from pipeline.lake.store_errors import reaching
     from pipeline.load.session import writing
@@ -121,7 +122,8 @@ def rebuild(lake_uri: str | None, engine: str | None) -> None:
 
     Example: lakehouse rebuild
     """
-    from pipeline.cli.progress import LoadProgress, rebuilt
+    from pipeline.cli.progress import LoadProgress
+    from pipeline.cli.summaries import rebuilt
     from pipeline.decode.pgp import check_key
     from pipeline.load.engines import engine_of
     from pipeline.load.rebuild import rebuild as run_rebuild
@@ -156,7 +158,7 @@ def erase(lake_uri: str | None, **ids: tuple[str, ...]) -> None:
 
     Example: lakehouse erase --consumer-id 4f1c0a77 --consumer-id 5b2e
     """
-    from pipeline.cli.progress import erasure
+    from pipeline.cli.summaries import erasure
     from pipeline.decode.pgp import check_key
     from pipeline.erasure.erase import erase_all
     from pipeline.erasure.subjects import asked_for

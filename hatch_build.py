@@ -43,18 +43,18 @@ class BuildHook(BuildHookInterface[Any]):
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002  # hatchling's signature
         """Make both; tag the wheel with its platform if it has a scanner."""
-        build_data["artifacts"].append(self._make_charting_library())
-        platform = os.environ.get(PLATFORM)
-        if platform == OTHERS:
-            return
-        if platform:
-            build_data["force_include"][self._cross_compile_scanner(platform)] = _SCANNER
-        elif self._compile_scanner():
+        platform = os.environ.get(PLATFORM, "")
+        if platform in TARGETS:
+            build_data["force_include"][self._cross_compile_scanner(TARGETS[platform])] = _SCANNER
+        elif platform not in {"", OTHERS}:
+            raise ValueError(f"{PLATFORM}: expected one of {', '.join((*TARGETS, OTHERS))}, found {platform}")
+        elif not platform and self._compile_scanner():
             build_data["artifacts"].append(_SCANNER)
             platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
-        if platform:
+        if platform not in {"", OTHERS}:
             build_data["pure_python"] = False
             build_data["tag"] = f"py3-none-{platform}"
+        build_data["artifacts"].append(self._make_charting_library())
 
     def _make_charting_library(self) -> str:
         """Put Vega, Vega-Lite and Vega-Embed together: it takes a second, and a library of 84 MB that no report needs then."""
@@ -85,13 +85,11 @@ class BuildHook(BuildHookInterface[Any]):
         made.replace(target)
         return True
 
-    def _cross_compile_scanner(self, platform: str) -> str:
+    def _cross_compile_scanner(self, target: str) -> str:
         """Compile the scanner for a platform, beside the tree, whose own one may be in use; without one there is no wheel."""
-        if platform not in TARGETS:
-            raise ValueError(f"{PLATFORM}: expected one of {', '.join((*TARGETS, OTHERS))}, found {platform}")
         self._folder = TemporaryDirectory()  # until this object ends
         source = Path(self.root, _SCANNER).with_name("scanner.c")
-        command = [sys.executable, "-m", "ziglang", "cc", "-target", TARGETS[platform], *_FLAGS, "-Werror", "-s"]
+        command = [sys.executable, "-m", "ziglang", "cc", "-target", target, *_FLAGS, "-Werror", "-s"]
         # By its bare name, since the library for macOS has that in it: the same sources give the same bytes in any folder.
         subprocess.run([*command, "-o", "_scanner.so", str(source)], cwd=self._folder.name, check=True)  # noqa: S603  # ours
         return str(Path(self._folder.name, "_scanner.so"))

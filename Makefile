@@ -8,7 +8,7 @@ RUN := $(VENV)/.run
 DEV := $(VENV)/.dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo sql notebook report test test-long bench bench-query lint docs lock clean
+.PHONY: help demo sql notebook report test test-long bench bench-query lint docs lock wheels clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^##@ / { print "\n" substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +56,11 @@ docs: $(RUN) ## write docs/metrics.md, docs/metrics.json and docs/tables.md anew
 lock: ## for maintainers, needs uv: update requirements*.txt
 	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --group build -o requirements.txt
 	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra notebook --group build --group dev -c requirements.txt -o requirements-dev.txt
+	uv pip compile --group pyproject.toml:wheels --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o .ci/wheels.txt
+
+wheels: $(RUN) ## for maintainers: build the files of a release in dist/, for every platform
+	@$(PIP) install --require-hashes -r .ci/wheels.txt
+	@$(BIN)/python hatch_build.py
 
 clean: ## delete .venv; a lake stays where it is
 	rm -rf $(VENV)

@@ -41,7 +41,8 @@ def parser() -> Callable[[bytes], Any]:
         return json.loads
     import orjson  # noqa: PLC0415 - optional
 
-    return orjson.loads
+    loads: Callable[[bytes], Any] = orjson.loads
+    return loads
 
 
 def work(source: Path, out: Path) -> None:

@@ -32,7 +32,8 @@ def parser() -> Callable[[bytes], Any]:
         return parse_line
     import orjson  # noqa: PLC0415 - optional
 
-    return orjson.loads
+    loads: Callable[[bytes], Any] = orjson.loads
+    return loads
 
 
 def gunzip(path: Path) -> int:

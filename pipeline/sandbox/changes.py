@@ -1,6 +1,7 @@
 """The changes that faults make: each takes a reply and returns a spoilt one, or the same if it has nothing to spoil."""
 
 import gzip
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -9,9 +10,8 @@ from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, Final
 
-import orjson
-
 from pipeline.sandbox import replies
+from pipeline.sandbox.encode import compact
 from pipeline.sandbox.replies import Reply
 from pipeline.sandbox.routes import Request
 
@@ -125,8 +125,8 @@ def _listing(change: Callable[[dict[str, Any]], list[dict[str, Any]]]) -> Change
     def changed(reply: Reply, _: Request, __: datetime) -> Reply:
         if reply.status != HTTPStatus.OK:
             return reply
-        former = (orjson.loads(line)["dataAccessFiles"] for line in reply.body.splitlines())
-        lines = [orjson.dumps({"dataAccessFiles": document}) for listing in former for document in change(listing)]
+        former = (json.loads(line)["dataAccessFiles"] for line in reply.body.splitlines())
+        lines = [compact({"dataAccessFiles": document}) for listing in former for document in change(listing)]
         return replace(reply, body=b"\n".join(lines))
 
     return changed
@@ -164,7 +164,7 @@ def if_empty(change: Change) -> Change:
 
 def listing_without_files(_: Reply, request: Request, __: datetime) -> Reply:
     """An empty listing that is no error."""
-    return Reply(HTTPStatus.OK, orjson.dumps({"dataAccessFiles": {"@id": request.account_id}}))
+    return Reply(HTTPStatus.OK, compact({"dataAccessFiles": {"@id": request.account_id}}))
 
 
 def if_not_latest(status: int) -> Change:
@@ -194,7 +194,7 @@ def other_types(text: bytes) -> bytes:
 
 
 def _with_fields(text: bytes, **records: dict[str, Any]) -> bytes:
-    schema = orjson.loads(text)
+    schema = json.loads(text)
     waiting = [schema]
     while waiting:
         node = waiting.pop()
@@ -204,4 +204,4 @@ def _with_fields(text: bytes, **records: dict[str, Any]) -> bytes:
             node["fields"] = kept + [{"name": name, "type": ["null", kind]} for name, kind in changed.items()]
         if isinstance(node, dict | list):
             waiting.extend(node.values() if isinstance(node, dict) else node)
-    return orjson.dumps(schema)
+    return compact(schema)

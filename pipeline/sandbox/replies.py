@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-import orjson
+from pipeline.sandbox.encode import compact
 
 # The vendor's listings give the scope of a file in this zone, whatever the account's.
 _LISTING_ZONE = ZoneInfo("America/New_York")
@@ -42,7 +42,7 @@ def base_resource(account_id: str, base_url: str) -> bytes:
     links = [{"@href": here, "@rel": "self"}]
     links += [{"@href": f"{here}/{relation}", "@rel": relation} for relation in _RELATIONS]
     links.append({"@href": f"{here}/schema", "@rel": "schema"})
-    return orjson.dumps({"dataAccessAccount": {"@id": account_id, "link": links}})
+    return compact({"dataAccessAccount": {"@id": account_id, "link": links}})
 
 
 def listing(account_id: str, base_url: str, names: Iterable[str]) -> bytes:
@@ -58,12 +58,12 @@ def listing(account_id: str, base_url: str, names: Iterable[str]) -> bytes:
         for name in names
     ]
     body = {"@id": account_id, "link": {"@href": here, "@rel": "self"}, "file": files}
-    return orjson.dumps({"dataAccessFiles": body})
+    return compact({"dataAccessFiles": body})
 
 
 def error(message: str, code: int, now: datetime) -> bytes:
     """An error as the API words it; `time` in epoch milliseconds."""
-    return orjson.dumps({"time": int(now.timestamp() * 1000), "message": message, "internalCode": code})
+    return compact({"time": int(now.timestamp() * 1000), "message": message, "internalCode": code})
 
 
 def account_url(base_url: str, account_id: str) -> str:

@@ -14,12 +14,11 @@ from time import sleep
 from types import TracebackType
 from typing import Self
 
-import orjson
-
 from pipeline.sandbox import replies
 from pipeline.sandbox.account import HOUR_MS, Account, demo_accounts
 from pipeline.sandbox.authentication import Gate, credentials_for
 from pipeline.sandbox.avro import VERSIONS, engagement_schema
+from pipeline.sandbox.encode import compact
 from pipeline.sandbox.misbehaviour import Misbehaviour
 from pipeline.sandbox.replies import Reply
 from pipeline.sandbox.routes import Request, understand
@@ -150,7 +149,7 @@ class Sandbox:
         )
         if is_tagged is None:
             return self._error(HTTPStatus.NOT_FOUND, "No such schema", replies.NO_FILES)
-        return Reply(HTTPStatus.OK, orjson.dumps(engagement_schema(is_tagged=is_tagged)))
+        return Reply(HTTPStatus.OK, compact(engagement_schema(is_tagged=is_tagged)))
 
     def _list(self, account: Account, start_ms: int, end_ms: int) -> Reply:
         earliest, latest = self._hours_kept()

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
-import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,6 +16,7 @@ from pipeline.decode.avro_json import MISFIT, fit
 from pipeline.decode.avro_schema import Compared, compare
 from pipeline.decode.documents import Decimal64
 from pipeline.sandbox.avro import engagement_schema
+from pipeline.sandbox.encode import compact
 from pipeline.text import SECRETS
 
 RECORDS = {
@@ -72,13 +72,13 @@ def changed(record: str, field: str, kind: Any) -> bytes:
         if found["name"] == record:
             found["fields"] = [one for one in found["fields"] if one["name"] != field]
             found["fields"] += [] if kind is None else [{"name": field, "type": kind}]
-    return orjson.dumps(other)
+    return compact(other)
 
 
 def test_every_field_has_a_column() -> None:
     """The tables hold all that the schemas of the vendor's page have, and say what the undocumented containers do."""
     for is_tagged in (True, False):
-        found = compare(orjson.dumps(engagement_schema(is_tagged=is_tagged)))
+        found = compare(compact(engagement_schema(is_tagged=is_tagged)))
         assert (found.without_column, found.types) == (set(), {})
         assert found.inside["Conversation.secureForms"] == {"formId": "string", "formName": "string", "submitTime": "long"}
         assert found.inside["Conversation.mcs"] == found.inside["Message.mcs"] == {"mcs": "double"}
@@ -116,10 +116,8 @@ def test_case_names_and_namespaces_do_not_matter() -> None:
     assert compare(changed("Transfer", "skillID", "long")).without_column == set()
     assert compare(changed("Transfer", "skillId", {"type": {"type": ["null", {"type": "long"}]}})).types == {}
     assert compare(changed("Message", "linkData", "com.liveperson.dataaccess.FileData")).without_column == set()
-    renamed = (
-        orjson.dumps(NEWEST).replace(b'"name":"Conversation"', b'"name":"Talk"').replace(b'"name":"Message"', b'"name":"Line"')
-    )
-    assert compare(renamed) == compare(orjson.dumps(NEWEST))
+    renamed = compact(NEWEST).replace(b'"name":"Conversation"', b'"name":"Talk"').replace(b'"name":"Message"', b'"name":"Line"')
+    assert compare(renamed) == compare(compact(NEWEST))
 
 
 @pytest.mark.parametrize(

@@ -127,7 +127,7 @@ def test_types_are_seen_from_outside(wheel: Path, tmp_path: Path) -> None:
 
 def test_the_lock_names_no_index_and_hashes_everything() -> None:
     """Locked versions have hashes, and the locks name no index."""
-    for lock in ("requirements.txt", "requirements-dev.txt"):
+    for lock in ("requirements.txt", "requirements-dev.txt", ".ci/wheels.txt"):
         text = (ROOT / lock).read_text()
         assert "://" not in text
         for requirement in re.findall(r"^[a-z0-9][^\n]*==[^\n]*\n(?: {4}[^\n]*\n)*", text, re.MULTILINE | re.IGNORECASE):

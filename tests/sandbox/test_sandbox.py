@@ -1,6 +1,7 @@
 """The sandbox: its made-up traffic is always the same and shaped like the vendor's, and its server keeps the door."""
 
 import gzip
+import json
 import os
 import subprocess
 import sys
@@ -12,7 +13,6 @@ from itertools import pairwise
 from statistics import mean
 from typing import Any
 
-import orjson
 import pytest
 import requests
 from requests_oauthlib import OAuth1
@@ -122,7 +122,7 @@ def test_each_conversation_is_in_one_hour_and_ids_are_unique_over_accounts() -> 
 def test_a_file_holds_what_closed_in_its_hour() -> None:
     """Every document's session ends within the hour of its file, in order, after its conversations."""
     start = int(AFTERNOON.timestamp() * 1000)
-    ends = [untagged(orjson.loads(line)["metaData"]["endTime"]) for line in documents(SHOP, AFTERNOON)]
+    ends = [untagged(json.loads(line)["metaData"]["endTime"]) for line in documents(SHOP, AFTERNOON)]
     assert ends == sorted(ends)
     assert start <= ends[0]
     assert ends[-1] < start + 3_600_000
@@ -164,7 +164,7 @@ def test_volume_follows_the_rate() -> None:
 def test_every_record_has_the_documented_fields(account: Account) -> None:
     """Each record has all fields of the vendor's page, no other, and the newer schema's transfers one more."""
     (first, *_) = documents(account, AFTERNOON)
-    document = orjson.loads(first)
+    document = json.loads(first)
     meta = document["metaData"] if not account.is_tagged else document["metaData"]["com.liveperson.dataaccess.MetaData"]
     assert set(document) == {"dataType", "metaData", "recordCollection"}
     assert set(meta) == {"accountId", "schemaVersion", "startTime", "endTime"}
@@ -336,7 +336,7 @@ def test_download_is_the_generators_file(sandbox: Sandbox, client: requests.Sess
 def test_schema_names_every_field(sandbox: Sandbox, client: requests.Session) -> None:
     """The schema resource answers an Avro schema with the fields of the documents."""
     text = client.get(address(sandbox, "/schema"), params={"schemaId": "latest"}).text
-    assert orjson.loads(text)["type"] == "record"
+    assert json.loads(text)["type"] == "record"
     assert all(f'"name":"{field}"' in text for field in CONVERSATION | MESSAGE | TRANSFER)
 
 

@@ -1,11 +1,10 @@
 """A sandbox as tests need it: cheap traffic, a clock of its own, faults on request, and a client that loses no time."""
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
-
-import orjson
 
 from pipeline.api.client import DataAccessClient
 from pipeline.api.limits import Limits
@@ -49,7 +48,7 @@ def untagged(value: Any) -> Any:
 
 def engagements(line: bytes) -> list[dict[str, Any]]:
     """The conversations of a document, of either schema version."""
-    records = orjson.loads(line)["recordCollection"]
+    records = json.loads(line)["recordCollection"]
     (record,) = records["array"] if isinstance(records, dict) else records
     data = untagged(record["body"])
     return [untagged(element) for element in untagged(data["engagements"])]

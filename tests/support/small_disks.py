@@ -20,5 +20,7 @@ def small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
     command = [mount, "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(folder)]
     if subprocess.run(command, capture_output=True, check=False).returncode:
         pytest.skip("no small disk can be mounted here")
-    yield folder
-    subprocess.run(["umount", folder], check=True)
+    try:
+        yield folder
+    finally:  # a test that fails or is skipped leaves no disk behind, either
+        subprocess.run(["umount", folder], check=True)

@@ -1,4 +1,4 @@
-"""This installation: the compiled scanner, versions, the private key file."""
+"""This installation: the scanner, versions, the private key file."""
 
 import importlib.metadata
 import platform
@@ -9,21 +9,21 @@ from typing import Final
 
 from pipeline.cli.doctor.finding import FAIL, OK, WARN, Finding
 from pipeline.decode.pgp import check_key
-from pipeline.decode.scanner import NoScanner, new_scanner
+from pipeline.decode.scanner import why_careful
 from pipeline.errors import SettingsError
 
 _DISTRIBUTION: Final = "engagement-lakehouse"
 
 
-def about_compiler() -> Iterator[Finding]:
-    """Whether the compiled scanner is there, which loads plain documents several times as fast."""
-    if isinstance(new_scanner(), NoScanner):
-        found = (
-            "pipeline/decode/scanner/scanner.c is not compiled, so documents load several times as slowly, with the same rows"
-        )
-        yield Finding("speed", WARN, found, "install a C compiler, then install the package again")
-    else:
-        yield Finding("speed", OK, "pipeline/decode/scanner/scanner.c is compiled")
+def about_scanner() -> Iterator[Finding]:
+    """Which path usual documents take: that of the compiled scanner, or the careful one, several times as slow."""
+    reason = why_careful()
+    if reason is None:
+        yield Finding("speed", OK, "the compiled scanner reads usual documents")
+        return
+    found = f"all documents take the careful path, several times as slow, with the same rows: {reason}"
+    remedy = "install the wheel of this platform, or a C compiler and then the package again from its sources"
+    yield Finding("speed", WARN, found, remedy)
 
 
 def about_versions() -> Iterator[Finding]:

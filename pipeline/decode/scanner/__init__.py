@@ -1,8 +1,9 @@
 """The fast path: plain documents straight into columns, at the speed of memory.
 
 `scanner.c` reads lines in exactly the form that Avro's encoder writes, and stops at any other line, which is called odd: the
-careful path of `flatten` reads it. Unknown fields do not stop it, since the vendor adds fields. It is compiled when the package
-is installed and there is a C compiler; without one every line counts as odd, and the same rows take longer.
+careful path of `flatten` reads it. Unknown fields do not stop it, since the vendor adds fields. The wheels of common platforms
+have it compiled; an installation from the sources compiles it if there is a C compiler. Where it is missing or can't be loaded,
+every line counts as odd, and the same rows take longer.
 
 The record types come from `schema`. The columns are handed to Arrow by its C data interface, without a copy.
 """
@@ -77,23 +78,32 @@ _Placed = tuple[RecordType, schema.Table | None, str]
 
 
 @functools.cache
-def _library() -> dict[str, Callable[..., Any]] | None:
-    """The functions of scanner.c; None where it was not compiled."""
+def _library() -> dict[str, Callable[..., Any]] | str:
+    """The functions of scanner.c, or the reason why there are none."""
     compiled = files(__name__).joinpath("_scanner.so")
     if not compiled.is_file():
-        return None
-    with as_file(compiled) as path:
-        library = ctypes.CDLL(str(path))
+        return "this installation has no compiled scanner"
     functions = {}
-    for name, (result, arguments) in _FUNCTIONS.items():
-        function = getattr(library, f"scanner_{name}")
-        function.restype, function.argtypes = result, arguments
-        functions[name] = function
+    try:
+        with as_file(compiled) as path:
+            library = ctypes.CDLL(str(path))
+        for name, (result, arguments) in _FUNCTIONS.items():
+            function = getattr(library, f"scanner_{name}")
+            function.restype, function.argtypes = result, arguments
+            functions[name] = function
+    except (OSError, AttributeError) as error:  # of another platform, on a disk without programs, or of an older version
+        return f"the compiled scanner can't be loaded ({error})"
     return functions
 
 
+def why_careful() -> str | None:
+    """The reason why all documents take the careful path; None: the scanner is there."""
+    library = _library()
+    return library if isinstance(library, str) else None
+
+
 class NoScanner:
-    """The stand-in where scanner.c is not compiled: every line is odd."""
+    """The stand-in where there is no compiled scanner: every line is odd."""
 
     def __init__(self) -> None:
         self.documents = 0
@@ -135,7 +145,7 @@ class NoScanner:
 
 def new_scanner() -> "Scanner | NoScanner":
     """The compiled scanner if there is one, else its stand-in."""
-    return NoScanner() if _library() is None else Scanner()
+    return NoScanner() if why_careful() else Scanner()
 
 
 class Scanner:
@@ -146,7 +156,7 @@ class Scanner:
 
     def __init__(self, document: RecordType = schema.DOCUMENT) -> None:
         functions = _library()
-        assert functions is not None
+        assert not isinstance(functions, str), functions
         self._call = functions
         self._handle = functions["new"](ROW_BYTES, MOST_SPREAD, LEAST_SPREAD, EARLIEST_MS, LATEST_MS)
         if not self._handle:

@@ -20,7 +20,7 @@ from made_files import DEFAULT_FOLDER, FileSet, big_set, clean_set, grown_set, o
 from measure import MB, Run, fresh_output, machine, peak_memory, run
 
 _LOADED = frozenset({0, 3})  # 3: loaded, but something was set aside
-_MOST_MEMORY = 600
+_MOST_MEMORY = 400
 
 
 @dataclass(frozen=True)

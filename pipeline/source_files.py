@@ -46,7 +46,7 @@ class ListedDay:
     error: SourceError | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Staged:
     """A file in the staging area, not yet known to be whole: its path there, its size and its digest as served."""
 
@@ -55,7 +55,7 @@ class Staged:
     sha256: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Source:
     """A source file as known before it is read; `scope_start` is in microseconds since 1970 UTC, None if unknown."""
 
@@ -64,7 +64,7 @@ class Source:
     scope_start: int | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Known:
     """A loaded file in the ledger: size and digest as served, digest as kept, number of values still encrypted."""
 
@@ -74,7 +74,7 @@ class Known:
     encrypted: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Incoming:
     """A source file to be read: at a URL that fsspec knows, with its size, or staged already.
 
@@ -92,7 +92,7 @@ class Incoming:
     known: Mapping[str, Known] = field(default_factory=dict)
 
 
-@dataclass
+@dataclass(slots=True)
 class Counts:
     """Counts of rows and values in a source file, by either decoder."""
 
@@ -113,7 +113,7 @@ class Counts:
     """Values that still are PGP messages."""
 
 
-@dataclass
+@dataclass(slots=True)
 class Outcome:
     """The outcome of one source file: `status` is loaded, rejected or unchanged; `counts` are of its rows."""
 

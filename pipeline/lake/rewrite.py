@@ -32,7 +32,7 @@ ORDERS: Final = {
     "conversation_dates": "key, date",
 }
 """The order of rows in merged files, by table, and of the tables; `listings` has few files and is not merged."""
-MEMORY_LIMIT: Final = "300MB"
+MEMORY_LIMIT: Final = "180MB"
 
 
 def connected(lake: Lake, *, memory_limit: str | None = None) -> duckdb.DuckDBPyConnection:

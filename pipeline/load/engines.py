@@ -29,7 +29,7 @@ from pipeline.source_files import Incoming, Outcome
 if TYPE_CHECKING:
     from pipeline.load.worker import Ingested
 
-UNIT_BYTES: Final = 7 << 20  # of compressed source files that a worker takes at a time: their text, mostly, fits its buffer
+UNIT_BYTES: Final = 4 << 20  # of compressed source files that a worker takes at a time: their text, mostly, fits its buffer
 _MOST_PENDING: Final = 1_000  # tasks a scheduler knows of at a time: enough for a cluster to grow, for loads of any size
 PATIENCE_SECONDS: Final = 30
 """The wait for a scheduler, for a worker, or for a unit before the engine is asked whether it still has workers."""
@@ -239,6 +239,7 @@ def spread(
     """
     from pipeline.erasure.tombstones import read_tombstones
     from pipeline.load.worker import Ingested, ingest  # here, so that the helpers begin before it is imported
+    from pipeline.warehouse.facts import fact_maker
 
     tombstones = read_tombstones(lake, snapshot)
     done = _Done(lake, partial(ingest, lake.uri, tombstones=tombstones), progress, Ingested(tombstones=tombstones))
@@ -250,6 +251,7 @@ def spread(
     else:  # the second unit makes other processes worth their start
         with engine.started(done.work) as submit:
             _spread(submit, chain(first, coming), engine, done)
+    fact_maker.cache_clear()  # its memory is for the merges now
     return done.ingested
 
 

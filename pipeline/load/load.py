@@ -58,17 +58,22 @@ def load(
     report: Report | None = None,
     progress: Progress | None = None,
     extra_changes: ExtraChanges = lambda _: {},
+    newest: Snapshot | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Report:
-    """Load source files, as they come; the caller holds `writing`.
+    """Load source files, as they come; the caller holds `writing`, and hands over the newest load that this gave.
 
     Of files with one name, each replaces the one before it; all others become visible together. The counts are added to
     `report`, which is returned. `extra_changes` is called when all files are read.
     """
-    lake.create()
+    if newest is None:
+        lake.create()
     done = Report() if report is None else report
     settings = _Settings(engine or Processes(), progress, extra_changes, now)
-    loaded = [_load_wave(lake, wave, done, settings) for wave in _waves(incoming)]
+    loaded = []
+    for wave in _waves(incoming):
+        loaded.append(_load_wave(lake, wave, newest or lake.snapshot(), done, settings))
+        newest = None
     has_pending = any(plan.kept_out for plan, _ in loaded)
     after_commit(lake, [snapshot for _, snapshot in loaded], has_pending=has_pending, now=now)
     return done
@@ -95,9 +100,10 @@ def _waves(incoming: Iterable[Incoming]) -> Iterator[Iterable[Incoming]]:
         coming = again
 
 
-def _load_wave(lake: Lake, wave: Iterable[Incoming], report: Report, settings: _Settings) -> tuple[Plan, Snapshot]:
+def _load_wave(
+    lake: Lake, wave: Iterable[Incoming], snapshot: Snapshot, report: Report, settings: _Settings
+) -> tuple[Plan, Snapshot]:
     """Read the files of a wave and commit their rows; gives the plan, and the snapshot after it."""
-    snapshot = lake.snapshot()
     ledger = Ledger(lake, snapshot)
     downloaded_at = settings.now()
     lake.on_step("read")

@@ -36,8 +36,11 @@ _OF_THE_SYSTEM = (OSError, duckdb.IOException, duckdb.TransactionException, duck
 
 
 @contextmanager
-def writing(lake: Lake, on_wait: Callable[[str], None] | None = None, *, upgrades: bool = True) -> Iterator[None]:
-    """Hold the lake for writing; a second writer waits for the first, readers never do.
+def writing(lake: Lake, on_wait: Callable[[str], None] | None = None, *, upgrades: bool = True) -> Iterator[Snapshot | None]:
+    """Hold the lake for writing; a second writer waits for the first, readers never do. Gives its newest load, if known.
+
+    It is known where a lock keeps others from a newer one, and where something was loaded, and is neither damaged nor changed
+    by what follows.
 
     The unfinished files of a run that died are deleted first, so that they take no room and keep no erased person; so are those
     of the block if it fails. A bucket has no lock: there commits keep writers apart. Then a lake of an older version is brought
@@ -51,18 +54,19 @@ def writing(lake: Lake, on_wait: Callable[[str], None] | None = None, *, upgrade
     with _for_its_owner(), _in_one_sentence(lake), reaching(lake.uri), lake.store.lock(on_wait):
         if lake.store.may_damage and has_torn(lake):
             drop_damaged(lake)
-        is_current = _is_current(lake)
+        newest = _newest(lake)
         with _nothing_left_staged(lake):
             clear_dead(lake)
-            if upgrades and not is_current:
+            if upgrades and newest is not None and not newest.is_current:
                 upgrade(lake, tell=on_wait)
+                newest = None
             rules_in_force(lake, on_wait)  # a wrong settings file warns, it does not stop the load
             if on_wait:
                 for names in names_of(lake):
                     tell_faults(names.faults, lake, on_wait)
-            if upgrades:
-                run_pending_purges(lake)
-            yield
+            if upgrades and run_pending_purges(lake) is not None:
+                newest = None
+            yield newest if lake.store.has_lock else None
 
 
 def after_commit(lake: Lake, commits: Sequence[Snapshot], *, has_pending: bool, now: Callable[[], datetime]) -> None:
@@ -82,11 +86,12 @@ def after_commit(lake: Lake, commits: Sequence[Snapshot], *, has_pending: bool, 
         sweep(lake, shown, retention_hours=RETENTION_HOURS)
 
 
-def _is_current(lake: Lake) -> bool:
-    """Whether a lake is of this version, or damaged: the block says so, or repairs it."""
+def _newest(lake: Lake) -> Snapshot | None:
+    """The newest finished load; None if there is none, or it is damaged: the block says so, or repairs it."""
     with suppress(DamagedError):
-        return lake.is_current
-    return True
+        found = lake.snapshot()
+        return found if found.versions else None
+    return None
 
 
 @contextmanager

@@ -30,9 +30,10 @@ def sync(
     on_downloaded: OnDownloaded | None = None,
     commit_bytes: int = COMMIT_BYTES,
     progress: Progress | None = None,
+    newest: Snapshot | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> SyncReport:
-    """Bring in the files whose scope starts in [since, until); the caller holds `writing`.
+    """Bring in the files whose scope starts in [since, until); the caller holds `writing`, and hands over what this gave.
 
     Without `since` it begins where the source's retention does, so that a file is found however late it appears; without
     `until` it ends now. A file that the lake has loaded, by sync or by load, is not fetched again; a rejected one is, and
@@ -51,8 +52,8 @@ def sync(
         Stopped: there was a signal; complete downloads are loaded.
     """
     done = SyncReport() if report is None else report
-    if lake.exists:
-        read_tombstones(lake, lake.snapshot())  # else a problem would show only after the downloads
+    if newest is not None or lake.exists:
+        read_tombstones(lake, newest or lake.snapshot())  # else a problem would show only after the downloads
     at = now()
     since, until = since or at - RETENTION, until or at
     downloads = Downloads(
@@ -70,7 +71,8 @@ def sync(
     with finishing(downloads.stop), downloads.listed(since, until):
         while not downloads.is_over:
             batch = downloads.next_batch()
-            load(lake, batch, engine=engine, report=done, progress=progress, extra_changes=listings, now=now)
+            load(lake, batch, engine=engine, report=done, progress=progress, extra_changes=listings, newest=newest, now=now)
+            newest = None
     downloads.raise_for_listing()
     done.schema_problem = keep_schemas(lake, client, done.schema_versions, at=at)
     return done

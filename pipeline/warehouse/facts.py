@@ -25,9 +25,12 @@ class FactMaker:
     def __init__(self) -> None:
         self._connection = duckdb.connect(config={"threads": 1})
         self._connection.execute("set TimeZone = 'UTC'")
+        self._connection.execute("set allocator_bulk_deallocation_flush_threshold = '1MB'")  # else it keeps what it frees
         # To parse them again for each batch would take a fifth of the time of a small one.
-        tables = ";".join(f"create or replace temp table {view.name} as {view.sql}" for view in ordered_views(only=(FACTS,)))
+        views = ordered_views(only=(FACTS,))
+        tables = ";".join(f"create or replace temp table {view.name} as {view.sql}" for view in views)
         self._statements = self._connection.extract_statements(tables)
+        self._steps = [view.name for view in views if view.name not in schema.FACTS]
 
     def facts_of(self, tables: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
         """The facts of all conversations in these tables, by their names.
@@ -44,6 +47,8 @@ class FactMaker:
             self._connection.register(name, tables[name].append_column(_KEY, key))
         for statement in self._statements:
             self._connection.execute(statement)
+        for step in self._steps:
+            self._connection.execute(f"drop table {step}")  # not needed while the facts are written
         made = {
             name: _joined(table, self._drain(name), conversations, keys[schema.CONVERSATIONS.name])
             for name, table in schema.FACTS.items()

@@ -223,9 +223,9 @@ def _create_table(connection: duckdb.DuckDBPyConnection, name: str, columns: dic
 
 
 def _fill(connection: duckdb.DuckDBPyConnection, name: str, rows: Sequence[tuple[Any, ...]]) -> None:
-    places = ", ".join([f"({', '.join('?' * len(rows[0]))})"] * len(rows))
+    columns = [list(values) for values in zip(*rows, strict=True)]
     connection.execute(f"delete from {name}")
-    connection.execute(f"insert into {name} values {places}", [value for row in rows for value in row])
+    connection.execute(f"insert into {name} select {', '.join(['unnest(?)'] * len(columns))}", columns)
 
 
 def comment_columns(connection: duckdb.DuckDBPyConnection) -> None:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Collection
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 import duckdb
@@ -65,8 +66,11 @@ def usable_patterns(values: Collection[str]) -> frozenset[str]:
 
     Another engine's expressions differ in details, and one that DuckDB refuses stops every query. It judges all in one query.
     """
-    if not values:
-        return frozenset()
+    return _judged(tuple(sorted(values))) if values else frozenset()
+
+
+@lru_cache(maxsize=8)  # a load reads the topics twice: before, to tell faults, and for the DuckDB file
+def _judged(values: tuple[str, ...]) -> frozenset[str]:
     with duckdb.connect(config={"threads": 1}) as connection:
         judged = (
             "select pattern from (select unnest($patterns) as pattern) where try(regexp_matches('', pattern, 'i')) is not null"

@@ -78,9 +78,19 @@ def sync(lake_uri: str | None, since: datetime | None, until: datetime | None, e
         with (
             DataAccessClient(settings.credentials(), settings.lp_base_url, limits=limits) as client,
             SyncProgress() as progress,
-            reaching(lake.uri) if dry_run else writing(lake, say),
+            reaching(lake.uri) if dry_run else writing(lake, say) as newest,
         ):
-            run_sync(lake, client, since=since, until=until, dry_run=dry_run, report=report, engine=readers, **progress.hooks)
+            run_sync(
+                lake,
+                client,
+                since=since,
+                until=until,
+                dry_run=dry_run,
+                report=report,
+                engine=readers,
+                newest=newest,
+                **progress.hooks,
+            )
     except (SourceError, Stopped):
         if report.listed:
             sum_up(report, say)
@@ -125,8 +135,8 @@ def load(lake_uri: str | None, paths: tuple[str, ...], engine: str | None) -> No
         from pipeline.load.session import writing
 
         check_key(say)
-        with LoadProgress(len(incoming)) as progress, writing(lake, say):
-            report = run_load(lake, incoming, engine=readers, progress=progress.loaded)
+        with LoadProgress(len(incoming)) as progress, writing(lake, say) as newest:
+            report = run_load(lake, incoming, engine=readers, progress=progress.loaded, newest=newest)
     sum_up(report, say)
     if unreadable or not report.is_complete:
         raise SystemExit(SET_ASIDE)

@@ -19,8 +19,8 @@ from approaches import lakehouse_command
 from measure import fresh_output, machine
 
 from pipeline.lake.lake import Lake
-from pipeline.load.downloads import DOWNLOADS
 from pipeline.sandbox import Account, Sandbox
+from pipeline.settings import DOWNLOADS
 
 ACCOUNT = Account("4711", conversations_per_day=3000, sessions_per_part=20)
 UNTIL = datetime(2026, 3, 8, tzinfo=UTC)
@@ -54,12 +54,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--latency-ms", type=int, default=50)
     parser.add_argument("--files", type=int, default=1000)
+    parser.add_argument("--downloads", type=int, default=DOWNLOADS, help="the setting LP_DOWNLOADS")
     parser.add_argument("--serve", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve is not None:
         serve(options.serve)
         return
     with served(options.latency_ms) as settings:
+        settings["LP_DOWNLOADS"] = str(options.downloads)
         window = _window_of(options.files, settings)
         seconds = []
         for turn in range(options.rounds + 1):
@@ -70,14 +72,14 @@ def main() -> None:
                 seconds.append(took)
                 print(f"{took:.2f} s", file=sys.stderr, flush=True)
     here = machine()
-    ideal = len(files) * options.latency_ms / 1000 / DOWNLOADS
+    ideal = len(files) * options.latency_ms / 1000 / options.downloads
     print(f"{here['processor']}, {here['cores']} cores; Python {here['python']}; {len(seconds)} rounds.\n")
     print(
         f"{len(files):,} files, {sum(files) / len(files) / 1000:.1f} kB each on average, {options.latency_ms} ms of latency: ",
         end="",
     )
     print(f"{median(seconds):.2f} s ({min(seconds):.2f} to {max(seconds):.2f}), ", end="")
-    print(f"{median(seconds) / ideal:.2f} times the {ideal:.2f} s of {DOWNLOADS} downloads at a time.")
+    print(f"{median(seconds) / ideal:.2f} times the {ideal:.2f} s of {options.downloads} downloads at a time.")
 
 
 def _window_of(files: int, settings: dict[str, str]) -> tuple[str, ...]:

@@ -131,12 +131,12 @@ class Transport:
                 seconds = time.monotonic() - started
                 if seconds > self.limits.read_seconds and received < seconds * self.limits.slowest_bytes_per_second:
                     message = f"{subject}: stalled, {received:,} bytes came in {seconds:.0f} s; try again later"
-                    raise SourceUnreachableError(message)
+                    raise SourceUnreachableError(message, is_overload=True)
         except urllib3.exceptions.HTTPError as error:
             silent = isinstance(error, urllib3.exceptions.ReadTimeoutError)
             reason = f"nothing came for {self.limits.read_seconds:g} s" if silent else _described(_root_of(error))
             message = f"{subject}: broke off after {_count(received, announced)} ({reason}); try again later"
-            raise SourceUnreachableError(message) from error
+            raise SourceUnreachableError(message, is_overload=silent) from error
         if announced is not None and received != announced:
             message = f"{subject}: broke off after {_count(received, announced)}; try again later"
             raise SourceUnreachableError(message)
@@ -174,7 +174,8 @@ class Transport:
             retry_after = retry_after_seconds(response.headers.get("Retry-After"), server_time or now)
             asks = f" and asks to wait {retry_after:.0f} s" if retry_after else ""
             message = f"{subject}: the server cannot answer now ({found}){asks}; try again later"
-            return SourceUnreachableError(message, retry_after_seconds=retry_after)
+            is_overload = status == requests.codes.too_many_requests or retry_after is not None
+            return SourceUnreachableError(message, retry_after_seconds=retry_after, is_overload=is_overload)
         message = f"{subject}: expected an answer as documented, found {found}; check LP_ACCOUNT_ID and LP_BASE_URL"
         return UnexpectedAnswerError(message)
 
@@ -225,8 +226,10 @@ def _no_answer(error: Exception, url: str, subject: str) -> SourceError:
             "of yours signs anew, name its certificate's file in REQUESTS_CA_BUNDLE"
         )
         return UnexpectedAnswerError(message)
-    reason = "time-out" if isinstance(error, requests.Timeout) else _described(root)
-    return SourceUnreachableError(f"{subject}: no answer from {host} ({reason}); check LP_BASE_URL and the network")
+    is_late = isinstance(error, requests.Timeout)
+    reason = "time-out" if is_late else _described(root)
+    message = f"{subject}: no answer from {host} ({reason}); check LP_BASE_URL and the network"
+    return SourceUnreachableError(message, is_overload=is_late)
 
 
 def _root_of(error: BaseException) -> BaseException:

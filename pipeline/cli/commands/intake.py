@@ -66,7 +66,9 @@ def sync(lake_uri: str | None, since: datetime | None, until: datetime | None, e
 
     lake = lake_of(lake_uri)
     settings = read_settings()
-    limits = Limits(listing_bytes=settings.lp_max_listing_bytes, file_bytes=settings.lp_max_file_bytes)
+    limits = Limits(
+        downloads=settings.lp_downloads, listing_bytes=settings.lp_max_listing_bytes, file_bytes=settings.lp_max_file_bytes
+    )
     if warning := env_file_warning():
         say(f"lakehouse: {warning}")
     if since and until and since >= until:

@@ -61,7 +61,8 @@ class Folder:
     def fsync(self, paths: Iterable[str]) -> None:
         """Wait until files, and the folders that lead to them, are on the disk, so that no power cut takes them."""
         files = {Path(path) for path in paths}
-        folders = {folder for file in files for folder in file.parents if folder.is_relative_to(self.root)}
+        nearest = {file.parent for file in files}  # few: their parents are found once
+        folders = {folder for near in nearest for folder in (near, *near.parents) if folder.is_relative_to(self.root)}
         with ThreadPoolExecutor(_SYNCS) as pool:
             list(pool.map(_sync, files))
             list(pool.map(_sync_folder, folders))

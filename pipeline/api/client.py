@@ -134,8 +134,8 @@ class DataAccessClient:
     def _ask(self, url: str, subject: str, params: dict[str, int] | None = None) -> list[object]:
         """Return the JSON documents of an answer; none if the API says that there are no files, or no base resource."""
 
-        def attempt(_: Turn) -> list[object]:
-            with closing(self._transport.send(url, subject, params)) as response:
+        def attempt(turn: Turn) -> list[object]:
+            with closing(self._transport.send(url, subject, params, turn=turn)) as response:
                 if response.status_code == HTTP_OK:
                     body = self._text(response, subject, self.limits.listing_bytes, "LP_MAX_LISTING_BYTES")
                     documents = _documents(body, subject)
@@ -203,7 +203,7 @@ class DataAccessClient:
             to.seek(0)
             to.truncate()
             try:
-                with closing(self._served(file)) as chunks:
+                with closing(self._served(file, turn)) as chunks:
                     for chunk in chunks:
                         to.write(chunk)
                         written += len(chunk)
@@ -215,20 +215,20 @@ class DataAccessClient:
 
         self._retries.with_retries(attempt)
 
-    def _served(self, file: ListedFile) -> Generator[bytes, None, None]:
+    def _served(self, file: ListedFile, turn: Turn) -> Generator[bytes, None, None]:
         """Yield the bytes of one attempt at a file; if the first type is refused, ask with the other one."""
         url = resolve_link(self._engagement_url or self._documented, file.href, file.name)
         first, other = self._file_types
         try:
-            yield from self._served_as(first, url, file.name)
+            yield from self._served_as(first, url, file.name, turn)
         except _RefusedTypeError as refused:
             try:
-                yield from self._served_as(other, url, file.name)
+                yield from self._served_as(other, url, file.name, turn)
             except _RefusedTypeError:
                 raise refused.failure from refused
 
-    def _served_as(self, accept: str, url: str, name: str) -> Generator[bytes, None, None]:
-        with closing(self._transport.send(url, name, accept=accept)) as response:
+    def _served_as(self, accept: str, url: str, name: str, turn: Turn) -> Generator[bytes, None, None]:
+        with closing(self._transport.send(url, name, accept=accept, turn=turn)) as response:
             if response.status_code != HTTP_OK:
                 error = error_in(plain_text(self._transport.error_body(response, name)))
                 if response.status_code in HTTP_GONE or (error and error.means_no_files):

@@ -22,12 +22,21 @@ _MORE_CAUTION, _MOST_CAUTION = 4, 64
 
 @dataclass
 class Turn:
-    """A request in flight; `bytes` are those of a file that came whole, None for other answers, whose time tells nothing."""
+    """A request on its way; `bytes` are those of a file that came whole, None for other answers, whose time tells nothing."""
 
-    began: float
-    era: int
-    waited_seconds: float
+    pace: "Pace"
+    began: float | None = None
+    era: int = 0
+    waited_seconds: float = 0.0
     bytes: int | None = None
+
+    def begin(self) -> None:
+        """Wait until one more request may be in flight, and count this one; after a redirect it is so already."""
+        if self.began is None:
+            came = time.monotonic()
+            self.era = self.pace.enter()
+            self.began = time.monotonic()
+            self.waited_seconds = self.began - came
 
 
 class Pace:
@@ -59,24 +68,25 @@ class Pace:
 
     @contextmanager
     def turn(self) -> Iterator[Turn]:
-        """Wait until one more request may be in flight, and count it during the block, whose outcome sets the limit."""
-        turn = self._begin()
+        """A request: from `Turn.begin` to the end of the block it counts as in flight, and the outcome sets the limit."""
+        turn = Turn(self)
         try:
             yield turn
         except SourceUnreachableError as error:
-            if error.is_overload:
+            if error.is_overload and turn.began is not None:
                 self._slow_down(turn)
             raise
         else:
-            if turn.bytes is not None:
+            if turn.bytes is not None and turn.began is not None:
                 self._speed_up(time.monotonic() - turn.began, turn.bytes.bit_length())
         finally:
-            with self._changed:
-                self.in_flight -= 1
-                self._changed.notify_all()
+            if turn.began is not None:
+                with self._changed:
+                    self.in_flight -= 1
+                    self._changed.notify_all()
 
-    def _begin(self) -> Turn:
-        came = time.monotonic()
+    def enter(self) -> int:
+        """Wait until one more request may be in flight, and count it; gives the era."""
         with self._changed:
             while not self._is_closed:
                 pause = self._resumes_at - time.monotonic()
@@ -84,8 +94,7 @@ class Pace:
                     break
                 self._changed.wait(pause if pause > 0 else None)
             self.in_flight += 1
-            began = time.monotonic()
-            return Turn(began, self._era, began - came)
+            return self._era
 
     def _slow_down(self, turn: Turn) -> None:
         """Halve the limit, once for all requests that were in flight; go up again with more caution."""

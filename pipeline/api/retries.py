@@ -38,8 +38,10 @@ class Retries:
         def in_turn() -> _T:
             nonlocal waited
             with self._pace.turn() as turn:
-                waited += turn.waited_seconds
-                return attempt(turn)
+                try:
+                    return attempt(turn)
+                finally:
+                    waited += turn.waited_seconds
 
         # Not stamina, which is built on this: its time limit can forbid the second attempt.
         retrying = tenacity.Retrying(

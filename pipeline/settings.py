@@ -60,7 +60,7 @@ class Count(int):
 
 
 DOWNLOADS: Final = Count(8)
-"""The most requests in flight, if no setting says another number: twice as fast as 4, and more would keep two cores busy."""
+"""The most requests in flight, if no setting says another number: less than two thirds of the time of 4; with more, two cores are busy."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,7 @@ class Count(int):
 
 
 DOWNLOADS: Final = Count(8)
-"""The most requests in flight, if no setting says another number: less than two thirds of the time of 4; with more, two cores are busy."""
+"""The most requests in flight by default: a sync then takes less than two thirds of the time of 4; more keep two cores busy."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,7 +113,7 @@ class Pace:
             if self.in_flight < int(self.limit) or self._stretch >= _WAITS_IN_VAIN:
                 return
             step = 1 / self.limit
-            if self.limit + step > self._safe + 1:
+            if self.limit >= self._safe:
                 step /= self._caution
             self.limit = min(self.most, self.limit + step)
             if self.limit >= self._safe + 1:

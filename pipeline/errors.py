@@ -43,11 +43,15 @@ class SourceError(PipelineError):
 
 
 class SourceUnreachableError(SourceError):
-    """No answer, or "later"; `retry_after_seconds` is the pause that the server asks for, None if it asks for none."""
+    """No answer, or "later"; `retry_after_seconds` is the pause that the server asks for, None if it asks for none.
 
-    def __init__(self, message: str, *, retry_after_seconds: float | None = None) -> None:
+    `is_overload` tells whether fewer requests at a time may help: after a 429, any `Retry-After`, or a time-out.
+    """
+
+    def __init__(self, message: str, *, retry_after_seconds: float | None = None, is_overload: bool = False) -> None:
         super().__init__(message)
         self.retry_after_seconds = retry_after_seconds
+        self.is_overload = is_overload
 
 
 class GarbledAnswerError(SourceUnreachableError):

@@ -26,6 +26,8 @@ LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 _ACCOUNT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 # Only characters of a host name: no parser reads it differently, and it can hide no user name or path.
 _BASE_URL = re.compile(r"https?://(?:[a-z0-9-]+(?:\.[a-z0-9-]+)*|\[[0-9a-f:]+\])(?::[0-9]{1,5})?/?", re.IGNORECASE)
+MOST_DOWNLOADS: Final = 32
+_COUNT = re.compile(r"[0-9]{1,4}")
 _SIZE = re.compile(r"(\d{0,18}\.?\d{1,18})\s*(?:([kmgtpe])(i?))?b?", re.IGNORECASE | re.ASCII)
 
 
@@ -51,6 +53,14 @@ class Secret:  # no dataclass: `asdict` of what holds it would show it
 
 
 _NO_SECRET: Final = Secret()
+
+
+class Count(int):
+    """A number of things at a time, from 1 to `MOST_DOWNLOADS`; no size."""
+
+
+DOWNLOADS: Final = Count(8)
+"""The most requests in flight by default: a sync then takes less than two thirds of the time of 4; more keep two cores busy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +96,8 @@ class Settings:
     lp_access_token: Secret = _NO_SECRET
     lp_access_token_secret: Secret = _NO_SECRET
     lp_base_url: str = DEFAULT_BASE_URL
+    lp_downloads: Count = DOWNLOADS
+    """The most requests in flight at a time."""
     lp_max_listing_bytes: int = 32 << 20
     """The longest listing that is read; sizes may be written as `2GiB`, too."""
     lp_max_file_bytes: int = 2 << 30
@@ -142,26 +154,30 @@ class Settings:
 
 
 FIELDS: Final[Mapping[str, type]] = {field.name: field.default.__class__ for field in fields(Settings)}
-"""The kind of each setting: text, `Secret`, or number of bytes."""
+"""The kind of each setting: text, `Secret`, `Count`, or number of bytes."""
 
 
 def read_settings() -> Settings:
     """Read the environment and `.env` in the working folder, which need not exist.
 
     Raises:
-        SettingsError: `.env` cannot be read, or a value is no text or no size. Values are not repeated.
+        SettingsError: `.env` cannot be read, or a value is no text, no size or no count. Values are not repeated.
     """
     given = _filled(_env_file()) | _filled(os.environ)
     if absent := sorted(name for name, value in given.items() if value is None):
         raise SettingsError(f"{', '.join(absent).upper()}: expected a text, found none; write NAME=value, in .env too")
     read = {name: _read(FIELDS[name], (value or "").strip()) for name, value in given.items()}
     if wrong := sorted(name for name, value in read.items() if value is None):
-        raise SettingsError(f"{', '.join(wrong).upper()}: expected a size such as 500MB or 2GiB, found another value")
+        counts = [name for name in wrong if FIELDS[name] is Count]
+        kind = f"a whole number from 1 to {MOST_DOWNLOADS}" if counts else "a size such as 500MB or 2GiB"
+        raise SettingsError(f"{', '.join(counts or wrong).upper()}: expected {kind}, found another value")
     return Settings(**read)
 
 
 def _read(kind: type, value: str) -> Any:
-    """The value of a setting of that kind; None if it is no size."""
+    """The value of a setting of that kind; None if it is no size, or no count."""
+    if kind is Count:
+        return Count(value) if _COUNT.fullmatch(value) and 1 <= int(value) <= MOST_DOWNLOADS else None
     if kind is not int:
         return kind(value)
     found = _SIZE.fullmatch(value)

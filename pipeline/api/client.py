@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from pipeline.api.limits import Limits
 from pipeline.api.links import resolve_link
+from pipeline.api.pace import Pace, Turn
 from pipeline.api.packed import gunzipped, is_labelled_gzip, plain_text, to_the_end_of_gzip, without_transfer_gzip
 from pipeline.api.responses import ServerError, error_in, is_answer, link_to, listed_files
 from pipeline.api.retries import Retries
@@ -52,7 +53,8 @@ class DataAccessClient:
         self.base_url = checked_base_url(base_url)
         self.limits = limits or Limits()
         self._transport = Transport(credentials, self.base_url, self.limits)
-        self._retries = Retries(self.limits, self._transport.closed)
+        self._pace = Pace(self.limits.downloads)
+        self._retries = Retries(self.limits, self._pace, self._transport.closed)
         self._base_resource = f"{self.base_url}/data_access_le/account/{self.account_id}/le"
         self._documented = f"{self._base_resource}/engagement"
         self._engagement_url: str | None = None
@@ -71,8 +73,9 @@ class DataAccessClient:
         self.close()
 
     def close(self) -> None:
-        """Drop the connections and end every pause between attempts; later requests raise SourceError."""
+        """Drop the connections and end every pause and wait for a turn; later requests raise SourceError."""
         self._transport.close()
+        self._pace.close()
 
     def list_days(self, since: datetime, until: datetime) -> Iterator[ListedDay]:
         """Yield each UTC day, or part of one, of [since, until) with its files, in time order, a request for each.
@@ -131,8 +134,8 @@ class DataAccessClient:
     def _ask(self, url: str, subject: str, params: dict[str, int] | None = None) -> list[object]:
         """Return the JSON documents of an answer; none if the API says that there are no files, or no base resource."""
 
-        def attempt() -> list[object]:
-            with closing(self._transport.send(url, subject, params)) as response:
+        def attempt(turn: Turn) -> list[object]:
+            with closing(self._transport.send(url, subject, params, turn=turn)) as response:
                 if response.status_code == HTTP_OK:
                     body = self._text(response, subject, self.limits.listing_bytes, "LP_MAX_LISTING_BYTES")
                     documents = _documents(body, subject)
@@ -195,36 +198,37 @@ class DataAccessClient:
         """
         report = on_bytes or (lambda _: None)
 
-        def attempt() -> None:
+        def attempt(turn: Turn) -> None:
             written = 0
             to.seek(0)
             to.truncate()
             try:
-                with closing(self._served(file)) as chunks:
+                with closing(self._served(file, turn)) as chunks:
                     for chunk in chunks:
                         to.write(chunk)
                         written += len(chunk)
                         report(len(chunk))
+                turn.bytes = written
             except SourceError:
                 report(-written)
                 raise
 
         self._retries.with_retries(attempt)
 
-    def _served(self, file: ListedFile) -> Generator[bytes, None, None]:
+    def _served(self, file: ListedFile, turn: Turn) -> Generator[bytes, None, None]:
         """Yield the bytes of one attempt at a file; if the first type is refused, ask with the other one."""
         url = resolve_link(self._engagement_url or self._documented, file.href, file.name)
         first, other = self._file_types
         try:
-            yield from self._served_as(first, url, file.name)
+            yield from self._served_as(first, url, file.name, turn)
         except _RefusedTypeError as refused:
             try:
-                yield from self._served_as(other, url, file.name)
+                yield from self._served_as(other, url, file.name, turn)
             except _RefusedTypeError:
                 raise refused.failure from refused
 
-    def _served_as(self, accept: str, url: str, name: str) -> Generator[bytes, None, None]:
-        with closing(self._transport.send(url, name, accept=accept)) as response:
+    def _served_as(self, accept: str, url: str, name: str, turn: Turn) -> Generator[bytes, None, None]:
+        with closing(self._transport.send(url, name, accept=accept, turn=turn)) as response:
             if response.status_code != HTTP_OK:
                 error = error_in(plain_text(self._transport.error_body(response, name)))
                 if response.status_code in HTTP_GONE or (error and error.means_no_files):

@@ -1,17 +1,21 @@
-"""The client's limits on waits, attempts and bytes."""
+"""The client's limits on requests at a time, waits, attempts and bytes."""
 
 from dataclasses import dataclass
+
+from pipeline.settings import DOWNLOADS
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Time limits, numbers of attempts and sizes of the client."""
+    """Time limits, numbers of requests and attempts, and sizes of the client."""
 
     connect_seconds: float = 10.0
     read_seconds: float = 30.0
     """The longest silence of the server."""
     slowest_bytes_per_second: int = 1024
     """An answer that is slower than this after `read_seconds` counts as stalled."""
+    downloads: int = DOWNLOADS
+    """The most requests in flight, listings included; `pipeline.api.pace` finds how many are good."""
     attempts: int = 5
     retry_seconds: float = 120.0
     """Time limit for retries, from the first attempt's start to the start of the last; the second attempt is exempt. A

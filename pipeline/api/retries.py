@@ -9,6 +9,7 @@ from typing import NoReturn, TypeVar
 import tenacity
 
 from pipeline.api.limits import Limits
+from pipeline.api.pace import Pace, Turn
 from pipeline.errors import GarbledAnswerError, SourceUnreachableError, UnexpectedAnswerError
 
 _RANDOM = SystemRandom()
@@ -17,35 +18,55 @@ _T = TypeVar("_T")
 
 
 class Retries:
-    """The retries of one client; threads share them, so that one long wait in vain is enough for all."""
+    """The retries of one client; threads share them, so that one long wait in vain is enough for all.
 
-    def __init__(self, limits: Limits, closed: Event) -> None:
+    An attempt takes a turn of the pace, and gives it back for the pause after it: another file may come meanwhile, unless the
+    server has asked to wait, which holds all.
+    """
+
+    def __init__(self, limits: Limits, pace: Pace, closed: Event) -> None:
         """Prepare; `closed` ends every pause."""
         self.limits = limits
+        self._pace = pace
         self._closed = closed
         self._is_patient = True
 
-    def with_retries(self, attempt: Callable[[], _T]) -> _T:
+    def with_retries(self, attempt: Callable[[Turn], _T]) -> _T:
         """Return what `attempt` returns; call it again, after a pause, while it raises SourceUnreachableError."""
+        waited = 0.0  # for turns: that is no time of this request
+
+        def in_turn() -> _T:
+            nonlocal waited
+            with self._pace.turn() as turn:
+                try:
+                    return attempt(turn)
+                finally:
+                    waited += turn.waited_seconds
+
         # Not stamina, which is built on this: its time limit can forbid the second attempt.
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(SourceUnreachableError),
             wait=self._pause,
-            stop=self._is_enough,
+            stop=lambda state: self._is_enough(state, waited),
             sleep=tenacity.sleep_using_event(self._closed),
-            before_sleep=_log_attempt,
+            before_sleep=self._before_pause,
             retry_error_callback=self._give_up,
         )
-        return retrying(attempt)
+        return retrying(in_turn)
 
     def _pause(self, state: tenacity.RetryCallState) -> float:
         retry_after = _error_of(state).retry_after_seconds or 0.0
         longest: float = self.limits.backoff_seconds * min(30, 2 ** (state.attempt_number - 1))
         return max(retry_after, longest * _RANDOM.uniform(0.5, 1.0))
 
-    def _is_enough(self, state: tenacity.RetryCallState) -> bool:
+    def _before_pause(self, state: tenacity.RetryCallState) -> None:
+        if _error_of(state).retry_after_seconds:
+            self._pace.hold(state.upcoming_sleep)
+        _log.info("%s; attempt %d starts in %.1f s", _error_of(state), state.attempt_number + 1, state.upcoming_sleep)
+
+    def _is_enough(self, state: tenacity.RetryCallState, waited_seconds: float) -> bool:
         limits, retry_after = self.limits, _error_of(state).retry_after_seconds or 0.0
-        next_start = state.seconds_since_start + state.upcoming_sleep if state.seconds_since_start else 0.0
+        next_start = (state.seconds_since_start or 0.0) - waited_seconds + state.upcoming_sleep
         is_late = state.attempt_number > 1 and next_start > limits.retry_seconds
         return is_late or self._is_too_long(retry_after, state) or state.attempt_number >= limits.attempts
 
@@ -68,7 +89,3 @@ class Retries:
 def _error_of(state: tenacity.RetryCallState) -> SourceUnreachableError:
     error = state.outcome.exception() if state.outcome else None
     return error if isinstance(error, SourceUnreachableError) else SourceUnreachableError("")
-
-
-def _log_attempt(state: tenacity.RetryCallState) -> None:
-    _log.info("%s; attempt %d starts in %.1f s", _error_of(state), state.attempt_number + 1, state.upcoming_sleep)

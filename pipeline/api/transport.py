@@ -20,6 +20,7 @@ from requests_oauthlib import OAuth1
 
 from pipeline.api.limits import Limits
 from pipeline.api.links import require_allowed, resolve_link
+from pipeline.api.pace import Turn
 from pipeline.api.responses import ServerError, is_cut_short, retry_after_seconds, utc_from_http_date
 from pipeline.errors import AccessRefusedError, SettingsError, SourceError, SourceUnreachableError, UnexpectedAnswerError
 from pipeline.settings import Credentials, certificates_of_env_file
@@ -28,6 +29,7 @@ from pipeline.text import SECRETS, shortened
 MAX_REDIRECTS = 3
 MAX_CLOCK_SKEW_SECONDS = 300
 CHUNK_BYTES = 1 << 20
+_FRESH_SECONDS = 30  # after them a request is signed anew: servers refuse old signatures
 ERROR_BYTES = 1 << 16
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -75,33 +77,47 @@ class Transport:
         self._session.close()
 
     def send(
-        self, url: str, subject: str, params: Mapping[str, int | str] | None = None, *, accept: str = "application/json"
+        self,
+        url: str,
+        subject: str,
+        params: Mapping[str, int | str] | None = None,
+        *,
+        accept: str = "application/json",
+        turn: Turn | None = None,
     ) -> requests.Response:
-        """Send one GET, and one more for each redirect; the caller closes the answer, whatever its status."""
+        """Send one GET, and one more for each redirect; the caller closes the answer, whatever its status.
+
+        The turn begins when the request is signed, and the caller ends it.
+        """
         require_allowed(url, self._base_url, subject)
-        response = self._send_once(url, subject, params, accept)
+        response = self._send_once(url, subject, params, accept, turn)
         for _ in range(MAX_REDIRECTS):
             if response.status_code not in _REDIRECTS:
                 return response
             response.close()
             target = resolve_link(response.url, response.headers.get("Location", ""), subject)
             require_allowed(target, self._base_url, subject)
-            response = self._send_once(target, subject, None, accept)
+            response = self._send_once(target, subject, None, accept, turn)
         if response.status_code not in _REDIRECTS:
             return response
         response.close()
         message = f"{subject}: expected an answer, found more than {MAX_REDIRECTS} redirects; try again later"
         raise UnexpectedAnswerError(message)
 
-    def _send_once(self, url: str, subject: str, params: Mapping[str, int | str] | None, accept: str) -> requests.Response:
-        if self.closed.is_set():
-            message = f"{subject}: not asked for, the client is closed"
-            raise SourceError(message)
+    def _send_once(
+        self, url: str, subject: str, params: Mapping[str, int | str] | None, accept: str, turn: Turn | None
+    ) -> requests.Response:
+        self._require_open(subject)
         headers = {"Accept": accept, "Accept-Encoding": "identity"}
         request = requests.Request("GET", url, params=params, headers=headers, auth=self._signer())
         timeout = (self.limits.connect_seconds, self.limits.read_seconds)
         try:
             prepared = self._session.prepare_request(request)
+            if turn is not None:
+                turn.begin()
+                self._require_open(subject)
+                if turn.waited_seconds > _FRESH_SECONDS:
+                    prepared = self._session.prepare_request(request)
             target = prepared.url or url
             environment: Any = self._session.merge_environment_settings(target, {}, True, None, None)  # noqa: FBT003
             return self._session.get_adapter(target).send(prepared, timeout=timeout, **environment)
@@ -112,6 +128,10 @@ class Transport:
             raise UnexpectedAnswerError(message) from error
         except OSError as error:  # of the library's own making: there is no such file
             raise SettingsError(f"REQUESTS_CA_BUNDLE: expected the file of a certificate, found none ({error})") from error
+
+    def _require_open(self, subject: str) -> None:
+        if self.closed.is_set():
+            raise SourceError(f"{subject}: not asked for, the client is closed")
 
     def _signer(self) -> Callable[[requests.PreparedRequest], requests.PreparedRequest]:
         """Make the signer of one request: it draws the nonce and reads the clock when the request is prepared."""
@@ -131,12 +151,12 @@ class Transport:
                 seconds = time.monotonic() - started
                 if seconds > self.limits.read_seconds and received < seconds * self.limits.slowest_bytes_per_second:
                     message = f"{subject}: stalled, {received:,} bytes came in {seconds:.0f} s; try again later"
-                    raise SourceUnreachableError(message)
+                    raise SourceUnreachableError(message, is_overload=True)
         except urllib3.exceptions.HTTPError as error:
             silent = isinstance(error, urllib3.exceptions.ReadTimeoutError)
             reason = f"nothing came for {self.limits.read_seconds:g} s" if silent else _described(_root_of(error))
             message = f"{subject}: broke off after {_count(received, announced)} ({reason}); try again later"
-            raise SourceUnreachableError(message) from error
+            raise SourceUnreachableError(message, is_overload=silent) from error
         if announced is not None and received != announced:
             message = f"{subject}: broke off after {_count(received, announced)}; try again later"
             raise SourceUnreachableError(message)
@@ -174,7 +194,8 @@ class Transport:
             retry_after = retry_after_seconds(response.headers.get("Retry-After"), server_time or now)
             asks = f" and asks to wait {retry_after:.0f} s" if retry_after else ""
             message = f"{subject}: the server cannot answer now ({found}){asks}; try again later"
-            return SourceUnreachableError(message, retry_after_seconds=retry_after)
+            is_overload = status == requests.codes.too_many_requests or retry_after is not None
+            return SourceUnreachableError(message, retry_after_seconds=retry_after, is_overload=is_overload)
         message = f"{subject}: expected an answer as documented, found {found}; check LP_ACCOUNT_ID and LP_BASE_URL"
         return UnexpectedAnswerError(message)
 
@@ -225,8 +246,10 @@ def _no_answer(error: Exception, url: str, subject: str) -> SourceError:
             "of yours signs anew, name its certificate's file in REQUESTS_CA_BUNDLE"
         )
         return UnexpectedAnswerError(message)
-    reason = "time-out" if isinstance(error, requests.Timeout) else _described(root)
-    return SourceUnreachableError(f"{subject}: no answer from {host} ({reason}); check LP_BASE_URL and the network")
+    is_late = isinstance(error, requests.Timeout)
+    reason = "time-out" if is_late else _described(root)
+    message = f"{subject}: no answer from {host} ({reason}); check LP_BASE_URL and the network"
+    return SourceUnreachableError(message, is_overload=is_late)
 
 
 def _root_of(error: BaseException) -> BaseException:

@@ -61,10 +61,12 @@ class Folder:
     def fsync(self, paths: Iterable[str]) -> None:
         """Wait until files, and the folders that lead to them, are on the disk, so that no power cut takes them."""
         files = {Path(path) for path in paths}
-        folders = {folder for file in files for folder in file.parents if folder.is_relative_to(self.root)}
+        nearest = {file.parent for file in files}
+        folders = {folder for near in nearest for folder in (near, *near.parents) if folder.is_relative_to(self.root)}
         with ThreadPoolExecutor(_SYNCS) as pool:
-            list(pool.map(_sync, files))
-            list(pool.map(_sync_folder, folders))
+            for sync, items in ((_sync, [*files]), (_sync_folder, [*folders])):
+                parts = [items[first::_SYNCS] for first in range(_SYNCS)]  # a task a thread: one a file costs as much again
+                list(pool.map(lambda part, sync=sync: list(map(sync, part)), parts))
 
     def map(self, work: Callable[[Item], Made], items: Iterable[Item]) -> list[Made]:
         """Do something for every item, one after another."""

@@ -20,8 +20,6 @@ from pipeline.source_files import Incoming, ListedDay, ListedFile, Staged
 OnListed = Callable[[int, int], None]
 OnDownloaded = Callable[[ListedFile, int, str | None], None]
 
-DOWNLOADS: Final = 4
-"""At the same time."""
 COMMIT_BYTES: Final = 256 << 20
 """Of the downloads of one commit: a run that dies has to download no more than that again."""
 _IN_MEMORY_BYTES: Final = 8 << 20
@@ -91,7 +89,8 @@ class Downloads:
     @contextmanager
     def listed(self, since: datetime, until: datetime) -> Iterator[None]:
         """List and download during the block."""
-        downloads = ThreadPoolExecutor(DOWNLOADS)
+        # Twice as many as may be in flight: those that write their file to the lake keep no other from its turn.
+        downloads = ThreadPoolExecutor(2 * self._client.limits.downloads)
         lister = Thread(target=self._list, args=(downloads, since, until), daemon=True)
         lister.start()
         try:

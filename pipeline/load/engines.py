@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from datetime import date
 from functools import partial
 from importlib import import_module
 from importlib.metadata import version
@@ -29,7 +30,8 @@ from pipeline.source_files import Incoming, Outcome
 if TYPE_CHECKING:
     from pipeline.load.worker import Ingested
 
-UNIT_BYTES: Final = 4 << 20  # of compressed source files that a worker takes at a time: their text, mostly, fits its buffer
+UNIT_BYTES: Final = 4 << 20  # of compressed source files that a worker takes at a time: their text fits its buffer, its rows 100 MB
+_DAYS_A_UNIT: Final = 4  # at most, of downloads: smaller tasks cost more than they bring forward
 _MOST_PENDING: Final = 1_000  # tasks a scheduler knows of at a time: enough for a cluster to grow, for loads of any size
 PATIENCE_SECONDS: Final = 30
 """The wait for a scheduler, for a worker, or for a unit before the engine is asked whether it still has workers."""
@@ -207,6 +209,9 @@ def _this_package() -> str:
 def units_of(incoming: Iterable[Incoming], unit_bytes: int = UNIT_BYTES) -> Iterator[list[Incoming]]:
     """Group neighbouring files, so that few Parquet files hold a day.
 
+    Downloads are waited for: a unit of them ends with a day, if that makes it worth a task, so that little is left to read
+    after the last one.
+
     No unit has two files of one name: facts are computed from the rows of a unit, and know a delivery by its file's name.
     """
     unit: list[Incoming] = []
@@ -214,7 +219,8 @@ def units_of(incoming: Iterable[Incoming], unit_bytes: int = UNIT_BYTES) -> Iter
     held = 0
     for item in incoming:
         size = (item.staged.bytes if item.staged else item.bytes) or unit_bytes  # a URL may have no size
-        if unit and (held + size > unit_bytes or item.name in names):
+        is_next_day = item.staged and held >= unit_bytes // _DAYS_A_UNIT and _day_of(item) != _day_of(unit[-1])
+        if unit and (is_next_day or held + size > unit_bytes or item.name in names):
             yield unit
             unit, names, held = [], set(), 0
         unit.append(item)
@@ -222,6 +228,10 @@ def units_of(incoming: Iterable[Incoming], unit_bytes: int = UNIT_BYTES) -> Iter
         held += size
     if unit:
         yield unit
+
+
+def _day_of(item: Incoming) -> date | None:
+    return item.scope_start.date() if item.scope_start else None
 
 
 def spread(
@@ -288,10 +298,12 @@ def _spread(submit: Submit, units: Iterable[list[Incoming]], engine: Engine, don
             engine.require_workers()
 
     for unit in units:
+        add_finished(or_wait=False)  # units may come slowly: a worker that is done is free for this one
         if engine.takes_part and len(pending) >= engine.most_pending:
             done.add(done.work(unit))
         else:
             pending.add(submit(unit))
-        add_finished(or_wait=not engine.takes_part and len(pending) >= engine.most_pending)
+        if not engine.takes_part and len(pending) >= engine.most_pending:
+            add_finished(or_wait=True)
     while pending:
         add_finished(or_wait=True)

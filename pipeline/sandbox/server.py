@@ -2,8 +2,8 @@
 
 import logging
 import socket
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -44,6 +44,7 @@ class Sandbox:
         faults: how to misbehave, each as `FaultSpec.parse` reads it: `reset`, `reset:listing=0.1`, `late`.
         seed: chooses the requests and files that the faults strike.
         kept_files: as many files are made once and then kept, for benchmarks that are not about making them.
+        most_at_once: refuses with 429 what comes while so many other requests wait for their answer.
         retention: for how long files are there, as at the source; longer, to serve the history of an account.
     """
 
@@ -57,6 +58,7 @@ class Sandbox:
         faults: Iterable[str] = (),
         seed: int = 1,
         kept_files: int = 0,
+        most_at_once: int | None = None,
         retention: timedelta = RETENTION,
     ) -> None:
         """Take the port; nothing is answered yet."""
@@ -64,6 +66,12 @@ class Sandbox:
         self.delay_seconds = delay_seconds
         self.misbehaviour = Misbehaviour(faults, seed)
         self.requests: list[Request] = []
+        self.most_at_once = most_at_once
+        self.busiest = 0
+        """The most requests that waited for their answers at a time so far."""
+        self.refused = 0
+        """Requests beyond `most_at_once` so far."""
+        self._waiting = 0
         self.retention = retention
         self._now = now
         self._gate = Gate(self.accounts)
@@ -130,6 +138,24 @@ class Sandbox:
         if request.account_id is not None and request.account_id != signed_by:
             return self._error(HTTPStatus.FORBIDDEN, "Unauthorized request", replies.UNAUTHORIZED)
         return self._serve(self.accounts[signed_by], request)
+
+    @contextmanager
+    def waiting(self) -> Iterator[bool]:
+        """Count a request while it waits for its answer; yields whether it is one too many."""
+        with self._server.lock:
+            self._waiting += 1
+            self.busiest = max(self.busiest, self._waiting)
+            is_too_many = self.most_at_once is not None and self._waiting > self.most_at_once
+            self.refused += is_too_many
+        try:
+            yield is_too_many
+        finally:
+            with self._server.lock:
+                self._waiting -= 1
+
+    def busy(self) -> Reply:
+        """The reply to a request that is one too many."""
+        return self._error(HTTPStatus.TOO_MANY_REQUESTS, "Too many requests", 0)
 
     def _serve(self, account: Account, request: Request) -> Reply:
         if request.kind == "base":
@@ -214,13 +240,14 @@ class _Handler(BaseHTTPRequestHandler):
         request = replace(understand(self.command, self.path), accept=self.headers.get("Accept", ""))
         with self.server.lock:
             sandbox.requests.append(request)
-        url = f"http://{self.headers.get('Host', '')}{self.path}"
-        reply = sandbox.answer(request, sandbox.signer(self.command, url, dict(self.headers.items())))
-        reply = sandbox.misbehaviour.spoiled(request, reply, sandbox.now())
-        _LOG.debug("%s %s -> %s, %d bytes", request.method, request.path, reply.status, len(reply.body))
-        if sandbox.delay_seconds:
-            sleep(sandbox.delay_seconds)
-        send(self, reply)
+        with sandbox.waiting() as is_too_many:
+            url = f"http://{self.headers.get('Host', '')}{self.path}"
+            reply = sandbox.answer(request, sandbox.signer(self.command, url, dict(self.headers.items())))
+            reply = sandbox.busy() if is_too_many else sandbox.misbehaviour.spoiled(request, reply, sandbox.now())
+            _LOG.debug("%s %s -> %s, %d bytes", request.method, request.path, reply.status, len(reply.body))
+            if sandbox.delay_seconds:
+                sleep(sandbox.delay_seconds)
+        send(self, reply)  # no longer counted: a client that has the answer may ask for more before this thread goes on
 
     do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = do_OPTIONS = do_GET  # noqa: N815 -- the names that http.server calls
 

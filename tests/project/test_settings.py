@@ -97,6 +97,21 @@ def test_sizes_are_numbers_with_or_without_a_unit(monkeypatch: pytest.MonkeyPatc
         assert CANARY not in "".join(traceback.format_exception(caught.value))
 
 
+def test_the_number_of_downloads_is_a_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From 1 to 32, without a unit; the error for anything else names the setting and what is expected."""
+    assert read_settings().lp_downloads == 8
+    for right in ("1", " 16 ", "32"):
+        monkeypatch.setenv("LP_DOWNLOADS", right)
+        assert read_settings().lp_downloads == int(right)
+    for wrong in ("0", "33", "-1", "4.5", "4k", CANARY, "9" * 5000, "\uff14", "1e1"):
+        monkeypatch.setenv("LP_DOWNLOADS", wrong)
+        with pytest.raises(
+            SettingsError, match=r"^LP_DOWNLOADS: expected a whole number from 1 to 32, found another value$"
+        ) as caught:
+            read_settings()
+        assert CANARY not in "".join(traceback.format_exception(caught.value))
+
+
 def test_settings_are_frozen() -> None:
     """Settings stay as they were first read."""
     with pytest.raises(FrozenInstanceError):

@@ -43,7 +43,7 @@ def sync(lake_uri: str | None, since: datetime | None, until: datetime | None, e
     Needs LP_ACCOUNT_ID and the four keys of an API user with Data Access, LP_APP_KEY, LP_APP_SECRET, LP_ACCESS_TOKEN and
     LP_ACCESS_TOKEN_SECRET; outside the US LP_BASE_URL, too: https://lo.da.liveperson.net (UK) or https://sy.da.liveperson.net
     (APAC). They come from the environment, or from .env in the working folder, a line NAME=value each. lakehouse doctor
-    tells whether they are good.
+    tells whether they are good. LP_DOWNLOADS is the most downloads at a time, 8 if it is not set.
 
     T is a day or a time in ISO 8601, in UTC unless it has an offset: 2026-11-01, 2026-11-01T14:00, 2026-11-01T14:00+01:00.
 
@@ -66,7 +66,9 @@ def sync(lake_uri: str | None, since: datetime | None, until: datetime | None, e
 
     lake = lake_of(lake_uri)
     settings = read_settings()
-    limits = Limits(listing_bytes=settings.lp_max_listing_bytes, file_bytes=settings.lp_max_file_bytes)
+    limits = Limits(
+        downloads=settings.lp_downloads, listing_bytes=settings.lp_max_listing_bytes, file_bytes=settings.lp_max_file_bytes
+    )
     if warning := env_file_warning():
         say(f"lakehouse: {warning}")
     if since and until and since >= until:

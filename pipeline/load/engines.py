@@ -30,7 +30,7 @@ from pipeline.source_files import Incoming, Outcome
 if TYPE_CHECKING:
     from pipeline.load.worker import Ingested
 
-UNIT_BYTES: Final = 4 << 20  # of compressed source files that a worker takes at a time: their text fits its buffer, its rows 100 MB
+UNIT_BYTES: Final = 4 << 20  # of compressed source files that a worker takes at a time: their text, mostly, fits its buffer
 _DAYS_A_UNIT: Final = 4  # at most, of downloads: smaller tasks cost more than they bring forward
 _MOST_PENDING: Final = 1_000  # tasks a scheduler knows of at a time: enough for a cluster to grow, for loads of any size
 PATIENCE_SECONDS: Final = 30

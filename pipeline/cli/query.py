@@ -71,7 +71,7 @@ def run_query(
             "the column comment of duckdb_columns() their meaning, as docs/metrics.md does"
         )
     try:
-        parts = statements(query)
+        parts = statements(query, connection.extract_statements)
         asking = sum(map(gives_rows, parts))
         if asking > 1 and form in {"csv", "json"}:
             raise QueryError(f"the query: expected one statement with rows for {form}, found {asking}; ask them one by one")

@@ -109,8 +109,10 @@ _TOKEN: Final = re.compile(
 _REMEDY: Final = 'SQL over a lake only reads; write results with lakehouse sql "..." --format csv > FILE, or from Python'
 
 
-def statements(query: str) -> list[duckdb.Statement]:
-    """Split a query into its statements, which all read.
+def statements(
+    query: str, parse: Callable[[str], list[duckdb.Statement]] = duckdb.extract_statements
+) -> list[duckdb.Statement]:
+    """Split a query into its statements, which all read. `parse` is a connection's, where there is one: else one is opened.
 
     Raises:
         RefusedError: a statement does something else; run none of them.
@@ -125,7 +127,7 @@ def statements(query: str) -> list[duckdb.Statement]:
             raise RefusedError(f"the function {name} is refused; {_REMEDY}")
         if (word, following) == ("(", "copy") and former in {"as", "materialized"}:  # a step of a query can be one
             raise RefusedError(f"the statement COPY is refused; {_REMEDY}")
-    found = duckdb.extract_statements(query)
+    found = parse(query)
     for statement in found:
         _check(statement)
     return found
@@ -270,7 +272,7 @@ class _Reading:
                 _check(query)
                 parts = [query]
             else:
-                parts = statements(query)
+                parts = statements(query, self._connection.extract_statements)
         except duckdb.Error:
             pass  # DuckDB says it itself, in its own words
         if method == "sql" and len(parts) == 1:

@@ -29,7 +29,7 @@ from werkzeug.serving import make_server
 
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import loaded_files
-from pipeline.lake.listings import remember
+from pipeline.lake.listings import heard, remember
 from pipeline.lake.snapshot import LEDGER, Snapshot
 from pipeline.load.engines import Processes
 from pipeline.load.find import find_files, incoming_from
@@ -138,7 +138,7 @@ def _loaded(lake: Lake, source: Path) -> tuple[float, float]:
         return END
 
     def listings(snapshot: Snapshot) -> Any:
-        return remember(lake, snapshot, ACCOUNT_ID, last_days(KEPT_DAYS), failed=(), at=END)
+        return remember(lake, snapshot, {ACCOUNT_ID: heard(last_days(KEPT_DAYS), failed=(), at=END)})
 
     with writing(lake):
         load(lake, incoming_from(find_files([str(source)])), engine=Processes(1), extra_changes=listings, now=now)

@@ -18,7 +18,7 @@ from pipeline import schema
 from pipeline.lake.commits import retry_conflicts
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import loaded_files
-from pipeline.lake.listings import remember
+from pipeline.lake.listings import heard, remember
 from pipeline.lake.snapshot import Change, Snapshot
 from pipeline.load.engines import Processes
 from pipeline.load.find import find_files, incoming_from
@@ -68,7 +68,7 @@ def probe(root: str, source: str) -> dict[str, float]:
 
     def listings(snapshot: Snapshot) -> dict[str, Change]:
         began = time.perf_counter()
-        change = remember(lake, snapshot, ACCOUNT_ID, last_days(KEPT_DAYS), failed=(), at=END)
+        change = remember(lake, snapshot, {ACCOUNT_ID: heard(last_days(KEPT_DAYS), failed=(), at=END)})
         listed.append(time.perf_counter() - began)
         return change
 

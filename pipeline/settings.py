@@ -153,17 +153,21 @@ class Settings:
         }
 
 
+_OF_AN_ACCOUNT: Final = frozenset(
+    ("LP_ACCOUNT_ID", "LP_APP_KEY", "LP_APP_SECRET", "LP_ACCESS_TOKEN", "LP_ACCESS_TOKEN_SECRET", "LP_BASE_URL")
+)
 FIELDS: Final[Mapping[str, type]] = {field.name: field.default.__class__ for field in fields(Settings)}
 """The kind of each setting: text, `Secret`, `Count`, or number of bytes."""
 
 
-def read_settings() -> Settings:
-    """Read the environment and `.env` in the working folder, which need not exist.
+def read_settings(of_account: Path | None = None) -> Settings:
+    """Read the environment and `.env` in the working folder, which need not exist; a file `of_account` wins over both.
 
     Raises:
-        SettingsError: `.env` cannot be read, or a value is no text, no size or no count. Values are not repeated.
+        SettingsError: a file cannot be read, or a value is no text, no size or no count. Values are not repeated. The file of
+            an account is not there, lacks its id, or has something else than its settings.
     """
-    given = _filled(_env_file()) | _filled(os.environ)
+    given = _filled(_env_file()) | _filled(os.environ) | (_filled(_account_file(of_account)) if of_account else {})
     if absent := sorted(name for name, value in given.items() if value is None):
         raise SettingsError(f"{', '.join(absent).upper()}: expected a text, found none; write NAME=value, in .env too")
     read = {name: _read(FIELDS[name], (value or "").strip()) for name, value in given.items()}
@@ -204,19 +208,33 @@ def _filled(variables: Mapping[str, str | None]) -> dict[str, str | None]:
     }
 
 
-def _env_file() -> dict[str, str | None]:
-    """The variables of `.env`, taken literally: a `$` in a secret is no reference to a variable."""
+def _account_file(path: Path) -> dict[str, str | None]:
+    if not path.is_file():
+        raise SettingsError(f"{path}: expected a file with the settings of an account, a line NAME=value each, found none")
+    found = _env_file(path)
+    if others := sorted(found.keys() - _OF_AN_ACCOUNT):
+        raise SettingsError(
+            f"{path}: expected only settings of an account, {', '.join(sorted(_OF_AN_ACCOUNT))}, found {', '.join(others)}; "
+            "put others into .env, where they hold for all accounts"
+        )
+    if not (found.get("LP_ACCOUNT_ID") or "").strip():
+        raise SettingsError(f"{path}: expected LP_ACCOUNT_ID, found none; write LP_ACCOUNT_ID=... into it")
+    return found
+
+
+def _env_file(path: Path = ENV_FILE) -> dict[str, str | None]:
+    """The variables of `.env`, or of a file like it, taken literally: a `$` in a secret is no reference to a variable."""
     try:
-        found = dotenv_values(ENV_FILE, encoding="utf-8-sig", interpolate=False)
+        found = dotenv_values(path, encoding="utf-8-sig", interpolate=False)
     except UnicodeDecodeError:
-        message = ".env: expected UTF-8 text, found other bytes; save it as UTF-8"
+        message = f"{path}: expected UTF-8 text, found other bytes; save it as UTF-8"
         raise SettingsError(message) from None  # The original carries the values.
     except OSError as error:
-        message = f".env: cannot be read ({error.strerror}); give yourself read permission or move it away"
+        message = f"{path}: cannot be read ({error.strerror}); give yourself read permission or move it away"
         raise SettingsError(message) from error
     if garbled := [name for name, value in found.items() if "\0" in f"{name}{value}"]:
         names = ", ".join(name.replace("\0", "?") for name in garbled)
-        raise SettingsError(f".env: {names}: expected plain text, found a NUL character; copy it anew")
+        raise SettingsError(f"{path}: {names}: expected plain text, found a NUL character; copy it anew")
     return found
 
 
@@ -229,20 +247,20 @@ def env_file_names() -> list[str]:
     return list(_env_file())
 
 
-def env_file_warning() -> str | None:
-    """A warning if others than its owner can read or change `.env`.
+def env_file_warning(path: Path = ENV_FILE) -> str | None:
+    """A warning if others than its owner can read or change `.env`, or a file like it.
 
     Raises:
         SettingsError: its mode cannot be read.
     """
     try:
-        mode = ENV_FILE.stat().st_mode
+        mode = path.stat().st_mode
     except FileNotFoundError:
         return None
     except OSError as error:
-        message = f".env: cannot be read ({error.strerror}); give yourself read permission or move it away"
+        message = f"{path}: cannot be read ({error.strerror}); give yourself read permission or move it away"
         raise SettingsError(message) from error
-    return f".env: others can read it (its mode is {mode & 0o777:o}); run chmod 600 .env" if mode & 0o077 else None
+    return f"{path}: others can read it (its mode is {mode & 0o777:o}); run chmod 600 {path}" if mode & 0o077 else None
 
 
 def export_store_settings() -> None:

@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from pipeline import schema
@@ -10,10 +10,11 @@ from pipeline.cli.options import next_command
 from pipeline.text import counted, program
 
 if TYPE_CHECKING:
+    from pipeline.api.client import DataAccessClient
     from pipeline.erasure.results import Erased
     from pipeline.lake.snapshot import Snapshot
     from pipeline.load.rebuild import Rebuilt
-    from pipeline.load.results import Report
+    from pipeline.load.results import Report, SyncReport
     from pipeline.maintenance.compact import Compacted
     from pipeline.maintenance.upgrade import Upgraded
     from pipeline.maintenance.verify import Verified
@@ -30,6 +31,17 @@ def sum_up(report: "Report", say: Callable[[str], None]) -> None:
     if report.loaded and not vars(report).get("known"):  # the first sync, or files loaded by hand
         sql, pictures, status = (next_command(words, program()) for words in ("sql", "report", "status"))
         say(f"next: {sql} for a question, {pictures} for pictures, {status} for what is in")
+
+
+def sum_up_sync(reports: "Mapping[DataAccessClient, SyncReport]", say: Callable[[str], None]) -> None:
+    """Print the summary of a sync: of one account as of any run, of several each below its id."""
+    for client, report in reports.items():
+        if len(reports) == 1:
+            sum_up(report, say)
+            return
+        say(f"account {client.account_id}:")
+        for line in (*summary(report), *([f"failed: {report.failure}"] if report.failure else [])):
+            say(f"  {line}")
 
 
 def summary(report: "Report") -> Iterator[str]:

@@ -4,7 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -23,35 +23,60 @@ _IS_OF_MONTH: Final = re.compile(r"\d{4}-\d\d-")  # the name of a file; files of
 _MONTH: Final = len("2026-11")
 
 
-def remember(
-    lake: Lake, snapshot: Snapshot, account_id: str, days: "Iterable[ListedDay]", *, failed: Iterable[str], at: datetime
-) -> dict[str, Change]:
-    """Put the listed hours of an account into the table `listings`, in place of earlier rows of the same hours.
+class Heard(NamedTuple):
+    """The API's answers to one account: rows of the hours listed, hours not listed, and failed downloads of hours elsewhere."""
 
-    Hours of days that could not be listed keep their rows, without the number of files. Each month has a
-    Parquet file, and only those of the months that were asked for are written anew. `failed` are names of files that could
-    not be downloaded; `at` is when the listing began.
+    listed: dict[datetime, dict[str, Any]]
+    unlisted: set[datetime]
+    elsewhere: dict[datetime, list[str]]
+
+    @property
+    def hours(self) -> list[datetime]:
+        """All hours of which something is said."""
+        return [*self.listed, *sorted(self.unlisted | self.elsewhere.keys())]
+
+    def rows(self, account_id: str, known: Mapping[datetime, dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        """Rows of the table, of which `known` are the former ones of the account."""
+        for hour in self.hours:
+            row = self.listed.get(hour) or _kept(
+                hour, known.get(hour), self.elsewhere.get(hour, []), is_unlisted=hour in self.unlisted
+            )
+            yield {"account_id": account_id, **row}
+
+
+def heard(days: "Iterable[ListedDay]", *, failed: Iterable[str], at: datetime) -> Heard:
+    """Sum up the listed days of an account by hours, which take less memory than their files.
+
+    `failed` are names of files that could not be downloaded; `at` is when the listing began.
     """
     asked, not_had = list(days), set(failed)
     names = _names(asked)
     listed = {row["hour"]: row for row in _listed(asked, names, not_had, at)}
     unlisted = {hour for day in asked if day.error is not None for hour in _asked(day, at)} - listed.keys()
     elsewhere = {hour: list(not_had & of_hour) for hour, of_hour in names.items() if hour not in listed and not_had & of_hour}
-    hours = [*listed, *sorted(unlisted | elsewhere.keys())]
-    if not hours:
+    return Heard(listed, unlisted, elsewhere)
+
+
+def remember(lake: Lake, snapshot: Snapshot, accounts: Mapping[str, Heard]) -> dict[str, Change]:
+    """Put the listed hours of accounts into the table `listings`, in place of earlier rows of the same hours.
+
+    Hours of days that could not be listed keep their rows, without the number of files. Each month has a
+    Parquet file, and only those of the months that were asked for are written anew.
+    """
+    months = {f"{hour:%Y-%m}" for account in accounts.values() for hour in account.hours}
+    if not months:
         return {}
     table = schema.LISTINGS
-    months = {f"{hour:%Y-%m}" for hour in hours}
     touched = [file for file in snapshot.files[table.name] if file.path[:_MONTH] in months or not _IS_OF_MONTH.match(file.path)]
     parts = (read_file(lake, table.name, file).select(table.file_schema.names).cast(table.file_schema) for file in touched)
-    former = pa.concat_tables([table.file_schema.empty_table(), *parts])
-    is_again = pc.and_(pc.equal(former["account_id"], account_id), pc.is_in(former["hour"], pa.array(hours, schema.TIME.arrow)))
-    known = {row["hour"]: row for row in former.filter(is_again).to_pylist()}
-    kept = [
-        _kept(hour, known.get(hour), elsewhere.get(hour, []), is_unlisted=hour in unlisted) for hour in hours[len(listed) :]
-    ]
-    rows = [{"account_id": account_id, **row} for row in [*listed.values(), *kept]]
-    now = pa.concat_tables([former.filter(pc.invert(is_again)), rows_of(rows, table)])
+    kept = pa.concat_tables([table.file_schema.empty_table(), *parts])
+    rows: list[dict[str, Any]] = []
+    for account_id, account in accounts.items():
+        hours = pa.array(account.hours, schema.TIME.arrow)
+        is_again = pc.and_(pc.equal(kept["account_id"], account_id), pc.is_in(kept["hour"], hours))
+        rows += account.rows(account_id, {row["hour"]: row for row in kept.filter(is_again).to_pylist()})
+        kept = kept.filter(pc.invert(is_again))
+    now = pa.concat_tables([kept, rows_of(rows, table)])
     of_months = _months(now)
     written = [
         lake.write(table.name, now.filter(pc.equal(of_months, month)), label=month)

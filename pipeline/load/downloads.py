@@ -20,8 +20,6 @@ from pipeline.source_files import Incoming, ListedDay, ListedFile, Staged
 OnListed = Callable[[int, int], None]
 OnDownloaded = Callable[[ListedFile, int, str | None], None]
 
-COMMIT_BYTES: Final = 256 << 20
-"""Of the downloads of one commit: a run that dies has to download no more than that again."""
 _IN_MEMORY_BYTES: Final = 8 << 20
 _LOOK_SECONDS: Final = 0.5  # between two looks whether the run is to stop
 _CLOCKS_APART: Final = timedelta(days=1)  # at most: the hour of a file by its listing, and that by its name, as in the ledger
@@ -39,9 +37,7 @@ class Downloads:
         *,
         on_listed: OnListed | None,
         on_downloaded: OnDownloaded | None,
-        commit_bytes: int = COMMIT_BYTES,
     ) -> None:
-        self._commit_bytes = commit_bytes
         self.days: list[ListedDay] = []
         self.is_over = False
         self.is_stopped = False
@@ -56,7 +52,6 @@ class Downloads:
         self._digests = loaded_files(lake, client.account_id, since=since - _CLOCKS_APART)
         self._is_there = lake.store.finder()
         self._queue: SimpleQueue[tuple[ListedFile, Future[Staged]] | BaseException | None] = SimpleQueue()
-        self._staged = self._in_order()
 
     def count_all(self, since: datetime, until: datetime) -> None:
         """List only; raises as `raise_for_listing` does."""
@@ -128,16 +123,9 @@ class Downloads:
             body.seek(0)
             return stage(self._lake, cast("BinaryIO", body))
 
-    def next_batch(self) -> Iterator[Incoming]:
-        """Downloaded files for one commit; `is_over` is set when there are no more."""
-        held = 0
-        while held < self._commit_bytes:
-            item = next(self._staged, None)
-            if item is None:
-                self.is_over = True
-                return
-            file, staged = item
-            held += staged.bytes
+    def files(self) -> Iterator[Incoming]:
+        """Downloaded files, in the order of the listing; `is_over` is set when there are no more."""
+        for file, staged in self._in_order():
             yield Incoming(
                 name=file.name,
                 staged=staged,
@@ -145,6 +133,7 @@ class Downloads:
                 scope_start=file.scope_start_time,
                 scope_end=file.scope_end_time,
             )
+        self.is_over = True
 
     def _in_order(self) -> Iterator[tuple[ListedFile, Staged]]:
         while (item := self._queue.get()) is not None:

@@ -1,5 +1,6 @@
 """Load source files: read them in workers, plan the changes of all tables, commit these at once."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -63,8 +64,9 @@ def load(
 ) -> Report:
     """Load source files, as they come; the caller holds `writing`, and hands over the newest load that this gave.
 
-    Of files with one name, each replaces the one before it; all others become visible together. The counts are added to
-    `report`, which is returned. `extra_changes` is called when all files are read.
+    Of files with one name, each replaces the one before it, unless they are known to be of different accounts; all others
+    become visible together. The counts are added to `report`, which is returned. `extra_changes` is called when all files are
+    read.
     """
     if newest is None:
         lake.create()
@@ -80,15 +82,19 @@ def load(
 
 
 def _waves(incoming: Iterable[Incoming]) -> Iterator[Iterable[Incoming]]:
-    """Split files so that no wave has a name twice; each is used up before the next one is asked for."""
+    """Split files so that none of a wave comes in the place of another; each wave is used up before the next one is asked for.
+
+    Files of one name do, unless both are known to be of different accounts.
+    """
 
     def once() -> Iterator[Incoming]:
-        names: set[str] = set()
+        accounts: dict[str, set[str | None]] = defaultdict(set)
         for item in coming:
-            if item.name in names:
+            of_name = accounts[item.name]
+            if of_name and (None in of_name or item.account_id is None or item.account_id in of_name):
                 again.append(item)
             else:
-                names.add(item.name)
+                of_name.add(item.account_id)
                 yield item
 
     coming: Iterable[Incoming] = incoming

@@ -58,10 +58,12 @@ class SyncReport(Report):
     wanted: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
     unlisted: dict[str, str] = field(default_factory=dict)
+    failure: str | None = None
+    """The reason why the account could not be listed, or all of its downloads were refused."""
     schema_problem: str | None = None
     """The reason why the account's own schema could not be downloaded or kept, in a line; no data depends on it."""
 
     @property
     def is_complete(self) -> bool:
         """Whether all files of the account are loaded."""
-        return super().is_complete and not self.failed and not self.unlisted
+        return super().is_complete and not self.failed and not self.unlisted and not self.failure

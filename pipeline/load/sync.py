@@ -1,20 +1,27 @@
-"""Bring in the files that the account has and the lake has not: list, download and load them, all at the same time."""
+"""Bring in the files that accounts have and the lake has not: list, download and load them, all at the same time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing
 from datetime import UTC, datetime
+from functools import partial
+from typing import Final
 
 from pipeline.api.client import DataAccessClient
 from pipeline.erasure.tombstones import read_tombstones
+from pipeline.errors import SourceError
 from pipeline.lake.lake import Lake
-from pipeline.lake.listings import remember
+from pipeline.lake.listings import Heard, heard, remember
 from pipeline.lake.snapshot import Change, Snapshot
 from pipeline.load.account_schema import keep_schemas
-from pipeline.load.downloads import COMMIT_BYTES, Downloads, OnDownloaded, OnListed
+from pipeline.load.downloads import Downloads, OnDownloaded, OnListed
 from pipeline.load.engines import Engine, Progress
 from pipeline.load.load import load
-from pipeline.load.results import SyncReport
+from pipeline.load.results import Report, SyncReport
 from pipeline.processes import finishing
-from pipeline.source_files import RETENTION
+from pipeline.source_files import RETENTION, Incoming, Outcome
+
+COMMIT_BYTES: Final = 256 << 20
+"""Of the downloads of one commit: a run that dies has to download no more than that again."""
 
 
 def sync(
@@ -33,12 +40,48 @@ def sync(
     newest: Snapshot | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> SyncReport:
+    """Bring in the files of one account, as `sync_accounts` does; its counts are added to `report`, which is returned."""
+    done = SyncReport() if report is None else report
+    sync_accounts(
+        lake,
+        {client: done},
+        since=since,
+        until=until,
+        dry_run=dry_run,
+        engine=engine,
+        on_listed=on_listed,
+        on_downloaded=on_downloaded,
+        commit_bytes=commit_bytes,
+        progress=progress,
+        newest=newest,
+        now=now,
+    )
+    return done
+
+
+def sync_accounts(
+    lake: Lake,
+    accounts: Mapping[DataAccessClient, SyncReport],
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    dry_run: bool = False,
+    engine: Engine | None = None,
+    on_listed: OnListed | None = None,
+    on_downloaded: OnDownloaded | None = None,
+    commit_bytes: int = COMMIT_BYTES,
+    progress: Progress | None = None,
+    newest: Snapshot | None = None,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Report:
     """Bring in the files whose scope starts in [since, until); the caller holds `writing`, and hands over what this gave.
 
     Without `since` it begins where the source's retention does, so that a file is found however late it appears; without
     `until` it ends now. A file that the lake has loaded, by sync or by load, is not fetched again; a rejected one is, and
     one whose landed file is lost. Failed downloads are in the report and in the table `listings`, and the rest goes on. The
-    counts are added to `report`, which is returned.
+    counts are added to each account's report. Accounts are listed and downloaded one after the other, and loaded together, in
+    one commit for every `commit_bytes`. What can't be told by account is in the report that is returned: that of the account,
+    if there is one.
 
     After SIGINT, SIGTERM or SIGHUP nothing more is fetched; complete downloads are loaded.
 
@@ -46,33 +89,142 @@ def sync(
     file with its bytes, or the reason why it failed.
 
     Raises:
-        SourceError: the credentials are refused, for the listing or for every download; no day can be listed; or an answer is
-            no listing. All other downloads are loaded.
+        SourceError: the credentials of an account are refused, for the listing or for every download; no day can be listed; or
+            an answer is no listing. All other downloads are loaded, and all other accounts.
         LakeError: tombstones or their secret are damaged; nothing was listed.
         Stopped: there was a signal; complete downloads are loaded.
     """
-    done = SyncReport() if report is None else report
     if newest is not None or lake.exists:
         read_tombstones(lake, newest or lake.snapshot())  # else a problem would show only after the downloads
     at = now()
-    since, until = since or at - RETENTION, until or at
-    downloads = Downloads(
-        lake, client, done, since, on_listed=on_listed, on_downloaded=on_downloaded, commit_bytes=commit_bytes
-    )
+    run = _Run(lake, accounts, since or at - RETENTION, until or at, at, on_listed, on_downloaded)
     if dry_run:
-        downloads.count_all(since, until)
-        return done
+        run.count_all()
+    else:
+        how = partial(load, lake, engine=engine, report=run.report, progress=progress, extra_changes=run.listings, now=now)
+        with finishing(run.stop), closing(run.files):
+            while not run.is_over:
+                how(run.batch(commit_bytes), newest=newest)
+                newest = None
+                run.committed()
+    for client, report in accounts.items():
+        if not dry_run and client not in run.errors:
+            report.schema_problem = keep_schemas(lake, client, report.schema_versions, at=at)
+    run.raise_first()
+    return run.report
 
-    def listings(snapshot: Snapshot) -> dict[str, Change]:
-        if not downloads.is_over or downloads.is_stopped:
-            return {}
-        return remember(lake, snapshot, client.account_id, downloads.days, failed=done.failed, at=at)
 
-    with finishing(downloads.stop), downloads.listed(since, until):
-        while not downloads.is_over:
-            batch = downloads.next_batch()
-            load(lake, batch, engine=engine, report=done, progress=progress, extra_changes=listings, newest=newest, now=now)
-            newest = None
-    downloads.raise_for_listing()
-    done.schema_problem = keep_schemas(lake, client, done.schema_versions, at=at)
-    return done
+class _Run:
+    """The accounts of a sync: one after another is listed and downloaded, and its files follow those of the former one."""
+
+    def __init__(  # noqa: PLR0917  # those of a sync
+        self,
+        lake: Lake,
+        accounts: Mapping[DataAccessClient, SyncReport],
+        since: datetime,
+        until: datetime,
+        at: datetime,
+        on_listed: OnListed | None,
+        on_downloaded: OnDownloaded | None,
+    ) -> None:
+        self.errors: dict[DataAccessClient, SourceError] = {}
+        self.is_over = False
+        self.report = _total(accounts)
+        self.files = self._of_all()
+        self._lake = lake
+        self._accounts = accounts
+        self._since, self._until, self._at = since, until, at
+        self._on_listed = on_listed or (lambda _listed, _wanted: None)
+        self._on_downloaded = on_downloaded
+        self._downloads: Downloads | None = None
+        self._heard: dict[str, Heard] = {}
+        self._is_stopped = False
+
+    def stop(self) -> None:
+        """Download nothing more."""
+        self._is_stopped = True
+        if self._downloads is not None:
+            self._downloads.stop()
+
+    def count_all(self) -> None:
+        """List only."""
+        for client, report in self._accounts.items():
+            try:
+                self._begun(client, report).count_all(self._since, self._until)
+            except SourceError as error:
+                self._note(client, error)
+
+    def batch(self, commit_bytes: int) -> Iterator[Incoming]:
+        """Downloaded files for one commit; `is_over` is set when there are no more."""
+        held = 0
+        while held < commit_bytes:
+            item = next(self.files, None)
+            if item is None:
+                self.is_over = True
+                return
+            assert item.staged is not None
+            held += item.staged.bytes
+            yield item
+
+    def listings(self, snapshot: Snapshot) -> dict[str, Change]:
+        """The change to `listings` of the accounts that are over."""
+        return remember(self._lake, snapshot, self._heard)
+
+    def committed(self) -> None:
+        """Forget what `listings` has given."""
+        self._heard.clear()
+
+    def raise_first(self) -> None:
+        """Raise the first error that makes the run a failure, now that all other files are in."""
+        for client, error in self.errors.items():
+            if len(self._accounts) > 1:
+                raise type(error)(f"account {client.account_id}: {error}") from error
+            raise error
+
+    def _begun(self, client: DataAccessClient, report: SyncReport) -> Downloads:
+        self._downloads = Downloads(
+            self._lake, client, report, self._since, on_listed=self._count, on_downloaded=self._on_downloaded
+        )
+        return self._downloads
+
+    def _count(self, _listed: int, _wanted: int) -> None:
+        reports = self._accounts.values()
+        self._on_listed(sum(one.listed for one in reports), sum(len(one.wanted) for one in reports))
+
+    def _of_all(self) -> Generator[Incoming, None, None]:
+        for client, report in self._accounts.items():
+            downloads = self._begun(client, report)
+            if self._is_stopped:  # a signal came in between
+                return
+            with downloads.listed(self._since, self._until):
+                yield from downloads.files()
+            if self._is_stopped:
+                return
+            self._heard[client.account_id] = heard(downloads.days, failed=report.failed, at=self._at)
+            try:
+                downloads.raise_for_listing()
+            except SourceError as error:
+                self._note(client, error)
+
+    def _note(self, client: DataAccessClient, error: SourceError) -> None:
+        self.errors[client] = error
+        self._accounts[client].failure = str(error)
+
+
+class _Together(Report):
+    """The report of several accounts: each file counts in that of its own."""
+
+    def __init__(self, accounts: Mapping[str, SyncReport]) -> None:
+        super().__init__()
+        self._accounts = accounts
+
+    def count(self, outcome: Outcome) -> None:
+        """Add one file; a downloaded one has the account that listed it."""
+        assert outcome.account_id is not None
+        self._accounts[outcome.account_id].count(outcome)
+
+
+def _total(accounts: Mapping[DataAccessClient, SyncReport]) -> Report:
+    if len(accounts) == 1:
+        return next(iter(accounts.values()))
+    return _Together({client.account_id: report for client, report in accounts.items()})

@@ -12,7 +12,7 @@ from lakes import ask, take
 from pipeline import schema
 from pipeline.lake.lake import Lake
 from pipeline.lake.ledger import Ledger, read_ledger
-from pipeline.lake.listings import HOUR, remember
+from pipeline.lake.listings import HOUR, heard, remember
 from pipeline.lake.parquet import rows_of
 from pipeline.lake.snapshot import LEDGER, Change
 from pipeline.lake.vacuum import sweep
@@ -40,7 +40,7 @@ def listed(lake: Lake, account_id: str, first: datetime, days: int, at: datetime
     """Put it into the lake that so many whole days were listed."""
     window = [ListedDay(first + number * DAY, first + (number + 1) * DAY) for number in range(days)]
     snapshot = lake.snapshot()
-    publish(lake, lake.commit(remember(lake, snapshot, account_id, window, failed=(), at=at), snapshot))
+    publish(lake, lake.commit(remember(lake, snapshot, {account_id: heard(window, failed=(), at=at)}), snapshot))
     return {(account_id, first + number * HOUR): at for number in range(24 * days)}
 
 
@@ -80,7 +80,7 @@ def test_a_load_does_not_merge_the_months_of_listings(lake: Lake, tmp_path: Path
         load(
             lake,
             incoming,
-            extra_changes=lambda snapshot: remember(lake, snapshot, "a", window, failed=(), at=MIDSUMMER + 500 * DAY),
+            extra_changes=lambda snapshot: remember(lake, snapshot, {"a": heard(window, failed=(), at=MIDSUMMER + 500 * DAY)}),
         )
     assert len(before) == 13
     assert len(set(before) & set(lake.snapshot().files["listings"])) == 12

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from oracle.model import Model, Row, add_file
 from pipeline.lake.lake import Lake
-from pipeline.lake.listings import remember
+from pipeline.lake.listings import heard, remember
 from pipeline.lake.snapshot import Change, Snapshot
 from pipeline.load.engines import Processes
 from pipeline.load.find import find_files, incoming_from
@@ -140,7 +140,7 @@ class Given:
         if not self.listed:
             return {}
         failed = [file.name for day in self.listed for file in day.files]
-        return remember(lake, snapshot, ACCOUNTS[0], self.listed, failed=failed, at=self.listed[-1].until)
+        return remember(lake, snapshot, {ACCOUNTS[0]: heard(self.listed, failed=failed, at=self.listed[-1].until)})
 
 
 def write_csv(path: Path, rows: Iterable[list[Any]]) -> None:

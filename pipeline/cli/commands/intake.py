@@ -1,7 +1,10 @@
 """The commands that bring data in: doctor, sync, load and status."""
 
 import sys
+from contextlib import ExitStack
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -9,6 +12,9 @@ from pipeline.cli.options import SET_ASIDE, Command, Moment, in_format, lake_of,
 from pipeline.errors import SettingsError, SourceError
 from pipeline.processes import Stopped
 from pipeline.text import harmless
+
+if TYPE_CHECKING:
+    from pipeline.api.client import DataAccessClient
 
 
 @click.command(cls=Command)
@@ -35,15 +41,34 @@ def doctor(lake_uri: str | None, form: str) -> None:
 )
 @click.option("--until", type=Moment(), metavar="T", help="Before this time. [default: now]")
 @click.option("--dry-run", is_flag=True, help="List the files to fetch, and fetch none.")
+@click.option(
+    "--account",
+    "files",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A file with the settings of an account; can be given several times. [default: the account of .env]",
+)
 @on_engine
 @on_lake
-def sync(lake_uri: str | None, since: datetime | None, until: datetime | None, engine: str | None, *, dry_run: bool) -> None:
+def sync(
+    lake_uri: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    engine: str | None,
+    files: tuple[Path, ...],
+    *,
+    dry_run: bool,
+) -> None:
     """Download and load the account's files that the lake lacks.
 
     Needs LP_ACCOUNT_ID and the four keys of an API user with Data Access, LP_APP_KEY, LP_APP_SECRET, LP_ACCESS_TOKEN and
     LP_ACCESS_TOKEN_SECRET; outside the US LP_BASE_URL, too: https://lo.da.liveperson.net (UK) or https://sy.da.liveperson.net
     (APAC). They come from the environment, or from .env in the working folder, a line NAME=value each. lakehouse doctor
     tells whether they are good. LP_DOWNLOADS is the most downloads at a time, 8 if it is not set.
+
+    Several accounts: write the settings of each into a file of its own, and name all with --account. They become visible
+    together, and take one commit. If one fails, the others are in.
 
     T is a day or a time in ISO 8601, in UTC unless it has an offset: 2026-11-01, 2026-11-01T14:00, 2026-11-01T14:00+01:00.
 
@@ -52,59 +77,75 @@ def sync(lake_uri: str | None, since: datetime | None, until: datetime | None, e
 
     Example: lakehouse sync --since 2026-11-01
     """
-    from pipeline.api.client import DataAccessClient
-    from pipeline.api.limits import Limits
     from pipeline.cli.progress import SyncProgress
-    from pipeline.cli.summaries import sum_up
+    from pipeline.cli.summaries import sum_up_sync
     from pipeline.decode.pgp import check_key
     from pipeline.lake.store_errors import reaching
     from pipeline.load.engines import engine_of
     from pipeline.load.results import SyncReport
     from pipeline.load.session import writing
-    from pipeline.load.sync import sync as run_sync
-    from pipeline.settings import env_file_warning, read_settings
+    from pipeline.load.sync import sync_accounts
 
     lake = lake_of(lake_uri)
-    settings = read_settings()
-    limits = Limits(
-        downloads=settings.lp_downloads, listing_bytes=settings.lp_max_listing_bytes, file_bytes=settings.lp_max_file_bytes
-    )
-    if warning := env_file_warning():
-        say(f"lakehouse: {warning}")
+    clients = _clients(files)
     if since and until and since >= until:
         raise SettingsError(f"--since {since:%Y-%m-%dT%H:%M} is not before --until {until:%Y-%m-%dT%H:%M}; swap them")
     check_key(say)
     readers = engine_of(engine)
-    report = SyncReport()
+    reports = {client: SyncReport() for client in clients}
     try:
-        with (
-            DataAccessClient(settings.credentials(), settings.lp_base_url, limits=limits) as client,
-            SyncProgress() as progress,
-            reaching(lake.uri) if dry_run else writing(lake, say) as newest,
-        ):
-            run_sync(
+        with ExitStack() as stack, SyncProgress() as progress, reaching(lake.uri) if dry_run else writing(lake, say) as newest:
+            for client in clients:
+                stack.enter_context(client)
+            sync_accounts(
                 lake,
-                client,
+                reports,
                 since=since,
                 until=until,
                 dry_run=dry_run,
-                report=report,
                 engine=readers,
                 newest=newest,
                 **progress.hooks,
             )
     except (SourceError, Stopped):
-        if report.listed:
-            sum_up(report, say)
+        if any(report.listed for report in reports.values()):
+            sum_up_sync(reports, say)
         raise
     if dry_run:
-        for name in report.wanted:
-            click.echo(harmless(name))
-        say(f"{len(report.wanted):,} of {report.listed:,} listed files would be fetched")
+        for client, report in reports.items():
+            for name in report.wanted:
+                click.echo(harmless(name if len(reports) == 1 else f"{client.account_id}\t{name}"))
+        wanted = sum(len(report.wanted) for report in reports.values())
+        say(f"{wanted:,} of {sum(report.listed for report in reports.values()):,} listed files would be fetched")
     else:
-        sum_up(report, say)
-    if not report.is_complete:
+        sum_up_sync(reports, say)
+    if not all(report.is_complete for report in reports.values()):
         raise SystemExit(SET_ASIDE)
+
+
+def _clients(files: tuple[Path, ...]) -> "list[DataAccessClient]":
+    """A client for each account: those of the files, or that of the settings.
+
+    Raises:
+        SettingsError: a setting is missing or wrong, or two files are of one account.
+    """
+    from pipeline.api.client import DataAccessClient
+    from pipeline.api.limits import Limits
+    from pipeline.settings import env_file_warning, read_settings
+
+    clients: dict[str, DataAccessClient] = {}
+    for file in files or (None,):
+        settings = read_settings(file)
+        if warning := env_file_warning(*([file] if file else [])):
+            say(f"lakehouse: {warning}")
+        limits = Limits(
+            downloads=settings.lp_downloads, listing_bytes=settings.lp_max_listing_bytes, file_bytes=settings.lp_max_file_bytes
+        )
+        credentials = settings.credentials()
+        if credentials.account_id in clients:
+            raise SettingsError(f"{file}: the account {credentials.account_id} is in another file, too; name it once")
+        clients[credentials.account_id] = DataAccessClient(credentials, settings.lp_base_url, limits=limits)
+    return list(clients.values())
 
 
 @click.command(cls=Command)

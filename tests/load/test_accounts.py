@@ -1,0 +1,188 @@
+"""Several accounts in one sync: one commit, each account's own report, and no account that keeps another out."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, nullcontext
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from lakes import ask, everything
+from sandboxes import MIDNIGHT, QUICK, SMALL
+
+from pipeline.api.client import DataAccessClient
+from pipeline.errors import AccessRefusedError, LakeError
+from pipeline.lake.lake import Lake
+from pipeline.lake.snapshot import LEDGER
+from pipeline.load.results import SyncReport
+from pipeline.load.session import writing
+from pipeline.load.sync import sync, sync_accounts
+from pipeline.sandbox import Sandbox
+from pipeline.settings import Secret
+
+IDS = ("4711", "4712", "4713")
+SINCE = MIDNIGHT - timedelta(days=4)
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """Three accounts, whose files have the same names."""
+    accounts = [replace(SMALL, account_id=ident, conversations_per_day=3) for ident in IDS]
+    with Sandbox(accounts, now=MIDNIGHT) as served:
+        yield served
+
+
+def clients(sandbox: Sandbox, stack: ExitStack, *refused: str) -> list[DataAccessClient]:
+    """A client an account; the secrets of some are wrong."""
+    made = []
+    for ident in IDS:
+        credentials = sandbox.credentials(ident)
+        if ident in refused:
+            credentials = replace(credentials, app_secret=Secret("wrong"))
+        made.append(stack.enter_context(DataAccessClient(credentials, sandbox.base_url, limits=QUICK)))
+    return made
+
+
+def together(lake: Lake, sandbox: Sandbox, *refused: str, commit_bytes: int = 1 << 30) -> dict[str, SyncReport]:
+    """Sync all accounts in one run; gives their reports by account, and leaves out the error of some."""
+    with ExitStack() as stack:
+        reports = {client: SyncReport() for client in clients(sandbox, stack, *refused)}
+        ends = pytest.raises(AccessRefusedError, match=f"^account {refused[0]}: ") if refused else nullcontext()
+        with writing(lake) as newest, ends:
+            sync_accounts(lake, reports, since=SINCE, now=lambda: MIDNIGHT, commit_bytes=commit_bytes, newest=newest)
+        return {client.account_id: report for client, report in reports.items()}
+
+
+def one_by_one(lake: Lake, sandbox: Sandbox) -> dict[str, SyncReport]:
+    with ExitStack() as stack:
+        found = {}
+        for client in clients(sandbox, stack):
+            with writing(lake):
+                found[client.account_id] = sync(lake, client, since=SINCE, now=lambda: MIDNIGHT)
+        return found
+
+
+def version(lake: Lake) -> int:
+    return lake.newest_version(LEDGER) or 0
+
+
+def test_one_run_is_as_one_for_each_in_one_commit(lake: Lake, sandbox: Sandbox, tmp_path: Path) -> None:
+    """The same rows in all tables and the same reports, though files of the accounts share their names."""
+    alone = Lake(str(tmp_path / "alone"))
+    expected = one_by_one(alone, sandbox)
+    assert together(lake, sandbox) == expected
+    assert all(report.loaded > 1 for report in expected.values())
+    assert (version(lake), version(alone)) == (1, 3)
+    assert everything(lake) == everything(alone)
+    for account in IDS:
+        assert ask(lake, f"select count(*) from files where account_id = '{account}'") == [(expected[account].loaded,)]
+    hours = "select account_id, hour, files, missing from listings order by all"
+    assert ask(lake, hours) == ask(alone, hours)
+
+
+def test_a_second_run_fetches_nothing(lake: Lake, sandbox: Sandbox) -> None:
+    """Each account's files are known by that account."""
+    first = together(lake, sandbox)
+    rows = everything(lake)
+    again = together(lake, sandbox)
+    assert {one: (report.known, report.loaded) for one, report in again.items()} == {
+        one: (report.loaded, 0) for one, report in first.items()
+    }
+    assert everything(lake) == rows
+
+
+@pytest.mark.parametrize("commit_bytes", [1_500])
+def test_small_commits_lose_nothing(lake: Lake, sandbox: Sandbox, tmp_path: Path, commit_bytes: int) -> None:
+    """A commit for every file, or one across the end of an account."""
+    expected = together(Lake(str(tmp_path / "whole")), sandbox)
+    assert together(lake, sandbox, commit_bytes=commit_bytes) == expected
+    assert version(lake) > 3
+    assert everything(lake) == everything(Lake(str(tmp_path / "whole")))
+
+
+@pytest.mark.parametrize("refused", [IDS[:1], IDS[1:2], IDS[2:], IDS[:2]])
+def test_an_account_that_is_refused_keeps_no_other_out(lake: Lake, sandbox: Sandbox, refused: tuple[str, ...]) -> None:
+    """The run fails and names it; the others are loaded, and its report says why it is not."""
+    reports = together(lake, sandbox, *refused)
+    for account, report in reports.items():
+        assert bool(report.failure) == (account in refused)
+        assert bool(report.loaded) == (account not in refused)
+        assert report.is_complete == (account not in refused)
+    assert {account for (account,) in ask(lake, "select distinct account_id from conversations")} == {*IDS} - {*refused}
+    assert set(together(lake, sandbox)) == {*IDS}
+    assert ask(lake, "select count(distinct account_id) from conversations") == [(3,)]
+
+
+def test_a_load_that_fails_ends_the_downloads(lake: Lake, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing goes on in the background, and nothing was loaded."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise LakeError("no room")
+
+    monkeypatch.setattr("pipeline.load.load._commit", fail)
+    with ExitStack() as stack, writing(lake), pytest.raises(LakeError, match="no room"):
+        sync_accounts(lake, {client: SyncReport() for client in clients(sandbox, stack)}, since=SINCE, now=lambda: MIDNIGHT)
+    assert not lake.snapshot().rows.get("conversations")
+
+
+def files_of(sandbox: Sandbox, folder: Path) -> list[str]:
+    """The arguments that name a file of settings for each account."""
+    words = []
+    for ident in IDS:
+        path = folder / f"{ident}.env"
+        path.write_text(sandbox.settings_of(ident))
+        path.chmod(0o600)
+        words += ["--account", str(path)]
+    return words
+
+
+def lakehouse(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pipeline", *words, "--lake", str(folder / "lake")]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+
+
+def test_the_command_tells_each_account(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Its lines stand below its id; a dry run names the account of each file."""
+    accounts = files_of(sandbox, tmp_path)
+    window = ("--since", f"{SINCE:%Y-%m-%d}", "--until", f"{MIDNIGHT:%Y-%m-%d}")
+    dry = lakehouse(tmp_path, "sync", "--dry-run", *window, *accounts)
+    assert dry.returncode == 0, dry.stderr
+    assert {line.partition("\t")[0] for line in dry.stdout.splitlines()} == {*IDS}
+    done = lakehouse(tmp_path, "sync", *window, *accounts)
+    assert done.returncode == 0, done.stderr
+    lines = done.stderr.splitlines()
+    assert [line for line in lines if not line.startswith(" ")] == [f"account {ident}:" for ident in IDS]
+    assert sum(" files loaded: " in line for line in lines) == 3
+    assert version(Lake(str(tmp_path / "lake"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (None, "expected a file with the settings of an account"),
+        ("LP_APP_KEY=x\n", "expected LP_ACCOUNT_ID, found none"),
+        ("LP_ACCOUNT_ID=1\nLAKE_URI=elsewhere\n", "found LAKE_URI; put others into .env"),
+        ("LP_ACCOUNT_ID=1\n", "not set"),
+        ("LP_ACCOUNT_ID=../x\nLP_APP_KEY=a\nLP_APP_SECRET=b\nLP_ACCESS_TOKEN=c\nLP_ACCESS_TOKEN_SECRET=d\n", "LP_ACCOUNT_ID: "),
+    ],
+)
+def test_a_file_of_an_account_says_what_is_wrong_with_it(tmp_path: Path, text: str | None, told: str) -> None:
+    """In one sentence, before anything is asked or written."""
+    path = tmp_path / "one.env"
+    if text is not None:
+        path.write_text(text)
+    done = lakehouse(tmp_path, "sync", "--account", str(path))
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1 + ("others can read it" in done.stderr)
+    assert not (tmp_path / "lake").exists()
+
+
+def test_an_account_is_named_once(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Two files of one account are a mistake: the second one may have older keys."""
+    accounts = files_of(sandbox, tmp_path)
+    done = lakehouse(tmp_path, "sync", *accounts, *accounts[:2])
+    assert done.returncode == 2
+    assert "the account 4711 is in another file, too" in done.stderr

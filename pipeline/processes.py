@@ -168,6 +168,7 @@ def helpers(count: int | None = None, *, busy: int = 0, module: str = "") -> Ite
 
     with kept_from_children():
         pool = ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn"), initializer=begin_helper)
+    with kept_from_children():  # anew: Python's tracker, which the pool has begun, lets SIGINT through again
         for _ in range(busy):
             pool.submit(import_module, module)
     with pool:

@@ -5,9 +5,11 @@ kept does this for threads: the known ones are for asyncio, or adapt the rate of
 """
 
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import inf
 from threading import Condition
 from typing import Final
 
@@ -15,9 +17,27 @@ from pipeline.errors import SourceUnreachableError
 
 _FIRST: Final = 4
 _WAITS_IN_VAIN: Final = 2.0
-"""Answers that take so many times as long as the quickest: half of the requests in flight wait for the others only."""
+"""Answers that take so many times as long as they did: half of the requests in flight wait for the others only."""
 _MEMORY: Final = 8  # answers: the weight of the newest one in their mean is one in so many
 _MORE_CAUTION, _MOST_CAUTION = 4, 64
+
+
+@dataclass
+class Times:
+    """The times of files of about one size: their mean lately, and the least that it was; one quick answer tells nothing."""
+
+    mean: float = 0.0
+    least: float = inf
+    answers: int = 0
+
+    def stretch(self, seconds: float) -> float:
+        """Add an answer; gives how many times as long answers take as they did."""
+        self.answers += 1
+        self.mean += (seconds - self.mean) / min(self.answers, _MEMORY)
+        if self.answers < _MEMORY:
+            return 1.0
+        self.least = min(self.least, max(self.mean, 1e-9))
+        return self.mean / self.least
 
 
 @dataclass
@@ -50,8 +70,7 @@ class Pace:
         self._caution = 1
         self._era = 0  # counts the times that it did: requests of one era get one answer to that
         self._resumes_at = 0.0
-        self._quickest: dict[int, float] = {}  # seconds by the size of files, in bits
-        self._stretch = 1.0  # mean of the times of files, in those of the quickest of their size
+        self._times: dict[int, Times] = defaultdict(Times)  # by the size of files, in bits
         self._is_closed = False
         self._changed = Condition()
 
@@ -108,9 +127,7 @@ class Pace:
     def _speed_up(self, seconds: float, size: int) -> None:
         """Raise the limit, if it is used and more in flight would not only wait for each other."""
         with self._changed:
-            quickest = self._quickest[size] = min(seconds, self._quickest.get(size, seconds))
-            self._stretch += (seconds / max(quickest, 1e-9) - self._stretch) / _MEMORY
-            if self.in_flight < int(self.limit) or self._stretch >= _WAITS_IN_VAIN:
+            if self._times[size].stretch(seconds) >= _WAITS_IN_VAIN or self.in_flight < int(self.limit):
                 return
             step = 1 / self.limit
             if self.limit >= self._safe:

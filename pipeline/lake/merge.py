@@ -6,10 +6,12 @@ from contextlib import suppress
 from datetime import date, timedelta
 from typing import Final
 
+import duckdb
+
 from pipeline.errors import DamagedError, LakeError
 from pipeline.lake.digests import require_same
 from pipeline.lake.lake import Lake
-from pipeline.lake.rewrite import MEMORY_LIMIT, ORDERS, connected, copied
+from pipeline.lake.rewrite import ORDERS, connected, copied, rows_of_a_group
 from pipeline.lake.snapshot import Change, DataFile, Partition, Snapshot
 from pipeline.lake.sql import rows_in
 
@@ -18,6 +20,7 @@ _MERGE_BYTES: Final = 256 << 20  # of compressed files that are merged into one
 _HOT_FILES: Final = 8  # a partition that still grows is merged at so many files,
 _COLD_FILES: Final = 4  # one that is older than _HOT at so many
 _HOT: Final = timedelta(days=2)
+_MEMORY_LIMITS: Final = ("180MB", "360MB")
 _FILES_A_MERGE: Final = 4  # a load merges one partition for every so many files that it adds
 
 
@@ -51,11 +54,14 @@ def partitions(files: Iterable[DataFile]) -> dict[Partition, list[DataFile]]:
 
 
 def merge(lake: Lake, table: str, files: list[DataFile], change: Change) -> None:
-    """Replace several files of one partition by one, sorted as `ORDERS` says."""
-    source = f"{rows_in('?')} order by {ORDERS[table]}"
+    """Replace several files of one partition by one, sorted as `ORDERS` says.
+
+    Files whose rows are so long that to sort them takes too much memory, as of rejected documents, stay as they are.
+    """
     require_same(lake, table, files)
-    with connected(lake, memory_limit=MEMORY_LIMIT) as connection:
-        merged = copied(lake, connection, table, files[0].partition, source, lake.locations(table, files))
+    merged = _merged(lake, table, files)
+    if merged is None:
+        return
     rows = sum(file.rows for file in files)
     if merged.rows != rows:
         where = lake.path(table, merged.path)
@@ -65,3 +71,14 @@ def merge(lake: Lake, table: str, files: list[DataFile], change: Change) -> None
     for file in files:
         change.swap(file, None)
     change.add.append(merged)
+
+
+def _merged(lake: Lake, table: str, files: list[DataFile]) -> DataFile | None:
+    """A file of all rows; None if that takes too much memory. Chats need the lower limit, long texts the higher one."""
+    source = f"{rows_in('?')} order by {ORDERS[table]}"
+    group_rows = rows_of_a_group(lake, table, files)
+    for limit in _MEMORY_LIMITS if group_rows else ():
+        with suppress(duckdb.OutOfMemoryException), connected(lake, memory_limit=limit) as connection:
+            locations = lake.locations(table, files)
+            return copied(lake, connection, table, files[0].partition, source, locations, group_rows=group_rows)
+    return None

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 
 from pipeline import schema
 from pipeline.lake.digests import require_same
-from pipeline.lake.file_systems import digest_of
+from pipeline.lake.file_systems import digest_of, exists
 from pipeline.lake.lake import Lake
 from pipeline.lake.landing import PUBLISHING
 from pipeline.lake.snapshot import LEDGER, Change, DataFile, Partition, new_path
@@ -18,6 +18,8 @@ from pipeline.processes import interruptible
 
 _THREADS: Final = 2
 _ROW_GROUP_ROWS: Final = 122_880
+_ROW_GROUP_BYTES: Final = 32 << 20  # of values, encoded: each thread that writes holds a group of its own
+_VECTOR_ROWS: Final = 2_048  # that DuckDB handles at a time, and so the smallest group
 ORDERS: Final = {
     "conversations": "account_id, skill_id, conversation_start_time, conversation_id",
     "messages": "account_id, conversation_id, delivery, position",
@@ -32,7 +34,7 @@ ORDERS: Final = {
     "conversation_dates": "key, date",
 }
 """The order of rows in merged files, by table, and of the tables; `listings` has few files and is not merged."""
-MEMORY_LIMIT: Final = "180MB"
+MEMORY_LIMIT: Final = "300MB"
 
 
 def connected(lake: Lake, *, memory_limit: str | None = None) -> duckdb.DuckDBPyConnection:
@@ -65,8 +67,27 @@ def keep_rows(  # noqa: PLR0917  # a sentence: in this lake, of this table, by t
     return file.rows - kept
 
 
+def rows_of_a_group(lake: Lake, table: str, files: list[DataFile]) -> int:
+    """The rows that a row group may have, of values as long as those of some files; 0: even the smallest one is too large."""
+    rows = size = 0
+    for file in files:
+        with lake.files.open(lake.path(table, file.path), "rb") as opened:
+            metadata = pq.read_metadata(opened)
+        rows += metadata.num_rows
+        size += sum(metadata.row_group(number).total_byte_size for number in range(metadata.num_row_groups))
+    fitting = _ROW_GROUP_BYTES * rows // max(size, 1)
+    return min(_ROW_GROUP_ROWS, fitting) if fitting >= _VECTOR_ROWS else 0
+
+
 def copied(  # noqa: PLR0917  # a sentence: in this lake, for this table, in that place, the rows of this source
-    lake: Lake, connection: duckdb.DuckDBPyConnection, table: str, partition: Partition, source: str, locations: list[str]
+    lake: Lake,
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    partition: Partition,
+    source: str,
+    locations: list[str],
+    *,
+    group_rows: int = _ROW_GROUP_ROWS,
 ) -> DataFile:
     """Write a Parquet file of the rows of a `from` clause, whose one parameter are the locations."""
     path = new_path(*partition)
@@ -74,11 +95,16 @@ def copied(  # noqa: PLR0917  # a sentence: in this lake, for this table, in tha
     lake.store.make_folder(target.rpartition("/")[0])
     columns = ", ".join(schema.STORED[table].file_schema.names)
     compression = "zstd" if schema.STORED[table].is_compressed else "uncompressed"
-    connection.execute(
-        f"""copy (select {columns} from {source}) to {literal(f"{lake.table_uri(table)}/{path}")}
-        (format parquet, compression {compression}, row_group_size {_ROW_GROUP_ROWS})""",
-        [locations],
-    )
+    try:
+        connection.execute(
+            f"""copy (select {columns} from {source}) to {literal(f"{lake.table_uri(table)}/{path}")}
+            (format parquet, compression {compression}, row_group_size {group_rows})""",
+            [locations],
+        )
+    except duckdb.OutOfMemoryException:
+        if exists(lake.files, target):
+            lake.files.rm_file(target)
+        raise
     with lake.files.open(target, "rb") as written:
         rows = pq.read_metadata(written).num_rows
     final = new_path(*partition, digest_of(lake.files, target))  # DuckDB gives no digest of the file that it writes

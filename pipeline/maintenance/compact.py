@@ -104,6 +104,8 @@ def _merges(lake: Lake, snapshot: Snapshot, name: str, change: Change, done: set
     """Merge the small files of a table, one partition after another that is not `done`; yields a line for each."""
     for partition, files in partitions(snapshot.files[name]).items():
         if len(files) > 1 and partition not in done:
+            former = len(change.remove)
             merge(lake, name, files, change)
             done.add(partition)
-            yield f"{name} {partition[0] or ''}: {len(files)} files merged"
+            if len(change.remove) > former:
+                yield f"{name} {partition[0] or ''}: {len(files)} files merged"

@@ -2,6 +2,7 @@
 
 import io
 import logging
+import random
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +18,7 @@ from scripted_api import ACCOUNT, CREDENTIALS, LISTING_PATH, Reply, ScriptedApi,
 
 from pipeline.api.client import DataAccessClient
 from pipeline.api.limits import Limits
-from pipeline.api.pace import Pace, Turn
+from pipeline.api.pace import Pace, Times, Turn
 from pipeline.errors import SourceError, SourceUnreachableError
 from pipeline.sandbox import Account, Sandbox
 from pipeline.source_files import ListedFile
@@ -97,8 +98,8 @@ def test_other_failures_change_nothing() -> None:
 
 
 def test_requests_that_only_wait_for_each_other_do_not_become_more() -> None:
-    """A server that answers one at a time, and refuses none, has little more than the first few in flight."""
-    pace, server = Pace(16), Lock()
+    """A server that answers one at a time, and refuses none, has little more than twice the first few in flight."""
+    pace, server = Pace(32), Lock()
 
     def ask(_: int) -> None:
         with pace.turn() as turn:
@@ -108,8 +109,18 @@ def test_requests_that_only_wait_for_each_other_do_not_become_more() -> None:
             turn.bytes = 100
 
     with ThreadPoolExecutor(32) as threads:
-        list(threads.map(ask, range(80)))
-    assert pace.limit < 8
+        list(threads.map(ask, range(120)))
+    assert pace.limit < 14
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_answers_that_vary_by_themselves_are_no_overload(seed: int) -> None:
+    """From 20 to 100 ms, or a quick one now and then among slow ones; but times that grow with their number are one."""
+    chance = random.Random(seed)
+    varying, mixed, growing = Times(), Times(), Times()
+    assert max(varying.stretch(chance.uniform(0.02, 0.1)) for _ in range(60)) < 2
+    assert max(mixed.stretch(0.01 if chance.random() < 0.05 else 0.06) for _ in range(60)) < 2
+    assert [growing.stretch(0.01 * in_flight) for in_flight in range(4, 64)][-1] > 4
 
 
 def test_a_wish_to_wait_holds_all_downloads(caplog: pytest.LogCaptureFixture) -> None:

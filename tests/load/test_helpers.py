@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -88,3 +89,13 @@ def test_rows_are_split_by_date_in_their_order(rows_of_a_run: int, runs: list[tu
         patched.setattr(worker, "_ROWS_OF_A_RUN", rows_of_a_run)
         parts = {day: part.to_pydict() for day, part in worker._by_date(rows)}
     assert parts == {day: {"n": [n for n, other in enumerate(days) if other == day]} for day in days}
+
+
+def test_a_ctrl_c_at_the_terminal_does_not_reach_a_helper_that_has_begun(four_files: list[Incoming]) -> None:
+    """It would print a traceback of its own; the process that has begun it ends it."""
+    with Processes(2, unit_bytes=1).begun(four_files):
+        for child in children():
+            status = Path(f"/proc/{child}/status").read_text()
+            (blocked,) = [int(line.split()[1], 16) for line in status.splitlines() if line.startswith("SigBlk")]
+            assert blocked & (1 << (signal.SIGINT - 1))
+            assert blocked & (1 << (signal.SIGHUP - 1))

@@ -17,6 +17,7 @@ from lakes import ask, everything, killed_before, seen, take
 from scripted_api import Reply, ScriptedApi
 
 from pipeline.errors import LakeError, SettingsError
+from pipeline.lake import merge
 from pipeline.lake.lake import Lake
 from pipeline.lake.landing import stage
 from pipeline.lake.rewrite import connected
@@ -26,6 +27,7 @@ from pipeline.load.load import load
 from pipeline.load.session import writing
 from pipeline.load.worker import ingest
 from pipeline.maintenance.compact import compact
+from pipeline.maintenance.verify import verify
 from pipeline.schema import TABLES
 from pipeline.warehouse.database import connect
 
@@ -468,3 +470,43 @@ def test_an_error_served_under_a_good_files_name_replaces_nothing(tmp_path: Path
     assert not report.is_complete
     assert ask(lake, "select status, conversations, rejects from files") == [("loaded", 1, 0)]
     assert ask(lake, "select count(*) from conversations") == [(1,)]
+
+
+@pytest.mark.parametrize("limits", [merge._MEMORY_LIMITS, ("8MB", "9MB"), ("8MB", "360MB")])
+def test_a_merge_that_takes_too_much_memory_is_left_out(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limits: tuple[str, ...]
+) -> None:
+    """Eight files of a day are merged in the memory that there is, if long texts need it in the larger one; else they stay."""
+    monkeypatch.setattr(merge, "_MEMORY_LIMITS", limits)
+    chance = random.Random(1)
+    for hour in range(8):
+        texts = [chance.randbytes(1500).hex() for _ in range(1500)]
+        lines = [[message(text) for text in texts[first : first + 10]] for first in range(0, len(texts), 10)]
+        put(
+            tmp_path / "in",
+            gz(*(document(conversation(f"c{hour}-{n}", messages=some)) for n, some in enumerate(lines))),
+            name_at(hour),
+        )
+    with writing(lake):
+        for path in sorted((tmp_path / "in").iterdir()):
+            load(lake, incoming_from(find_files([str(path)])), engine=Processes(1))
+    assert ask(lake, "select count(*), count(distinct text) from messages") == [(12_000, 12_000)]
+    files = [file for file in lake.snapshot().files["messages"] if file.rows]
+    assert len(files) == (8 if limits == ("8MB", "9MB") else 1)
+    assert {path.name for path in Path(lake.root, "messages").rglob("*.parquet")} >= {
+        file.path.rpartition("/")[2] for file in files
+    }
+
+
+def test_rows_of_which_a_few_thousand_fill_the_memory_are_not_merged(lake: Lake, tmp_path: Path) -> None:
+    """Eight files with texts of 40,000 characters: they stay as they are, in loads and in `compact`."""
+    chance = random.Random(1)
+    with writing(lake):
+        for hour in range(8):
+            some = [conversation(f"c{hour}-{n}", messages=[message(chance.randbytes(20_000).hex())]) for n in range(20)]
+            path = put(tmp_path, gz(document(*some)), name_at(hour))
+            load(lake, incoming_from(find_files([str(path)])), engine=Processes(1))
+        compact(lake)
+    files = lake.snapshot().files
+    assert (len(files["messages"]), len(files["conversations"])) == (8, 1)
+    assert verify(lake, read_data=True).findings == []

@@ -65,8 +65,6 @@ def ingest(
         SettingsError: the settings, or the private key that they name, can't be read.
     """
     lake = Lake(lake_uri)
-    if "jemalloc" in pa.supported_memory_backends():  # as fast here as the default one, which keeps a quarter more memory
-        pa.set_memory_pool(pa.jemalloc_memory_pool())
     worker = _Worker(lake, tombstones, buffer_bytes, read_caps(), SettingsKeyring())
     for item, (staged, contents) in zip(incoming, lake.store.map(partial(_at_hand, lake), incoming), strict=True):
         worker.read(item, staged, contents)
@@ -226,13 +224,14 @@ class _Worker:
         self.lake.store.map(lambda one: keep(self.lake, *one), self.places)
         outcomes = {outcome.staged.path for outcome in self.ingested.outcomes}
         drop(self.lake, [staged for staged, _ in self.places if staged.path not in outcomes])
-        _give_back()
 
     def _write(self) -> list[tuple[str, DataFile]]:
         """Write the rows held; gives the files with rows of the source file that is being read."""
         whole, part = (tables | self.fact_maker.facts_of(tables) for tables in self.reader.drain())
         self._record(self._write_tables(whole))
-        return self._write_tables(part)
+        written = self._write_tables(part)
+        _give_back()
+        return written
 
     def _record(self, files: list[tuple[str, DataFile]]) -> None:
         for table, file in files:
@@ -251,7 +250,8 @@ class _Worker:
 
 
 def _give_back() -> None:
-    """Give freed memory back to the system; glibc would keep what lies between blocks that are in use."""
+    """Give freed memory back to the system: Arrow's pool would keep it, and glibc what lies between blocks that are in use."""
+    pa.default_memory_pool().release_unused()
     with suppress(AttributeError):  # another C library
         ctypes.CDLL(None).malloc_trim(0)
 

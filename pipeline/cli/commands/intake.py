@@ -43,7 +43,7 @@ def doctor(lake_uri: str | None, form: str) -> None:
 @click.option("--dry-run", is_flag=True, help="List the files to fetch, and fetch none.")
 @click.option(
     "--account",
-    "files",
+    "account_files",
     multiple=True,
     type=click.Path(path_type=Path),
     metavar="FILE",
@@ -56,7 +56,7 @@ def sync(
     since: datetime | None,
     until: datetime | None,
     engine: str | None,
-    files: tuple[Path, ...],
+    account_files: tuple[Path, ...],
     *,
     dry_run: bool,
 ) -> None:
@@ -87,7 +87,7 @@ def sync(
     from pipeline.load.sync import sync_accounts
 
     lake = lake_of(lake_uri)
-    clients = _clients(files)
+    clients = _clients(account_files)
     if since and until and since >= until:
         raise SettingsError(f"--since {since:%Y-%m-%dT%H:%M} is not before --until {until:%Y-%m-%dT%H:%M}; swap them")
     check_key(say)

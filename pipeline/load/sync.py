@@ -178,7 +178,7 @@ class _Run:
         """Raise the first error that makes the run a failure, now that all other files are in."""
         for client, error in self.errors.items():
             if len(self._accounts) > 1:
-                raise type(error)(f"account {client.account_id}: {error}") from error
+                raise type(error)(f"account {client.account_id}: {self._accounts[client].failure}") from error
             raise error
 
     def _begun(self, client: DataAccessClient, report: SyncReport) -> Downloads:
@@ -208,7 +208,7 @@ class _Run:
 
     def _note(self, client: DataAccessClient, error: SourceError) -> None:
         self.errors[client] = error
-        self._accounts[client].failure = str(error)
+        self._accounts[client].failure = str(error).removeprefix(f"account {client.account_id}: ")
 
 
 class _Together(Report):

@@ -33,15 +33,17 @@ def sum_up(report: "Report", say: Callable[[str], None]) -> None:
         say(f"next: {sql} for a question, {pictures} for pictures, {status} for what is in")
 
 
-def sum_up_sync(reports: "Mapping[DataAccessClient, SyncReport]", say: Callable[[str], None]) -> None:
-    """Print the summary of a sync: of one account as of any run, of several each below its id."""
+def sum_up_sync(reports: "Mapping[DataAccessClient, SyncReport]", total: "Report", say: Callable[[str], None]) -> None:
+    """Print the summary of a sync: of one account as of any run, of several each below its id, then that of all."""
+    if len(reports) == 1:
+        sum_up(total, say)
+        return
     for client, report in reports.items():
-        if len(reports) == 1:
-            sum_up(report, say)
-            return
         say(f"account {client.account_id}:")
         for line in (*summary(report), *([f"failed: {report.failure}"] if report.failure else [])):
             say(f"  {line}")
+    for line in _replacements(total):
+        say(line)
 
 
 def summary(report: "Report") -> Iterator[str]:
@@ -53,10 +55,7 @@ def summary(report: "Report") -> Iterator[str]:
     yield f"{counted(report.loaded, 'file')} loaded" + (f": {_rows(report)}" if report.loaded else "")
     if report.unchanged:
         yield f"{counted(report.unchanged, 'file')} unchanged"
-    if report.replaced:
-        yield f"{counted(report.replaced, 'file')} loaded in the place of another of the same name, whose rows are gone"
-    if report.superseded:
-        yield f"{counted(report.superseded, 'delivery', 'deliveries')} of a conversation superseded by another"
+    yield from _replacements(report)
     if report.unknown_fields:
         yield f"fields without a column, kept in extra: {', '.join(sorted(report.unknown_fields))}"
     status = next_command("status")
@@ -70,6 +69,13 @@ def summary(report: "Report") -> Iterator[str]:
     yield from _named("day", "could not be listed; the next sync tries again", counts.get("unlisted", {}))
     if problem := counts.get("schema_problem"):
         yield problem
+
+
+def _replacements(report: "Report") -> Iterator[str]:
+    if report.replaced:
+        yield f"{counted(report.replaced, 'file')} loaded in the place of another of the same name, whose rows are gone"
+    if report.superseded:
+        yield f"{counted(report.superseded, 'delivery', 'deliveries')} of a conversation superseded by another"
 
 
 def _rows(counts: "Counts | Report") -> str:

@@ -4,9 +4,11 @@ import uuid
 from typing import Final
 
 import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline import schema
+from pipeline.errors import DamagedError
 from pipeline.lake.digests import require_same
 from pipeline.lake.file_systems import digest_of, exists
 from pipeline.lake.lake import Lake
@@ -68,11 +70,19 @@ def keep_rows(  # noqa: PLR0917  # a sentence: in this lake, of this table, by t
 
 
 def rows_of_a_group(lake: Lake, table: str, files: list[DataFile]) -> int:
-    """The rows that a row group may have, of values as long as those of some files; 0: even the smallest one is too large."""
+    """The rows that a row group may have, of values as long as those of some files; 0: even the smallest one is too large.
+
+    Raises:
+        DamagedError: the end of a file can't be read.
+    """
     rows = size = 0
     for file in files:
-        with lake.files.open(lake.path(table, file.path), "rb") as opened:
-            metadata = pq.read_metadata(opened)
+        path = lake.path(table, file.path)
+        try:
+            with lake.files.open(path, "rb") as opened:
+                metadata = pq.read_metadata(opened)
+        except pa.ArrowException as error:
+            raise DamagedError(f"{path}: it can't be read ({' '.join(str(error).split())})") from error
         rows += metadata.num_rows
         size += sum(metadata.row_group(number).total_byte_size for number in range(metadata.num_row_groups))
     fitting = _ROW_GROUP_BYTES * rows // max(size, 1)

@@ -71,17 +71,17 @@ def sync_accounts(
     on_downloaded: OnDownloaded | None = None,
     commit_bytes: int = COMMIT_BYTES,
     progress: Progress | None = None,
+    total: Report | None = None,
     newest: Snapshot | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
-) -> Report:
+) -> None:
     """Bring in the files whose scope starts in [since, until); the caller holds `writing`, and hands over what this gave.
 
     Without `since` it begins where the source's retention does, so that a file is found however late it appears; without
     `until` it ends now. A file that the lake has loaded, by sync or by load, is not fetched again; a rejected one is, and
     one whose landed file is lost. Failed downloads are in the report and in the table `listings`, and the rest goes on. The
     counts are added to each account's report. Accounts are listed and downloaded one after the other, and loaded together, in
-    one commit for every `commit_bytes`. What can't be told by account is in the report that is returned: that of the account,
-    if there is one.
+    one commit for every `commit_bytes`. What can't be told by account is added to `total`, which `together` makes.
 
     After SIGINT, SIGTERM or SIGHUP nothing more is fetched; complete downloads are loaded.
 
@@ -98,20 +98,20 @@ def sync_accounts(
         read_tombstones(lake, newest or lake.snapshot())  # else a problem would show only after the downloads
     at = now()
     run = _Run(lake, accounts, since or at - RETENTION, until or at, at, on_listed, on_downloaded)
+    report = total or together(accounts)
     if dry_run:
         run.count_all()
     else:
-        how = partial(load, lake, engine=engine, report=run.report, progress=progress, extra_changes=run.listings, now=now)
+        how = partial(load, lake, engine=engine, report=report, progress=progress, extra_changes=run.listings, now=now)
         with finishing(run.stop), closing(run.files):
             while not run.is_over:
                 how(run.batch(commit_bytes), newest=newest)
                 newest = None
                 run.committed()
-    for client, report in accounts.items():
+    for client, its in accounts.items():
         if not dry_run and client not in run.errors:
-            report.schema_problem = keep_schemas(lake, client, report.schema_versions, at=at)
+            its.schema_problem = keep_schemas(lake, client, its.schema_versions, at=at)
     run.raise_first()
-    return run.report
 
 
 class _Run:
@@ -129,7 +129,6 @@ class _Run:
     ) -> None:
         self.errors: dict[DataAccessClient, SourceError] = {}
         self.is_over = False
-        self.report = _total(accounts)
         self.files = self._of_all()
         self._lake = lake
         self._accounts = accounts
@@ -224,7 +223,8 @@ class _Together(Report):
         self._accounts[outcome.account_id].count(outcome)
 
 
-def _total(accounts: Mapping[DataAccessClient, SyncReport]) -> Report:
+def together(accounts: Mapping[DataAccessClient, SyncReport]) -> Report:
+    """The report of all accounts: that of the only one, or one that has what can't be told by account, as files replaced."""
     if len(accounts) == 1:
         return next(iter(accounts.values()))
     return _Together({client.account_id: report for client, report in accounts.items()})

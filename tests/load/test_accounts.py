@@ -13,12 +13,14 @@ from lakes import ask, everything
 from sandboxes import MIDNIGHT, QUICK, SMALL
 
 from pipeline.api.client import DataAccessClient
+from pipeline.cli.summaries import sum_up_sync
 from pipeline.errors import AccessRefusedError, LakeError
 from pipeline.lake.lake import Lake
 from pipeline.lake.snapshot import LEDGER
 from pipeline.load.results import SyncReport
 from pipeline.load.session import writing
 from pipeline.load.sync import sync, sync_accounts
+from pipeline.load.sync import together as together_of
 from pipeline.sandbox import Sandbox
 from pipeline.settings import Secret
 
@@ -156,6 +158,22 @@ def test_the_command_tells_each_account(sandbox: Sandbox, tmp_path: Path) -> Non
     assert [line for line in lines if not line.startswith(" ")] == [f"account {ident}:" for ident in IDS]
     assert sum(" files loaded: " in line for line in lines) == 3
     assert version(Lake(str(tmp_path / "lake"))) == 1
+
+
+def test_what_is_of_no_single_account_is_told_below_them(sandbox: Sandbox) -> None:
+    """Files replaced and deliveries superseded are known of the run alone; of one account they are in its own report."""
+    with ExitStack() as stack:
+        reports = {client: SyncReport() for client in clients(sandbox, stack)}
+        total = together_of(reports)
+        total.replaced, total.superseded = 1, 2
+        sum_up_sync(reports, total, (said := list[str]()).append)
+        assert [line for line in said if not line.startswith(" ")] == [
+            *(f"account {ident}:" for ident in IDS),
+            "1 file loaded in the place of another of the same name, whose rows are gone",
+            "2 deliveries of a conversation superseded by another",
+        ]
+        (client, report), *_ = reports.items()
+        assert together_of({client: report}) is report
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,7 @@ def sync(
     from pipeline.load.engines import engine_of
     from pipeline.load.results import SyncReport
     from pipeline.load.session import writing
-    from pipeline.load.sync import sync_accounts
+    from pipeline.load.sync import sync_accounts, together
 
     lake = lake_of(lake_uri)
     clients = _clients(account_files)
@@ -93,6 +93,7 @@ def sync(
     check_key(say)
     readers = engine_of(engine)
     reports = {client: SyncReport() for client in clients}
+    total = together(reports)
     try:
         with ExitStack() as stack, SyncProgress() as progress, reaching(lake.uri) if dry_run else writing(lake, say) as newest:
             for client in clients:
@@ -104,12 +105,13 @@ def sync(
                 until=until,
                 dry_run=dry_run,
                 engine=readers,
+                total=total,
                 newest=newest,
                 **progress.hooks,
             )
     except (SourceError, Stopped):
         if any(report.listed for report in reports.values()):
-            sum_up_sync(reports, say)
+            sum_up_sync(reports, total, say)
         raise
     if dry_run:
         for client, report in reports.items():
@@ -118,7 +120,7 @@ def sync(
         wanted = sum(len(report.wanted) for report in reports.values())
         say(f"{wanted:,} of {sum(report.listed for report in reports.values()):,} listed files would be fetched")
     else:
-        sum_up_sync(reports, say)
+        sum_up_sync(reports, total, say)
     if not all(report.is_complete for report in reports.values()):
         raise SystemExit(SET_ASIDE)
 

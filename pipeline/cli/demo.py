@@ -17,7 +17,7 @@ from pipeline.cli.summaries import summary
 from pipeline.errors import SettingsError
 from pipeline.lake.lake import Lake
 from pipeline.lake.landing import PUBLISHING
-from pipeline.load.results import Report
+from pipeline.load.results import Report, SyncReport
 from pipeline.load.session import writing
 from pipeline.load.sync import sync
 from pipeline.report import report_path, write_report
@@ -54,6 +54,7 @@ def run_demo(lake: Lake, say: Callable[[str], None], *, since: datetime = SINCE)
     with Sandbox(now=UNTIL, retention=UNTIL - SINCE) as sandbox:
         _require_no_others(lake, sandbox.accounts)
         for account_id in sandbox.accounts:
+            report = SyncReport()
             say(f"Account {account_id} of the sandbox at {sandbox.base_url}, {since:%d %b} to {UNTIL:%d %b %Y}:")
             with (
                 DataAccessClient(sandbox.credentials(account_id), sandbox.base_url) as client,
@@ -61,7 +62,7 @@ def run_demo(lake: Lake, say: Callable[[str], None], *, since: datetime = SINCE)
                 writing(lake, say),
             ):
                 _write_names(lake, sandbox)
-                report = sync(lake, client, since=since, until=UNTIL, **progress.hooks)
+                sync(lake, {client: report}, since=since, until=UNTIL, **progress.hooks)
             for line in summary(report):
                 say(f"  {line}")
             total.rejects += report.rejects

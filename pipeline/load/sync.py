@@ -26,41 +26,6 @@ COMMIT_BYTES: Final = 256 << 20
 
 def sync(
     lake: Lake,
-    client: DataAccessClient,
-    *,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    dry_run: bool = False,
-    report: SyncReport | None = None,
-    engine: Engine | None = None,
-    on_listed: OnListed | None = None,
-    on_downloaded: OnDownloaded | None = None,
-    commit_bytes: int = COMMIT_BYTES,
-    progress: Progress | None = None,
-    newest: Snapshot | None = None,
-    now: Callable[[], datetime] = lambda: datetime.now(UTC),
-) -> SyncReport:
-    """Bring in the files of one account, as `sync_accounts` does; its counts are added to `report`, which is returned."""
-    done = SyncReport() if report is None else report
-    sync_accounts(
-        lake,
-        {client: done},
-        since=since,
-        until=until,
-        dry_run=dry_run,
-        engine=engine,
-        on_listed=on_listed,
-        on_downloaded=on_downloaded,
-        commit_bytes=commit_bytes,
-        progress=progress,
-        newest=newest,
-        now=now,
-    )
-    return done
-
-
-def sync_accounts(
-    lake: Lake,
     accounts: Mapping[DataAccessClient, SyncReport],
     *,
     since: datetime | None = None,

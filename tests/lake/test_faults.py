@@ -23,6 +23,7 @@ from deltalake.exceptions import DeltaError
 from documents import DAY_MS, START, conversation, document, gz, message, name_at, put
 from fsspec.implementations.local import LocalFileOpener, LocalFileSystem
 from lakes import seen, take
+from one_account import sync
 from requests.adapters import HTTPAdapter
 
 import pipeline
@@ -33,7 +34,6 @@ from pipeline.errors import LakeError, PipelineError
 from pipeline.lake.lake import Lake
 from pipeline.lake.snapshot import LEDGER
 from pipeline.load.session import writing
-from pipeline.load.sync import sync
 from pipeline.maintenance.compact import compact
 from pipeline.sandbox import Account, Sandbox
 

@@ -21,6 +21,7 @@ from deltalake.transaction import CommitProperties
 from documents import conversation, document, gz, message, name_at, put
 from lakes import ask, everything, first, take
 from marked import Marked, found
+from one_account import sync
 from released_lakes import forget_format, rewrite
 from sandboxes import misbehaving
 from stores import SECRET, lakehouse, make_buckets, side_by_side, variables
@@ -41,7 +42,6 @@ from pipeline.load.find import find_files, incoming_from
 from pipeline.load.load import load
 from pipeline.load.rebuild import rebuild
 from pipeline.load.session import writing
-from pipeline.load.sync import sync
 from pipeline.maintenance.compact import compact
 from pipeline.maintenance.verify import verify
 from pipeline.sandbox import Account, Sandbox

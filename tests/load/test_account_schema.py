@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from click.testing import CliRunner
+from one_account import sync
 from sandboxes import MIDNIGHT, QUICK, SMALL, misbehaving
 from scripted_api import ACCOUNT, CANARIES, CREDENTIALS, LISTING_PATH, Reply, ScriptedApi, as_json, says
 
@@ -27,7 +28,6 @@ from pipeline.load.account_schema import keep_schemas, kept_schemas, newest_sche
 from pipeline.load.find import find_files
 from pipeline.load.results import SyncReport
 from pipeline.load.session import writing
-from pipeline.load.sync import sync
 from pipeline.maintenance.verify import verify
 from pipeline.sandbox import Sandbox, changes
 from pipeline.sandbox.avro import engagement_schema

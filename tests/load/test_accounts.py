@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from lakes import ask, everything
+from one_account import sync as sync_one
 from sandboxes import MIDNIGHT, QUICK, SMALL
 
 from pipeline.api.client import DataAccessClient
@@ -19,7 +20,7 @@ from pipeline.lake.lake import Lake
 from pipeline.lake.snapshot import LEDGER
 from pipeline.load.results import SyncReport
 from pipeline.load.session import writing
-from pipeline.load.sync import sync, sync_accounts
+from pipeline.load.sync import sync
 from pipeline.load.sync import together as together_of
 from pipeline.sandbox import Sandbox
 from pipeline.settings import Secret
@@ -53,7 +54,7 @@ def together(lake: Lake, sandbox: Sandbox, *refused: str, commit_bytes: int = 1 
         reports = {client: SyncReport() for client in clients(sandbox, stack, *refused)}
         ends = pytest.raises(AccessRefusedError, match=f"^account {refused[0]}: the server") if refused else nullcontext()
         with writing(lake) as newest, ends:
-            sync_accounts(lake, reports, since=SINCE, now=lambda: MIDNIGHT, commit_bytes=commit_bytes, newest=newest)
+            sync(lake, reports, since=SINCE, now=lambda: MIDNIGHT, commit_bytes=commit_bytes, newest=newest)
         return {client.account_id: report for client, report in reports.items()}
 
 
@@ -62,7 +63,7 @@ def one_by_one(lake: Lake, sandbox: Sandbox) -> dict[str, SyncReport]:
         found = {}
         for client in clients(sandbox, stack):
             with writing(lake):
-                found[client.account_id] = sync(lake, client, since=SINCE, now=lambda: MIDNIGHT)
+                found[client.account_id] = sync_one(lake, client, since=SINCE, now=lambda: MIDNIGHT)
         return found
 
 
@@ -125,7 +126,7 @@ def test_a_load_that_fails_ends_the_downloads(lake: Lake, sandbox: Sandbox, monk
 
     monkeypatch.setattr("pipeline.load.load._commit", fail)
     with ExitStack() as stack, writing(lake), pytest.raises(LakeError, match="no room"):
-        sync_accounts(lake, {client: SyncReport() for client in clients(sandbox, stack)}, since=SINCE, now=lambda: MIDNIGHT)
+        sync(lake, {client: SyncReport() for client in clients(sandbox, stack)}, since=SINCE, now=lambda: MIDNIGHT)
     assert not lake.snapshot().rows.get("conversations")
 
 

@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from clusters import LOOPBACK, Workers, running
 from documents import conversation, document, gz, put
 from lakes import everything, take
+from one_account import sync
 from sandboxes import misbehaving
 from stores import serving, variables
 
@@ -25,7 +26,6 @@ from pipeline.load.engines import Cluster, as_here
 from pipeline.load.find import find_files, incoming_from
 from pipeline.load.load import load
 from pipeline.load.session import writing
-from pipeline.load.sync import sync
 from pipeline.load.worker import Ingested, ingest
 from pipeline.sandbox import Account, file_bytes, hour_file_names
 from pipeline.source_files import Incoming, Outcome

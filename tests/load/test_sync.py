@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner
 from documents import conversation, document, gz, name_at, put
 from lakes import ask, everything, first, take
+from one_account import sync
 from scripted_api import ACCOUNT, CANARIES, CREDENTIALS, LISTING_PATH, QUICK, Reply, ScriptedApi, as_json, says
 
 from pipeline.api.client import DataAccessClient
@@ -23,7 +24,6 @@ from pipeline.errors import AccessRefusedError, LakeError, UnexpectedAnswerError
 from pipeline.lake.lake import Lake
 from pipeline.load.results import SyncReport
 from pipeline.load.session import writing
-from pipeline.load.sync import sync
 from pipeline.maintenance.verify import verify
 from pipeline.warehouse.database import connect
 

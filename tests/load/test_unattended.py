@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 from hourly_syncs import read, write
 from lakes import everything
+from one_account import sync
 from places import ROOT, SUPPORT
 from sandboxes import MIDNIGHT, SMALL, misbehaving
 
 from pipeline.cli.status import hours
 from pipeline.lake.lake import Lake
 from pipeline.load.session import writing
-from pipeline.load.sync import sync
 from pipeline.maintenance.verify import verify
 from pipeline.sandbox import Sandbox
 from pipeline.warehouse.database import connect

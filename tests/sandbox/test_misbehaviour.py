@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lakes import everything, take
+from one_account import sync
 from places import ROOT
 from sandboxes import QUICK
 
@@ -23,7 +24,6 @@ from pipeline.cli.commands import main
 from pipeline.errors import SourceError
 from pipeline.lake.lake import Lake
 from pipeline.load.session import writing
-from pipeline.load.sync import sync
 from pipeline.sandbox import Account, FaultSpec, Request, Sandbox, fault_list, hour_file_names
 from pipeline.sandbox.misbehaviour import Misbehaviour
 from pipeline.sandbox.replies import Reply

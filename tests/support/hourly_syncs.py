@@ -5,13 +5,13 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from one_account import sync
 from sandboxes import QUICK, SMALL
 
 from pipeline.api.client import DataAccessClient
 from pipeline.errors import SourceError
 from pipeline.lake.lake import Lake
 from pipeline.load.session import writing
-from pipeline.load.sync import sync
 from pipeline.settings import Credentials, Secret
 from pipeline.source_files import RETENTION
 
@@ -28,7 +28,7 @@ def main(*arguments: str) -> None:
                 writing(lake),
             ):
                 since = max(first, now - RETENTION)
-                done = sync(lake, client, since=since, until=min(now, until), now=lambda now=now: now)  # type: ignore[misc]
+                done = sync(lake, client, since=since, until=min(now, until), now=lambda now=now: now)
             print(now, done.listed, done.loaded, len(done.failed), len(done.rejected), len(done.unlisted), flush=True)  # noqa: T201
         except SourceError as error:
             print(now, error, flush=True)  # noqa: T201

@@ -84,7 +84,8 @@ def sync(
     from pipeline.load.engines import engine_of
     from pipeline.load.results import SyncReport
     from pipeline.load.session import writing
-    from pipeline.load.sync import sync_accounts, together
+    from pipeline.load.sync import sync as run_sync
+    from pipeline.load.sync import together
 
     lake = lake_of(lake_uri)
     clients = _clients(account_files)
@@ -98,7 +99,7 @@ def sync(
         with ExitStack() as stack, SyncProgress() as progress, reaching(lake.uri) if dry_run else writing(lake, say) as newest:
             for client in clients:
                 stack.enter_context(client)
-            sync_accounts(
+            run_sync(
                 lake,
                 reports,
                 since=since,

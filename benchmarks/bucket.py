@@ -28,7 +28,7 @@ from scale_runs import KEPT_DAYS
 from werkzeug.serving import make_server
 
 from pipeline.lake.lake import Lake
-from pipeline.lake.ledger import loaded_files
+from pipeline.lake.ledger import LoadedFiles
 from pipeline.lake.listings import heard, remember
 from pipeline.lake.snapshot import LEDGER, Snapshot
 from pipeline.load.engines import Processes
@@ -125,7 +125,7 @@ def _looked_up(lake: Lake) -> Iterator[float]:
     yield time.perf_counter()
     lake.snapshot()
     yield time.perf_counter()
-    loaded_files(lake, ACCOUNT_ID, since=END - timedelta(days=KEPT_DAYS))
+    LoadedFiles(lake).of(ACCOUNT_ID, since=END - timedelta(days=KEPT_DAYS))
     yield time.perf_counter()
 
 

@@ -16,8 +16,9 @@ import duckdb
 from pipeline import schema
 from pipeline.lake.index import share_of
 from pipeline.lake.lake import Lake
-from pipeline.lake.rewrite import connected
+from pipeline.lake.rewrite import ORDERS, connected, copied
 from pipeline.lake.snapshot import LEDGER, WHOLE, Change, DataFile, new_path
+from pipeline.lake.sql import rows_in
 from pipeline.source_files import ListedDay
 
 PARTS = 50
@@ -65,12 +66,13 @@ def grown(  # all that grows
     listed_hours: int = 0,
     parquet: int = 0,
     index: int = 0,
+    indexed: int = 1,
     others: int = 0,
 ) -> Lake:
     """Make a lake of so many accounts and, in three years, so many Parquet files of data.
 
-    Its ledger has the rows of so many hours, `listings` so many hours of each account, the index so many conversations of the
-    account `ACCOUNT_ID`, and of others.
+    Its ledger has the rows of so many hours, `listings` so many hours of each account. The index has so many conversations
+    of each of the first `indexed` accounts, and of another.
     """
     lake = Lake(str(folder))
     lake.create()
@@ -78,7 +80,12 @@ def grown(  # all that grows
         changes = {
             LEDGER: Change(add=list(_ledger(lake, connection, accounts, hours))),
             schema.LISTINGS.name: Change(add=list(_listings(lake, connection, accounts, listed_hours))),
-            schema.INDEX.name: Change(add=[*_index(lake, connection, 0, index), *_index(lake, connection, 1, others)]),
+            schema.INDEX.name: Change(
+                add=[
+                    *(file for account in range(indexed) for file in _index(lake, connection, account, index)),
+                    *_index(lake, connection, indexed, others),
+                ]
+            ),
             **{table: Change(add=list(_links(lake, table, parquet // len(schema.DELIVERED)))) for table in schema.DELIVERED},
         }
     lake.commit(changes, lake.snapshot())
@@ -95,7 +102,10 @@ def _ledger(lake: Lake, connection: duckdb.DuckDBPyConnection, accounts: int, ho
             accounts=accounts,
             parts=PARTS,
         )
-        yield _written(lake, connection, LEDGER, query)
+        written = _written(lake, connection, LEDGER, query)
+        source = f"{rows_in('?')} order by {ORDERS[LEDGER]}"
+        yield copied(lake, connection, LEDGER, written.partition, source, lake.locations(LEDGER, [written]))
+        lake.discard(LEDGER, [written])
 
 
 def _listings(lake: Lake, connection: duckdb.DuckDBPyConnection, accounts: int, hours: int) -> Iterator[DataFile]:
@@ -108,8 +118,7 @@ def _listings(lake: Lake, connection: duckdb.DuckDBPyConnection, accounts: int, 
 
 
 def _index(lake: Lake, connection: duckdb.DuckDBPyConnection, account: int, rows: int) -> Iterator[DataFile]:
-    account_id = str(int(ACCOUNT_ID) + account)
-    share = share_of(account_id)
+    share = share_of(str(int(ACCOUNT_ID) + account))
     for first in range(0, rows, _INDEX_ROWS):
         query = _INDEX_SQL.format(end=END, days=DAYS, first=first, last=min(first + _INDEX_ROWS, rows))
         yield _written(lake, connection, schema.INDEX.name, query, label=share)
@@ -133,25 +142,30 @@ def _links(lake: Lake, table: str, count: int) -> Iterator[DataFile]:
         yield DataFile(path, 0, _MERGED_BYTES)
 
 
-def tiny_files(folder: Path, count: int, *, first: datetime = END) -> list[Path]:
+def account_ids(accounts: int) -> list[str]:
+    """Return the ids of so many accounts."""
+    return [str(int(ACCOUNT_ID) + number) for number in range(accounts)]
+
+
+def tiny_files(folder: Path, count: int, *, first: datetime = END, account_id: str = ACCOUNT_ID) -> list[Path]:
     """Write so many source files of one short conversation each, `PARTS` an hour."""
     folder.mkdir(parents=True)
-    return [_tiny_file(folder, first + number // PARTS * _HOUR, number % PARTS) for number in range(count)]
+    return [_tiny_file(folder, account_id, first + number // PARTS * _HOUR, number % PARTS) for number in range(count)]
 
 
-def _tiny_file(folder: Path, hour: datetime, part: int) -> Path:
+def _tiny_file(folder: Path, account_id: str, hour: datetime, part: int) -> Path:
     start = int(hour.timestamp()) * 1000
     path = folder / f"Engagement.{start}.{start + 3_600_000}.part-{part:05d}-0.gz"
     line = {"text": {"string": "hello"}, "timestamp": {"long": start}, "by": {"string": "visitor"}, "type": {"string": "0"}}
     conversation = {
-        "conversationId": {"string": f"{start}-{part}"},
+        "conversationId": {"string": f"{account_id}-{start}-{part}"},
         "conversationStartTime": {"long": start + part},
         "transcripts": {"array": [line]},
         "transfers": {"array": []},
     }
     engagements = {"array": [{f"{_TAG}Conversation": conversation}]}
     body = {f"{_TAG}EngagementData": {"header": None, "engagements": engagements}}
-    about = {"accountId": {"string": ACCOUNT_ID}, "schemaVersion": "1.0.0.22"}
+    about = {"accountId": {"string": account_id}, "schemaVersion": "1.0.0.22"}
     document = {"dataType": {f"{_TAG}DataTypeEnum": "Engagement"}, "metaData": about, "recordCollection": [{"body": body}]}
     path.write_bytes(gzip.compress(json.dumps(document).encode() + b"\n", mtime=0))
     return path

@@ -1,7 +1,7 @@
 """Measure the growth of a lake toward 1,000 accounts, 50 source files an hour each, 3 years: `python benchmarks/scale.py`.
 
 It makes lakes with real metadata and hardly any data in several sizes, and times the steps of an hourly sync in each. It
-fits a line through the figures, checks the lines with one lake, and extrapolates the rest.
+fits a line through the figures, checks the lines with two lakes, and extrapolates the rest.
 `--quick` takes some 5 minutes, without it some 20. It prints Markdown tables.
 """
 
@@ -19,7 +19,7 @@ from shutil import rmtree
 from statistics import linear_regression, median
 from typing import Any
 
-from grown_lakes import DAYS, END, PARTS, grown, tiny_files
+from grown_lakes import DAYS, END, PARTS, account_ids, grown, tiny_files
 from made_files import DEFAULT_FOLDER, clean_set
 from measure import MB, machine
 from scale_runs import KEPT_DAYS, WORK_SECONDS, commit_often
@@ -33,7 +33,9 @@ HOURS = 24 * DAYS
 FILES = PARTS * HOURS
 """Source files of an account in three years."""
 
-_STEPS = ("snapshot", "known", "listings", "commit", "publish")
+_STEPS = ("snapshot", "known", "another", "listings", "commit", "publish")
+_OF_ONE = ("snapshot", "known", "listings", "commit", "publish")
+"""The steps of a sync of one account; a run of several has these once, and `another` for each further account."""
 _SIZES = ("memory", "duckdb")
 _YEARS = "hours in the ledger of an account"
 _RECENT = "accounts in 31 days of the ledger"
@@ -156,15 +158,16 @@ def _print_loads(folder: Path, sizes: tuple[int, ...]) -> None:
 # What an hourly sync takes of a lake
 
 
-def _probed(folder: Path, **size: int) -> dict[str, float]:
-    """Return the median of three lakes' steps; a lake is made once, and each turn adds a sync to it."""
+def _probed(folder: Path, *, syncs: int = 1, **size: int) -> dict[str, float]:
+    """Return the median of three runs' steps in one lake, each of which syncs an hour of so many accounts."""
     target = folder / "lake"
     grown(target, **size)
     runs = []
     for turn in range(3):
         source = folder / "hour"
-        tiny_files(source, PARTS, first=END + turn * timedelta(hours=1))
-        runs.append(_own("probe", target, source))
+        for account_id in account_ids(syncs):
+            tiny_files(source / account_id, PARTS, first=END + turn * timedelta(hours=1), account_id=account_id)
+        runs.append(_own("probe", target, source, str(syncs)))
         rmtree(source)
     rmtree(target)
     return {step: median(run[step] for run in runs) for step in (*_STEPS, *_SIZES)}
@@ -276,30 +279,46 @@ def _told(lines: dict[str, dict[str, Line]], volume: Volume, accounts: int, hour
     }
 
 
+def _of_one_run(lines: dict[str, dict[str, Line]], volume: Volume, accounts: int, hours: int) -> dict[str, float]:
+    """Return the seconds of the steps of one hourly run for all accounts: each further one is found, and has its index read."""
+    told = _told(lines, volume, accounts, hours)
+    further, index = accounts - 1, lines[_INDEX]["commit"].each * hours * PARTS * volume.conversations
+    return told | {"another": further * told["another"], "commit": told["commit"] + further * index}
+
+
 def _print_check(folder: Path, lines: dict[str, dict[str, Line]], volume: Volume, *, hours: int) -> None:
-    """Check the lines with a lake that has grown in everything at once."""
-    parquet, index = _parquet_files(volume, 1, hours), round(hours * PARTS * volume.conversations)
-    taken = _probed(folder, hours=hours, listed_hours=hours, parquet=parquet, index=index, others=index)
-    told = _told(lines, volume, 1, hours)
-    print(f"An account after {hours:,} hours: {hours * PARTS:,} files, {parquet:,} Parquet files, {index:,} conversations, ")
-    print("beside another one whose conversations are as many.\n")
+    """Check the lines with a lake that has grown in everything at once, and with one that several accounts share."""
+    _print_check_of(folder, lines, volume, accounts=1, hours=hours)
+    _print_check_of(folder, lines, volume, accounts=10, hours=hours // 10)
+
+
+def _print_check_of(folder: Path, lines: dict[str, dict[str, Line]], volume: Volume, *, accounts: int, hours: int) -> None:
+    parquet, index = _parquet_files(volume, accounts, hours), round(hours * PARTS * volume.conversations)
+    grown_by = {"hours": hours, "listed_hours": hours, "parquet": parquet, "index": index, "indexed": accounts, "others": index}
+    taken = _probed(folder, syncs=accounts, accounts=accounts, **grown_by)
+    taken["another"] *= accounts - 1
+    told = _of_one_run(lines, volume, accounts, hours)
+    print(f"{accounts} accounts after {hours:,} hours, in one run: {hours * PARTS:,} files, {index:,} conversations each, ")
+    print(f"{parquet:,} Parquet files, beside another account whose conversations are as many.\n")
     print(f"| | {' | '.join(f'{step}, s' for step in _STEPS)} | MB |\n| --- | {'--- | ' * len(_STEPS)}--- |")
     for name, row in (("measured", taken), ("by the fit", told)):
-        print(f"| {name} | {' | '.join(f'{row[step]:.2f}' for step in _STEPS)} | {row['memory']:,.0f} |", flush=True)
+        steps = " | ".join(f"{row[step]:.2f}" for step in _STEPS)
+        print(f"| {name} | {steps} | {row['memory']:,.0f} |", flush=True)
     print()
 
 
 def _print_lakes(lines: dict[str, dict[str, Line]], volume: Volume) -> None:
-    print(f"| accounts a lake, after 3 years | {' | '.join(f'{step}, s' for step in _STEPS)} ", end="")
-    print("| s an hour for all accounts | Parquet files | DuckDB file, MB | ledger, MB | index, MB |")
-    print(f"| --- | {'--- | ' * len(_STEPS)}--- | --- | --- | --- | --- |")
+    print(f"| accounts a lake, after 3 years | {' | '.join(f'{step}, s' for step in _OF_ONE)} ", end="")
+    print("| s an hour for all, one by one | in one run | Parquet files | DuckDB file, MB | ledger, MB | index, MB |")
+    print(f"| --- | {'--- | ' * len(_OF_ONE)}--- | --- | --- | --- | --- | --- |")
     for accounts in (1, 3, 10, 20, 30, 100, 1_000):
         told = _told(lines, volume, accounts, HOURS)
-        steps = " | ".join(f"{told[step]:,.1f}" for step in _STEPS)
-        work = accounts * sum(told[step] for step in _STEPS)
+        steps = " | ".join(f"{told[step]:,.1f}" for step in _OF_ONE)
+        work = accounts * sum(told[step] for step in _OF_ONE)
+        at_once = _of_one_run(lines, volume, accounts, HOURS)
         ledger, index = (accounts * FILES * volume.parquet[table] / MB for table in (LEDGER, schema.INDEX.name))
-        print(f"| {accounts:,} | {steps} | {work:,.0f} | {_parquet_files(volume, accounts, HOURS):,} ", end="")
-        print(f"| {told['duckdb']:,.1f} | {ledger:,.0f} | {index:,.0f} |")
+        print(f"| {accounts:,} | {steps} | {work:,.0f} | {sum(at_once[step] for step in _STEPS):,.0f} ", end="")
+        print(f"| {_parquet_files(volume, accounts, HOURS):,} | {told['duckdb']:,.1f} | {ledger:,.0f} | {index:,.0f} |")
 
 
 if __name__ == "__main__":

@@ -7,17 +7,20 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
+from statistics import mean
 from typing import Any, Final
 
-from grown_lakes import ACCOUNT_ID, END, last_days
+from grown_lakes import END, account_ids, last_days
 from measure import MB
 
 from pipeline import schema
 from pipeline.lake.commits import retry_conflicts
 from pipeline.lake.lake import Lake
-from pipeline.lake.ledger import loaded_files
+from pipeline.lake.ledger import LoadedFiles
 from pipeline.lake.listings import heard, remember
 from pipeline.lake.snapshot import Change, Snapshot
 from pipeline.load.engines import Processes
@@ -56,9 +59,13 @@ def load_once(source: str, target: str) -> dict[str, Any]:
     }
 
 
-def probe(root: str, source: str) -> dict[str, float]:
-    """Run the steps of an hourly sync of one account; return the seconds of each, and the peak of memory in MB."""
-    lake, moments = Lake(root), list[float]()
+def probe(root: str, source: str, accounts: str) -> dict[str, float]:
+    """Run the steps of an hourly sync of so many accounts; return the seconds of each, and the peak of memory in MB.
+
+    `source` has a folder of files for each account. `another` is the mean of what each account after the first one takes to
+    find the files that the lake has.
+    """
+    lake, moments, ids = Lake(root), list[float](), account_ids(int(accounts))
 
     def now() -> datetime:
         moments.append(time.perf_counter())
@@ -68,15 +75,18 @@ def probe(root: str, source: str) -> dict[str, float]:
 
     def listings(snapshot: Snapshot) -> dict[str, Change]:
         began = time.perf_counter()
-        change = remember(lake, snapshot, {ACCOUNT_ID: heard(last_days(KEPT_DAYS), failed=(), at=END)})
+        change = remember(lake, snapshot, {one: heard(last_days(KEPT_DAYS), failed=(), at=END) for one in ids})
         listed.append(time.perf_counter() - began)
         return change
 
     publish(lake, lake.snapshot())  # else the first one waits for the views
     taken = {"snapshot": _seconds(lake.snapshot)}
-    taken["known"] = _seconds(lambda: loaded_files(lake, ACCOUNT_ID, since=END - timedelta(days=KEPT_DAYS)))
+    known = partial(LoadedFiles(lake).of, since=END - timedelta(days=KEPT_DAYS))
+    each = [_seconds(partial(known, one)) for one in account_ids(len(ids) + 1)]
+    taken |= {"known": each[0], "another": mean(each[1:])}
+    incoming = [replace(file, account_id=one) for one in ids for file in incoming_from(find_files([f"{source}/{one}"]))]
     with writing(lake):
-        load(lake, incoming_from(find_files([source])), engine=Processes(1), extra_changes=listings, now=now)
+        load(lake, incoming, engine=Processes(1), extra_changes=listings, now=now)
     ended = time.perf_counter()
     snapshot = lake.snapshot()
     taken["publish"] = _seconds(lambda: publish(lake, snapshot))
@@ -131,7 +141,7 @@ def _peak_mb() -> float:
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM")) / MB
 
 
-_RUNS: Final = {"load": load_once, "probe": probe, "write": write_on}
+_RUNS: Final[dict[str, Callable[..., dict[str, Any]]]] = {"load": load_once, "probe": probe, "write": write_on}
 
 if __name__ == "__main__":
     print(json.dumps(_RUNS[sys.argv[1]](*sys.argv[2:])))

@@ -214,27 +214,38 @@ def _of(names: Iterable[str]) -> pc.Expression:
     return (name >= asked[0]) & (name <= asked[-1]) & name.isin(pa.array(asked, schema.TEXT.arrow))
 
 
-def loaded_files(
-    lake: Lake, account_id: str, *, since: datetime | None = None, names: Iterable[str] | None = None
-) -> dict[str, set[str]]:
-    """Digests of the loaded files of that account by their names: of those from a moment on, or of some names.
+class LoadedFiles:
+    """The loaded files of a lake, to be asked account by account: the digest of each file of the ledger is checked once.
 
-    A file of unknown account counts for every account, if it has conversations; a file of unknown hour for every moment.
+    Raises:
+        DamagedError: a file of the table is damaged; what it lacks would be fetched again.
     """
-    account, start = pc.field("account_id"), pc.field("scope_start_time")
-    is_anyones = account.is_null() & (pc.field("conversations") > 0)
-    where = (pc.field("status") == "loaded") & ((account == account_id) | is_anyones)
-    if since is not None:
-        where &= (start >= since) | start.is_null()
-    if names is not None:
-        where &= _of(names)
-    snapshot = lake.snapshot(only=[LEDGER])
-    require_same(lake, LEDGER, snapshot.files[LEDGER])
-    loaded = read_ledger(lake, snapshot, ["name", "sha256"], where)
-    digests: dict[str, set[str]] = defaultdict(set)
-    for name, digest in zip(loaded["name"].to_pylist(), loaded["sha256"].to_pylist(), strict=True):
-        digests[name].add(digest)
-    return digests
+
+    def __init__(self, lake: Lake) -> None:
+        self._lake = lake
+        self._checked: set[str] = set()
+
+    def of(self, account_id: str, *, since: datetime | None = None, names: Iterable[str] | None = None) -> dict[str, set[str]]:
+        """Digests of the loaded files of that account by their names: of those from a moment on, or of some names.
+
+        A file of unknown account counts for every account, if it has conversations; a file of unknown hour for every moment.
+        """
+        account, start = pc.field("account_id"), pc.field("scope_start_time")
+        is_anyones = account.is_null() & (pc.field("conversations") > 0)
+        where = (pc.field("status") == "loaded") & ((account == account_id) | is_anyones)
+        if since is not None:
+            where &= (start >= since) | start.is_null()
+        if names is not None:
+            where &= _of(names)
+        snapshot = self._lake.snapshot(only=[LEDGER])
+        files = snapshot.files[LEDGER]
+        require_same(self._lake, LEDGER, [file for file in files if file.path not in self._checked])
+        self._checked |= {file.path for file in files}
+        loaded = read_ledger(self._lake, snapshot, ["name", "sha256"], where)
+        digests: dict[str, set[str]] = defaultdict(set)
+        for name, digest in zip(loaded["name"].to_pylist(), loaded["sha256"].to_pylist(), strict=True):
+            digests[name].add(digest)
+        return digests
 
 
 def _replaced(former: list[Row], others: list[Row]) -> Replaced:

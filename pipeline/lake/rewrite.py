@@ -32,7 +32,7 @@ ORDERS: Final = {
     "responses": "account_id, agent_id, response_time, conversation_id, response_number",
     "rejects": "account_id, source_file, document",
     "erasures": "kind, key, requested_at",
-    LEDGER: "scope_start_time, name",
+    LEDGER: "account_id, scope_start_time, name",
     "conversation_dates": "key, date",
 }
 """The order of rows in merged files, by table, and of the tables; `listings` has few files and is not merged."""

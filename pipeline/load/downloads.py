@@ -13,7 +13,7 @@ from pipeline.api.client import DataAccessClient
 from pipeline.errors import AccessRefusedError, SourceError, SourceUnreachableError
 from pipeline.lake.lake import Lake
 from pipeline.lake.landing import landed_path, stage
-from pipeline.lake.ledger import loaded_files
+from pipeline.lake.ledger import LoadedFiles
 from pipeline.load.results import SyncReport
 from pipeline.source_files import Incoming, ListedDay, ListedFile, Staged
 
@@ -33,6 +33,7 @@ class Downloads:
         lake: Lake,
         client: DataAccessClient,
         report: SyncReport,
+        loaded: LoadedFiles,
         since: datetime,
         *,
         on_listed: OnListed | None,
@@ -49,7 +50,8 @@ class Downloads:
         self._error: SourceError | None = None
         self._refusals: list[AccessRefusedError] = []  # of downloads
         self._since = since
-        self._digests = loaded_files(lake, client.account_id, since=since - _CLOCKS_APART)
+        self._loaded = loaded
+        self._digests = loaded.of(client.account_id, since=since - _CLOCKS_APART)
         self._is_there = lake.store.finder()
         self._queue: SimpleQueue[tuple[ListedFile, Future[Staged]] | BaseException | None] = SimpleQueue()
 
@@ -64,7 +66,7 @@ class Downloads:
         self.days.append(day)
         earlier = [file.name for file in day.files if file.scope_start_time and file.scope_start_time < self._since]
         if earlier:  # than what was asked for
-            self._digests |= loaded_files(self._lake, self._client.account_id, names=earlier)
+            self._digests |= self._loaded.of(self._client.account_id, names=earlier)
         wanted = [file for file in day.files if not self._is_known(file)]
         report = self._report
         report.listed += len(day.files) + len(day.refused)

@@ -10,6 +10,7 @@ from pipeline.api.client import DataAccessClient
 from pipeline.erasure.tombstones import read_tombstones
 from pipeline.errors import SourceError
 from pipeline.lake.lake import Lake
+from pipeline.lake.ledger import LoadedFiles
 from pipeline.lake.listings import Heard, heard, remember
 from pipeline.lake.snapshot import Change, Snapshot
 from pipeline.load.account_schema import keep_schemas
@@ -97,6 +98,7 @@ class _Run:
         self.files = self._of_all()
         self._lake = lake
         self._accounts = accounts
+        self._loaded = LoadedFiles(lake)
         self._since, self._until, self._at = since, until, at
         self._on_listed = on_listed or (lambda _listed, _wanted: None)
         self._on_downloaded = on_downloaded
@@ -147,7 +149,13 @@ class _Run:
 
     def _begun(self, client: DataAccessClient, report: SyncReport) -> Downloads:
         self._downloads = Downloads(
-            self._lake, client, report, self._since, on_listed=self._count, on_downloaded=self._on_downloaded
+            self._lake,
+            client,
+            report,
+            self._loaded,
+            self._since,
+            on_listed=self._count,
+            on_downloaded=self._on_downloaded,
         )
         return self._downloads
 

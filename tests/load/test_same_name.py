@@ -11,7 +11,7 @@ from lakes import ask, take
 from pipeline import schema
 from pipeline.cli.summaries import summary
 from pipeline.lake.lake import Lake
-from pipeline.lake.ledger import loaded_files, read_ledger
+from pipeline.lake.ledger import LoadedFiles, read_ledger
 from pipeline.lake.parquet import rows_of
 from pipeline.lake.snapshot import LEDGER, Change
 from pipeline.maintenance.verify import verify
@@ -29,7 +29,7 @@ def test_an_hour_without_conversations_takes_no_other_accounts_place(lake: Lake,
     take(lake, theirs)
     take(lake, quiet)
     assert ask(lake, "select conversation_id from conversations order by all") == [("mine",), ("theirs",)]
-    assert loaded_files(lake, "3") == {}
+    assert LoadedFiles(lake).of("3") == {}
     alone = Lake(str(tmp_path / "alone"))
     take(alone, mine)
     take(alone, quiet)

@@ -76,6 +76,7 @@ ALL = (
         "f2",
         "limit: gunzip + parse, nothing extracted; 2 processes",
         _peer("limits", "parse"),
+        needs="simdjson",
         gives_tables=False,
         is_limit=True,
     ),

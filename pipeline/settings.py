@@ -6,14 +6,14 @@ Settings of the Data Access API are checked when a command asks for them (`Setti
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from dotenv import dotenv_values
+from dotenv.parser import Binding, parse_stream
 
 from pipeline.errors import SettingsError
 
@@ -109,12 +109,18 @@ class Settings:
     lp_pgp_key: str = ""
     lp_pgp_passphrase: Secret = _NO_SECRET
 
-    def credentials(self) -> Credentials:
-        """Return the keys that sign the API client's requests.
+    def credentials(self, of_account: Path | None = None) -> Credentials:
+        """Return the keys that sign the API client's requests; `of_account` is the file that they come from.
 
         Raises:
             SettingsError: settings are missing (the error names all), or the account id or base URL is malformed.
         """
+        try:
+            return self._checked()
+        except SettingsError as error:
+            raise SettingsError(f"{of_account}: {error}" if of_account else str(error)) from None
+
+    def _checked(self) -> Credentials:
         if missing := self.missing():
             message = (
                 f"{', '.join(missing)} not set: put NAME=value into .env in the working folder, or into the environment; "
@@ -153,21 +159,25 @@ class Settings:
         }
 
 
-_OF_AN_ACCOUNT: Final = frozenset(
-    ("LP_ACCOUNT_ID", "LP_APP_KEY", "LP_APP_SECRET", "LP_ACCESS_TOKEN", "LP_ACCESS_TOKEN_SECRET", "LP_BASE_URL")
-)
+_NEEDED: Final = frozenset(("LP_ACCOUNT_ID", "LP_APP_KEY", "LP_APP_SECRET", "LP_ACCESS_TOKEN", "LP_ACCESS_TOKEN_SECRET"))
+_OF_AN_ACCOUNT: Final = _NEEDED | {"LP_BASE_URL"}
 FIELDS: Final[Mapping[str, type]] = {field.name: field.default.__class__ for field in fields(Settings)}
 """The kind of each setting: text, `Secret`, `Count`, or number of bytes."""
 
 
 def read_settings(of_account: Path | None = None) -> Settings:
-    """Read the environment and `.env` in the working folder, which need not exist; a file `of_account` wins over both.
+    """Read the environment and `.env` in the working folder, which need not exist.
+
+    The settings of an account come from a file `of_account` alone, if there is one: keys of two accounts never mix.
 
     Raises:
         SettingsError: a file cannot be read, or a value is no text, no size or no count. Values are not repeated. The file of
-            an account is not there, lacks its id, or has something else than its settings.
+            an account is not there, lacks a setting, or has something else than an account's settings.
     """
-    given = _filled(_env_file()) | _filled(os.environ) | (_filled(_account_file(of_account)) if of_account else {})
+    given = _filled(_env_file()) | _filled(os.environ)
+    if of_account:
+        others = {name: value for name, value in given.items() if name.upper() not in _OF_AN_ACCOUNT}
+        given = others | _filled(_account_file(of_account))
     if absent := sorted(name for name, value in given.items() if value is None):
         raise SettingsError(f"{', '.join(absent).upper()}: expected a text, found none; write NAME=value, in .env too")
     read = {name: _read(FIELDS[name], (value or "").strip()) for name, value in given.items()}
@@ -192,12 +202,18 @@ def _read(kind: type, value: str) -> Any:
     return int(Decimal(number) * (1024 if is_binary else 1000) ** power) or None
 
 
-def account_of_settings() -> str:
-    """The account of the settings; "" if they can't be read, since a reader of a lake needs none."""
+def own_accounts(paths: Iterable[Path] = ()) -> frozenset[str]:
+    """The accounts of the files and folders, else that of the settings; none if these can't be read, since readers need none.
+
+    Raises:
+        SettingsError: a file of an account is not there, or is wrong.
+    """
+    if files := account_files(paths):
+        return frozenset(read_settings(file).lp_account_id for file in files)
     try:
-        return read_settings().lp_account_id
+        return frozenset(filter(None, [read_settings().lp_account_id]))
     except SettingsError:
-        return ""
+        return frozenset()
 
 
 def _filled(variables: Mapping[str, str | None]) -> dict[str, str | None]:
@@ -217,25 +233,59 @@ def _account_file(path: Path) -> dict[str, str | None]:
             f"{path}: expected only settings of an account, {', '.join(sorted(_OF_AN_ACCOUNT))}, found {', '.join(others)}; "
             "put others into .env, where they hold for all accounts"
         )
-    if not (found.get("LP_ACCOUNT_ID") or "").strip():
-        raise SettingsError(f"{path}: expected LP_ACCOUNT_ID, found none; write LP_ACCOUNT_ID=... into it")
+    if lines := _garbled_lines(path):
+        raise SettingsError(f"{path}: line {lines[0]}: expected NAME=value, found something else; correct it")
+    if missing := sorted(name for name in _NEEDED if not (found.get(name) or "").strip()):
+        raise SettingsError(
+            f"{path}: {', '.join(missing)} not set; write NAME=value into it: an account's settings come from its file alone"
+        )
     return found
+
+
+def account_files(paths: Iterable[Path]) -> list[Path]:
+    """The files of accounts: those named, and of folders those whose names end with .env, each once.
+
+    Raises:
+        SettingsError: a folder has none.
+    """
+    found: dict[Path, Path] = {}
+    for path in paths:
+        inside = [path] if not path.is_dir() else sorted(one for one in path.glob("*.env") if not one.name.startswith("."))
+        if not inside:
+            raise SettingsError(f"{path}: expected files with the settings of an account, NAME.env each, found none")
+        for file in inside:
+            found.setdefault(file.resolve(), file)
+    return list(found.values())
 
 
 def _env_file(path: Path = ENV_FILE) -> dict[str, str | None]:
     """The variables of `.env`, or of a file like it, taken literally: a `$` in a secret is no reference to a variable."""
+    found = {line.key: line.value for line in _lines(path) if line.key is not None}
+    if garbled := [name for name, value in found.items() if "\0" in f"{name}{value}"]:
+        names = ", ".join(name.replace("\0", "?") for name in garbled)
+        raise SettingsError(f"{path}: {names}: expected plain text, found a NUL character; copy it anew")
+    return found
+
+
+def _lines(path: Path) -> list[Binding]:
+    """The lines of a file, those of one value together; none if there is none, or a folder, as an environment of Python is."""
     try:
-        found = dotenv_values(path, encoding="utf-8-sig", interpolate=False)
+        with path.open(encoding="utf-8-sig") as stream:
+            return list(parse_stream(stream))
+    except (FileNotFoundError, IsADirectoryError):
+        return []
     except UnicodeDecodeError:
         message = f"{path}: expected UTF-8 text, found other bytes; save it as UTF-8"
         raise SettingsError(message) from None  # The original carries the values.
     except OSError as error:
         message = f"{path}: cannot be read ({error.strerror}); give yourself read permission or move it away"
         raise SettingsError(message) from error
-    if garbled := [name for name, value in found.items() if "\0" in f"{name}{value}"]:
-        names = ", ".join(name.replace("\0", "?") for name in garbled)
-        raise SettingsError(f"{path}: {names}: expected plain text, found a NUL character; copy it anew")
-    return found
+
+
+def _garbled_lines(path: Path) -> list[int]:
+    """The numbers of the lines that set nothing and are no comment."""
+    garbled = [line.original for line in _lines(path) if line.error]
+    return [one.line + one.string[: -len(one.string.lstrip())].count("\n") for one in garbled]
 
 
 def env_file_names() -> list[str]:
@@ -247,20 +297,18 @@ def env_file_names() -> list[str]:
     return list(_env_file())
 
 
-def env_file_warning(path: Path = ENV_FILE) -> str | None:
-    """A warning if others than its owner can read or change `.env`, or a file like it.
+def env_file_warnings(path: Path = ENV_FILE) -> Iterator[str]:
+    """Warnings if others than its owner can read or change `.env`, or a file like it, and if a line of it is not understood.
 
     Raises:
-        SettingsError: its mode cannot be read.
+        SettingsError: it cannot be read.
     """
-    try:
-        mode = path.stat().st_mode
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        message = f"{path}: cannot be read ({error.strerror}); give yourself read permission or move it away"
-        raise SettingsError(message) from error
-    return f"{path}: others can read it (its mode is {mode & 0o777:o}); run chmod 600 {path}" if mode & 0o077 else None
+    lines = _garbled_lines(path)
+    mode = path.stat().st_mode if path.exists() else 0
+    if mode & 0o077:
+        yield f"{path}: others can read it (its mode is {mode & 0o777:o}); run chmod 600 {path}"
+    if lines:
+        yield f"{path}: line {lines[0]} is not NAME=value, and sets nothing; correct it, or make it a comment by #"
 
 
 def export_store_settings() -> None:

@@ -8,7 +8,6 @@ import sys
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import suppress
 from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
@@ -24,16 +23,11 @@ from peers.program import WORKERS, folders, timed
 
 @cache
 def parser() -> Callable[[bytes], Any]:
-    """Return pysimdjson, else orjson."""
-    with suppress(ImportError):
-        import simdjson  # noqa: PLC0415 - optional
+    """Return the parser of this process."""
+    import simdjson  # noqa: PLC0415 - optional
 
-        parse_line: Callable[[bytes], Any] = simdjson.Parser().parse
-        return parse_line
-    import orjson  # noqa: PLC0415 - optional
-
-    loads: Callable[[bytes], Any] = orjson.loads
-    return loads
+    parse_line: Callable[[bytes], Any] = simdjson.Parser().parse
+    return parse_line
 
 
 def gunzip(path: Path) -> int:

@@ -19,7 +19,7 @@ _FIRST: Final = 4
 _WAITS_IN_VAIN: Final = 2.0
 """Answers that take so many times as long as they did: half of the requests in flight wait for the others only."""
 _MEMORY: Final = 8  # answers: the weight of the newest one in their mean is one in so many
-_MORE_CAUTION, _MOST_CAUTION = 4, 64
+_MORE_CAUTION, _MOST_CAUTION = 4, 16
 
 
 @dataclass

@@ -133,10 +133,14 @@ def show(path: object) -> None:
 
 
 def next_command(words: str, name: str = "lakehouse") -> str:
-    """A command that a message advises, on the same lake: with `--lake` if this command was given it."""
+    """A command that a message advises, on the same lake and accounts: with `--lake` and `--account` as this one."""
     context = click.get_current_context(silent=True)
-    lake_uri = context.params.get("lake_uri") if context else None
-    return f"{name} {words} --lake {shlex.quote(lake_uri)}" if lake_uri else f"{name} {words}"
+    given = context.params if context else {}
+    accounts = given.get("accounts", ()) if words in {"doctor", "sync"} or words.startswith("status") else ()
+    options = [f"--account {shlex.quote(str(path))}" for path in accounts]
+    if lake_uri := given.get("lake_uri"):
+        options.append(f"--lake {shlex.quote(lake_uri)}")
+    return " ".join([name, words, *options])
 
 
 def command(function: Callable[..., None]) -> Callable[..., None]:

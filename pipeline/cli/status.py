@@ -111,16 +111,16 @@ def print_status(
     out: IO[str],
     *,
     schemas: Sequence[KeptSchema] = (),
-    own_account: str = "",
+    own_accounts: frozenset[str] = frozenset(),
     searched_rows: int = SEARCHED_ROWS,
 ) -> bool:
     """Print hours and rejects, as JSON or, day by day, as a table; return whether anything is expiring.
 
     `schemas` are the accounts' own, with which nothing expires.
-    `own_account` is the account of the settings. If no sync ever brought a file of it, that counts as expiring.
+    `own_accounts` are those that a sync fetches. If none ever brought a listing of one of them, that counts as expiring.
     """
     listed = hours(connection, now)
-    nothing_came = _nothing_came(connection, own_account)
+    nothing_came = _nothing_came(connection, own_accounts)
     aside = _fetch(connection.sql(_SET_ASIDE))
     unlisted = _unlisted(connection)
     masked, since = masked_conversations(connection, searched_rows=searched_rows)
@@ -139,8 +139,8 @@ def print_status(
     else:
         console = Console(file=out, force_terminal=out.isatty())
         _print_days(console, listed)
-        left_out = [*_aside_lines(aside), *_missing_lines(listed, now, own_account), *_unlisted_lines(unlisted, own_account)]
-        lacking = [*_lacking_lines(listed, now, own_account), *filter(None, [nothing_came])]
+        left_out = [*_aside_lines(aside), *_missing_lines(listed, now, own_accounts), *_unlisted_lines(unlisted, own_accounts)]
+        lacking = [*_lacking_lines(listed, now, own_accounts), *filter(None, [nothing_came])]
         for line in (*_lines(listed, left_out, lacking, encrypted), *_masked_lines(masked, since), *_schema_lines(schemas)):
             console.print(harmless(line), markup=False, highlight=False, soft_wrap=True)
     return nothing_came is not None or any(row["is_expiring"] for row in listed)
@@ -156,8 +156,8 @@ def _encrypted_values(connection: duckdb.DuckDBPyConnection) -> tuple[int, int]:
     return values, files
 
 
-def _nothing_came(connection: duckdb.DuckDBPyConnection, own_account: str) -> str | None:
-    """A sentence if the lake is empty, or the API never listed an hour of the settings' account; else None.
+def _nothing_came(connection: duckdb.DuckDBPyConnection, own_accounts: frozenset[str]) -> str | None:
+    """A sentence if the lake is empty, or the API never listed an hour of an account that a sync fetches; else None.
 
     Without it, an account that was never listed would look complete.
     """
@@ -166,11 +166,13 @@ def _nothing_came(connection: duckdb.DuckDBPyConnection, own_account: str) -> st
     then = f"run {next_command('doctor')}, then {next_command('sync')}"
     if not has_files and not synced:
         first = (
-            "" if own_account else f", once LP_ACCOUNT_ID and its keys are set; files at hand come by {next_command('load')}"
+            "" if own_accounts else f", once LP_ACCOUNT_ID and its keys are set; files at hand come by {next_command('load')}"
         )
         return f"No file was ever loaded and no listing was ever had: {then}{first}"
-    if own_account and own_account not in synced:
-        return f"account {own_account}: no listing of it was ever had, so its files are unknown: {then}"
+    if never := sorted(own_accounts - synced):
+        others = f" and {len(never) - 1:,} others" if len(never) > 1 else ""
+        verb = "it" if len(never) == 1 else "them"
+        return f"account {never[0]}{others}: no listing of {verb} was ever had, so the files are unknown: {then}"
     return None
 
 
@@ -224,11 +226,11 @@ def _lines(
     yield from lacking or ["Nothing is missing that the source still has."]
 
 
-def _advice(account_id: str | None, own_account: str) -> str:
-    """The way to an account's files: a sync, if it is the account of the settings."""
-    if account_id == own_account:
+def _advice(account_id: str | None, own_accounts: frozenset[str]) -> str:
+    """The way to an account's files: a sync, if it fetches the account."""
+    if account_id in own_accounts:
         return f"run {next_command('sync')}"
-    return f"LP_ACCOUNT_ID is {own_account or 'not set'}, so that a sync here does not fetch this account"
+    return "neither LP_ACCOUNT_ID nor --account names this account; give status what the sync is given"
 
 
 def _earlier(listed: list[dict[str, Any]]) -> Iterator[str]:
@@ -265,21 +267,21 @@ def _unlisted(connection: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
     return {account_id: list(of_account) for account_id, of_account in days.items()}
 
 
-def _unlisted_lines(unlisted: dict[str, list[str]], own_account: str) -> Iterator[str]:
+def _unlisted_lines(unlisted: dict[str, list[str]], own_accounts: frozenset[str]) -> Iterator[str]:
     for account_id, days in unlisted.items():
         yield (
             f"account {account_id}: {counted(len(days), 'day')} could not be listed when last asked for: "
-            f"{', '.join(days[:_SHOWN])}{_others(len(days))}; {_advice(account_id, own_account)}"
+            f"{', '.join(days[:_SHOWN])}{_others(len(days))}; {_advice(account_id, own_accounts)}"
         )
 
 
-def _missing_lines(listed: list[dict[str, Any]], now: datetime, own_account: str) -> Iterator[str]:
+def _missing_lines(listed: list[dict[str, Any]], now: datetime, own_accounts: frozenset[str]) -> Iterator[str]:
     """The first files that could not be downloaded, those ahead that the source deletes next, and how many others."""
     of_hours = [(row["hour"] + RETENTION <= now, row["hour"], row) for row in listed if row["missing"]]
     of_hours.sort(key=lambda of_hour: of_hour[:2])
     names = [(is_gone, row["account_id"], name) for is_gone, _, row in of_hours for name in row["missing"]]
     for is_gone, account_id, name in names[:_SHOWN]:
-        advice = "the source has deleted it by now" if is_gone else _advice(account_id, own_account)
+        advice = "the source has deleted it by now" if is_gone else _advice(account_id, own_accounts)
         yield f"{name} (account {account_id}): listed, but could not be downloaded; {advice}"
     if len(names) > _SHOWN:
         yield f"{_others(len(names)).strip()} that could not be downloaded"
@@ -289,7 +291,7 @@ def _others(count: int) -> str:
     return f" and {count - _SHOWN:,} more ({_every()} names all)" if count > _SHOWN else ""
 
 
-def _lacking_lines(listed: list[dict[str, Any]], now: datetime, own_account: str) -> list[str]:
+def _lacking_lines(listed: list[dict[str, Any]], now: datetime, own_accounts: frozenset[str]) -> list[str]:
     """Sentences for each account with hours that are lacking, or were never listed, and that the source still keeps."""
     lines = []
     lacking = [row for row in listed if row["deleted_at_source"] is not None]
@@ -302,7 +304,7 @@ def _lacking_lines(listed: list[dict[str, Any]], now: datetime, own_account: str
                 found = f"{count} {_verb(of_kind)} never listed" if is_unknown else f"files of {count} are lacking"
                 line = f"account {account_id or 'unknown'}: {found}; {_deletion(of_kind, now)}"
                 warning = "WARNING: " if any(row["is_expiring"] for row in of_kind) else ""
-                lines.append(f"{warning}{line}: {_advice(account_id, own_account)}")
+                lines.append(f"{warning}{line}: {_advice(account_id, own_accounts)}")
     return lines
 
 

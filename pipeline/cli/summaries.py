@@ -39,11 +39,28 @@ def sum_up_sync(reports: "Mapping[DataAccessClient, SyncReport]", total: "Report
         sum_up(total, say)
         return
     for client, report in reports.items():
-        say(f"account {client.account_id}:")
-        for line in (*summary(report), *([f"failed: {report.failure}"] if report.failure else [])):
-            say(f"  {line}")
+        if not report.is_asked:
+            say(f"account {client.account_id}: not asked, since the run was stopped before")
+        elif report.failure and not report.listed:
+            say(f"account {client.account_id}: failed: {report.failure}")
+        else:
+            say(f"account {client.account_id}:")
+            for line in (*summary(report), *([f"failed: {report.failure}"] if report.failure else [])):
+                say(f"  {line}")
     for line in _replacements(total):
         say(line)
+    say(_in_all(list(reports.values())))
+
+
+def _in_all(reports: "Sequence[SyncReport]") -> str:
+    """The line of all accounts."""
+    numbers = {
+        "failed": sum(report.failure is not None for report in reports),
+        "not asked": sum(not report.is_asked for report in reports),
+    }
+    states = ", ".join(f"{number:,} {state}" for state, number in numbers.items() if number)
+    loaded = counted(sum(report.loaded for report in reports), "file")
+    return f"{counted(len(reports), 'account')}{f', {states}' if states else ''}: {loaded} loaded: {_rows(*reports)}"
 
 
 def summary(report: "Report") -> Iterator[str]:
@@ -78,9 +95,9 @@ def _replacements(report: "Report") -> Iterator[str]:
         yield f"{counted(report.superseded, 'delivery', 'deliveries')} of a conversation superseded by another"
 
 
-def _rows(counts: "Counts | Report") -> str:
+def _rows(*counts: "Counts | Report") -> str:
     kinds = ("conversation", "message", "transfer")
-    return ", ".join(counted(getattr(counts, f"{kind}s"), kind) for kind in kinds)
+    return ", ".join(counted(sum(getattr(one, f"{kind}s") for one in counts), kind) for kind in kinds)
 
 
 def _named(kind: str, state: str, reasons: dict[str, str]) -> Iterator[str]:

@@ -58,6 +58,8 @@ class SyncReport(Report):
     wanted: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
     unlisted: dict[str, str] = field(default_factory=dict)
+    is_asked: bool = False
+    """Whether the run came as far as this account, before a signal."""
     failure: str | None = None
     """The reason why the account could not be listed, or all of its downloads were refused."""
     schema_problem: str | None = None

@@ -116,6 +116,7 @@ class _Run:
         """List only."""
         for client, report in self._accounts.items():
             try:
+                report.is_asked = True
                 self._begun(client, report).count_all(self._since, self._until)
             except SourceError as error:
                 self._note(client, error)
@@ -144,7 +145,9 @@ class _Run:
         """Raise the first error that makes the run a failure, now that all other files are in."""
         for client, error in self.errors.items():
             if len(self._accounts) > 1:
-                raise type(error)(f"account {client.account_id}: {self._accounts[client].failure}") from error
+                counts = f"{len(self.errors):,} of {len(self._accounts):,} accounts failed, the others are in"
+                which = "" if len(self.errors) == 1 else "; the first"
+                raise type(error)(f"{counts}{which}: account {client.account_id}: {self._accounts[client].failure}") from error
             raise error
 
     def _begun(self, client: DataAccessClient, report: SyncReport) -> Downloads:
@@ -168,6 +171,7 @@ class _Run:
             downloads = self._begun(client, report)
             if self._is_stopped:  # a signal came in between
                 return
+            report.is_asked = True
             with downloads.listed(self._since, self._until):
                 yield from downloads.files()
             if self._is_stopped:

@@ -1,5 +1,6 @@
 """Several accounts in one sync: one commit, each account's own report, and no account that keeps another out."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -26,6 +27,7 @@ from pipeline.sandbox import Sandbox
 from pipeline.settings import Secret
 
 IDS = ("4711", "4712", "4713")
+KEYS = "LP_APP_KEY=a\nLP_APP_SECRET=b\nLP_ACCESS_TOKEN=c\nLP_ACCESS_TOKEN_SECRET=d\n"
 SINCE = MIDNIGHT - timedelta(days=4)
 
 
@@ -52,7 +54,7 @@ def together(lake: Lake, sandbox: Sandbox, *refused: str, commit_bytes: int = 1 
     """Sync all accounts in one run; gives their reports by account, and leaves out the error of some."""
     with ExitStack() as stack:
         reports = {client: SyncReport() for client in clients(sandbox, stack, *refused)}
-        ends = pytest.raises(AccessRefusedError, match=f"^account {refused[0]}: the server") if refused else nullcontext()
+        ends = pytest.raises(AccessRefusedError, match=f"account {refused[0]}: the server") if refused else nullcontext()
         with writing(lake) as newest, ends:
             sync(lake, reports, since=SINCE, now=lambda: MIDNIGHT, commit_bytes=commit_bytes, newest=newest)
         return {client.account_id: report for client, report in reports.items()}
@@ -156,15 +158,17 @@ def test_the_command_tells_each_account(sandbox: Sandbox, tmp_path: Path) -> Non
     done = lakehouse(tmp_path, "sync", *window, *accounts)
     assert done.returncode == 0, done.stderr
     lines = done.stderr.splitlines()
-    assert [line for line in lines if not line.startswith(" ")] == [f"account {ident}:" for ident in IDS]
-    assert sum(" files loaded: " in line for line in lines) == 3
+    *told, total = [line for line in lines if not line.startswith(" ")]
+    assert told == [f"account {ident}:" for ident in IDS]
+    assert total.startswith("3 accounts: ")
+    assert sum(" files loaded: " in line for line in lines) == 4
     assert version(Lake(str(tmp_path / "lake"))) == 1
 
 
 def test_what_is_of_no_single_account_is_told_below_them(sandbox: Sandbox) -> None:
     """Files replaced and deliveries superseded are known of the run alone; of one account they are in its own report."""
     with ExitStack() as stack:
-        reports = {client: SyncReport() for client in clients(sandbox, stack)}
+        reports = {client: SyncReport(is_asked=True) for client in clients(sandbox, stack)}
         total = together_of(reports)
         total.replaced, total.superseded = 1, 2
         sum_up_sync(reports, total, (said := list[str]()).append)
@@ -172,6 +176,7 @@ def test_what_is_of_no_single_account_is_told_below_them(sandbox: Sandbox) -> No
             *(f"account {ident}:" for ident in IDS),
             "1 file loaded in the place of another of the same name, whose rows are gone",
             "2 deliveries of a conversation superseded by another",
+            "3 accounts: 0 files loaded: 0 conversations, 0 messages, 0 transfers",
         ]
         (client, report), *_ = reports.items()
         assert together_of({client: report}) is report
@@ -181,10 +186,11 @@ def test_what_is_of_no_single_account_is_told_below_them(sandbox: Sandbox) -> No
     ("text", "told"),
     [
         (None, "expected a file with the settings of an account"),
-        ("LP_APP_KEY=x\n", "expected LP_ACCOUNT_ID, found none"),
-        ("LP_ACCOUNT_ID=1\nLAKE_URI=elsewhere\n", "found LAKE_URI; put others into .env"),
-        ("LP_ACCOUNT_ID=1\n", "not set"),
-        ("LP_ACCOUNT_ID=../x\nLP_APP_KEY=a\nLP_APP_SECRET=b\nLP_ACCESS_TOKEN=c\nLP_ACCESS_TOKEN_SECRET=d\n", "LP_ACCOUNT_ID: "),
+        ("LP_APP_KEY=x\n", "LP_ACCESS_TOKEN, LP_ACCESS_TOKEN_SECRET, LP_ACCOUNT_ID, LP_APP_SECRET not set"),
+        ("LP_ACCOUNT_ID=1\nLAKE_URI=elsewhere\n", "expected only settings of an account"),
+        ("LP_ACCOUNT_ID=../x\n" + KEYS, "LP_ACCOUNT_ID: "),
+        ("LP_ACCOUNT_ID=1\n" + KEYS + "LP_BASE_URL=http://example.org\n", "LP_BASE_URL: "),
+        ("LP_ACCOUNT_ID=1\n" + KEYS + "\n\nLP_DOWNLOADS 3\n", "line 8: expected NAME=value"),
     ],
 )
 def test_a_file_of_an_account_says_what_is_wrong_with_it(tmp_path: Path, text: str | None, told: str) -> None:
@@ -194,14 +200,81 @@ def test_a_file_of_an_account_says_what_is_wrong_with_it(tmp_path: Path, text: s
         path.write_text(text)
     done = lakehouse(tmp_path, "sync", "--account", str(path))
     assert done.returncode == 2
-    assert told in done.stderr
+    assert f"{path}: {told}" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1 + ("others can read it" in done.stderr)
     assert not (tmp_path / "lake").exists()
 
 
-def test_an_account_is_named_once(sandbox: Sandbox, tmp_path: Path) -> None:
-    """Two files of one account are a mistake: the second one may have older keys."""
+def test_an_account_has_one_file(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Two files of one account are a mistake: the second one may have older keys. The same file twice is none."""
     accounts = files_of(sandbox, tmp_path)
-    done = lakehouse(tmp_path, "sync", *accounts, *accounts[:2])
+    copy = tmp_path / "copy.env"
+    copy.write_text(Path(accounts[1]).read_text())
+    done = lakehouse(tmp_path, "sync", *accounts, "--account", str(copy))
     assert done.returncode == 2
-    assert "the account 4711 is in another file, too" in done.stderr
+    assert f"{copy}: the account 4711 is in {accounts[1]}, too" in done.stderr
+    assert lakehouse(tmp_path, "sync", "--dry-run", *accounts, *accounts[:2]).returncode == 0
+
+
+def test_a_folder_stands_for_its_files(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Those named NAME.env; sync, status and doctor take it, and commands that they advise name it."""
+    folder = tmp_path / "accounts"
+    folder.mkdir()
+    files_of(sandbox, folder)
+    (folder / ".env").write_text("LP_ACCOUNT_ID=another\n")
+    (folder / "notes.txt").write_text("no settings")
+    Lake(str(tmp_path / "lake")).create()
+    status = lakehouse(tmp_path, "status", "--account", str(folder))
+    assert f"run lakehouse doctor --account {folder} --lake" in status.stdout
+    window = ("--since", f"{SINCE:%Y-%m-%d}", "--until", f"{MIDNIGHT:%Y-%m-%d}")
+    done = lakehouse(tmp_path, "sync", "--dry-run", *window, "--account", str(folder))
+    assert {line.partition("\t")[0] for line in done.stdout.splitlines()} == {*IDS}
+    doctor = lakehouse(tmp_path, "doctor", "--account", str(folder)).stdout
+    for ident in IDS:
+        assert f"{folder / ident}.env: account {ident}, all four keys are set" in doctor
+        assert f"{folder / ident}.env: taken for account {ident}" in doctor
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    done = lakehouse(tmp_path, "sync", "--account", str(empty))
+    assert (done.returncode, done.stderr.startswith(f"lakehouse: {empty}: expected files")) == (2, True)
+
+
+def test_a_key_that_a_file_lacks_is_no_others(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An account's settings come from its file alone, whatever the environment has."""
+    accounts = files_of(sandbox, tmp_path)
+    path = Path(accounts[1])
+    path.write_text("".join(line for line in path.read_text().splitlines(keepends=True) if "LP_APP_SECRET" not in line))
+    monkeypatch.setenv("LP_APP_SECRET", "of another")
+    done = lakehouse(tmp_path, "sync", *accounts)
+    assert (done.returncode, f"{path}: LP_APP_SECRET not set" in done.stderr) == (2, True)
+    monkeypatch.setenv("LP_ACCOUNT_ID", "another")
+    assert lakehouse(tmp_path, "sync", "--dry-run", *accounts[2:]).returncode == 0
+
+
+def test_status_knows_the_accounts_that_a_sync_was_given(sandbox: Sandbox, tmp_path: Path) -> None:
+    """An account that was refused from the first run on is told, and that of another schedule is not called lost."""
+    accounts = files_of(sandbox, tmp_path)
+    refused = Path(accounts[1])
+    refused.write_text(re.sub("LP_APP_SECRET=.*", "LP_APP_SECRET=wrongwrong", refused.read_text()))
+    window = ("--since", f"{SINCE:%Y-%m-%d}", "--until", f"{MIDNIGHT:%Y-%m-%d}")
+    done = lakehouse(tmp_path, "sync", *window, *accounts)
+    assert done.returncode == 1
+    *_, total, error = done.stderr.splitlines()
+    assert total.startswith("3 accounts, 1 failed: ")
+    assert error.startswith("lakehouse: 1 of 3 accounts failed, the others are in: account 4711: ")
+    assert sum("account 4711: failed: " in line for line in done.stderr.splitlines()) == 1
+    status = lakehouse(tmp_path, "status", *accounts)
+    assert status.returncode == 3
+    assert "account 4711: no listing of it was ever had" in status.stdout
+    assert "neither LP_ACCOUNT_ID nor --account" not in status.stdout
+
+
+def test_an_account_that_a_stopped_run_did_not_reach_is_told_so(sandbox: Sandbox) -> None:
+    """It looks like no account without files."""
+    with ExitStack() as stack:
+        first, *others = (SyncReport() for _ in IDS)
+        first.is_asked = True
+        reports = dict(zip(clients(sandbox, stack), [first, *others], strict=True))
+        sum_up_sync(reports, together_of(reports), (said := list[str]()).append)
+    assert said[-3:-1] == [f"account {ident}: not asked, since the run was stopped before" for ident in IDS[1:]]
+    assert said[-1].startswith("3 accounts, 2 not asked: ")

@@ -77,7 +77,7 @@ def states(lake: Lake, now: datetime = NOW, since: datetime = FIRST) -> str:
 def status(lake: Lake, own_account: str = ACCOUNT) -> str:
     """The table that the command shows."""
     with connect(lake) as connection:
-        print_status(connection, "table", NOW, out := io.StringIO(), own_account=own_account)
+        print_status(connection, "table", NOW, out := io.StringIO(), own_accounts=frozenset(filter(None, [own_account])))
     return out.getvalue()
 
 
@@ -157,7 +157,7 @@ def test_what_no_window_asked_about_is_unknown_and_told(lake: Lake, source: Sour
     before = states(lake, since=NOW - timedelta(days=31))
     assert before == "u" * (30 * 24 - 6) + "lluuu"
     with connect(lake) as connection:
-        is_expiring = print_status(connection, form, NOW, out := io.StringIO(), own_account=ACCOUNT)
+        is_expiring = print_status(connection, form, NOW, out := io.StringIO(), own_accounts=frozenset({ACCOUNT}))
     if form == "json":
         assert sum(row["state"] == "unknown" for row in json.loads(out.getvalue())["hours"]) == before.count("u")
     else:
@@ -186,10 +186,10 @@ def test_no_sync_is_advised_for_an_account_that_is_not_set_up(lake: Lake, source
     source.api.script[LISTING_PATH] = [*[Reply(status=503)] * 3, *source.api.script[LISTING_PATH]]
     run(lake, source, since=FIRST - timedelta(days=1))
     with connect(lake) as connection:
-        print_status(connection, "table", NOW, out := io.StringIO(), own_account=own)
+        print_status(connection, "table", NOW, out := io.StringIO(), own_accounts=frozenset(filter(None, [own])))
     told = [line for line in out.getvalue().splitlines() if f"account {ACCOUNT}" in line and line != f"account {ACCOUNT}"]
     assert len(told) == 4
-    assert all(f"LP_ACCOUNT_ID is {own or 'not set'}, so that a sync here does not fetch this account" in line for line in told)
+    assert all("neither LP_ACCOUNT_ID nor --account names this account" in line for line in told)
 
 
 @pytest.mark.parametrize("form", ["table", "json"])
@@ -207,7 +207,7 @@ def test_nothing_missing_is_not_said_where_nothing_ever_came(
     if has_files:
         take(lake, put(tmp_path, gz(document(conversation("c1"), account_id=ACCOUNT)), name_at(1)))
     with connect(lake) as connection:
-        is_told = print_status(connection, form, NOW, out := io.StringIO(), own_account=own)
+        is_told = print_status(connection, form, NOW, out := io.StringIO(), own_accounts=frozenset(filter(None, [own])))
     assert is_told is (words is not None)
     said = json.loads(out.getvalue())["nothing_came"] if form == "json" else out.getvalue()
     assert (words is None and said is None) or (words or "Nothing is missing that the source still has.") in said
@@ -328,7 +328,7 @@ def test_status_has_first_what_the_source_deletes_next(lake: Lake, source: Sourc
     source.api.script[LISTING_PATH] = [listing(entries[0]), listing(), listing(*entries[1:]), listing()]
     run(lake, source, FIRST + 3 * day)
     with connect(lake) as connection:
-        print_status(connection, "table", FIRST + 31 * day, out := io.StringIO(), own_account=ACCOUNT)
+        print_status(connection, "table", FIRST + 31 * day, out := io.StringIO(), own_accounts=frozenset({ACCOUNT}))
     told = [line.partition(" (")[::2] for line in out.getvalue().splitlines() if "could not be downloaded" in line]
     assert [(name, rest.rpartition("; ")[2]) for name, rest in told] == [
         (name_at(48), "run lakehouse sync"),

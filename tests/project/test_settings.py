@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import SettingsError
-from pipeline.settings import DEFAULT_BASE_URL, checked_base_url, env_file_warning, export_store_settings, read_settings
+from pipeline.settings import DEFAULT_BASE_URL, checked_base_url, env_file_warnings, export_store_settings, read_settings
 
 CANARY = "canary-Zx81$"
 ALL = {
@@ -73,12 +73,22 @@ def test_a_secret_arrives_as_it_is_written(monkeypatch: pytest.MonkeyPatch, secr
 @pytest.mark.parametrize(("mode", "told"), [(0o600, False), (0o400, False), (0o640, True), (0o604, True), (0o666, True)])
 def test_an_env_file_that_others_can_read_is_told(mode: int, *, told: bool) -> None:
     """The warning names the file, its mode and the command that mends it."""
-    assert env_file_warning() is None
+    assert not [*env_file_warnings()]
     Path(".env").write_text("LP_APP_KEY=x")
     Path(".env").chmod(mode)
-    warning = env_file_warning()
-    assert (warning == f".env: others can read it (its mode is {mode:o}); run chmod 600 .env") is told
-    assert (warning is None) is not told
+    assert [*env_file_warnings()] == [f".env: others can read it (its mode is {mode:o}); run chmod 600 .env"] * told
+
+
+def test_a_line_that_is_no_setting_is_told_by_its_number(caplog: pytest.LogCaptureFixture) -> None:
+    """It can hold a secret, so it is not shown; the other lines count. A folder of that name is no file of settings."""
+    Path(".env").write_text(f"# keys\n\n\n{CANARY} {CANARY}\nLAKE_URI=here\n")
+    Path(".env").chmod(0o600)
+    assert [*env_file_warnings()] == [".env: line 4 is not NAME=value, and sets nothing; correct it, or make it a comment by #"]
+    assert read_settings().lake_uri == "here"
+    assert not caplog.records
+    Path(".env").unlink()
+    Path(".env").mkdir()
+    assert read_settings().lake_uri == "./lake"
 
 
 def test_sizes_are_numbers_with_or_without_a_unit(monkeypatch: pytest.MonkeyPatch) -> None:

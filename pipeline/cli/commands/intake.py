@@ -17,20 +17,33 @@ if TYPE_CHECKING:
     from pipeline.api.client import DataAccessClient
 
 
+_of_accounts = click.option(
+    "--account",
+    "accounts",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A file with the settings of an account, or a folder of files NAME.env; can be given several times. "
+    "[default: the account of .env]",
+)
+
+
 @click.command(cls=Command)
+@_of_accounts
 @in_format("table", "json")
 @on_lake
-def doctor(lake_uri: str | None, form: str) -> None:
+def doctor(lake_uri: str | None, form: str, accounts: tuple[Path, ...]) -> None:
     """Test settings, keys, clock, disk and versions before a sync.
 
-    Prints a line for each: ok, warn or FAIL, the finding, and the remedy. Changes nothing.
+    Prints a line for each: ok, warn or FAIL, the finding, and the remedy. Changes nothing. With --account, as of the sync, it
+    tests the settings and keys of these accounts.
     Ends with 0 if nothing fails, also with warnings; with 2 if a setting is missing or wrong; with 1 if something else fails.
 
     Example: lakehouse doctor
     """
     from pipeline.cli.doctor import examine, exit_code, print_findings, verdict
 
-    findings = print_findings(examine(lake_uri), form, sys.stdout)
+    findings = print_findings(examine(lake_uri, accounts), form, sys.stdout)
     say(verdict(findings))
     raise SystemExit(exit_code(findings))
 
@@ -41,14 +54,7 @@ def doctor(lake_uri: str | None, form: str) -> None:
 )
 @click.option("--until", type=Moment(), metavar="T", help="Before this time. [default: now]")
 @click.option("--dry-run", is_flag=True, help="List the files to fetch, and fetch none.")
-@click.option(
-    "--account",
-    "account_files",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="A file with the settings of an account; can be given several times. [default: the account of .env]",
-)
+@_of_accounts
 @on_engine
 @on_lake
 def sync(
@@ -56,7 +62,7 @@ def sync(
     since: datetime | None,
     until: datetime | None,
     engine: str | None,
-    account_files: tuple[Path, ...],
+    accounts: tuple[Path, ...],
     *,
     dry_run: bool,
 ) -> None:
@@ -67,8 +73,9 @@ def sync(
     (APAC). They come from the environment, or from .env in the working folder, a line NAME=value each. lakehouse doctor
     tells whether they are good. LP_DOWNLOADS is the most downloads at a time, 8 if it is not set.
 
-    Several accounts: write the settings of each into a file of its own, and name all with --account. They become visible
-    together, and take one commit. If one fails, the others are in.
+    Several accounts: write the settings of each, and no others, into a file of its own, accounts/NAME.env, and give the
+    folder to --account. They become visible together, and take one commit. If the source refuses one, the others are in;
+    the run ends with 1.
 
     T is a day or a time in ISO 8601, in UTC unless it has an offset: 2026-11-01, 2026-11-01T14:00, 2026-11-01T14:00+01:00.
 
@@ -88,7 +95,7 @@ def sync(
     from pipeline.load.sync import together
 
     lake = lake_of(lake_uri)
-    clients = _clients(account_files)
+    clients = _clients(accounts)
     if since and until and since >= until:
         raise SettingsError(f"--since {since:%Y-%m-%dT%H:%M} is not before --until {until:%Y-%m-%dT%H:%M}; swap them")
     check_key(say)
@@ -126,27 +133,28 @@ def sync(
         raise SystemExit(SET_ASIDE)
 
 
-def _clients(files: tuple[Path, ...]) -> "list[DataAccessClient]":
-    """A client for each account: those of the files, or that of the settings.
+def _clients(paths: tuple[Path, ...]) -> "list[DataAccessClient]":
+    """A client for each account: those of the files and folders, or that of the settings.
 
     Raises:
         SettingsError: a setting is missing or wrong, or two files are of one account.
     """
     from pipeline.api.client import DataAccessClient
     from pipeline.api.limits import Limits
-    from pipeline.settings import env_file_warning, read_settings
+    from pipeline.settings import ENV_FILE, account_files, env_file_warnings, read_settings
 
     clients: dict[str, DataAccessClient] = {}
-    for file in files or (None,):
+    files: dict[str, Path] = {}
+    for file in account_files(paths) or (None,):
         settings = read_settings(file)
-        if warning := env_file_warning(*([file] if file else [])):
+        for warning in env_file_warnings(file or ENV_FILE):
             say(f"lakehouse: {warning}")
         limits = Limits(
             downloads=settings.lp_downloads, listing_bytes=settings.lp_max_listing_bytes, file_bytes=settings.lp_max_file_bytes
         )
-        credentials = settings.credentials()
-        if credentials.account_id in clients:
-            raise SettingsError(f"{file}: the account {credentials.account_id} is in another file, too; name it once")
+        credentials = settings.credentials(file)
+        if file and (other := files.setdefault(credentials.account_id, file)) != file:
+            raise SettingsError(f"{file}: the account {credentials.account_id} is in {other}, too; leave one of them out")
         clients[credentials.account_id] = DataAccessClient(credentials, settings.lp_base_url, limits=limits)
     return list(clients.values())
 
@@ -189,25 +197,26 @@ def load(lake_uri: str | None, paths: tuple[str, ...], engine: str | None) -> No
 
 
 @click.command(cls=Command)
+@_of_accounts
 @in_format("table", "json")
 @on_lake
-def status(lake_uri: str | None, form: str) -> None:
+def status(lake_uri: str | None, form: str, accounts: tuple[Path, ...]) -> None:
     """Show loaded, rejected and missing files, hour by hour.
 
-    Says until when the source keeps missing files: 30 days, then they can't be downloaded any more.
+    Says until when the source keeps missing files: 30 days, then they can't be downloaded any more. With --account, as of the
+    sync, it knows which accounts the sync fetches.
 
     Ends with 3 if the source will delete within 7 days a file that the lake lacks, or an hour that was never listed, and if no
-    file of the settings' account ever came.
+    file of an account of the settings, or of one that --account names, ever came.
 
     Example: lakehouse status --format json
     """
     from pipeline.cli.status import print_status
     from pipeline.load.account_schema import kept_schemas
-    from pipeline.settings import account_of_settings
+    from pipeline.settings import own_accounts
     from pipeline.warehouse.database import connect
 
-    lake = lake_of(lake_uri)
+    lake, own = lake_of(lake_uri), own_accounts(accounts)
     with connect(lake, say) as connection:
-        kept, own = kept_schemas(lake), account_of_settings()
-        if print_status(connection, form, datetime.now(UTC), sys.stdout, schemas=kept, own_account=own):
+        if print_status(connection, form, datetime.now(UTC), sys.stdout, schemas=kept_schemas(lake), own_accounts=own):
             raise SystemExit(SET_ASIDE)

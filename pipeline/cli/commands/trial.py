@@ -33,7 +33,8 @@ def sandbox(
         click.echo("\n".join(f"{name:<20}{struck:<26}{description}" for name, struck, description in fault_list()))
         return
     if log:
-        logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
+        logging.basicConfig(stream=sys.stderr)
+        logging.getLogger("pipeline").setLevel(logging.DEBUG)  # others' debug lines tell of signatures
     try:
         accounts = [replace(account, sends_legs=legs) for account in demo_accounts()]
         served = Sandbox(accounts, port=port, faults=faults, seed=seed, delay_seconds=latency_ms / 1000)

@@ -8,19 +8,21 @@ import json
 import os
 import time
 from collections.abc import Collection, Iterable, Iterator
+from functools import partial
+from pathlib import Path
 from typing import IO
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.cli.doctor.account import about_api, about_settings
+from pipeline.cli.doctor.account import about_account, about_api, about_env_file
 from pipeline.cli.doctor.finding import FAIL, MOST_SECONDS, OK, WARN, Finding, Later
 from pipeline.cli.doctor.installation import about_pgp_key, about_scanner, about_versions
 from pipeline.cli.doctor.storage import about_bucket, about_lake, about_rights, about_temporary_folder
 from pipeline.errors import PipelineError, SettingsError
 from pipeline.lake.lake import Lake
-from pipeline.settings import Settings, export_store_settings, read_settings
+from pipeline.settings import Settings, account_files, export_store_settings, read_settings
 from pipeline.text import harmless
 
 __all__ = ["FAIL", "OK", "WARN", "Finding", "examine", "exit_code", "print_findings", "verdict"]
@@ -28,17 +30,21 @@ __all__ = ["FAIL", "OK", "WARN", "Finding", "examine", "exit_code", "print_findi
 _STYLES = {OK: "green", WARN: "yellow", FAIL: "bold red"}
 
 
-def examine(lake_uri: str | None) -> Iterator[Finding]:
-    """Run all checks, local ones first; bucket and Data Access API are asked meanwhile."""
+def examine(lake_uri: str | None, accounts: Collection[Path] = ()) -> Iterator[Finding]:
+    """Run all checks, local ones first; bucket and Data Access API are asked meanwhile.
+
+    `accounts` are the files and folders of a sync of several accounts; without any the account is that of the settings.
+    """
     deadline = time.monotonic() + MOST_SECONDS
     settings: Settings | None = None
     try:
         settings = read_settings()
     except SettingsError as error:
         yield Finding("settings", FAIL, str(error), is_setting=True)
-    far = [Later("server", lambda: about_api(settings))] if settings else []
+    far: list[Later] = []
     if settings:
-        yield from about_settings(settings)
+        yield from about_env_file()
+        yield from _about_accounts(settings, accounts, far)
     uri = lake_uri or (settings.lake_uri if settings else os.environ.get("LAKE_URI") or "./lake")
     try:
         if "://" in uri:
@@ -58,6 +64,21 @@ def examine(lake_uri: str | None) -> Iterator[Finding]:
     yield from about_pgp_key(getattr(settings, "lp_pgp_key", ""))
     for later in far:
         yield from later.findings(deadline)
+
+
+def _about_accounts(settings: Settings, paths: Collection[Path], far: list[Later]) -> Iterator[Finding]:
+    """The settings of each account; what its server says is added to the checks that run meanwhile."""
+    if not paths:
+        far.append(Later("server", lambda: about_api(settings)))
+        yield from about_account(settings)
+        return
+    try:
+        for file in account_files(paths):
+            its = read_settings(file)
+            far.append(Later("server", partial(about_api, its, file)))
+            yield from about_account(its, file)
+    except SettingsError as error:
+        yield Finding("settings", FAIL, str(error), is_setting=True)
 
 
 def exit_code(findings: Iterable[Finding]) -> int:

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -18,34 +19,41 @@ from pipeline.api.responses import utc_from_http_date
 from pipeline.api.transport import MAX_CLOCK_SKEW_SECONDS, Transport, describe_skew
 from pipeline.cli.doctor.finding import FAIL, OK, WARN, Finding
 from pipeline.errors import SettingsError, SourceError
-from pipeline.settings import ENV_FILE, FIELDS, LOOPBACK_HOSTS, Settings, checked_base_url, env_file_names, env_file_warning
+from pipeline.settings import ENV_FILE, FIELDS, LOOPBACK_HOSTS, Settings, checked_base_url, env_file_names, env_file_warnings
 from pipeline.text import counted
 
 _REGIONS: Final = tuple(f"{name}.da.liveperson.net" for name in ("va", "lo", "sy"))
 _SECRETS: Final = ("lp_app_key", "lp_app_secret", "lp_access_token", "lp_access_token_secret")
+_ELSEWHERE: Final = "settings come from the environment"
 _LEAST_SECRET: Final = 8  # characters; those of LivePerson have 32
 _LIMITS: Final = Limits(connect_seconds=4, read_seconds=6, attempts=1)
 _SKEW_TO_TELL: Final = 30  # seconds
 
 
-def about_settings(settings: Settings) -> Iterator[Finding]:
-    """The source of the settings, and missing or implausible ones."""
-    if warning := env_file_warning():
+def about_env_file() -> Iterator[Finding]:
+    """The source of the settings, and names that are nearly those of a setting."""
+    warnings = list(env_file_warnings())
+    for warning in warnings:
         yield Finding(".env", WARN, warning)
-    elif ENV_FILE.exists():
-        yield Finding(".env", OK, f"{ENV_FILE.resolve()}, for its owner alone")
-    else:
-        yield Finding(".env", OK, f"none in {Path.cwd()}, settings come from the environment")
+    if not warnings:
+        where = f"{ENV_FILE.resolve()}, for its owner alone" if ENV_FILE.is_file() else f"none in {Path.cwd()}, {_ELSEWHERE}"
+        yield Finding(".env", OK, where)
     known = [name.upper() for name in FIELDS]
     for name in sorted({*os.environ, *env_file_names()}):
         near = difflib.get_close_matches(name.upper(), known, 1, cutoff=0.8)
         if near and near[0] != name.upper():
             yield Finding("settings", WARN, f"{name} is no setting", f"correct it if {near[0]} is meant")
+
+
+def about_account(settings: Settings, file: Path | None = None) -> Iterator[Finding]:
+    """Missing or implausible settings of an account, which come from its file, or from `.env` and the environment."""
+    where = f"{file}: " if file else ""
+    for warning in env_file_warnings(file) if file else ():
+        yield Finding("settings", WARN, warning)
     if settings.has_no_account:
         found = "no account is set up: lakehouse load works without, lakehouse sync does not"
-        yield Finding(
-            "settings", WARN, found, "to sync, set the variables that lakehouse sync --help names", lacks_account=True
-        )
+        remedy = "set the variables that lakehouse sync --help names, or give doctor the --account of the sync"
+        yield Finding("settings", WARN, found, remedy, lacks_account=True)
         if complaint := _complaint(lambda: checked_base_url(settings.lp_base_url)):
             yield Finding("settings", FAIL, complaint, is_setting=True)
         return
@@ -53,11 +61,11 @@ def about_settings(settings: Settings) -> Iterator[Finding]:
         filter(None, (_complaint(settings.credentials), _complaint(lambda: checked_base_url(settings.lp_base_url))))
     )
     for complaint in wrong:
-        yield Finding("settings", FAIL, complaint, is_setting=True)
+        yield Finding("settings", FAIL, f"{where}{complaint}", is_setting=True)
     odd = list(_odd_secrets(settings))
-    yield from odd
+    yield from (replace(finding, found=f"{where}{finding.found}") for finding in odd)
     if not wrong and not odd:
-        yield Finding("settings", OK, f"account {settings.lp_account_id}, all four keys are set")
+        yield Finding("settings", OK, f"{where}account {settings.lp_account_id}, all four keys are set")
 
 
 def _complaint(judge: Callable[[], object]) -> str | None:
@@ -87,11 +95,16 @@ def _odd_secrets(settings: Settings) -> Iterator[Finding]:
             )
 
 
-def about_api(settings: Settings) -> Iterator[Finding]:
-    """The server, its clock, and the credentials; each only if the check before it is good.
+def about_api(settings: Settings, file: Path | None = None) -> Iterator[Finding]:
+    """The server, its clock, and the credentials; each only if the check before it is good. `file` has the account's settings.
 
     Without any setting of an account no server is asked: a lake of local files needs none.
     """
+    for finding in _about_api(settings):
+        yield replace(finding, found=f"{file}: {finding.found}") if file else finding
+
+
+def _about_api(settings: Settings) -> Iterator[Finding]:
     if settings.has_no_account:
         yield Finding("server", WARN, "not asked, since no account is set")
         return
@@ -115,7 +128,8 @@ def about_api(settings: Settings) -> Iterator[Finding]:
     try:
         credentials = settings.credentials()
     except SettingsError:
-        yield Finding("credentials", WARN, "not tried, since settings are missing or wrong")
+        found = "not tried, since settings are missing or wrong"
+        yield Finding("credentials", WARN, found)
         return
     yield _access(DataAccessClient(credentials, base_url, limits=_LIMITS))
 

@@ -23,6 +23,7 @@ _OF_THE_DATA: Final = {
     "DataError",
     "InternalException",
 }
+_OF_THE_END: Final = "don't know what type"  # of the decoder of a Parquet file's end
 READ_ALL: Final = "lakehouse verify --read-data"
 
 
@@ -46,6 +47,8 @@ def without_values(error: BaseException) -> str:
     """The first line of a library's error, without the file and, if it is about data, without quoted values."""
     text = getattr(error, "strerror", None) or _FILE.sub("", str(error).partition("\n")[0]).replace('""', "")
     if is_of_duckdb(error) and type(error).__name__ in _OF_THE_DATA:
+        if text.startswith(_OF_THE_END):
+            return "its end names a type that there is not"
         text = re.sub(r"Failed to read file\s*:?|found in Parquet file\s*(?=:)", "", _VALUE.sub("", text))
         text = text.removeprefix("Invalid Input Error: ")
     return " ".join(text.split()).strip(" :") or type(error).__name__

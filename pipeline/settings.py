@@ -225,16 +225,19 @@ def _filled(variables: Mapping[str, str | None]) -> dict[str, str | None]:
 
 
 def _account_file(path: Path) -> dict[str, str | None]:
+    """The settings of an account in its file; of a line that is none, which can be part of a key, the number is told alone."""
     if not path.is_file():
         raise SettingsError(f"{path}: expected a file with the settings of an account, a line NAME=value each, found none")
-    found = _env_file(path)
-    if others := sorted(found.keys() - _OF_AN_ACCOUNT):
+    _env_file(path)
+    lines = [line for line in _lines(path) if line.error or line.key is not None]
+    if garbled := [line for line in lines if line.error or line.value is None]:
+        raise SettingsError(f"{path}: line {_number(garbled[0])}: expected NAME=value, found something else; correct it")
+    if others := [line for line in lines if (line.key or "").upper() not in _OF_AN_ACCOUNT]:
         raise SettingsError(
-            f"{path}: expected only settings of an account, {', '.join(sorted(_OF_AN_ACCOUNT))}, found {', '.join(others)}; "
-            "put others into .env, where they hold for all accounts"
+            f"{path}: line {_number(others[0])}: expected a setting of an account, {', '.join(sorted(_OF_AN_ACCOUNT))}, found "
+            "another name; put others into .env, where they hold for all accounts"
         )
-    if lines := _garbled_lines(path):
-        raise SettingsError(f"{path}: line {lines[0]}: expected NAME=value, found something else; correct it")
+    found = {(line.key or "").upper(): line.value for line in lines}
     if missing := sorted(name for name in _NEEDED if not (found.get(name) or "").strip()):
         raise SettingsError(
             f"{path}: {', '.join(missing)} not set; write NAME=value into it: an account's settings come from its file alone"
@@ -282,10 +285,10 @@ def _lines(path: Path) -> list[Binding]:
         raise SettingsError(message) from error
 
 
-def _garbled_lines(path: Path) -> list[int]:
-    """The numbers of the lines that set nothing and are no comment."""
-    garbled = [line.original for line in _lines(path) if line.error]
-    return [one.line + one.string[: -len(one.string.lstrip())].count("\n") for one in garbled]
+def _number(line: Binding) -> int:
+    """The number of a line of a file; the parser counts blank ones above to it."""
+    text = line.original.string
+    return line.original.line + text[: -len(text.lstrip())].count("\n")
 
 
 def env_file_names() -> list[str]:
@@ -303,7 +306,7 @@ def env_file_warnings(path: Path = ENV_FILE) -> Iterator[str]:
     Raises:
         SettingsError: it cannot be read.
     """
-    lines = _garbled_lines(path)
+    lines = [_number(line) for line in _lines(path) if line.error]
     mode = path.stat().st_mode if path.exists() else 0
     if mode & 0o077:
         yield f"{path}: others can read it (its mode is {mode & 0o777:o}); run chmod 600 {path}"

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 
 import duckdb
@@ -54,6 +55,7 @@ def run_pending_purges(lake: Lake, *, now: Callable[[], datetime] = lambda: date
     for attempt in retry_conflicts():
         with attempt:
             snapshot = lake.snapshot()
+            attempt.is_overtaken = partial(lake.is_overtaken, snapshot)
             more = _conversations_with_tombstones(lake, snapshot) if noted.is_damaged else set()
             after = _purged(lake, snapshot, noted.idents | more, now())
     lake.on_step("clear notes")

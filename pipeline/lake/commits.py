@@ -13,7 +13,7 @@ import json
 import random
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from itertools import chain
 from types import TracebackType
@@ -285,18 +285,25 @@ def require_whole(place: Place, snapshot: Snapshot) -> None:
 
 
 class Attempt:
-    """One attempt at a change, as a context; `number` counts from 1. A conflict ends it quietly if there is a next one."""
+    """One attempt at a change, as a context; `number` counts from 1. A conflict ends it quietly if there is a next one.
+
+    So does an error, once `is_overtaken` says that another writer was faster: an erasure deletes the files that the attempt
+    still reads.
+    """
 
     def __init__(self, number: int) -> None:
         self.number = number
         self.is_done = False
+        self.is_overtaken: Callable[[], bool] = lambda: False
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> bool:
         self.is_done = error is None
-        return isinstance(error, ConflictError) and self.number < _ATTEMPTS
+        if not isinstance(error, Exception) or self.number == _ATTEMPTS:
+            return False
+        return isinstance(error, ConflictError) or self.is_overtaken()
 
 
 def retry_conflicts() -> Iterator[Attempt]:

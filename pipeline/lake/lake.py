@@ -1,10 +1,12 @@
 """A lake: its place, and the commits that say which files count."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from pipeline import schema
+from pipeline.errors import PipelineError
 from pipeline.lake import commits
 from pipeline.lake.place import Place
 from pipeline.lake.snapshot import LEDGER, Change, Snapshot
@@ -52,6 +54,12 @@ class Lake(Place):
     def is_newest(self, snapshot: Snapshot) -> bool:
         """Whether no load has finished since."""
         return commits.is_newest(self, snapshot)
+
+    def is_overtaken(self, snapshot: Snapshot) -> bool:
+        """Whether a load has finished since, where no lock keeps it away: it may have deleted what the snapshot names."""
+        with suppress(PipelineError, OSError):  # the error that led here is told
+            return not self.store.has_lock and not self.is_newest(snapshot)
+        return False
 
     def commit(
         self, changes: dict[str, Change], snapshot: Snapshot, *, landed: Iterable[str] = (), is_upgrade: bool = False

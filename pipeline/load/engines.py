@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from datetime import date
 from functools import partial
 from importlib import import_module
@@ -35,6 +35,7 @@ _DAYS_A_UNIT: Final = 4  # at most, of downloads: smaller tasks cost more than t
 _MOST_PENDING: Final = 1_000  # tasks a scheduler knows of at a time: enough for a cluster to grow, for loads of any size
 PATIENCE_SECONDS: Final = 30
 """The wait for a scheduler, for a worker, or for a unit before the engine is asked whether it still has workers."""
+_NO_HELPERS: Final = (OSError, ImportError)  # semaphores can't be made, or no process can be started
 _WHAT_HOLDS: Final = "all finished loads are as they were"
 
 Progress = Callable[[Outcome], None]
@@ -62,20 +63,25 @@ class Processes:
         with self._begun:  # ends helpers to which no load came
             if self.helpers and units > 1:
                 busy = min(self.helpers, units - 1)
-                self._pool = self._begun.enter_context(helpers(self.helpers, busy=busy, module="pipeline.load.worker"))
+                with suppress(*_NO_HELPERS):
+                    self._pool = self._begun.enter_context(helpers(self.helpers, busy=busy, module="pipeline.load.worker"))
             yield
 
     @contextmanager
     def started(self, work: Work) -> Iterator[Submit]:
         """Start the helpers, unless they have begun, and give a function that hands them a unit.
 
+        Where none can start, as without a writable /dev/shm, the function does the unit itself.
+
         Raises:
             LakeError: one of them died during the block.
         """
         with self._begun.pop_all() as stack:
-            pool, self._pool = self._pool or stack.enter_context(helpers(self.helpers)), None
+            pool, self._pool = self._pool, None
+            with suppress(*_NO_HELPERS):
+                pool = pool or stack.enter_context(helpers(self.helpers))
             try:
-                yield partial(_submitted, pool, work)
+                yield partial(_submitted, pool, work) if pool else partial(_done_here, work)
             except BrokenProcessPool as error:
                 raise LakeError(
                     f"a process that took part in the load has died, most likely because memory ran out; {_WHAT_HOLDS}: "
@@ -89,6 +95,12 @@ class Processes:
 def _submitted(pool: ProcessPoolExecutor, work: Work, unit: list[Incoming]) -> "Future[Ingested]":
     with kept_from_children():
         return pool.submit(work, unit)
+
+
+def _done_here(work: Work, unit: list[Incoming]) -> "Future[Ingested]":
+    done: Future[Ingested] = Future()
+    done.set_result(work(unit))
+    return done
 
 
 class Cluster:

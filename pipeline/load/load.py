@@ -4,9 +4,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 
 from pipeline import schema
-from pipeline.errors import LakeError
+from pipeline.errors import LakeError, PipelineError
 from pipeline.lake.commits import retry_conflicts
 from pipeline.lake.lake import Lake
 from pipeline.lake.landing import landed_path
@@ -123,6 +124,7 @@ def _load_wave(
                 snapshot = lake.snapshot()
                 ledger = Ledger(lake, snapshot, [outcome.name for outcome in ingested.outcomes])
                 require_undisturbed(ledger, ingested)
+            attempt.is_overtaken = partial(lake.is_overtaken, snapshot)
             plan = _plan(ledger, ingested, settings, downloaded_at=downloaded_at)
             after = _commit(lake, snapshot, plan)
     report.replaced += plan.replaced
@@ -131,9 +133,15 @@ def _load_wave(
 
 
 def _unless_known(units: Iterable[list[Incoming]], ledger: Ledger) -> Iterator[list[Incoming]]:
-    """Add to each file the contents of its name that are loaded already."""
+    """Add to each file the contents of its name that are loaded; a newer ledger tells, once an erasure deleted this one."""
     for unit in units:
-        ledger.ask([item.name for item in unit])
+        names = [item.name for item in unit]
+        try:
+            ledger.ask(names)
+        except (PipelineError, OSError):
+            if not ledger.lake.is_overtaken(ledger.snapshot):
+                raise
+            ledger = Ledger(ledger.lake, ledger.lake.snapshot(), names)
         yield [replace(item, known=ledger.known(item.name, item.account_id)) for item in unit]
 
 

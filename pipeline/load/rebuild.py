@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
 
 import duckdb
@@ -74,6 +75,7 @@ def rebuild(
         with attempt:
             snapshot = lake.snapshot()
             snapshot = made_ready(lake, snapshot)
+            attempt.is_overtaken = partial(lake.is_overtaken, snapshot)
             done = Rebuilt()
             after = _Rebuild(lake, snapshot, engine or Processes(), now).commit(done, progress)
     after_commit(lake, [after], has_pending=True, now=now)

@@ -1,5 +1,6 @@
 """Bring in the files that accounts have and the lake has not: list, download and load them, all at the same time."""
 
+import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
@@ -23,6 +24,9 @@ from pipeline.source_files import RETENTION, Incoming, Outcome
 
 COMMIT_BYTES: Final = 256 << 20
 """Of the downloads of one commit: a run that dies has to download no more than that again."""
+
+SCHEMA_SECONDS: Final = 10.0
+"""For the schemas of accounts, of which no data depends; what is left then is for the next run."""
 
 
 def sync(
@@ -74,8 +78,9 @@ def sync(
                 how(run.batch(commit_bytes), newest=newest)
                 newest = None
                 run.committed()
+    began = time.monotonic()
     for client, its in accounts.items():
-        if not dry_run and client not in run.errors:
+        if not dry_run and client not in run.errors and time.monotonic() < began + SCHEMA_SECONDS:
             its.schema_problem = keep_schemas(lake, client, its.schema_versions, at=at)
     run.raise_first()
 
@@ -145,8 +150,9 @@ class _Run:
         """Raise the first error that makes the run a failure, now that all other files are in."""
         for client, error in self.errors.items():
             if len(self._accounts) > 1:
-                counts = f"{len(self.errors):,} of {len(self._accounts):,} accounts failed, the others are in"
-                which = "" if len(self.errors) == 1 else "; the first"
+                failed, of = len(self.errors), len(self._accounts)
+                counts = f"{failed:,} of {of:,} accounts failed{', the others did not' if failed < of else ''}"
+                which = "" if failed == 1 else "; the first"
                 raise type(error)(f"{counts}{which}: account {client.account_id}: {self._accounts[client].failure}") from error
             raise error
 

@@ -7,6 +7,7 @@ to keep up: `merge_as_it_goes`. `compact` merges all that is worth it, and delet
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from pipeline.errors import ConflictError, LakeError
@@ -84,6 +85,7 @@ def _next_merges(
             is_first = attempt.number == 1
             if not is_first or not lake.is_newest(snapshot):
                 snapshot = lake.snapshot()
+            attempt.is_overtaken = partial(lake.is_overtaken, snapshot)
             until = time.monotonic() + (_AT_STAKE_SECONDS if is_first else 0)
             change, done, is_last = Change(), set(settled), True
             is_index = name == index.NAME

@@ -7,6 +7,7 @@ the ledger puts them in the place of all former ones. A run that dies before it 
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 from pipeline import schema
 from pipeline.errors import ConflictError, DamagedError
@@ -46,6 +47,7 @@ def upgrade(lake: Lake, *, recomputes: bool = False, tell: Tell | None = None) -
     for attempt in retry_conflicts():
         with attempt:
             snapshot = lake.snapshot()
+            attempt.is_overtaken = partial(lake.is_overtaken, snapshot)
             if snapshot.is_current and not recomputes:
                 if problem_with_file(lake):  # the run that brought it up to date has died before it published
                     publish(lake, snapshot)

@@ -133,6 +133,27 @@ def test_a_load_that_an_erasure_overtakes_leaves_nothing_of_the_person(in_bucket
     assert not verify(in_bucket).findings
 
 
+def test_a_load_whose_lake_an_erasure_rewrites_is_not_told_of_damage(in_bucket: Lake, tmp_path: Path) -> None:
+    """The plan meets Parquet files that are gone; the load says what has happened, and leaves nothing of the person."""
+    take(in_bucket, file(tmp_path, 1, "theirs", consumer_id="x"))
+    take(in_bucket, file(tmp_path, 2, "others"))
+
+    def erase_first() -> None:
+        with writing(other := Lake(in_bucket.uri)):
+            erase(other, "consumer", "x")
+
+    coming = gz(document(conversation("others")), document(conversation("late", consumerId={"string": "x"})))
+    message = "an erasure ran during this load; the files read meanwhile were not loaded"
+    with first(in_bucket, "read", erase_first), pytest.raises(LakeError, match=message):
+        take(in_bucket, put(tmp_path, coming, name_at(3)))
+    landed = [gzip.decompress(in_bucket.files.cat_file(path)) for path in in_bucket.files.find(in_bucket.path("landing"))]
+    assert not [text for text in landed if b"late" in text]
+    assert conversations(in_bucket) == ["others"]
+    assert not verify(in_bucket).findings
+    assert take(in_bucket, put(tmp_path, coming, name_at(3))).loaded == 1
+    assert conversations(in_bucket) == ["others"]
+
+
 def test_tombstones_of_loads_are_merged_as_they_go(tmp_path: Path) -> None:
     """A load that adds one keeps what it has merged of the others."""
     lake = Lake(str(tmp_path / "lake"))

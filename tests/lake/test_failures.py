@@ -96,6 +96,11 @@ def test_no_value_of_the_data_is_in_a_sentence(kind: str) -> None:
     assert (PATH in str(of_a_file(error))) is (PATH in str(error))
 
 
+def test_an_unknown_type_in_a_files_end_is_told_in_words() -> None:
+    """The decoder's own sentence has an apostrophe, from which on it would be cut like a quoted value."""
+    assert without_values(duckdb.Error("don't know what type: \x0f")) == "its end names a type that there is not"
+
+
 GONE: dict[str, Callable[[], Exception]] = {
     "DuckDB's": lambda: duckdb.IOException(f'IO Error: No files found that match the pattern "{PATH}"'),
     "the system's": lambda: FileNotFoundError(2, "No such file or directory", PATH),

@@ -187,7 +187,9 @@ def test_what_is_of_no_single_account_is_told_below_them(sandbox: Sandbox) -> No
     [
         (None, "expected a file with the settings of an account"),
         ("LP_APP_KEY=x\n", "LP_ACCESS_TOKEN, LP_ACCESS_TOKEN_SECRET, LP_ACCOUNT_ID, LP_APP_SECRET not set"),
-        ("LP_ACCOUNT_ID=1\nLAKE_URI=elsewhere\n", "expected only settings of an account"),
+        ("LP_ACCOUNT_ID=1\nLAKE_URI=elsewhere\n", "line 2: expected a setting of an account"),
+        ("LP_ACCOUNT_ID=1\nLP_APP_KEY=a\nsecond-half\n", "line 3: expected NAME=value"),
+        ("lp_account_id=1\nsecond-half=\n", "line 2: expected a setting of an account"),
         ("LP_ACCOUNT_ID=../x\n" + KEYS, "LP_ACCOUNT_ID: "),
         ("LP_ACCOUNT_ID=1\n" + KEYS + "LP_BASE_URL=http://example.org\n", "LP_BASE_URL: "),
         ("LP_ACCOUNT_ID=1\n" + KEYS + "\n\nLP_DOWNLOADS 3\n", "line 8: expected NAME=value"),
@@ -201,6 +203,7 @@ def test_a_file_of_an_account_says_what_is_wrong_with_it(tmp_path: Path, text: s
     done = lakehouse(tmp_path, "sync", "--account", str(path))
     assert done.returncode == 2
     assert f"{path}: {told}" in done.stderr
+    assert "second-half" not in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1 + ("others can read it" in done.stderr)
     assert not (tmp_path / "lake").exists()
 
@@ -261,12 +264,28 @@ def test_status_knows_the_accounts_that_a_sync_was_given(sandbox: Sandbox, tmp_p
     assert done.returncode == 1
     *_, total, error = done.stderr.splitlines()
     assert total.startswith("3 accounts, 1 failed: ")
-    assert error.startswith("lakehouse: 1 of 3 accounts failed, the others are in: account 4711: ")
+    assert error.startswith("lakehouse: 1 of 3 accounts failed, the others did not: account 4711: ")
     assert sum("account 4711: failed: " in line for line in done.stderr.splitlines()) == 1
     status = lakehouse(tmp_path, "status", *accounts)
     assert status.returncode == 3
     assert "account 4711: no listing of it was ever had" in status.stdout
     assert "neither LP_ACCOUNT_ID nor --account" not in status.stdout
+
+
+def test_a_dry_run_prints_the_files_of_the_accounts_that_are_not_refused(sandbox: Sandbox, tmp_path: Path) -> None:
+    """It ends with 1, and names each that is; so does a run in which all are."""
+    accounts = files_of(sandbox, tmp_path)
+    window = ("--since", f"{SINCE:%Y-%m-%d}", "--until", f"{MIDNIGHT:%Y-%m-%d}")
+    for path in accounts[1:4:2]:
+        Path(path).write_text(re.sub("LP_APP_SECRET=.*", "LP_APP_SECRET=wrongwrong", Path(path).read_text()))
+    dry = lakehouse(tmp_path, "sync", "--dry-run", *window, *accounts)
+    assert dry.returncode == 1
+    assert {line.partition("\t")[0] for line in dry.stdout.splitlines()} == {IDS[2]}
+    for words in (("sync", "--dry-run"), ("sync",)):
+        done = lakehouse(tmp_path, *words, *window, *accounts[:4])
+        told = [line for line in done.stderr.splitlines() if line.startswith("account ")]
+        assert [line.partition(": failed: the server")[0] for line in told] == [f"account {ident}" for ident in IDS[:2]]
+        assert done.stderr.splitlines()[-1].startswith("lakehouse: 2 of 2 accounts failed; the first: account 4711: ")
 
 
 def test_an_account_that_a_stopped_run_did_not_reach_is_told_so(sandbox: Sandbox) -> None:

@@ -1,9 +1,11 @@
 """Helper processes of a load: begun early, none too many, gone at the end; and the Parquet files that they write."""
 
+import errno
 import multiprocessing
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import nullcontext
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lakes import ask
 
+from pipeline.cli.doctor.installation import about_helpers
 from pipeline.lake.lake import Lake
 from pipeline.load import worker
 from pipeline.load.engines import Processes
@@ -99,3 +102,20 @@ def test_a_ctrl_c_at_the_terminal_does_not_reach_a_helper_that_has_begun(four_fi
             (blocked,) = [int(line.split()[1], 16) for line in status.splitlines() if line.startswith("SigBlk")]
             assert blocked & (1 << (signal.SIGINT - 1))
             assert blocked & (1 << (signal.SIGHUP - 1))
+
+
+@pytest.mark.parametrize("begins", [True, False])
+def test_without_semaphores_a_load_reads_alone(
+    lake: Lake, four_files: list[Incoming], monkeypatch: pytest.MonkeyPatch, *, begins: bool
+) -> None:
+    """As where /dev/shm can't be written: all is loaded, by one process."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr("multiprocessing.synchronize.SemLock.__init__", refuse)
+    engine = Processes(2, unit_bytes=1)
+    with engine.begun(four_files) if begins else nullcontext(), writing(lake):
+        load(lake, four_files, engine=engine)
+    assert ask(lake, "select count(*) from conversations") == [(4,)]
+    assert [finding.level for finding in about_helpers()] == ["warn"]

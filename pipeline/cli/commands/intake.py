@@ -14,7 +14,10 @@ from pipeline.processes import Stopped
 from pipeline.text import harmless
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pipeline.api.client import DataAccessClient
+    from pipeline.load.results import SyncReport
 
 
 _of_accounts = click.option(
@@ -118,19 +121,29 @@ def sync(
                 **progress.hooks,
             )
     except (SourceError, Stopped):
-        if any(report.listed for report in reports.values()):
+        if dry_run:
+            _print_wanted(reports)
+        elif len(reports) > 1 or any(report.listed for report in reports.values()):
             sum_up_sync(reports, total, say)
         raise
     if dry_run:
-        for client, report in reports.items():
-            for name in report.wanted:
-                click.echo(harmless(name if len(reports) == 1 else f"{client.account_id}\t{name}"))
-        wanted = sum(len(report.wanted) for report in reports.values())
-        say(f"{wanted:,} of {sum(report.listed for report in reports.values()):,} listed files would be fetched")
+        _print_wanted(reports)
     else:
         sum_up_sync(reports, total, say)
     if not all(report.is_complete for report in reports.values()):
         raise SystemExit(SET_ASIDE)
+
+
+def _print_wanted(reports: "Mapping[DataAccessClient, SyncReport]") -> None:
+    """Print the files that a sync would fetch, and of several accounts those that failed."""
+    for client, report in reports.items():
+        for name in report.wanted:
+            click.echo(harmless(name if len(reports) == 1 else f"{client.account_id}\t{name}"))
+        if report.failure and len(reports) > 1:
+            say(f"account {client.account_id}: failed: {report.failure}")
+    wanted = sum(len(report.wanted) for report in reports.values())
+    if not all(report.failure for report in reports.values()):
+        say(f"{wanted:,} of {sum(report.listed for report in reports.values()):,} listed files would be fetched")
 
 
 def _clients(paths: tuple[Path, ...]) -> "list[DataAccessClient]":

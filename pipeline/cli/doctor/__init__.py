@@ -18,7 +18,7 @@ from rich.text import Text
 
 from pipeline.cli.doctor.account import about_account, about_api, about_env_file
 from pipeline.cli.doctor.finding import FAIL, MOST_SECONDS, OK, WARN, Finding, Later
-from pipeline.cli.doctor.installation import about_pgp_key, about_scanner, about_versions
+from pipeline.cli.doctor.installation import about_helpers, about_pgp_key, about_scanner, about_versions
 from pipeline.cli.doctor.storage import about_bucket, about_lake, about_rights, about_temporary_folder
 from pipeline.errors import PipelineError, SettingsError
 from pipeline.lake.lake import Lake
@@ -60,6 +60,7 @@ def examine(lake_uri: str | None, accounts: Collection[Path] = ()) -> Iterator[F
             far.insert(0, Later("bucket", lambda: [*about_lake(lake), *about_bucket(lake)]))
     yield from about_temporary_folder()
     yield from about_scanner()
+    yield from about_helpers()
     yield from about_versions()
     yield from about_pgp_key(getattr(settings, "lp_pgp_key", ""))
     for later in far:

@@ -1,6 +1,7 @@
 """This installation: the scanner, versions, the private key file."""
 
 import importlib.metadata
+import multiprocessing
 import platform
 import re
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from pipeline.cli.doctor.finding import FAIL, OK, WARN, Finding
 from pipeline.decode.pgp import check_key
 from pipeline.decode.scanner import why_careful
 from pipeline.errors import SettingsError
+from pipeline.processes import kept_from_children
 
 _DISTRIBUTION: Final = "engagement-lakehouse"
 
@@ -24,6 +26,16 @@ def about_scanner() -> Iterator[Finding]:
     found = f"all documents take the careful path, several times as slow, with the same rows: {reason}"
     remedy = "install the wheel of this platform, or a C compiler and then the package again from its sources"
     yield Finding("speed", WARN, found, remedy)
+
+
+def about_helpers() -> Iterator[Finding]:
+    """Whether a load can have helper processes, which need semaphores; without them it reads with one core."""
+    try:
+        with kept_from_children():
+            multiprocessing.get_context("spawn").Lock()
+    except (OSError, ImportError) as error:
+        found = f"loads read files in one process, since no other can be started: {getattr(error, 'strerror', None) or error}"
+        yield Finding("speed", WARN, found, "let this user write to /dev/shm")
 
 
 def about_versions() -> Iterator[Finding]:

@@ -30,7 +30,7 @@ SET_ASIDE: Final = 3
 _SECTIONS: Final = {
     "Try it, without an account": ("demo", "sandbox"),
     "Bring data in": ("doctor", "sync", "load", "status"),
-    "Ask": ("sql", "report", "names"),
+    "Ask": ("sql", "find", "show", "report", "names"),
     "Look after the lake": ("check", "verify", "compact", "upgrade", "rebuild", "erase"),
 }
 

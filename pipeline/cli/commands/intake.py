@@ -77,8 +77,7 @@ def sync(
     tells whether they are good. LP_DOWNLOADS is the most downloads at a time, 8 if it is not set.
 
     Several accounts: write the settings of each, and no others, into a file of its own, accounts/NAME.env, and give the
-    folder to --account. They become visible together, and take one commit. If the source refuses one, the others are in;
-    the run ends with 1.
+    folder to --account. They become visible together, and take one commit. If the source refuses one, the others are in.
 
     T is a day or a time in ISO 8601, in UTC unless it has an offset: 2026-11-01, 2026-11-01T14:00, 2026-11-01T14:00+01:00.
 

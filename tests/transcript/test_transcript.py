@@ -96,7 +96,7 @@ def test_everything_that_happened_stands_in_the_order_of_time(filled: Lake) -> N
         (VISITOR, "visitor", "I want a REFUND"),
         (EVENT, "", "Ann answers after 5.0 s"),
         ("agent", "Ann", "hello"),
-        (EVENT, "", "Ann transfers from skill 3 to skill 4, to"),
+        (EVENT, "", "Ann transfers from skill 3 to skill 4, t"),
         (EVENT, "", "waits for skill 4"),
         (EVENT, "", "Bob answers after 10 s"),
         (VISITOR, "visitor", HOSTILE[:40]),

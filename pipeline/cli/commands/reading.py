@@ -54,7 +54,7 @@ def find(lake_uri: str | None, words: tuple[str, ...], form: str, rows: int, **w
 
     Prints the id, which lakehouse show takes, the outcome, and the first line that matched. Ends with 0 also if it finds none.
 
-    Examples: lakehouse find refund --transfers 2; lakehouse find --outcome abandoned --since 2026-11-01
+    Example: lakehouse find refund --transfers 2 --since 2026-11-01
     """
     from pipeline.cli.formats import write_csv, write_json
     from pipeline.cli.query import Screen

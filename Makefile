@@ -8,7 +8,7 @@ RUN := $(VENV)/.run
 DEV := $(VENV)/.dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo sql notebook report test test-long bench bench-query lint docs lock wheels clean
+.PHONY: help demo sql notebook report test test-long bench bench-query lint docs pictures lock wheels clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^##@ / { print "\n" substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,11 @@ lint: $(DEV) ## run ruff and mypy
 
 docs: $(RUN) ## write docs/metrics.md, docs/metrics.json and docs/tables.md anew
 	@$(BIN)/python -m pipeline.warehouse.pages
+
+pictures: $(RUN) ## write docs/report.png anew, from the demo's report; needs chromium
+	@folder=$$(mktemp -d) && $(BIN)/lakehouse demo --lake "$$folder" >/dev/null 2>&1 && chromium --headless --no-sandbox --disable-gpu \
+		--hide-scrollbars --virtual-time-budget=15000 --window-size=1100,1560 --screenshot="$(CURDIR)/docs/report.png" \
+		"file://$$folder/report.html#period=28-days" 2>/dev/null; rm -rf "$$folder"
 
 lock: ## for maintainers, needs uv: update requirements*.txt
 	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --group build -o requirements.txt

@@ -21,6 +21,7 @@ async function draw(charts, rows) {
       const note = target.querySelector(".note");
       note.textContent = axis ? noteOf(panel, chart, axis, drawn) : "";
       for (const row of drawn) row.point = row.is_marked ? "marked" : axis && row.value > axis.until ? "beyond" : "whole";
+      target.classList.toggle("picks", !chart.isByDay && drawn.some((row) => row.skill || row.account));
       if (!target.hidden) await drawPanel(target.querySelector(".chart"), filled(panel, chart, drawn, axis, target.clientWidth), drawn);
     }
     document.querySelector(`#${chart.name} .nothing`).hidden = !isEmpty;
@@ -32,7 +33,9 @@ async function drawPanel(place, spec, rows) {
   const options = { mode: "vega-lite", config: data.config, renderer: "svg", actions: false, ast: true };
   const looks = { defaultStyle: false, tooltip: { disableDefaultStyle: true } };
   try {
-    views.push(await vegaEmbed(place, { ...spec, data: { values: rows } }, { ...options, ...looks }));
+    const view = await vegaEmbed(place, { ...spec, data: { values: rows } }, { ...options, ...looks });
+    view.view.addEventListener("click", (_, mark) => mark?.datum && pick(mark.datum));
+    views.push(view);
   } catch (error) {
     place.textContent = "This browser could not draw the chart; its numbers are in the table below.";
     console.error(place.parentElement.id, error);

@@ -27,12 +27,14 @@ QUERIES = {
         ),
     ),
     "responses": Query(RESPONSES, (), None, ("first_reply_count", "first_reply_p50_seconds")),
-    "conversations": Query(CONVERSATIONS, (), None, ("conversation_count", "people_scored_count", "people_mcs_avg")),
+    "conversations": Query(
+        CONVERSATIONS, (), None, ("conversation_count", "people_conversation_count", "people_scored_count", "people_mcs_avg")
+    ),
 }
 BOT_QUERIES = {
     "entries": replace(QUERIES["entries"], source=BOT_ENTRIES),
     "responses": replace(QUERIES["responses"], source=BOT_RESPONSES),
-    "conversations": Query(CONVERSATIONS, (), None, ("bot_scored_count", "bot_mcs_avg")),
+    "conversations": Query(CONVERSATIONS, (), None, ("bot_conversation_count", "bot_scored_count", "bot_mcs_avg")),
 }
 """The same of bots; measures of people have bots' in the place of people's in their names."""
 
@@ -41,7 +43,7 @@ BOT_QUERIES = {
 class KeyFigure:
     """A figure: `measure` of a query in `QUERIES`, formatted by a filter of `formatting`; `basis` names counts in braces.
 
-    `parts` and `cases` are the counts of a share, whose change has an interval.
+    `parts` and `cases` are the counts of a share, whose change has an interval. `chart` has its measure by day.
     """
 
     name: str
@@ -50,6 +52,7 @@ class KeyFigure:
     measure: str
     form: str
     basis: str
+    chart: str
     parts: str = ""
     cases: str = ""
 
@@ -73,8 +76,42 @@ def _bots(text: str) -> str:
 
 
 KEY_FIGURES = (
-    KeyFigure("p50", "Queue time, median", "entries", "queue_p50_seconds", "duration", "n = {queued_count} answered"),
-    KeyFigure("p90", "Queue time, 90th percentile", "entries", "queue_p90_seconds", "duration", "n = {queued_count} answered"),
+    KeyFigure(
+        "conversations",
+        "Conversations",
+        "conversations",
+        "people_conversation_count",
+        "count",
+        "n = {people_scored_count} scored",
+        "mcs-by-day",
+    ),
+    KeyFigure(
+        "entries",
+        "Queue entries",
+        "entries",
+        "entry_count",
+        "count",
+        "{answered_count} answered, {abandoned_count} abandoned",
+        "queue-by-day",
+    ),
+    KeyFigure(
+        "p50",
+        "Queue time, median",
+        "entries",
+        "queue_p50_seconds",
+        "duration",
+        "n = {queued_count} answered",
+        "queue-by-day",
+    ),
+    KeyFigure(
+        "p90",
+        "Queue time, 90th percentile",
+        "entries",
+        "queue_p90_seconds",
+        "duration",
+        "n = {queued_count} answered",
+        "queue-by-day",
+    ),
     KeyFigure(
         "service-level",
         "Service level",
@@ -82,6 +119,7 @@ KEY_FIGURES = (
         "service_level_share",
         "share",
         "{within_count} in time of n = {service_level_count}",
+        "service-level-by-day",
         "within_count",
         "service_level_count",
     ),
@@ -92,6 +130,7 @@ KEY_FIGURES = (
         "abandoned_share",
         "share",
         "{abandoned_count} of n = {closed_count}",
+        "service-level-by-day",
         "abandoned_count",
         "closed_count",
     ),
@@ -102,6 +141,9 @@ KEY_FIGURES = (
         "first_reply_p50_seconds",
         "duration",
         "n = {first_reply_count} answered",
+        "response-by-day",
     ),
-    KeyFigure("mcs", "MCS, mean", "conversations", "people_mcs_avg", "number", "n = {people_scored_count} scored"),
+    KeyFigure(
+        "mcs", "MCS, mean", "conversations", "people_mcs_avg", "number", "n = {people_scored_count} scored", "mcs-by-day"
+    ),
 )

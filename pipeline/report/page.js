@@ -117,7 +117,8 @@ const plusDays = (day, number) => new Date(Date.parse(day) + number * DAY).toISO
 function showTable(chart, rows) {
   const body = document.querySelector(`#${chart.name}-table tbody`);
   if (!body) return;
-  body.parentElement.querySelector("th").textContent = data.headings[chart.columns[0]];
+  const heading = body.parentElement.querySelector("thead th");
+  (heading.firstElementChild ?? heading).textContent = data.headings[chart.columns[0]];
   const lines = rows.map((row) => {
     const line = document.createElement("tr");
     if (row.is_marked) line.className = "marked";
@@ -208,6 +209,60 @@ function showKeys(rows, before, unlike, isOfBots) {
   }
 }
 
+// Below each key figure a small line of its days for each account, in the account's colour; dashed while days are provisional.
+// The figures of a bot have none.
+function showLines(charts, rows, isBot) {
+  for (const key of data.keys) {
+    const place = document.getElementById(`key-${key.name}-line`);
+    const chart = charts.find(({ name }) => name === key.chart);
+    const isThere = !isBot && chart?.columns.includes(key.measure);
+    const days = !isThere ? [] : rows[key.chart].filter((row) => row[chart.day] !== data.undated && row[key.measure] !== null);
+    place.replaceChildren(...(days.length > 2 ? [linesOf(days, chart.day, key.measure)] : []));
+  }
+}
+
+const drawn = (tag, attributes) => {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  return element;
+};
+
+function linesOf(rows, day, measure) {
+  const times = rows.map((row) => Date.parse(row[day]));
+  const [first, last] = [Math.min(...times), Math.max(...times)];
+  const values = rows.map((row) => row[measure]);
+  const most = Math.max(...values) || 1;
+  const lowest = Math.min(...values);
+  const least = lowest > most / 2 ? lowest - (most - lowest) / 2 : 0; // as the axes below begin
+  const point = (row) => {
+    const x = (100 * (Date.parse(row[day]) - first)) / (last - first || 1);
+    return `${rounded(x, 2)},${rounded(28 - (26 * (row[measure] - least)) / (most - least || 1), 2)}`;
+  };
+  const drawing = drawn("svg", { viewBox: "0 0 100 30", preserveAspectRatio: "none", role: "img" });
+  const span = [first, last].map((time) => new Date(time).toISOString().slice(0, 10)).join(" to ");
+  drawing.setAttribute("aria-label", `by day, ${span}`);
+  for (const account of new Set(rows.map((row) => row.account))) {
+    const own = rows.filter((row) => row.account === account).sort((one, other) => (one[day] < other[day] ? -1 : 1));
+    const cut = own.findIndex((row) => row.mark.includes(data.markOfProvisional));
+    const parts = cut < 0 ? [[own, ""]] : [[own.slice(0, cut), ""], [own.slice(Math.max(0, cut - 1)), "marked"]];
+    for (const [part, look] of parts.filter(([days]) => days.length > 1)) {
+      drawing.append(drawn("path", { d: `M${part.map(point).join("L")}`, class: look, stroke: `var(--series-${account})` }));
+    }
+  }
+  return drawing;
+}
+
+// A click on a mark chooses its skill, else its account; a second click on what is chosen takes that back.
+function pick(row) {
+  const choice = chosen();
+  for (const name of ["skill", "account"]) {
+    if (!row[name]) continue;
+    form.elements[name].value = choice[name] === ALL ? row[name] : ALL;
+    choose();
+    return;
+  }
+}
+
 function showChosen(choice, count) {
   const { name, since, until, before_since, before_until } = data.periods[choice.period];
   const parts = [
@@ -236,7 +291,8 @@ function show() {
   for (const chart of charts) {
     chart.spreads = (what) => chart.spreadChoices.includes(what);
     rows[chart.name] = rowsOf(chart, choice);
-    showTable(chart, rows[chart.name]);
+    shownRows[chart.name] = sorted(chart, rows[chart.name]);
+    showTable(chart, shownRows[chart.name]);
     showSql(chart, choice);
     const unsplit = document.querySelector(`#${chart.name} .unsplit`);
     if (unsplit) unsplit.hidden = choice.skill === ALL;
@@ -248,8 +304,28 @@ function show() {
   const isBot = data.skills[choice.skill - 1]?.is_bot ?? false;
   if (choice.period === ALL) showKeys(rows, null, "", isBot);
   else showKeys(rows, Object.fromEntries(before), data.unlike[choice.account][choice.period], isBot);
+  showLines(charts, rows, isBot);
   showChosen(choice, rows["key-conversations"][0]?.conversation_count ?? 0);
   drawing = drawing.then(() => draw(charts, rows));
+}
+
+// Contents: the address keeps the choice, so that a link of the contents scrolls and stays out of it.
+
+function followContents() {
+  const links = [...document.querySelectorAll("nav a")];
+  const targets = links.map((link) => document.querySelector(link.getAttribute("href")));
+  links.forEach((link, place) => link.addEventListener("click", (event) => {
+    event.preventDefault();
+    targets[place].scrollIntoView();
+    targets[place].tabIndex = -1;
+    targets[place].focus({ preventScroll: true });
+  }));
+  const mark = () => {
+    const above = targets.filter((target) => target.getBoundingClientRect().top < innerHeight / 2);
+    links.forEach((link, place) => link.toggleAttribute("aria-current", place === above.length - 1));
+  };
+  addEventListener("scroll", mark, { passive: true });
+  mark();
 }
 
 // Start
@@ -257,6 +333,11 @@ function show() {
 async function start() {
   data = await unpacked(document.getElementById("data").textContent);
   form.hidden = false;
+  for (const { name, days } of data.charts) {
+    makeSortable({ name, ...days }, show);
+    offerCsv({ name, ...days });
+  }
+  followContents();
   form.addEventListener("change", choose);
   form.addEventListener("reset", (event) => {
     event.preventDefault();

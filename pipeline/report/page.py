@@ -83,7 +83,7 @@ def _page(connection: duckdb.DuckDBPyConnection, head: Head) -> str:
     data = _data(choices, keys, drawn, cubes)
     return _render(
         head=head,
-        scripts=[_script_safe(_charting_library()), _asset("drawing.js") + _asset("page.js")],
+        scripts=[_script_safe(_charting_library()), "".join(map(_asset, ("drawing.js", "tables.js", "page.js")))],
         choices=choices,
         static_days=STATIC_DAYS,
         first_channel=choices.channels[0].name if choices.channels else NO_CHANNEL,

@@ -1,7 +1,5 @@
 """The report in a real browser: charts, choices, and nothing on the console. Without chromium on PATH these are skipped."""
 
-import base64
-import hashlib
 import re
 from itertools import pairwise
 from pathlib import Path
@@ -9,7 +7,7 @@ from urllib.parse import quote
 
 import duckdb
 from made_lake import ACCOUNTS, make_lake, name_lake
-from report_pages import HOSTILE, Element, browse, cells, data_of, needs_browser, report, written
+from report_pages import HOSTILE, Element, acting, browse, cells, data_of, needs_browser, report, written
 
 from pipeline.report.choices import printable_literal
 from pipeline.report.formatting import MISSING, format_duration, rounded
@@ -56,16 +54,6 @@ const wait = setInterval(() => {
   document.body.append(told);
 }, 50);
 """
-
-
-def acting(page: Path, script: str) -> Path:
-    """Write a page beside another one that runs a script of ours, too."""
-    text = page.read_text(encoding="utf-8")
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    target = page.with_name("acting.html")
-    allowed = text.replace("script-src ", f"script-src 'sha256-{digest}' ", 1)
-    target.write_text(f"{allowed}<script>{script}</script>", encoding="utf-8")
-    return target
 
 
 def figures(page: Element) -> list[str]:

@@ -2,6 +2,7 @@
 
 import base64
 import gzip
+import hashlib
 import json
 import shutil
 import subprocess
@@ -186,3 +187,13 @@ def browse(page: Path, profile: Path, width: int, fragment: str = "") -> tuple[E
     ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     return read_page(done.stdout), [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+
+
+def acting(page: Path, script: str) -> Path:
+    """Write a page beside another one that runs a script of ours, too."""
+    text = page.read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    target = page.with_name("acting.html")
+    allowed = text.replace("script-src ", f"script-src 'sha256-{digest}' ", 1)
+    target.write_text(f"{allowed}<script>{script}</script>", encoding="utf-8")
+    return target

@@ -4,6 +4,8 @@ from pipeline.report.chart import STARTED, Chart, skill_spread
 from pipeline.report.choices import Choices
 from pipeline.report.cubes import GROUPS, Query
 from pipeline.report.measures import (
+    AGENT_RESPONSES,
+    AGENT_SCORES,
     BOT_CONVERSATIONS,
     BOT_ENTRIES,
     ENGAGEMENT,
@@ -303,6 +305,45 @@ def _agents() -> list[Chart]:
             panels=(
                 bar_panel("Engaged hours", "engaged_hours", "agent", agent_tips),
                 bar_panel("Concurrency", "concurrency", "agent", agent_tips),
+            ),
+            unsplit=unsplit,
+        ),
+        *_agents_quality(),
+    ]
+
+
+def _agents_quality() -> list[Chart]:
+    scores = ("conversation_count", "scored_count", "mcs_avg", "mcs_change_avg")
+    responses = ("timed_count", "response_p50_seconds", "response_p90_seconds")
+    names = ["agent_id", "account_id"]
+    unsplit = "Not split by skill."
+    few = f"Of fewer than {FEW_CASES} cases a figure says little."
+    return [
+        Chart(
+            name="agents-scores",
+            section="Agents",
+            title="Agents' scores",
+            definition=f"The {MOST_AGENTS} agents who had the most conversations last, without bots: their number, the scored "
+            "ones, their mean MCS, and the mean change of the score from the visitor's first line to the last. "
+            f"{few} {STARTED}",
+            query=Query(AGENT_SCORES, (), "agent", scores, most=MOST_AGENTS),
+            panels=(
+                bar_panel("Conversations", "conversation_count", "agent", [*names, *scores]),
+                bar_panel("MCS, mean", "mcs_avg", "agent", [*names, *scores]),
+            ),
+            unsplit=unsplit,
+        ),
+        Chart(
+            name="agents-responses",
+            section="Agents",
+            title="Agents' response times",
+            definition=f"The {MOST_AGENTS} agents with the most answers, without bots: from the first line of a run of the "
+            f"visitor's lines to the agent's answer; half took at most the median, nine in ten the 90th percentile. {few} "
+            "Days are those of the answer.",
+            query=Query(AGENT_RESPONSES, (), "agent", responses, most=MOST_AGENTS),
+            panels=(
+                bar_panel("Response, median (s)", "response_p50_seconds", "agent", [*names, *responses]),
+                bar_panel("Response, 90th percentile (s)", "response_p90_seconds", "agent", [*names, *responses]),
             ),
             unsplit=unsplit,
         ),

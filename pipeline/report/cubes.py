@@ -121,7 +121,7 @@ class Query:
         selected += [_named(self.source.measures[name], name) for name in self.measures]
         head = "select\n    " + ",\n    ".join(selected) + f"\nfrom {self.source.view}"
         in_order = [part for name in names for part in ([NAMES[name], name] if name in NAMES else [name])]
-        order = ", ".join(in_order if self.most is None else [f"{self.measures[0]} desc", *names])
+        order = ", ".join(in_order if self.most is None else [f"{self.measures[0]} desc", *reversed(names)])
         qualify = "\nqualify " + self.qualify.format(account="account_id") if self.qualify else ""
         tail = f"group by {', '.join(names)}{qualify}\norder by {order}" if names else ""
         return head, tail + (f"\nlimit {self.most}" if self.most else "")

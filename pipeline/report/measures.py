@@ -4,7 +4,7 @@ The same texts make the numbers and the SQL shown beside them. They are those of
 `tests/report/test_charts_and_views.py` holds each chart against its view. Percentiles are always taken from the single rows.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 IS_SHORT = "outcome = 'abandoned' and wait_milliseconds < short_abandon_milliseconds"
 IS_CLOSED = "outcome in ('answered', 'abandoned')"
@@ -90,6 +90,22 @@ CONVERSATIONS = Source(
 )
 """Scores of the conversations that people had last, and of those that bots had last, in columns of their own."""
 
+AGENT_SCORES = Source(
+    name="agent_scores",
+    view="local_named_conversations",
+    day="local_date",
+    kept="account_id, local_date, local_week, agent_id, agent_name, mcs, mcs_change",
+    measures={
+        "conversation_count": "count(*)",
+        "scored_count": "count(mcs)",
+        "mcs_avg": "avg(mcs)",
+        "mcs_change_avg": "avg(mcs_change)",
+    },
+    condition="not is_bot and agent_id is not null",
+    has_skill=False,
+)
+"""Scores of conversations by the person who had them last."""
+
 BOT_CONVERSATIONS = Source(
     name="bot_conversations",
     view="local_bot_conversations",
@@ -128,6 +144,12 @@ def _responses(name: str, condition: str) -> Source:
 
 RESPONSES = _responses("responses", "not is_bot")
 BOT_RESPONSES = _responses("bot_responses", "is_bot")
+
+AGENT_RESPONSES = replace(
+    _responses("agent_responses", "not is_bot and agent_id is not null"),
+    kept="account_id, local_date, local_week, agent_id, agent_name, response_number, response_milliseconds",
+    has_skill=False,
+)
 
 TRANSFERS = Source(
     name="transfers",

@@ -97,7 +97,7 @@ function rowsOf(chart, choice) {
     rows.push(row);
   }
   if (!chart.most) return rows;
-  const highest = chart.columns.find((name) => name.endsWith("_hours"));
+  const highest = chart.highest;
   return rows.sort((one, other) => other[highest] - one[highest]).slice(0, chart.most);
 }
 

@@ -179,6 +179,7 @@ def _wired(query: Query) -> dict[str, Any]:
         "hasSkill": query.has_skill,
         "hasChannel": query.source.has_channel,
         "most": query.most,
+        "highest": query.measures[0],
         "sql": {"head": head, "conditions": query.conditions, "tail": tail},
     }
 

@@ -133,6 +133,23 @@ ALL_DAYS = {
         from agent_engagement_daily where type = '{type}' and not is_bot
         group by all
     """,
+    "agents-scores": """
+        select whole.account_id, whole.agent_id, whole.agent_name, count(*) as conversation_count,
+            max(coalesce(of_agent.scored_count, 0))::bigint as scored_count, max(of_agent.mcs_avg) as mcs_avg
+        from named_conversations as whole
+        left join (
+            select account_id, agent_id, sum(scored_count) as scored_count, sum(mcs_sum) / sum(scored_count) as mcs_avg
+            from mcs_by_agent_daily where type = '{type}' and not is_bot group by all
+        ) as of_agent
+            on whole.account_id is not distinct from of_agent.account_id and whole.agent_id = of_agent.agent_id
+        where type = '{type}' and not is_bot and whole.agent_id is not null
+        group by all
+    """,
+    "agents-responses": """
+        select account_id, agent_id, agent_name, count(response_milliseconds) as timed_count
+        from named_responses where type = '{type}' and not is_bot and agent_id is not null
+        group by all
+    """,
 }
 OTHERS = {"by-channel", "source-hours"}
 
@@ -221,9 +238,17 @@ def test_key_figures_are_those_of_the_facts(lake: Lake) -> None:
             from named_responses where response_number = 1 and {people}
             """
         ).fetchall()
-        [(mcs, scored)] = connection.execute(f"select avg(mcs), count(mcs) from named_conversations where {people}").fetchall()
+        [(mcs, scored, count)] = connection.execute(
+            f"select avg(mcs), count(mcs), count(*) from named_conversations where {people}"
+        ).fetchall()
+        [(entries, answered)] = connection.execute(
+            f"select count(*), count(*) filter (where outcome = 'answered') from named_entries where {people}"
+        ).fetchall()
 
     shown = {element.attributes.get("id"): element.text for element in lake.page.walk()}
+    assert shown["key-conversations"] == f"{count:,}"
+    assert shown["key-entries"] == f"{entries:,}"
+    assert shown["key-entries-basis"] == f"{answered:,} answered, {abandoned:,} abandoned"
     assert shown["key-p50"] == format_duration(median)
     assert shown["key-p90"] == format_duration(ninth)
     assert shown["key-abandoned"] == format_share(abandoned / closed)

@@ -23,7 +23,7 @@ from pipeline.report.cubes import _wired
 from pipeline.report.formatting import format_duration
 from pipeline.report.style import CONFIG
 
-LIMIT_BYTES = 2_200_000
+LIMIT_BYTES = 2_250_000
 CHARTS = charts(Choices((), (Option("a", ""), Option("b", "")), (), (), has_bots=True), "Service level: X.")
 
 

@@ -140,7 +140,8 @@ def _add_conversation(
         )
     for position, (text, time) in enumerate(zip(lines, times, strict=True)):
         is_agent = position % 2
-        line = {"position": position, "timestamp": time, "type": str(is_agent), "text": text}
+        author = rows["conversations"][-1]["agent_id"] if is_agent else None
+        line = {"position": position, "timestamp": time, "type": str(is_agent), "text": text, "agent_id": author}
         rows["messages"].append({**origin, **line, "sent_by": "Robin" if is_agent else "Visitor"})
 
 

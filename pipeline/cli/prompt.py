@@ -42,10 +42,15 @@ def leaves(entry: str) -> bool:
     return entry.rstrip("; \n").lower() in {".quit", ".exit", "quit", "exit"}
 
 
+def asks_for_help(entry: str) -> bool:
+    """Whether an entry asks for help without a dot."""
+    return entry.rstrip("; \n").lower() == "help"
+
+
 def is_complete(text: str) -> bool:
-    """Whether an entry is complete: empty, a dot command, `quit`, or SQL that ends with a semicolon."""
+    """Whether an entry is complete: empty, a dot command, `quit`, `help`, or SQL that ends with a semicolon."""
     stripped = text.strip()
-    if not stripped or stripped.startswith(".") or leaves(stripped):
+    if not stripped or stripped.startswith(".") or leaves(stripped) or asks_for_help(stripped):
         return True
     tokens = [place for place, kind in duckdb.tokenize(text) if kind != duckdb.token_type.comment]
     return bool(tokens) and text.encode()[tokens[-1] :].startswith(b";")

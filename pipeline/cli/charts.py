@@ -142,7 +142,7 @@ def _lines(rows: _Rows, columns: int, lines: int) -> list[str]:
     if len(places) > columns:
         drawn.append(f"{counted(len(places), 'row')} in {columns} columns")
     if repeated := sum(first == second for first, second in pairwise(places)):
-        drawn.append(f"{counted(repeated, 'row')} with the {rows.name} of another, so the line jumps: group by {rows.name}")
+        drawn.append(f"the line jumps: {counted(repeated, 'row')} with the {rows.name} of another; group by {rows.name}")
     return drawn
 
 

@@ -45,10 +45,8 @@ def listing(connection: duckdb.DuckDBPyConnection, columns: int, word: str = "")
             lines += ["", theme if word else _heading(theme, len(group) - len(shown)), *_lines(shown, columns)]
     if not word:
         steps = sum(entry.place.theme == STEPS for entry in entries)
-        lines += [
-            "",
-            f".tables queue: those with a word in name or theme; .tables {STEPS}: {counted(steps, 'step')} of the views",
-        ]
+        lines += ["", ".tables queue: those with this word in name or theme; .tables all: all"]
+        lines += [f".tables {STEPS}: {counted(steps, 'step')}, on which the views stand"]
     return lines[1:] if lines else [f"no table or view has {word} in its name or its theme; .tables lists the themes"]
 
 

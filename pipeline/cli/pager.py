@@ -5,14 +5,14 @@ import shlex
 import shutil
 import subprocess
 from types import TracebackType
-from typing import IO, Final, Self
+from typing import Final, Self, TextIO
 
 from pipeline.cli.cells import width
 from pipeline.errors import QueryError
 from pipeline.text import harmless
 
 _LESS: Final = "less"
-_LESS_OPTIONS: Final = "FSX"  # ends at once where all fits; wide lines go on to the right; the text stays on the screen
+_LESS_OPTIONS: Final = "SX"  # wide lines go on to the right; the text stays on the screen
 _PROMPT_LINES: Final = 2
 
 
@@ -35,7 +35,7 @@ class Pager:
     Control characters are spelled out, and less may start no program and write no file: customers' texts are shown.
     """
 
-    def __init__(self, screen: IO[str]) -> None:
+    def __init__(self, screen: TextIO) -> None:
         self._screen = screen
         self._columns, self._lines = shutil.get_terminal_size()
         self._kept: list[str] = []
@@ -49,7 +49,7 @@ class Pager:
         return False
 
     def write(self, text: str) -> int:
-        """Write text; drop it after the pager was left.
+        """Keep text while it is no larger than the screen, then send it to the pager.
 
         Raises:
             QueryError: the pager was left, so that a long query ends, too; or it can't be started.
@@ -65,10 +65,14 @@ class Pager:
         return len(text)
 
     def _start(self) -> None:
-        env = {"LESS": _LESS_OPTIONS, "LESSCHARSET": "utf-8", **os.environ, "LESSSECURE": "1"}
+        given = {"LESS": os.environ.get("LESS") or _LESS_OPTIONS, "LESSSECURE": "1"}
         try:
             self._program = subprocess.Popen(  # noqa: S603  # the user's own choice
-                _command(), stdin=subprocess.PIPE, env=env, encoding="utf-8", errors="backslashreplace"
+                _command(),
+                stdin=subprocess.PIPE,
+                env=os.environ | given,
+                encoding=self._screen.encoding,
+                errors="backslashreplace",
             )
         except (OSError, ValueError, IndexError) as error:
             raise QueryError(pager_fault() or f"the pager can't be started: {error}; set PAGER to another") from error

@@ -7,6 +7,7 @@ import contextlib
 import os
 import shutil
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -40,12 +41,11 @@ COMMANDS: Final = {
     ".history": "where statements are kept; .history clear forgets them",
     ".quit": "leave, as quit, exit and Ctrl-D do",
 }
-_HELP: Final = "\n".join(
-    [
-        "Any SQL of DuckDB, ended by a semicolon; Tab completes, Ctrl-R searches the history, Ctrl-C stops a statement. Also:",
-        *(f"  {command:<17} {meaning}" for command, meaning in COMMANDS.items()),
-    ]
+_HELP: Final = (
+    "Any SQL of DuckDB, ended by a semicolon; Tab completes, Ctrl-R searches the history, Ctrl-C stops a statement. Also:"
 )
+_HELP_MARGIN: Final = 20
+_WIDEST_HELP: Final = 100
 _COLUMNS: Final = """
     select column_name, data_type, comment as about from duckdb_columns()
     where lower(table_name) = lower({}) order by column_index"""
@@ -64,11 +64,21 @@ def shell(
             return
         with contextlib.suppress(KeyboardInterrupt):  # only printing was going on
             if asks_for_help(entry):
-                say(_HELP)
+                say(_help())
             elif entry.startswith("."):
                 session.obey(entry)
             else:
                 session.answer(entry)
+
+
+def _help() -> str:
+    """The commands with their meaning, wrapped for the terminal."""
+    columns = min(shutil.get_terminal_size().columns, _WIDEST_HELP)
+    lines = textwrap.wrap(_HELP, columns)
+    for command, meaning in COMMANDS.items():
+        indent = " " * _HELP_MARGIN
+        lines += textwrap.wrap(meaning, columns, initial_indent=f"  {command}".ljust(_HELP_MARGIN), subsequent_indent=indent)
+    return "\n".join(lines)
 
 
 class _Session:
@@ -172,9 +182,9 @@ class _Session:
             case ".history", "" | "clear" as action:
                 self._show_history(clear=action == "clear")
             case ".help", "":
-                self.say(_HELP)
+                self.say(_help())
             case _ if not self._set(command, argument):
-                self.say(f"{line}: no such command, or not in that form.\n{_HELP}")
+                self.say(f"{line}: no such command, or not in that form.\n{_help()}")
 
     def _set(self, command: str, argument: str) -> bool:
         """Run a dot command that changes how results are shown; False: it is none."""
@@ -211,6 +221,8 @@ class _Session:
             self.say(f".pager: {fault}")
         else:
             self.paged = is_on
+            if is_on:
+                self.say("Results larger than the screen are whole in the pager: the arrows move, q leaves it")
 
     def _describe(self, name: str) -> None:
         query = _COLUMNS.format(literal(name.strip('";')))

@@ -155,7 +155,7 @@ def _line(cells: list[str]) -> str:
 
 def _foot(count: int, total: int, widths: list[int]) -> str:
     """A line with the number of rows, unless one sees it, and of columns."""
-    if count == total < _COUNTED_FROM:
+    if 0 < count == total < _COUNTED_FROM:
         return ""
     rows = counted(total, "row") if count == total else f"{count:,} of {total:,} rows"
     columns = counted(len(widths), "column")

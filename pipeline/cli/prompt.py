@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 PROMPT: Final = "lake> "
 PROMPT_AGAIN: Final = "   -> "
 _OFF: Final = "off"
+_WITH_QUERY: Final = ".chart"  # a dot command that takes one
 _SOURCE: Final = re.compile(
     r"\b(?:from|join)\s+(?P<table>\w+)(?:\s+(?:as\s+)?(?P<alias>(?!(?:\w*join|where|on|using|group|order|limit)\b)\w+))?",
     re.IGNORECASE,
@@ -179,7 +180,7 @@ class SqlCompleter(Completer):
         before = document.text_before_cursor
         word = re.search(r"\w*$", before)
         typed = word[0] if word else ""
-        if before.startswith("."):
+        if before.startswith(".") and not before.startswith(f"{_WITH_QUERY} "):
             return (
                 _offer(before, [(command.split()[0], command) for command in self._commands])
                 if " " not in before

@@ -350,6 +350,8 @@ def test_a_statement_is_whole_with_its_semicolon(text: str, *, whole: bool) -> N
         ("SEL", "select"),
         (".mo", ".mode"),
         (".describe mcs_di", "mcs_distribution"),
+        (".chart bar from queue_time_h", "queue_time_hourly"),
+        (".chart select queue_e| from transfers", "queue_end_time"),
     ],
 )
 def test_the_first_offer_fits(lake: Lake, text: str, first: str) -> None:

@@ -1,7 +1,7 @@
 """A chart of a query's rows: the first column has the labels or the places, each column of numbers after it is a series.
 
-The characters are our own: the one library for such charts had no release for two years, and its next one, written anew with a
-compiled part, is a few weeks old and has no wheel for some platforms of ours.
+The characters are our own: plotext, the library for such charts, had no release from September 2024 to August 2026, and was
+then written anew around a compiled part, which has no wheel for musl.
 """
 
 import math

@@ -1,14 +1,17 @@
-"""Rows as lines, csv or JSON; DuckDB formats each value, as in the files that it writes itself.
+"""Rows as lines, csv, JSON, Markdown or Parquet; DuckDB formats each value, as in the files that it writes itself.
 
-Two things differ from DuckDB's own files: times have a T between day and time and a whole offset
+Two things differ from DuckDB's own files of text: times have a T between day and time and a whole offset
 (2026-11-01T09:00:00+00:00), and JSON has a number that it can't write as text ("NaN").
 """
 
 import json
 import re
+import shutil
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, count
-from typing import Any, Final, Protocol
+from pathlib import Path
+from typing import IO, Any, Final, Protocol
 
 import duckdb
 
@@ -21,6 +24,17 @@ _TO_QUOTE: Final = '[",#\n\r]'
 _STRING_OR_NO_NUMBER: Final = r'("(?:[^"\\]|\\.)*")|(-?(?:NaN|Infinity))'
 _MARK: Final = "chr(1)"  # marks a quote meanwhile: JSON holds this character only escaped
 _LISTS: Final = ("list", "array")
+_BY_ENDING: Final = {".csv": "csv", ".json": "json", ".md": "markdown", ".parquet": "parquet"}
+_ACTING: Final = re.compile(r"[\\`*\[\]<|~&]|(?<!\w)_|_(?!\w)")  # in a cell of Markdown: a mark, a link, a tag, the next cell
+_LINE_END: Final = re.compile(r"\r\n|\r|\n")
+
+NUMBERS: Final = frozenset(
+    {
+        *("tinyint", "smallint", "integer", "bigint", "hugeint", "utinyint", "usmallint", "uinteger", "ubigint", "uhugeint"),
+        *("float", "double", "decimal", "bignum"),
+    }
+)
+"""The types of numbers, which stand at the right of their column."""
 
 _Sql = str
 """An expression over one row."""
@@ -34,6 +48,11 @@ class Out(Protocol):
 
     def write(self, text: str, /) -> int:
         """Write text."""
+
+
+def form_of(file: str) -> str | None:
+    """The form that the ending of a file's name tells."""
+    return _BY_ENDING.get(Path(file).suffix.lower())
 
 
 def write_lines(relation: duckdb.DuckDBPyRelation, out: Out) -> None:
@@ -58,13 +77,41 @@ def write_csv(relation: duckdb.DuckDBPyRelation, out: Out, *, null: str = "") ->
 
 def write_json(relation: duckdb.DuckDBPyRelation, out: Out) -> None:
     """Write one array of objects, row by row."""
-    names = (json.dumps(name, ensure_ascii=False) for name in _unique(relation.columns))
+    names = (json.dumps(name, ensure_ascii=False) for name in unique(relation.columns))
     values = (f"{literal(f'{name}: ')} || {value}" for name, value in zip(names, map(_json, *_columns(relation)), strict=True))
     separator = "[\n"
     for (row,) in _rows(relation.project(" || ', ' || ".join(values))):
         out.write(f"{separator}{{{harmless_json(str(row))}}}")
         separator = ",\n"
     out.write("[]\n" if separator == "[\n" else "\n]\n")
+
+
+def write_markdown(relation: duckdb.DuckDBPyRelation, out: Out) -> None:
+    """Write a table of Markdown, in which no value acts: its marks, pipes and line ends are escaped; NULL is an empty cell."""
+    rules = ("---:" if kind.id in NUMBERS else "---" for kind in relation.types)
+    out.write(f"{_markdown_line(relation.columns)}| {' | '.join(rules)} |\n")
+    for row in _rows(relation.project(", ".join(map(_text, *_columns(relation))))):
+        out.write(_markdown_line(row))
+
+
+def _markdown_line(values: Iterable[str | None]) -> str:
+    cells = (_LINE_END.sub("<br>", _ACTING.sub(r"\\\g<0>", value or "")) for value in values)
+    return f"| {' | '.join(cells)} |\n"
+
+
+def write_parquet(relation: duckdb.DuckDBPyRelation, out: IO[str]) -> None:
+    """Write the bytes of one Parquet file, which DuckDB makes in the folder for temporary files.
+
+    Raises:
+        QueryError: the stream takes text alone, as a terminal does.
+    """
+    if out.isatty() or not hasattr(out, "buffer"):
+        raise QueryError("parquet: expected a file or a pipe for its bytes, found a terminal; name a file with --output FILE")
+    with tempfile.TemporaryDirectory(prefix="lakehouse-sql-") as folder:
+        made = Path(folder) / "rows.parquet"
+        relation.write_parquet(str(made), compression="zstd")
+        with made.open("rb") as file:
+            shutil.copyfileobj(file, out.buffer)
 
 
 def _rows(relation: duckdb.DuckDBPyRelation) -> Iterator[tuple[str | None, ...]]:
@@ -86,7 +133,7 @@ def _columns(relation: duckdb.DuckDBPyRelation) -> tuple[list[_Sql], list[_Type]
     return [f"#{place}" for place in range(1, len(types) + 1)], types
 
 
-def _unique(columns: list[str]) -> list[str]:
+def unique(columns: list[str]) -> list[str]:
     """The columns' names; repeated ones get a number, as in DuckDB's own data frames: a, a_1, a_2."""
     names: dict[str, None] = {}
     for column in columns:

@@ -252,10 +252,10 @@ def existing_lake(lake_uri: str | None) -> "Lake":
     return lake
 
 
-def in_format(*forms: str) -> Callable[..., Any]:
-    """Add the option `--format`; the first form is its default."""
-    text = f"How to print it. [default: {forms[0]}]"
-    return click.option("--format", "form", type=click.Choice(forms), default=forms[0], help=text)
+def in_format(*forms: str, by_ending: bool = False) -> Callable[..., Any]:
+    """Add the option `--format`; the first form is its default, unless the ending of `--output` tells another."""
+    text = f"How to print it. [default: {'by the ending of FILE, else ' if by_ending else ''}{forms[0]}]"
+    return click.option("--format", "form", type=click.Choice(forms), default=None if by_ending else forms[0], help=text)
 
 
 on_engine: Final = click.option(

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 PROMPT: Final = "lake> "
 PROMPT_AGAIN: Final = "   -> "
 _OFF: Final = "off"
+_WITH_QUERY: Final = ".chart"  # a dot command that takes one
 _SOURCE: Final = re.compile(
     r"\b(?:from|join)\s+(?P<table>\w+)(?:\s+(?:as\s+)?(?P<alias>(?!(?:\w*join|where|on|using|group|order|limit)\b)\w+))?",
     re.IGNORECASE,
@@ -42,10 +43,15 @@ def leaves(entry: str) -> bool:
     return entry.rstrip("; \n").lower() in {".quit", ".exit", "quit", "exit"}
 
 
+def asks_for_help(entry: str) -> bool:
+    """Whether an entry asks for help without a dot."""
+    return entry.rstrip("; \n").lower() == "help"
+
+
 def is_complete(text: str) -> bool:
-    """Whether an entry is complete: empty, a dot command, `quit`, or SQL that ends with a semicolon."""
+    """Whether an entry is complete: empty, a dot command, `quit`, `help`, or SQL that ends with a semicolon."""
     stripped = text.strip()
-    if not stripped or stripped.startswith(".") or leaves(stripped):
+    if not stripped or stripped.startswith(".") or leaves(stripped) or asks_for_help(stripped):
         return True
     tokens = [place for place, kind in duckdb.tokenize(text) if kind != duckdb.token_type.comment]
     return bool(tokens) and text.encode()[tokens[-1] :].startswith(b";")
@@ -174,7 +180,7 @@ class SqlCompleter(Completer):
         before = document.text_before_cursor
         word = re.search(r"\w*$", before)
         typed = word[0] if word else ""
-        if before.startswith("."):
+        if before.startswith(".") and not before.startswith(f"{_WITH_QUERY} "):
             return (
                 _offer(before, [(command.split()[0], command) for command in self._commands])
                 if " " not in before

@@ -1,14 +1,15 @@
-"""Standard streams: results are written whole or the command fails; a message that can't be written stops nothing."""
+"""Streams: results are written whole or the command fails; a message that can't be written stops nothing."""
 
 import io
 import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TextIO
+from typing import IO, TYPE_CHECKING, Final, TextIO
 
-from pipeline.errors import OutputError
+from pipeline.errors import OutputError, SettingsError
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -111,3 +112,32 @@ def all_written() -> Iterator[None]:
             "free space or fix the target"
         )
         raise OutputError(message) from error
+
+
+@contextmanager
+def whole_file(target: str) -> Iterator[IO[str]]:
+    """Open a file for text, which takes its place at the end of the block: whole, or what was there stays.
+
+    Raises:
+        SettingsError: it can't be written.
+    """
+    path = Path(target).expanduser()
+    try:
+        if path.exists() and not path.is_file():  # a device or a pipe; a folder is refused here
+            with path.open("w", encoding="utf-8", newline="") as out:
+                yield out
+            return
+        path = path.resolve()
+        made = tempfile.NamedTemporaryFile(  # noqa: SIM115  # it is closed below
+            "w", encoding="utf-8", errors="surrogateescape", newline="", dir=path.parent, prefix=f".{path.name}-", delete=False
+        )
+        try:
+            with made:
+                yield made
+            Path(made.name).replace(path)
+        except BaseException:
+            Path(made.name).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        message = f"the result cannot be written to {target}: {error.strerror or error}; name another file"
+        raise SettingsError(message) from error

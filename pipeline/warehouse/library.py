@@ -30,7 +30,7 @@ from pipeline.warehouse.twins import twin_about, twin_meanings, twin_names, twin
 
 FACTS: Final = "facts"
 _NO_THEMES: Final = frozenset({"checks", "codes", FACTS})  # folders without views
-_STEPS: Final = "steps"
+STEPS: Final = "steps"
 
 # The type of `code` in each code table: that of the column which it explains.
 CODE_TYPES = {
@@ -121,6 +121,13 @@ class View:
     twin_of: str | None = None
 
 
+class ViewPlace(NamedTuple):
+    """The folder of a view's file, and whether the view is a twin of that file's."""
+
+    theme: str
+    is_twin: bool = False
+
+
 class Check(NamedTuple):
     """A query that returns the offending rows, and the meaning of such a row."""
 
@@ -133,7 +140,7 @@ class Check(NamedTuple):
 def themes(folder: Path | None = None) -> list[str]:
     """List the folders of views by name; that of the steps, on which the others stand, comes last."""
     folders = [path.name for path in (folder or sql_folder()).iterdir() if path.is_dir() and path.name not in _NO_THEMES]
-    return sorted(folders, key=lambda name: (name == _STEPS, name))
+    return sorted(folders, key=lambda name: (name == STEPS, name))
 
 
 def view_files(folder: Path | None = None, only: Iterable[str] | None = None) -> list[Path]:
@@ -168,8 +175,16 @@ def ordered_views(folder: Path | None = None, only: Iterable[str] | None = None)
 
 def view_names(folder: Path | None = None) -> frozenset[str]:
     """Name every view, twins included; every opening of a lake asks, so of each file the header alone is read."""
-    files = [(file.stem, _header(file.read_text(encoding="utf-8"))[1]) for file in view_files(folder)]
-    return frozenset(name for stem, notes in files for name in (stem, *twin_names(stem, notes).values()))
+    return frozenset(view_places(folder))
+
+
+def view_places(folder: Path | None = None) -> dict[str, ViewPlace]:
+    """Say of every view, twins included, in which folder its file is, and whether it is a twin; from the headers alone."""
+    found: dict[str, ViewPlace] = {}
+    for file in view_files(folder):
+        twins = twin_names(file.stem, _header(file.read_text(encoding="utf-8"))[1]).values()
+        found |= {file.stem: ViewPlace(file.parent.name)} | {twin: ViewPlace(file.parent.name, is_twin=True) for twin in twins}
+    return found
 
 
 def create_views(

@@ -192,6 +192,34 @@ def test_every_character_is_read_again() -> None:
     assert [tuple(row.values()) for row in json.loads(printed(connection, "from t", "json"))] == rows
 
 
+def test_no_value_acts_in_markdown() -> None:
+    """Pipes and line ends stay in their cell; marks, links and tags are text; a NULL is nothing, numbers stand at the right."""
+    connection = opened()
+    query = r"""select 'a|b' as "x|y", 'one' || chr(13) || chr(10) || 'two' || chr(10) as t,
+        '<b>*[l](u) `c` \ &lt; ~~_i_ a_b' as m, null as n, 1.5 as number, timestamptz '2026-11-01 09:00:00+00' as at"""
+    cells = [r"a\|b", "one<br>two<br>", r"\<b>\*\[l\](u) \`c\` \\ \&lt; \~\~\_i\_ a_b", "", "1.5", "2026-11-01T09:00:00+00:00"]
+    assert printed(connection, query, "markdown").splitlines() == [
+        r"| x\|y | t | m | n | number | at |",
+        "| --- | --- | --- | --- | ---: | --- |",
+        f"| {' | '.join(cells)} |",
+    ]
+    assert (
+        printed(connection, "select 1 as a; select 2 as b", "markdown") == "| a |\n| ---: |\n| 1 |\n\n| b |\n| ---: |\n| 2 |\n"
+    )
+
+
+def test_every_type_is_in_parquet_what_duckdb_writes_there(tmp_path: Path) -> None:
+    """The file of a query is the one that DuckDB makes of it, for every type that such a file has."""
+    connection = opened()
+    values = ", ".join(f"{value} as v{at}" for at, value in enumerate(VALUES) if "interval '-" not in value)
+    with (tmp_path / "ours.parquet").open("w") as out:
+        run_query(connection, f"select {values}", "parquet", out)
+    connection.execute(f"copy (select {values}) to '{tmp_path / 'theirs.parquet'}'")
+    ours, theirs = (connection.sql(f"from '{tmp_path / name}.parquet'") for name in ("ours", "theirs"))
+    assert list(map(str, ours.types)) == list(map(str, theirs.types))
+    assert repr(ours.fetchall()) == repr(theirs.fetchall())
+
+
 def test_names_and_emptiness_in_every_format() -> None:
     """Columns of one name, names with quotes and results without rows come out whole, in the order of the query."""
     connection = opened()
@@ -207,6 +235,8 @@ def test_names_and_emptiness_in_every_format() -> None:
     assert printed(connection, nothing, "json") == "[]\n"
     assert printed(connection, nothing, "csv") == """a,a,A,"x'""y",s\n"""
     assert printed(connection, nothing, "line") == ""
+    assert printed(connection, nothing, "markdown").splitlines()[1:] == ["| ---: | ---: | ---: | ---: | --- |"]
+    assert printed(connection, nothing, "table").splitlines()[-2].split() == ["0", "rows", "5", "columns"]
     for about in ("describe select 1", "show tables", "summarize select 1 as a", "explain select 1"):
         assert printed(connection, about, "json")
 

@@ -1,5 +1,6 @@
 """The commands that answer questions: sql and report."""
 
+import contextlib
 import re
 import signal
 import sys
@@ -7,6 +8,7 @@ import sys
 import click
 
 from pipeline.cli.options import Command, in_format, lake_of, on_lake, say, show
+from pipeline.cli.streams import whole_file
 from pipeline.errors import SettingsError
 from pipeline.processes import sparing
 
@@ -21,31 +23,69 @@ class _Query(Command):
 
 @click.command(cls=_Query)
 @click.argument("query", required=False)
-@in_format("table", "line", "csv", "json")
+@in_format("table", "line", "csv", "json", "markdown", "parquet", by_ending=True)
+@click.option("--output", metavar="FILE", help="Write it there, whole or not at all. [default: standard output]")
+@click.option(
+    "--rows",
+    "most_rows",
+    type=click.IntRange(0),
+    metavar="N",
+    help="At most N rows of a table or bars, 0: all. [default: what fits on a terminal, all elsewhere]",
+)
+@click.option("--chart", type=click.Choice(("bar", "line")), help="Draw the columns of numbers, by the first column.")
 @click.option("--null", metavar="TEXT", help="What stands for NULL in csv. [default: nothing; an empty text is in quotes]")
 @on_lake
-def sql(lake_uri: str | None, query: str | None, form: str, null: str | None) -> None:
+def sql(
+    lake_uri: str | None,
+    query: str | None,
+    *,
+    form: str | None,
+    output: str | None,
+    most_rows: int | None,
+    chart: str | None,
+    null: str | None,
+) -> None:
     """Ask the tables and views in SQL: one query, or a shell.
 
     QUERY is DuckDB's SQL; statements that write are refused, but for temporary tables. Without QUERY it is read from standard
-    input; on a terminal a shell opens: .tables lists what there is, .describe NAME the columns of one, .help the rest.
+    input; on a terminal a shell opens: .tables lists what there is, .describe NAME the columns of one, help the rest.
 
     Example: lakehouse sql "from queue_time_daily" --format csv
     """
-    from pipeline.cli.query import run_query
+    from pipeline.cli.formats import form_of
+    from pipeline.cli.query import CHARTS, run_query
     from pipeline.warehouse.database import connect
 
-    if null is not None and form != "csv":
-        raise SettingsError(f"--null: it goes with --format csv, found {form}; leave one out")
+    is_shell = query is None and sys.stdin.isatty()
+    chosen = form or (form_of(output) if output else None) or "table"
+    _check_options(chosen, output, most_rows, chart, null, is_given=form is not None, is_shell=is_shell)
     with connect(lake_of(lake_uri), say) as connection:
-        if query is None and sys.stdin.isatty():
+        if is_shell:
             from pipeline.cli.shell import shell
             from pipeline.settings import read_settings
 
             with sparing(signal.SIGINT):
-                shell(connection, form, read_settings().lake_history, null=null or "")
-        else:
-            run_query(connection, sys.stdin.read() if query is None else query, form, sys.stdout, null=null or "")
+                shell(connection, chosen, read_settings().lake_history, most_rows=most_rows, null=null or "")
+            return
+        text = sys.stdin.read() if query is None else query
+        with whole_file(output) if output else contextlib.nullcontext(sys.stdout) as out:
+            run_query(connection, text, CHARTS[chart] if chart else chosen, out, most_rows=most_rows, null=null or "")
+
+
+def _check_options(
+    form: str, output: str | None, most_rows: int | None, chart: str | None, null: str | None, *, is_given: bool, is_shell: bool
+) -> None:
+    """Refuse options that do nothing together; `is_given` says whether the form is that of `--format`."""
+    shown = "--chart" if chart else form
+    if null is not None and shown != "csv":
+        raise SettingsError(f"--null: it goes with --format csv, found {shown}; leave one out")
+    if chart and is_given:
+        raise SettingsError(f"--chart: it goes without --format, found {form}; leave one out")
+    if most_rows is not None and shown not in {"table", "--chart"}:
+        raise SettingsError(f"--rows: it goes with tables and --chart, found {shown}; write limit {most_rows} in the query")
+    if is_shell and (output or chart or form == "parquet"):
+        given = "--output" if output else "--chart" if chart else "--format parquet"
+        raise SettingsError(f"{given}: expected a QUERY, found none; the shell has .once FILE and .chart instead")
 
 
 @click.command(cls=Command)

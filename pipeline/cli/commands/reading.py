@@ -89,6 +89,7 @@ def show(lake_uri: str | None, conversation_id: str, form: str) -> None:
 
     Example: lakehouse show 755558510207380000018 --format html > one.html
     """
+    from pipeline.cli.pager import Pager, pager_fault
     from pipeline.transcript.conversation import read_conversations
     from pipeline.transcript.text import lines_of
     from pipeline.warehouse.database import connect
@@ -100,11 +101,12 @@ def show(lake_uri: str | None, conversation_id: str, form: str) -> None:
 
         click.echo(page_of(found))
         return
-    text = harmless("\n".join(line for one in found for line in (*lines_of(one, _width()), "")))
-    if sys.stdout.isatty() and text.count("\n") > shutil.get_terminal_size().lines - 2:
-        click.echo_via_pager(text)
-    else:
-        click.echo(text, nl=False)
+    text = "\n".join(line for one in found for line in (*lines_of(one, _width()), ""))
+    if not sys.stdout.isatty() or pager_fault():
+        click.echo(harmless(text), nl=False)
+        return
+    with Pager(sys.stdout) as screen:
+        screen.write(text)
 
 
 def _width() -> int:

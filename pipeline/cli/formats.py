@@ -116,7 +116,8 @@ def write_parquet(relation: duckdb.DuckDBPyRelation, out: IO[str]) -> None:
 
 def _rows(relation: duckdb.DuckDBPyRelation) -> Iterator[tuple[str | None, ...]]:
     """Yield the rows of a relation of texts while DuckDB computes them."""
-    reader = relation.to_arrow_reader(_BATCH_ROWS)
+    is_new = hasattr(relation, "to_arrow_reader")  # DuckDB 1.4 has it by another name, which later ones warn of
+    reader = relation.to_arrow_reader(_BATCH_ROWS) if is_new else relation.fetch_arrow_reader(_BATCH_ROWS)
     while True:
         try:
             batch = reader.read_next_batch()

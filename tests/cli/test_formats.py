@@ -3,15 +3,22 @@
 import csv
 import io
 import json
+import os
 import re
+import subprocess
+import sys
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
+from documents import conversation, document, gz, name_at, put
+from lakes import take
+from places import ROOT
 
 from pipeline.cli.query import run_query
+from pipeline.lake.lake import Lake
 
 EXAMPLES = {
     "BOOLEAN": ["true", "false"],
@@ -251,3 +258,22 @@ def test_a_decimal_without_digits_before_the_point_is_json(width: int) -> None:
     run_query(duckdb.connect(), query, "json", out)
     [row] = json.loads(out.getvalue(), parse_float=Decimal)
     assert row == {"a": least, "b": -least, "c": [{"x": least}], "d": None}
+
+
+@pytest.mark.parametrize("form", ["table", "line", "csv", "json", "markdown"])
+def test_rows_are_written_by_the_oldest_duckdb_too(lake: Lake, tmp_path: Path, form: str) -> None:
+    """The package may be installed with it; the same text comes."""
+    oldest = Path(sys.prefix) / "oldest-duckdb"
+    if not oldest.exists():
+        pytest.skip(f"make test puts DuckDB 1.4 into {oldest}")
+    lake.create()
+    take(lake, put(tmp_path, gz(document(conversation("c1"))), name_at(0)))
+    query = "select conversation_id, date, [1, null] as list, 'a|b' as text from conversations"
+    command = [sys.executable, "-m", "pipeline", "sql", query, "--format", form, "--lake", str(lake.root)]
+    said = {
+        folder: subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": folder})
+        for folder in (f"{ROOT}", f"{oldest}{os.pathsep}{ROOT}")
+    }
+    (new, old) = said.values()
+    assert (new.returncode, old.returncode) == (0, 0), old.stderr
+    assert old.stdout == new.stdout

@@ -57,7 +57,7 @@ def find(lake_uri: str | None, words: tuple[str, ...], form: str, rows: int, **w
     Example: lakehouse find refund --transfers 2 --since 2026-11-01
     """
     from pipeline.cli.formats import write_csv, write_json
-    from pipeline.cli.query import Screen
+    from pipeline.cli.tables import Screen
     from pipeline.transcript.search import Sought, search
     from pipeline.transcript.text import found_lines
     from pipeline.warehouse.database import connect

@@ -90,7 +90,7 @@ def _write(relation: duckdb.DuckDBPyRelation, form: str, out: IO[str], most_rows
     elif form == "table":
         _write_screen(relation, Screen(out), most_rows)
     else:
-        writers: dict[str, Callable[[duckdb.DuckDBPyRelation, Out], None]] = {
+        writers: dict[str, Callable[[duckdb.DuckDBPyRelation, Out], object]] = {
             "csv": partial(write_csv, null=null),
             "json": write_json,
             "line": write_lines,

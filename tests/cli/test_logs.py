@@ -26,6 +26,7 @@ COMMANDS = {
     "rebuild": ("rebuild",),
     "names": ("names",),
     "erase": ("erase", "--consumer-id", "nobody"),
+    "export": ("export", "conversations", "--output", "out.csv"),
 }
 """Those that need no account: `test_demo.py` has the demo, `sync` and `sandbox` draw with what it draws with."""
 

@@ -73,7 +73,7 @@ def export_by_date(
         for number, part in enumerate(source.parts()):
             path = f"{source.day}={part.day}/part.{form}"
             known = former.get(path)
-            if is_incremental and known and part.version == known.version and sizes.get(path, 0) == known.bytes:
+            if is_incremental and known and part.version in {known.version} - {None} and sizes.get(path, 0) == known.bytes:
                 kept[path] = known
                 continue
             file = staging / f"{number}.{form}"

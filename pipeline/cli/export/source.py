@@ -16,12 +16,19 @@ from pipeline.errors import QueryError, RefusedError, SettingsError
 from pipeline.failures import of_a_file
 from pipeline.lake.snapshot import DataFile, digest_of_paths
 from pipeline.lake.sql import literal
+from pipeline.text import counted
 from pipeline.warehouse.statements import gives_rows, statements
 from pipeline.warehouse.table_views import files_in
 
 _DAYS: Final = ("date", "local_date", "local_week", "local_month")
 _NO_DAY: Final = "__HIVE_DEFAULT_PARTITION__"  # as other programs name the folder of rows without a day
 _ROWS: Final = "rows_to_export"
+_NAMES: Final = """
+    select view_name from duckdb_views() where not internal
+    union all
+    select table_name from duckdb_tables() where not internal
+"""
+_MEMORY: Final = "200MB"
 _MOST_NEAR: Final = 3
 _PARTITION: Final = re.compile(r"/date=(\d{4}-\d\d-\d\d)/[^/]+$")
 
@@ -51,10 +58,9 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True)
 class Source:
-    """The rows to export; `text` is the name of a table or view, or the query."""
+    """The rows to export: of a table of the lake, of another table or a view by its name, or of a query."""
 
     connection: duckdb.DuckDBPyConnection
-    text: str
     table: schema.Table | None
     view: str | None
     rows: duckdb.DuckDBPyRelation
@@ -91,11 +97,23 @@ class Source:
             version = digest_of_paths(DataFile(location.rpartition("/")[2], 0, 0) for location in its)
             yield Part(day, version, self.rows.filter(f"date = date {literal(day)}"), its)
         if not files:
-            self.connection.execute(f"create or replace temp table {_ROWS} as {self.rows.sql_query()}")
+            with telling_of_the_query():
+                self._keep_rows()
             rows = self.connection.sql(f"from {_ROWS}")
             for (day,) in rows.project(f'"{self.day}"').distinct().order(f'"{self.day}"').fetchall():
                 condition = "is null" if day is None else f"= date {literal(str(day))}"
                 yield Part(_NO_DAY if day is None else str(day), None, rows.filter(f'"{self.day}" {condition}'), [])
+
+    def _keep_rows(self) -> None:
+        """Compute the rows into a table that DuckDB spills beyond a bound; rows that take more to compute get it."""
+        ((usual,),) = self.connection.execute("select current_setting('memory_limit')").fetchall()
+        keep = f"create or replace temp table {_ROWS} as {self.rows.sql_query()}"
+        try:
+            self.connection.execute(f"set memory_limit = '{_MEMORY}'")
+            self.connection.execute(keep)
+        except duckdb.OutOfMemoryException:
+            self.connection.execute(f"set memory_limit = {literal(usual)}")
+            self.connection.execute(keep)
 
 
 def find_source(connection: duckdb.DuckDBPyConnection, text: str, choice: Choice) -> Source:
@@ -105,20 +123,14 @@ def find_source(connection: duckdb.DuckDBPyConnection, text: str, choice: Choice
         SettingsError: there is no such name, or the rows have no days or accounts to choose by.
         QueryError: DuckDB refuses the query, or it does something else than to give rows.
     """
-    known = {
-        str(name).lower(): str(name)
-        for (name,) in connection.sql("select view_name from duckdb_views() where not internal").fetchall()
-    }
-    known |= {
-        name.lower(): name for (name,) in connection.sql("select table_name from duckdb_tables() where not internal").fetchall()
-    }
+    known = {name.lower(): name for (name,) in connection.sql(_NAMES).fetchall()}
     name = known.get(text.strip().strip('"').lower())
     if name is None and re.fullmatch(r'\s*["\w.]+\s*', text):
         raise _unknown(text.strip(), known)
     with telling_of_the_query():
         rows = connection.sql(f'from "{name}"') if name else _rows_of(connection, text)
         chosen = rows.filter(" and ".join(conditions)) if (conditions := list(_conditions(rows, choice))) else rows
-    return Source(connection, text, schema.TABLES.get(name or ""), name, chosen, choice)
+    return Source(connection, schema.TABLES.get(name or ""), name, chosen, choice)
 
 
 @contextlib.contextmanager
@@ -148,11 +160,8 @@ def _rows_of(connection: duckdb.DuckDBPyConnection, query: str) -> Any:
         raise QueryError("the query: expected text in UTF-8, found other bytes; write it in UTF-8") from error
     parts = statements(query, connection.extract_statements)
     if len(parts) != 1 or not gives_rows(parts[0]):
-        raise QueryError(
-            f"the query: expected one statement with rows, found {len(parts)} statements; export them one by one"
-            if len(parts) != 1
-            else "the query: expected a statement with rows, such as select, found another one; write a query"
-        )
+        found = counted(len(parts), "statement") if len(parts) != 1 else "one without"
+        raise QueryError(f"the query: expected one statement with rows, found {found}; write one select")
     return connection.sql(parts[0])
 
 

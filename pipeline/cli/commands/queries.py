@@ -89,7 +89,10 @@ def export(  # noqa: PLR0917  # click gives the options
 
     Example: lakehouse export queue_time_daily --output queue_time.xlsx
     """
-    from pipeline.cli.export import Choice, export_by_date, export_file, find_source, form_of, target_at
+    from pipeline.cli.export.by_date import export_by_date
+    from pipeline.cli.export.source import Choice, find_source
+    from pipeline.cli.export.target import form_of, target_at
+    from pipeline.cli.export.writers import export_file
     from pipeline.warehouse.database import connect
 
     if since and until and since >= until:

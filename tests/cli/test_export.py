@@ -342,6 +342,40 @@ def test_a_killed_run_leaves_the_former_file_and_the_next_one_clears_up(here: Pa
     assert [found.name for found in tmp_path.iterdir()] == [path.name]
 
 
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("damage", ["cut", "gone"])
+def test_a_damaged_file_of_the_lake_is_told(here: Path, tmp_path: Path, form: str, damage: str) -> None:
+    """The sentence names the file and the command that says more; the former export stays."""
+    place = shutil.copytree(here, tmp_path / "here")
+    assert lakehouse("compact", cwd=place).returncode == 0  # so that the DuckDB file is of this path
+    victim = sorted((place / "lake" / "messages").rglob("date=2016-07-26/*.parquet"))[0]
+    victim.write_bytes(victim.read_bytes()[:-100])
+    if damage == "gone":
+        victim.unlink()
+    (place / f"x.{form}").write_text("former")
+    said = refused(place, "messages", "--output", f"x.{form}")
+    assert f"a file of the lake is {'damaged' if damage == 'cut' else damage} (table messages" in said
+    assert "lakehouse verify" in said
+    assert (place / f"x.{form}").read_text() == "former"
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("what", ["messages", "select i, md5(i::varchar) from range(20_000) t(i)"])
+def test_a_full_disk_is_told(here: Path, tmp_path: Path, form: str, what: str) -> None:
+    """Where no more can be written, one sentence says so; the former file stays, and nothing beside it."""
+    path = tmp_path / f"x.{form}"
+    path.write_text("former")
+    limit = "import resource, runpy; resource.setrlimit(resource.RLIMIT_FSIZE, (2_000, 2_000))"
+    program = f"{limit}; runpy.run_module('pipeline', run_name='__main__')"
+    command = [sys.executable, "-c", program, "export", what, "--output", str(path)]
+    surroundings = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=here, env=surroundings, capture_output=True, text=True, check=False)
+    assert done.returncode == 2, done.stderr
+    assert f"the export cannot be written to {path}: " in done.stderr
+    assert path.read_text() == "former"
+    assert [found.name for found in tmp_path.iterdir()] == [path.name]
+
+
 def days(folder: Path) -> dict[str, list[Any]]:
     """The rows of each day's file of an export."""
     return {path.parent.name: sorted(map(repr, pl.read_parquet(path).rows())) for path in folder.rglob("part.parquet")}

@@ -48,14 +48,20 @@ def _no_room(most: str, found: str) -> str:
 def write_spreadsheet(rows: duckdb.DuckDBPyRelation, path: Path, name: str, tell: Callable[[str], None]) -> int:
     """Write rows below a header that stays in view, with filters; give their number. `tell` hears of texts that were cut."""
     import xlsxwriter
+    from xlsxwriter.exceptions import FileCreateError
 
     book = xlsxwriter.Workbook(str(path), {"constant_memory": True, "tmpdir": str(path.parent)})
     book.use_zip64()  # a table of a million rows takes it
     sheet = _Sheet(book, re.sub(r"[\[\]:*?/\\']", "_", name)[:_MOST_IN_NAME], rows)
-    for row in _values(rows):
-        sheet.add(row)
-    sheet.finish()
-    book.close()
+    try:
+        for row in _values(rows):
+            sheet.add(row)
+        sheet.finish()
+        book.close()
+    except FileCreateError as error:
+        raise error.args[0] from error  # the error of the system
+    finally:
+        sheet.close()
     if sheet.cut:
         tell(f"{counted(sheet.cut, 'text')} cut: a cell holds at most {_MOST_CHARACTERS:,} characters; csv has them whole")
     return sheet.rows
@@ -103,6 +109,10 @@ class _Sheet:
         for place, width in enumerate(self._widths):
             self._sheet.set_column(place, place, min(max(width, _LEAST_WIDTH), _MOST_WIDTH))
         self._sheet.autofilter(0, 0, self.rows, len(self._widths) - 1)
+
+    def close(self) -> None:
+        """Close the file in which the rows lie until the book is closed."""
+        self._sheet.row_data_fh.close()
 
     def _fitting(self, text: str) -> str:
         units = text.encode("utf-16-le") if 2 * len(text) > _MOST_CHARACTERS else b""

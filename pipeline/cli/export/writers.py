@@ -51,23 +51,30 @@ def write(  # noqa: PLR0917  # a sentence: of this source these rows, in these f
     with telling_of_the_query():
         if form == "parquet":
             is_here = bool(files) and is_local(files_at(files[0])[0])
-            return _copy_table(source, files, path) if is_here else _write_parquet(rows, path)
+            copied = _copy_table(source, files, path) if is_here else None
+            return _write_parquet(rows, path) if copied is None else copied
         if form == "xlsx":
             return write_spreadsheet(rows, path, source.name, tell)
         with path.open("w", encoding="utf-8", newline="") as out:
             return write_csv(rows, out, with_json=True) if form == "csv" else write_json_lines(rows, out)
 
 
-def _copy_table(source: Source, files: list[str], path: Path) -> int:
-    """Write the shown columns of a table's files by Polars, which takes less time and makes smaller files."""
+def _copy_table(source: Source, files: list[str], path: Path) -> int | None:
+    """Write the shown columns of a table's files by Polars, which takes less time and makes smaller files.
+
+    None: it can't, such as for a damaged file or a full disk, of which DuckDB tells more.
+    """
     import polars as pl
 
     assert source.table
     rows = pl.scan_parquet(files, glob=False, hive_partitioning=True, hive_schema={"date": pl.Date})
     if source.choice.accounts:
         rows = rows.filter(pl.col("account_id").is_in(source.choice.accounts))
-    rows.select(column.name for column in source.table.shown).sink_parquet(path, compression="zstd")
-    return int(pl.scan_parquet(path).select(pl.len()).collect().item())
+    try:
+        rows.select(column.name for column in source.table.shown).sink_parquet(path, compression="zstd")
+    except (pl.exceptions.PolarsError, OSError):
+        return None
+    return int(pl.scan_parquet(path, glob=False).select(pl.len()).collect().item())
 
 
 def _has_arrow(kind: Any) -> bool:

@@ -348,7 +348,7 @@ def test_a_damaged_file_of_the_lake_is_told(here: Path, tmp_path: Path, form: st
     """The sentence names the file and the command that says more; the former export stays."""
     place = shutil.copytree(here, tmp_path / "here")
     assert lakehouse("compact", cwd=place).returncode == 0  # so that the DuckDB file is of this path
-    victim = sorted((place / "lake" / "messages").rglob("date=2016-07-26/*.parquet"))[0]
+    victim = min((place / "lake" / "messages").rglob("date=2016-07-26/*.parquet"))
     victim.write_bytes(victim.read_bytes()[:-100])
     if damage == "gone":
         victim.unlink()

@@ -1,49 +1,27 @@
-"""An export has the values that the lake has, in any form, whole or not at all, and of a schedule what changed."""
+"""An export has the values that the lake has, in any form, whole or not at all."""
 
 import csv
 import io
 import json
 import os
-import random
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import openpyxl
 import polars as pl
 import pytest
 from commands import lakehouse, process
-from documents import DAY_MS, START, conversation, document, gz, message, name_at, put
-from lakes import take
+from exports import HOSTILE, cells, export, in_order, make_lake_to_export, refused, told
 from places import ROOT
 
-from pipeline.cli.export.target import Target
-from pipeline.errors import SettingsError
-from pipeline.lake.lake import Lake
 from pipeline.schema import TABLES
 
-HOSTILE = (
-    "=1+1",
-    "+1",
-    "-1",
-    "@SUM(A1)",
-    "http://x.example/",
-    "00123",
-    "",
-    'a "b", c',
-    "two\nlines",
-    "\x1b[31m",
-    "€ü🙂",
-    "NULL",
-    " x ",
-)
 VIEWS = ("queue_time_daily", "skills", "end_reason", "named_entries")
 FORMS = ("parquet", "csv", "xlsx", "jsonl")
 
@@ -51,47 +29,7 @@ FORMS = ("parquet", "csv", "xlsx", "jsonl")
 @pytest.fixture(scope="module")
 def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder whose lake has two accounts on three days, with texts that a spreadsheet could take for something else."""
-    folder = tmp_path_factory.mktemp("export")
-    lines = [message(text) for text in HOSTILE] + [message() | {"text": None}]
-    for day in range(3):
-        start = START + day * DAY_MS
-        ours = conversation(f"a{day}", start=start, messages=lines, skills={"array": [3, day]})
-        theirs = conversation(f"b{day}", start=start, skills=None)
-        put(folder / "in", gz(document(ours), document(theirs, account_id="2"), "garbage"), name_at(24 * day))
-    take(Lake(str(folder / "lake")), folder / "in")
-    return folder
-
-
-def export(here: Path, *arguments: str) -> str:
-    """What an export that succeeds says; it has printed the path alone."""
-    done = lakehouse("export", *arguments, cwd=here)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == f"{here / arguments[arguments.index('--output') + 1]}\n"
-    return done.stderr
-
-
-def refused(here: Path, *arguments: str) -> str:
-    """What an export that is refused says; it has printed nothing."""
-    done = lakehouse("export", *arguments, cwd=here)
-    assert (done.returncode, done.stdout) != (0, ""), done.stderr
-    assert done.returncode in {1, 2}
-    assert "Traceback" not in done.stderr
-    return " ".join(done.stderr.split())
-
-
-def told(here: Path, query: str, form: str) -> str:
-    return lakehouse("sql", query, "--format", form, cwd=here).stdout
-
-
-def in_order(rows: Iterable[Any]) -> list[Any]:
-    """Rows in an order of their own, since a view's rows have none."""
-    return sorted(rows, key=repr)
-
-
-def cells(path: Path) -> list[list[Any]]:
-    """The cells of a spreadsheet, the header first."""
-    book = openpyxl.load_workbook(path)
-    return [[cell.value for cell in row] for row in book.active.iter_rows()]
+    return make_lake_to_export(tmp_path_factory.mktemp("export"))
 
 
 @pytest.mark.parametrize("name", [*TABLES, *VIEWS])
@@ -105,18 +43,16 @@ def test_json_lines_are_those_of_sql(here: Path, tmp_path: Path, name: str) -> N
 @pytest.mark.parametrize("name", [*TABLES, *VIEWS])
 def test_csv_is_that_of_sql_but_for_lists(here: Path, tmp_path: Path, name: str) -> None:
     """NULL is nothing, an empty text is "", times are ISO 8601; a list is JSON, so that programs can read it."""
-    export(here, name, "--output", str(tmp_path / "rows.csv"))
-    written = (tmp_path / "rows.csv").read_bytes().decode()
     described = json.loads(told(here, f"describe {name}", "json"))
     lists = {row["column_name"] for row in described if row["column_type"].endswith("[]")}
+    query = f"from {name} order by all"
+    export(here, query if lists else name, "--output", str(tmp_path / "rows.csv"))
+    written = (tmp_path / "rows.csv").read_bytes().decode()
     if not lists:
         assert in_order(written.split("\n")) == in_order(told(here, f"from {name}", "csv").split("\n"))
         return
-    assert name in TABLES or name == "named_entries"
-    found, expected = (
-        list(csv.DictReader(io.StringIO(text, newline=""))) for text in (written, told(here, f"from {name}", "csv"))
-    )
-    values = json.loads(told(here, f"from {name}", "json"))
+    found, expected = (list(csv.DictReader(io.StringIO(text, newline=""))) for text in (written, told(here, query, "csv")))
+    values = json.loads(told(here, query, "json"))
     for row, other, value in zip(found, expected, values, strict=True):
         assert {column: text for column, text in row.items() if column not in lists} == {
             column: text for column, text in other.items() if column not in lists
@@ -374,136 +310,6 @@ def test_a_full_disk_is_told(here: Path, tmp_path: Path, form: str, what: str) -
     assert f"the export cannot be written to {path}: " in done.stderr
     assert path.read_text() == "former"
     assert [found.name for found in tmp_path.iterdir()] == [path.name]
-
-
-def days(folder: Path) -> dict[str, list[Any]]:
-    """The rows of each day's file of an export."""
-    return {path.parent.name: sorted(map(repr, pl.read_parquet(path).rows())) for path in folder.rglob("part.parquet")}
-
-
-@pytest.mark.parametrize(
-    ("name", "column"), [("messages", "date"), ("from messages", "date"), ("queue_time_weekly", "local_week")]
-)
-def test_a_folder_has_a_file_a_day(here: Path, tmp_path: Path, name: str, column: str) -> None:
-    """Other programs read the folder as one table; a second export replaces it, whatever it was of."""
-    target = str(tmp_path / "days")
-    for form in ("csv", "jsonl", "parquet"):
-        export(here, name, "--output", target, "--by-date", "--format", form)
-        assert {path.name for path in Path(target).rglob("*") if path.is_file()} == {f"part.{form}", ".lakehouse-export.json"}
-    rows = json.loads(told(here, f"select {column}, * from {name.removeprefix('from ')}", "json"))
-    assert {folder.partition("=")[2] for folder in days(Path(target))} == {row[column] for row in rows}
-    with duckdb.connect() as connection:
-        files = f"read_parquet('{target}/**/*.parquet', hive_partitioning = true)"
-        assert connection.execute(f"select count(*) from {files}").fetchall() == [(len(rows),)]
-    assert pl.scan_parquet(f"{target}/**/*.parquet", hive_partitioning=True).select(pl.len()).collect().item() == len(rows)
-
-
-def test_days_of_no_row_are_told_apart(here: Path, tmp_path: Path) -> None:
-    """Rows without a day get the folder that other programs know for them; what has no days at all is refused."""
-    export(
-        here,
-        "select null::date as date, 1 as a union all select date '2026-01-01', 2",
-        "--output",
-        str(tmp_path / "x"),
-        "--by-date",
-    )
-    assert set(days(tmp_path / "x")) == {"date=__HIVE_DEFAULT_PARTITION__", "date=2026-01-01"}
-    assert "has no column of days" in refused(here, "files", "--output", str(tmp_path / "y"), "--by-date")
-    for name in ("queue_time_daily", "from messages"):
-        told = refused(here, name, "--output", str(tmp_path / "y"), "--by-date", "--incremental")
-        assert "expected a table with a date" in told
-
-
-def test_a_folder_with_other_things_is_refused(here: Path, tmp_path: Path) -> None:
-    """Nothing of anybody else is replaced or deleted."""
-    (tmp_path / "mine").write_text("mine")
-    assert "found mine in it" in refused(here, "messages", "--output", str(tmp_path), "--by-date")
-    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
-    (tmp_path / "mine").rename(tmp_path / ".lakehouse-export.json")
-    assert "it is no list of exported files" in refused(here, "messages", "--output", str(tmp_path), "--by-date")
-
-
-@pytest.mark.parametrize(
-    "other",
-    [("transfers",), ("messages", "--since", "2016-07-26"), ("messages", "--account-id", "2"), ("messages", "--format", "csv")],
-    ids=str,
-)
-def test_an_export_goes_on_with_its_own_folder_alone(here: Path, tmp_path: Path, other: Sequence[str]) -> None:
-    """One of another table, of other rows or in another form is refused, and goes all anew without --incremental."""
-    place = ("--output", str(tmp_path / "x"), "--by-date")
-    export(here, "messages", *place, "--incremental")
-    before = days(tmp_path / "x")
-    assert "it holds an export of another" in refused(here, *other, *place, "--incremental")
-    assert days(tmp_path / "x") == before
-    export(here, *other, *place)
-    export(here, *other, *place, "--incremental")
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_what_changed_is_all_that_is_written(lake: Lake, tmp_path: Path, seed: int) -> None:
-    """After any loads, replacements and erasures, an incremental export is what a fresh one is, and wrote no day in vain."""
-    chance = random.Random(seed)
-    target, chosen = tmp_path / "out", ("--account-id", "1") if seed % 2 else ()
-    for step in range(6):
-        before = days(target)
-        if step and chance.random() < 0.4:
-            with_id = f"c{chance.randrange(8)}"
-            lakehouse("erase", "--conversation-id", with_id, cwd=tmp_path)
-        else:
-            number = chance.randrange(8)
-            made = conversation(f"c{number}", start=START + number % 4 * DAY_MS, messages=[message(f"{step}")])
-            take(lake, put(tmp_path / f"in{step}", gz(document(made, account_id=str(1 + number % 2))), name_at(step)))
-        said = export(tmp_path, "messages", "--output", str(target), "--by-date", "--incremental", *chosen)
-        export(tmp_path, "messages", "--output", str(tmp_path / f"fresh{step}"), "--by-date", *chosen)
-        after = days(target)
-        assert after == days(tmp_path / f"fresh{step}")
-        assert ("1 day written" in said) >= (after != before)
-        assert {path.parent.name for path in target.rglob("part.*")} == set(after)
-        assert sorted(path.name for path in target.iterdir()) == [".lakehouse-export.json", *sorted(after)]
-        files = {str(path): path.read_bytes() for path in target.rglob("part.*")}
-        again = export(tmp_path, "messages", "--output", str(target), "--by-date", "--incremental", *chosen)
-        assert f"0 days written, {len(files)} kept, 0 removed" in again
-
-
-@pytest.mark.parametrize("calls", range(3))
-def test_an_incremental_export_that_dies_is_made_up_for(
-    here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, calls: int
-) -> None:
-    """Whenever it dies, each file is whole, and the next run gives what a fresh one gives."""
-    place = shutil.copytree(here, tmp_path / "here")
-    arguments = ("messages", "--output", "out", "--by-date", "--incremental")
-    export(place, *arguments)
-    erased = lakehouse("erase", "--conversation-id", "a1", "--conversation-id", "b2", cwd=place)
-    assert erased.returncode == 0, erased.stderr
-    left = [calls]
-    whole = Target.put
-
-    def dying(self: Target, staged: Any) -> None:
-        left[0] -= 1
-        if left[0] < 0:
-            raise SettingsError("died")
-        whole(self, staged)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Target, "put", dying)
-        assert "died" in refused(place, *arguments)
-    days(place / "out")
-    export(place, *arguments)
-    export(place, "messages", "--output", "fresh", "--by-date")
-    assert days(place / "out") == days(place / "fresh")
-    assert not list((place / "out").glob(".lakehouse-export/*"))
-
-
-def test_a_file_that_somebody_changed_is_written_again(here: Path, tmp_path: Path) -> None:
-    """A day whose file is gone or of another size is no longer what the folder's own file says."""
-    arguments = ("messages", "--output", str(tmp_path / "x"), "--by-date", "--incremental")
-    export(here, *arguments)
-    before = days(tmp_path / "x")
-    first, second, _ = sorted((tmp_path / "x").rglob("part.parquet"))
-    first.unlink()
-    second.write_bytes(b"half")
-    assert "2 days written, 1 kept, 0 removed" in export(here, *arguments)
-    assert days(tmp_path / "x") == before
 
 
 def test_a_command_starts_without_libraries_for_spreadsheets(here: Path) -> None:

@@ -16,6 +16,7 @@ from typing import IO, Any, Final, Protocol
 import duckdb
 
 from pipeline.errors import QueryError
+from pipeline.failures import of_a_file
 from pipeline.lake.sql import literal
 from pipeline.text import harmless_json
 
@@ -58,30 +59,35 @@ def form_of(file: str) -> str | None:
 def write_lines(relation: duckdb.DuckDBPyRelation, out: Out) -> None:
     """Write a line for each value, and an empty one between rows."""
     indent = max(map(len, relation.columns))
-    texts = relation.project(", ".join(map(_text, *_columns(relation))))
+    texts = relation.project(", ".join(map(_text, *columns(relation))))
     for number, row in enumerate(_rows(texts)):
         values = ("NULL" if value is None else value for value in row)
         lines = (f"{name:>{indent}} = {value}" for name, value in zip(relation.columns, values, strict=True))
         out.write(("\n" if number else "") + "\n".join(lines) + "\n")
 
 
-def write_csv(relation: duckdb.DuckDBPyRelation, out: Out, *, null: str = "") -> None:
-    """Write a header and a line for each row; NULL is `null` without quotes, an equal text is in quotes."""
+def write_csv(relation: duckdb.DuckDBPyRelation, out: Out, *, null: str = "", with_json: bool = False) -> int:
+    """Write a header and a line for each row; NULL is `null` without quotes, an equal text is in quotes. Give their number.
+
+    `with_json` writes lists and other nested values as JSON.
+    """
     heads = (_in_quotes(name) if re.search(_TO_QUOTE, name) or name == null else name for name in relation.columns)
     out.write(",".join(heads) + "\n")
-    places, types = _columns(relation)
-    texts = relation.project(", ".join(map(_text, places, types)))  # first, so that the fields' expressions stay short
-    for (line,) in _rows(texts.project(" || ',' || ".join(_csv_field(place, null) for place in places))):
+    places, types = columns(relation)
+    spelled = map(text_or_json if with_json else _text, places, types)
+    texts = relation.project(", ".join(spelled))  # first, so that the fields' expressions stay short
+    number = 0
+    for (line,) in _rows(texts.project(_joined(",", (_csv_field(place, null) for place in places)))):
         out.write(f"{line}\n")
+        number += 1
+    return number
 
 
 def write_json(relation: duckdb.DuckDBPyRelation, out: Out) -> None:
     """Write one array of objects, row by row."""
-    names = (json.dumps(name, ensure_ascii=False) for name in unique(relation.columns))
-    values = (f"{literal(f'{name}: ')} || {value}" for name, value in zip(names, map(_json, *_columns(relation)), strict=True))
     separator = "[\n"
-    for (row,) in _rows(relation.project(" || ', ' || ".join(values))):
-        out.write(f"{separator}{{{harmless_json(str(row))}}}")
+    for row in _objects(relation):
+        out.write(f"{separator}{row}")
         separator = ",\n"
     out.write("[]\n" if separator == "[\n" else "\n]\n")
 
@@ -90,7 +96,7 @@ def write_markdown(relation: duckdb.DuckDBPyRelation, out: Out) -> None:
     """Write a table of Markdown, in which no value acts: its marks, pipes and line ends are escaped; NULL is an empty cell."""
     rules = ("---:" if kind.id in NUMBERS else "---" for kind in relation.types)
     out.write(f"{_markdown_line(relation.columns)}| {' | '.join(rules)} |\n")
-    for row in _rows(relation.project(", ".join(map(_text, *_columns(relation))))):
+    for row in _rows(relation.project(", ".join(map(_text, *columns(relation))))):
         out.write(_markdown_line(row))
 
 
@@ -114,21 +120,58 @@ def write_parquet(relation: duckdb.DuckDBPyRelation, out: IO[str]) -> None:
             shutil.copyfileobj(file, out.buffer)
 
 
+def write_json_lines(relation: duckdb.DuckDBPyRelation, out: Out) -> int:
+    """Write an object a line, and give their number."""
+    number = 0
+    for row in _objects(relation):
+        out.write(f"{row}\n")
+        number += 1
+    return number
+
+
+def _objects(relation: duckdb.DuckDBPyRelation) -> Iterator[str]:
+    """Yield each row as an object of JSON."""
+    names = (json.dumps(name, ensure_ascii=False) for name in unique(relation.columns))
+    values = (f"{literal(f'{name}: ')} || {value}" for name, value in zip(names, map(_json, *columns(relation)), strict=True))
+    for (row,) in _rows(relation.project(_joined(", ", values))):
+        yield f"{{{harmless_json(str(row))}}}"
+
+
 def _rows(relation: duckdb.DuckDBPyRelation) -> Iterator[tuple[str | None, ...]]:
     """Yield the rows of a relation of texts while DuckDB computes them."""
-    is_new = hasattr(relation, "to_arrow_reader")  # DuckDB 1.4 has it by another name, which later ones warn of
-    reader = relation.to_arrow_reader(_BATCH_ROWS) if is_new else relation.fetch_arrow_reader(_BATCH_ROWS)
+    for batch in batches(reader_of(relation, _BATCH_ROWS)):
+        yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
+
+
+def reader_of(relation: duckdb.DuckDBPyRelation, rows: int) -> Any:
+    """An Arrow reader of batches of so many rows; DuckDB 1.4 has it by another name, of which later ones warn."""
+    is_new = hasattr(relation, "to_arrow_reader")
+    return relation.to_arrow_reader(rows) if is_new else relation.fetch_arrow_reader(rows)
+
+
+def batches(reader: Any) -> Iterator[Any]:
+    """Yield the batches of an Arrow reader while DuckDB computes them.
+
+    Raises:
+        QueryError: the query fails.
+        LakeError: a file of the lake is gone or damaged.
+    """
     while True:
         try:
             batch = reader.read_next_batch()
         except StopIteration:
             return
         except (OSError, ValueError) as error:  # Arrow's form of an error of DuckDB's
-            raise QueryError(str(error)) from error
-        yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
+            raise of_a_file(error) or QueryError(str(error)) from error
+        yield batch
 
 
-def _columns(relation: duckdb.DuckDBPyRelation) -> tuple[list[_Sql], list[_Type]]:
+def _joined(separator: str, values: Iterable[_Sql]) -> _Sql:
+    """Texts in one, none of which is NULL; by `||` DuckDB would hold the text so far once for every column."""
+    return f"concat_ws({literal(separator)}, {', '.join(values)})"
+
+
+def columns(relation: duckdb.DuckDBPyRelation) -> tuple[list[_Sql], list[_Type]]:
     """The columns by their places, since several can have one name, and their types."""
     types = list(relation.types)
     return [f"#{place}" for place in range(1, len(types) + 1)], types
@@ -155,6 +198,11 @@ def _csv_field(value: _Sql, null: str) -> _Sql:
     return f"case when {value} is null then {literal(null)} when {is_quoted} then {quoted} else {value} end"
 
 
+def text_or_json(value: _Sql, kind: _Type) -> _Sql:
+    """A value as csv has it, but lists and other nested values as JSON."""
+    return f"case when {value} is not null then {_json(value, kind)} end" if parts_of(kind) else _text(value, kind)
+
+
 def _text(value: _Sql, kind: _Type) -> _Sql:
     """A value as DuckDB writes it to csv, but times in ISO 8601."""
     return f"({_with_times(value, kind, 0) if _holds(kind, _is_time) else value})::varchar"
@@ -166,7 +214,7 @@ def _with_times(value: _Sql, kind: _Type, depth: int) -> _Sql:
         return _time(value, kind)
     if not _holds(kind, _is_time):
         return value
-    parts = _parts(kind)
+    parts = parts_of(kind)
     if kind.id in _LISTS:
         return f"list_transform({value}, lambda x{depth}: {_with_times(f'x{depth}', parts[0][1], depth + 1)})"
     if kind.id == "map":
@@ -202,7 +250,7 @@ def _json_unless_null(value: _Sql, kind: _Type, depth: int) -> _Sql:
         return _without_nan(f"{value}::varchar" if str(kind) == "JSON" else f"to_json({value})::varchar")
     if not _holds(kind, _is_special):
         return f"to_json({value})::varchar"
-    parts = _parts(kind)
+    parts = parts_of(kind)
     if kind.id in _LISTS:
         return _json_list(value, _json(f"x{depth}", parts[0][1], depth + 1), f"x{depth}", "[]")
     if kind.id == "map":
@@ -272,10 +320,10 @@ def _is_fraction(kind: _Type) -> bool:
 
 
 def _holds(kind: _Type, is_sought: Callable[[_Type], bool]) -> bool:
-    return is_sought(kind) or any(_holds(part, is_sought) for _, part in _parts(kind))
+    return is_sought(kind) or any(_holds(part, is_sought) for _, part in parts_of(kind))
 
 
-def _parts(kind: _Type) -> list[tuple[str, _Type]]:
+def parts_of(kind: _Type) -> list[tuple[str, _Type]]:
     """The inner types of a nested type, with their names."""
     if kind.id not in {*_LISTS, "struct", "tuple", "map", "union"}:
         return []
@@ -286,7 +334,7 @@ def _parts(kind: _Type) -> list[tuple[str, _Type]]:
 
 
 def _is_tuple(kind: _Type) -> bool:
-    return kind.id == "tuple" or not any(name for name, _ in _parts(kind))
+    return kind.id == "tuple" or not any(name for name, _ in parts_of(kind))
 
 
 def _field(value: _Sql, kind: _Type, name: str, place: int) -> _Sql:

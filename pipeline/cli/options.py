@@ -10,7 +10,7 @@ import signal
 import sys
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -30,7 +30,7 @@ SET_ASIDE: Final = 3
 _SECTIONS: Final = {
     "Try it, without an account": ("demo", "sandbox"),
     "Bring data in": ("doctor", "sync", "load", "status"),
-    "Ask": ("sql", "find", "show", "report", "names"),
+    "Ask": ("sql", "find", "show", "report", "export", "names"),
     "Look after the lake": ("check", "verify", "compact", "upgrade", "rebuild", "erase"),
 }
 
@@ -120,6 +120,19 @@ class Moment(click.ParamType[datetime]):
         except ValueError:
             self.fail(f"expected a time such as 2026-11-02 or 2026-11-02T14:00Z, found {value!r}", param, ctx)
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+class Day(click.ParamType[date]):
+    """A day in ISO 8601."""
+
+    name = "day"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        """Convert an argument to a day."""
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            self.fail(f"expected a day such as 2026-11-02, found {value!r}", param, ctx)
 
 
 def say(message: str) -> None:

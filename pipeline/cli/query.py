@@ -21,7 +21,7 @@ from pipeline.warehouse.statements import gives_rows, statements
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Write = Callable[[duckdb.DuckDBPyRelation, Out], None]
+    Write = Callable[[duckdb.DuckDBPyRelation, Out], object]
 
 CHARTS: Final = {"": "chart", "bar": "bar chart", "line": "line chart"}
 """The forms that draw, by the kind that is asked for."""

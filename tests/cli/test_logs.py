@@ -17,6 +17,8 @@ COMMANDS = {
     "load": ("load", "in"),
     "status": ("status",),
     "sql": ("sql", "select 1"),
+    "find": ("find", "hello"),
+    "show": ("show", "c1"),
     "report": ("report",),
     "doctor": ("doctor",),
     "check": ("check",),
@@ -26,6 +28,7 @@ COMMANDS = {
     "rebuild": ("rebuild",),
     "names": ("names",),
     "erase": ("erase", "--consumer-id", "nobody"),
+    "export": ("export", "conversations", "--output", "out.csv"),
 }
 """Those that need no account: `test_demo.py` has the demo, `sync` and `sandbox` draw with what it draws with."""
 

@@ -175,7 +175,7 @@ def test_options_are_looked_at() -> None:
     options = [option for command in main.commands.values() for option in command.params]
     many = {option.name for option in options if getattr(option, "multiple", False)}
     assert len(SINGLE) > 10
-    assert many == {"consumer_id", "visitor_id", "conversation_id", "faults", "accounts"}
+    assert many == {"consumer_id", "visitor_id", "conversation_id", "faults", "accounts", "account_ids"}
 
 
 def test_what_the_vendor_has_erased_is_counted_and_offered(lake: Lake, tmp_path: Path) -> None:

@@ -45,7 +45,17 @@ COMMANDS = {
     "sandbox": ("sandbox", "--port", "0"),
     "doctor": ("doctor",),
     "status": ("status",),
+    "find": ("find", "--regex", "a.*b", "--said-by", "anyone"),
+    "show": ("show", "c3"),
     "report": ("report",),
+    "export": ("export", "messages", "--output", "out/messages.parquet"),
+    "export a query": (
+        "export",
+        "select i, md5(i::varchar) as text from range(400000) t(i) order by text",
+        "--output",
+        "out/rows.csv",
+    ),
+    "export by date": ("export", "messages", "--output", "out/days", "--by-date", "--incremental"),
     "check": ("check",),
     "verify": ("verify", "--read-data"),
     "sql as table": ("sql", SPILLS),
@@ -203,7 +213,8 @@ def _members(group: int) -> Iterator[str]:
 def _temporary(here: Path) -> Iterator[Path]:
     yield from (here / "tmp").iterdir()
     yield from (path for path in (here / "lake").iterdir() if path.name.startswith((PREFIX, ".lakehouse-making-")))
-    yield from (path for path in here.iterdir() if path.name not in {"tmp", "lake", "demo", "first", "small", "large"})
+    yield from (path for path in here.iterdir() if path.name not in {"tmp", "lake", "demo", "first", "small", "large", "out"})
+    yield from (path for path in (here / "out").rglob(".*lakehouse-export"))
     yield from (here / "lake" / "landing" / ".incoming").glob("*")
 
 

@@ -8,7 +8,7 @@ import click
 
 from pipeline.cli.commands.intake import doctor, load, status, sync
 from pipeline.cli.commands.naming import names
-from pipeline.cli.commands.queries import report, sql
+from pipeline.cli.commands.queries import export, report, sql
 from pipeline.cli.commands.reading import find, show
 from pipeline.cli.commands.trial import demo, sandbox
 from pipeline.cli.commands.upkeep import check, compact, erase, rebuild, upgrade, verify
@@ -34,24 +34,7 @@ def main() -> None:
     """
 
 
-_COMMANDS = (
-    sync,
-    load,
-    status,
-    doctor,
-    sql,
-    find,
-    show,
-    report,
-    names,
-    check,
-    verify,
-    compact,
-    upgrade,
-    rebuild,
-    erase,
-    sandbox,
-    demo,
-)
+_ASKING = (sql, find, show, report, export, names)
+_COMMANDS = (sync, load, status, doctor, *_ASKING, check, verify, compact, upgrade, rebuild, erase, sandbox, demo)
 for _command in _COMMANDS:
     main.add_command(_command)

@@ -1,16 +1,18 @@
-"""The commands that answer questions: sql and report."""
+"""The commands that answer questions: sql, export and report."""
 
 import contextlib
 import re
 import signal
 import sys
+from datetime import date
 
 import click
 
-from pipeline.cli.options import Command, in_format, lake_of, on_lake, say, show
+from pipeline.cli.options import Command, Day, in_format, lake_of, on_lake, say, show
 from pipeline.cli.streams import whole_file
 from pipeline.errors import SettingsError
 from pipeline.processes import sparing
+from pipeline.text import counted
 
 
 class _Query(Command):
@@ -86,6 +88,71 @@ def _check_options(
     if is_shell and (output or chart or form == "parquet"):
         given = "--output" if output else "--chart" if chart else "--format parquet"
         raise SettingsError(f"{given}: expected a QUERY, found none; the shell has .once FILE and .chart instead")
+
+
+@click.command(cls=_Query)
+@click.argument("what")
+@click.option(
+    "--output", required=True, metavar="TARGET", help="The file or, with --by-date, the folder; of this machine or a bucket."
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(("parquet", "csv", "xlsx", "jsonl")),
+    help="The form of files. [default: by the ending of TARGET; parquet with --by-date]",
+)
+@click.option("--since", type=Day(), metavar="DAY", help="Rows of this day and later ones.")
+@click.option("--until", type=Day(), metavar="DAY", help="Rows of days before this one.")
+@click.option(
+    "--account-id", "account_ids", multiple=True, metavar="ID", help="Rows of this account; can be given several times."
+)
+@click.option("--by-date", is_flag=True, help="Write a file a day: TARGET/date=2026-11-02/part.parquet.")
+@click.option(
+    "--incremental", is_flag=True, help="Of a table by date, write the days alone that changed since the last export."
+)
+@on_lake
+def export(  # noqa: PLR0917  # click gives the options
+    lake_uri: str | None,
+    what: str,
+    output: str,
+    form: str | None,
+    since: date | None,
+    until: date | None,
+    account_ids: tuple[str, ...],
+    by_date: bool,  # noqa: FBT001
+    incremental: bool,  # noqa: FBT001
+) -> None:
+    """Write a table, a view or a query into a file for other programs.
+
+    WHAT is a name that the shell's .tables lists, or a query. A former file stays until the new one is whole. In XLSX times
+    are in UTC, and no text becomes a formula. Prints the path.
+
+    Example: lakehouse export queue_time_daily --output queue_time.xlsx
+    """
+    from pipeline.cli.export.by_date import export_by_date
+    from pipeline.cli.export.source import Choice, find_source
+    from pipeline.cli.export.target import form_of, target_at
+    from pipeline.cli.export.writers import export_file
+    from pipeline.warehouse.database import connect
+
+    if since and until and since >= until:
+        raise SettingsError(f"--since {since} is not before --until {until}; swap them")
+    if incremental and not by_date:
+        raise SettingsError("--incremental: it goes with --by-date; add that, or leave it out")
+    chosen = form_of(output, form, by_date=by_date)
+    lake = lake_of(lake_uri, (output,))
+    target = target_at(output, lake, is_folder=by_date)
+    with connect(lake, say) as connection:
+        source = find_source(connection, what, Choice(since, until, account_ids))
+        if by_date:
+            done = export_by_date(lake, source, target, chosen, is_incremental=incremental, tell=say)
+            say(
+                f"{counted(done.rows, 'row')} of {source.name}: {counted(done.written, 'day')} written, "
+                f"{done.kept:,} kept, {done.removed:,} removed"
+            )
+        else:
+            say(f"{counted(export_file(lake, source, target, chosen, say), 'row')} of {source.name} written")
+    show(target.uri)
 
 
 @click.command(cls=Command)

@@ -201,6 +201,9 @@ def test_a_lake_with_next_to_nothing_is_no_error(tmp_path: Path, monkeypatch: py
     for notebook in NOTEBOOKS:
         done = run(notebook.stem, lake.uri, monkeypatch)
         assert done.shown
+        for cell in done.pictures():
+            (width,) = re.findall(r'<svg [^>]*width="([\d.e+]+)"', done.picture(cell))
+            assert float(width) < 2000, cell
 
 
 def test_without_a_lake_it_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

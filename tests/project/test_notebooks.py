@@ -1,6 +1,7 @@
 """The notebooks run from top to bottom on a lake, show its contents, and are stored without output."""
 
 import re
+import tomllib
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -204,6 +205,13 @@ def test_a_lake_with_next_to_nothing_is_no_error(tmp_path: Path, monkeypatch: py
         for cell in done.pictures():
             (width,) = re.findall(r'<svg [^>]*width="([\d.e+]+)"', done.picture(cell))
             assert float(width) < 2000, cell
+
+
+def test_the_extra_brings_what_notebooks_need() -> None:
+    """Pictures as SVG need vl-convert, `df()` needs pandas."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    names = {re.split(r"[^\w-]", requirement)[0] for requirement in extras["notebook"]}
+    assert names == {"altair", "vl-convert-python", "pandas", "jupyterlab", "ipykernel"}
 
 
 def test_without_a_lake_it_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

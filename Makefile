@@ -26,7 +26,7 @@ sql: $(RUN) ## open a shell for SQL over the lake
 report: $(RUN) ## write the HTML report of the lake anew
 	@$(BIN)/lakehouse report
 
-notebook: $(DEV) ## open five notebooks with pictures in JupyterLab
+notebook: $(DEV) ## open six notebooks with pictures in JupyterLab, one of them a cookbook
 	@LAKE_URI=$$($(BIN)/python -c 'from pipeline.lake.lake import Lake; from pipeline.settings import read_settings; print(Lake(read_settings().lake_uri).uri)') && \
 		export LAKE_URI && cd notebooks && ../$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root)
 

@@ -27,6 +27,7 @@ for _number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
     if signal.getsignal(_number) is signal.SIG_IGN:  # as a shell in the background and nohup start what they run
         signal.signal(_number, signal.default_int_handler if _number == signal.SIGINT else signal.SIG_DFL)
 
+from cookbook_lake import make_cookbook_lake  # noqa: E402
 from scripted_api import CREDENTIALS, QUICK, ScriptedApi  # noqa: E402
 from stores import serving  # noqa: E402
 
@@ -49,6 +50,12 @@ def _environment() -> Iterator[None]:
         if os.environ.get(name) != value:
             os.environ[name] = value
     SECRETS.forget()
+
+
+@pytest.fixture(scope="session")
+def shops(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """The lake of the cookbook, made once; nobody may write to it."""
+    return make_cookbook_lake(tmp_path_factory.mktemp("shops"))
 
 
 @pytest.fixture

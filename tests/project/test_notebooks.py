@@ -1,12 +1,8 @@
 """The notebooks run from top to bottom on a lake, show its contents, and are stored without output."""
 
-import ast
-import contextlib
-import io
-import json
 import re
+import tomllib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -15,62 +11,24 @@ from typing import Any
 import duckdb
 import polars as pl
 import pytest
+from cookbook_lake import ACCOUNTS as SHOPS
 from documents import NAME, conversation, document, gz, name_at, put
 from lakes import take
 from places import ROOT
 
+from notebooks import NOTEBOOKS, Run, cells, run
 from pipeline.errors import LakeError
 from pipeline.lake.lake import Lake
 from pipeline.sandbox import Account, file_bytes, hour_file_names
 from pipeline.schema import TABLES
 from pipeline.warehouse.database import connect
 
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+COOKBOOK = "06_cookbook"
 UNTIL = datetime(2026, 11, 5, tzinfo=UTC)
 ACCOUNTS = (
     Account("75555851", conversations_per_day=90, load=1.1, tagged=False),
     Account("20348697", conversations_per_day=60, messaging_share=0.55, tagged=True),
 )
-
-
-@dataclass
-class Run:
-    """The results of a notebook: its names, the output of each cell, and the value at the end of each."""
-
-    names: dict[str, Any] = field(default_factory=dict)
-    printed: dict[str, str] = field(default_factory=dict)
-    shown: dict[str, Any] = field(default_factory=dict)
-
-    def picture(self, cell: str) -> str:
-        """Return the picture of a cell, as Jupyter asks for it."""
-        return str(self.shown[cell]._repr_mimebundle_()["image/svg+xml"])
-
-    def pictures(self) -> list[str]:
-        """Return the cells with a picture."""
-        return [cell for cell, value in self.shown.items() if hasattr(value, "_repr_mimebundle_") and hasattr(value, "to_dict")]
-
-
-def cells(notebook: str) -> list[dict[str, Any]]:
-    """Return the cells as they are stored."""
-    (path,) = (path for path in NOTEBOOKS if path.stem == notebook)
-    return list(json.loads(path.read_text(encoding="utf-8"))["cells"])
-
-
-def run(notebook: str, lake: str, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Run all code cells in order, in this process: as a kernel does with cells of plain Python, in a fraction of the time."""
-    monkeypatch.setenv("LAKE_URI", lake)
-    done = Run()
-    for cell in cells(notebook):
-        if cell["cell_type"] == "code":
-            tree = ast.parse("".join(cell["source"]), filename=f"{notebook}:{cell['id']}")
-            last = tree.body.pop() if isinstance(tree.body[-1], ast.Expr) else None
-            with contextlib.redirect_stdout(io.StringIO()) as out:
-                exec(compile(tree, f"{notebook}:{cell['id']}", "exec"), done.names)  # noqa: S102
-                if isinstance(last, ast.Expr):
-                    shown = compile(ast.Expression(last.value), f"{notebook}:{cell['id']}", "eval")
-                    done.shown[cell["id"]] = eval(shown, done.names)  # noqa: S307
-            done.printed[cell["id"]] = out.getvalue()
-    return done
 
 
 @pytest.fixture(scope="module")
@@ -100,10 +58,12 @@ def connection(lake: Lake) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 @pytest.fixture(scope="module")
-def ran(lake: Lake) -> Iterator[Callable[[str], Run]]:
-    """Return each notebook on that lake, run at its first use."""
+def ran(lake: Lake, request: pytest.FixtureRequest) -> Iterator[Callable[[str], Run]]:
+    """Return each notebook on that lake, run at its first use; the cookbook, which asks for weeks, on that of the two shops."""
     with pytest.MonkeyPatch.context() as patch:
-        yield cache(lambda notebook: run(notebook, lake.uri, patch))
+        yield cache(
+            lambda notebook: run(notebook, (request.getfixturevalue("shops") if notebook == COOKBOOK else lake).uri, patch)
+        )
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda notebook: notebook.stem)
@@ -123,12 +83,13 @@ def test_a_notebook_is_stored_without_output_and_says_what_it_is_for(notebook: P
 def test_pictures_need_no_network_and_no_time_zone_of_the_reader(notebook: Path, ran: Callable[[str], Run]) -> None:
     """Every picture has marks of both accounts and a title, has no links, and shows times in UTC."""
     done = ran(notebook.stem)
+    shown = SHOPS.values() if notebook.stem == COOKBOOK else [account.account_id for account in ACCOUNTS]
     assert done.pictures()
     for cell in done.pictures():
         drawing = done.picture(cell)
         assert re.search(r'class="mark-(line|rect|symbol)', drawing), cell
         assert 'class="mark-text role-title-text"' in drawing, cell
-        assert all(account.account_id in drawing for account in ACCOUNTS), cell
+        assert all(account in drawing for account in shown), cell
         assert not re.search(r'(src|href)="http', drawing), cell
         for encoding in times(done.shown[cell].to_dict()):
             assert encoding.get("timeUnit", "").startswith("utc") or encoding["scale"]["type"] == "utc", cell
@@ -241,6 +202,16 @@ def test_a_lake_with_next_to_nothing_is_no_error(tmp_path: Path, monkeypatch: py
     for notebook in NOTEBOOKS:
         done = run(notebook.stem, lake.uri, monkeypatch)
         assert done.shown
+        for cell in done.pictures():
+            (width,) = re.findall(r'<svg [^>]*width="([\d.e+]+)"', done.picture(cell))
+            assert float(width) < 2000, cell
+
+
+def test_the_extra_brings_what_notebooks_need() -> None:
+    """Pictures as SVG need vl-convert, `df()` needs pandas."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    names = {re.split(r"[^\w-]", requirement)[0] for requirement in extras["notebook"]}
+    assert names == {"altair", "vl-convert-python", "pandas", "jupyterlab", "ipykernel"}
 
 
 def test_without_a_lake_it_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

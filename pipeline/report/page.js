@@ -314,16 +314,17 @@ function show() {
 function followContents() {
   const links = [...document.querySelectorAll("nav a")];
   const targets = links.map((link) => document.querySelector(link.getAttribute("href")));
+  const mark = () => {
+    const above = targets.filter((target) => target.getBoundingClientRect().top < innerHeight / 2);
+    links.forEach((link, place) => link.toggleAttribute("aria-current", place === above.length - 1));
+  };
   links.forEach((link, place) => link.addEventListener("click", (event) => {
     event.preventDefault();
     targets[place].scrollIntoView();
     targets[place].tabIndex = -1;
     targets[place].focus({ preventScroll: true });
+    mark();
   }));
-  const mark = () => {
-    const above = targets.filter((target) => target.getBoundingClientRect().top < innerHeight / 2);
-    links.forEach((link, place) => link.toggleAttribute("aria-current", place === above.length - 1));
-  };
   addEventListener("scroll", mark, { passive: true });
   mark();
 }

@@ -116,7 +116,5 @@ def found_lines(rows: list[Row], width: int) -> Iterator[str]:
             more = row["line_count"] - 1
             others = f" (and {more:,} more line{'s' if more > 1 else ''})" if more > 0 else ""
             said_at = f"{row['said_at']:%H:%M:%S} " if row["said_at"] else ""
-            yield (
-                textwrap.shorten(f"    {said_at}{row['said_by'] or ''}: {row['line']}", width - len(others), placeholder="…")
-                + others
-            )
+            said = f"{said_at}{row['said_by'] or ''}: {row['line']}"
+            yield f"    {textwrap.shorten(said, width - 4 - len(others), placeholder='…')}{others}"

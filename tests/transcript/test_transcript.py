@@ -230,7 +230,9 @@ def test_the_newest_come_first_each_with_the_line_that_matched(filled: Lake) -> 
         (refund,) = search(connection, Sought(words=["e"]), 1).to_arrow_table().to_pylist()
     assert [row["conversation_id"] for row in found] == ["gone", "moved"]
     assert [found[0]["line"], refund["line"], refund["line_count"]] == ["anyone?", "anyone?", 1]
-    assert any(line.endswith("visitor: anyone? (and 1 more line)") for line in found_lines(found, 100))
+    lines = list(found_lines(found, 100))
+    assert [line[:4].isspace() for line in lines] == [False, True, True] * 2
+    assert lines[2].endswith("visitor: anyone? (and 1 more line)")
 
 
 def test_a_wrong_name_or_pattern_is_told(filled: Lake) -> None:

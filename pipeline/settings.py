@@ -228,7 +228,6 @@ def _account_file(path: Path) -> dict[str, str | None]:
     """The settings of an account in its file; of a line that is none, which can be part of a key, the number is told alone."""
     if not path.is_file():
         raise SettingsError(f"{path}: expected a file with the settings of an account, a line NAME=value each, found none")
-    _env_file(path)
     lines = [line for line in _lines(path) if line.error or line.key is not None]
     if garbled := [line for line in lines if line.error or line.value is None]:
         raise SettingsError(f"{path}: line {_number(garbled[0])}: expected NAME=value, found something else; correct it")
@@ -263,18 +262,14 @@ def account_files(paths: Iterable[Path]) -> list[Path]:
 
 def _env_file(path: Path = ENV_FILE) -> dict[str, str | None]:
     """The variables of `.env`, or of a file like it, taken literally: a `$` in a secret is no reference to a variable."""
-    found = {line.key: line.value for line in _lines(path) if line.key is not None}
-    if garbled := [name for name, value in found.items() if "\0" in f"{name}{value}"]:
-        names = ", ".join(name.replace("\0", "?") for name in garbled)
-        raise SettingsError(f"{path}: {names}: expected plain text, found a NUL character; copy it anew")
-    return found
+    return {line.key: line.value for line in _lines(path) if line.key is not None}
 
 
 def _lines(path: Path) -> list[Binding]:
     """The lines of a file, those of one value together; none if there is none, or a folder, as an environment of Python is."""
     try:
         with path.open(encoding="utf-8-sig") as stream:
-            return list(parse_stream(stream))
+            lines = list(parse_stream(stream))
     except (FileNotFoundError, IsADirectoryError):
         return []
     except UnicodeDecodeError:
@@ -283,6 +278,10 @@ def _lines(path: Path) -> list[Binding]:
     except OSError as error:
         message = f"{path}: cannot be read ({error.strerror}); give yourself read permission or move it away"
         raise SettingsError(message) from error
+    if garbled := [line.key for line in lines if line.key is not None and "\0" in f"{line.key}{line.value}"]:
+        names = ", ".join(name.replace("\0", "?") for name in garbled)
+        raise SettingsError(f"{path}: {names}: expected plain text, found a NUL character; copy it anew")
+    return lines
 
 
 def _number(line: Binding) -> int:

@@ -1,6 +1,7 @@
 """Text in messages: counts, time spans, signals, and text from outside without secrets and terminal controls."""
 
 import json
+import math
 import re
 import shlex
 import shutil
@@ -85,6 +86,23 @@ def harmless_json(text: str) -> str:
 def counted(count: int, noun: str, several: str = "") -> str:
     """A count with its noun: 1 file, 2,000 files; `several` is an irregular plural."""
     return f"{count:,} {noun if count == 1 else several or f'{noun}s'}"
+
+
+def rounded(value: float, digits: int) -> float:
+    """The value with so many decimal places, a half upwards; the report's script does the same sum."""
+    scale = float(10**digits)
+    return math.floor(value * scale + 0.5) / scale
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words: 4.2 s, 42 s, 1 min 23 s, 2 h 05 min."""
+    minutes, rest = divmod(math.floor(seconds + 0.5), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours:,} h {minutes:02d} min"
+    if minutes:
+        return f"{minutes} min {rest:02d} s"
+    return f"{rest} s" if rest // 10 else f"{rounded(seconds, 1):.1f} s"
 
 
 def span(time: timedelta) -> str:

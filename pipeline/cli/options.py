@@ -122,6 +122,22 @@ class Moment(click.ParamType[datetime]):
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+class LocalMoment(click.ParamType[datetime]):
+    """A day or a time in ISO 8601, on the account's clock."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """Convert an argument to a time without a zone."""
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            moment = None
+        if moment is None or moment.tzinfo:
+            self.fail(f"expected a local time such as 2026-11-02 or 2026-11-02T14:00, found {value!r}", param, ctx)
+        return moment
+
+
 class Day(click.ParamType[date]):
     """A day in ISO 8601."""
 

@@ -26,7 +26,7 @@ COMMIT_BYTES: Final = 256 << 20
 """Of the downloads of one commit: a run that dies has to download no more than that again."""
 
 SCHEMA_SECONDS: Final = 10.0
-"""For the schemas of accounts, of which no data depends; what is left then is for the next run."""
+"""The time for the schemas of all accounts, on which no data depends; the next run fetches what is left."""
 
 
 def sync(

@@ -15,9 +15,10 @@ import duckdb
 
 from pipeline.processes import interruptible
 from pipeline.report.choices import ALL, Choices, label, place_of, readable
-from pipeline.report.formatting import Cell, Row, rounded
+from pipeline.report.formatting import Cell, Row
 from pipeline.report.measures import Source
 from pipeline.report.wholeness import Marks
+from pipeline.text import rounded
 
 Columns: TypeAlias = dict[str, list[Any]]
 

@@ -4,6 +4,8 @@ import math
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
+from pipeline.text import duration, rounded
+
 Cell: TypeAlias = str | int | float | bool | None
 Row: TypeAlias = dict[str, Cell]
 
@@ -104,12 +106,6 @@ def form_of(column: str) -> str | None:
     return None
 
 
-def rounded(value: float, digits: int) -> float:
-    """The value with so many decimal places, a half upwards; JavaScript does the same sum."""
-    scale = float(10**digits)
-    return math.floor(value * scale + 0.5) / scale
-
-
 def format_count(value: Cell) -> str:
     """12345 as 12,345."""
     return _format(FORMS["count"], value)
@@ -134,15 +130,7 @@ def _format(form: Form, value: Cell) -> str:
 
 def format_duration(value: Cell) -> str:
     """Seconds in words: 42 s, 1 min 23 s, 2 h 05 min."""
-    if value is None:
-        return MISSING
-    minutes, seconds = divmod(math.floor(float(value) + 0.5), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours:,} h {minutes:02d} min"
-    if minutes:
-        return f"{minutes} min {seconds:02d} s"
-    return f"{seconds} s" if seconds // 10 else f"{rounded(float(value), 1):.1f} s"
+    return MISSING if value is None else duration(float(value))
 
 
 def format_cell(row: Row, column: str) -> str:

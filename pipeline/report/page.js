@@ -221,7 +221,7 @@ function showLines(charts, rows, isBot) {
   }
 }
 
-const drawn = (tag, attributes) => {
+const svg = (tag, attributes) => {
   const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
   return element;
@@ -238,7 +238,7 @@ function linesOf(rows, day, measure) {
     const x = (100 * (Date.parse(row[day]) - first)) / (last - first || 1);
     return `${rounded(x, 2)},${rounded(28 - (26 * (row[measure] - least)) / (most - least || 1), 2)}`;
   };
-  const drawing = drawn("svg", { viewBox: "0 0 100 30", preserveAspectRatio: "none", role: "img" });
+  const drawing = svg("svg", { viewBox: "0 0 100 30", preserveAspectRatio: "none", role: "img" });
   const span = [first, last].map((time) => new Date(time).toISOString().slice(0, 10)).join(" to ");
   drawing.setAttribute("aria-label", `by day, ${span}`);
   for (const account of new Set(rows.map((row) => row.account))) {
@@ -246,7 +246,7 @@ function linesOf(rows, day, measure) {
     const cut = own.findIndex((row) => row.mark.includes(data.markOfProvisional));
     const parts = cut < 0 ? [[own, ""]] : [[own.slice(0, cut), ""], [own.slice(Math.max(0, cut - 1)), "marked"]];
     for (const [part, look] of parts.filter(([days]) => days.length > 1)) {
-      drawing.append(drawn("path", { d: `M${part.map(point).join("L")}`, class: look, stroke: `var(--series-${account})` }));
+      drawing.append(svg("path", { d: `M${part.map(point).join("L")}`, class: look, stroke: `var(--series-${account})` }));
     }
   }
   return drawing;

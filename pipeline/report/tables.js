@@ -4,7 +4,7 @@
 const sorts = {}; // by chart: the column, and whether the largest comes first
 const shownRows = {};
 
-// A table's headings become buttons; the order of the page is that of its first column.
+// A table's headings become buttons: a first click sorts, a second one the other way, a third one gives the report's own order.
 function makeSortable(chart, showAgain) {
   const table = document.getElementById(`${chart.name}-table`);
   if (!table) return;

@@ -8,6 +8,7 @@ from typing import Any, Final
 import duckdb
 
 from pipeline.errors import QueryError
+from pipeline.text import duration
 
 Row = dict[str, Any]
 
@@ -110,18 +111,19 @@ class Names:
 
     def skill(self, skill_id: int | None) -> str:
         """A skill by its name, else its id."""
-        return _named("skill", skill_id, self._skills.get(skill_id, {}).get("skill_name"))
+        return named("skill", skill_id, self._skills.get(skill_id, {}).get("skill_name"))
 
     def agent(self, agent_id: str | None) -> str:
         """An agent by name, else by the nickname of a line, else by id."""
-        return _named("agent", agent_id, self._agents.get(agent_id, {}).get("agent_name") or self._nicknames.get(agent_id))
+        return named("agent", agent_id, self._agents.get(agent_id, {}).get("agent_name") or self._nicknames.get(agent_id))
 
     def is_bot(self, agent_id: str | None) -> bool:
         """Whether the agent is known as a bot."""
         return bool(self._agents.get(agent_id, {}).get("is_bot"))
 
 
-def _named(kind: str, ident: object, name: str | None) -> str:
+def named(kind: str, ident: object, name: str | None) -> str:
+    """A skill or an agent by its name, else by its id."""
     return name or (f"{kind} {ident}" if ident is not None else f"an unknown {kind}")
 
 
@@ -180,7 +182,7 @@ def _said(line: Row) -> str:
 
 
 def _outcome(entry: Row, names: Names) -> str | None:
-    waited = "" if entry["wait_milliseconds"] is None else f" after {lasted(entry['wait_milliseconds'] / 1000)}"
+    waited = "" if entry["wait_milliseconds"] is None else f" after {duration(entry['wait_milliseconds'] / 1000)}"
     match entry["outcome"]:
         case "answered":
             return f"{names.agent(entry['agent_id'])} answers{waited}"
@@ -222,18 +224,6 @@ def _clock(
         return (moment + timedelta(seconds=next(offsets, 0))).replace(tzinfo=None)
 
     return local, header["time_zone"] if spans else "UTC"
-
-
-def lasted(seconds: float) -> str:
-    """A time span in words: 4.2 s, 42 s, 1 min 3 s, 2 h 5 min, 3 d 4 h."""
-    if seconds < 60:  # noqa: PLR2004  # a minute
-        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"  # noqa: PLR2004  # two digits
-    whole = round(seconds)
-    for unit, size, smaller, part in (("d", 86_400, "h", 3_600), ("h", 3_600, "min", 60), ("min", 60, "s", 1)):
-        if whole >= size:
-            rest = whole % size // part
-            return f"{whole // size:,} {unit} {rest} {smaller}" if rest else f"{whole // size:,} {unit}"
-    return f"{whole} s"
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, query: str, parameters: Row) -> list[Row]:

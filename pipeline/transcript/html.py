@@ -5,7 +5,8 @@ from importlib import resources
 
 from jinja2 import Environment, StrictUndefined
 
-from pipeline.transcript.conversation import Conversation, lasted
+from pipeline.text import duration
+from pipeline.transcript.conversation import Conversation
 from pipeline.transcript.text import header_of
 
 
@@ -15,4 +16,4 @@ def page_of(conversations: Sequence[Conversation]) -> str:
     template = resources.files("pipeline.transcript").joinpath("page.html.jinja").read_text(encoding="utf-8")
     shown = [(one, header_of(one)) for one in conversations]
     title = conversations[0].header["conversation_id"]
-    return environment.from_string(template).render(conversations=shown, lasted=lasted, title=title)
+    return environment.from_string(template).render(conversations=shown, duration=duration, title=title)

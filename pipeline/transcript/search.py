@@ -1,22 +1,16 @@
 """Finds conversations by the words of their lines, by day, skill, agent and outcome, the newest first."""
 
 import difflib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from collections.abc import Iterator
+from datetime import date, timedelta
 from typing import Any, Final
 
 import duckdb
 
 from pipeline.errors import QueryError, SettingsError
 from pipeline.failures import of_a_file, without_values
+from pipeline.transcript.sought import OUTCOMES, SPEAKERS, Sought
 
-OUTCOMES: Final = {
-    "answered": "answered_entry_count > 0 and abandoned_entry_count = 0",
-    "abandoned": "abandoned_entry_count > 0",
-}
-_SPEAKERS: Final = {"visitor": "('0')", "agent": "('1', '3', '4')", "anyone": "('0', '1', '3', '4', '5')"}
-SPEAKERS: Final = tuple(_SPEAKERS)
 _RECENT: Final = timedelta(days=31)
 """Days that are searched first: mostly they have enough, and a large lake need not be read."""
 _KINDS: Final = {"skill": ("skills", ("segments", "queue_entries")), "agent": ("agents", ("segments",))}
@@ -53,31 +47,6 @@ _OF: Final = """(conversation.account_id, conversation.conversation_id) in (
     where named.{kind}_id::varchar = ${kind} or lower(named.{kind}_name) = lower(${kind}))"""
 
 
-@dataclass(frozen=True)
-class Sought:
-    """What is sought: lines with all of these words, whatever their case, or that a regular expression matches.
-
-    Without either, all conversations that the rest describes, each with the last of the lines. `since` and `until` are times on
-    the account's clock, of the conversation's start. A skill or an agent is named by id or name, and had the conversation at
-    any time. `transfers` is the least number.
-    """
-
-    words: Sequence[str] = ()
-    pattern: str | None = None
-    speaker: str = "visitor"
-    since: datetime | None = None
-    until: datetime | None = None
-    skill: str | None = None
-    agent: str | None = None
-    outcome: str | None = None
-    transfers: int = 0
-
-    @property
-    def has_text(self) -> bool:
-        """Whether lines are sought, and not only conversations."""
-        return bool(self.words or self.pattern)
-
-
 def search(connection: duckdb.DuckDBPyConnection, sought: Sought, rows: int) -> duckdb.DuckDBPyRelation:
     """Find at most so many conversations, the newest first, with the line that matched first.
 
@@ -105,7 +74,7 @@ def _asked(connection: duckdb.DuckDBPyConnection, sought: Sought, rows: int, fir
     whole = [f"conversation.{condition}" for condition in _dated(sought, first, parameters)]
     query = _QUERY.format(
         chosen="arg_min" if sought.has_text else "arg_max",
-        speakers=_SPEAKERS[sought.speaker],
+        speakers=SPEAKERS[sought.speaker],
         line_conditions="".join(f" and {condition}" for condition in lines),
         outcome=f"case {' '.join(f'when {test} then {name!r}' for name, test in OUTCOMES.items())} end",
         join="" if sought.has_text else "left",

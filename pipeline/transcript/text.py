@@ -4,7 +4,8 @@ import textwrap
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from pipeline.transcript.conversation import COMMENT, EVENT, INFO, Conversation, Event, Row, lasted
+from pipeline.text import counted, duration
+from pipeline.transcript.conversation import COMMENT, EVENT, INFO, Conversation, Event, Row, named
 
 if TYPE_CHECKING:
     from datetime import date
@@ -17,9 +18,9 @@ def header_of(conversation: Conversation) -> list[tuple[str, str]]:
     """The header's labels and values; what is not known is left out."""
     row = conversation.header
     start, end = row["local_start_time"], row["local_end_time"]
-    waits = [f"{lasted(row['queue_seconds'])} at first"] if row["queue_seconds"] is not None else []
+    waits = [f"{duration(row['queue_seconds'])} at first"] if row["queue_seconds"] is not None else []
     if row["transfer_queue_seconds"]:
-        waits.append(f"{lasted(row['transfer_queue_seconds'])} after transfers")
+        waits.append(f"{duration(row['transfer_queue_seconds'])} after transfers")
     scores = [f"{row[f'mcs_{name}']:g} at {name}" for name in ("first", "last") if row[f"mcs_{name}"] is not None]
     of = ", ".join(filter(None, (row["source_device"], row["source_origin"])))
     found = {
@@ -32,7 +33,7 @@ def header_of(conversation: Conversation) -> list[tuple[str, str]]:
         "waited": ", ".join(waits),
         "transfers": f"{row['transfer_count']:,}" if row["transfer_count"] else None,
         "MCS": f"{row['mcs']:g}" + (f" ({', '.join(scores)})" if scores else "") if row["mcs"] is not None else None,
-        "first reply": None if row["first_reply_seconds"] is None else f"after {lasted(row['first_reply_seconds'])}",
+        "first reply": None if row["first_reply_seconds"] is None else f"after {duration(row['first_reply_seconds'])}",
         "campaign": _both(row["campaign_name"], row["campaign_id"]),
         "page": " ".join(filter(None, (row["start_page"], row["start_url"]))),
         "consumer": row["consumer_id"],
@@ -53,12 +54,12 @@ def _reason(row: Row, which: str) -> str:
 
 
 def _after(row: Row) -> str:
-    return "" if row["duration_seconds"] is None else f", after {lasted(row['duration_seconds'])}"
+    return "" if row["duration_seconds"] is None else f", after {duration(row['duration_seconds'])}"
 
 
 def lines_of(conversation: Conversation, width: int) -> Iterator[str]:
     """The lines of a conversation, no wider than `width` where that leaves room for a text."""
-    yield f"conversation {conversation.header['conversation_id']}"
+    yield f"conversation {_in_line(conversation.header['conversation_id'])}"
     pairs = header_of(conversation)
     broad = max(len(label) for label, _ in pairs) + 2
     for label, value in pairs:
@@ -76,16 +77,21 @@ def lines_of(conversation: Conversation, width: int) -> Iterator[str]:
 
 def _lines(event: Event, names: int, width: int) -> Iterator[str]:
     time = f"{event.time:%H:%M:%S}" if event.time else ""
-    gap = "" if event.gap_seconds is None or abs(event.gap_seconds) < 1 else f"+{lasted(event.gap_seconds)}"
+    gap = "" if event.gap_seconds is None or abs(event.gap_seconds) < 1 else f"+{duration(event.gap_seconds)}"
     score = "" if event.mcs is None else f"{event.mcs:g}"
     before = f"{time:<8}  {gap:>12}  "
     if event.who == EVENT:
         yield from _wrapped(before, f"-- {event.text}", width)
         return
-    name = f"({event.who})" if event.who in {INFO, COMMENT} and not event.name else event.name
-    name = textwrap.shorten(" ".join(name.split()), names, placeholder="…") if len(name) > names else name
+    name = f"({event.who})" if event.who in {INFO, COMMENT} and not event.name else _in_line(event.name)
+    name = textwrap.shorten(name, names, placeholder="…") if len(name) > names else name
     note = "(comment) " if event.who == COMMENT else ""
     yield from _wrapped(f"{before}{name:<{names}}  {score:>4}  ", f"{note}{event.text}", width)
+
+
+def _in_line(name: str) -> str:
+    """A name or an id on one line, since its line ends could feign lines of somebody else."""
+    return " ".join(name.split())
 
 
 def _wrapped(before: str, text: str, width: int) -> Iterator[str]:
@@ -101,20 +107,20 @@ def found_lines(rows: list[Row], width: int) -> Iterator[str]:
     """The lines of found conversations: id, time and channel, then who had it and how it went, then the line that matched."""
     for row in rows:
         began = f"{row['local_time']:%Y-%m-%d %H:%M}" if row["local_time"] else "at an unknown time"
-        yield "  ".join(filter(None, (row["conversation_id"], began, row["type"])))
-        skill = row["skill_name"] or (f"skill {row['skill_id']}" if row["skill_id"] is not None else None)
-        agent = row["agent_name"] or (f"agent {row['agent_id']}" if row["agent_id"] is not None else None)
-        transfers = (
-            f"{row['transfer_count']} transfer{'s' if row['transfer_count'] > 1 else ''}" if row["transfer_count"] else None
+        yield "  ".join(filter(None, (_in_line(row["conversation_id"]), began, row["type"])))
+        skill, agent = (
+            named(kind, row[f"{kind}_id"], row[f"{kind}_name"]) if row[f"{kind}_id"] is not None else None
+            for kind in ("skill", "agent")
         )
-        duration = lasted(row["duration_seconds"]) if row["duration_seconds"] is not None else None
+        transfers = counted(row["transfer_count"], "transfer") if row["transfer_count"] else None
+        length = duration(row["duration_seconds"]) if row["duration_seconds"] is not None else None
         score = f"MCS {row['mcs']:g}" if row["mcs"] is not None else None
         whose = ", ".join(filter(None, (row["account_name"], skill, agent)))
-        how = ", ".join(filter(None, (row["outcome"], transfers, duration, score)))
-        yield "    " + ": ".join(filter(None, (whose, how)))
+        how = ", ".join(filter(None, (row["outcome"], transfers, length, score)))
+        yield f"    {_in_line(': '.join(filter(None, (whose, how))))}"
         if row["line"] is not None:
             more = row["line_count"] - 1
-            others = f" (and {more:,} more line{'s' if more > 1 else ''})" if more > 0 else ""
+            others = f" (and {counted(more, 'more line')})" if more else ""
             said_at = f"{row['said_at']:%H:%M:%S} " if row["said_at"] else ""
             said = f"{said_at}{row['said_by'] or ''}: {row['line']}"
             yield f"    {textwrap.shorten(said, width - 4 - len(others), placeholder='…')}{others}"

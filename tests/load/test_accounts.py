@@ -242,6 +242,19 @@ def test_a_folder_stands_for_its_files(sandbox: Sandbox, tmp_path: Path) -> None
     assert (done.returncode, done.stderr.startswith(f"lakehouse: {empty}: expected files")) == (2, True)
 
 
+def test_doctor_tells_of_every_wrong_file(sandbox: Sandbox, tmp_path: Path) -> None:
+    """One after the other would take a run for each."""
+    accounts = files_of(sandbox, tmp_path)
+    for path in accounts[1:4:2]:
+        Path(path).write_text("LP_APP_KEY=x\n")
+    doctor = lakehouse(tmp_path, "doctor", *accounts)
+    assert doctor.returncode == 2
+    assert [path for path in accounts[1::2] if f"{path}: LP_ACCESS_TOKEN, LP_ACCESS_TOKEN_SECRET" in doctor.stdout] == accounts[
+        1:4:2
+    ]
+    assert f"{accounts[5]}: taken for account 4713" in doctor.stdout
+
+
 def test_a_key_that_a_file_lacks_is_no_others(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An account's settings come from its file alone, whatever the environment has."""
     accounts = files_of(sandbox, tmp_path)

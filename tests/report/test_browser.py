@@ -10,10 +10,11 @@ from made_lake import ACCOUNTS, make_lake, name_lake
 from report_pages import HOSTILE, Element, acting, browse, cells, data_of, needs_browser, report, written
 
 from pipeline.report.choices import printable_literal
-from pipeline.report.formatting import MISSING, format_duration, rounded
+from pipeline.report.formatting import MISSING, format_duration
 from pipeline.report.page import BOTS_SKILL
 from pipeline.report.style import FEW_CASES
 from pipeline.schema import FACTS
+from pipeline.text import rounded
 
 pytestmark = needs_browser
 

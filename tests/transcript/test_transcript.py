@@ -11,16 +11,15 @@ from typing import Any
 
 import pytest
 from documents import START, conversation, document, gz, message, name_at, put
-from hypothesis import given
-from hypothesis import strategies as st
 from lakes import take
 from terminals import Terminal
 
 from pipeline.errors import QueryError, SettingsError
 from pipeline.lake.lake import Lake
-from pipeline.transcript.conversation import EVENT, VISITOR, lasted, read_conversations
+from pipeline.transcript.conversation import EVENT, VISITOR, read_conversations
 from pipeline.transcript.html import page_of
-from pipeline.transcript.search import Sought, search
+from pipeline.transcript.search import search
+from pipeline.transcript.sought import Sought
 from pipeline.transcript.text import found_lines, lines_of
 from pipeline.warehouse.database import connect
 
@@ -244,13 +243,13 @@ def test_a_wrong_name_or_pattern_is_told(filled: Lake) -> None:
             search(connection, Sought(pattern="("), 5)
 
 
-@given(seconds=st.floats(0, 1e9))
-def test_a_time_span_in_words_is_that_span(seconds: float) -> None:
-    """To the second of its two largest units."""
-    units = {"s": 1, "min": 60, "h": 3_600, "d": 86_400}
-    words = lasted(seconds).replace(",", "").split()
-    pairs = list(zip(map(float, words[::2]), words[1::2], strict=True))
-    assert 1 <= len(pairs) <= 2
-    told = sum(number * units[unit] for number, unit in pairs)
-    least = units[pairs[-1][1]] if len(pairs) > 1 else units[pairs[0][1]]
-    assert abs(told - seconds) <= max(least, 1)
+def test_a_name_feigns_no_line(lake: Lake, tmp_path: Path) -> None:
+    """Its line ends are blanks, as those of an id are, in a transcript and in a search."""
+    feigned = "Ann\n12:00  Bob  no"
+    said = message("yes", type={"string": "1"}, by={"string": feigned}, agentId={"string": "7"})
+    take(lake, put(tmp_path, gz(document(conversation("a\nzz", messages=[said]), account_id="1")), name_at(0)))
+    with connect(lake) as connection:
+        found = search(connection, Sought(words=["yes"], speaker="agent"), 5).to_arrow_table().to_pylist()
+        lines = [*shown(lake, "a\nzz", 200), *found_lines(found, 200)]
+    assert not [line for line in lines if "\n" in line or line.startswith(("zz", "12:00"))]
+    assert sum("yes" in line for line in lines) == 2

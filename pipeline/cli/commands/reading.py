@@ -2,46 +2,33 @@
 
 import shutil
 import sys
-from datetime import datetime
 
 import click
 
-from pipeline.cli.options import Command, in_format, lake_of, next_command, on_lake, say
+from pipeline.cli.options import Command, LocalMoment, in_format, lake_of, next_command, on_lake, say
 from pipeline.text import harmless, program
+from pipeline.transcript.sought import OUTCOMES, SPEAKERS, Sought
 
 _LINE_WIDTH = 100  # where there is no terminal
 _WIDEST = 140  # longer lines are hard to read
-_ANSWERS = ("answered", "abandoned")
-_SPEAKERS = ("visitor", "agent", "anyone")
-
-
-class _LocalMoment(click.ParamType[datetime]):
-    """A day or a time in ISO 8601, on the account's clock."""
-
-    name = "time"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        """Convert an argument to a time without a zone."""
-        try:
-            moment = datetime.fromisoformat(value)
-        except ValueError:
-            moment = None
-        if moment is None or moment.tzinfo:
-            self.fail(f"expected a local time such as 2026-11-02 or 2026-11-02T14:00, found {value!r}", param, ctx)
-        return moment
 
 
 @click.command(cls=Command)
 @click.argument("words", nargs=-1, metavar="[WORD]...")
 @click.option("--regex", "pattern", metavar="PATTERN", help="Lines that this regular expression matches, in any case.")
 @click.option(
-    "--said-by", "speaker", type=click.Choice(_SPEAKERS), default="visitor", show_default=True, help="Whose lines are searched."
+    "--said-by",
+    "speaker",
+    type=click.Choice(list(SPEAKERS)),
+    default="visitor",
+    show_default=True,
+    help="Whose lines are searched.",
 )
-@click.option("--since", type=_LocalMoment(), metavar="T", help="Conversations that began from this time on.")
-@click.option("--until", type=_LocalMoment(), metavar="T", help="Conversations that began before this time.")
+@click.option("--since", type=LocalMoment(), metavar="T", help="Conversations that began from this time on.")
+@click.option("--until", type=LocalMoment(), metavar="T", help="Conversations that began before this time.")
 @click.option("--skill", metavar="NAME", help="That had this skill at any time; by name or id.")
 @click.option("--agent", metavar="NAME", help="That this agent had at any time; by name or id.")
-@click.option("--outcome", type=click.Choice(_ANSWERS), help="abandoned: the visitor gave up in a queue.")
+@click.option("--outcome", type=click.Choice(list(OUTCOMES)), help="abandoned: the visitor gave up in a queue.")
 @click.option("--transfers", type=click.IntRange(1), metavar="N", help="With at least so many transfers.")
 @click.option("--rows", type=click.IntRange(1), default=20, show_default=True, metavar="N", help="At most so many.")
 @in_format("table", "csv", "json")
@@ -50,7 +37,7 @@ def find(lake_uri: str | None, words: tuple[str, ...], form: str, rows: int, **w
     """Find conversations by words, newest first.
 
     Finds those with a line that has all the WORDs, whatever their case. Without words it finds all that the options describe,
-    each with the last line of the visitor. T is a day or a time on the account's clock: 2026-11-01, 2026-11-01T14:00.
+    each with the last line of whom --said-by names. T is a day or a time on the account's clock: 2026-11-01, 2026-11-01T14:00.
 
     Prints the id, which lakehouse show takes, the outcome, and the first line that matched. Ends with 0 also if it finds none.
 
@@ -58,7 +45,7 @@ def find(lake_uri: str | None, words: tuple[str, ...], form: str, rows: int, **w
     """
     from pipeline.cli.formats import write_csv, write_json
     from pipeline.cli.tables import Screen
-    from pipeline.transcript.search import Sought, search
+    from pipeline.transcript.search import search
     from pipeline.transcript.text import found_lines
     from pipeline.warehouse.database import connect
 

@@ -73,13 +73,14 @@ def _about_accounts(settings: Settings, paths: Collection[Path], far: list[Later
         far.append(Later("server", lambda: about_api(settings)))
         yield from about_account(settings)
         return
-    try:
-        for file in account_files(paths):
+    for file in account_files(paths):
+        try:
             its = read_settings(file)
-            far.append(Later("server", partial(about_api, its, file)))
-            yield from about_account(its, file)
-    except SettingsError as error:
-        yield Finding("settings", FAIL, str(error), is_setting=True)
+        except SettingsError as error:
+            yield Finding("settings", FAIL, str(error), is_setting=True)
+            continue
+        far.append(Later("server", partial(about_api, its, file)))
+        yield from about_account(its, file)
 
 
 def exit_code(findings: Iterable[Finding]) -> int:

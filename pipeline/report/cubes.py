@@ -119,7 +119,7 @@ class Query:
         names = [*self.keys, *GROUPS[self.spread]]
         selected = [_named(self.source.keys.get(name, name), name) for name in names]
         selected += [f"string_agg(distinct {name}, ' / ' order by {name}) as {name}" for name in map(NAMES.get, names) if name]
-        selected += [_named(self.source.measures[name], name) for name in self.measures]
+        selected += [_named(self.source.measures[name].sql, name) for name in self.measures]
         head = "select\n    " + ",\n    ".join(selected) + f"\nfrom {self.source.view}"
         in_order = [part for name in names for part in ([NAMES[name], name] if name in NAMES else [name])]
         order = ", ".join(in_order if self.most is None else [f"{self.measures[0]} desc", *reversed(names)])
@@ -151,7 +151,7 @@ class Cube:
         sets = ["(" + ", ".join([*fixed, *apart, *account, *skill]) + ")" for account in accounts for skill in skills]
         places = [f"coalesce({name}, {ALL}) as {name}" for name in ("account", *(["skill"] if len(skills) > 1 else []))]
         places += ["min(agent_name) as agent_name"] if query.spread == "agent" else []
-        measures = [_named(source.measures[name], name) for name in self.measures]
+        measures = [_named(source.measures[name].sql, name) for name in self.measures]
         return (
             f"select {', '.join([*fixed, *places, *measures])}\n"
             f"from ({self._rows()})\n"
@@ -178,7 +178,7 @@ class Cube:
         if not query.is_by_day:
             rows += f" join report_periods on (since is null or {source.day} between since and until)"
             rows += "" if self.name == source.name else " and period >= 0"
-        return rows + (f" where {query.condition}" if query.condition else "")
+        return rows + (f" where {' and '.join(query.conditions)}" if query.conditions else "")
 
     def _highest(self) -> str:
         if self.query.qualify:
@@ -248,21 +248,28 @@ def _prepare(connection: duckdb.DuckDBPyConnection, sources: Iterable[Source], c
     rows = [(place, period.since, period.until) for place, period in enumerate(choices.periods)]
     rows += [(-place, period.before_since, period.before_until) for place, period in enumerate(choices.periods) if place]
     connection.executemany("insert into report_periods values (?, ?, ?)", rows)
+    views: dict[str, list[Source]] = {}
     for source in sources:
-        skill = place_of(choices.skills)
-        places = [f"{place_of(choices.accounts)} as account"]
-        if source.has_skill:
-            places.append(f"{skill} as skill")
-        if "target_skill_id" in source.kept:
-            places.append(f"{skill.replace('skill_id', 'target_skill_id')} as target_skill")
-        wanted = [source.condition or "true"]
-        if source.has_channel:
-            places.append(f"{place_of(choices.channels)} as channel")
-            wanted.append("channel is not null")
-        connection.execute(
-            f"create temp table {source.table} as select {source.kept}, {', '.join(places)} from {source.view} "
-            f"where {' and '.join(wanted)}"
-        )
+        views.setdefault(source.view, []).append(source)
+    for same in views.values():
+        connection.execute(_table(same, choices))
+
+
+def _table(sources: Sequence[Source], choices: Choices) -> str:
+    """The statement that keeps the rows of a view, with all columns that its sources need."""
+    source = sources[0]
+    kept = list(dict.fromkeys(column for one in sources for column in one.kept))
+    skill = place_of(choices.skills)
+    kept.append(f"{place_of(choices.accounts)} as account")
+    if any(one.has_skill for one in sources):
+        kept.append(f"{skill} as skill")
+    if "target_skill_id" in kept:
+        kept.append(f"{skill.replace('skill_id', 'target_skill_id')} as target_skill")
+    wanted = ""
+    if source.has_channel:
+        kept.append(f"{place_of(choices.channels)} as channel")
+        wanted = " where channel is not null"
+    return f"create temp table {source.table} as select {', '.join(kept)} from {source.view}{wanted}"
 
 
 def _read(connection: duckdb.DuckDBPyConnection, cube: Cube) -> Columns:

@@ -1,13 +1,118 @@
 """The report's measures by name, for each view that it reads: aggregates of the view's rows.
 
-The same texts make the numbers and the SQL shown beside them. They are those of the daily views, over the same steps:
-`tests/report/test_charts_and_views.py` holds each chart against its view. Percentiles are always taken from the single rows.
+The same definitions make the numbers, the SQL shown beside them, and what `counting.js` counts for days that a reader chooses.
+They are those of the daily views, over the same steps: `tests/report/test_charts_and_views.py` holds each chart against its
+view. Percentiles are always taken from the single rows.
 """
 
 from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
-IS_SHORT = "outcome = 'abandoned' and wait_milliseconds < short_abandon_milliseconds"
 IS_CLOSED = "outcome in ('answered', 'abandoned')"
+MILLISECONDS = 1000
+
+
+@dataclass(frozen=True)
+class Count:
+    """The rows for which `where` holds, and whose `column` has a value."""
+
+    where: str = ""
+    column: str = ""
+
+    @property
+    def sql(self) -> str:
+        """The aggregate."""
+        return f"count({self.column or '*'})" + _filter(self.where)
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """One measure divided by another; NULL where that is 0."""
+
+    parts: "Count | Total"
+    cases: "Count | Difference | Total"
+
+    @property
+    def sql(self) -> str:
+        """Both aggregates."""
+        return f"{self.parts.sql}\n        / nullif({self.cases.sql}, 0)"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One count less another."""
+
+    count: Count
+    other: Count
+
+    @property
+    def sql(self) -> str:
+        """Both aggregates."""
+        return f"{self.count.sql} - {self.other.sql}"
+
+
+@dataclass(frozen=True)
+class Value:
+    """A `kind` of number over a column's values, of the rows for which `where` holds: mean, largest or quantile at `share`.
+
+    Of a column of milliseconds the number is in seconds.
+    """
+
+    kind: str
+    column: str
+    where: str = ""
+    share: float = 0
+
+    @property
+    def divisor(self) -> int:
+        """What the column's unit is divided by."""
+        return MILLISECONDS if self.column.endswith("_milliseconds") else 1
+
+    @property
+    def sql(self) -> str:
+        """The aggregate."""
+        call = {"mean": "avg({})", "largest": "max({})", "quantile": "quantile_cont({}, {})"}[self.kind]
+        divided = f" / {self.divisor}" if self.divisor > 1 else ""
+        return call.format(self.column, self.share) + _filter(self.where) + divided
+
+
+@dataclass(frozen=True)
+class Total:
+    """The sum of a column's values; `form` is the SQL around it, with `{}` in its place, `divisor` what that divides it by."""
+
+    column: str
+    form: str = "{}"
+    divisor: int = 1
+
+    @property
+    def sql(self) -> str:
+        """The aggregate."""
+        return self.form.format(f"sum({self.column})")
+
+
+@dataclass(frozen=True)
+class Other:
+    """SQL that only charts by day have, so that no page counts it."""
+
+    sql: str
+
+
+Measure: TypeAlias = Count | Ratio | Difference | Value | Total | Other
+
+
+def _filter(where: str) -> str:
+    return f" filter (where {where})" if where else ""
+
+
+def _quantile(column: str, share: float, where: str = "") -> Value:
+    return Value("quantile", column, where, share)
+
+
+ANSWERED = Count("outcome = 'answered'")
+ABANDONED = Count("outcome = 'abandoned'")
+CLOSED = Count(IS_CLOSED)
+SHORT = Count("outcome = 'abandoned' and wait_milliseconds < short_abandon_milliseconds")
+WITHIN = Count("answered_milliseconds <= service_level_milliseconds")
 
 
 @dataclass(frozen=True)
@@ -20,8 +125,8 @@ class Source:
     name: str
     view: str
     day: str
-    kept: str
-    measures: dict[str, str]
+    kept: tuple[str, ...]
+    measures: dict[str, Measure]
     keys: dict[str, str] = field(default_factory=dict)
     """Keys that are no column of the view, as SQL."""
     condition: str | None = None
@@ -31,8 +136,8 @@ class Source:
 
     @property
     def table(self) -> str:
-        """The name of the temporary table with the rows."""
-        return f"report_{self.name}"
+        """The name of the temporary table with the rows, which sources of one view share."""
+        return f"report_{self.view}"
 
 
 def _entries(name: str, condition: str) -> Source:
@@ -41,25 +146,25 @@ def _entries(name: str, condition: str) -> Source:
         name=name,
         view="local_named_entries",
         day="local_date",
-        kept="local_date, local_week, local_hour, outcome, wait_milliseconds, answered_milliseconds, "
-        "service_level_milliseconds, short_abandon_milliseconds",
+        kept=(
+            *("local_date", "local_week", "local_hour", "is_bot", "outcome", "wait_milliseconds", "answered_milliseconds"),
+            *("service_level_milliseconds", "short_abandon_milliseconds"),
+        ),
         measures={
-            "entry_count": "count(*)",
-            "answered_count": "count(*) filter (where outcome = 'answered')",
-            "abandoned_count": "count(*) filter (where outcome = 'abandoned')",
-            "moved_count": "count(*) filter (where outcome = 'moved')",
-            "closed_count": f"count(*) filter (where {IS_CLOSED})",
-            "abandoned_share": "count(*) filter (where outcome = 'abandoned')\n"
-            f"        / nullif(count(*) filter (where {IS_CLOSED}), 0)",
-            "short_abandon_count": f"count(*) filter (where {IS_SHORT})",
-            "within_count": "count(*) filter (where answered_milliseconds <= service_level_milliseconds)",
-            "service_level_count": f"count(*) filter (where {IS_CLOSED}) - count(*) filter (where {IS_SHORT})",
-            "service_level_share": "count(*) filter (where answered_milliseconds <= service_level_milliseconds)\n"
-            f"        / nullif(count(*) filter (where {IS_CLOSED}) - count(*) filter (where {IS_SHORT}), 0)",
-            "queued_count": "count(answered_milliseconds)",
-            "queue_p50_seconds": "quantile_cont(answered_milliseconds, 0.5) / 1000",
-            "queue_p90_seconds": "quantile_cont(answered_milliseconds, 0.9) / 1000",
-            "longest_wait_seconds": "max(wait_milliseconds) / 1000",
+            "entry_count": Count(),
+            "answered_count": ANSWERED,
+            "abandoned_count": ABANDONED,
+            "moved_count": Count("outcome = 'moved'"),
+            "closed_count": CLOSED,
+            "abandoned_share": Ratio(ABANDONED, CLOSED),
+            "short_abandon_count": SHORT,
+            "within_count": WITHIN,
+            "service_level_count": Difference(CLOSED, SHORT),
+            "service_level_share": Ratio(WITHIN, Difference(CLOSED, SHORT)),
+            "queued_count": Count(column="answered_milliseconds"),
+            "queue_p50_seconds": _quantile("answered_milliseconds", 0.5),
+            "queue_p90_seconds": _quantile("answered_milliseconds", 0.9),
+            "longest_wait_seconds": Value("largest", "wait_milliseconds"),
         },
         keys={"weekday": "isodow(local_date)"},
         condition=condition,
@@ -73,18 +178,18 @@ CONVERSATIONS = Source(
     name="conversations",
     view="local_named_conversations",
     day="local_date",
-    kept="local_date, local_week, mcs, mcs_bucket, is_bot",
+    kept=("local_date", "local_week", "mcs", "mcs_bucket", "is_bot"),
     measures={
-        "conversation_count": "count(*)",
-        "people_conversation_count": "count(*) filter (where not is_bot)",
-        "people_scored_count": "count(mcs) filter (where not is_bot)",
-        "people_mcs_avg": "avg(mcs) filter (where not is_bot)",
-        "people_mcs_p10": "quantile_cont(mcs, 0.1) filter (where not is_bot)",
-        "people_mcs_p50": "quantile_cont(mcs, 0.5) filter (where not is_bot)",
-        "people_mcs_p90": "quantile_cont(mcs, 0.9) filter (where not is_bot)",
-        "bot_conversation_count": "count(*) filter (where is_bot)",
-        "bot_scored_count": "count(mcs) filter (where is_bot)",
-        "bot_mcs_avg": "avg(mcs) filter (where is_bot)",
+        "conversation_count": Count(),
+        "people_conversation_count": Count("not is_bot"),
+        "people_scored_count": Count("not is_bot", "mcs"),
+        "people_mcs_avg": Value("mean", "mcs", "not is_bot"),
+        "people_mcs_p10": _quantile("mcs", 0.1, "not is_bot"),
+        "people_mcs_p50": _quantile("mcs", 0.5, "not is_bot"),
+        "people_mcs_p90": _quantile("mcs", 0.9, "not is_bot"),
+        "bot_conversation_count": Count("is_bot"),
+        "bot_scored_count": Count("is_bot", "mcs"),
+        "bot_mcs_avg": Value("mean", "mcs", "is_bot"),
     },
     keys={"bucket": "mcs_bucket"},
 )
@@ -94,12 +199,12 @@ AGENT_SCORES = Source(
     name="agent_scores",
     view="local_named_conversations",
     day="local_date",
-    kept="account_id, local_date, local_week, agent_id, agent_name, mcs, mcs_change",
+    kept=("account_id", "local_date", "local_week", "agent_id", "agent_name", "is_bot", "mcs", "mcs_change"),
     measures={
-        "conversation_count": "count(*)",
-        "scored_count": "count(mcs)",
-        "mcs_avg": "avg(mcs)",
-        "mcs_change_avg": "avg(mcs_change)",
+        "conversation_count": Count(),
+        "scored_count": Count(column="mcs"),
+        "mcs_avg": Value("mean", "mcs"),
+        "mcs_change_avg": Value("mean", "mcs_change"),
     },
     condition="not is_bot and agent_id is not null",
     has_skill=False,
@@ -110,15 +215,15 @@ BOT_CONVERSATIONS = Source(
     name="bot_conversations",
     view="local_bot_conversations",
     day="local_date",
-    kept="local_date, local_week, reached_person, gave_up, person_wait_milliseconds",
+    kept=("local_date", "local_week", "reached_person", "gave_up", "person_wait_milliseconds"),
     measures={
-        "bot_count": "count(*)",
-        "contained_count": "count(*) filter (where not reached_person)",
-        "containment_share": "count(*) filter (where not reached_person) / count(*)",
-        "gave_up_count": "count(*) filter (where gave_up)",
-        "person_wait_count": "count(person_wait_milliseconds)",
-        "person_wait_p50_seconds": "quantile_cont(person_wait_milliseconds, 0.5) / 1000",
-        "person_wait_p90_seconds": "quantile_cont(person_wait_milliseconds, 0.9) / 1000",
+        "bot_count": Count(),
+        "contained_count": Count("not reached_person"),
+        "containment_share": Ratio(Count("not reached_person"), Count()),
+        "gave_up_count": Count("gave_up"),
+        "person_wait_count": Count(column="person_wait_milliseconds"),
+        "person_wait_p50_seconds": _quantile("person_wait_milliseconds", 0.5),
+        "person_wait_p90_seconds": _quantile("person_wait_milliseconds", 0.9),
     },
 )
 
@@ -129,14 +234,14 @@ def _responses(name: str, condition: str) -> Source:
         name=name,
         view="local_named_responses",
         day="local_date",
-        kept="local_date, local_week, response_number, response_milliseconds",
+        kept=("local_date", "local_week", "is_bot", "agent_id", "response_number", "response_milliseconds"),
         measures={
-            "first_reply_count": "count(response_milliseconds) filter (where response_number = 1)",
-            "first_reply_p50_seconds": "quantile_cont(response_milliseconds, 0.5) filter (where response_number = 1) / 1000",
-            "first_reply_p90_seconds": "quantile_cont(response_milliseconds, 0.9) filter (where response_number = 1) / 1000",
-            "timed_count": "count(response_milliseconds)",
-            "response_p50_seconds": "quantile_cont(response_milliseconds, 0.5) / 1000",
-            "response_p90_seconds": "quantile_cont(response_milliseconds, 0.9) / 1000",
+            "first_reply_count": Count("response_number = 1", "response_milliseconds"),
+            "first_reply_p50_seconds": _quantile("response_milliseconds", 0.5, "response_number = 1"),
+            "first_reply_p90_seconds": _quantile("response_milliseconds", 0.9, "response_number = 1"),
+            "timed_count": Count(column="response_milliseconds"),
+            "response_p50_seconds": _quantile("response_milliseconds", 0.5),
+            "response_p90_seconds": _quantile("response_milliseconds", 0.9),
         },
         condition=condition,
     )
@@ -147,23 +252,32 @@ BOT_RESPONSES = _responses("bot_responses", "is_bot")
 
 AGENT_RESPONSES = replace(
     _responses("agent_responses", "not is_bot and agent_id is not null"),
-    kept="account_id, local_date, local_week, agent_id, agent_name, response_number, response_milliseconds",
+    kept=(
+        "account_id",
+        "local_date",
+        "local_week",
+        "is_bot",
+        "agent_id",
+        "agent_name",
+        "response_number",
+        "response_milliseconds",
+    ),
     has_skill=False,
 )
 
+IS_ANSWERED_TRANSFER = "not is_bot_entry and outcome = 'answered'"
 TRANSFERS = Source(
     name="transfers",
     view="local_named_transfers",
     day="local_date",
-    kept="local_date, target_skill_id, is_bot_entry, outcome, wait_milliseconds",
+    kept=("local_date", "target_skill_id", "is_bot", "is_bot_entry", "outcome", "wait_milliseconds"),
     measures={
-        "transfer_count": "count(*)",
-        "entry_count": "count(*) filter (where not is_bot_entry)",
-        "answered_count": "count(*) filter (where not is_bot_entry and outcome = 'answered')",
-        "abandoned_count": "count(*) filter (where not is_bot_entry and outcome = 'abandoned')",
-        "queued_count": "count(wait_milliseconds) filter (where not is_bot_entry and outcome = 'answered')",
-        "queue_p50_seconds": "quantile_cont(wait_milliseconds, 0.5)\n"
-        "        filter (where not is_bot_entry and outcome = 'answered') / 1000",
+        "transfer_count": Count(),
+        "entry_count": Count("not is_bot_entry"),
+        "answered_count": Count(IS_ANSWERED_TRANSFER),
+        "abandoned_count": Count("not is_bot_entry and outcome = 'abandoned'"),
+        "queued_count": Count(IS_ANSWERED_TRANSFER, "wait_milliseconds"),
+        "queue_p50_seconds": _quantile("wait_milliseconds", 0.5, IS_ANSWERED_TRANSFER),
     },
     condition="not is_bot",
 )
@@ -172,14 +286,18 @@ ENGAGEMENT = Source(
     name="engagement",
     view="agent_engagement_local_daily",
     day="local_date",
-    kept="account_id, local_date, local_date - isodow(local_date)::integer + 1 as local_week, agent_id, agent_name, "
-    "engaged_segment_count, engaged_seconds, engaged_total_seconds, peak_count",
+    kept=(
+        *("account_id", "local_date", "local_date - isodow(local_date)::integer + 1 as local_week", "is_bot", "agent_id"),
+        *("agent_name", "engaged_segment_count", "engaged_seconds", "engaged_total_seconds", "peak_count"),
+    ),
     measures={
-        "agent_count": "count(distinct (account_id, agent_id))",
-        "engaged_segment_count": "sum(engaged_segment_count)::bigint",
-        "engaged_hours": "round(sum(engaged_seconds), 3) / 3600",  # agents are ordered by it: the same whatever threads add
-        "concurrency": "sum(engaged_total_seconds) / nullif(sum(engaged_seconds), 0)",
-        "peak_count": "max(peak_count)",
+        "agent_count": Other("count(distinct (account_id, agent_id))"),
+        "engaged_segment_count": Total("engaged_segment_count", "{}::bigint"),
+        "engaged_hours": Total(
+            "engaged_seconds", "round({}, 3) / 3600", 3600
+        ),  # agents stand in its order: rounded, it is the same each time
+        "concurrency": Ratio(Total("engaged_total_seconds"), Total("engaged_seconds")),
+        "peak_count": Value("largest", "peak_count"),
     },
     keys={"local_week": "local_date - isodow(local_date)::integer + 1"},
     condition="not is_bot",
@@ -190,14 +308,11 @@ HOURS = Source(
     name="source_hours",
     view="source_hours",
     day="date",
-    kept="hour, state, make_timestamp(epoch_us(hour))::date as date",
+    kept=("hour", "state", "make_timestamp(epoch_us(hour))::date as date"),
     measures={
-        **{
-            f"{state}_count": f"count(*) filter (where state = '{state}')"
-            for state in ("loaded", "empty", "rejected", "missing", "unknown")
-        },
-        "first_hour": "hour(make_timestamp(epoch_us(min(hour))))",
-        "states": "string_agg(state[1], '' order by hour)",
+        **{f"{state}_count": Count(f"state = '{state}'") for state in ("loaded", "empty", "rejected", "missing", "unknown")},
+        "first_hour": Other("hour(make_timestamp(epoch_us(min(hour))))"),
+        "states": Other("string_agg(state[1], '' order by hour)"),
     },
     keys={"date": "make_timestamp(epoch_us(hour))::date"},
     week=None,

@@ -88,14 +88,13 @@ class Option(NamedTuple):
 class Period(NamedTuple):
     """Days from `since` to `until`, both included, on the account's clocks; without them the whole time.
 
-    `monday` begins the week of `since`. `before_since` and `before_until` are the days that the period is compared with.
+    `before_since` and `before_until` are the days that the period is compared with.
     """
 
     key: str
     name: str
     since: str | None = None
     until: str | None = None
-    monday: str | None = None
     before_since: str | None = None
     before_until: str | None = None
 
@@ -104,8 +103,9 @@ class Period(NamedTuple):
 class Choices:
     """All choices. The first channel, account and skill have place 1; place 0, of periods too, is everything, except channels.
 
-    `marks` tell days and weeks that are not whole. `unlike` has for each place of an account, all of them at 0, and for each
-    period the reason why it can't be judged by the one before it, or "". `scales` are those of the scores.
+    `marks` tell days, weeks and months that are not whole; `known` has the whole and the provisional days of each place of an
+    account, all of them at 0. `unlike` has for each of these places and for each period the reason why it can't be judged by
+    the one before it, or "". `scales` are those of the scores.
     """
 
     channels: tuple[Option, ...]
@@ -118,6 +118,7 @@ class Choices:
     has_bots: bool = False
     has_shared_skills: bool = False
     marks: Marks = NO_MARKS
+    known: tuple[Known, ...] = ()
     unlike: tuple[tuple[str, ...], ...] = ()
     scales: tuple[str, ...] = ("0-100",)
 
@@ -152,6 +153,7 @@ def read_choices(connection: duckdb.DuckDBPyConnection) -> Choices:
         has_bots=has_bots,
         has_shared_skills=connection.execute(SHARED_SKILLS).fetchall() == [(True,)],
         marks=marks,
+        known=tuple(known),
         unlike=tuple(tuple(_unlike(one, period, days) for period in periods) for one in known),
         scales=tuple(scale for (scale,) in connection.execute("select distinct mcs_scale from accounts order by 1").fetchall()),
     )
@@ -242,9 +244,7 @@ def _month(first: date, last: date) -> Period:
 
 
 def _period(key: str, name: str, days: tuple[date, date], before: tuple[date, date]) -> Period:
-    since, until = days
-    monday = since - timedelta(days=since.weekday())
-    return Period(key, name, *map(str, (since, until, monday, *before)))
+    return Period(key, name, *map(str, (*days, *before)))
 
 
 def _next_month(first: date) -> date:

@@ -6,7 +6,8 @@ share a cube.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, TypeAlias
@@ -16,7 +17,7 @@ import duckdb
 from pipeline.processes import interruptible
 from pipeline.report.choices import ALL, Choices, label, place_of, readable
 from pipeline.report.formatting import Cell, Row
-from pipeline.report.measures import Source
+from pipeline.report.measures import UNITS, Source
 from pipeline.report.wholeness import Marks
 from pipeline.text import rounded
 
@@ -87,27 +88,30 @@ class Query:
 
     @property
     def day(self) -> str:
-        """The column that a period is applied to: the week's Monday where each row is of a week."""
-        return next((key for key in self.keys if key == self.source.week), self.source.day)
+        """The column that a period is applied to: the first day where each row is of a week or a month."""
+        return next((key for key in self.keys if key in UNITS.values()), self.source.day)
+
+    @property
+    def unit(self) -> str:
+        """Whether each row is of one of the days, weeks or months, if it `is_by_day`."""
+        return next((unit for unit, column in UNITS.items() if column in self.keys), "days")
 
     @property
     def is_by_day(self) -> bool:
-        """Whether each row is of a day or of a week, so that periods select rows; else it has rows for each period."""
+        """Whether each row is of a day, a week or a month, so that periods select rows; else it has rows for each period."""
         return self.day in self.keys
 
-    @property
-    def weekly(self) -> "Query | None":
-        """The same by weeks, where it is by local days."""
-        week = self.source.week
-        if week is None or self.source.day not in self.keys:
+    def by(self, unit: str) -> "Query | None":
+        """The same by weeks or by months, where it is by local days."""
+        if not self.source.is_local or self.source.day not in self.keys:
             return None
-        return replace(self, keys=tuple(week if key == self.source.day else key for key in self.keys))
+        return replace(self, keys=tuple(UNITS[unit] if key == self.source.day else key for key in self.keys))
 
     def mark(self, row: Row, marks: Marks, account: int) -> str:
-        """The words for a local day or week of the account that is not whole; "" for others."""
-        if self.source.week is None or not self.is_by_day:
+        """The words for a local day, week or month of the account that is not whole; "" for others."""
+        if not self.source.is_local or not self.is_by_day:
             return ""
-        return marks.of(str(row[self.day]), account, is_week=self.day == self.source.week)
+        return marks.of(str(row[self.day]), account, self.unit)
 
     @property
     def conditions(self) -> list[str]:
@@ -172,7 +176,9 @@ class Cube:
     def _rows(self) -> str:
         source, query = self.source, self.query
         computed = [
-            _named(source.keys[key], key) for key in query.keys if key in source.keys and key not in (source.day, source.week)
+            _named(source.keys[key], key)
+            for key in query.keys
+            if key in source.keys and key not in (source.day, *UNITS.values())
         ]
         rows = f"select {', '.join(['*', *computed])} from {source.table}"
         if not query.is_by_day:
@@ -189,12 +195,14 @@ class Cube:
         return f"qualify row_number() over (partition by period, channel, account order by {order}) <= {self.query.most}\n"
 
 
-def read_cubes(connection: duckdb.DuckDBPyConnection, queries: Iterable[Query], choices: Choices) -> dict[str, Columns]:
-    """The cubes of these queries by name, each as columns of the same length."""
-    wanted = list(queries)
-    with interruptible(connection.cursor()) as private:  # its temporary tables go with it
-        _prepare(private, {query.source.name: query.source for query in wanted}.values(), choices)
-        return {cube.name: _read(private, cube) for cube in _cubes(wanted)}
+@contextmanager
+def kept_rows(
+    connection: duckdb.DuckDBPyConnection, cubes: Iterable[Cube], choices: Choices
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection with the rows of the views of these cubes in temporary tables, which go at the end."""
+    with interruptible(connection.cursor()) as private:
+        _prepare(private, {cube.source.name: cube.source for cube in cubes}.values(), choices)
+        yield private
 
 
 def rows_of_all(query: Query, cube: Columns, choices: Choices) -> list[Row]:
@@ -232,7 +240,8 @@ def _named(expression: str, name: str) -> str:
     return name if expression == name else f"{expression} as {name}"
 
 
-def _cubes(queries: Sequence[Query]) -> list[Cube]:
+def cubes_of(queries: Iterable[Query]) -> list[Cube]:
+    """The cubes that have the rows of these queries, each with the measures of all that share it."""
     by_name: dict[str, list[Query]] = {}
     for query in queries:
         by_name.setdefault(query.cube, []).append(query)
@@ -272,7 +281,8 @@ def _table(sources: Sequence[Source], choices: Choices) -> str:
     return f"create temp table {source.table} as select {', '.join(kept)} from {source.view}{wanted}"
 
 
-def _read(connection: duckdb.DuckDBPyConnection, cube: Cube) -> Columns:
+def read_cube(connection: duckdb.DuckDBPyConnection, cube: Cube) -> Columns:
+    """The numbers of a cube, from the rows that `kept_rows` keeps, as columns of the same length."""
     cursor = connection.execute(cube.sql())
     names = [str(column[0]) for column in cursor.description or ()]
     columns = list(zip(*cursor.fetchall(), strict=True)) or [()] * len(names)

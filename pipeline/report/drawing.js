@@ -49,7 +49,7 @@ function rowsFor(panel, chart, rows) {
   const valued = own.map((row) => ({ ...row, value: row[panel.measure] === null ? null : row[panel.measure] / divisor }));
   if (chart.hidden.includes("states")) return valued.flatMap(runsOfHours);
   for (const row of valued) if (row.is_marked) row.texts = { ...row.texts, [chart.day]: `${row.texts[chart.day]} (${row.mark})` };
-  if (chart.isByDay) return brokenAtGaps(valued, chart.day, chart.isWeekly ? 7 : 1);
+  if (chart.isByDay) return brokenAtGaps(valued, chart.day, chart.unit);
   if (panel.cases) for (const row of valued) row.is_few = row[panel.cases] < data.fewCases;
   const isOne = new Set(valued.map((row) => row.account)).size <= 1;
   const named = (id, row) => (isOne ? id : `${id}\n${row.account_id}`);
@@ -62,14 +62,14 @@ function unitOf(panel, rows) {
   return [[1, "seconds"], [60, "minutes"], [3600, "hours"]].find(([seconds, unit]) => longest <= 300 * seconds || unit === "hours");
 }
 
-// A line ends where days or weeks are missing, and after one that is not whole: one without values comes next. The dashes
+// A line ends where days, weeks or months are missing, and after one that is not whole: one without values comes next. The dashes
 // of marked days begin at the day before.
-function brokenAtGaps(rows, day, step) {
+function brokenAtGaps(rows, day, unit) {
   const days = rows.sort((one, other) => one.account - other.account || (one[day] < other[day] ? -1 : 1));
   return days.flatMap((row, place) => {
     const following = days[place + 1];
     if (!following || following.account !== row.account) return [row];
-    const next = plusDays(row[day], step);
+    const next = plusDays(lastDay(row[day], unit), 1);
     const isEnd = following[day] !== next || (row.is_marked && !following.is_marked);
     if (isEnd) return [row, { ...row, [day]: next, value: null, texts: {} }];
     return following.is_marked && !row.is_marked ? [row, { ...row, is_marked: true, isStart: true }] : [row];
@@ -95,7 +95,7 @@ function readable(panel, chart, rows) {
 function noteOf(panel, chart, axis, rows) {
   const beyond = rows.filter((row) => row.value > axis.until && !row.isStart);
   const [first] = [...beyond].sort((one, other) => other.value - one.value);
-  const unit = chart.isWeekly ? "week" : "day";
+  const unit = chart.unit.slice(0, -1);
   const count = `${plain(beyond.length, 0)} ${beyond.length === 1 ? unit : `${unit}s`}`;
   return [
     first && `Beyond the axis, as triangles or crosses at its end: ${count}, up to ${duration(first[panel.measure])} (${first[chart.day]}).`,
@@ -133,7 +133,7 @@ function roomBeside(panel, rows, width) {
 // The drawing with everything that depends on its rows and room: unit, ends of scales, colours and legend of accounts.
 function filled(panel, chart, rows, axis, width) {
   const written = JSON.stringify(panel.spec).replaceAll("{unit}", unitOf(panel, rows)[1]);
-  const spec = JSON.parse(chart.isWeekly ? written.replaceAll("local_date", chart.day).replaceAll("Local day", "Week of") : written);
+  const spec = JSON.parse(chart.isLocal && chart.isByDay ? written.replaceAll("local_date", chart.day).replaceAll("Local day", data.headings[chart.day]) : written);
   const values = rows.map((row) => row.value).filter((value) => value !== null);
   const days = rows.map((row) => Date.parse(row[chart.day]));
   const many = rows.filter((row) => row.value !== null && !row.is_few).map((row) => row.value);
@@ -152,7 +152,8 @@ function filled(panel, chart, rows, axis, width) {
   if (step) spec.height = step * new Set(rows.map((row) => row[spec.encoding.y.field])).size;
   if (axis) Object.assign(y.scale, { domainMax: axis.until, clamp: true, zero: axis.isFromZero });
   // An expression, since the single values of a list would be ones that vega's interpreter does not know.
-  if (chart.isByDay && set.days <= data.manyDays) x.axis.values = { expr: JSON.stringify(someDays(days, width, chart.isWeekly ? 7 : 1)) };
+  if (chart.isByDay && set.days <= data.manyDays) x.axis.values = { expr: JSON.stringify(chart.unit === "months" ? [...new Set(days)] : someDays(days, width, chart.unit === "weeks" ? 7 : 1)) };
+  if (chart.unit === "months" && chart.isByDay) x.axis.labelExpr = "utcFormat(datum.value, '%b %Y')";
   const colour = spec.encoding.color;
   if (colour?.field === "state") colour.legend.columns = width > 450 ? 5 : 3;
   if (colour?.field !== "account_id") return spec;

@@ -18,6 +18,7 @@ HEADINGS = {
     "date": "Date",
     "local_date": "Local day",
     "local_week": "Week of",
+    "local_month": "Month",
     "weekday": "Weekday",
     "local_hour": "Local hour",
     "bucket": "MCS from",
@@ -78,7 +79,18 @@ HEADINGS = {
     "rejected_document_count": "Documents rejected",
     "superseded_count": "Superseded deliveries",
 }
-TEXTS = ("type", "account_id", "skill_id", "target_skill_id", "agent_id", "date", "local_date", "local_week", "weekday")
+TEXTS = (
+    "type",
+    "account_id",
+    "skill_id",
+    "target_skill_id",
+    "agent_id",
+    "date",
+    "local_date",
+    "local_week",
+    "local_month",
+    "weekday",
+)
 """Columns that are aligned left."""
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 MISSING = "\N{EN DASH}"

@@ -10,6 +10,8 @@ from typing import TypeAlias
 
 IS_CLOSED = "outcome in ('answered', 'abandoned')"
 MILLISECONDS = 1000
+UNITS = {"weeks": "local_week", "months": "local_month"}
+"""The columns of the first days of lines that are coarser than by day."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,7 @@ WITHIN = Count("answered_milliseconds <= service_level_milliseconds")
 class Source:
     """Rows of a view: `day` is the column that a period is applied to, `kept` the columns that measures and keys need.
 
-    Rows for which `condition` does not hold are in no number. A source without a `week` has days in UTC.
+    Rows for which `condition` does not hold are in no number. One that is not `is_local` has days in UTC.
     """
 
     name: str
@@ -130,7 +132,7 @@ class Source:
     keys: dict[str, str] = field(default_factory=dict)
     """Keys that are no column of the view, as SQL."""
     condition: str | None = None
-    week: str | None = "local_week"
+    is_local: bool = True
     has_skill: bool = True
     has_channel: bool = True
 
@@ -147,7 +149,16 @@ def _entries(name: str, condition: str) -> Source:
         view="local_named_entries",
         day="local_date",
         kept=(
-            *("local_date", "local_week", "local_hour", "is_bot", "outcome", "wait_milliseconds", "answered_milliseconds"),
+            *(
+                "local_date",
+                "local_week",
+                "local_month",
+                "local_hour",
+                "is_bot",
+                "outcome",
+                "wait_milliseconds",
+                "answered_milliseconds",
+            ),
             *("service_level_milliseconds", "short_abandon_milliseconds"),
         ),
         measures={
@@ -178,7 +189,7 @@ CONVERSATIONS = Source(
     name="conversations",
     view="local_named_conversations",
     day="local_date",
-    kept=("local_date", "local_week", "mcs", "mcs_bucket", "is_bot"),
+    kept=("local_date", "local_week", "local_month", "mcs", "mcs_bucket", "is_bot"),
     measures={
         "conversation_count": Count(),
         "people_conversation_count": Count("not is_bot"),
@@ -199,7 +210,7 @@ AGENT_SCORES = Source(
     name="agent_scores",
     view="local_named_conversations",
     day="local_date",
-    kept=("account_id", "local_date", "local_week", "agent_id", "agent_name", "is_bot", "mcs", "mcs_change"),
+    kept=("account_id", "local_date", "local_week", "local_month", "agent_id", "agent_name", "is_bot", "mcs", "mcs_change"),
     measures={
         "conversation_count": Count(),
         "scored_count": Count(column="mcs"),
@@ -215,7 +226,7 @@ BOT_CONVERSATIONS = Source(
     name="bot_conversations",
     view="local_bot_conversations",
     day="local_date",
-    kept=("local_date", "local_week", "reached_person", "gave_up", "person_wait_milliseconds"),
+    kept=("local_date", "local_week", "local_month", "reached_person", "gave_up", "person_wait_milliseconds"),
     measures={
         "bot_count": Count(),
         "contained_count": Count("not reached_person"),
@@ -234,7 +245,7 @@ def _responses(name: str, condition: str) -> Source:
         name=name,
         view="local_named_responses",
         day="local_date",
-        kept=("local_date", "local_week", "is_bot", "agent_id", "response_number", "response_milliseconds"),
+        kept=("local_date", "local_week", "local_month", "is_bot", "agent_id", "response_number", "response_milliseconds"),
         measures={
             "first_reply_count": Count("response_number = 1", "response_milliseconds"),
             "first_reply_p50_seconds": _quantile("response_milliseconds", 0.5, "response_number = 1"),
@@ -282,12 +293,13 @@ TRANSFERS = Source(
     condition="not is_bot",
 )
 
+_WEEK, _MONTH = "local_date - isodow(local_date)::integer + 1", "date_trunc('month', local_date)::date"
 ENGAGEMENT = Source(
     name="engagement",
     view="agent_engagement_local_daily",
     day="local_date",
     kept=(
-        *("account_id", "local_date", "local_date - isodow(local_date)::integer + 1 as local_week", "is_bot", "agent_id"),
+        *("account_id", "local_date", f"{_WEEK} as local_week", f"{_MONTH} as local_month", "is_bot", "agent_id"),
         *("agent_name", "engaged_segment_count", "engaged_seconds", "engaged_total_seconds", "peak_count"),
     ),
     measures={
@@ -299,7 +311,7 @@ ENGAGEMENT = Source(
         "concurrency": Ratio(Total("engaged_total_seconds"), Total("engaged_seconds")),
         "peak_count": Value("largest", "peak_count"),
     },
-    keys={"local_week": "local_date - isodow(local_date)::integer + 1"},
+    keys={"local_week": _WEEK, "local_month": _MONTH},
     condition="not is_bot",
     has_skill=False,
 )
@@ -315,7 +327,7 @@ HOURS = Source(
         "states": Other("string_agg(state[1], '' order by hour)"),
     },
     keys={"date": "make_timestamp(epoch_us(hour))::date"},
-    week=None,
+    is_local=False,
     has_skill=False,
     has_channel=False,
 )

@@ -1,6 +1,6 @@
 "use strict";
-// Shows key figures, tables and SQL of the choice, from the numbers in the page; drawing.js, before it, draws the charts. Rows are chosen as in cubes.py; durations are
-// written as in formatting.py, which hands over all other formats.
+// Shows key figures, tables and SQL of the choice, from the numbers in the page. Before it, counting.js counts those of days that the reader chooses,
+// drawing.js draws the charts. Rows are chosen as in cubes.py; durations are written as in formatting.py, which hands over all other formats.
 
 const ALL = 0;
 const DAY = 86400000;
@@ -10,7 +10,7 @@ let drawing = Promise.resolve();
 
 async function unpacked(text) {
   const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).json();
+  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip")));
 }
 
 // Text
@@ -48,13 +48,28 @@ const CHOICES = [
   ["account", () => ["", ...data.accounts.map((option) => option.key)]],
   ["skill", () => ["", ...data.skills.map((option) => option.key)]],
   ["period", () => data.periods.map((period) => period.key)],
-  ["lines", () => ["days", "weeks"]],
+  ["lines", () => ["days", "weeks", "months"]],
 ];
 
 function chosen() {
   const named = new URLSearchParams(location.hash.slice(1));
   const places = CHOICES.map(([name, names]) => [name, Math.max(ALL, names().indexOf(named.get(name) ?? ""))]);
-  return Object.fromEntries(places);
+  const choice = Object.fromEntries(places);
+  const days = /^(\d{4}-\d\d-\d\d)\.\.(\d{4}-\d\d-\d\d)$/.exec(named.get("period") ?? "");
+  if (days && data.days.since && days.slice(1).every((day) => Date.parse(day))) {
+    choice.period = data.free;
+    data.periods[data.free] = periodOf(...days.slice(1).sort());
+  }
+  return choice;
+}
+
+// A period of the reader's own days, as far as the page has their rows; without days before where it lacks the rows of these.
+function periodOf(first, last) {
+  const within = (day) => [data.days.since, day, data.days.until].sort()[1];
+  const [since, until] = [within(first), within(last)];
+  const [before_since, before_until] = [plusDays(since, dayNumber(since) - dayNumber(until) - 1), plusDays(since, -1)];
+  const before = before_since < data.days.since && !data.days.isWhole ? {} : { before_since, before_until };
+  return { name: "", since, until, ...before };
 }
 
 function choose() {
@@ -63,21 +78,26 @@ function choose() {
     const place = Number(form.elements[name].value);
     if (place !== ALL) named.set(name, names()[place]);
   }
+  if (Number(form.elements.period.value) === data.free) {
+    const { since, until } = form.elements;
+    named.set("period", `${since.value || since.min}..${until.value || until.max}`);
+  }
   location.hash = named.size ? named.toString() : "all";
 }
 
 // Rows
 
 function rowsOf(chart, choice) {
-  const cube = data.cubes[chart.cube];
-  const { since, monday, until } = data.periods[Math.abs(choice.period)];
+  const period = data.periods[Math.abs(choice.period)];
+  const { since, until } = choice.period < 0 ? { since: period.before_since, until: period.before_until } : period;
+  const cube = Math.abs(choice.period) === data.free && !chart.isByDay ? countedCube(chart.cube, since, until) : data.cubes[chart.cube];
   const columns = Object.keys(cube);
   const fits = {
     channel: (place) => chart.spread === "channel" || place === choice.channel + 1,
     account: (place) => (chart.spreads("account") && choice.account === ALL ? place !== ALL : place === choice.account),
     skill: (place) => (chart.spreads("skill") && choice.skill === ALL ? place !== ALL : place === choice.skill),
     period: (place) => place === choice.period,
-    [chart.day]: (day) => since === null || ((chart.isWeekly ? monday : since) <= day && day <= until),
+    [chart.day]: (day) => since === null || (firstDay(since, chart.unit) <= day && day <= until),
   };
   if (chart.spread === "flow") fits.skill = () => true;
   const tests = columns.filter((name) => fits[name]).map((name) => [cube[name], fits[name]]);
@@ -101,13 +121,25 @@ function rowsOf(chart, choice) {
   return rows.sort((one, other) => other[highest] - one[highest]).slice(0, chart.most);
 }
 
-// The words for a local day or week that is not whole, or to which more can come, as in wholeness.py.
+// The words for a local day, week or month that is not whole, or to which more can come, as in wholeness.py.
 function markOf(chart, row) {
   if (!chart.isLocal || !chart.isByDay) return "";
-  const found = data.marks[chart.isWeekly ? "weeks" : "days"][row.account]?.[row[chart.day]];
+  const found = data.marks[chart.unit][row.account]?.[row[chart.day]];
   if (found) return found;
   const since = data.provisional[row.account];
-  return since && plusDays(row[chart.day], chart.isWeekly ? 6 : 0) >= since ? data.markOfProvisional : "";
+  return since && lastDay(row[chart.day], chart.unit) >= since ? data.markOfProvisional : "";
+}
+
+// The first and the last day of the day, week or month that a day is in.
+function firstDay(day, unit) {
+  if (unit === "weeks") return plusDays(day, -((new Date(day).getUTCDay() + 6) % 7));
+  return unit === "months" ? `${day.slice(0, -2)}01` : day;
+}
+
+function lastDay(day, unit) {
+  const first = firstDay(day, unit);
+  if (unit === "months") return plusDays(firstDay(plusDays(first, 31), unit), -1);
+  return plusDays(first, unit === "weeks" ? 6 : 0);
 }
 
 const plusDays = (day, number) => new Date(Date.parse(day) + number * DAY).toISOString().slice(0, 10);
@@ -140,7 +172,7 @@ function showTable(chart, rows) {
 
 function showSql(chart, choice) {
   const { head, conditions: always, tail } = chart.sql;
-  const { since, monday, until } = data.periods[choice.period];
+  const { since, until } = data.periods[choice.period];
   const skill = data.skills[choice.skill - 1]?.condition;
   const toSkill = skill?.replaceAll("skill_id", "target_skill_id");
   const conditions = [
@@ -148,7 +180,7 @@ function showSql(chart, choice) {
     chart.hasChannel && chart.spread !== "channel" && data.channels[choice.channel]?.condition,
     data.accounts[choice.account - 1]?.condition,
     chart.hasSkill && (skill && chart.spread === "flow" ? `(${skill} or ${toSkill})` : skill),
-    since && `${chart.day} between '${chart.isWeekly ? monday : since}' and '${until}'`,
+    since && `${chart.day} between '${firstDay(since, chart.unit)}' and '${until}'`,
   ].filter(Boolean);
   const where = conditions.length ? `\nwhere ${conditions.join("\n    and ")}` : "";
   document.getElementById(`${chart.name}-sql`).textContent = `${head}${where}\n${tail}`.trimEnd();
@@ -215,7 +247,7 @@ function showLines(charts, rows, isBot) {
   for (const key of data.keys) {
     const place = document.getElementById(`key-${key.name}-line`);
     const chart = charts.find(({ name }) => name === key.chart);
-    const isThere = !isBot && chart?.columns.includes(key.measure);
+    const isThere = !isBot && chart && [...chart.columns, ...chart.hidden].includes(key.measure);
     const days = !isThere ? [] : rows[key.chart].filter((row) => row[chart.day] !== data.undated && row[key.measure] !== null);
     place.replaceChildren(...(days.length > 2 ? [linesOf(days, chart.day, key.measure)] : []));
   }
@@ -263,31 +295,42 @@ function pick(row) {
   }
 }
 
-function showChosen(choice, count) {
+function showChosen(choice, count, unlike) {
   const { name, since, until, before_since, before_until } = data.periods[choice.period];
   const parts = [
     data.channels[choice.channel]?.name,
     choice.account === ALL ? "all accounts" : `account ${data.accounts[choice.account - 1].name}`,
     choice.skill === ALL ? "all skills" : `skill ${data.skills[choice.skill - 1].name}`,
-    since === null ? name : `${name} (${since} to ${until})`,
+    since === null ? name : name ? `${name} (${since} to ${until})` : `${since} to ${until}`,
   ];
-  const unlike = data.unlike[choice.account][choice.period];
   const caution = unlike && ` The two are not alike, since ${unlike}.`;
-  const before = since === null ? "" : ` Before: ${before_since} to ${before_until}.${caution}`;
-  const touched = choice.lines && since !== null ? " A week that the period touches is drawn whole." : "";
+  const before = before_since ? ` Before: ${before_since} to ${before_until}.${caution}` : "";
+  const touched = choice.lines && since !== null ? ` A ${["", "week", "month"][choice.lines]} that the period touches is drawn whole.` : "";
   const bots = data.skills[choice.skill - 1]?.is_bot ? ` ${data.textOfBots}` : "";
   document.getElementById("chosen").textContent =
     `${parts.join(", ")}: ${formatted("count", count)} conversations.${bots}${before}${touched}`;
+  document.getElementById("older").hidden = choice.period !== data.free || data.days.isWhole;
   const provisional = data.provisional[choice.account];
   document.getElementById("provisional").hidden = !provisional || (until !== null && until < provisional);
   document.getElementById("provisional-since").textContent = provisional ?? "";
 }
 
-function show() {
+function unlikeIn({ account, period }) {
+  if (period !== data.free) return data.unlike[account][period];
+  const { since, until, before_since, before_until } = data.periods[period];
+  return unlikeOf(data.known[account], [since, until], [before_since, before_until]);
+}
+
+async function show() {
+  if (chosen().period === data.free) await unpackRows();
   const choice = chosen();
+  const period = data.periods[choice.period];
   const rows = {};
   for (const [name] of CHOICES) form.elements[name].value = choice[name];
-  const charts = data.charts.map(({ days, weeks, ...chart }) => ({ ...chart, ...(choice.lines && weeks ? weeks : days) }));
+  for (const name of ["since", "until"]) form.elements[name].value = period[name] ?? form.elements[name][name === "since" ? "min" : "max"];
+  form.querySelector(".days").hidden = choice.period !== data.free;
+  const unit = ["days", "weeks", "months"][choice.lines];
+  const charts = data.charts.map((chart) => ({ ...chart, ...(chart[unit] ?? chart.days) }));
   for (const chart of charts) {
     chart.spreads = (what) => chart.spreadChoices.includes(what);
     rows[chart.name] = rowsOf(chart, choice);
@@ -300,12 +343,12 @@ function show() {
     if (legend) legend.hidden = !rows[chart.name].some((row) => row.is_marked);
   }
   const keys = charts.filter(({ name }) => name.startsWith("key-"));
-  const before = keys.map((chart) => [chart.name, rowsOf(chart, { ...choice, period: -choice.period })]);
   const isBot = data.skills[choice.skill - 1]?.is_bot ?? false;
-  if (choice.period === ALL) showKeys(rows, null, "", isBot);
-  else showKeys(rows, Object.fromEntries(before), data.unlike[choice.account][choice.period], isBot);
+  const before = period.before_since && keys.map((chart) => [chart.name, rowsOf(chart, { ...choice, period: -choice.period })]);
+  const unlike = before ? unlikeIn(choice) : "";
+  showKeys(rows, before && Object.fromEntries(before), unlike, isBot);
   showLines(charts, rows, isBot);
-  showChosen(choice, rows["key-conversations"][0]?.conversation_count ?? 0);
+  showChosen(choice, rows["key-conversations"][0]?.conversation_count ?? 0, unlike);
   drawing = drawing.then(() => draw(charts, rows));
 }
 
@@ -332,8 +375,11 @@ function followContents() {
 // Start
 
 async function start() {
-  data = await unpacked(document.getElementById("data").textContent);
+  data = await (await unpacked(document.getElementById("data").textContent)).json();
   form.hidden = false;
+  data.free = data.periods.length;
+  if (!data.days.since) form.elements.period.lastElementChild.remove();
+  for (const name of ["since", "until"]) Object.assign(form.elements[name], { min: data.days.since, max: data.days.until });
   for (const { name, days } of data.charts) {
     makeSortable({ name, ...days }, show);
     offerCsv({ name, ...days });
@@ -346,7 +392,7 @@ async function start() {
   });
   form.addEventListener("submit", (event) => event.preventDefault());
   addEventListener("hashchange", show);
-  show();
+  await show();
 }
 
 start().catch((error) => {

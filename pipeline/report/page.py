@@ -6,6 +6,8 @@ import hashlib
 import json
 import os
 import tempfile
+from collections.abc import Iterable
+from datetime import date, timedelta
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -19,10 +21,12 @@ from pipeline.lake.lake import Lake
 from pipeline.report.chart import Chart
 from pipeline.report.charts import charts
 from pipeline.report.choices import NO_CHANNEL, UNDATED, Choices, read_choices
-from pipeline.report.cubes import Columns, Query, read_cubes, rows_of_all
+from pipeline.report.cubes import Columns, Query, cubes_of, kept_rows, read_cube, rows_of_all
+from pipeline.report.days import read_days
 from pipeline.report.formatting import FILTERS, FORMS, HEADINGS, MISSING, TEXTS, WEEKDAYS, Row, form_of
 from pipeline.report.head import FRESHNESS, Head, read_head
 from pipeline.report.key_figures import BOT_QUERIES, KEY_FIGURES, QUERIES
+from pipeline.report.measures import UNITS
 from pipeline.report.style import CONFIG, FEW_CASES, MANY_DAYS, Panel, Spec
 from pipeline.report.wholeness import PROVISIONAL
 
@@ -79,11 +83,17 @@ def _page(connection: duckdb.DuckDBPyConnection, head: Head) -> str:
     bots = BOT_QUERIES if choices.has_bots else {}
     keys = QUERIES | {f"bot-{name}": query for name, query in bots.items()}
     queries = [*keys.values(), *(chart.query for chart in drawn)]
-    cubes = read_cubes(connection, [*queries, *filter(None, (query.weekly for query in queries))], choices)
-    data = _data(choices, keys, drawn, cubes)
+    wanted = cubes_of([*queries, *filter(None, (query.by(unit) for unit in UNITS for query in queries))])
+    with kept_rows(connection, wanted, choices) as kept:
+        cubes = {cube.name: read_cube(kept, cube) for cube in wanted}
+        days = read_days(kept, wanted)
+    data = _data(choices, keys, drawn, cubes) | {"days": days.described}
     return _render(
         head=head,
-        scripts=[_script_safe(_charting_library()), "".join(map(_asset, ("drawing.js", "tables.js", "page.js")))],
+        scripts=[
+            _script_safe(_charting_library()),
+            "".join(map(_asset, ("counting.js", "drawing.js", "tables.js", "page.js"))),
+        ],
         choices=choices,
         static_days=STATIC_DAYS,
         first_channel=choices.channels[0].name if choices.channels else NO_CHANNEL,
@@ -92,7 +102,9 @@ def _page(connection: duckdb.DuckDBPyConnection, head: Head) -> str:
         key_rows={name: _key_row(query, rows_of_all(query, cubes[query.cube], choices)) for name, query in keys.items()},
         key_sql={name: _sql(query, choices) for name, query in keys.items()},
         freshness_sql=FRESHNESS,
-        data=base64.b64encode(gzip.compress(_json(data), mtime=0)).decode(),
+        days_since=days.described["since"],
+        data=_packed(_json(data)),
+        rows=_packed(days.rows),
     )
 
 
@@ -141,12 +153,13 @@ def _data(choices: Choices, keys: dict[str, Query], drawn: list[Chart], cubes: d
         "provisional": choices.marks.provisional,
         "markOfProvisional": PROVISIONAL,
         "textOfBots": BOTS_SKILL,
-        "marks": {"days": choices.marks.days, "weeks": choices.marks.weeks},
+        "marks": {"days": choices.marks.days, "weeks": choices.marks.weeks, "months": choices.marks.months},
         "unlike": choices.unlike,
         "channels": [option._asdict() for option in choices.channels],
         "accounts": [option._asdict() for option in choices.accounts],
         "skills": [option._asdict() for option in choices.skills],
         "periods": [period._asdict() for period in choices.periods],
+        "known": [{"whole": _runs(known.whole), "provisional": _runs(known.provisional)} for known in choices.known],
         "cubes": cubes,
         "keys": [vars(key) for key in KEY_FIGURES],
         "charts": [
@@ -155,13 +168,23 @@ def _data(choices: Choices, keys: dict[str, Query], drawn: list[Chart], cubes: d
                 {
                     "name": chart.name,
                     "days": _wired(chart.query),
-                    "weeks": chart.query.weekly and _wired(chart.query.weekly),
+                    **{unit: (query := chart.query.by(unit)) and _wired(query) for unit in UNITS},
                     "panels": [_panel(panel) for panel in chart.panels],
                 }
                 for chart in drawn
             ),
         ],
     }
+
+
+def _runs(days: Iterable[date]) -> list[tuple[str, str]]:
+    """The first and the last day of each run of days without a gap."""
+    ordered = sorted(days)
+    starts = [day for place, day in enumerate(ordered) if not place or day - ordered[place - 1] > timedelta(days=1)]
+    ends = [
+        day for place, day in enumerate(ordered, start=1) if place == len(ordered) or ordered[place] - day > timedelta(days=1)
+    ]
+    return [(str(start), str(end)) for start, end in zip(starts, ends, strict=True)]
 
 
 def _wired(query: Query) -> dict[str, Any]:
@@ -174,8 +197,8 @@ def _wired(query: Query) -> dict[str, Any]:
         "hidden": query.hidden,
         "day": query.day,
         "isByDay": query.is_by_day,
-        "isWeekly": query.day == query.source.week,
-        "isLocal": query.source.week is not None,
+        "unit": query.unit,
+        "isLocal": query.source.is_local,
         "hasSkill": query.has_skill,
         "hasChannel": query.source.has_channel,
         "most": query.most,
@@ -228,6 +251,10 @@ def _asset(name: str) -> str:
 
 def _json(value: Any) -> bytes:
     return json.dumps(value, allow_nan=False, separators=(",", ":")).encode()
+
+
+def _packed(content: bytes) -> str:
+    return base64.b64encode(gzip.compress(content, compresslevel=4, mtime=0)).decode()
 
 
 def _script_safe(script: str) -> str:

@@ -41,7 +41,7 @@ def mcs_charts(choices: Choices) -> list[Chart]:
             title="MCS",
             definition="Mean score of the scored conversations; the band spans the 10th to the 90th percentile. "
             f"{LAST_SKILL} {STARTED}{apart}",
-            query=Query(CONVERSATIONS, ("local_date",), "account", spread),
+            query=Query(CONVERSATIONS, ("local_date",), "account", spread, hidden=("people_conversation_count",)),
             panels=(
                 band_panel(
                     "People, mean and band" if choices.has_bots else None,

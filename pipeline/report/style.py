@@ -36,14 +36,14 @@ DASHES: Spec = {
     "scale": {"domain": [False, True], "range": [[1, 0], [4, 4]]},
     "legend": None,
 }
-"""Lines of days and weeks that are not whole, or to which more conversations can come, are dashed."""
+"""Lines of days, weeks and months that are not whole, or to which more conversations can come, are dashed."""
 
 SHAPES: Spec = {
     **DASHES,
     "field": "point",
     "scale": {"domain": ["whole", "marked", "beyond"], "range": ["circle", "cross", "triangle-up"]},
 }
-"""Their points are crosses, so that a day or week without neighbours shows it, too; triangles lie beyond the axis."""
+"""Their points are crosses, so that a day, week or month without neighbours shows it, too; triangles lie beyond the axis."""
 FAINT: Spec = {"condition": {"test": "datum.is_marked", "value": 0.55}, "value": 1}
 """They are faint, since they can't be compared with the others."""
 

@@ -6,12 +6,13 @@ from typing import NamedTuple
 import duckdb
 import pytest
 from made_lake import make_lake, name_lake
-from report_pages import Choice, Element, report, selected, written
+from report_pages import Choice, Element, read_cubes, report, selected, written
 
 from pipeline.report.charts import charts
 from pipeline.report.choices import Choices, read_choices
-from pipeline.report.cubes import Columns, Query, read_cubes
+from pipeline.report.cubes import Columns, Query
 from pipeline.report.formatting import format_duration, format_number, format_share
+from pipeline.report.measures import UNITS
 
 
 class Lake(NamedTuple):
@@ -32,9 +33,10 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     with duckdb.connect(str(database), read_only=True) as connection:
         choices = read_choices(connection)
         drawn = {chart.name: chart.query for chart in charts(choices, "")}
-        weekly = {f"{name} by week": query.weekly for name, query in drawn.items() if query.weekly}
-        cubes = read_cubes(connection, [*drawn.values(), *weekly.values()], choices)
-    return Lake(database, report(database), choices, drawn | weekly, cubes)
+        longer = {f"{name} by {unit}": query.by(unit) for name, query in drawn.items() for unit in UNITS}
+        queries = drawn | {name: query for name, query in longer.items() if query}
+        cubes = read_cubes(connection, queries.values(), choices)
+    return Lake(database, report(database), choices, queries, cubes)
 
 
 DAYS = {
@@ -156,7 +158,7 @@ OTHERS = {"by-channel", "source-hours"}
 
 def test_every_chart_has_its_view(lake: Lake) -> None:
     """No chart is without a view that it is held against."""
-    assert {name for name in lake.queries if " by week" not in name} == DAYS.keys() | ALL_DAYS.keys() | OTHERS
+    assert {name for name in lake.queries if " by " not in name} == DAYS.keys() | ALL_DAYS.keys() | OTHERS
 
 
 def without_waits(query: Query, rows: list[list[str]]) -> list[list[str]]:
@@ -179,11 +181,12 @@ def assert_same(lake: Lake, name: str, sql: str, channel: int) -> None:
 
 @pytest.mark.parametrize("channel", [1, 2])
 @pytest.mark.parametrize("chart", DAYS)
-def test_days_and_weeks_are_the_views(lake: Lake, chart: str, channel: int) -> None:
-    """A chart by day has the numbers of the view of local days, by week those of the view of weeks."""
+def test_days_weeks_and_months_are_the_views(lake: Lake, chart: str, channel: int) -> None:
+    """A chart by day has the numbers of the view of local days, by week and month those of their views."""
     kind = lake.choices.channels[channel - 1].name
     assert_same(lake, chart, DAYS[chart].format(day="local_date", view="local_daily", type=kind), channel)
-    assert_same(lake, f"{chart} by week", DAYS[chart].format(day="local_week", view="weekly", type=kind), channel)
+    assert_same(lake, f"{chart} by weeks", DAYS[chart].format(day="local_week", view="weekly", type=kind), channel)
+    assert_same(lake, f"{chart} by months", DAYS[chart].format(day="local_month", view="monthly", type=kind), channel)
 
 
 @pytest.mark.parametrize("channel", [1, 2])

@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 import pytest
 from made_lake import FIRST_DAY, make_lake, name_lake, write_lake
-from report_pages import HOSTILE, Choice, Element, cells, chosen_sql, data_of, report, rows_of, selected, written
+from report_pages import HOSTILE, Choice, Element, cells, chosen_sql, data_of, read_cubes, report, rows_of, selected, written
 
 from pipeline.report.charts import MOST_HOUR_DAYS, charts
 from pipeline.report.choices import (
@@ -22,7 +22,7 @@ from pipeline.report.choices import (
     printable_literal,
     read_choices,
 )
-from pipeline.report.cubes import read_cubes
+from pipeline.report.measures import UNITS
 from pipeline.report.page import STATIC_DAYS
 from pipeline.warehouse.library import set_rules
 from pipeline.warehouse.rules import RuleRow, defaults
@@ -62,7 +62,7 @@ def test_every_choice_is_exact(lake: Path, step: int) -> None:
     """For each channel, account, skill and period, and for all of them, a cube has what the chart's SQL brings."""
     with duckdb.connect(str(lake), read_only=True) as connection:
         choices = read_choices(connection)
-        drawn = [query for chart in charts(choices, "") for query in (chart.query, chart.query.weekly) if query]
+        drawn = [query for chart in charts(choices, "") for query in (chart.query, *map(chart.query.by, UNITS)) if query]
         cubes = read_cubes(connection, drawn, choices)
 
     assert [channel.name for channel in choices.channels] == ["LIVE_CHAT", "MESSAGING"]

@@ -71,7 +71,7 @@ def test_text_from_data_stays_text(tmp_path: Path) -> None:
     """A name that looks like markup, a script's end or a template is shown letter by letter and adds no element."""
     page = report(make_lake(tmp_path, accounts=HOSTILE, days=3, per_day=20))
 
-    assert len(page.every("script")) == 3
+    assert len(page.every("script")) == 4  # two of data
     assert page.every("img") == []
     assert re.fullmatch(r"[A-Za-z0-9+/=]+", page.by_id("data").text)
     assert "onerror" not in {name for element in page.walk() for name in element.attributes}
@@ -166,11 +166,11 @@ def test_every_chart_has_definition_table_and_words(page: Element, chart: Any) -
 
 
 def test_choice_can_be_made_by_keyboard_and_heard(page: Element) -> None:
-    """Each choice is a select of the browser's own with a label; the change is announced."""
+    """Each choice is a select or a date of the browser's own with a label; the change is announced."""
     form = page.by_id("choice")
 
-    names = [label.every("select")[0].attributes["name"] for label in form.every("label")]
-    assert names == ["channel", "account", "skill", "period", "lines"]
+    names = [[*label.every("select"), *label.every("input")][0].attributes["name"] for label in form.every("label")]
+    assert names == ["channel", "account", "skill", "period", "since", "until", "lines"]
     assert all(label.text.strip() for label in form.every("label"))
     assert page.by_id("chosen").attributes["role"] == "status"
     assert "hidden" in form.attributes  # until the script runs

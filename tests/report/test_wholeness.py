@@ -31,12 +31,12 @@ def test_the_reason_why_two_periods_are_not_alike(known: Known, reason: str) -> 
 
 def test_marks_of_days_and_weeks() -> None:
     """A known day or week has its own words; one after the calendar's end, and its week, is provisional."""
-    marks = Marks(({}, {"2026-03-02": "not whole"}), ({}, {"2026-03-02": "6 of 7 days"}), (None, "2026-03-15"))
+    marks = Marks(({}, {"2026-03-02": "not whole"}), ({}, {"2026-03-02": "6 of 7 days"}), ({}, {}), (None, "2026-03-15"))
 
-    assert marks.of("2026-03-02", 1, is_week=False) == "not whole"
-    assert marks.of("2026-03-02", 1, is_week=True) == "6 of 7 days"
-    assert marks.of("2026-03-14", 1, is_week=False) == ""
-    assert marks.of("2026-03-16", 1, is_week=False) == "provisional"
-    assert marks.of("2026-03-09", 1, is_week=True) == "provisional"
-    assert marks.of("2026-03-09", 0, is_week=True) == ""
-    assert Marks().of("2026-03-09", 0, is_week=True) == ""
+    assert marks.of("2026-03-02", 1, "days") == "not whole"
+    assert marks.of("2026-03-02", 1, "weeks") == "6 of 7 days"
+    assert marks.of("2026-03-14", 1, "days") == ""
+    assert marks.of("2026-03-16", 1, "days") == "provisional"
+    assert marks.of("2026-03-09", 1, "weeks") == "provisional"
+    assert marks.of("2026-03-09", 0, "weeks") == ""
+    assert Marks().of("2026-03-09", 0, "weeks") == ""

@@ -6,7 +6,9 @@ import hashlib
 import json
 import shutil
 import subprocess
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,7 +18,7 @@ import pytest
 
 from pipeline.report import write_report
 from pipeline.report.choices import ALL, NO_ACCOUNT, NO_SKILL, Choices, label
-from pipeline.report.cubes import Columns, Query, read_rows
+from pipeline.report.cubes import Columns, Query, cubes_of, kept_rows, read_cube, read_rows
 from pipeline.report.formatting import format_cell
 
 HOSTILE = ("</script ><img src=x onerror=alert(1)>", "<!--<script>alert(2)</script>", "'\"&amp;\u2028{{ 7 * 7 }}")
@@ -136,11 +138,25 @@ class Choice(NamedTuple):
     channel: int = 1
 
 
+def first_day(day: str, unit: str) -> str:
+    """The first day of the day, week or month that a day is in."""
+    found = date.fromisoformat(day)
+    first = {"days": found, "weeks": found - timedelta(days=found.weekday()), "months": found.replace(day=1)}
+    return str(first[unit])
+
+
+def read_cubes(connection: duckdb.DuckDBPyConnection, queries: Iterable[Query], choices: Choices) -> dict[str, Columns]:
+    """The cubes of these queries by name."""
+    wanted = cubes_of(queries)
+    with kept_rows(connection, wanted, choices) as kept:
+        return {cube.name: read_cube(kept, cube) for cube in wanted}
+
+
 def chosen_sql(query: Query, choices: Choices, choice: Choice) -> str:
     """A chart's SQL with what is chosen, put together anew."""
     head, tail = query.sql()
     period = choices.periods[choice.period]
-    since = period.monday if query.day == query.source.week else period.since
+    since = period.since and first_day(period.since, query.unit)
     conditions = [
         *query.conditions,
         choices.channels[choice.channel - 1].condition if query.source.has_channel and query.spread != "channel" else "true",
@@ -155,7 +171,7 @@ def selected(query: Query, cube: Columns, choices: Choices, choice: Choice) -> l
     """The rows of a cube for what is chosen, as a table writes them."""
     rows = []
     period = choices.periods[choice.period]
-    since = period.monday if query.day == query.source.week else period.since
+    since = period.since and first_day(period.since, query.unit)
     for values in zip(*cube.values(), strict=True):
         row = dict(zip(cube, values, strict=True))
         fits = row.get("period", choice.period) == choice.period

@@ -1,0 +1,192 @@
+"""Days that the reader chooses: the page counts from its rows what DuckDB counts for the periods that the page knows."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from made_lake import make_lake, name_lake
+from report_pages import HOSTILE, acting, browse, data_of, needs_browser, report
+
+from pipeline.report import days
+
+PAIRS = """
+const told = document.createElement("pre");
+told.id = "told";
+const pause = (time) => new Promise((resolve) => setTimeout(resolve, time));
+const seen = async (named) => {
+  const all = new URLSearchParams(named);
+  history.replaceState(null, "", "#" + all.toString());
+  await show();
+  await drawing;
+  const texts = {};
+  const parts = "tbody tr, code, .nothing:not([hidden]), .unsplit:not([hidden])";
+  document.querySelectorAll("figure").forEach((figure) => {
+    texts[figure.id] = [...figure.querySelectorAll(parts)].map((part) => part.textContent);
+  });
+  document.querySelectorAll(".keys dd > div").forEach((part) => { texts[part.id] = part.textContent; });
+  texts.provisional = document.getElementById("provisional").hidden;
+  return texts;
+};
+(async () => {
+  while (!document.body.dataset.drawn) await pause(20);
+  const found = [];
+  for (const choice of CHOICES_TO_TRY) {
+    const { since: first, until: last } = data.days;
+    for (const period of data.periods.slice(1, data.free).filter(({ since, until }) => first <= since && until <= last)) {
+      const one = await seen({ ...choice, period: period.key });
+      const other = await seen({ ...choice, period: `${period.since}..${period.until}` });
+      const isMonth = /^[0-9]{4}-/.test(period.key); // the month before may have another length
+      const isAlike = (name) => !isMonth || !/-(before|change)$/.test(name);
+      const names = Object.keys(one).filter(isAlike);
+      const differing = names.filter((name) => JSON.stringify(one[name]) !== JSON.stringify(other[name]));
+      const both = differing.map((name) => [name, one[name], other[name]]);
+      found.push({ period: period.key, choice, differing: both, count: names.length });
+    }
+  }
+  told.textContent = JSON.stringify(found);
+  document.body.append(told);
+})();
+"""
+
+
+def compared(page: Path, profile: Path, choices: list[dict[str, str]]) -> list[dict[str, Any]]:
+    """What differs between each period of the page and its days chosen freely, with each of the choices."""
+    script = PAIRS.replace("CHOICES_TO_TRY", json.dumps(choices))
+    seen, messages = browse(acting(page, script), profile, 1200)
+    assert messages == []
+    found: list[dict[str, Any]] = json.loads(seen.by_id("told").text)
+    return found
+
+
+WITH = """
+const told = document.createElement("pre");
+told.id = "told";
+document.body.append(told);
+const pause = (time) => new Promise((resolve) => setTimeout(resolve, time));
+const days = () => [form.elements.since.value, form.elements.until.value, document.getElementById("chosen").textContent];
+(async () => {
+  while (!document.body.dataset.drawn) await pause(20);
+  const found = {};
+  const change = async (name, value) => {
+    form.elements[name].value = value;
+    form.elements[name].dispatchEvent(new Event("change", { bubbles: true }));
+    await pause(50); // the change of the address is an event of its own
+    await show();
+    await drawing;
+  };
+  ACTIONS
+  told.textContent = JSON.stringify(found);
+})();
+"""
+
+
+def acted(page: Path, profile: Path, actions: str) -> dict[str, Any]:
+    """What `actions` found in the page, which put nothing on the console."""
+    seen, messages = browse(acting(page, WITH.replace("ACTIONS", actions)), profile, 1200)
+    assert messages == []
+    found: dict[str, Any] = json.loads(seen.by_id("told").text)
+    return found
+
+
+@needs_browser
+def test_other_days_are_chosen_in_the_form(tmp_path: Path) -> None:
+    """The choice of other days shows two dates, at first all days; the page follows each, and the address keeps them."""
+    report(make_lake(tmp_path, days=20, per_day=6))
+
+    found = acted(
+        tmp_path / "report.html",
+        tmp_path / "profile",
+        """
+  found.isHidden = form.querySelector(".days").hidden;
+  await change("period", String(data.free));
+  found.all = days();
+  await change("since", "2026-03-10");
+  await change("until", "2026-03-12");
+  found.some = days();
+  found.address = location.hash;
+  found.queries = document.getElementById("by-skill-sql").textContent;
+  await change("since", "2026-03-15");
+  found.turned = days();
+  await change("since", "");
+  found.empty = days();
+  await change("period", "0");
+  found.none = [form.querySelector(".days").hidden, location.hash];
+        """,
+    )
+
+    assert found["isHidden"] is True
+    assert found["all"][:2] == ["2026-03-02", "2026-03-21"]
+    assert found["some"][:2] == ["2026-03-10", "2026-03-12"]
+    assert "2026-03-10 to 2026-03-12" in found["some"][2]
+    assert "Before: 2026-03-07 to 2026-03-09." in found["some"][2]
+    assert found["address"] == "#period=2026-03-10..2026-03-12"
+    assert "local_date between '2026-03-10' and '2026-03-12'" in found["queries"]
+    assert found["turned"][:2] == ["2026-03-12", "2026-03-15"]
+    assert found["empty"][:2] == ["2026-03-02", "2026-03-15"]
+    assert found["none"] == [True, "#all"]
+
+
+@needs_browser
+def test_a_long_history_offers_the_newest_days(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page has the rows of the newest days alone, says so, and takes a day beyond them for the nearest that it has."""
+    monkeypatch.setattr(days, "MOST_ROWS", 600)
+    data = data_of(report(make_lake(tmp_path, days=40, per_day=20)))
+    since, until = data["days"]["since"], data["days"]["until"]
+
+    found = acted(
+        tmp_path / "report.html",
+        tmp_path / "profile",
+        """
+  location.hash = "period=2020-01-01..2030-01-01";
+  await pause(50);
+  await show();
+  found.days = days();
+  found.older = document.getElementById("older").hidden ? "" : document.getElementById("older").textContent;
+  for (const wrong of ["2026-99-99..2026-04-01", "2026-04-01", "..", "<b>..<i>"]) {
+    location.hash = `period=${wrong}`;
+    await pause(50);
+    await show();
+    found[wrong] = form.elements.period.value;
+  }
+        """,
+    )
+
+    assert "2026-03-02" < since < until == "2026-04-10"
+    assert found.pop("days")[:2] == [since, until]
+    assert f"from {since} on" in found.pop("older")
+    assert set(found.values()) == {"0"}
+
+
+def test_the_rows_of_hostile_names_are_numbers(tmp_path: Path) -> None:
+    """No text of the lake is in the rows of the page; those of agents are in its data, readable."""
+    database = make_lake(tmp_path, accounts=HOSTILE, days=3, per_day=9)
+    page = report(database)
+    described = data_of(page)["days"]
+
+    assert described["isWhole"] is True
+    assert {kind for table in described["tables"].values() for kind in table["kinds"]} <= {"byte", "integer", "double"}
+    assert described["agents"]
+    assert all(text.isprintable() for agent in described["agents"] for text in agent[:2] if text)
+
+
+@needs_browser
+def test_days_that_the_page_counts_are_those_that_duckdb_counts(tmp_path: Path) -> None:
+    """Each table, SQL and key figure of a period is the same if its days are chosen by hand, whatever else is chosen."""
+    database = make_lake(tmp_path, days=70, per_day=9)
+    name_lake(database)
+    served = report(database)
+    data = data_of(served)
+    account, skill = data["accounts"][1]["key"], data["skills"][2]["key"]
+    choices = [
+        {},
+        {"account": account, "skill": skill},
+        {"channel": data["channels"][1]["key"], "skill": data["skills"][0]["key"]},
+    ]
+
+    found = compared(tmp_path / "report.html", tmp_path / "profile", choices)
+
+    assert {one["period"] for one in found} == {"7-days", "28-days", "2026-04"}
+    assert len(found) == len(choices) * 3
+    assert min(one["count"] for one in found) > 50
+    assert [one for one in found if one["differing"]] == []

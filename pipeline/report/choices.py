@@ -1,13 +1,15 @@
 """The choices of the report's reader: channels, accounts, skills and periods, each with its condition in SQL."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 
 import duckdb
 
 from pipeline.lake.sql import literal
+from pipeline.report.targets import Target, read_targets
 from pipeline.report.wholeness import NO_MARKS, Known, Marks, read_marks, unlike
 
 ALL = 0
@@ -105,7 +107,7 @@ class Choices:
 
     `marks` tell days, weeks and months that are not whole; `known` has the whole and the provisional days of each place of an
     account, all of them at 0. `unlike` has for each of these places and for each period the reason why it can't be judged by
-    the one before it, or "". `scales` are those of the scores.
+    the one before it, or "". `scales` are those of the scores, `targets` those of measures.
     """
 
     channels: tuple[Option, ...]
@@ -121,6 +123,7 @@ class Choices:
     known: tuple[Known, ...] = ()
     unlike: tuple[tuple[str, ...], ...] = ()
     scales: tuple[str, ...] = ("0-100",)
+    targets: Mapping[str, Target] = field(default_factory=dict)
 
 
 def place_of(options: tuple[Option, ...]) -> str:
@@ -153,6 +156,7 @@ def read_choices(connection: duckdb.DuckDBPyConnection) -> Choices:
         has_bots=has_bots,
         has_shared_skills=connection.execute(SHARED_SKILLS).fetchall() == [(True,)],
         marks=marks,
+        targets=read_targets(connection, place_of(options), len(options)),
         known=tuple(known),
         unlike=tuple(tuple(_unlike(one, period, days) for period in periods) for one in known),
         scales=tuple(scale for (scale,) in connection.execute("select distinct mcs_scale from accounts order by 1").fetchall()),

@@ -13,16 +13,19 @@ async function draw(charts, rows) {
   for (const chart of charts.filter(({ panels }) => panels.length)) {
     let isEmpty = true;
     for (const [place, panel] of chart.panels.entries()) {
-      const target = document.getElementById(`${chart.name}-${place}`);
+      const part = document.getElementById(`${chart.name}-${place}`);
       const drawn = rowsFor(panel, chart, rows[chart.name]);
-      target.hidden = drawn.every((row) => row.value === null);
-      isEmpty &&= target.hidden;
-      const axis = readable(panel, chart, drawn);
-      const note = target.querySelector(".note");
+      part.hidden = drawn.every((row) => row.value === null);
+      isEmpty &&= part.hidden;
+      const target = targetOf(panel, chart, drawn);
+      const axis = readable(panel, chart, drawn, target);
+      const note = part.querySelector(".note");
       note.textContent = axis ? noteOf(panel, chart, axis, drawn) : "";
       for (const row of drawn) row.point = row.is_marked ? "marked" : axis && row.value > axis.until ? "beyond" : "whole";
-      target.classList.toggle("picks", !chart.isByDay && drawn.some((row) => row.skill || row.account));
-      if (!target.hidden) await drawPanel(target.querySelector(".chart"), filled(panel, chart, drawn, axis, target.clientWidth), drawn);
+      part.classList.toggle("picks", !chart.isByDay && drawn.some((row) => row.skill || row.account));
+      if (part.hidden) continue;
+      const spec = filled(panel, chart, drawn, axis, part.clientWidth);
+      await drawPanel(part.querySelector(".chart"), target === null ? spec : withTarget(spec, target), drawn);
     }
     document.querySelector(`#${chart.name} .nothing`).hidden = !isEmpty;
   }
@@ -78,7 +81,7 @@ function brokenAtGaps(rows, day, unit) {
 
 // The part of an axis of times that is worth reading: up to the largest value of whole days, unless it is far beyond nine in ten
 // of them; from 0, unless all lie in the upper half, where differences would not be seen.
-function readable(panel, chart, rows) {
+function readable(panel, chart, rows, target) {
   if (!panel.isDuration || !chart.isByDay) return null;
   const timed = rows.filter((row) => row.value !== null);
   const whole = timed.filter((row) => !row.is_marked);
@@ -87,7 +90,7 @@ function readable(panel, chart, rows) {
   const [most, usual] = [values.at(-1), values[Math.floor(0.9 * (values.length - 1))]];
   const isOdd = values.length >= FEW_DAYS && usual > 0 && most > 3 * usual;
   const end = isOdd ? 1.2 * usual : 1.5 * most;
-  const until = Math.max(...timed.map((row) => row.value).filter((value) => value <= end));
+  const until = Math.max(target ?? 0, ...timed.map((row) => row.value).filter((value) => value <= end));
   return { until, isFromZero: timed.some((row) => row.value < until / 2) };
 }
 
@@ -101,6 +104,24 @@ function noteOf(panel, chart, axis, rows) {
     first && `Beyond the axis, as triangles or crosses at its end: ${count}, up to ${duration(first[panel.measure])} (${first[chart.day]}).`,
     !axis.isFromZero && "The axis does not begin at 0.",
   ].filter(Boolean).join(" ");
+}
+
+// The target of a line, in the drawing's unit; null without one for the account chosen.
+function targetOf(panel, chart, rows) {
+  const wanted = chart.isByDay ? data.targets[panel.measure]?.values[chosen().account] ?? null : null;
+  return wanted === null ? null : wanted / unitOf(panel, rows)[0];
+}
+
+// The drawing with a dotted line across it.
+function withTarget({ mark, encoding, layer, ...frame }, target) {
+  const lines = layer ? layer.map((part) => ({ ...part, encoding: { ...encoding, ...part.encoding } })) : [{ mark, encoding }];
+  const one = { data: { values: [{}] } }; // or the line would be drawn once for each row
+  const y = { datum: target };
+  const look = { color: "currentColor", opacity: 0.75 };
+  const word = { type: "text", text: "target", align: "left", baseline: "bottom", dx: 2, dy: -2 };
+  const line = { type: "rule", strokeDash: [2, 3] };
+  const parts = [{ ...one, mark: { ...line, ...look }, encoding: { y } }, { ...one, mark: { ...word, ...look }, encoding: { y, x: { value: 0 } } }];
+  return { ...frame, layer: [...lines, ...parts] };
 }
 
 function runsOfHours(row) {

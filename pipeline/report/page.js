@@ -205,7 +205,7 @@ function changeOf(key, row, former, unlike) {
   const low = change - Math.hypot(one.share - one.low, other.high - other.share);
   const high = change + Math.hypot(one.high - one.share, other.share - other.low);
   const points = (value) => `${value < 0 ? "\u2212" : "+"}${plain(rounded(100 * Math.abs(value), 1), 1)}`;
-  const found = unlike ? `not judged, since ${unlike}` : low > 0 || high < 0 ? "clear" : "not clear";
+  const found = unlike ? "not judged, see above" : low > 0 || high < 0 ? "clear" : "not clear";
   return `change: ${points(change)} points, 95 % from ${points(low)} to ${points(high)}, ${found}`;
 }
 
@@ -221,6 +221,18 @@ function written(key, found) {
   return [formatted(key.form, row[key.measure]), basis];
 }
 
+// Whether a figure meets the target of the account chosen, as targets.py says it.
+function setTarget({ name }, target, value) {
+  const place = document.getElementById(`key-${name}-target`);
+  const wanted = target?.values[chosen().account] ?? null;
+  const isKnown = wanted !== null && value !== null && value !== undefined;
+  const beyond = isKnown ? Number((value - wanted).toFixed(9)) : 0;
+  const isMet = isKnown && (target.is_least ? beyond >= 0 : beyond <= 0);
+  place.textContent = wanted === null ? "" : `target ${target.is_least ? "\u2265" : "\u2264"} ${formatted(target.form, wanted)}${isKnown ? `: ${isMet ? "met" : "missed"}` : ""}`;
+  place.classList.toggle("missed", isKnown && !isMet);
+  place.classList.toggle("met", isMet);
+}
+
 function showKeys(rows, before, unlike, isOfBots) {
   for (const people of data.keys) {
     const bots = ofBots(people);
@@ -233,6 +245,7 @@ function showKeys(rows, before, unlike, isOfBots) {
     const former = before && written(key, before);
     const [ofBotsValue, ofBotsBasis] = written(bots, rows);
     set("", value);
+    setTarget(key, isOfBots ? null : data.targets[key.measure], rows[`key-${key.query}`]?.[0]?.[key.measure]);
     set("-basis", isOfBots ? `bots: ${basis}` : basis);
     set("-bots", isOfBots || ofBotsValue === data.missing ? "" : `bots: ${ofBotsValue}, ${ofBotsBasis}`);
     set("-before", former ? `before: ${former[0]}, ${former[1]}` : "");

@@ -155,6 +155,7 @@ def _data(choices: Choices, keys: dict[str, Query], drawn: list[Chart], cubes: d
         "textOfBots": BOTS_SKILL,
         "marks": {"days": choices.marks.days, "weeks": choices.marks.weeks, "months": choices.marks.months},
         "unlike": choices.unlike,
+        "targets": {name: target._asdict() for name, target in choices.targets.items()},
         "channels": [option._asdict() for option in choices.channels],
         "accounts": [option._asdict() for option in choices.accounts],
         "skills": [option._asdict() for option in choices.skills],

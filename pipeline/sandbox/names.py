@@ -46,13 +46,16 @@ def name_files(accounts: Collection[Account]) -> dict[str, str]:
 
 
 def settings_rows(accounts: Iterable[Account]) -> str:
-    """Give the lines of settings.csv for the accounts: their names and time zones."""
+    """Give the lines of settings.csv for the accounts: their names, time zones and targets."""
     rows = [
         row
         for account in accounts
         for row in (
             ("account_name", account.account_id, f"Shop {account.time_zone.rpartition('/')[2].replace('_', ' ')}", ""),
             ("time_zone", account.account_id, account.time_zone, ""),
+            ("service_level_target_percent", account.account_id, "80", ""),
+            ("abandoned_target_percent", account.account_id, "10", ""),
+            ("queue_p90_target_seconds", account.account_id, "60", ""),
         )
     ]
     out = io.StringIO()

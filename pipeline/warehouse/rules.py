@@ -105,6 +105,10 @@ MCS_BOUNDS: Final = {
 ZONE: Final = Kind("a name as Europe/Berlin", "VARCHAR", _zone)
 NUMBER: Final = Kind("a number, as 30 or 2.5", "DOUBLE", _number)
 SIGNED_NUMBER: Final = Kind("a number, as 40 or -33", "DOUBLE", _signed_number)
+TARGET: Final = Kind("a number, as 80 or 2.5, or nothing for none", "DOUBLE", lambda value: _number(value) if value else "")
+SIGNED_TARGET: Final = Kind(
+    "a number, as 65 or -10, or nothing for none", "DOUBLE", lambda value: _signed_number(value) if value else ""
+)
 SCALE: Final = Kind("0-100, -100-100 or class (-1, 0, 1)", "VARCHAR", _scale)
 NAME: Final = Kind(f"a text of at most {_LONGEST_NAME} characters", "VARCHAR", _name)
 INTERVAL: Final = Kind("5 or 15, which fit every zone's clock", "BIGINT", _interval)
@@ -181,6 +185,11 @@ RULES: Final = (
         "lakehouse check says so if the source's interactive flag contradicts more of the transcripts than this.",
         NUMBER,
     ),
+    Rule("service_level_target_percent", "", "Target in the report: at least this service level.", TARGET),
+    Rule("abandoned_target_percent", "", "Target in the report: at most this share of abandoned queue entries.", TARGET),
+    Rule("queue_p90_target_seconds", "", "Target in the report: at most this 90th percentile of queue time.", TARGET),
+    Rule("first_reply_target_seconds", "", "Target in the report: at most this median time to the first reply.", TARGET),
+    Rule("mcs_target", "", "Target in the report: at least this mean score.", SIGNED_TARGET),
 )
 _BY_NAME: Final = {setting.name: setting for setting in RULES}
 
@@ -329,6 +338,8 @@ def _in_force(given: Mapping[tuple[str, str | None], str], name: str, account_id
 
 
 def _typed(value: str, setting: Rule) -> str | int | float | list[float] | None:
+    if not value:
+        return None
     match setting.kind.sql_type:
         case "DOUBLE[]":
             return [float(bound) for bound in value.split(",")]
@@ -337,4 +348,4 @@ def _typed(value: str, setting: Rule) -> str | int | float | list[float] | None:
         case "BIGINT":
             return int(value)
         case _:
-            return value or None
+            return value

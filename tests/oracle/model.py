@@ -38,6 +38,11 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "flag_tolerance_percent": 0.5,
     "provisional_hours": 72.0,
     "account_name": None,
+    "service_level_target_percent": None,
+    "abandoned_target_percent": None,
+    "queue_p90_target_seconds": None,
+    "first_reply_target_seconds": None,
+    "mcs_target": None,
 }
 
 

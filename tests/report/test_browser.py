@@ -148,8 +148,7 @@ def test_choice_in_the_address(tmp_path: Path) -> None:
     assert shown.endswith(f"n = {n}")
     change = page.by_id("key-abandoned-change").text
     points = r"[+\u2212][\d.]+"
-    reason = "not judged, since days of this period are provisional"
-    assert re.fullmatch(rf"change: {points} points, 95 % from {points} to {points}, {reason}", change)
+    assert re.fullmatch(rf"change: {points} points, 95 % from {points} to {points}, not judged, see above", change)
     assert page.by_id("key-p50-change").text == ""
     for name in figures(page):
         assert cells(page.by_id(f"{name}-table")) == written(database, page.by_id(f"{name}-sql").text), name
@@ -231,7 +230,8 @@ def test_the_change_of_a_share_is_that_of_the_views(tmp_path: Path) -> None:
         name = measure.replace("_", "-")
         word = "clear" if is_clear else "not clear"
         assert page.by_id(f"key-{name}-change").text == f"change: {change} points, 95 % from {low} to {high}, {word}"
-        assert cut.by_id(f"key-{name}-change").text.endswith(", not judged, since the period before has 29 of 31 whole days")
+        assert cut.by_id(f"key-{name}-change").text.endswith(", not judged, see above")
+    assert cut.by_id("chosen").text.endswith("The two are not alike, since the period before has 29 of 31 whole days.")
 
 
 def test_a_day_far_beyond_the_others_is_told(tmp_path: Path) -> None:

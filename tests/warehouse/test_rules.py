@@ -21,7 +21,7 @@ from pipeline.load.find import find_files, incoming_from
 from pipeline.load.load import load
 from pipeline.load.session import writing
 from pipeline.warehouse.database import connect
-from pipeline.warehouse.rules import RULES, RuleRow, default_text, defaults, parse_rules, rules_by_account
+from pipeline.warehouse.rules import MCS_BOUNDS, RULES, RuleRow, default_text, defaults, parse_rules, rules_by_account
 from pipeline.warehouse.time_zones import YEARS, utc_offsets
 
 HEADER = "setting,account_id,value,about\n"
@@ -78,7 +78,9 @@ def test_bands_follow_the_scale_of_scores() -> None:
     assert bands == {None: (40, 60), "a": (-33, 33.001), "b": (0, 1), "c": (0, 0.5)}
     assert {account: row["account_name"] for account, row in typed.items()} == {None: None, "a": None, "b": None, "c": "Shop"}
     typed_for_all = rules_by_account(parsed("mcs_scale,,-100-100,\nmcs_neutral_from,,-20,\n"))
-    assert [typed_for_all[0][1 + index] for index, rule in enumerate(RULES) if rule.name.startswith("mcs_")] == [
+    assert [
+        typed_for_all[0][1 + index] for index, rule in enumerate(RULES) if rule.name in {"mcs_scale", *MCS_BOUNDS["0-100"]}
+    ] == [
         "-100-100",
         -20,
         33.001,

@@ -4,16 +4,18 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import duckdb
 
+from pipeline.errors import SettingsError
 from pipeline.lake.sql import literal
 from pipeline.report.targets import Target, read_targets
 from pipeline.report.wholeness import NO_MARKS, Known, Marks, read_marks, unlike
 
 ALL = 0
-"""The place of all accounts, of all skills, and of the whole time among the choices."""
+"""The place of all accounts and of all skills among the choices, and of the first period, which the page shows at first."""
+DAY = timedelta(days=1)
 MOST_CHANNELS = 4
 MOST_ACCOUNTS = 5
 MOST_SKILLS = 10
@@ -75,6 +77,10 @@ where local_date > date '{UNDATED}'
 order by local_date"""
 
 
+OpenSpan: TypeAlias = tuple[date | None, date | None]
+"""The first day that was chosen, and the first day after those; None: all that the lake has."""
+
+
 class Option(NamedTuple):
     """A channel, account or skill, or all others; `condition` is true for its rows; `key` names it in the address.
 
@@ -103,7 +109,9 @@ class Period(NamedTuple):
 
 @dataclass(frozen=True)
 class Choices:
-    """All choices. The first channel, account and skill have place 1; place 0, of periods too, is everything, except channels.
+    """All choices. The first channel, account and skill have place 1; place 0 is everything, except channels.
+
+    The first period, at place 0, is the one that the page opens with.
 
     `marks` tell days, weeks and months that are not whole; `known` has the whole and the provisional days of each place of an
     account, all of them at 0. `unlike` has for each of these places and for each period the reason why it can't be judged by
@@ -132,8 +140,14 @@ def place_of(options: tuple[Option, ...]) -> str:
     return f"case {cases} end" if cases else "null::integer"
 
 
-def read_choices(connection: duckdb.DuckDBPyConnection) -> Choices:
-    """The channels, accounts and skills with the most visitors by name, the others together, and the periods of the lake."""
+def read_choices(connection: duckdb.DuckDBPyConnection, chosen: OpenSpan = (None, None)) -> Choices:
+    """The channels, accounts and skills with the most visitors by name, the others together, and the periods of the lake.
+
+    Days that were `chosen` for the report are the first period, as far as the lake has them.
+
+    Raises:
+        SettingsError: the lake has none of the days chosen.
+    """
     days = [day for (day,) in connection.execute(DAYS).fetchall()]
     channels = connection.execute(CHANNELS_BY_VOLUME).fetchall()
     accounts = connection.execute(ACCOUNTS_BY_VOLUME).fetchall()
@@ -141,7 +155,7 @@ def read_choices(connection: duckdb.DuckDBPyConnection) -> Choices:
     most_accounts, most_skills = offered(len(days) * min(len(channels), MOST_CHANNELS), len(accounts))
     options = _options(accounts, most_accounts, "account_id", NO_ACCOUNT, "other accounts")
     marks, known = read_marks(connection, place_of(options), len(options))
-    periods = tuple(_periods(days))
+    periods = (*([_chosen(chosen, days)] if any(chosen) and days else []), *_periods(days))
     [(has_bots,)] = connection.execute(
         "select exists (from skill_names where is_bot) or exists (from agent_names where is_bot)"
     ).fetchall()
@@ -245,6 +259,20 @@ def _month(first: date, last: date) -> Period:
     start = end.replace(day=1)
     before = (start, min(end, start + (last - first)) if last < until else end)
     return _period(f"{first:%Y-%m}", f"{first:%B %Y}", (first, until), before)
+
+
+def _chosen(chosen: OpenSpan, days: list[date]) -> Period:
+    first, before = chosen
+    since = max(first or days[0], days[0])
+    until = days[-1] if before is None or before > days[-1] else max(before, since) - DAY
+    if until < since:
+        asked = " ".join([*([f"--since {first}"] if first else []), *([f"--until {before}"] if before else [])])
+        raise SettingsError(
+            f"{asked}: expected days from {days[0]} to {days[-1]}, which the lake has, found none of them; "
+            "no report was written, choose others"
+        )
+    end = since - DAY
+    return _period("chosen", "Chosen days", (since, until), (end - (until - since), end))
 
 
 def _period(key: str, name: str, days: tuple[date, date], before: tuple[date, date]) -> Period:

@@ -136,7 +136,7 @@ class Query:
 class Cube:
     """One query for every choice. Channels, accounts and skills are their places among the choices, as are periods.
 
-    A period's place below 0 is that of the days before the period, which only cubes of key figures have.
+    A place below 0, ~place of a period, is that of the days before it, which only cubes of key figures have.
     """
 
     name: str
@@ -206,7 +206,7 @@ def kept_rows(
 
 
 def rows_of_all(query: Query, cube: Columns, choices: Choices) -> list[Row]:
-    """The rows of a query for everything in the first channel, by name; `page.js` does the same for a choice."""
+    """The rows of a query for everything in the first channel and period, by name; `page.js` does the same for a choice."""
     spread = {name: query.spreads(name) for name in ("account", "skill")} | {"period": False}
     if query.spread == "flow":
         del spread["skill"]
@@ -214,6 +214,9 @@ def rows_of_all(query: Query, cube: Columns, choices: Choices) -> list[Row]:
     places = [place for place in range(len(cube["account"])) if all((column[place] != ALL) == is_ for column, is_ in wanted)]
     if "channel" in cube and query.spread != "channel":
         places = [place for place in places if cube["channel"][place] == 1]
+    first = choices.periods[0]
+    if query.is_by_day and first.since:
+        places = [place for place in places if first.since <= cube[query.day][place] <= str(first.until)]
     names = {name: ["", *(option.name for option in getattr(choices, f"{name}s"))] for name in ("channel", "account", "skill")}
     rows: list[Row] = [{} for _ in places]
     for column in query.columns:
@@ -255,7 +258,7 @@ def _prepare(connection: duckdb.DuckDBPyConnection, sources: Iterable[Source], c
     """Keep each view's rows in a temporary table with the places of channel, account and skill: the views are the slow part."""
     connection.execute("create temp table report_periods (period integer, since date, until date)")
     rows = [(place, period.since, period.until) for place, period in enumerate(choices.periods)]
-    rows += [(-place, period.before_since, period.before_until) for place, period in enumerate(choices.periods) if place]
+    rows += [(~place, *period[-2:]) for place, period in enumerate(choices.periods) if period.before_since]
     connection.executemany("insert into report_periods values (?, ?, ?)", rows)
     views: dict[str, list[Source]] = {}
     for source in sources:

@@ -42,7 +42,7 @@ function cell(value, column) {
 
 // Choice: the address after # is the only place that keeps it.
 
-// Place 0 of each stands in no address: of channels the first, of the others everything, and days.
+// Place 0 of each stands in no address: of channels and periods the first, of the others everything, and days.
 const CHOICES = [
   ["channel", () => data.channels.map((option) => option.key)],
   ["account", () => ["", ...data.accounts.map((option) => option.key)]],
@@ -88,9 +88,10 @@ function choose() {
 // Rows
 
 function rowsOf(chart, choice) {
-  const period = data.periods[Math.abs(choice.period)];
-  const { since, until } = choice.period < 0 ? { since: period.before_since, until: period.before_until } : period;
-  const cube = Math.abs(choice.period) === data.free && !chart.isByDay ? countedCube(chart.cube, since, until) : data.cubes[chart.cube];
+  const isBefore = choice.period < 0; // ~place is the place of the days before a period
+  const period = data.periods[isBefore ? ~choice.period : choice.period];
+  const { since, until } = isBefore ? { since: period.before_since, until: period.before_until } : period;
+  const cube = period === data.periods[data.free] && !chart.isByDay ? countedCube(chart.cube, since, until) : data.cubes[chart.cube];
   const columns = Object.keys(cube);
   const fits = {
     channel: (place) => chart.spread === "channel" || place === choice.channel + 1,
@@ -357,7 +358,7 @@ async function show() {
   }
   const keys = charts.filter(({ name }) => name.startsWith("key-"));
   const isBot = data.skills[choice.skill - 1]?.is_bot ?? false;
-  const before = period.before_since && keys.map((chart) => [chart.name, rowsOf(chart, { ...choice, period: -choice.period })]);
+  const before = period.before_since && keys.map((chart) => [chart.name, rowsOf(chart, { ...choice, period: ~choice.period })]);
   const unlike = before ? unlikeIn(choice) : "";
   showKeys(rows, before && Object.fromEntries(before), unlike, isBot);
   showLines(charts, rows, isBot);

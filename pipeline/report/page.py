@@ -20,7 +20,7 @@ from pipeline.errors import PipelineError, SettingsError
 from pipeline.lake.lake import Lake
 from pipeline.report.chart import Chart
 from pipeline.report.charts import charts
-from pipeline.report.choices import NO_CHANNEL, UNDATED, Choices, read_choices
+from pipeline.report.choices import NO_CHANNEL, UNDATED, Choices, OpenSpan, read_choices
 from pipeline.report.cubes import Columns, Query, cubes_of, kept_rows, read_cube, rows_of_all
 from pipeline.report.days import read_days
 from pipeline.report.formatting import FILTERS, FORMS, HEADINGS, MISSING, TEXTS, WEEKDAYS, Row, form_of
@@ -56,8 +56,10 @@ def chosen_path(lake: Lake, output: str) -> Path:
     return target
 
 
-def write_report(connection: duckdb.DuckDBPyConnection, output: Path, settings_fault: str = "") -> None:
-    """Write the report on everything in the lake to `output`, which only its owner may read.
+def write_report(
+    connection: duckdb.DuckDBPyConnection, output: Path, settings_fault: str = "", days: OpenSpan = (None, None)
+) -> None:
+    """Write the report on everything in the lake to `output`, which only its owner may read. It opens with the `days` chosen.
 
     The page begins with the wrong lines of the files of names, and with `settings_fault`, the sentence on `settings.csv`.
 
@@ -65,11 +67,11 @@ def write_report(connection: duckdb.DuckDBPyConnection, output: Path, settings_f
     one, whole.
 
     Raises:
-        SettingsError: `output` cannot be written; what was there stays.
+        SettingsError: `output` cannot be written, or the lake has none of the days; what was there stays.
 
     """
     head = read_head(connection, settings_fault)
-    page = _render(head=None, scripts=[]) if head is None else _page(connection, head)
+    page = _render(head=None, scripts=[]) if head is None else _page(connection, head, days)
     try:
         _replace(output, page.encode())
     except OSError as error:
@@ -77,8 +79,8 @@ def write_report(connection: duckdb.DuckDBPyConnection, output: Path, settings_f
         raise SettingsError(message) from error
 
 
-def _page(connection: duckdb.DuckDBPyConnection, head: Head) -> str:
-    choices = read_choices(connection)
+def _page(connection: duckdb.DuckDBPyConnection, head: Head, chosen: OpenSpan) -> str:
+    choices = read_choices(connection, chosen)
     drawn = charts(choices, head.service_level)
     bots = BOT_QUERIES if choices.has_bots else {}
     keys = QUERIES | {f"bot-{name}": query for name, query in bots.items()}
@@ -87,6 +89,7 @@ def _page(connection: duckdb.DuckDBPyConnection, head: Head) -> str:
     with kept_rows(connection, wanted, choices) as kept:
         cubes = {cube.name: read_cube(kept, cube) for cube in wanted}
         days = read_days(kept, wanted)
+    first = choices.periods[0]
     data = _data(choices, keys, drawn, cubes) | {"days": days.described}
     return _render(
         head=head,
@@ -102,6 +105,7 @@ def _page(connection: duckdb.DuckDBPyConnection, head: Head) -> str:
         key_rows={name: _key_row(query, rows_of_all(query, cubes[query.cube], choices)) for name, query in keys.items()},
         key_sql={name: _sql(query, choices) for name, query in keys.items()},
         freshness_sql=FRESHNESS,
+        chosen_days=f", of {first.since} to {first.until}" if first.since else "",
         days_since=days.described["since"],
         data=_packed(_json(data)),
         rows=_packed(days.rows),
@@ -129,10 +133,12 @@ def _newest(query: Query, rows: list[Row]) -> list[Row]:
 
 
 def _sql(query: Query, choices: Choices) -> str:
-    """The query for everything in the first channel; `page.js` puts the choice's conditions at the same place."""
+    """The query for everything in the first channel and period; `page.js` puts the choice's conditions at the same place."""
     head, tail = query.sql()
     channel = choices.channels[:1] if query.source.has_channel and query.spread != "channel" else ()
-    conditions = [*query.conditions, *(option.condition for option in channel)]
+    since, until = choices.periods[0].since, choices.periods[0].until
+    days = [f"{query.day} between '{since}' and '{until}'"] if since else []
+    conditions = [*query.conditions, *(option.condition for option in channel), *days]
     where = "\nwhere " + "\n    and ".join(conditions) if conditions else ""
     return f"{head}{where}\n{tail}".rstrip()
 

@@ -1,14 +1,18 @@
 """Days that the reader chooses: the page counts from its rows what DuckDB counts for the periods that the page knows."""
 
 import json
+from datetime import date
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from made_lake import make_lake, name_lake
-from report_pages import HOSTILE, acting, browse, data_of, needs_browser, report
+from report_pages import HOSTILE, acting, browse, cells, data_of, needs_browser, read_page, report, written
 
-from pipeline.report import days
+from pipeline.errors import SettingsError
+from pipeline.report import days, write_report
+from pipeline.report.choices import read_choices
 
 PAIRS = """
 const told = document.createElement("pre");
@@ -156,6 +160,63 @@ def test_a_long_history_offers_the_newest_days(tmp_path: Path, monkeypatch: pyte
     assert found.pop("days")[:2] == [since, until]
     assert f"from {since} on" in found.pop("older")
     assert set(found.values()) == {"0"}
+
+
+@needs_browser
+def test_a_report_opens_at_its_days(tmp_path: Path) -> None:
+    """A report of chosen days has their tables in the file and in the page, and the choice of all days beside them."""
+    database = make_lake(tmp_path, days=20, per_day=6)
+    target = tmp_path / "report.html"
+    with duckdb.connect(str(database), read_only=True) as connection:
+        write_report(connection, target, days=(date(2026, 3, 9), date(2026, 3, 16)))
+    served = read_page(target.read_text())
+
+    page, messages = browse(target, tmp_path / "profile", 1200)
+
+    assert messages == []
+    assert "Chosen days (2026-03-09 to 2026-03-15)" in page.by_id("chosen").text
+    assert "Before: 2026-03-02 to 2026-03-08." in page.by_id("chosen").text
+    assert "of 2026-03-09 to 2026-03-15" in served.every("noscript")[0].text
+    assert [option.text for option in page.by_id("choice").every("option") if "ays" in option.text][:2] == [
+        "Chosen days",
+        "All days",
+    ]
+    for table in [part for part in served.every("table") if part.attributes.get("id")]:
+        name = str(table.attributes["id"])
+        assert cells(page.by_id(name)) == cells(table), name
+        sql = name.replace("-table", "-sql")
+        assert page.by_id(sql).text == served.by_id(sql).text
+        if name != "source-hours-table":
+            assert cells(table) == written(database, served.by_id(sql).text), name
+    entries = "select count(*) from local_named_entries where type = 'LIVE_CHAT' and not is_bot"
+    [[count]] = written(database, f"{entries} and local_date between '2026-03-09' and '2026-03-15'")
+    assert served.by_id("key-entries").text == page.by_id("key-entries").text == count
+
+
+@pytest.mark.parametrize(
+    ("chosen", "found"),
+    [
+        ((date(2026, 3, 4), None), ("2026-03-04", "2026-03-11")),
+        ((None, date(2026, 3, 4)), ("2026-03-02", "2026-03-03")),
+        ((date(1, 1, 1), date(9999, 12, 31)), ("2026-03-02", "2026-03-11")),
+        ((date(2026, 3, 11), date(2026, 3, 12)), ("2026-03-11", "2026-03-11")),
+        ((date(2026, 3, 12), None), None),
+        ((None, date(2026, 3, 2)), None),
+        ((None, date(1, 1, 1)), None),
+        ((date(9999, 12, 31), None), None),
+    ],
+)
+def test_days_that_the_lake_lacks(tmp_path: Path, chosen: Any, found: tuple[str, str] | None) -> None:
+    """Chosen days are those that the lake has of them; with none of them no report is written, and a sentence says why."""
+    with duckdb.connect(str(make_lake(tmp_path, days=10, per_day=2)), read_only=True) as connection:
+        if found is None:
+            with pytest.raises(
+                SettingsError, match="expected days from 2026-03-02 to 2026-03-11, which the lake has, found none"
+            ):
+                write_report(connection, tmp_path / "report.html", days=chosen)
+            assert not (tmp_path / "report.html").exists()
+        else:
+            assert read_choices(connection, chosen).periods[0][2:4] == found
 
 
 def test_the_rows_of_hostile_names_are_numbers(tmp_path: Path) -> None:

@@ -135,8 +135,7 @@ def export(  # noqa: PLR0917  # click gives the options
     from pipeline.cli.export.writers import export_file
     from pipeline.warehouse.database import connect
 
-    if since and until and since >= until:
-        raise SettingsError(f"--since {since} is not before --until {until}; swap them")
+    _require_order(since, until)
     if incremental and not by_date:
         raise SettingsError("--incremental: it goes with --by-date; add that, or leave it out")
     chosen = form_of(output, form, by_date=by_date)
@@ -162,20 +161,28 @@ def export(  # noqa: PLR0917  # click gives the options
     metavar="FILE",
     help="Where to write it; folders are made. [default: report.html in the lake; for a bucket, in the working folder]",
 )
+@click.option("--since", type=Day(), metavar="DAY", help="Open it at this day and later ones. [default: all days]")
+@click.option("--until", type=Day(), metavar="DAY", help="Open it at days before this one.")
 @on_lake
-def report(lake_uri: str | None, output: str | None) -> None:
+def report(lake_uri: str | None, output: str | None, since: date | None, until: date | None) -> None:
     """Write the report in HTML: queue times, MCS, transfers and more.
 
     One file, for any browser, that needs no network. Prints where it is; a former report there is replaced.
 
-    Example: lakehouse report --output november.html
+    Example: lakehouse report --output november.html --since 2026-11-01 --until 2026-12-01
     """
     from pipeline.report import chosen_path, report_path, write_report
     from pipeline.warehouse.database import connect
     from pipeline.warehouse.rules import find_rules
 
+    _require_order(since, until)
     lake = lake_of(lake_uri)
     target = chosen_path(lake, output) if output else report_path(lake)
     with connect(lake, say) as connection:
-        write_report(connection, target, find_rules(lake).fault)
+        write_report(connection, target, find_rules(lake).fault, (since, until))
     show(target)
+
+
+def _require_order(since: date | None, until: date | None) -> None:
+    if since and until and since >= until:
+        raise SettingsError(f"--since {since} is not before --until {until}; swap them")

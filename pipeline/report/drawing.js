@@ -5,6 +5,7 @@ const STATES = { l: "loaded", e: "empty", r: "rejected", m: "missing", u: "unkno
 const MONDAY = 4; // days after 1970-01-01
 const LABEL = 0.45; // of a drawing's width, at most
 const FEW_DAYS = 8; // too few to tell an odd one
+const AROUND = 700; // square pixels around a point
 const views = [];
 
 async function draw(charts, rows) {
@@ -25,7 +26,7 @@ async function draw(charts, rows) {
       part.classList.toggle("picks", !chart.isByDay && drawn.some((row) => row.skill || row.account));
       if (part.hidden) continue;
       const spec = filled(panel, chart, drawn, axis, part.clientWidth);
-      await drawPanel(part.querySelector(".chart"), target === null ? spec : withTarget(spec, target), drawn);
+      await drawPanel(part.querySelector(".chart"), chart.isByDay && chart.isLocal ? layered(spec, target) : spec, drawn);
     }
     document.querySelector(`#${chart.name} .nothing`).hidden = !isEmpty;
   }
@@ -108,19 +109,22 @@ function noteOf(panel, chart, axis, rows) {
 
 // The target of a line, in the drawing's unit; null without one for the account chosen.
 function targetOf(panel, chart, rows) {
-  const wanted = chart.isByDay ? data.targets[panel.measure]?.values[chosen().account] ?? null : null;
+  const wanted = panel.hasTarget ? data.targets[panel.measure].values[chosen().account] : null;
   return wanted === null ? null : wanted / unitOf(panel, rows)[0];
 }
 
-// The drawing with a dotted line across it.
-function withTarget({ mark, encoding, layer, ...frame }, target) {
+// A drawing of lines with room around each point in which the point's numbers are shown, and with the target as a dotted line.
+function layered({ mark, encoding, layer, ...frame }, target) {
   const lines = layer ? layer.map((part) => ({ ...part, encoding: { ...encoding, ...part.encoding } })) : [{ mark, encoding }];
+  const { x, y: value, tooltip } = lines.at(-1).encoding;
+  lines.push({ mark: { type: "point", filled: true, size: AROUND, opacity: 0 }, encoding: { x, y: value, tooltip } });
+  if (target === null) return { ...frame, layer: lines };
   const one = { data: { values: [{}] } }; // or the line would be drawn once for each row
   const y = { datum: target };
-  const look = { color: "currentColor", opacity: 0.75 };
-  const word = { type: "text", text: "target", align: "left", baseline: "bottom", dx: 2, dy: -2 };
-  const line = { type: "rule", strokeDash: [2, 3] };
-  const parts = [{ ...one, mark: { ...line, ...look }, encoding: { y } }, { ...one, mark: { ...word, ...look }, encoding: { y, x: { value: 0 } } }];
+  const color = "currentColor";
+  const word = { type: "text", color, text: "target", align: "left", baseline: "bottom", dx: 2, dy: -2 };
+  const line = { type: "rule", color, strokeDash: [2, 3], opacity: 0.75 };
+  const parts = [{ ...one, mark: line, encoding: { y } }, { ...one, mark: word, encoding: { y, x: { value: 0 } } }];
   return { ...frame, layer: [...lines, ...parts] };
 }
 
@@ -179,6 +183,7 @@ function filled(panel, chart, rows, axis, width) {
   if (colour?.field === "state") colour.legend.columns = width > 450 ? 5 : 3;
   if (colour?.field !== "account_id") return spec;
   const accounts = [...new Set(rows.map((row) => row.account))].sort();
+  if (accounts.length > 1) spec.layer = spec.layer?.filter((part) => part.mark.type !== "area"); // bands would hide each other
   colour.scale.domain = accounts.map((place) => data.accounts[place - 1].name);
   colour.scale.range = accounts.map((place) => `var(--series-${place})`);
   // A number, not an expression: the room for the legend is reserved before there is a width.

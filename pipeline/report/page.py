@@ -28,6 +28,7 @@ from pipeline.report.head import FRESHNESS, Head, read_head
 from pipeline.report.key_figures import BOT_QUERIES, KEY_FIGURES, QUERIES
 from pipeline.report.measures import UNITS
 from pipeline.report.style import CONFIG, FEW_CASES, MANY_DAYS, Panel, Spec
+from pipeline.report.targets import TARGETS
 from pipeline.report.wholeness import PROVISIONAL
 
 STATIC_DAYS = 14
@@ -176,7 +177,7 @@ def _data(choices: Choices, keys: dict[str, Query], drawn: list[Chart], cubes: d
                     "name": chart.name,
                     "days": _wired(chart.query),
                     **{unit: (query := chart.query.by(unit)) and _wired(query) for unit in UNITS},
-                    "panels": [_panel(panel) for panel in chart.panels],
+                    "panels": [_panel(panel, chart.query) for panel in chart.panels],
                 }
                 for chart in drawn
             ),
@@ -214,9 +215,11 @@ def _wired(query: Query) -> dict[str, Any]:
     }
 
 
-def _panel(panel: Panel) -> Spec:
+def _panel(panel: Panel, query: Query) -> Spec:
+    is_of_people = query.source.name in {key.source.name for key in QUERIES.values()}
     return {
         "measure": panel.measure,
+        "hasTarget": query.is_by_day and is_of_people and any(target.measure == panel.measure for target in TARGETS),
         "isDuration": panel.is_duration,
         "account": panel.account,
         "cases": panel.cases,

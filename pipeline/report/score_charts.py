@@ -39,12 +39,12 @@ def mcs_charts(choices: Choices) -> list[Chart]:
             name="mcs-by-day",
             section="Meaningful Connection Score",
             title="MCS",
-            definition="Mean score of the scored conversations; the band spans the 10th to the 90th percentile. "
-            f"{LAST_SKILL} {STARTED}{apart}",
+            definition="Mean score of the scored conversations; of a single account, the band spans the 10th to the 90th "
+            f"percentile. {LAST_SKILL} {STARTED}{apart}",
             query=Query(CONVERSATIONS, ("local_date",), "account", spread, hidden=("people_conversation_count",)),
             panels=(
                 band_panel(
-                    "People, mean and band" if choices.has_bots else None,
+                    "People, mean" if choices.has_bots else None,
                     "people_mcs_avg",
                     ("people_mcs_p10", "people_mcs_p90"),
                     ["local_date", "account_id", *scores],

@@ -6,9 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from made_lake import ACCOUNTS, make_lake, name_lake
 from report_pages import HOSTILE, Element, acting, browse, cells, needs_browser, report
+
+from pipeline.warehouse.library import set_rules
+from pipeline.warehouse.rules import RuleRow, filled_up
 
 pytestmark = needs_browser
 
@@ -159,3 +163,107 @@ def test_each_key_figure_has_the_line_of_its_days(tmp_path: Path, accounts: tupl
         assert {path.attributes["stroke"] for path in paths} == {"var(--series-1)", "var(--series-2)"}, name
         assert {path.attributes["class"] for path in paths} == {"", "marked"}, name
         assert all("NaN" not in str(path.attributes["d"]) for path in paths)
+
+
+def test_the_numbers_of_a_point_are_shown_around_it(tmp_path: Path) -> None:
+    """A pointer ten pixels beside a point of a line shows the point's numbers."""
+    page = done(
+        tmp_path,
+        """
+        const drawing = document.querySelector("#service-level-by-day-0 svg");
+        const dots = [...drawing.querySelectorAll(".mark-symbol path")].filter((path) => path.getAttribute("fill") !== "none");
+        const seen = async (x, y) => {
+          const at = document.elementFromPoint(x, y) ?? drawing;
+          for (const kind of ["pointerover", "pointermove", "mousemove"]) {
+            at.dispatchEvent(new PointerEvent(kind, { bubbles: true, clientX: x, clientY: y }));
+          }
+          await pause(100);
+          const tip = document.getElementById("vg-tooltip-element");
+          return tip?.classList.contains("visible") ? tip.textContent : "";
+        };
+        drawing.scrollIntoView({ block: "center" });
+        await pause(100);
+        const now = dots[0].getBoundingClientRect();
+        const [x, y] = [now.left + now.width / 2, now.top + now.height / 2];
+        tell("beside", await seen(x + 10, y));
+        """,
+        width=1200,
+    )
+
+    assert "Service level" in told(page)["beside"]
+
+
+def test_a_band_is_drawn_of_one_account_alone(tmp_path: Path) -> None:
+    """Of several accounts the bands of scores would hide each other, so that only lines are drawn."""
+    page = done(
+        tmp_path,
+        """
+        const bands = () => document.querySelectorAll("#mcs-by-day-0 .mark-area path").length;
+        tell("of two", bands());
+        location.hash = `account=${data.accounts[0].key}`;
+        await pause(50);
+        await show();
+        await drawing;
+        tell("of one", bands());
+        """,
+    )
+
+    assert told(page) == {"of two": 0, "of one": 1}
+
+
+CONTRAST = """
+const levels = (colour) => colour.match(/[0-9.]+/g).map(Number);
+const light = ([red, green, blue]) => [red, green, blue]
+  .map((part) => part / 255)
+  .map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4))
+  .reduce((sum, part, place) => sum + part * [0.2126, 0.7152, 0.0722][place], 0);
+const behind = (element) => {
+  for (let part = element; part; part = part.parentElement) {
+    const colour = levels(getComputedStyle(part).backgroundColor);
+    if (colour.length < 4 || colour[3] > 0) return colour;
+  }
+  return [255, 255, 255];
+};
+document.querySelectorAll("details").forEach((part) => { part.open = true; });
+document.querySelectorAll("[hidden]").forEach((part) => part.removeAttribute("hidden"));
+const weak = new Set();
+let count = 0;
+for (const part of document.querySelectorAll("body *")) {
+  if (["SCRIPT", "NOSCRIPT", "STYLE", "OPTION"].includes(part.tagName)) continue;
+  if (![...part.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim())) continue;
+  if (part.closest("#transfers-0 .mark-text")) continue; // it stands on a field of a colour of its own, checked by eye
+  const look = getComputedStyle(part);
+  const isDrawn = part instanceof SVGElement;
+  const share = isDrawn ? Number(look.opacity) * Number(look.fillOpacity) : 1;
+  const back = behind(part);
+  if (share === 0) continue; // a label that another one would cover is not drawn
+  const pure = levels(isDrawn ? look.fill : look.color).slice(0, 3);
+  const ink = pure.map((level, place) => share * level + (1 - share) * back[place]);
+  const [more, less] = [light(ink), light(back)].sort((one, other) => other - one);
+  const ratio = (more + 0.05) / (less + 0.05);
+  count += 1;
+  const named = [part.tagName, part.closest("[id]")?.id, part.textContent.trim().slice(0, 20), ratio.toFixed(2)];
+  if (ratio < 4.5) weak.add(named.join(" "));
+}
+tell("weak", [...weak]);
+tell("count", count);
+"""
+
+
+@pytest.mark.parametrize("is_dark", [False, True])
+def test_every_text_can_be_read(tmp_path: Path, is_dark: bool) -> None:  # noqa: FBT001
+    """Each text stands out from what is behind it by 4.5 to 1, as WCAG 2.2 level AA has it, in light and in dark."""
+    database = make_lake(tmp_path, days=9, per_day=20)
+    name_lake(database)
+    with duckdb.connect(str(database)) as connection:
+        rules = [RuleRow("service_level_target_percent", None, "1"), RuleRow("abandoned_target_percent", None, "0")]
+        set_rules(connection, filled_up(rules))
+    report(database)
+
+    page, messages = browse(
+        acting(tmp_path / "report.html", WHEN_DRAWN % CONTRAST), tmp_path / "profile", 1200, "#period=7-days", is_dark=is_dark
+    )
+
+    assert messages == []
+    assert told(page)["count"] > 500
+    assert told(page)["weak"] == []

@@ -192,13 +192,14 @@ def selected(query: Query, cube: Columns, choices: Choices, choice: Choice) -> l
     return rows
 
 
-def browse(page: Path, profile: Path, width: int, fragment: str = "") -> tuple[Element, list[str]]:
+def browse(page: Path, profile: Path, width: int, fragment: str = "", *, is_dark: bool = False) -> tuple[Element, list[str]]:
     """Open a file in headless chromium; return the page after its scripts ran, and what they put on the console."""
     command = [
         str(BROWSER),
         *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
         *("--disable-background-networking", "--disable-component-update", "--enable-logging=stderr", "--dump-dom"),
         *(f"--user-data-dir={profile}", f"--window-size={width},1000", "--virtual-time-budget=10000"),
+        f"--blink-settings=preferredColorScheme={0 if is_dark else 1}",
         page.as_uri() + fragment,
     ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)

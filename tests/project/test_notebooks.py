@@ -192,6 +192,7 @@ def test_quality_shows_what_is_odd(ran: Callable[[str], Run], connection: duckdb
     assert printed["message_without_conversation"] == "0"
     (nulls,) = connection.sql("select count(*) - count(consumer_id) from conversations").fetchall()
     shares = done.names["nulls"]
+    assert shares.select("account", "date").is_unique().all()  # else a field of the picture hides another
     assert round((shares["consumer_null_share"] * shares["conversation_count"]).sum(), 6) == nulls[0] > 0
 
 

@@ -16,8 +16,8 @@ def open(lake: str | None = None) -> "duckdb.DuckDBPyConnection":  # noqa: A001 
     """Open a lake for reading: a DuckDB connection with its tables and views, as of the newest finished load.
 
     Statements that write, such as `copy ... to`, are refused. `sql` gives a DuckDB relation; `.pl()` makes a Polars data frame
-    of it, `.df()` one of pandas, if that is installed, and `.to_arrow_table()` a table of Arrow. Times are in UTC. Later loads
-    show once the lake is opened again.
+    of it, `.df()` one of pandas, which the extra `notebook` brings, and `.to_arrow_table()` a table of Arrow. Times are in UTC.
+    Later loads show once the lake is opened again.
 
     Args:
         lake: a folder, or the URL of a bucket's prefix. By default LAKE_URI from the environment or `.env`, else `./lake`.

@@ -4,7 +4,8 @@
 -- Counts:  the person is person_id, an id that is empty is no person. The next conversation is the person's first in
 --          the account that starts after the end of this one, and after its start. is_served: a person or a bot wrote a
 --          line. repeat_band is the number of the band of repeat_bounds_hours, from 1; NULL where the person did not
---          come back in the last one.
+--          come back in the last one. The first skill is that of the conversation's start, of several legs the first
+--          one's, a bot's too; skill_id and agent_id are those of its end.
 -- Units:   seconds from the end to the next start. observed_seconds: from the end to where the data reaches, the newest
 --          end of a loaded file's hour, else the newest start: a person may come back after that, so look at
 --          conversations only that were observed as long as the time you ask about. is_same_skill: the next one began
@@ -31,6 +32,8 @@ select
     date,
     type,
     person_id,
+    first_skill_id,
+    first_skill_name,
     skill_id,
     skill_name,
     agent_id,

@@ -5,7 +5,7 @@
 --          skill that ended this one; NULL where one of the two is not known. ended_with_bot: a bot had it last, and
 --          the visitor did not give up in a queue of people. The SQL puts the starts and ends of a person who had
 --          several conversations into one row of time, and looks from each end for the first start that follows; the
---          others have no next conversation.
+--          others have no next conversation. first_skill_id is that of the first leg.
 -- Units:   milliseconds. observed: from the end to where the data reaches, the newest end of a loaded file's hour, else
 --          the newest start.
 -- Source:  contacts, skill_names, agent_names, and the ledger files.
@@ -55,14 +55,14 @@ followed as (
 
 ended as (
     select
-        account_id, conversation_id, date, type, person_id, skill_id, agent_id, conversation_end_time, is_served,
-        ended_in_queue, leg_count, next_conversation
+        account_id, conversation_id, date, type, person_id, first_skill_id, skill_id, agent_id, conversation_end_time,
+        is_served, ended_in_queue, leg_count, next_conversation
     from followed
     where is_end
     union all
     select
-        account_id, conversation_id, date, type, person_id, skill_id, agent_id, conversation_end_time, is_served,
-        ended_in_queue, leg_count, null as next_conversation
+        account_id, conversation_id, date, type, person_id, first_skill_id, skill_id, agent_id, conversation_end_time,
+        is_served, ended_in_queue, leg_count, null as next_conversation
     from people
     where
         conversation_end_time is not null
@@ -89,6 +89,8 @@ select
     ended.date,
     ended.type,
     ended.person_id,
+    ended.first_skill_id,
+    first_skill.skill_name as first_skill_name,  -- Name of the first skill; NULL: it has none.
     ended.skill_id,  -- The conversation's last skill.
     skill.skill_name,  -- Name of the last skill; NULL: it has none.
     ended.agent_id,  -- The conversation's last agent.
@@ -109,6 +111,9 @@ select
         as observed_milliseconds  -- From the end to where the data reaches.
 from ended
 left join reach on ended.account_id is not distinct from reach.account_id
+left join skill_names as first_skill
+    on ended.account_id = first_skill.account_id
+    and ended.first_skill_id = first_skill.skill_id
 left join skill_names as skill
     on ended.account_id = skill.account_id
     and ended.skill_id = skill.skill_id

@@ -81,11 +81,12 @@ def repeat_contact(model: Model) -> list[Row]:
     people = grouped((row for row in contacts(model) if row["person_id"] is not None), columns_of("account_id", "person_id"))
     until = observed_until(model)
     names = (
-        *("account_id", "conversation_id", "date", "type", "person_id", "skill_id", "agent_id", "leg_count", "is_served"),
-        "conversation_end_time",
+        *("account_id", "conversation_id", "date", "type", "person_id", "first_skill_id", "skill_id", "agent_id", "leg_count"),
+        *("is_served", "conversation_end_time"),
     )
     return [
         {name: contact[name] for name in names}
+        | {"first_skill_name": model.skill_name(contact, "first_skill_id")}
         | {"skill_name": model.skill_name(contact), "agent_name": model.agent_name(contact)}
         | {"ended_with_bot": model.ended_with_bot(contact)}
         | return_of(model, contact, next_of(contact, others))

@@ -1,6 +1,8 @@
 """The worked questions of docs/asking.md: their SQL runs, and gives the answers shown."""
 
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -54,3 +56,15 @@ def test_the_example_of_a_dbt_model_runs(empty: duckdb.DuckDBPyConnection) -> No
     (model,) = re.findall(r"^-- models/\w+\.sql\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
     query = re.sub(r"\{\{ source\('lake', '(\w+)'\) \}\}", r"\1", model)
     assert empty.execute(query).fetchall() == []
+
+
+@pytest.mark.parametrize("present", [("*duckdb*",), ("*duckdb*", "numpy*")], ids=("without NumPy", "with NumPy"))
+def test_the_page_has_the_error_of_a_frame_without_pandas(present: tuple[str, ...], tmp_path: Path) -> None:
+    """DuckDB's error where pandas is missing stands on the page, before the extra that brings it."""
+    for pattern in present:
+        for installed in Path(duckdb.__file__).parents[1].glob(pattern):
+            (tmp_path / installed.name).symlink_to(installed)
+    program = f"import sys; sys.path.append({str(tmp_path)!r}); import duckdb; duckdb.sql('select 1').df()"
+    ended = subprocess.run([sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True, check=False)
+    error = ended.stderr.strip().splitlines()[-1].rpartition("Error: ")[2]
+    assert re.search(rf"`{re.escape(error)}`[^#]*\binstall the program with its extra `notebook`", PAGE), ended.stderr

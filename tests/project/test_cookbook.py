@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 import duckdb
+import openpyxl
 import polars as pl
 import pytest
 from cookbook_lake import ACCOUNTS, SINCE_DAY, UNTIL_DAY, ZONES
@@ -112,9 +113,23 @@ def test_the_period_is_four_weeks_without_a_provisional_day(done: Run) -> None:
 
 
 def test_the_file_is_the_answer(done: Run) -> None:
-    """The file for Excel has the rows of the query, and begins with the mark by which Excel reads letters rightly."""
-    assert done.names["file"].read_bytes().startswith(b"\xef\xbb\xbf")
-    assert pl.read_csv(done.names["file"], try_parse_dates=True).equals(done.names["export"])
+    """The file for Excel has the header and the rows of the query, with days as days and numbers as numbers."""
+    answer = done.names["export"]
+    header, *rows = openpyxl.load_workbook(done.names["file"]).active.values
+    assert done.names["file"].suffix == ".xlsx"
+    assert list(header) == answer.columns
+    days = pl.col("local_date").cast(pl.Datetime)
+    assert rows == answer.with_columns(days).rows()
+
+
+def test_a_text_in_the_file_is_no_formula(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A text stays text in the file for Excel, whatever it begins with."""
+    texts = ["=1+1", "+1", "-1", "@SUM(A1)", '=HYPERLINK("x")']
+    monkeypatch.chdir(tmp_path)
+    (source,) = ("".join(cell["source"]) for cell in cells(COOKBOOK) if cell["id"] == "export-file")
+    exec(source, {"export": pl.DataFrame({"line": texts})})  # noqa: S102
+    _, *rows = openpyxl.load_workbook(tmp_path / "queues.xlsx").active.iter_rows()
+    assert [(cell.value, cell.data_type) for (cell,) in rows] == [(text, "s") for text in texts]
 
 
 def test_the_transcript_is_on_the_accounts_clock(done: Run) -> None:
@@ -209,6 +224,7 @@ class Raw:
 
 
 CLOSED = pl.col("outcome").is_in(["answered", "abandoned"])
+ANSWERED = pl.col("outcome") == "answered"
 ABANDONED = (pl.col("outcome") == "abandoned").sum()
 CHAT = pl.col("type") == "LIVE_CHAT"
 CHANNEL = pl.concat_str("account", "type", separator=" ")
@@ -220,7 +236,7 @@ def percentile(column: str, part: float) -> pl.Expr:
 
 
 def evenings(raw: Raw) -> pl.DataFrame:
-    """Chats answered from 17 to 22 on weekdays of the newest two weeks that have enough, and whether the day can still grow."""
+    """Chats from 17 to 22 on weekdays of the newest two weeks that have enough, and whether the day can still grow."""
 
     def can_grow(row: dict[str, Any]) -> bool:
         after = row["day"] + timedelta(days=1)
@@ -230,10 +246,13 @@ def evenings(raw: Raw) -> pl.DataFrame:
 
     found = (
         raw.rows("queue_entries", "entered_time")
-        .filter(~pl.col("is_bot") & CHAT & (pl.col("outcome") == "answered"))
-        .filter((pl.col("local").dt.weekday() <= 5) & pl.col("local").dt.hour().is_between(17, 21))
+        .filter(~pl.col("is_bot") & CHAT & (pl.col("local").dt.weekday() <= 5) & pl.col("local").dt.hour().is_between(17, 21))
         .group_by("account", "day")
-        .agg(answered_count=pl.len(), p90_seconds=percentile("wait_milliseconds", 0.9))
+        .agg(
+            answered_count=ANSWERED.sum(),
+            abandoned_count=ABANDONED,
+            p90_seconds=pl.col("wait_milliseconds").filter(ANSWERED).quantile(0.9, "linear") / 1000,
+        )
         .filter(pl.col("answered_count") >= 10)
         .with_columns(monday=pl.col("day").dt.truncate("1w"))
         .filter(pl.col("monday").rank("dense", descending=True).over("account") <= 2)
@@ -244,6 +263,7 @@ def evenings(raw: Raw) -> pl.DataFrame:
         pl.col("day").dt.strftime("%A").alias("evening"),
         pl.struct("account", "day").map_elements(can_grow, return_dtype=pl.Boolean).alias("is_provisional"),
         "answered_count",
+        "abandoned_count",
         "p90_seconds",
     )
 
@@ -297,10 +317,11 @@ def waiting(raw: Raw) -> pl.DataFrame:
 
 def pages(raw: Raw) -> pl.DataFrame:
     """The ten start pages of each account with the largest share of chats abandoned."""
+    key = ["account", "conversation_id", "date"]
     return (
         raw.entries()
         .filter(CLOSED & CHAT)
-        .join(raw.rows("conversations").select("account", "conversation_id", "start_page"), on=["account", "conversation_id"])
+        .join(raw.rows("conversations").select(*key, "start_page"), on=key)
         .group_by("account", pl.col("start_page").fill_null("(not known)").alias("page"))
         .agg(closed_count=pl.len(), abandoned_count=ABANDONED)
         .filter(pl.col("closed_count") >= 30)
@@ -499,13 +520,18 @@ def resolution(raw: Raw) -> pl.DataFrame:
 
 
 def repeaters(raw: Raw) -> pl.DataFrame:
-    """People with two conversations or more, and the last score there is."""
+    """People with two conversations or more, their last channel, and the last score there is; no conversation has legs here."""
     return (
         raw.conversations()
         .filter(pl.col("person_id").is_not_null())
         .sort("conversation_start_time")
-        .group_by("account", "type", "person_id")
-        .agg(contact_count=pl.len(), last_local_time=pl.col("local").max(), last_mcs=pl.col("mcs").drop_nulls().last())
+        .group_by("account", "person_id")
+        .agg(
+            contact_count=pl.len(),
+            last_local_time=pl.col("local").max(),
+            last_type=pl.col("type").last(),
+            last_mcs=pl.col("mcs").drop_nulls().last(),
+        )
         .filter((pl.col("contact_count") >= 2) & pl.col("last_mcs").is_not_null())
     )
 
@@ -632,17 +658,16 @@ def changes(raw: Raw) -> pl.DataFrame:
 
 def export(raw: Raw) -> pl.DataFrame:
     """The queues of people of the last seven days, chats."""
-    answered = pl.col("outcome") == "answered"
     return (
         raw.entries()
         .filter(CHAT & pl.col("skill_id").is_not_null() & (pl.col("day") > UNTIL_DAY - timedelta(days=7)))
         .group_by("account", pl.col("day").alias("local_date"), raw.skill().alias("skill"))
         .agg(
             entry_count=pl.len(),
-            answered_count=answered.sum(),
+            answered_count=ANSWERED.sum(),
             abandoned_count=ABANDONED,
-            within_count=(answered & (pl.col("wait_milliseconds") <= 30_000)).sum(),
-            p90_seconds=pl.col("wait_milliseconds").filter(answered).quantile(0.9, "linear") / 1000,
+            within_count=(ANSWERED & (pl.col("wait_milliseconds") <= 30_000)).sum(),
+            p90_seconds=pl.col("wait_milliseconds").filter(ANSWERED).quantile(0.9, "linear") / 1000,
         )
     )
 

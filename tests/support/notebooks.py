@@ -4,7 +4,6 @@ import ast
 import contextlib
 import io
 import json
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,10 +38,19 @@ def cells(notebook: str) -> list[dict[str, Any]]:
 
 
 def run(notebook: str, lake: str, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Run all code cells in order, in this process: as a kernel does with cells of plain Python, in a fraction of the time."""
+    """Run all code cells in order, in this process: as a kernel does with cells of plain Python, in a fraction of the time.
+
+    The working folder is the one that the lake is in: a notebook writes a file there.
+    """
     monkeypatch.setenv("LAKE_URI", lake)
-    monkeypatch.setattr(tempfile, "tempdir", str(Path(lake).parent))  # a notebook writes a file there
     done = Run()
+    with contextlib.chdir(Path(lake).parent):
+        run_cells(notebook, done)
+    return done
+
+
+def run_cells(notebook: str, done: Run) -> None:
+    """Run the code cells, and keep their results."""
     for cell in cells(notebook):
         if cell["cell_type"] == "code":
             tree = ast.parse("".join(cell["source"]), filename=f"{notebook}:{cell['id']}")
@@ -53,4 +61,3 @@ def run(notebook: str, lake: str, monkeypatch: pytest.MonkeyPatch) -> Run:
                     shown = compile(ast.Expression(last.value), f"{notebook}:{cell['id']}", "eval")
                     done.shown[cell["id"]] = eval(shown, done.names)  # noqa: S307
             done.printed[cell["id"]] = out.getvalue()
-    return done

@@ -1,7 +1,6 @@
 """The worked questions of docs/asking.md: their SQL runs, and gives the answers shown."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -9,23 +8,9 @@ import pytest
 from commands import lakehouse
 from places import ROOT
 
-from pipeline.schema import TABLES
-from pipeline.warehouse.library import create_views
-
 PAGE = (ROOT / "docs" / "asking.md").read_text(encoding="utf-8")
 SECTION = PAGE.partition("## Ten questions")[2].partition("\n## ")[0]
 QUESTIONS = re.findall(r"^```sql\n(.*?)^```\n\n```\n(.*?)^```", SECTION, re.DOTALL | re.MULTILINE)
-
-
-@pytest.fixture(scope="module")
-def empty() -> Iterator[duckdb.DuckDBPyConnection]:
-    """Yield a database with every table and view, without rows."""
-    with duckdb.connect() as connection:
-        for table in TABLES.values():
-            connection.register("no_rows", table.arrow_schema.empty_table())
-            connection.execute(f"create table {table.name} as from no_rows")
-        create_views(connection)
-        yield connection
 
 
 def test_there_are_ten_questions_each_with_its_answer() -> None:

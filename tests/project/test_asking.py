@@ -32,10 +32,3 @@ def test_the_answers_are_those_of_the_demo(tmp_path: Path) -> None:
     for query, answer in QUESTIONS:
         asked = lakehouse("sql", "--lake", "lake", query, cwd=tmp_path)
         assert (asked.returncode, asked.stdout.strip()) == (0, answer.strip()), asked.stderr
-
-
-def test_the_example_of_a_dbt_model_runs(empty: duckdb.DuckDBPyConnection) -> None:
-    """The SQL of the model runs where its sources are the tables of the lake."""
-    (model,) = re.findall(r"^-- models/\w+\.sql\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
-    query = re.sub(r"\{\{ source\('lake', '(\w+)'\) \}\}", r"\1", model)
-    assert empty.execute(query).fetchall() == []

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import duckdb
 import pytest
 
 _SURROUNDINGS = re.compile(
@@ -33,7 +34,9 @@ from stores import serving  # noqa: E402
 
 from pipeline.api.client import DataAccessClient  # noqa: E402
 from pipeline.lake.lake import Lake  # noqa: E402
+from pipeline.schema import TABLES  # noqa: E402
 from pipeline.text import SECRETS  # noqa: E402
+from pipeline.warehouse.library import create_views  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -50,6 +53,17 @@ def _environment() -> Iterator[None]:
         if os.environ.get(name) != value:
             os.environ[name] = value
     SECRETS.forget()
+
+
+@pytest.fixture(scope="module")
+def empty() -> Iterator[duckdb.DuckDBPyConnection]:
+    """Yield a database with every table and view, without rows."""
+    with duckdb.connect() as connection:
+        for table in TABLES.values():
+            connection.register("no_rows", table.arrow_schema.empty_table())
+            connection.execute(f"create table {table.name} as from no_rows")
+        create_views(connection)
+        yield connection
 
 
 @pytest.fixture(scope="session")

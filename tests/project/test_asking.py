@@ -3,7 +3,6 @@
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -11,23 +10,9 @@ import pytest
 from commands import lakehouse
 from places import ROOT
 
-from pipeline.schema import TABLES
-from pipeline.warehouse.library import create_views
-
 PAGE = (ROOT / "docs" / "asking.md").read_text(encoding="utf-8")
 SECTION = PAGE.partition("## Ten questions")[2].partition("\n## ")[0]
 QUESTIONS = re.findall(r"^```sql\n(.*?)^```\n\n```\n(.*?)^```", SECTION, re.DOTALL | re.MULTILINE)
-
-
-@pytest.fixture(scope="module")
-def empty() -> Iterator[duckdb.DuckDBPyConnection]:
-    """Yield a database with every table and view, without rows."""
-    with duckdb.connect() as connection:
-        for table in TABLES.values():
-            connection.register("no_rows", table.arrow_schema.empty_table())
-            connection.execute(f"create table {table.name} as from no_rows")
-        create_views(connection)
-        yield connection
 
 
 def test_there_are_ten_questions_each_with_its_answer() -> None:
@@ -49,13 +34,6 @@ def test_the_answers_are_those_of_the_demo(tmp_path: Path) -> None:
     for query, answer in QUESTIONS:
         asked = lakehouse("sql", "--lake", "lake", query, cwd=tmp_path)
         assert (asked.returncode, asked.stdout.strip()) == (0, answer.strip()), asked.stderr
-
-
-def test_the_example_of_a_dbt_model_runs(empty: duckdb.DuckDBPyConnection) -> None:
-    """The SQL of the model runs where its sources are the tables of the lake."""
-    (model,) = re.findall(r"^-- models/\w+\.sql\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
-    query = re.sub(r"\{\{ source\('lake', '(\w+)'\) \}\}", r"\1", model)
-    assert empty.execute(query).fetchall() == []
 
 
 @pytest.mark.parametrize("present", [("*duckdb*",), ("*duckdb*", "numpy*")], ids=("without NumPy", "with NumPy"))

@@ -19,7 +19,7 @@ from pipeline.lake.lake import Lake
 from pipeline.schema import NEVER, STORED, TABLES
 from pipeline.settings import FIELDS, STORE_PREFIXES, Settings, read_settings
 from pipeline.warehouse import pages
-from pipeline.warehouse.library import create_views, ordered_views, themes
+from pipeline.warehouse.library import ordered_views, themes
 from pipeline.warehouse.rules import RULES
 
 README = ROOT / "README.md"
@@ -44,17 +44,6 @@ def anchors(text: str) -> set[str]:
     """Return the anchors of a page, as GitHub names its headings."""
     headings = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
-
-
-@pytest.fixture(scope="module")
-def empty() -> Iterator[duckdb.DuckDBPyConnection]:
-    """Yield a database with every table and view, without rows."""
-    with duckdb.connect() as connection:
-        for table in TABLES.values():
-            connection.register("no_rows", table.arrow_schema.empty_table())
-            connection.execute(f"create table {table.name} as from no_rows")
-        create_views(connection)
-        yield connection
 
 
 @each_page

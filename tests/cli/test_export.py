@@ -15,6 +15,8 @@ from pathlib import Path
 import duckdb
 import openpyxl
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from commands import lakehouse, process
 from exports import HOSTILE, cells, export, in_order, make_lake_to_export, refused, told
@@ -114,6 +116,20 @@ def test_values_that_few_programs_have(here: Path, tmp_path: Path) -> None:
     expected = ["12345678901234567890123", "9007199254740993", 7, "[1,null]", 0.5, "nan", "1 day"]
     assert values[:7] == expected
     assert values[7:10] == [datetime(2026, 3, 29, 1, 30, 0, 250_000), "0001-01-01", True]  # noqa: DTZ001  # as it has no zones
+
+
+def test_sums_are_whole_numbers_of_64_bits(here: Path, tmp_path: Path) -> None:
+    """A sum of counts is an integer that any reader knows, in a file and by date; one beyond 64 bits stays exact."""
+    sums = "select date, sum(position) as total, -sum(position) as less from messages group by date"
+    export(here, sums, "--output", str(tmp_path / "sums.parquet"))
+    export(here, sums, "--output", str(tmp_path / "days"), "--by-date")
+    for path in [tmp_path / "sums.parquet", *(tmp_path / "days").rglob("*.parquet")]:
+        shape = pq.read_schema(path)
+        assert (shape.field("total").type, shape.field("less").type) == (pa.int64(), pa.int64())
+    largest = 2**63
+    export(here, f"select {largest}::hugeint as over, 1::hugeint as one", "--output", str(tmp_path / "over.parquet"))
+    (row,) = pl.read_parquet(tmp_path / "over.parquet").to_dicts()
+    assert (int(row["over"]), int(row["one"])) == (largest, 1)
 
 
 def test_texts_stay_text_in_a_spreadsheet(here: Path, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Writes rows into a file of this machine, a batch at a time: Parquet, csv, JSON lines; `spreadsheet` has XLSX."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ from pipeline.cli.export.source import Source, telling_of_the_query
 from pipeline.cli.export.spreadsheet import require_room, write_spreadsheet
 from pipeline.cli.export.target import Target
 from pipeline.cli.formats import batches, columns, parts_of, reader_of, text_or_json, unique, write_csv, write_json_lines
+from pipeline.errors import QueryError
 from pipeline.lake.file_systems import files_at, is_local
 from pipeline.lake.lake import Lake
 
@@ -24,6 +26,7 @@ _OF_ARROW: Final = frozenset(
     }
 )
 """The types that Parquet has, too, by DuckDB's ids; nested ones have them inside."""
+_HUGE: Final = frozenset({"hugeint", "uhugeint"})
 
 
 def export_file(lake: Lake, source: Source, target: Target, form: str, tell: Callable[[str], None]) -> int:
@@ -77,6 +80,12 @@ def _copy_table(source: Source, files: list[str], path: Path) -> int | None:
     return int(pl.scan_parquet(path, glob=False).select(pl.len()).collect().item())
 
 
+def _value(place: str, kind: Any, huge: str | None) -> str:
+    if huge and kind.id in _HUGE:
+        return f"{place}::{huge}"
+    return place if _has_arrow(kind) else text_or_json(place, kind)
+
+
 def _has_arrow(kind: Any) -> bool:
     """Whether Parquet has a type, too; other values are written as csv has them."""
     inner = parts_of(kind)
@@ -84,11 +93,19 @@ def _has_arrow(kind: Any) -> bool:
 
 
 def _write_parquet(rows: duckdb.DuckDBPyRelation, path: Path) -> int:
+    """Write the rows; DuckDB's sums of whole numbers have 128 bits, which few readers know, so they have 64 where all fit."""
+    if any(kind.id in _HUGE for kind in rows.types):
+        with suppress(QueryError, duckdb.ConversionException):  # any other fault comes again
+            return _write_typed(rows, path, huge="bigint")
+    return _write_typed(rows, path)
+
+
+def _write_typed(rows: duckdb.DuckDBPyRelation, path: Path, *, huge: str | None = None) -> int:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     places, types = columns(rows)
-    values = (place if _has_arrow(kind) else text_or_json(place, kind) for place, kind in zip(places, types, strict=True))
+    values = (_value(place, kind, huge) for place, kind in zip(places, types, strict=True))
     reader = reader_of(rows.project(", ".join(values)), _BATCH_ROWS)
     shape = pa.schema([item.with_name(name) for item, name in zip(reader.schema, unique(rows.columns), strict=True)])
     number = 0

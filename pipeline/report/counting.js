@@ -7,7 +7,22 @@ const ARRAYS = { byte: Uint8Array, integer: Int32Array, double: Float64Array };
 let tables = null;
 const counted = new Map();
 
+// Days, as texts of the form 2026-11-03
+
 const dayNumber = (day) => Date.parse(day) / DAY;
+// The first and the last day of the day, week or month that a day is in.
+function firstDay(day, unit) {
+  if (unit === "weeks") return plusDays(day, -((new Date(day).getUTCDay() + 6) % 7));
+  return unit === "months" ? `${day.slice(0, -2)}01` : day;
+}
+
+function lastDay(day, unit) {
+  const first = firstDay(day, unit);
+  if (unit === "months") return plusDays(firstDay(plusDays(first, 31), unit), -1);
+  return plusDays(first, unit === "weeks" ? 6 : 0);
+}
+
+const plusDays = (day, number) => new Date(Date.parse(day) + number * DAY).toISOString().slice(0, 10);
 
 // The columns of each table, unpacked once.
 async function unpackRows() {
@@ -120,4 +135,19 @@ function unlikeOf({ whole, provisional }, now, before) {
     if (overlap(provisional, since, until)) reasons.push(`days of ${name} are provisional`);
   }
   return reasons.join(" and ");
+}
+
+function unlikeIn({ account, period }) {
+  if (period !== data.free) return data.unlike[account][period];
+  const { since, until, before_since, before_until } = data.periods[period];
+  return unlikeOf(data.known[account], [since, until], [before_since, before_until]);
+}
+
+// A period of the reader's own days, as far as the page has their rows; without days before where it lacks the rows of these.
+function periodOf(first, last) {
+  const within = (day) => [data.days.since, day, data.days.until].sort()[1];
+  const [since, until] = [within(first), within(last)];
+  const [before_since, before_until] = [plusDays(since, dayNumber(since) - dayNumber(until) - 1), plusDays(since, -1)];
+  const before = before_since < data.days.since && !data.days.isWhole ? {} : { before_since, before_until };
+  return { name: "", since, until, ...before };
 }

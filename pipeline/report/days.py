@@ -32,8 +32,8 @@ class Days(NamedTuple):
     """The `rows`, one column of numbers after the other, and what the page needs to count them.
 
     `described` has: `since` and `until`, the first and the last day whose rows are there, "" without any; whether there are no
-    older ones, `isWhole`; of the `tables` the number of rows and the
-    kinds of columns; of the `cubes` how their numbers are counted; of the `agents` id, name and place of the account.
+    older ones, `isWhole`; of the `tables` the number of rows and the kinds of columns; of the `cubes` how their numbers are
+    counted; of the `agents` id, name and place of the account.
     """
 
     described: dict[str, Any]
@@ -60,23 +60,23 @@ def read_days(connection: duckdb.DuckDBPyConnection, cubes: Iterable[Cube], room
     tables: dict[str, _Table] = {}
     for cube in wanted:
         tables.setdefault(cube.source.table, _Table(cube))
-    agents = _keep_agents(connection, [table for table in tables.values() if "agent_id" in table.cube.source.kept])
     counted = {cube.name: _counted(cube, tables[cube.source.table]) for cube in wanted}
     first, since, until = _span(connection, tables.values(), min(MOST_ROWS, int(room / ROW_BYTES)))
+    agents = _keep_agents(connection, [table for table in tables.values() if "agent_id" in table.cube.source.kept], since)
     parts: list[bytes] = []
     described = {name: _read(connection, table, since, parts) for name, table in tables.items() if since is not None}
     span = {"since": str(since or ""), "until": str(until or ""), "isWhole": first == since}
     return Days(span | {"tables": described, "cubes": counted, "agents": agents}, b"".join(parts))
 
 
-def _keep_agents(connection: duckdb.DuckDBPyConnection, tables: Sequence[_Table]) -> list[list[Any]]:
-    """Number all agents in the table `report_agents`; return of each the id, the name and the place of the account."""
+def _keep_agents(connection: duckdb.DuckDBPyConnection, tables: Sequence[_Table], since: date | None) -> list[list[Any]]:
+    """Number the agents in the table `report_agents`; return of each the id, the name and the place of the account."""
     connection.execute("create temp table report_agents (account_id varchar, agent_id varchar, agent integer)")
-    if not tables:
+    if since is None:
         return []
     found = " union all ".join(
         f"select account_id, agent_id, agent_name, account from {table.cube.source.table} "
-        "where agent_id is not null and not is_bot"
+        f"where agent_id is not null and not is_bot and {table.cube.source.day} >= date '{since}'"
         for table in tables
     )
     agents = connection.execute(

@@ -58,18 +58,9 @@ function chosen() {
   const days = /^(\d{4}-\d\d-\d\d)\.\.(\d{4}-\d\d-\d\d)$/.exec(named.get("period") ?? "");
   if (days && data.days.since && days.slice(1).every((day) => Date.parse(day))) {
     choice.period = data.free;
-    data.periods[data.free] = periodOf(...days.slice(1).sort());
+    data.periods[data.free] = periodOf(...days.slice(1).map((day) => plusDays(day, 0)).sort()); // 31 February is 3 March
   }
   return choice;
-}
-
-// A period of the reader's own days, as far as the page has their rows; without days before where it lacks the rows of these.
-function periodOf(first, last) {
-  const within = (day) => [data.days.since, day, data.days.until].sort()[1];
-  const [since, until] = [within(first), within(last)];
-  const [before_since, before_until] = [plusDays(since, dayNumber(since) - dayNumber(until) - 1), plusDays(since, -1)];
-  const before = before_since < data.days.since && !data.days.isWhole ? {} : { before_since, before_until };
-  return { name: "", since, until, ...before };
 }
 
 function choose() {
@@ -130,20 +121,6 @@ function markOf(chart, row) {
   const since = data.provisional[row.account];
   return since && lastDay(row[chart.day], chart.unit) >= since ? data.markOfProvisional : "";
 }
-
-// The first and the last day of the day, week or month that a day is in.
-function firstDay(day, unit) {
-  if (unit === "weeks") return plusDays(day, -((new Date(day).getUTCDay() + 6) % 7));
-  return unit === "months" ? `${day.slice(0, -2)}01` : day;
-}
-
-function lastDay(day, unit) {
-  const first = firstDay(day, unit);
-  if (unit === "months") return plusDays(firstDay(plusDays(first, 31), unit), -1);
-  return plusDays(first, unit === "weeks" ? 6 : 0);
-}
-
-const plusDays = (day, number) => new Date(Date.parse(day) + number * DAY).toISOString().slice(0, 10);
 
 // Page
 
@@ -219,7 +196,7 @@ function ofBots(key) {
 function written(key, found) {
   const row = found[`key-${key.query}`]?.[0] ?? {};
   const basis = key.basis.replace(/{(\w+)}/g, (_, name) => formatted("count", row[name] ?? 0));
-  return [formatted(key.form, row[key.measure]), basis];
+  return [formatted(key.form, row[key.measure] ?? (key.form === "count" ? 0 : null)), basis];
 }
 
 // Whether a figure meets the target of the account chosen, as targets.py says it.
@@ -327,12 +304,6 @@ function showChosen(choice, count, unlike) {
   const provisional = data.provisional[choice.account];
   document.getElementById("provisional").hidden = !provisional || (until !== null && until < provisional);
   document.getElementById("provisional-since").textContent = provisional ?? "";
-}
-
-function unlikeIn({ account, period }) {
-  if (period !== data.free) return data.unlike[account][period];
-  const { since, until, before_since, before_until } = data.periods[period];
-  return unlikeOf(data.known[account], [since, until], [before_since, before_until]);
 }
 
 async function show() {

@@ -147,7 +147,11 @@ def test_a_long_history_offers_the_newest_days(tmp_path: Path, monkeypatch: pyte
   await show();
   found.days = days();
   found.older = document.getElementById("older").hidden ? "" : document.getElementById("older").textContent;
-  for (const wrong of ["2026-99-99..2026-04-01", "2026-04-01", "..", "<b>..<i>"]) {
+  location.hash = "period=2026-04-09..2026-04-31";
+  await pause(50);
+  await show();
+  found.impossible = days().slice(0, 2);
+  for (const wrong of ["2026-99-99..2026-04-01", "1970-01-01..1970-01-01x", "2026-04-01", "..", "<b>..<i>"]) {
     location.hash = `period=${wrong}`;
     await pause(50);
     await show();
@@ -159,6 +163,7 @@ def test_a_long_history_offers_the_newest_days(tmp_path: Path, monkeypatch: pyte
     assert "2026-03-02" < since < until == "2026-04-10"
     assert found.pop("days")[:2] == [since, until]
     assert f"from {since} on" in found.pop("older")
+    assert found.pop("impossible") == ["2026-04-09", "2026-04-10"]
     assert set(found.values()) == {"0"}
 
 

@@ -5,12 +5,13 @@ import contextlib
 import functools
 import inspect
 import os
+import re
 import shlex
 import signal
 import sys
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -149,6 +150,19 @@ class Day(click.ParamType[date]):
             return date.fromisoformat(value)
         except ValueError:
             self.fail(f"expected a day such as 2026-11-02, found {value!r}", param, ctx)
+
+
+class Age(click.ParamType[timedelta]):
+    """A span of time: 90m, 3h or 2d."""
+
+    name = "age"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        """Convert an argument to a span of time."""
+        found = re.fullmatch(r"([0-9]{1,5})([mhd])", value)
+        if not found:
+            self.fail(f"expected an age such as 90m, 3h or 2d, found {value!r}", param, ctx)
+        return int(found[1]) * {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}[found[2]]
 
 
 def say(message: str) -> None:

@@ -12,6 +12,7 @@ from rich.measure import Measurement
 from rich.table import Table
 
 from pipeline.cli.options import next_command
+from pipeline.cli.overdue import Watched, overdue_hours, overdue_lines
 from pipeline.lake.snapshot import LEDGER
 from pipeline.lake.sql import rows_in
 from pipeline.load.account_schema import KeptSchema, newest_schemas
@@ -57,8 +58,8 @@ _WIDEST: Final = 1000  # Maximum width of the days table, in characters
 _DAYS_SHOWN: Final = RETENTION.days + 1  # of an account: days that the source may still hold
 
 
-def hours(connection: duckdb.DuckDBPyConnection, now: datetime) -> list[dict[str, Any]]:
-    """One entry per account and hour; of a synced account also all hours that the source still keeps.
+def hours(connection: duckdb.DuckDBPyConnection, now: datetime, *, every_account: bool = False) -> list[dict[str, Any]]:
+    """One entry per account and hour; of a synced account, or of `every_account`, also all hours that the source still keeps.
 
     `state` is loaded, empty (the API said that there is no file), rejected (a file of that hour is broken), missing (a file
     is listed, but not downloaded) or unknown (the API was not asked, or did not answer). `deleted_at_source` is when the
@@ -71,7 +72,9 @@ def hours(connection: duckdb.DuckDBPyConnection, now: datetime) -> list[dict[str
     rows = [
         row
         for account_id, of_account in by_account
-        for row in (_with_unknown(now, list(of_account)) if account_id in synced else of_account)
+        for row in (
+            _with_unknown(now, list(of_account)) if account_id in synced or (every_account and account_id) else of_account
+        )
     ]
     for row in rows:
         is_lacking = row["state"] in _LACKING and now - RETENTION < row["hour"] <= now
@@ -112,14 +115,17 @@ def print_status(
     *,
     schemas: Sequence[KeptSchema] = (),
     own_accounts: frozenset[str] = frozenset(),
+    watched: Watched | None = None,
     searched_rows: int = SEARCHED_ROWS,
 ) -> bool:
-    """Print hours and rejects, as JSON or, day by day, as a table; return whether anything is expiring.
+    """Print hours and rejects, as JSON or, day by day, as a table; return whether anything is expiring or overdue.
 
     `schemas` are the accounts' own, with which nothing expires.
     `own_accounts` are those that a sync fetches. If none ever brought a listing of one of them, that counts as expiring.
+    `watched` says which hours are overdue.
     """
-    listed = hours(connection, now)
+    listed = hours(connection, now, every_account=watched is not None)
+    overdue = overdue_hours(listed, now, watched) if watched else []
     nothing_came = _nothing_came(connection, own_accounts)
     aside = _fetch(connection.sql(_SET_ASIDE))
     unlisted = _unlisted(connection)
@@ -132,6 +138,7 @@ def print_status(
             "unlisted": [{"account_id": account_id, "day": day} for account_id, days in unlisted.items() for day in days],
             "encrypted": dict(zip(("values", "files"), encrypted, strict=True)),
             "nothing_came": nothing_came,
+            "overdue": [{name: row[name] for name in ("account_id", "hour", "state")} for row in overdue] if watched else None,
             "erased_at_source": {"conversations": masked, "since": since},
             "schemas": [kept.plain() for kept in schemas],
         }
@@ -141,9 +148,10 @@ def print_status(
         _print_days(console, listed)
         left_out = [*_aside_lines(aside), *_missing_lines(listed, now, own_accounts), *_unlisted_lines(unlisted, own_accounts)]
         lacking = [*_lacking_lines(listed, now, own_accounts), *filter(None, [nothing_came])]
+        lacking += overdue_lines(overdue, watched) if watched else []
         for line in (*_lines(listed, left_out, lacking, encrypted), *_masked_lines(masked, since), *_schema_lines(schemas)):
             console.print(harmless(line), markup=False, highlight=False, soft_wrap=True)
-    return nothing_came is not None or any(row["is_expiring"] for row in listed)
+    return nothing_came is not None or bool(overdue) or any(row["is_expiring"] for row in listed)
 
 
 def _encrypted_values(connection: duckdb.DuckDBPyConnection) -> tuple[int, int]:

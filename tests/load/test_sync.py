@@ -19,6 +19,7 @@ from scripted_api import ACCOUNT, CANARIES, CREDENTIALS, LISTING_PATH, QUICK, Re
 
 from pipeline.api.client import DataAccessClient
 from pipeline.cli.commands import main
+from pipeline.cli.overdue import Watched
 from pipeline.cli.status import hours, print_status
 from pipeline.errors import AccessRefusedError, LakeError, UnexpectedAnswerError
 from pipeline.lake.lake import Lake
@@ -518,3 +519,40 @@ def test_a_name_is_said_once(lake: Lake, source: Source) -> None:
     assert (len(report.failed), len(report.unlisted)) == (len(replies), 1)
     told = {**report.failed, **report.unlisted}
     assert [name for name, reason in told.items() if name in reason or not reason] == []
+
+
+@pytest.mark.parametrize(("age", "overdue"), [
+    (HOUR / 6, "uuu"), (HOUR, "uu"), (2 * HOUR, "u"), (3 * HOUR, ""),
+])  # fmt: skip
+@pytest.mark.parametrize("form", ["table", "json"])
+def test_an_hour_that_no_run_asked_about_is_overdue(
+    lake: Lake, source: Source, age: timedelta, overdue: str, form: str
+) -> None:
+    """Loaded hours and empty ones are never overdue; one that ended longer ago than the age is, and the exit code says it."""
+    source.has(0)
+    run(lake, source, since=NOW - timedelta(days=30), until=FIRST + 2 * HOUR)
+    with connect(lake) as connection:
+        is_late = print_status(connection, form, NOW, out := io.StringIO(), watched=Watched(age))
+        assert not print_status(connection, "table", NOW, io.StringIO(), watched=Watched(age, frozenset({"4711"})))
+    assert is_late is bool(overdue)
+    found = json.loads(out.getvalue())["overdue"] if form == "json" else re.findall("OVERDUE: .*", out.getvalue())
+    if form == "json":
+        assert "".join(row["state"][0] for row in found) == overdue
+        assert all(datetime.fromisoformat(row["hour"]) + HOUR + age < NOW for row in found)
+    else:
+        count = "1 hour that ended" if len(overdue) == 1 else f"{len(overdue)} hours that ended"
+        assert [count in line for line in found] == [True] * bool(overdue)
+
+
+def test_files_at_hand_are_overdue_where_somebody_watches(lake: Lake, tmp_path: Path) -> None:
+    """Of an account that was never synced no hour is asked for, yet an age counts its hours up to now."""
+    lake.create()
+    take(lake, put(tmp_path, gz(document(conversation("c1"), account_id=ACCOUNT)), name_at(1)))
+    with connect(lake) as connection:
+        assert not print_status(connection, "json", NOW, io.StringIO())
+        is_late = print_status(connection, "json", NOW, out := io.StringIO(), watched=Watched(HOUR))
+    assert is_late
+    found = [datetime.fromisoformat(row["hour"]) for row in json.loads(out.getvalue())["overdue"]]
+    assert FIRST + HOUR not in found
+    assert found[-1] + 2 * HOUR < NOW
+    assert found[0] + timedelta(days=30) > NOW

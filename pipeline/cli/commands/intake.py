@@ -2,13 +2,13 @@
 
 import sys
 from contextlib import ExitStack
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.cli.options import SET_ASIDE, Command, Moment, in_format, lake_of, on_engine, on_lake, say
+from pipeline.cli.options import SET_ASIDE, Age, Command, Moment, in_format, lake_of, on_engine, on_lake, say
 from pipeline.errors import SettingsError, SourceError
 from pipeline.processes import Stopped
 from pipeline.text import harmless
@@ -210,19 +210,24 @@ def load(lake_uri: str | None, paths: tuple[str, ...], engine: str | None) -> No
 
 @click.command(cls=Command)
 @_of_accounts
+@click.option(
+    "--max-age", type=Age(), metavar="AGE", help="End with 3 if an hour that ended so long ago is not in: 90m, 3h, 2d."
+)
 @in_format("table", "json")
 @on_lake
-def status(lake_uri: str | None, form: str, accounts: tuple[Path, ...]) -> None:
+def status(lake_uri: str | None, form: str, accounts: tuple[Path, ...], max_age: timedelta | None) -> None:
     """Show loaded, rejected and missing files, hour by hour.
 
     Says until when the source keeps missing files: 30 days, then they can't be downloaded any more. With --account, as of the
     sync, it knows which accounts the sync fetches.
 
     Ends with 3 if the source will delete within 7 days a file that the lake lacks, or an hour that was never listed, and if no
-    file of an account of the settings, or of one that --account names, ever came.
+    file of an account of the settings, or of one that --account names, ever came. With --max-age also if an hour of the last
+    30 days that ended longer ago is neither loaded nor known to be empty, of any account or of those of --account.
 
-    Example: lakehouse status --format json
+    Example: lakehouse status --max-age 3h
     """
+    from pipeline.cli.overdue import Watched
     from pipeline.cli.status import print_status
     from pipeline.load.account_schema import kept_schemas
     from pipeline.settings import own_accounts
@@ -230,5 +235,14 @@ def status(lake_uri: str | None, form: str, accounts: tuple[Path, ...]) -> None:
 
     lake, own = lake_of(lake_uri), own_accounts(accounts)
     with connect(lake, say) as connection:
-        if print_status(connection, form, datetime.now(UTC), sys.stdout, schemas=kept_schemas(lake), own_accounts=own):
-            raise SystemExit(SET_ASIDE)
+        is_late = print_status(
+            connection,
+            form,
+            datetime.now(UTC),
+            sys.stdout,
+            schemas=kept_schemas(lake),
+            own_accounts=own,
+            watched=Watched(max_age, own if accounts else None) if max_age is not None else None,
+        )
+    if is_late:
+        raise SystemExit(SET_ASIDE)

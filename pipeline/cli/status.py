@@ -118,7 +118,7 @@ def print_status(
     watched: Watched | None = None,
     searched_rows: int = SEARCHED_ROWS,
 ) -> bool:
-    """Print hours and rejects, as JSON or, day by day, as a table; return whether anything is expiring or overdue.
+    """Print hours and rejects, as JSON, as metrics or, day by day, as a table; return whether anything is expiring or overdue.
 
     `schemas` are the accounts' own, with which nothing expires.
     `own_accounts` are those that a sync fetches. If none ever brought a listing of one of them, that counts as expiring.
@@ -131,7 +131,11 @@ def print_status(
     unlisted = _unlisted(connection)
     masked, since = masked_conversations(connection, searched_rows=searched_rows)
     encrypted = _encrypted_values(connection)
-    if form == "json":
+    if form == "prometheus":
+        from pipeline.cli.metrics import metrics
+
+        out.write(metrics(connection, listed, overdue if watched else None, nothing_came=nothing_came is not None))
+    elif form == "json":
         plain = {
             "hours": listed,
             "set_aside": [dict(zip(("account_id", "file", "reason"), row[:3], strict=True)) for row in aside],

@@ -1,7 +1,8 @@
 """The commands that bring data in: doctor, sync, load and status."""
 
+import os
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from pipeline.api.client import DataAccessClient
     from pipeline.load.results import SyncReport
 
+
+READABLE = 0o644
+"""The rights of a file of metrics: the collector is another user, and nothing in it is personal."""
 
 _of_accounts = click.option(
     "--account",
@@ -213,9 +217,12 @@ def load(lake_uri: str | None, paths: tuple[str, ...], engine: str | None) -> No
 @click.option(
     "--max-age", type=Age(), metavar="AGE", help="End with 3 if an hour that ended so long ago is not in: 90m, 3h, 2d."
 )
-@in_format("table", "json")
+@in_format("table", "json", "prometheus")
+@click.option(
+    "--output", type=click.Path(dir_okay=False), metavar="FILE", help="A file that gets the output, whole or not at all."
+)
 @on_lake
-def status(lake_uri: str | None, form: str, accounts: tuple[Path, ...], max_age: timedelta | None) -> None:
+def status(lake_uri: str | None, form: str, accounts: tuple[Path, ...], max_age: timedelta | None, output: str | None) -> None:
     """Show loaded, rejected and missing files, hour by hour.
 
     Says until when the source keeps missing files: 30 days, then they can't be downloaded any more. With --account, as of the
@@ -225,21 +232,26 @@ def status(lake_uri: str | None, form: str, accounts: tuple[Path, ...], max_age:
     file of an account of the settings, or of one that --account names, ever came. With --max-age also if an hour of the last
     30 days that ended longer ago is neither loaded nor known to be empty, of any account or of those of --account.
 
+    With --format prometheus it prints metrics; into FILE for the textfile collector of node_exporter, which may read it.
+
     Example: lakehouse status --max-age 3h
     """
     from pipeline.cli.overdue import Watched
     from pipeline.cli.status import print_status
+    from pipeline.cli.streams import whole_file
     from pipeline.load.account_schema import kept_schemas
     from pipeline.settings import own_accounts
     from pipeline.warehouse.database import connect
 
     lake, own = lake_of(lake_uri), own_accounts(accounts)
-    with connect(lake, say) as connection:
+    with connect(lake, say) as connection, whole_file(output) if output else nullcontext(sys.stdout) as out:
+        if output and form == "prometheus":
+            os.fchmod(out.fileno(), READABLE)
         is_late = print_status(
             connection,
             form,
             datetime.now(UTC),
-            sys.stdout,
+            out,
             schemas=kept_schemas(lake),
             own_accounts=own,
             watched=Watched(max_age, own if accounts else None) if max_age is not None else None,

@@ -1,0 +1,98 @@
+"""`lakehouse status --format prometheus`: the state of a lake as metrics, for the textfile collector of node_exporter.
+
+Names and units are those that Prometheus advises. Labels are accounts, states and tables: nothing personal.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import duckdb
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
+
+from pipeline import schema
+from pipeline.cli.overdue import Hour
+
+STATES: Final = ("loaded", "empty", "rejected", "missing", "unknown")
+_FILES: Final = """
+    select account_id, count(*) filter (where status = 'rejected'), coalesce(sum(rejects), 0)::bigint, max(loaded_at)
+    from files group by account_id order by account_id"""
+
+
+def metrics(
+    connection: duckdb.DuckDBPyConnection, listed: Sequence[Hour], overdue: Sequence[Hour] | None, *, nothing_came: bool
+) -> str:
+    """The metrics as text: of each account its hours, of the lake the rows of its tables.
+
+    `overdue` are the hours that should be in by now; None without an age, then there is no such metric. `nothing_came` tells
+    whether an account that a sync fetches was never listed.
+    """
+    registry = CollectorRegistry()
+    never = "1 if nothing ever came into the lake, or of an account that is set up."
+    _gauge(registry, "lakehouse_nothing_came", never).set(nothing_came)
+    _of_hours(registry, listed, overdue)
+    _of_files(registry, connection)
+    rows = _gauge(registry, "lakehouse_rows", "Rows of a table.", "table")
+    for name in schema.TABLES:
+        [(count,)] = connection.execute(f"select count(*) from {name}").fetchall()
+        rows.labels(name).set(count)
+    return generate_latest(registry).decode()
+
+
+def _of_hours(registry: CollectorRegistry, listed: Sequence[Hour], overdue: Sequence[Hour] | None) -> None:
+    accounts = dict.fromkeys(row["account_id"] for row in listed)
+    hours = _gauge(registry, "lakehouse_hours", "Hours of the source that the lake knows of, by state.", "account_id", "state")
+    _fill(hours, {(account, state): 0 for account in accounts for state in STATES})
+    _fill(hours, Counter((row["account_id"], row["state"]) for row in listed))
+    expiring = "Hours whose missing files the source deletes within 7 days."
+    _of_accounts(registry, "lakehouse_expiring_hours", expiring, accounts, [row for row in listed if row["is_expiring"]])
+    if overdue is not None:
+        about = "Hours of the last 30 days that are older than the age given, and neither loaded nor known to be empty."
+        _of_accounts(registry, "lakehouse_overdue_hours", about, accounts, overdue)
+    newest = _gauge(
+        registry,
+        "lakehouse_newest_hour_end_timestamp_seconds",
+        "End of the newest hour that is loaded or known to be empty.",
+        "account_id",
+    )
+    for row in listed:  # in order
+        if row["state"] in {"loaded", "empty"}:
+            newest.labels(_label(row["account_id"])).set((row["hour"] + timedelta(hours=1)).timestamp())
+
+
+def _of_files(registry: CollectorRegistry, connection: duckdb.DuckDBPyConnection) -> None:
+    files = _gauge(registry, "lakehouse_rejected_files", "Source files that could not be read.", "account_id")
+    documents = _gauge(registry, "lakehouse_rejected_documents", "Documents that could not be read.", "account_id")
+    loaded = _gauge(registry, "lakehouse_loaded_timestamp_seconds", "Time of the newest load of a file.", "account_id")
+    for account_id, file_count, document_count, moment in connection.execute(_FILES).fetchall():
+        files.labels(_label(account_id)).set(file_count)
+        documents.labels(_label(account_id)).set(document_count)
+        if moment is not None:
+            loaded.labels(_label(account_id)).set(_aware(moment).timestamp())
+
+
+def _of_accounts(
+    registry: CollectorRegistry, name: str, about: str, accounts: Mapping[Any, None], rows: Sequence[Hour]
+) -> None:
+    gauge = _gauge(registry, name, about, "account_id")
+    counts = Counter(row["account_id"] for row in rows)
+    for account in accounts:
+        gauge.labels(_label(account)).set(counts[account])
+
+
+def _gauge(registry: CollectorRegistry, name: str, about: str, *labels: str) -> Gauge:
+    return Gauge(name, about, labels, registry=registry)
+
+
+def _fill(gauge: Gauge, counts: Mapping[tuple[Any, str], int]) -> None:
+    for (account, state), count in counts.items():
+        gauge.labels(_label(account), state).set(count)
+
+
+def _label(account_id: str | None) -> str:
+    return account_id or ""
+
+
+def _aware(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

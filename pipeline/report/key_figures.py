@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 from pipeline.report.cubes import Query
 from pipeline.report.formatting import FILTERS, Row, format_count
 from pipeline.report.measures import BOT_ENTRIES, BOT_RESPONSES, CONVERSATIONS, ENTRIES, RESPONSES
+from pipeline.report.targets import Target
 
+AT_LEAST, AT_MOST = "\N{GREATER-THAN OR EQUAL TO}", "\N{LESS-THAN OR EQUAL TO}"
 QUERIES = {
     "entries": Query(
         ENTRIES,
@@ -60,6 +62,18 @@ class KeyFigure:
         """Format the figure."""
         text: str = FILTERS[self.form](row[self.measure])
         return text
+
+    def against(self, target: Target, row: Row) -> str:
+        """Say the target of all accounts, and whether the figure meets it; "" without one."""
+        wanted = target.values[0] if target.values else None
+        if wanted is None:
+            return ""
+        words = f"target {AT_LEAST if target.is_least else AT_MOST} {FILTERS[self.form](wanted)}"
+        value = row[self.measure]
+        if value is None:
+            return words
+        beyond = round(float(value) - wanted, 9)  # the last digits of a share are not those of a percentage
+        return f"{words}: {'met' if (beyond >= 0 if target.is_least else beyond <= 0) else 'missed'}"
 
     def of_bots(self, row: Row) -> str:
         """Format the figure of bots with its counts; "" where they have no case."""

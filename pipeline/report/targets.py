@@ -4,8 +4,6 @@ from typing import Any, NamedTuple
 
 import duckdb
 
-from pipeline.report.formatting import FILTERS, Row
-
 
 class Target(NamedTuple):
     """What a measure should be: at least, or at most, each account's value; `form` is that of the key figure.
@@ -21,22 +19,7 @@ class Target(NamedTuple):
     divisor: int = 1
     values: tuple[float | None, ...] = ()
 
-    def said(self, row: Row) -> str:
-        """The target of all accounts, and whether the row's value meets it; "" without one."""
-        target = self.values[0] if self.values else None
-        if target is None:
-            return ""
-        words = f"target {AT_LEAST if self.is_least else AT_MOST} {FILTERS[self.form](target)}"
-        value = row.get(self.measure)
-        if value is None:
-            return words
-        beyond = round(float(value) - target, 9)  # the last digits of a share are not those of a percentage
-        is_met = beyond >= 0 if self.is_least else beyond <= 0
-        return f"{words}: {MET if is_met else MISSED}"
 
-
-MET, MISSED = "met", "missed"
-AT_LEAST, AT_MOST = "\N{GREATER-THAN OR EQUAL TO}", "\N{LESS-THAN OR EQUAL TO}"
 TARGETS = (
     Target("service_level_share", "service_level_target_percent", "share", is_least=True, divisor=100),
     Target("abandoned_share", "abandoned_target_percent", "share", is_least=False, divisor=100),

@@ -108,6 +108,8 @@ class Settings:
     """The longest document, since it is held in memory whole; a longer one is a reject."""
     lp_pgp_key: str = ""
     lp_pgp_passphrase: Secret = _NO_SECRET
+    lp_ping_url: Secret = _NO_SECRET
+    """The URL of a heartbeat, which lets those who know it feign one."""
 
     def credentials(self, of_account: Path | None = None) -> Credentials:
         """Return the keys that sign the API client's requests; `of_account` is the file that they come from.

@@ -1,4 +1,4 @@
-"""Signed GETs with a limit on everything: waits, attempts, redirects, bytes. The only importer of `requests`.
+"""Signed GETs with a limit on everything: waits, attempts, redirects, bytes. Only the heartbeat imports `requests`, too.
 
 Every request is signed (OAuth 1.0a, HMAC-SHA1), anew on each attempt: a server refuses a nonce that it has seen, so
 nothing below this module may repeat a request by itself. Redirects are followed by hand, for the same reason and so

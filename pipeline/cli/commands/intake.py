@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pipeline.api.client import DataAccessClient
+    from pipeline.cli.outcome import Outcome
+    from pipeline.lake.lake import Lake
     from pipeline.load.results import SyncReport
 
 
@@ -62,10 +64,12 @@ def doctor(lake_uri: str | None, form: str, accounts: tuple[Path, ...]) -> None:
 @click.option("--until", type=Moment(), metavar="T", help="Before this time. [default: now]")
 @click.option("--dry-run", is_flag=True, help="List the files to fetch, and fetch none.")
 @_of_accounts
+@in_format("text", "json")
 @on_engine
 @on_lake
-def sync(
+def sync(  # noqa: PLR0917  # click gives the options
     lake_uri: str | None,
+    form: str,
     since: datetime | None,
     until: datetime | None,
     engine: str | None,
@@ -88,8 +92,33 @@ def sync(
     Ends with 0 if all is in; with 1 if it failed; with 2 if a setting or an option is missing or wrong; with 3 if the
     rest is in, but something was set aside: lakehouse status lists it. The next run fetches missing files only.
 
+    With --format json, standard output gets the outcome as one object, whatever it is. LP_PING_URL is a heartbeat.
+
     Example: lakehouse sync --since 2026-11-01
     """
+    from pipeline.cli.outcome import told
+
+    if since and until and since >= until:
+        raise SettingsError(f"--since {since:%Y-%m-%dT%H:%M} is not before --until {until:%Y-%m-%dT%H:%M}; swap them")
+    if dry_run and form == "json":
+        raise SettingsError("--dry-run: it prints the names of files, found --format json, too; leave one of them out")
+    lake = lake_of(lake_uri)
+    if dry_run:
+        _run_sync(lake, _clients(accounts), since, until, engine, None)
+        return
+    with told("sync", lake.uri, form) as outcome:
+        _run_sync(lake, _clients(accounts), since, until, engine, outcome)
+
+
+def _run_sync(  # noqa: PLR0917
+    lake: "Lake",
+    clients: "list[DataAccessClient]",
+    since: datetime | None,
+    until: datetime | None,
+    engine: str | None,
+    outcome: "Outcome | None",
+) -> None:
+    """Sync the accounts of the clients, and fill the outcome; without one print the files that a sync would fetch."""
     from pipeline.cli.progress import SyncProgress
     from pipeline.cli.summaries import sum_up_sync
     from pipeline.decode.pgp import check_key
@@ -100,13 +129,12 @@ def sync(
     from pipeline.load.sync import sync as run_sync
     from pipeline.load.sync import together
 
-    lake = lake_of(lake_uri)
-    clients = _clients(accounts)
-    if since and until and since >= until:
-        raise SettingsError(f"--since {since:%Y-%m-%dT%H:%M} is not before --until {until:%Y-%m-%dT%H:%M}; swap them")
     check_key(say)
     readers = engine_of(engine)
     reports = {client: SyncReport() for client in clients}
+    dry_run = outcome is None
+    if outcome:
+        outcome.reports = {client.account_id: report for client, report in reports.items()}
     total = together(reports)
     try:
         with ExitStack() as stack, SyncProgress() as progress, reaching(lake.uri) if dry_run else writing(lake, say) as newest:
@@ -177,26 +205,34 @@ def _clients(paths: tuple[Path, ...]) -> "list[DataAccessClient]":
 
 @click.command(cls=Command)
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@in_format("text", "json")
 @on_engine
 @on_lake
-def load(lake_uri: str | None, paths: tuple[str, ...], engine: str | None) -> None:
+def load(lake_uri: str | None, paths: tuple[str, ...], form: str, engine: str | None) -> None:
     """Load source files from paths or URLs; no account needed.
 
     PATH is a file, a folder with all source files below it, a pattern (in quotes, so that the shell leaves it alone), or a URL
     that fsspec knows. Each file is copied into the lake's folder landing/ as it is; the one at PATH stays. Loading a file
     again changes nothing.
 
-    Ends with 3 if the rest is in, but a file or a document was set aside: lakehouse status lists it.
+    Ends with 3 if the rest is in, but a file or a document was set aside: lakehouse status lists it. With --format json,
+    standard output gets the outcome as one object, whatever it is.
 
     Example: lakehouse load downloads/ 's3://bucket/2026/*.gz'
     """
+    from pipeline.cli.outcome import told
+
+    lake = lake_of(lake_uri, paths)
+    with told("load", lake.uri, form) as outcome:
+        _run_load(lake, paths, engine, outcome)
+
+
+def _run_load(lake: "Lake", paths: tuple[str, ...], engine: str | None, outcome: "Outcome") -> None:
     from pipeline.load.engines import engine_of
     from pipeline.load.find import find_files, incoming_from
 
-    lake = lake_of(lake_uri, paths)
     readers = engine_of(engine)
-    unreadable: list[str] = []
-    incoming = incoming_from(find_files(paths, say, unreadable))
+    incoming = incoming_from(find_files(paths, say, outcome.unreadable))
     with readers.begun(incoming):
         from pipeline.cli.progress import LoadProgress
         from pipeline.cli.summaries import sum_up
@@ -207,8 +243,9 @@ def load(lake_uri: str | None, paths: tuple[str, ...], engine: str | None) -> No
         check_key(say)
         with LoadProgress(len(incoming)) as progress, writing(lake, say) as newest:
             report = run_load(lake, incoming, engine=readers, progress=progress.loaded, newest=newest)
+    outcome.reports = {None: report}
     sum_up(report, say)
-    if unreadable or not report.is_complete:
+    if outcome.unreadable or not report.is_complete:
         raise SystemExit(SET_ASIDE)
 
 

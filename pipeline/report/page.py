@@ -92,7 +92,7 @@ def _page(connection: duckdb.DuckDBPyConnection, head: Head, chosen: OpenSpan) -
     with kept_rows(connection, wanted, choices) as kept:
         cubes = {cube.name: read_cube(kept, cube) for cube in wanted}
         data = _data(choices, keys, drawn, cubes)
-        room = LARGEST_PAGE - len(_charting_library()) - len(_packed(_json(data), 6)) - AROUND
+        room = LARGEST_PAGE - len(_charting_library()) - len(_packed(_json(data), 9)) - AROUND
         days = read_days(kept, wanted, max(0, room))
     first = choices.periods[0]
     data["days"] = days.described
@@ -112,7 +112,7 @@ def _page(connection: duckdb.DuckDBPyConnection, head: Head, chosen: OpenSpan) -
         freshness_sql=FRESHNESS,
         chosen_days=f", of {first.since} to {first.until}" if first.since else "",
         days=days.described,
-        data=_packed(_json(data), 6),
+        data=_packed(_json(data), 9),
         rows=_packed(days.rows, 4),  # numbers, of which more effort saves little
     )
 

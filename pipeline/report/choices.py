@@ -36,7 +36,7 @@ group by type
 order by n desc, type"""
 
 ACCOUNTS_BY_VOLUME = """\
-select counted.account_id, any_value(accounts.account_name) as name, sum(n) as n
+select counted.account_id, any_value(accounts.account_name) as name, sum(n) as n, any_value(accounts.time_zone) as zone
 from (
     select account_id, count(*) as n from conversations group by account_id
     union all select account_id, 0 from files
@@ -115,7 +115,8 @@ class Choices:
 
     `marks` tell days, weeks and months that are not whole; `known` has the whole and the provisional days of each place of an
     account, all of them at 0. `unlike` has for each of these places and for each period the reason why it can't be judged by
-    the one before it, or "". `scales` are those of the scores, `targets` those of measures.
+    the one before it, or "". `scales` are those of the scores, `targets` those of measures, `zones` the
+    time zones of the accounts by name. `days` are those on the accounts' clocks that have conversations.
     """
 
     channels: tuple[Option, ...]
@@ -131,6 +132,8 @@ class Choices:
     known: tuple[Known, ...] = ()
     unlike: tuple[tuple[str, ...], ...] = ()
     scales: tuple[str, ...] = ("0-100",)
+    zones: Mapping[str, str] = field(default_factory=dict)
+    days: tuple[date, ...] = ()
     targets: Mapping[str, Target] = field(default_factory=dict)
 
 
@@ -150,7 +153,8 @@ def read_choices(connection: duckdb.DuckDBPyConnection, chosen: OpenSpan = (None
     """
     days = [day for (day,) in connection.execute(DAYS).fetchall()]
     channels = connection.execute(CHANNELS_BY_VOLUME).fetchall()
-    accounts = connection.execute(ACCOUNTS_BY_VOLUME).fetchall()
+    in_zones = connection.execute(ACCOUNTS_BY_VOLUME).fetchall()
+    accounts = [row[:3] for row in in_zones]
     skills = connection.execute(SKILLS_BY_VOLUME).fetchall()
     most_accounts, most_skills = offered(len(days) * min(len(channels), MOST_CHANNELS), len(accounts))
     options = _options(accounts, most_accounts, "account_id", NO_ACCOUNT, "other accounts")
@@ -164,6 +168,8 @@ def read_choices(connection: duckdb.DuckDBPyConnection, chosen: OpenSpan = (None
         accounts=options,
         skills=_options(skills, most_skills, "skill_id", NO_SKILL, "other skills"),
         periods=periods,
+        zones={label(row[0], row[1]): row[3] for row in in_zones if row[0] is not None and row[3]},
+        days=tuple(days),
         other_channels=max(0, len(channels) - MOST_CHANNELS),
         other_accounts=max(0, len(accounts) - most_accounts),
         other_skills=max(0, len(skills) - most_skills),

@@ -148,6 +148,6 @@ function periodOf(first, last) {
   const within = (day) => [data.days.since, day, data.days.until].sort()[1];
   const [since, until] = [within(first), within(last)];
   const [before_since, before_until] = [plusDays(since, dayNumber(since) - dayNumber(until) - 1), plusDays(since, -1)];
-  const before = before_since < data.days.since && !data.days.isWhole ? {} : { before_since, before_until };
-  return { name: "", since, until, ...before };
+  const isThere = data.days.isWhole ? before_until >= data.days.since : before_since >= data.days.since;
+  return { name: "", since, until, ...(isThere ? { before_since, before_until } : {}) };
 }

@@ -20,10 +20,16 @@ async function draw(charts, rows) {
       isEmpty &&= part.hidden;
       const target = targetOf(panel, chart, drawn);
       const axis = readable(panel, chart, drawn, target);
-      const note = part.querySelector(".note");
-      note.textContent = axis ? noteOf(panel, chart, axis, drawn) : "";
-      for (const row of drawn) row.point = row.is_marked ? "marked" : axis && row.value > axis.until ? "beyond" : "whole";
       part.classList.toggle("picks", !chart.isByDay && drawn.some((row) => row.skill || row.account));
+      const note = part.querySelector(".note");
+      const strongest = strengthOf(drawn);
+      note.textContent = [
+        axis && noteOf(panel, chart, axis, drawn),
+        target !== null && `Dotted: the target, ${formatted(data.targets[panel.measure].form, data.targets[panel.measure].values[chosen().account])}.`,
+        panel.isOfStrength && beyondStrength(panel, drawn, strongest),
+        part.classList.contains("picks") && place === chart.panels.length - 1 && "A click on a mark chooses its skill or account.",
+      ].filter(Boolean).join(" ");
+      for (const row of drawn) row.point = row.is_marked ? "marked" : axis && row.value > axis.until ? "beyond" : "whole";
       if (part.hidden) continue;
       const spec = filled(panel, chart, drawn, axis, part.clientWidth);
       await drawPanel(part.querySelector(".chart"), chart.isByDay && chart.isLocal ? layered(spec, target) : spec, drawn);
@@ -107,6 +113,22 @@ function noteOf(panel, chart, axis, rows) {
   ].filter(Boolean).join(" ");
 }
 
+// The value of the strongest colour: a single odd hour must not make all others pale.
+function strengthOf(rows) {
+  const values = rows.filter((row) => row.value !== null);
+  const many = values.filter((row) => !row.is_few);
+  const strong = (many.length ? many : values).map((row) => row.value).sort((one, other) => one - other);
+  return strong[Math.floor(strong.length * 0.98)] || 1;
+}
+
+// The fields that have the strongest colour, though their values are larger than its own.
+function beyondStrength(panel, rows, strongest) {
+  const beyond = rows.filter((row) => row.value > strongest && !row.is_few);
+  const most = beyond.reduce((one, row) => (one && one.value >= row.value ? one : row), null);
+  const value = most && (panel.isDuration ? duration(most[panel.measure]) : most.texts[panel.measure]);
+  return most && `${plain(beyond.length, 0)} ${beyond.length === 1 ? "field has" : "fields have"} more than the strongest colour stands for, up to ${value}.`;
+}
+
 // The target of a line, in the drawing's unit; null without one for the account chosen.
 function targetOf(panel, chart, rows) {
   const wanted = panel.hasTarget ? data.targets[panel.measure].values[chosen().account] : null;
@@ -121,11 +143,8 @@ function layered({ mark, encoding, layer, ...frame }, target) {
   if (target === null) return { ...frame, layer: lines };
   const one = { data: { values: [{}] } }; // or the line would be drawn once for each row
   const y = { datum: target };
-  const color = "currentColor";
-  const word = { type: "text", color, text: "target", align: "left", baseline: "bottom", dx: 2, dy: -2 };
-  const line = { type: "rule", color, strokeDash: [2, 3], opacity: 0.75 };
-  const parts = [{ ...one, mark: line, encoding: { y } }, { ...one, mark: word, encoding: { y, x: { value: 0 } } }];
-  return { ...frame, layer: [...lines, ...parts] };
+  const line = { type: "rule", color: "currentColor", strokeDash: [2, 3], opacity: 0.75 };
+  return { ...frame, layer: [...lines, { ...one, mark: line, encoding: { y } }] };
 }
 
 function runsOfHours(row) {
@@ -161,8 +180,6 @@ function filled(panel, chart, rows, axis, width) {
   const spec = JSON.parse(chart.isLocal && chart.isByDay ? written.replaceAll("local_date", chart.day).replaceAll("Local day", data.headings[chart.day]) : written);
   const values = rows.map((row) => row.value).filter((value) => value !== null);
   const days = rows.map((row) => Date.parse(row[chart.day]));
-  const many = rows.filter((row) => row.value !== null && !row.is_few).map((row) => row.value);
-  const strong = (many.length ? many : values).sort((one, other) => one - other);
   const { x, y } = spec.encoding;
   const set = {
     days: chart.isByDay ? (Math.max(...days) - Math.min(...days)) / DAY + 1 : 1,
@@ -170,7 +187,7 @@ function filled(panel, chart, rows, axis, width) {
     label: width * LABEL,
     lift: rows.some((row) => (row[y?.field] ?? "").toString().includes("\n")) ? -6 : 0, // the first of two lines stands at the middle
     entry: 30 + Math.min(width - 60, 7 * Math.max(...data.accounts.map((account) => account.name.length))),
-    strongest: strong[Math.floor(strong.length * 0.98)] || 1, // a single odd hour must not make all others pale
+    strongest: strengthOf(rows),
   };
   for (const parameter of spec.params) parameter.value = set[parameter.name];
   const { step } = spec.height; // a height by step, as Vega-Lite knows it, does not go with a width that fits the page

@@ -102,6 +102,7 @@ function rowsOf(chart, choice) {
     row.account_id = data.accounts[row.account - 1]?.name;
     row.skill_id = data.skills[row.skill - 1]?.name;
     row.target_skill_id = data.skills[row.target_skill - 1]?.name;
+    row.agent = { agent_id: row.agent_id, agent_name: row.agent_name };
     if (row.agent_name) row.agent_id = `${row.agent_name} (${row.agent_id})`;
     row.mark = markOf(chart, row);
     row.is_marked = row.mark !== "";
@@ -176,14 +177,24 @@ function interval(parts, cases) {
   return { share, low: Math.max(middle - half, 0), high: Math.min(middle + half, 1) };
 }
 
+const signed = (value) => `${value < 0 ? "\u2212" : "+"}${plain(rounded(Math.abs(value), 1), 1)}`;
+
 function changeOf(key, row, former, unlike) {
-  if (!key.parts || !row?.[key.cases] || !former?.[key.cases]) return "";
+  const why = "not judged, since the two are not alike";
+  if (!key.parts) {
+    const [now, then] = [row?.[key.measure], former?.[key.measure]];
+    if (!now || !then) return "";
+    const isScore = key.form === "number";
+    const [change, unit] = isScore ? [now - then, ""] : [(100 * (now - then)) / then, " %"];
+    return `change: ${signed(change)}${unit}${unlike ? `, ${why}` : ""}`;
+  }
+  if (!row?.[key.cases] || !former?.[key.cases]) return "";
   const [one, other] = [row, former].map((counts) => interval(counts[key.parts], counts[key.cases]));
   const change = one.share - other.share;
   const low = change - Math.hypot(one.share - one.low, other.high - other.share);
   const high = change + Math.hypot(one.high - one.share, other.share - other.low);
-  const points = (value) => `${value < 0 ? "\u2212" : "+"}${plain(rounded(100 * Math.abs(value), 1), 1)}`;
-  const found = unlike ? "not judged, see above" : low > 0 || high < 0 ? "clear" : "not clear";
+  const points = (value) => signed(100 * value);
+  const found = unlike ? why : low > 0 || high < 0 ? "clear" : "not clear";
   return `change: ${points(change)} points, 95 % from ${points(low)} to ${points(high)}, ${found}`;
 }
 
@@ -206,7 +217,8 @@ function setTarget({ name }, target, value) {
   const isKnown = wanted !== null && value !== null && value !== undefined;
   const beyond = isKnown ? Number((value - wanted).toFixed(9)) : 0;
   const isMet = isKnown && (target.is_least ? beyond >= 0 : beyond <= 0);
-  place.textContent = wanted === null ? "" : `target ${target.is_least ? "\u2265" : "\u2264"} ${formatted(target.form, wanted)}${isKnown ? `: ${isMet ? "met" : "missed"}` : ""}`;
+  const isOne = !target || new Set(target.values.slice(1)).size <= 1;
+  place.textContent = wanted === null ? (chosen().account !== ALL || isOne ? "" : "targets differ: choose an account") : `target ${target.is_least ? "\u2265" : "\u2264"} ${formatted(target.form, wanted)}${isKnown ? `: ${isMet ? "met" : "missed"}` : ""}`;
   place.classList.toggle("missed", isKnown && !isMet);
   place.classList.toggle("met", isMet);
 }
@@ -275,18 +287,16 @@ function linesOf(rows, day, measure) {
   return drawing;
 }
 
-// A click on a mark chooses its skill, else its account; a second click on what is chosen takes that back.
+// A click on a mark chooses its skill and account; a second click on what is chosen takes that back.
 function pick(row) {
   const choice = chosen();
-  for (const name of ["skill", "account"]) {
-    if (!row[name]) continue;
-    form.elements[name].value = choice[name] === ALL ? row[name] : ALL;
-    choose();
-    return;
-  }
+  const names = ["skill", "account"].filter((name) => row[name]);
+  const isChosen = names.every((name) => choice[name] === row[name]);
+  for (const name of names) form.elements[name].value = isChosen ? ALL : row[name];
+  if (names.length) choose();
 }
 
-function showChosen(choice, count, unlike) {
+function showChosen(choice, counts, unlike) {
   const { name, since, until, before_since, before_until } = data.periods[choice.period];
   const parts = [
     data.channels[choice.channel]?.name,
@@ -299,7 +309,7 @@ function showChosen(choice, count, unlike) {
   const touched = choice.lines && since !== null ? ` A ${["", "week", "month"][choice.lines]} that the period touches is drawn whole.` : "";
   const bots = data.skills[choice.skill - 1]?.is_bot ? ` ${data.textOfBots}` : "";
   document.getElementById("chosen").textContent =
-    `${parts.join(", ")}: ${formatted("count", count)} conversations.${bots}${before}${touched}`;
+    `${parts.join(", ")}: ${formatted("count", counts.all)} conversations${counts.bots ? `, ${formatted("count", counts.bots)} of which bots had last` : ""}.${bots}${before}${touched}`;
   document.getElementById("older").hidden = choice.period !== data.free || data.days.isWhole;
   const provisional = data.provisional[choice.account];
   document.getElementById("provisional").hidden = !provisional || (until !== null && until < provisional);
@@ -333,7 +343,9 @@ async function show() {
   const unlike = before ? unlikeIn(choice) : "";
   showKeys(rows, before && Object.fromEntries(before), unlike, isBot);
   showLines(charts, rows, isBot);
-  showChosen(choice, rows["key-conversations"][0]?.conversation_count ?? 0, unlike);
+  const [counted] = rows["key-conversations"];
+  const all = counted?.conversation_count ?? 0;
+  showChosen(choice, { all, bots: all - (counted?.people_conversation_count ?? 0) }, unlike);
   drawing = drawing.then(() => draw(charts, rows));
 }
 

@@ -223,6 +223,7 @@ def _panel(panel: Panel, query: Query) -> Spec:
     is_of_people = query.source.name in {key.source.name for key in QUERIES.values()}
     return {
         "measure": panel.measure,
+        "isOfStrength": "fill" in panel.spec["encoding"] and "opacity" in panel.spec["encoding"],
         "hasTarget": query.is_by_day and is_of_people and any(target.measure == panel.measure for target in TARGETS),
         "isDuration": panel.is_duration,
         "account": panel.account,

@@ -43,18 +43,43 @@ function sorted(chart, rows) {
   return [...rows].sort((one, other) => order(one[column], other[column]));
 }
 
+const PLACES = { account_id: ["account", "accounts"], skill_id: ["skill", "skills"], target_skill_id: ["target_skill", "skills"] };
+
+// A row's value of a column: ids and names in fields of their own, where a table has both in one.
+function plainValue(row, name) {
+  if (name.startsWith("agent_")) return row.agent[name];
+  const [place, kind] = PLACES[name.replace("_name", "_id")] ?? [];
+  if (!kind) return row[name];
+  const { name: label, key } = data[kind][row[place] - 1] ?? {};
+  return name in PLACES ? key : label === key ? "" : label?.slice(0, -(key.length + 3)); // less " (id)"
+}
+
 // Numbers as they are, not as they are written for reading. A text that a spreadsheet would take for a formula gets an
 // apostrophe: names come from customers' systems.
 function csvOf(chart, rows) {
-  const columns = rows.some((row) => row.is_marked) ? [...chart.columns, "mark"] : chart.columns;
+  const own = rows.some((row) => row.is_marked) ? [...chart.columns, "mark"] : chart.columns;
+  const columns = own.flatMap((name) => (PLACES[name] || name === "agent_id" ? [name, name.replace("_id", "_name")] : [name]));
   const field = (value) => {
     if (value === null || value === undefined) return "";
     if (typeof value !== "string") return String(value);
     const safe = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
     return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
   };
-  const lines = rows.map((row) => columns.map((name) => field(row[name])).join(","));
+  const lines = rows.map((row) => columns.map((name) => field(plainValue(row, name))).join(","));
   return `${[columns.join(","), ...lines].join("\r\n")}\r\n`;
+}
+
+// The choice that a file's numbers are of: without it the files of two channels would have one name.
+function wordsOf(chart) {
+  const choice = chosen();
+  const { since, until, key } = data.periods[choice.period];
+  const channel = chart.hasChannel && chart.spread !== "channel" && data.channels[choice.channel]?.key;
+  return [
+    channel,
+    data.accounts[choice.account - 1]?.key,
+    chart.hasSkill && data.skills[choice.skill - 1]?.key,
+    since ? `${since}-${until}` : key,
+  ].filter(Boolean).join("-");
 }
 
 function offerCsv(chart) {
@@ -68,7 +93,7 @@ function offerCsv(chart) {
   button.addEventListener("click", () => {
     const link = document.createElement("a");
     link.href = URL.createObjectURL(new Blob(["\ufeff", csvOf(chart, shownRows[chart.name])], { type: "text/csv" }));
-    link.download = `${chart.name}.csv`;
+    link.download = `${chart.name}-${wordsOf(chart)}.csv`.replace(/[^\w.-]+/g, "_");
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 60000);
   });

@@ -136,8 +136,10 @@ def test_choice_in_the_address(tmp_path: Path) -> None:
     account = f"account_id = {printable_literal(hostile)} and type = 'MESSAGING'"
     conditions = f"{account} and skill_id = 27 and date >= date '2026-03-15'"
     [[count]] = written(database, f"select count(*) as conversation_count from conversations where {conditions}")
+    [[bots]] = written(database, f"select count(*) as bot_count from named_conversations where {conditions} and is_bot")
     assert page.by_id("chosen").text == (
-        f"MESSAGING, account {shown_name}, skill 27, Last 7 days (2026-03-15 to 2026-03-21): {count} conversations. "
+        f"MESSAGING, account {shown_name}, skill 27, Last 7 days (2026-03-15 to 2026-03-21): {count} conversations, "
+        f"{bots} of which bots had last. "
         "Before: 2026-03-08 to 2026-03-14. The two are not alike, since days of this period are provisional."
     )
     former = f"{account} and skill_id = 27 and not is_bot and date between '2026-03-08' and '2026-03-14'"
@@ -148,8 +150,12 @@ def test_choice_in_the_address(tmp_path: Path) -> None:
     assert shown.endswith(f"n = {n}")
     change = page.by_id("key-abandoned-change").text
     points = r"[+\u2212][\d.]+"
-    assert re.fullmatch(rf"change: {points} points, 95 % from {points} to {points}, not judged, see above", change)
-    assert page.by_id("key-p50-change").text == ""
+    assert re.fullmatch(
+        rf"change: {points} points, 95 % from {points} to {points}, not judged, since the two are not alike", change
+    )
+    assert re.fullmatch(
+        r"change: [+\u2212][\d.]+ %, not judged, since the two are not alike", page.by_id("key-p50-change").text
+    )
     for name in figures(page):
         assert cells(page.by_id(f"{name}-table")) == written(database, page.by_id(f"{name}-sql").text), name
     by_day = "select date, account_id, entry_count from queue_by_skill_daily"
@@ -201,8 +207,17 @@ def test_choice_by_hand(tmp_path: Path) -> None:
     counted = "select count(*) as conversation_count from conversations where type ="
     [[every]] = written(database, f"{counted} 'LIVE_CHAT'")
     [[some]] = written(database, f"{counted} 'MESSAGING' and skill_id = 12")
-    assert page.by_id("before").text == f"LIVE_CHAT, all accounts, all skills, All days: {every} conversations."
-    assert page.by_id("chosen").text == (f"MESSAGING, all accounts, skill Sales (12), All days: {some} conversations.")
+    bots = "select count(*) as bot_count from named_conversations where is_bot and type ="
+    [[every_bot]], [[some_bots]] = (
+        written(database, f"{bots} 'LIVE_CHAT'"),
+        written(database, f"{bots} 'MESSAGING' and skill_id = 12"),
+    )
+    told = [
+        f"{count} conversations, {of_bots} of which bots had last."
+        for count, of_bots in ((every, every_bot), (some, some_bots))
+    ]
+    assert page.by_id("before").text == f"LIVE_CHAT, all accounts, all skills, All days: {told[0]}"
+    assert page.by_id("chosen").text == f"MESSAGING, all accounts, skill Sales (12), All days: {told[1]}"
     assert_weeks_are_marked(page, database)
     assert {row[1] for row in cells(page.by_id("mcs-by-skill-table"))} == {"Sales (12)"}
     assert page.by_id("bot-entries-by-day-table").every("th")[0].text == "Week of"
@@ -230,7 +245,7 @@ def test_the_change_of_a_share_is_that_of_the_views(tmp_path: Path) -> None:
         name = measure.replace("_", "-")
         word = "clear" if is_clear else "not clear"
         assert page.by_id(f"key-{name}-change").text == f"change: {change} points, 95 % from {low} to {high}, {word}"
-        assert cut.by_id(f"key-{name}-change").text.endswith(", not judged, see above")
+        assert cut.by_id(f"key-{name}-change").text.endswith(", not judged, since the two are not alike")
     assert cut.by_id("chosen").text.endswith("The two are not alike, since the period before has 29 of 31 whole days.")
 
 

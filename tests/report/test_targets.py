@@ -23,7 +23,7 @@ const pause = (time) => new Promise((resolve) => setTimeout(resolve, time));
     await show();
     await drawing;
     const targets = [...document.querySelectorAll(".keys .target")].filter((part) => part.textContent);
-    const words = [...document.querySelectorAll("svg text")].filter((part) => part.textContent === "target");
+    const words = [...document.querySelectorAll(".note")].filter((part) => part.textContent.includes("Dotted: the target, "));
     found[account] = {
       said: targets.map((part) => [part.id, part.textContent, part.className]),
       drawn: words.map((part) => part.closest(".panel").id),
@@ -97,7 +97,9 @@ def test_targets_are_drawn_for_the_account_that_has_them(tmp_path: Path, width: 
     found = json.loads(page.by_id("told").text)
 
     assert messages == []
-    assert found[""] == found[ACCOUNTS[0]] == {"said": [], "drawn": []}
+    assert found[ACCOUNTS[0]] == {"said": [], "drawn": []}
+    assert {text for _, text, _ in found[""]["said"]} == {"targets differ: choose an account"}
+    assert found[""]["drawn"] == []
     own = found[ACCOUNTS[1]]
     assert [name for name, *_ in own["said"]] == [
         f"key-{name}-target" for name in ("p90", "service-level", "abandoned", "first-reply", "mcs")

@@ -4,7 +4,6 @@ The characters are our own: plotext, the library for such charts, had no release
 then written anew around a compiled part, which has no wheel for musl.
 """
 
-import math
 import shutil
 from collections.abc import Sequence
 from itertools import pairwise
@@ -29,6 +28,8 @@ _PANEL_FRAME: Final = 2  # lines with its name and its axis
 _NOTES: Final = 4  # lines kept free for what is said below, and the prompt
 _LONGEST_TYPES: Final = 60
 _EXAMPLE: Final = "select date, sum(entry_count) as entries from queue_time_daily group by date"
+_NARROWEST: Final = 32  # columns: room for the labels of a scale, and some for what it is of
+_LARGEST: Final = 1e300  # differences of larger numbers are none
 
 
 class _Rows(NamedTuple):
@@ -60,6 +61,8 @@ def write_chart(
         QueryError: there is nothing to draw.
     """
     columns, lines = shutil.get_terminal_size(_SIZE) if is_on_screen else _SIZE
+    if columns < _NARROWEST:
+        raise QueryError(f"the chart: expected a terminal of {_NARROWEST} columns or more, found {columns}; make it wider")
     numeric = [
         place for place, column in enumerate(relation.types) if column.id in NUMBERS and (place or len(relation.types) == 1)
     ]
@@ -111,7 +114,7 @@ def _place(kind: Any) -> str:
 
 
 def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None
+    return value if value is not None and abs(value) < _LARGEST else None
 
 
 def _bars(rows: _Rows, columns: int) -> list[str]:
@@ -129,7 +132,9 @@ def _lines(rows: _Rows, columns: int, lines: int) -> list[str]:
     places = [place for place, _ in order]
     if len(order) <= 1:
         raise QueryError(f"the line: expected two rows or more, found {len(order)}; .chart bar, or --chart bar, draws one")
-    labels = [rows.labels[order[at][1]] for at in (0, _middle(places), -1)]
+    shown = [0, _middle(places), len(places) - 1] if len(places) > 2 else [0, 1]  # noqa: PLR2004  # no middle of two
+    labels = [rows.labels[order[at][1]] for at in shown]
+    shares = [(places[at] - places[0]) / ((places[-1] - places[0]) or 1) for at in shown]
     room = (lines - _NOTES) // len(rows.series) - _PANEL_FRAME
     drawn = []
     for name, numbers in rows.series.items():
@@ -138,7 +143,7 @@ def _lines(rows: _Rows, columns: int, lines: int) -> list[str]:
             drawn.append(f"{name}: NULL in every row")
             continue
         drawn += line(name, places, values, columns, min(max(room, _FEWEST_LINES), _MOST_LINES))
-        drawn.append(axis(labels, values, columns))
+        drawn.append(axis(labels, shares, values, columns))
     if len(places) > columns:
         drawn.append(f"{counted(len(places), 'row')} in {columns} columns")
     if repeated := sum(first == second for first, second in pairwise(places)):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final
 
-from pipeline.cli.cells import centred, cut, padded, width
+from pipeline.cli.cells import cut, padded, width
 
 Values = Sequence[float | None]
 
@@ -117,13 +117,18 @@ def line(name: str, places: Sequence[float], values: Values, columns: int, lines
     return [f"{' ' * (margin + _GAP)}{cut(name, columns - margin - _GAP)}", *(row.rstrip() for row in drawn)]
 
 
-def axis(labels: Sequence[str], values: Values, columns: int) -> str:
-    """The line under a panel of these values: the labels of its begin, its middle and its end."""
+def axis(labels: Sequence[str], shares: Sequence[float], values: Values, columns: int) -> str:
+    """The line under a panel of these values: labels at their share of its width, the first and the last at its ends."""
     margin = max(len(number(value)) for value in _span([value for value in values if value is not None])) + _GAP
     room = columns - margin
-    first, middle, last = (cut(label, room // 3 - 1) for label in labels)
+    first, *middle, last = (cut(label, room // 3 - 1) for label in labels)
     between = room - width(first) - width(last)
-    return f"{' ' * margin}{first}{centred(middle, between)}{last}"
+    drawn = ""
+    if middle:
+        most = between - width(middle[0]) - 1
+        before = round(shares[1] * room) - width(first) - width(middle[0]) // 2
+        drawn = " " * max(1, min(before, most)) + middle[0]
+    return f"{' ' * margin}{first}{drawn}{' ' * (between - width(drawn))}{last}"
 
 
 def _span(known: Sequence[float]) -> tuple[float, float]:

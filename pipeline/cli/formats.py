@@ -15,7 +15,7 @@ from typing import IO, Any, Final, Protocol
 
 import duckdb
 
-from pipeline.errors import QueryError
+from pipeline.errors import QueryError, SettingsError
 from pipeline.failures import of_a_file
 from pipeline.lake.sql import literal
 from pipeline.text import harmless_json
@@ -26,6 +26,7 @@ _STRING_OR_NO_NUMBER: Final = r'("(?:[^"\\]|\\.)*")|(-?(?:NaN|Infinity))'
 _MARK: Final = "chr(1)"  # marks a quote meanwhile: JSON holds this character only escaped
 _LISTS: Final = ("list", "array")
 _BY_ENDING: Final = {".csv": "csv", ".json": "json", ".md": "markdown", ".parquet": "parquet"}
+_OF_EXPORTS: Final = frozenset({".xlsx", ".xls", ".jsonl", ".ndjson"})
 _ACTING: Final = re.compile(r"[\\`*\[\]<|~&]|(?<!\w)_|_(?!\w)")  # in a cell of Markdown: a mark, a link, a tag, the next cell
 _LINE_END: Final = re.compile(r"\r\n|\r|\n")
 
@@ -52,8 +53,17 @@ class Out(Protocol):
 
 
 def form_of(file: str) -> str | None:
-    """The form that the ending of a file's name tells."""
-    return _BY_ENDING.get(Path(file).suffix.lower())
+    """The form that the ending of a file's name tells; None: it tells none.
+
+    Raises:
+        SettingsError: the ending is one of `lakehouse export` alone.
+    """
+    ending = Path(file).suffix.lower()
+    if ending in _OF_EXPORTS:
+        raise SettingsError(
+            f"{file}: expected an ending among {', '.join(_BY_ENDING)}, found {ending}; lakehouse export writes such files"
+        )
+    return _BY_ENDING.get(ending)
 
 
 def write_lines(relation: duckdb.DuckDBPyRelation, out: Out) -> None:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 FAILED: Final = 1
 WRONG_USAGE: Final = 2
 SET_ASIDE: Final = 3
+MOST_ROWS: Final = 2**62
+"""The most rows that an option can ask for."""
 
 _SECTIONS: Final = {
     "Try it, without an account": ("demo", "sandbox"),

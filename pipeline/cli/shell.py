@@ -132,8 +132,9 @@ class _Session:
         began = time.perf_counter()
         try:
             if target is not None:
+                chosen = form or form_of(target) or self.form
                 with whole_file(target) as out:
-                    self._run(lambda: write(out, form or form_of(target) or self.form, 0))
+                    self._run(lambda: write(out, chosen, 0))
                 self.say(f"written to {target}")
             elif self.paged and form is None:
                 self._run(lambda: self._page(write))

@@ -109,8 +109,8 @@ function count(cube, since, until) {
   found.account = sorted.map(({ values }) => values.at(-2));
   if (skill) found.skill = sorted.map(({ values }) => values.at(-1));
   if (isByAgent) {
-    found.agent_id = found.agent.map((place) => data.days.agents[place][0]);
-    found.agent_name = found.agent.map((place) => data.days.agents[place][1]);
+    found.agent_id = found.agent.map((place) => data.days.agents[place]?.[0]);
+    found.agent_name = found.agent.map((place) => data.days.agents[place]?.[1]);
     delete found.agent;
   }
   for (const [name, measure] of Object.entries(cube.measures)) {

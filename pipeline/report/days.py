@@ -71,7 +71,7 @@ def read_days(connection: duckdb.DuckDBPyConnection, cubes: Iterable[Cube], room
 
 def _keep_agents(connection: duckdb.DuckDBPyConnection, tables: Sequence[_Table], since: date | None) -> list[list[Any]]:
     """Number the agents in the table `report_agents`; return of each the id, the name and the place of the account."""
-    connection.execute("create temp table report_agents (account_id varchar, agent_id varchar, agent integer)")
+    connection.execute("create temp table report_agents (of_account varchar, of_agent varchar, agent integer)")
     if since is None:
         return []
     found = " union all ".join(
@@ -146,7 +146,9 @@ def _read(connection: duckdb.DuckDBPyConnection, table: _Table, since: date, par
     """Add a table's columns to the `parts`; return its number of rows and the columns' kinds."""
     source = table.cube.source
     has_agents = any(column.startswith(f"coalesce({_AGENT},") for column in table.columns)
-    joined = " left join report_agents using (account_id, agent_id)" if has_agents else ""
+    joined = (
+        " left join report_agents on of_account is not distinct from account_id and of_agent = agent_id" if has_agents else ""
+    )
     names = [f"{sql} as column_{place}" for sql, place in table.columns.items()]
     found = connection.sql(
         f"select {', '.join(names)} from {source.table}{joined} where {source.day} >= date '{since}' order by all"

@@ -62,7 +62,8 @@ function rowsFor(panel, chart, rows) {
   if (chart.isByDay) return brokenAtGaps(valued, chart.day, chart.unit);
   if (panel.cases) for (const row of valued) row.is_few = row[panel.cases] < data.fewCases;
   const isOne = new Set(valued.map((row) => row.account)).size <= 1;
-  const named = (id, row) => (isOne ? id : `${id}\n${row.account_id}`);
+  const safe = (id) => (id in {} ? `${id} ` : id); // Vega takes the name of a property of every object for one
+  const named = (id, row) => (isOne ? safe(id ?? "") : `${id}\n${row.account_id}`);
   return valued.map((row) => ({ ...row, agent: named(row.agent_id, row), account_skill: named(row.skill_id, row) }));
 }
 

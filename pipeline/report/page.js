@@ -375,6 +375,9 @@ async function start() {
   data = await (await unpacked(document.getElementById("data").textContent)).json();
   form.hidden = false;
   data.free = data.periods.length;
+  data.days = await (await unpacked(document.getElementById("days").textContent)).json();
+  document.getElementById("rows-since").textContent = data.days.since;
+  document.getElementById("no-rows").hidden = data.days.since !== "";
   if (!data.days.since) form.elements.period.lastElementChild.remove();
   for (const name of ["since", "until"]) Object.assign(form.elements[name], { min: data.days.since, max: data.days.until });
   for (const { name, days } of data.charts) {

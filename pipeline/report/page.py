@@ -33,8 +33,10 @@ from pipeline.report.wholeness import PROVISIONAL
 
 STATIC_DAYS = 14
 """Days in the tables of a browser without JavaScript."""
+STATIC_ROWS = 500
+"""Rows of any other of them."""
 LARGEST_PAGE = 1_900_000  # bytes: a page that can be mailed
-AROUND = 150_000  # for tables, SQL and style; 110,000 were measured
+_EMPTY = '<script type="text/plain" id="{}"></script>'
 BOTS_SKILL = "This is a bot's skill: the figures are of bots, and charts of people by skill are empty; see the section Bots."
 
 
@@ -91,30 +93,28 @@ def _page(connection: duckdb.DuckDBPyConnection, head: Head, chosen: OpenSpan) -
     wanted = cubes_of([*queries, *filter(None, (query.by(unit) for unit in UNITS for query in queries))])
     with kept_rows(connection, wanted, choices) as kept:
         cubes = {cube.name: read_cube(kept, cube) for cube in wanted}
-        data = _data(choices, keys, drawn, cubes)
-        room = LARGEST_PAGE - len(_charting_library()) - len(_packed(_json(data), 9)) - AROUND
-        days = read_days(kept, wanted, max(0, room))
-    first = choices.periods[0]
-    data["days"] = days.described
-    return _render(
-        head=head,
-        scripts=[
-            _script_safe(_charting_library()),
-            "".join(map(_asset, ("counting.js", "drawing.js", "tables.js", "page.js"))),
-        ],
-        choices=choices,
-        static_days=STATIC_DAYS,
-        first_channel=choices.channels[0].name if choices.channels else NO_CHANNEL,
-        sections=_sections(drawn, cubes, choices),
-        keys=KEY_FIGURES,
-        key_rows={name: _key_row(query, rows_of_all(query, cubes[query.cube], choices)) for name, query in keys.items()},
-        key_sql={name: _sql(query, choices) for name, query in keys.items()},
-        freshness_sql=FRESHNESS,
-        chosen_days=f", of {first.since} to {first.until}" if first.since else "",
-        days=days.described,
-        data=_packed(_json(data), 9),
-        rows=_packed(days.rows, 4),  # numbers, of which more effort saves little
-    )
+        page = _render(
+            head=head,
+            scripts=[
+                _script_safe(_charting_library()),
+                "".join(map(_asset, ("counting.js", "drawing.js", "tables.js", "page.js"))),
+            ],
+            choices=choices,
+            static_days=STATIC_DAYS,
+            static_rows=STATIC_ROWS,
+            first_channel=choices.channels[0].name if choices.channels else NO_CHANNEL,
+            sections=_sections(drawn, cubes, choices),
+            keys=KEY_FIGURES,
+            key_rows={name: _key_row(query, rows_of_all(query, cubes[query.cube], choices)) for name, query in keys.items()},
+            key_sql={name: _sql(query, choices) for name, query in keys.items()},
+            freshness_sql=FRESHNESS,
+            data=_packed(_json(_data(choices, keys, drawn, cubes)), 9),
+        )
+        days = read_days(kept, wanted, max(0, LARGEST_PAGE - len(page.encode())))
+    # The two scripts are empty so far, and no text from the lake can look like one.
+    page = page.replace(_EMPTY.format("days"), _EMPTY.format("days")[:-9] + _packed(_json(days.described), 9) + "</script>", 1)
+    rows = _packed(days.rows, 4)  # numbers, of which more effort saves little
+    return page.replace(_EMPTY.format("rows"), _EMPTY.format("rows")[:-9] + rows + "</script>", 1)
 
 
 def _key_row(query: Query, rows: list[Row]) -> Row:
@@ -130,9 +130,9 @@ def _sections(drawn: list[Chart], cubes: dict[str, Columns], choices: Choices) -
 
 
 def _newest(query: Query, rows: list[Row]) -> list[Row]:
-    """The rows that the file itself shows: `page.js` makes the tables anew, of all days, and the file stays small."""
+    """The rows that the file itself shows: `page.js` makes the tables anew, with all rows, and the file stays small."""
     if not query.is_by_day:
-        return rows
+        return rows[:STATIC_ROWS]
     newest = sorted({str(row[query.day]) for row in rows})[-STATIC_DAYS:]
     return [row for row in rows if str(row[query.day]) in newest]
 

@@ -9,6 +9,7 @@ import duckdb
 
 from pipeline.errors import QueryError, SettingsError
 from pipeline.failures import of_a_file, without_values
+from pipeline.lake.sql import literal
 from pipeline.transcript.sought import OUTCOMES, SPEAKERS, Sought
 
 _RECENT: Final = timedelta(days=31)
@@ -67,6 +68,11 @@ def search(connection: duckdb.DuckDBPyConnection, sought: Sought, rows: int) -> 
         raise of_a_file(error) or QueryError(f"the search failed: {without_values(error)}") from error
 
 
+def with_matches(found: duckdb.DuckDBPyRelation, sought: Sought) -> duckdb.DuckDBPyRelation:
+    """Add to the rows of a search what the regular expression matched in the line."""
+    return found.project(f"*, regexp_extract(line, {literal(sought.pattern)}) as matched") if sought.pattern else found
+
+
 def _asked(connection: duckdb.DuckDBPyConnection, sought: Sought, rows: int, first: date | None) -> duckdb.DuckDBPyRelation:
     """The rows of the search from a day on, held in memory."""
     parameters: dict[str, Any] = {}
@@ -88,7 +94,9 @@ def _dated(sought: Sought, first: date | None, parameters: dict[str, Any]) -> It
     """Conditions on the partition, a day wider than the local times asked for."""
     day = timedelta(days=1)
     for name, sign, moment in (("first", ">=", sought.since), ("last", "<=", sought.until)):
-        bound = None if moment is None else moment.date() - day if name == "first" else moment.date() + day
+        bound = None
+        if moment is not None and date.min + day < moment.date() < date.max - day:  # else nothing is beyond
+            bound = moment.date() - day if name == "first" else moment.date() + day
         bound = bound or (first if name == "first" else None)
         if bound is not None:
             parameters[name] = bound

@@ -1,7 +1,7 @@
 """A conversation as text for a terminal or a file: a header, then a line for each event."""
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from pipeline.text import counted, duration
@@ -63,7 +63,7 @@ def lines_of(conversation: Conversation, width: int) -> Iterator[str]:
     pairs = header_of(conversation)
     broad = max(len(label) for label, _ in pairs) + 2
     for label, value in pairs:
-        yield from _wrapped(f"{label:<{broad}}", value, width)
+        yield from _wrapped(f"{label:<{broad}}", _in_line(value), width)
     yield ""
     names = min(_WIDEST_NAME, max((len(event.name) for event in conversation.events), default=0))
     day: date | None = None
@@ -81,7 +81,7 @@ def _lines(event: Event, names: int, width: int) -> Iterator[str]:
     score = "" if event.mcs is None else f"{event.mcs:g}"
     before = f"{time:<8}  {gap:>12}  "
     if event.who == EVENT:
-        yield from _wrapped(before, f"-- {event.text}", width)
+        yield from _wrapped(before, f"-- {_in_line(event.text)}", width)
         return
     name = f"({event.who})" if event.who in {INFO, COMMENT} and not event.name else _in_line(event.name)
     name = textwrap.shorten(name, names, placeholder="…") if len(name) > names else name
@@ -103,8 +103,11 @@ def _wrapped(before: str, text: str, width: int) -> Iterator[str]:
         yield f"{' ' * len(before)}{line}".rstrip()
 
 
-def found_lines(rows: list[Row], width: int) -> Iterator[str]:
-    """The lines of found conversations: id, time and channel, then who had it and how it went, then the line that matched."""
+def found_lines(rows: list[Row], width: int, words: Sequence[str] = ()) -> Iterator[str]:
+    """The lines of found conversations: id, time and channel, then who had it and how it went, then the line that matched.
+
+    The last is cut to the width around the first of the words, or the row's `matched`, if it has one.
+    """
     for row in rows:
         began = f"{row['local_time']:%Y-%m-%d %H:%M}" if row["local_time"] else "at an unknown time"
         yield "  ".join(filter(None, (_in_line(row["conversation_id"]), began, row["type"])))
@@ -122,5 +125,19 @@ def found_lines(rows: list[Row], width: int) -> Iterator[str]:
             more = row["line_count"] - 1
             others = f" (and {counted(more, 'more line')})" if more else ""
             said_at = f"{row['said_at']:%H:%M:%S} " if row["said_at"] else ""
-            said = f"{said_at}{row['said_by'] or ''}: {row['line']}"
-            yield f"    {textwrap.shorten(said, width - 4 - len(others), placeholder='…')}{others}"
+            before = f"    {said_at}{row['said_by'] or ''}: "
+            room = max(width - len(before) - len(others), _LEAST_TEXT)
+            yield f"{before}{_excerpt(row['line'], [row.get('matched') or '', *words], room)}{others}"
+
+
+def _excerpt(text: str, wanted: Sequence[str], room: int) -> str:
+    """A text on one line; one that is too long is cut around the first of the words wanted."""
+    line = " ".join(text.split())
+    if len(line) <= room:
+        return line
+    lower = line.lower()
+    at = min((place for word in wanted if word and (place := lower.find(" ".join(word.split()).lower())) >= 0), default=0)
+    begin = max(0, min(at - room // 3, len(line) - room))
+    end = begin + room
+    first, last = ("…" if begin else ""), ("…" if end < len(line) else "")
+    return f"{first}{line[begin + len(first) : end - len(last)]}{last}"

@@ -22,6 +22,7 @@ FILE_NAME: Final = "settings.csv"
 
 _COLUMNS: Final = ("setting", "account_id", "value", "about")
 _NUMBER: Final = re.compile(r"\d{1,9}(\.\d{1,3})?")
+_HUNDRED: Final = 100
 _LONGEST_NAME: Final = 120  # characters
 _MOST_BOUNDS: Final = 50  # the views number no more buckets than 99
 _MOST_LINES: Final = 10  # wrong ones in a message
@@ -106,6 +107,11 @@ ZONE: Final = Kind("a name as Europe/Berlin", "VARCHAR", _zone)
 NUMBER: Final = Kind("a number, as 30 or 2.5", "DOUBLE", _number)
 SIGNED_NUMBER: Final = Kind("a number, as 40 or -33", "DOUBLE", _signed_number)
 TARGET: Final = Kind("a number, as 80 or 2.5, or nothing for none", "DOUBLE", lambda value: _number(value) if value else "")
+TARGET_PERCENT: Final = Kind(
+    "a number up to 100, as 80 or 2.5, or nothing for none",
+    "DOUBLE",
+    lambda value: (_number(value) if float(_number(value) or "inf") <= _HUNDRED else None) if value else "",
+)
 SIGNED_TARGET: Final = Kind(
     "a number, as 65 or -10, or nothing for none", "DOUBLE", lambda value: _signed_number(value) if value else ""
 )
@@ -185,8 +191,10 @@ RULES: Final = (
         "lakehouse check says so if the source's interactive flag contradicts more of the transcripts than this.",
         NUMBER,
     ),
-    Rule("service_level_target_percent", "", "Target in the report: at least this service level.", TARGET),
-    Rule("abandoned_target_percent", "", "Target in the report: at most this share of abandoned queue entries.", TARGET),
+    Rule("service_level_target_percent", "", "Target in the report: at least this service level.", TARGET_PERCENT),
+    Rule(
+        "abandoned_target_percent", "", "Target in the report: at most this share of abandoned queue entries.", TARGET_PERCENT
+    ),
     Rule("queue_p90_target_seconds", "", "Target in the report: at most this 90th percentile of queue time.", TARGET),
     Rule("first_reply_target_seconds", "", "Target in the report: at most this median time to the first reply.", TARGET),
     Rule("mcs_target", "", "Target in the report: at least this mean score.", SIGNED_TARGET),

@@ -7,7 +7,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from made_lake import make_lake, name_lake
+from made_lake import ACCOUNTS, make_lake, name_lake
 from report_pages import HOSTILE, acting, browse, cells, data_of, needs_browser, read_page, report, written
 
 from pipeline.errors import SettingsError
@@ -91,6 +91,27 @@ def acted(page: Path, profile: Path, actions: str) -> dict[str, Any]:
     assert messages == []
     found: dict[str, Any] = json.loads(seen.by_id("told").text)
     return found
+
+
+@needs_browser
+def test_agents_of_no_account_and_of_odd_names_are_counted(tmp_path: Path) -> None:
+    """Agents without an account, or with a name that every object of JavaScript has, are drawn, on chosen days, too."""
+    database = make_lake(tmp_path, accounts=(None, ACCOUNTS[0]), days=20, per_day=12)
+    with duckdb.connect(str(database)) as connection:
+        for table in ("conversations", "conversation_metrics", "segments", "responses"):
+            connection.execute(
+                f"update {table} set agent_id = 'constructor' where agent_id = (select min(agent_id) from {table})"
+            )
+    report(database)
+
+    found = compared(tmp_path / "report.html", tmp_path / "profile", [{}, {"account": ACCOUNTS[0]}])
+
+    assert [one for one in found if one["differing"]] == []
+    page, messages = browse(tmp_path / "report.html", tmp_path / "other", 1200, "#period=2026-03-10..2026-03-12")
+    assert messages == []
+    rows = cells(page.by_id("agents-table"))
+    assert any(row[1].startswith("constructor") or row[0].startswith("constructor") for row in rows)
+    assert len([part for part in page.by_id("agents-0").walk() if part.tag == "path"]) > len(rows)
 
 
 @needs_browser

@@ -93,7 +93,7 @@ def test_mistakes_are_escaped_and_bounded(tmp_path: Path) -> None:
     assert shown[-1] == "and 19 more of them: lakehouse doctor names each"
     assert all(len(line) <= 1_000 and line.isprintable() for line in shown)
     assert page.every("img") == []
-    assert len(page.every("script")) == 4  # two of data
+    assert len(page.every("script")) == 5  # three of data
 
 
 @needs_browser

@@ -71,7 +71,7 @@ def test_text_from_data_stays_text(tmp_path: Path) -> None:
     """A name that looks like markup, a script's end or a template is shown letter by letter and adds no element."""
     page = report(make_lake(tmp_path, accounts=HOSTILE, days=3, per_day=20))
 
-    assert len(page.every("script")) == 4  # two of data
+    assert len(page.every("script")) == 5  # three of data
     assert page.every("img") == []
     assert re.fullmatch(r"[A-Za-z0-9+/=]+", page.by_id("data").text)
     assert "onerror" not in {name for element in page.walk() for name in element.attributes}

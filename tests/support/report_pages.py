@@ -93,8 +93,8 @@ def report(database: Path, output: Path | None = None) -> Element:
 
 
 def data_of(page: Element) -> dict[str, Any]:
-    """The data of the page's script."""
-    return unpacked(page.by_id("data").text)
+    """The data of the page's script, with what it needs to count days."""
+    return unpacked(page.by_id("data").text) | {"days": unpacked(page.by_id("days").text)}
 
 
 def unpacked(text: str) -> dict[str, Any]:

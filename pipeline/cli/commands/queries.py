@@ -4,11 +4,11 @@ import contextlib
 import re
 import signal
 import sys
-from datetime import date
+from datetime import date, timedelta
 
 import click
 
-from pipeline.cli.options import Command, Day, in_format, lake_of, on_lake, say, show
+from pipeline.cli.options import MOST_ROWS, Command, Day, in_format, lake_of, on_lake, say, show
 from pipeline.cli.streams import whole_file
 from pipeline.errors import SettingsError
 from pipeline.processes import sparing
@@ -30,7 +30,7 @@ class _Query(Command):
 @click.option(
     "--rows",
     "most_rows",
-    type=click.IntRange(0),
+    type=click.IntRange(0, MOST_ROWS),
     metavar="N",
     help="At most N rows of a table or bars, 0: all. [default: what fits on a terminal, all elsewhere]",
 )
@@ -101,7 +101,12 @@ def _check_options(
     type=click.Choice(("parquet", "csv", "xlsx", "jsonl")),
     help="The form of files. [default: by the ending of TARGET; parquet with --by-date]",
 )
-@click.option("--since", type=Day(), metavar="DAY", help="Rows of this day and later ones.")
+@click.option(
+    "--since",
+    type=Day(),
+    metavar="DAY",
+    help="Rows of this day and later ones, on the account's clocks, or UTC where rows have no local day.",
+)
 @click.option("--until", type=Day(), metavar="DAY", help="Rows of days before this one.")
 @click.option(
     "--account-id", "account_ids", multiple=True, metavar="ID", help="Rows of this account; can be given several times."
@@ -184,5 +189,8 @@ def report(lake_uri: str | None, output: str | None, since: date | None, until: 
 
 
 def _require_order(since: date | None, until: date | None) -> None:
-    if since and until and since >= until:
+    if since and since == until:
+        following = f"--until {since + timedelta(days=1)}" if since < date.max else "no --until"
+        raise SettingsError(f"--since {since} --until {until}: no day lies between them; for {since} alone give {following}")
+    if since and until and since > until:
         raise SettingsError(f"--since {since} is not before --until {until}; swap them")

@@ -5,11 +5,12 @@ import sys
 
 import click
 
-from pipeline.cli.options import Command, LocalMoment, in_format, lake_of, next_command, on_lake, say
+from pipeline.cli.options import MOST_ROWS, Command, LocalMoment, in_format, lake_of, next_command, on_lake, say
 from pipeline.text import harmless, program
 from pipeline.transcript.sought import OUTCOMES, SPEAKERS, Sought
 
 _LINE_WIDTH = 100  # where there is no terminal
+_WHOLE = 1 << 20  # a line that another program reads is not cut
 _WIDEST = 140  # longer lines are hard to read
 
 
@@ -30,7 +31,7 @@ _WIDEST = 140  # longer lines are hard to read
 @click.option("--agent", metavar="NAME", help="That this agent had at any time; by name or id.")
 @click.option("--outcome", type=click.Choice(list(OUTCOMES)), help="abandoned: the visitor gave up in a queue.")
 @click.option("--transfers", type=click.IntRange(1), metavar="N", help="With at least so many transfers.")
-@click.option("--rows", type=click.IntRange(1), default=20, show_default=True, metavar="N", help="At most so many.")
+@click.option("--rows", type=click.IntRange(1, MOST_ROWS), default=20, show_default=True, metavar="N", help="At most so many.")
 @in_format("table", "csv", "json")
 @on_lake
 def find(lake_uri: str | None, words: tuple[str, ...], form: str, rows: int, **what: object) -> None:
@@ -45,7 +46,7 @@ def find(lake_uri: str | None, words: tuple[str, ...], form: str, rows: int, **w
     """
     from pipeline.cli.formats import write_csv, write_json
     from pipeline.cli.tables import Screen
-    from pipeline.transcript.search import search
+    from pipeline.transcript.search import search, with_matches
     from pipeline.transcript.text import found_lines
     from pipeline.warehouse.database import connect
 
@@ -55,8 +56,8 @@ def find(lake_uri: str | None, words: tuple[str, ...], form: str, rows: int, **w
         if form != "table":
             (write_csv if form == "csv" else write_json)(found, Screen(sys.stdout) if sys.stdout.isatty() else sys.stdout)
             return
-        listed = found.to_arrow_table().to_pylist()
-    for line in found_lines(listed[:rows], _width()):
+        listed = with_matches(found, sought).to_arrow_table().to_pylist()
+    for line in found_lines(listed[:rows], _width() if sys.stdout.isatty() else _WHOLE, words):
         click.echo(harmless(line))
     if not listed:
         say("no conversation was found")

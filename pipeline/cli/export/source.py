@@ -20,7 +20,8 @@ from pipeline.text import counted
 from pipeline.warehouse.statements import gives_rows, statements
 from pipeline.warehouse.table_views import files_in
 
-_DAYS: Final = ("date", "local_date", "local_week", "local_month")
+_DAYS: Final = ("local_date", "local_week", "local_month", "date")
+"""The columns of days, the first of which counts: on the account's clocks, if there is one."""
 _NO_DAY: Final = "__HIVE_DEFAULT_PARTITION__"  # as other programs name the folder of rows without a day
 _ROWS: Final = "rows_to_export"
 _NAMES: Final = """
@@ -128,9 +129,18 @@ def find_source(connection: duckdb.DuckDBPyConnection, text: str, choice: Choice
     if name is None and re.fullmatch(r'\s*["\w.]+\s*', text):
         raise _unknown(text.strip(), known)
     with telling_of_the_query():
-        rows = connection.sql(f'from "{name}"') if name else _rows_of(connection, text)
+        rows = _rows_by_name(connection, name) if name else _rows_of(connection, text)
         chosen = rows.filter(" and ".join(conditions)) if (conditions := list(_conditions(rows, choice))) else rows
     return Source(connection, schema.TABLES.get(name or ""), name, chosen, choice)
+
+
+def _rows_by_name(connection: duckdb.DuckDBPyConnection, name: str) -> duckdb.DuckDBPyRelation:
+    """The rows of a table or view. A view of measures has them in the order of its columns, of which the first are its key.
+
+    One that has a row for a conversation, or more, is as long as a table, and stays as it comes.
+    """
+    rows = connection.sql(f'from "{name}"')
+    return rows if name in schema.TABLES or "conversation_id" in rows.columns else rows.order("all")
 
 
 @contextlib.contextmanager

@@ -25,6 +25,7 @@ _WHOLE: Final = frozenset(
     {"tinyint", "smallint", "integer", "bigint", "hugeint", "utinyint", "usmallint", "uinteger", "ubigint", "uhugeint"}
 )
 _EXACT: Final = 10**15  # a spreadsheet's numbers have 15 digits
+_LAST_TIME: Final = "9999-12-30"  # a time of the day after can be rounded into the next year
 _FIRST_DAY, _LAST_DAY = "1900-03-01", "9999-12-31"  # an earlier day is another one in some programs
 
 
@@ -141,7 +142,8 @@ def _pair(value: str, kind: Any) -> tuple[str, str]:
     if kind.id == "boolean":
         return value, "null::varchar"
     if kind.id in _TIMES:
-        fits = f"{value}::date between date '{_FIRST_DAY}' and date '{_LAST_DAY}'"
+        last = _LAST_DAY if kind.id == "date" else _LAST_TIME
+        fits = f"{value}::date between date '{_FIRST_DAY}' and date '{last}'"
     elif kind.id in _WHOLE:
         fits = f"{value} between {-_EXACT} and {_EXACT}"
     elif kind.id == "decimal":

@@ -28,7 +28,7 @@ _PANEL_FRAME: Final = 2  # lines with its name and its axis
 _NOTES: Final = 4  # lines kept free for what is said below, and the prompt
 _LONGEST_TYPES: Final = 60
 _EXAMPLE: Final = "select date, sum(entry_count) as entries from queue_time_daily group by date"
-_NARROWEST: Final = 32  # columns: room for the labels of a scale, and some for what it is of
+_NARROWEST: Final = 40  # columns: room for the labels of a scale, and some for what it is of
 _LARGEST: Final = 1e300  # differences of larger numbers are none
 
 

@@ -125,7 +125,7 @@ def found_lines(rows: list[Row], width: int, words: Sequence[str] = ()) -> Itera
             more = row["line_count"] - 1
             others = f" (and {counted(more, 'more line')})" if more else ""
             said_at = f"{row['said_at']:%H:%M:%S} " if row["said_at"] else ""
-            before = f"    {said_at}{row['said_by'] or ''}: "
+            before = f"    {said_at}{_in_line(row['said_by'] or '')}: "
             room = max(width - len(before) - len(others), _LEAST_TEXT)
             yield f"{before}{_excerpt(row['line'], [row.get('matched') or '', *words], room)}{others}"
 

@@ -1,7 +1,9 @@
 """Charts of rows, as they are drawn in 80 columns."""
 
 import io
+import os
 import re
+import shutil
 from datetime import date, timedelta
 
 import duckdb
@@ -153,3 +155,40 @@ def test_infinite_numbers_are_left_out() -> None:
     drawn = chart("select * from (values ('a', 'nan'::double), ('b', 'inf'::double), ('c', 1.5)) t(name, n)")
     assert [line.split()[-1] for line in drawn[1:]] == ["NULL", "NULL", "1.50"]
     assert chart("select case range when 1 then 'infinity'::date else '2026-11-01'::date + range::int end, range from range(5)")
+
+
+@pytest.mark.parametrize("kind", ["", "line", "bar"])
+@pytest.mark.parametrize("columns", [*range(1, 45), 79])
+def test_a_narrow_terminal_gets_a_chart_or_a_sentence(monkeypatch: pytest.MonkeyPatch, kind: str, columns: int) -> None:
+    """At any width a chart fits, or an error says how wide the terminal has to be; none runs for ever."""
+    monkeypatch.setattr(shutil, "get_terminal_size", lambda *_: os.terminal_size((columns, 10)))
+    query = "select date '2026-01-01' + range::int as d, 123456789012.5 * range as v from range(10)"
+    out = io.StringIO()
+    out.isatty = lambda: True  # type: ignore[method-assign]
+    if columns < 40:
+        with pytest.raises(QueryError, match="make it wider"):
+            run_query(duckdb.connect(), query, CHARTS[kind], out)
+        return
+    run_query(duckdb.connect(), query, CHARTS[kind], out)
+    assert max(map(len, out.getvalue().splitlines())) <= columns
+
+
+def test_numbers_at_the_ends_of_doubles_are_left_out() -> None:
+    """A difference of them would be no number."""
+    for kind in ("bar", "line"):
+        assert chart("select 1 d, 1e308 v union all select 2, -1e308 union all select 3, 1.5 union all select 4, 2.5", kind)
+
+
+@pytest.mark.parametrize(("count", "shares"), [(2, []), (3, [0.5]), (6, [0.4]), (7, [0.5])])
+def test_the_label_of_the_middle_stands_where_its_point_is(count: int, shares: list[float]) -> None:
+    """The labels of a line's axis are those of points, each below its own."""
+    *_, axis = chart(f"select date '2026-10-01' + 7 * range::int as d, range as v from range({count})", "line")
+    labels = [str(date(2026, 10, 1) + timedelta(days=7 * at)) for at in range(count)]
+    found = list(re.finditer(r"\d{4}-\d\d-\d\d", axis))
+    assert [one[0] for one in found][:: len(found) - 1] == [labels[0], labels[-1]]
+    assert len(found) == 2 + len(shares)
+    for one, share in zip(found[1:-1], shares, strict=True):
+        middle = (one.start() + one.end()) / 2
+        begin, end = found[0].start(), found[-1].end()
+        assert labels.index(one[0]) / (count - 1) == pytest.approx(share)
+        assert (middle - begin) / (end - begin) == pytest.approx(share, abs=0.03)

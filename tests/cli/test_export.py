@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -333,3 +333,32 @@ def test_a_command_starts_without_libraries_for_spreadsheets(here: Path) -> None
     done = process("export", "from messages", "--output", "y.csv", cwd=here, PYTHONPROFILEIMPORTTIME="1")
     assert done.returncode == 0, done.stderr
     assert not {"xlsxwriter", "polars"} & {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+
+
+def test_days_are_local_ones_where_there_are_any(here: Path, tmp_path: Path) -> None:
+    """Of a view with local days, --since and --until take those, and a folder by date is named after them."""
+    day = told(here, "select max(local_date) as day from local_named_entries", "csv").split()[1]
+    following = str(date.fromisoformat(day) + timedelta(days=1))
+    export(here, "local_named_entries", "--output", str(tmp_path / "day.csv"), "--since", day, "--until", following)
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "day.csv").read_text())))
+    count = told(here, f"select count(*) as n from local_named_entries where local_date = date '{day}'", "csv").split()[1]
+    assert {row["local_date"] for row in rows} == {day}
+    assert len(rows) == int(count)
+
+
+def test_a_view_of_measures_is_in_order(here: Path, tmp_path: Path) -> None:
+    """Its rows come by account, day and the rest of the key, each time."""
+    export(here, "queue_time_local_daily", "--output", str(tmp_path / "days.csv"))
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "days.csv").read_text())))
+    keys = [(row["account_id"], row["local_date"], row["type"]) for row in rows]
+    assert len(keys) > 2
+    assert keys == sorted(keys)
+
+
+@pytest.mark.parametrize("ending", ["xlsx", "XLSX", "jsonl"])
+def test_sql_writes_no_table_of_text_into_a_spreadsheet(here: Path, tmp_path: Path, ending: str) -> None:
+    """A file with an ending that only an export writes is refused by sql, which names the export; none is made."""
+    done = lakehouse("sql", "from skills", "--lake", str(here / "lake"), "--output", f"s.{ending}", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "lakehouse export" in done.stderr
+    assert list(tmp_path.iterdir()) == []

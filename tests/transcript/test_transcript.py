@@ -18,7 +18,7 @@ from pipeline.errors import QueryError, SettingsError
 from pipeline.lake.lake import Lake
 from pipeline.transcript.conversation import EVENT, VISITOR, read_conversations
 from pipeline.transcript.html import page_of
-from pipeline.transcript.search import search
+from pipeline.transcript.search import search, with_matches
 from pipeline.transcript.sought import Sought
 from pipeline.transcript.text import found_lines, lines_of
 from pipeline.warehouse.database import connect
@@ -253,3 +253,32 @@ def test_a_name_feigns_no_line(lake: Lake, tmp_path: Path) -> None:
         lines = [*shown(lake, "a\nzz", 200), *found_lines(found, 200)]
     assert not [line for line in lines if "\n" in line or line.startswith(("zz", "12:00"))]
     assert sum("yes" in line for line in lines) == 2
+
+
+@pytest.mark.parametrize("filler", ["word ", "長い文章", "x"])
+@pytest.mark.parametrize("width", [10, 22, 28, 100])
+@pytest.mark.parametrize("place", ["first", "middle", "last"])
+def test_what_matched_is_seen_however_long_the_line(lake: Lake, tmp_path: Path, filler: str, width: int, place: str) -> None:
+    """The excerpt has the word or what the pattern matched, at any width, and is no longer than there is room for."""
+    parts = {"first": (0, 90), "middle": (45, 45), "last": (90, 0)}[place]
+    text = f"{filler * parts[0]}Needle 7{filler * parts[1]}"
+    take(lake, put(tmp_path, gz(document(conversation("c", messages=[message(text)]), account_id="1")), name_at(0)))
+    with connect(lake) as connection:
+        for sought in (Sought(words=["needle", "7"]), Sought(pattern="N[a-z]+ [0-9]")):
+            found = with_matches(search(connection, sought, 5), sought).to_arrow_table().to_pylist()
+            *_, line = found_lines(found, width, sought.words)
+            assert "Needle" in line
+            assert len(line) <= max(width, len("    12:00:30 visitor: ") + 24)
+            assert "…" in line
+
+
+@pytest.mark.parametrize(
+    "sought",
+    [Sought(until=datetime(9999, 12, 31)), Sought(since=datetime(1, 1, 1))],  # noqa: DTZ001  # on the account's clock
+    ids=["last", "first"],
+)
+def test_the_ends_of_the_calendar_are_days(filled: Lake, sought: Sought) -> None:
+    """A search up to the last day there is, or from the first, finds all."""
+    with connect(filled) as connection:
+        every, found = (search(connection, one, 99).fetchall() for one in (Sought(), sought))
+    assert sorted(found, key=str) == sorted(every, key=str) != []

@@ -33,7 +33,7 @@ from pipeline.report.wholeness import PROVISIONAL
 
 STATIC_DAYS = 14
 """Days in the tables of a browser without JavaScript."""
-STATIC_ROWS = 500
+STATIC_ROWS = 200
 """Rows of any other of them."""
 LARGEST_PAGE = 1_900_000  # bytes: a page that can be mailed
 _EMPTY = '<script type="text/plain" id="{}"></script>'

@@ -190,11 +190,15 @@ def test_the_numbers_of_a_point_are_shown_around_it(tmp_path: Path) -> None:
         const now = dots[0].getBoundingClientRect();
         const [x, y] = [now.left + now.width / 2, now.top + now.height / 2];
         tell("beside", await seen(x + 10, y));
+        const box = document.getElementById("vg-tooltip-element").getBoundingClientRect();
+        const inside = document.querySelector("#vg-tooltip-element table").getBoundingClientRect();
+        tell("room", [inside.left >= box.left, inside.right <= box.right, box.width]);
         """,
         width=1200,
     )
 
     assert "Service level" in told(page)["beside"]
+    assert told(page)["room"][:2] == [True, True], told(page)["room"]
 
 
 def test_a_band_is_drawn_of_one_account_alone(tmp_path: Path) -> None:

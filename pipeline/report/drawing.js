@@ -27,7 +27,6 @@ async function draw(charts, rows) {
         axis && noteOf(panel, chart, axis, drawn),
         target !== null && `Dotted: the target, ${formatted(data.targets[panel.measure].form, data.targets[panel.measure].values[chosen().account])}.`,
         panel.isOfStrength && beyondStrength(panel, drawn, strongest),
-        part.classList.contains("picks") && place === chart.panels.length - 1 && "A click on a mark chooses its skill or account.",
       ].filter(Boolean).join(" ");
       for (const row of drawn) row.point = row.is_marked ? "marked" : axis && row.value > axis.until ? "beyond" : "whole";
       if (part.hidden) continue;

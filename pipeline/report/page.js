@@ -183,10 +183,10 @@ function changeOf(key, row, former, unlike) {
   const why = "not judged, since the two are not alike";
   if (!key.parts) {
     const [now, then] = [row?.[key.measure], former?.[key.measure]];
-    if (!now || !then) return "";
+    if (unlike || !now || !then) return ""; // of counts a missing day alone is a change
     const isScore = key.form === "number";
     const [change, unit] = isScore ? [now - then, ""] : [(100 * (now - then)) / then, " %"];
-    return `change: ${signed(change)}${unit}${unlike ? `, ${why}` : ""}`;
+    return `change: ${signed(change)}${unit}`;
   }
   if (!row?.[key.cases] || !former?.[key.cases]) return "";
   const [one, other] = [row, former].map((counts) => interval(counts[key.parts], counts[key.cases]));

@@ -68,7 +68,7 @@ def test_a_dbt_project_is_complete() -> None:
     assert files[1][1].startswith(f"{profile}:\n")
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/asking.md", "docs/tools.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/asking.md", "docs/names.md", "docs/tools.md"])
 def test_no_query_groups_by_a_name_alone(page: str) -> None:
     """Where a query groups rows and has a name, its groups have the id, too: two agents, or two skills, may have one name."""
     text = (ROOT / page).read_text(encoding="utf-8")

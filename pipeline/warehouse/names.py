@@ -68,7 +68,7 @@ class NameFile(NamedTuple):
 
 
 _ACCOUNT: Final = NameColumn("account_id", ID, "Account of the id.")
-_IS_BOT: Final = NameColumn("is_bot", FLAG, "Whether it is a bot's; false where skills.csv does not say.")
+_IS_BOT: Final = NameColumn("is_bot", FLAG, "True for a skill of bots; false where skills.csv does not say.")
 _NICKNAME: Final = NameColumn(HELPER, TEXT, "Newest nickname that the agent's lines carry.")
 NAME_FILES: Final = (
     NameFile(
@@ -95,7 +95,7 @@ NAME_FILES: Final = (
             NameColumn("agent_name", TEXT, "Name of the agent, else the nickname in agents.csv; NULL: there is neither."),
             NameColumn("agent_group", TEXT, "Group of the agent; NULL: it has none."),
             NameColumn("employee_id", TEXT, "The agent's id in another system; NULL: it is not known."),
-            NameColumn("is_bot", FLAG, "Whether it is a bot; NULL: the file does not say, so the skill tells."),
+            NameColumn("is_bot", FLAG, "True for a bot; NULL: the file does not say, so the skill tells."),
             NameColumn("hired_on", DAY, "Day on which the agent was hired; NULL: it is not known."),
         ),
     ),

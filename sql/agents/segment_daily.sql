@@ -36,15 +36,20 @@ select
     avg(first_response_milliseconds) / 1000
         as first_response_avg_seconds,  -- first_response_sum_seconds / first_response_count.
     quantile_cont(first_response_milliseconds, 0.5) / 1000
-        as first_response_p50_seconds,  -- Median of the first_response_count times from assignment to that line.
+        as first_response_p50_seconds,  -- Median of the first_response_count times from assignment to the first agent
+                                        -- line.
     quantile_cont(first_response_milliseconds, 0.9) / 1000
-        as first_response_p90_seconds,  -- Time to that line that 90 % of first_response_count did not exceed.
+        as first_response_p90_seconds,  -- Time to the first agent line that 90 % of first_response_count did not
+                                        -- exceed.
     count(first_response_from_opening_milliseconds)
-        as first_response_from_opening_count,  -- Segments with a known time from connection or transfer to that line.
+        as first_response_from_opening_count,  -- Segments with a known time from connection or transfer to the first
+                                               -- agent line.
     coalesce(sum(first_response_from_opening_milliseconds), 0) / 1000
-        as first_response_from_opening_sum_seconds,  -- Sum of the times from connection or transfer to that line.
+        as first_response_from_opening_sum_seconds,  -- Sum of the times from connection or transfer to the first agent
+                                                     -- line.
     avg(first_response_from_opening_milliseconds) / 1000
-        as first_response_from_opening_avg_seconds,  -- Mean of first_response_from_opening_count times to that line.
+        as first_response_from_opening_avg_seconds,  -- Mean of first_response_from_opening_count times to the first
+                                                     -- agent line.
     quantile_cont(first_response_from_opening_milliseconds, 0.5) / 1000
         as first_response_from_opening_p50_seconds,  -- Median of the first_response_from_opening_count times.
     quantile_cont(first_response_from_opening_milliseconds, 0.9) / 1000

@@ -19,7 +19,7 @@ select
     account_id,  -- The LivePerson account.
     date,
     type,
-    is_bot,  -- Only bots had the conversation.
+    is_bot,  -- True where only bots had the conversation.
     count(*) as connected_count,  -- Connected conversations.
     count(*) filter (where was_interactive)
         as interactive_count,  -- Conversations that are interactive by the source's flag, or a transfer's.

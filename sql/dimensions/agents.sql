@@ -135,10 +135,10 @@ select
     shown.nickname as agent_nickname,  -- Newest nickname that the agent's lines carry; NULL: none.
     agent.agent_group,  -- Group of the agent; NULL: it has none.
     agent.employee_id,  -- The agent's id in another system; NULL: it is not known.
-    coalesce(agent.is_bot, false) as is_bot,  -- Whether it is a bot; false where agents.csv does not say.
+    coalesce(agent.is_bot, false) as is_bot,  -- True for a bot; false where agents.csv does not say.
     agent.hired_on,  -- Day on which the agent was hired; NULL: it is not known.
     shown.segment_count,  -- Segments.
-    shown.last_date  -- Newest day with a conversation that met it; NULL: none did.
+    shown.last_date  -- Newest day with a conversation of the row; NULL: it has none.
 from shown
 left join agent_names as agent
     on shown.account_id = agent.account_id

@@ -29,7 +29,7 @@ select
     known.campaign_id,  -- The campaign.
     campaign.campaign_name,  -- Name of the campaign; NULL: it has none.
     known.conversation_count,  -- Conversations.
-    known.last_date  -- Newest day with a conversation that met it; NULL: none did.
+    known.last_date  -- Newest day with a conversation of the row; NULL: it has none.
 from known
 left join campaign_names as campaign
     on known.account_id = campaign.account_id

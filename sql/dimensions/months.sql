@@ -9,7 +9,7 @@ select
     account_id,  -- The LivePerson account.
     month as local_month,  -- First day of the month on the account's clocks.
     count(*) filter (where is_whole) as day_count,  -- Days whose data are there as a whole.
-    day(last_day(month)) as expected_day_count,  -- Days, those without data too.
+    day(last_day(month)) as expected_day_count,  -- Days of the period, those without data too.
     bool_or(is_provisional) as is_provisional  -- Whether more conversations can still come.
 from calendar_days
 group by account_id, month

@@ -45,10 +45,10 @@ select
     known.account_id,  -- The LivePerson account.
     known.skill_id,  -- The skill.
     skill.skill_name,  -- Name of the skill; NULL: it has none.
-    coalesce(skill.is_bot, false) as is_bot,  -- Whether it is a bot's; false where skills.csv does not say.
+    coalesce(skill.is_bot, false) as is_bot,  -- True for a skill of bots; false where skills.csv does not say.
     skill.skill_group,  -- Group of the skill; NULL: it has none.
     known.entry_count,  -- Entries into queues.
-    known.last_date  -- Newest day with a conversation that met it; NULL: none did.
+    known.last_date  -- Newest day with a conversation of the row; NULL: it has none.
 from known
 left join skill_names as skill
     on known.account_id = skill.account_id

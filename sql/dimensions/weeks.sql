@@ -9,7 +9,7 @@ select
     account_id,  -- The LivePerson account.
     week as local_week,  -- Monday of the week on the account's clocks.
     count(*) filter (where is_whole) as day_count,  -- Days whose data are there as a whole.
-    7::bigint as expected_day_count,  -- Days, those without data too.
+    7::bigint as expected_day_count,  -- Days of the period, those without data too.
     bool_or(is_provisional) as is_provisional  -- Whether more conversations can still come.
 from calendar_days
 group by account_id, local_week

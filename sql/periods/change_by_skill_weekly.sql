@@ -69,7 +69,7 @@ select
     change + sqrt((one.share_high - one.share) ** 2 + (former.share - former.share_low) ** 2)
         as change_high,  -- Upper bound of Newcombe's interval of 95 %.
     one.day_count,  -- Days whose data are there as a whole.
-    one.expected_day_count,  -- Days, those without data too.
+    one.expected_day_count,  -- Days of the period, those without data too.
     one.is_provisional,  -- Whether more conversations can still come.
     former.day_count as former_day_count,  -- Days of the period before whose data are there as a whole.
     former.expected_day_count as former_expected_day_count,  -- Days of the period before.

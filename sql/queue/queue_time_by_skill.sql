@@ -79,7 +79,7 @@ select
     queue.people_queue_max_seconds,  -- Longest wait of an answered entry of people.
     skill.skill_name,  -- Name of the skill; NULL: it has none.
     skill.skill_group,  -- Group of the skill; NULL: it has none.
-    coalesce(skill.is_bot, false) as is_bot  -- Bots answer in the skill, no people.
+    coalesce(skill.is_bot, false) as is_bot  -- True for a skill in which bots answer, no people.
 from queues as queue
 left join skill_names as skill
     on queue.account_id = skill.account_id

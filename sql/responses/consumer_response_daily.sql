@@ -29,7 +29,7 @@ select
     account_id,  -- The LivePerson account.
     date,  -- UTC day of the agent's line that follows the visitor's answer.
     type,  -- Kind of the conversation: LIVE_CHAT or MESSAGING.
-    is_bot,  -- The visitor answered a bot.
+    is_bot,  -- True where visitors answered a bot.
     count(*) as visitor_response_count,  -- Visitors' answers to a response or greeting, with a time.
     sum(visitor_response_milliseconds) / 1000
         as visitor_response_sum_seconds,  -- Sum of the times of visitors' answers.

@@ -42,10 +42,10 @@ select
         as first_response_from_connection_avg_seconds,  -- first_response_from_connection_sum_seconds /
                                                         -- first_response_from_connection_count.
     quantile_cont(first_response_seconds, 0.5)
-        as first_response_from_connection_p50_seconds,  -- Median of the first_response_from_connection_count times from
-                                                        -- connection to that line.
+        as first_response_from_connection_p50_seconds,  -- Median of the first_response_from_connection_count times
+                                                        -- from connection to the first agent line.
     quantile_cont(first_response_seconds, 0.9)
-        as first_response_from_connection_p90_seconds,  -- Time to that line that 90 % of
+        as first_response_from_connection_p90_seconds,  -- Time to the first agent line that 90 % of
                                                         -- first_response_from_connection_count did not exceed.
     count(first_reply_seconds)
         as first_response_from_line_count,  -- Conversations with a known time from the visitor's first line to the

@@ -36,7 +36,7 @@ select
     date,
     type,
     is_bot,
-    bounds[bound_number] as bound_seconds,  -- Bound of this row; NULL: none.
+    bounds[bound_number] as bound_seconds,  -- Bound that the times are compared with; NULL: no bound is set.
     coalesce(sum(response_count) filter (where bucket <= bound_number), 0)::bigint
         as within_bound_count,  -- Responses within the bound.
     sum(response_count)::bigint as timed_count,  -- Responses with a time.

@@ -20,7 +20,7 @@ with reached as (
 select
     account_id,
     gap_start_time,  -- Start of the first hour without a file.
-    scope_start_time as gap_end_time,  -- Start of the next hour with one.
+    scope_start_time as gap_end_time,  -- Start of the next hour with a file.
     (epoch_ms(gap_end_time) - epoch_ms(gap_start_time)) // 3_600_000 as gap_hour_count  -- Hours without a file.
 from reached
 where scope_start_time > gap_start_time

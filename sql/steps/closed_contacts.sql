@@ -16,7 +16,7 @@ select
     contact.agent_name,
     contact.ended_with_bot,
     contact.conversation_end_time,
-    contact.person_id is not null as has_person,  -- The person is known.
+    contact.person_id is not null as has_person,  -- True where the person of the conversation is known.
     contact.is_served,  -- A person or a bot wrote a line.
     contact.is_served
     and has_person
@@ -25,7 +25,7 @@ select
     is_judged and coalesce(contact.repeat_milliseconds <= rules.resolution_hours * 3_600_000, false)
         as is_repeated,  -- Judged, and the person came back within resolution_hours.
     is_repeated and coalesce(contact.is_same_skill, false)
-        as is_same_skill_repeat,  -- Repeated, to the skill that ended it.
+        as is_same_skill_repeat,  -- True where the person came back to the last skill.
     rules.time_zone  -- Name of the time zone.
 from followed_contacts as contact
 join account_rules as rules

@@ -98,7 +98,8 @@ select
     case
         when ended.ended_in_queue then coalesce(skill.is_bot, false)
         else coalesce(agent.is_bot, skill.is_bot, false)
-    end as ended_with_bot,  -- A bot had it last, and the visitor did not give up in a queue of people.
+    end as ended_with_bot,  -- True where a bot had the conversation last, and the visitor did not give up in a queue
+                            -- of people.
     ended.conversation_end_time,
     ended.is_served,  -- A person or a bot wrote a line.
     ended.leg_count,  -- Records of the conversation, one if it has no legs.
@@ -106,7 +107,7 @@ select
     epoch_ms(next_start_time) - epoch_ms(ended.conversation_end_time)
         as repeat_milliseconds,  -- Time from the conversation's end to the next one's start.
     ended.next_conversation.skill_id = ended.skill_id
-        as is_same_skill,  -- The next conversation began with the skill that ended this one.
+        as is_same_skill,  -- True where the next conversation began with the last skill of this one.
     epoch_ms(reach.end_time) - epoch_ms(ended.conversation_end_time)
         as observed_milliseconds  -- From the end to where the data reaches.
 from ended

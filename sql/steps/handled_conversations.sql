@@ -25,16 +25,18 @@ select
     conversation.date,  -- UTC day on which the conversation started.
     conversation.type,  -- Kind of the conversation: LIVE_CHAT or MESSAGING.
     conversation.conversation_start_time,
-    coalesce(totals.is_bot, false) as is_bot,  -- Only bots had the conversation.
+    coalesce(totals.is_bot, false) as is_bot,  -- True where only bots had the conversation.
     conversation.was_interactive,
     conversation.visitor_line_count,  -- Messages of type 0.
     (
         conversation.agent_line_count
         - case when totals.is_bot then 0 else coalesce(totals.bot_line_count, 0) end
     )::bigint
-        as own_line_count,  -- Lines by agents without those in segments of bots; with them if only bots had it.
+        as own_line_count,  -- Lines by agents without those in segments of bots; with them if only bots had the
+                            -- conversation.
     case when totals.is_bot then totals.bot_milliseconds else totals.person_milliseconds end::bigint
-        as handling_milliseconds,  -- Sum of the lengths of the segments of people; of bots if only bots had it.
+        as handling_milliseconds,  -- Sum of the lengths of the segments of people; of bots if only bots had the
+                                   -- conversation.
     conversation.chat_milliseconds,
     conversation.time_zone  -- Name of the time zone.
 from named_conversations as conversation

@@ -18,11 +18,12 @@ select
     agent.agent_name,  -- Name of the last agent; NULL: it has none.
     agent.agent_group,  -- Group of the last agent; NULL: it has none.
     coalesce(agent.is_bot, skill.is_bot, false)
-        as is_bot,  -- A bot had it last: the last agent by agents.csv, else the last skill by skills.csv.
+        as is_bot,  -- A bot had the conversation last: the last agent by agents.csv, else the last skill by skills.csv.
     case
         when conversation.abandoned_entry_count > 0 then coalesce(skill.is_bot, false)
         else coalesce(agent.is_bot, skill.is_bot, false)
-    end as ended_with_bot,  -- A bot had it last, and the visitor did not give up in a queue of people.
+    end as ended_with_bot,  -- True where a bot had the conversation last, and the visitor did not give up in a queue
+                            -- of people.
     conversation.campaign_id,
     conversation.source_origin,
     conversation.source_device,

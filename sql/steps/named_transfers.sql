@@ -57,15 +57,15 @@ select
     transfer.timestamp,  -- Time of the transfer.
     transfer.skill_id,  -- Skill that the conversation left.
     skill.skill_name,  -- Name of the skill left; NULL: it has none.
-    transfer.target_skill_id,  -- Skill that it went to.
-    target.skill_name as target_skill_name,  -- Name of the skill that it went to; NULL: it has none.
+    transfer.target_skill_id,  -- Skill that the transfer went to.
+    target.skill_name as target_skill_name,  -- Name of target_skill_id; NULL: it has none.
     transfer.agent_id,  -- Agent who handed the conversation over.
     agent.agent_name,  -- Name of the agent who handed it over; NULL: it has none.
     agent.agent_group,  -- Group of the agent who handed it over; NULL: it has none.
     coalesce(agent.is_bot, skill.is_bot, false)
         as is_bot,  -- A bot handed over: the agent by agents.csv, else the skill left by skills.csv.
-    transfer.target_agent_id,  -- Agent it was meant for.
-    target_agent.agent_name as target_agent_name,  -- Name of the agent it was meant for; NULL: it has none.
+    transfer.target_agent_id,  -- Agent whom the transfer was meant for.
+    target_agent.agent_name as target_agent_name,  -- Name of target_agent_id; NULL: it has none.
     case
         when transfer.target_agent_id is not null then 'agent'
         when transfer.target_skill_id is distinct from transfer.skill_id and transfer.target_skill_id is not null
@@ -81,8 +81,8 @@ select
         list_contains(transfer.left_agents, transfer.target_agent_id)
         and transfer.target_agent_id is distinct from transfer.agent_id,
         false
-    ) as is_return,  -- It went back to a skill or an agent that the conversation had left.
-    transfer.entry_number is not null as is_entry,  -- It put the visitor into a queue.
+    ) as is_return,  -- True where the transfer went back to a skill or agent left before.
+    transfer.entry_number is not null as is_entry,  -- True where the transfer put the visitor into a queue.
     entered.outcome,
     entered.wait_milliseconds,
     entered.is_bot as is_bot_entry,  -- The queue is a bot's, or a bot answered; NULL: no queue.

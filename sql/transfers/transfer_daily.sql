@@ -71,7 +71,7 @@ select
     account_id,
     date,  -- UTC day on which the conversation started.
     type,  -- Kind of the conversation: LIVE_CHAT or MESSAGING.
-    is_bot,  -- Bots handed over; else people did.
+    is_bot,  -- True for transfers by bots, false for those by people.
     sum(conversations)::bigint
         as handled_count,  -- Connected conversations that a person had; of is_bot that a bot had.
     count(*) filter (where is_transfer) as transfer_count,  -- Transfers.

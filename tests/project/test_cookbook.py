@@ -107,6 +107,51 @@ def test_names_stand_for_ids(done: Run) -> None:
         assert not [text for text in texts if re.fullmatch(r"\d{6,}", text.replace(",", ""))], cell
 
 
+def test_namesakes_stay_apart(done: Run) -> None:
+    """Two agents, or two skills, of one name are two rows and two marks: the picture shows their ids beside the name."""
+    for cell, answer, name in (
+        ("slow-chart", "slow", "agent"),
+        ("low-scores-chart", "low_scores", "agent"),
+        ("flow-chart", "flow", "to_skill"),
+        ("bands-chart", "bands", "skill"),
+        ("resolution-chart", "resolution", "skill"),
+        ("export-chart", "export", "skill"),
+    ):
+        rows = done.names[answer].select("account", name, f"{name}_id").unique()
+        shared = rows.filter(pl.len().over("account", name) > 1)
+        assert shared.height >= 2, answer
+        drawn = set(re.findall(r"<text[^>]*>([^<]*)</text>", done.picture(cell)))
+        assert {f"{row[1]} ({row[2]})" for row in shared.rows()} <= drawn, answer
+        assert not set(shared[name]) & drawn, answer
+
+
+def test_the_service_level_is_a_division_away(done: Run, shops: Lake) -> None:
+    """Without `short_count` in the denominator, the share within 30 s is the service level of the report."""
+    within = done.names["within"]
+    with connect(shops) as connection:
+        expected = connection.execute(
+            """select sum(people_within_count), sum(people_answered_count + people_abandoned_count - people_short_abandon_count)
+            from service_level_local_daily join accounts using (account_id)
+            where account_name = 'Shop New York' and local_date between $since and $until""",
+            done.names["period"],
+        ).fetchall()
+    ours = within.filter(account="Shop New York")  # all of its hours have ten entries
+    assert expected == [(ours["within_count"].sum(), (ours["judged_count"] - ours["short_count"]).sum())]
+    assert ours["short_count"].sum() > 0
+
+
+def test_the_silent_and_the_unscored_are_counted(done: Run) -> None:
+    """The picture of those who gave up says how many wrote nothing there; that of repeat customers how many have a score."""
+    for account in ACCOUNTS.values():
+        gave_up = done.names["gave_up"].filter(account=account)
+        silent = gave_up.filter(line_count=0).height
+        assert 0 < silent < gave_up.height
+        assert f"{account}: {silent} of {gave_up.height}" in done.picture("gave-up-chart")
+    twice = done.names["repeaters"].filter(account=account, contact_count=2)
+    assert 0 < twice["scored_mcs"].count() < twice.height
+    assert f"{twice['scored_mcs'].count()} of {twice.height} people" in done.picture("repeaters-chart")
+
+
 def test_the_period_is_four_weeks_without_a_provisional_day(done: Run) -> None:
     """It ends before the first day, of any account, of which more can come."""
     assert done.names["period"] == {"since": SINCE_DAY, "until": UNTIL_DAY}
@@ -275,7 +320,11 @@ def within(raw: Raw) -> pl.DataFrame:
         raw.entries()
         .filter(CLOSED)
         .group_by("account", "type", pl.col("local").dt.hour().cast(pl.Int64).alias("local_hour"))
-        .agg(judged_count=pl.len(), within_count=in_time.sum())
+        .agg(
+            judged_count=pl.len(),
+            within_count=in_time.sum(),
+            short_count=((pl.col("outcome") == "abandoned") & (pl.col("wait_milliseconds") < 5_000)).sum(),
+        )
         .filter(pl.col("judged_count") >= 10)
         .with_columns(within_share=pl.col("within_count") / pl.col("judged_count"))
     )
@@ -333,17 +382,18 @@ def pages(raw: Raw) -> pl.DataFrame:
 
 
 def gave_up(raw: Raw) -> pl.DataFrame:
-    """The last line that a visitor wrote before leaving a queue of people."""
-    lines = raw.rows("messages").filter(type="0").select("account", "conversation_id", "position", "timestamp", "text")
-    return (
-        raw.entries()
-        .filter(outcome="abandoned")
-        .join(lines, on=["account", "conversation_id"])
-        .filter(pl.col("timestamp") <= pl.col("left_time"))
-        .sort("position")
-        .group_by("account", "conversation_id", "type")
-        .agg(last_line=pl.col("text").last(), entered_local_time=pl.col("local").max())
-    )
+    """The lines that a visitor wrote between entering and leaving a queue of people, and the last of them."""
+    lines = raw.rows("messages").filter(type="0").sort("position").select("conversation_id", "timestamp", "text")
+    written = {str(key): group.rows() for (key,), group in lines.group_by("conversation_id", maintain_order=True)}
+    rows = []
+    for row in raw.entries().filter(outcome="abandoned").iter_rows(named=True):
+        entered, left, talk = row["entered_time"], row["left_time"], row["conversation_id"]
+        here = [text for _, time, text in written.get(talk, []) if left and entered <= time <= left]
+        rows.append(
+            (row["account"], row["type"], talk, row["entry_number"], row["local"], len(here), here[-1] if here else None)
+        )
+    columns = ["account", "type", "conversation_id", "entry_number", "entered_local_time", "line_count", "last_line"]
+    return pl.DataFrame(rows, schema=columns, orient="row", infer_schema_length=None)
 
 
 def slow(raw: Raw) -> pl.DataFrame:
@@ -351,7 +401,7 @@ def slow(raw: Raw) -> pl.DataFrame:
     return (
         raw.in_period("responses", "response_time")
         .filter(~pl.col("is_bot") & pl.col("agent_id").is_not_null() & pl.col("response_milliseconds").is_not_null())
-        .group_by("account", raw.agent().alias("agent"), "type")
+        .group_by("account", "agent_id", raw.agent().alias("agent"), "type")
         .agg(
             response_count=pl.len(),
             p50_seconds=percentile("response_milliseconds", 0.5),
@@ -362,13 +412,13 @@ def slow(raw: Raw) -> pl.DataFrame:
 
 
 def low_scores(raw: Raw) -> pl.DataFrame:
-    """Mean scores of the chats that each person had last."""
+    """Chats that each person had last, those with a score among them, and the mean of the scores."""
     return (
         raw.conversations()
-        .filter(CHAT & ~pl.col("is_bot") & pl.col("agent_id").is_not_null() & pl.col("mcs").is_not_null())
-        .group_by("account", raw.agent().alias("agent"))
-        .agg(chat_count=pl.len(), mcs_avg=pl.col("mcs").mean())
-        .filter(pl.col("chat_count") >= 10)
+        .filter(CHAT & ~pl.col("is_bot") & pl.col("agent_id").is_not_null())
+        .group_by("account", "agent_id", raw.agent().alias("agent"))
+        .agg(chat_count=pl.len(), scored_count=pl.col("mcs").count(), mcs_avg=pl.col("mcs").mean())
+        .filter((pl.col("chat_count") >= 10) & (pl.col("scored_count") > 0))
         .with_columns(is_sought=(pl.col("chat_count") > 20) & (pl.col("mcs_avg") < 50))
     )
 
@@ -418,7 +468,9 @@ def flow(raw: Raw) -> pl.DataFrame:
         .join(raw.conversations().filter(CHAT).select(key), on=key)
         .filter(pl.col("target_skill_id").is_not_null())
         .join(waits, on=[*key, "queue_start_time"], how="left")
-        .group_by("account", raw.skill().alias("from_skill"), raw.skill("target_skill_id").alias("to_skill"))
+        .rename({"skill_id": "from_skill_id", "target_skill_id": "to_skill_id"})
+        .with_columns(from_skill=raw.skill("from_skill_id"), to_skill=raw.skill("to_skill_id"))
+        .group_by("account", "from_skill_id", "from_skill", "to_skill_id", "to_skill")
         .agg(
             transfers=pl.len(),
             queued_count=pl.col("wait_milliseconds").count(),
@@ -489,7 +541,7 @@ def bands(raw: Raw) -> pl.DataFrame:
     return (
         raw.conversations()
         .filter(~pl.col("is_bot") & score.is_not_null() & pl.col("skill_id").is_not_null())
-        .group_by(CHANNEL.alias("account"), raw.skill().alias("skill"))
+        .group_by(CHANNEL.alias("account"), "skill_id", raw.skill().alias("skill"))
         .agg(
             conversations=pl.len(),
             negative=(score < 40).sum(),
@@ -507,20 +559,22 @@ def resolution(raw: Raw) -> pl.DataFrame:
     starts: dict[tuple[str, str], list[datetime]] = defaultdict(list)
     for row in rows.iter_rows(named=True):
         starts[row["account"], row["person_id"]].append(row["conversation_start_time"])
-    judged: dict[tuple[str, str], list[bool]] = defaultdict(list)
+    judged: dict[tuple[str, int, str], list[bool]] = defaultdict(list)
     for row in rows.filter(pl.col("agent_line_count") > 0).iter_rows(named=True):
         end = row["conversation_end_time"]
         if end is None or end + timedelta(hours=72) > raw.reach[row["account"]] or row["first_skill_id"] is None:
             continue
         later = [start for start in starts[row["account"], row["person_id"]] if start > end]
-        key = (f"{row['account']} {row['type']}", raw.skills[row["first_skill_id"]])
+        key = (f"{row['account']} {row['type']}", row["first_skill_id"], raw.skills[row["first_skill_id"]])
         judged[key].append(not later or min(later) - end > timedelta(hours=72))
     found = [(*key, len(each), sum(each), sum(each) / len(each)) for key, each in judged.items() if len(each) >= 10]
-    return pl.DataFrame(found, schema=["account", "skill", "judged_count", "settled_count", "settled_share"], orient="row")
+    columns = ["account", "skill_id", "skill", "judged_count", "settled_count", "settled_share"]
+    return pl.DataFrame(found, schema=columns, orient="row")
 
 
 def repeaters(raw: Raw) -> pl.DataFrame:
-    """People with two conversations or more, their last channel, and the last score there is; no conversation has legs here."""
+    """People with two conversations or more, their last, and their last with a score, if any; no conversation has legs here."""
+    is_scored = pl.col("mcs").is_not_null()
     return (
         raw.conversations()
         .filter(pl.col("person_id").is_not_null())
@@ -530,9 +584,10 @@ def repeaters(raw: Raw) -> pl.DataFrame:
             contact_count=pl.len(),
             last_local_time=pl.col("local").max(),
             last_type=pl.col("type").last(),
-            last_mcs=pl.col("mcs").drop_nulls().last(),
+            scored_local_time=pl.col("local").filter(is_scored).last(),
+            scored_mcs=pl.col("mcs").filter(is_scored).last(),
         )
-        .filter((pl.col("contact_count") >= 2) & pl.col("last_mcs").is_not_null())
+        .filter(pl.col("contact_count") >= 2)
     )
 
 
@@ -661,7 +716,7 @@ def export(raw: Raw) -> pl.DataFrame:
     return (
         raw.entries()
         .filter(CHAT & pl.col("skill_id").is_not_null() & (pl.col("day") > UNTIL_DAY - timedelta(days=7)))
-        .group_by("account", pl.col("day").alias("local_date"), raw.skill().alias("skill"))
+        .group_by("account", pl.col("day").alias("local_date"), "skill_id", raw.skill().alias("skill"))
         .agg(
             entry_count=pl.len(),
             answered_count=ANSWERED.sum(),

@@ -1,6 +1,7 @@
 """A column's name has one meaning in all tables and views: joined by name, two numbers are of the same things."""
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any, Final
@@ -55,16 +56,16 @@ SEVERAL: Final = {
         "A bot's: by agents.csv, else by skills.csv.",
         "Work of bots, else of people: by agents.csv, else by skills.csv.",
         "A bot's: by agents.csv of the agent who answered, else by skills.csv.",
-        "A bot had it last: the last agent by agents.csv, else the last skill by skills.csv.",
-        "Only bots had the conversation.",
+        "A bot had the conversation last: the last agent by agents.csv, else the last skill by skills.csv.",
+        "True where only bots had the conversation.",
         "The conversation began with a bot: its first agent by agents.csv, else its first skill by skills.csv.",
-        "The visitor answered a bot.",
+        "True where visitors answered a bot.",
         "A bot handed over: the agent by agents.csv, else the skill left by skills.csv.",
-        "Bots handed over; else people did.",
-        "Bots answer in the skill, no people.",
-        "Whether it is a bot; false where agents.csv does not say.",
-        "Whether it is a bot; NULL: the file does not say, so the skill tells.",
-        "Whether it is a bot's; false where skills.csv does not say.",
+        "True for transfers by bots, false for those by people.",
+        "True for a skill in which bots answer, no people.",
+        "True for a bot; false where agents.csv does not say.",
+        "True for a bot; NULL: the file does not say, so the skill tells.",
+        "True for a skill of bots; false where skills.csv does not say.",
     },
     "account_name": {
         "Name of the account: write it in a row with its account_id.",
@@ -157,6 +158,15 @@ def test_each_name_has_one_filter() -> None:
             if text:
                 found[column["name"]][text].append(entry["name"])
     assert {name: dict(texts) for name, texts in found.items() if len(texts) > 1} == {}
+
+
+def test_a_meaning_can_be_read_alone(columns: Bases) -> None:
+    """No meaning speaks of the column above it, as "None was." and "Author of that response" do: a tool shows one alone."""
+    leaning = re.compile(
+        r"^(It|None|They|This|That|Those) |\bthat (line|response|greeting|segment)\b|\b(had|to|for|falls in) it\b"
+    )
+    meanings = {(name, basis[0]) for name, bases in columns.items() for basis in bases}
+    assert {(name, words) for name, words in meanings if leaning.search(words)} == set()
 
 
 def test_a_taken_name_with_another_meaning_is_found() -> None:

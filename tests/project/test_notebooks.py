@@ -3,7 +3,7 @@
 import re
 import tomllib
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import duckdb
 import polars as pl
 import pytest
 from cookbook_lake import ACCOUNTS as SHOPS
-from documents import NAME, conversation, document, gz, name_at, put
+from documents import NAME, conversation, document, gz, message, name_at, put
 from lakes import take
 from places import ROOT
 
@@ -41,7 +41,15 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
             for name in hour_file_names(account, UNTIL - timedelta(hours=hours + 1)):
                 put(source / account.account_id, file_bytes(account, name), name)
     odd = folder / "odd"
-    put(odd, gz(document(conversation("odd", newField={"string": "x"}), account_id=None), "garbage", "more garbage"), NAME)
+    put(
+        odd,
+        gz(
+            document(conversation("odd", messages=[message("money back")], newField={"string": "x"}), account_id=None),
+            "garbage",
+            "more garbage",
+        ),
+        NAME,
+    )
     put(odd, gz("cut")[:-3], name_at(3))
     made = Lake(str(folder / "lake"))
     for account in ACCOUNTS:  # one after the other, since both have files of the same names
@@ -107,6 +115,47 @@ def times(spec: Any) -> Iterator[dict[str, Any]]:
             yield from times(part)
 
 
+FINAL_DAYS = {"Shop New York": (date(2026, 10, 18), date(2026, 11, 1)), "Shop London": (date(2026, 10, 19), date(2026, 11, 1))}
+"""The first and the last day on the clocks of each shop that are there as a whole, and to which nothing more can come."""
+
+
+@pytest.mark.parametrize(
+    ("notebook", "answer", "cell"),
+    [
+        ("01_first_look", "queue", "queue-chart"),
+        ("02_queue_time", "daily", "daily-chart"),
+        ("03_mcs", "bands", "bands-chart"),
+        ("04_transcripts", "mentions", "hits-chart"),
+    ],
+)
+def test_a_day_that_can_still_change_looks_so(
+    notebook: str, answer: str, cell: str, shops: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pictures by day mark days that are there in part, and provisional ones, and no other: open points, or pale bars."""
+    done = run(notebook, shops.uri, monkeypatch)
+    marked = set()
+    for account, day, is_final in done.names[answer].select("account", pl.col("day").dt.date(), "is_final").rows():
+        first, last = next(days for shop, days in FINAL_DAYS.items() if account.startswith(shop))
+        assert is_final == (first <= day <= last), (account, day)
+        marked.add(is_final)
+    assert marked == {True, False}
+    assert re.search(r'fill="white"[^>]* stroke="#|opacity="0.45"', done.picture(cell))
+
+
+@pytest.mark.parametrize(
+    ("notebook", "answer"), [("02_queue_time", "skills"), ("03_mcs", "skills"), ("01_first_look", "skills")]
+)
+def test_skills_of_one_name_are_two(notebook: str, answer: str, shops: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two skills of one name have a row each, with the id; in pictures it stands in the name."""
+    done = run(notebook, shops.uri, monkeypatch)
+    rows = done.names.get(answer, done.shown.get(answer))
+    assert isinstance(rows, pl.DataFrame)
+    keys = [name for name in ("account", "type", "skill_id", "skill") if name in rows.columns]
+    assert rows.select(keys).is_unique().all()
+    of_shop = rows.filter(pl.col("account").str.starts_with("Shop London"), pl.col("skill").str.starts_with("Billing"))
+    assert of_shop.height == 4  # two skills in two channels
+
+
 def test_first_look_counts_and_reads(ran: Callable[[str], Run], connection: duckdb.DuckDBPyConnection) -> None:
     """The printed counts are those of the tables; the transcript has its lines in order, with both sides."""
     done = ran("01_first_look")
@@ -168,9 +217,14 @@ def test_transcripts_finds_the_words_and_the_gaps(ran: Callable[[str], Run], con
     assert found
     assert sorted(hits["text"]) == sorted(found)
     gaps = [float(gap.replace(",", "")) for gap in re.findall(r"^ *([\d,]+) s  ", done.printed["transcript"], re.MULTILINE)]
+    shown = done.printed["transcript"].split()[0]
+    assert shown in hits["conversation_id"]
+    assert hits["conversation_id"][0] == "odd"  # which has one line
+    assert done.printed["transcript"].count("  VISITOR_LINE ") >= 3
+    assert done.printed["transcript"].count("  REP_LINE ") >= 3
     (first,) = connection.sql(
         "select count(*), epoch(max(timestamp)) - epoch(min(timestamp)) from messages where conversation_id = ?",
-        params=[hits["conversation_id"][0]],
+        params=[shown],
     ).fetchall()
     assert len(gaps) == first[0] - 1
     assert abs(sum(gaps) - first[1]) <= len(gaps) / 2  # printed in whole seconds

@@ -54,6 +54,31 @@ def test_the_example_of_a_dbt_model_runs(empty: duckdb.DuckDBPyConnection) -> No
     assert empty.execute(query).fetchall() == []
 
 
+def test_a_dbt_project_is_complete() -> None:
+    """The page shows all files of a project, in the order in which they are needed; the project's profile is the one shown."""
+    files = re.findall(r"^(?:#|--) (\S+\.(?:yml|sql))\n(.*?)^```", SECTIONS["dbt"], re.DOTALL | re.MULTILINE)
+    assert [name for name, _ in files] == [
+        "dbt_project.yml",
+        "profiles.yml",
+        "models/sources.yml",
+        "models/abandoned_by_skill.sql",
+    ]
+    (profile,) = re.findall(r"^profile: (\w+)$", files[0][1], re.MULTILINE)
+    assert re.search(r"^name: \w+$", files[0][1], re.MULTILINE)
+    assert files[1][1].startswith(f"{profile}:\n")
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/asking.md", "docs/names.md", "docs/tools.md"])
+def test_no_query_groups_by_a_name_alone(page: str) -> None:
+    """Where a query groups rows and has a name, its groups have the id, too: two agents, or two skills, may have one name."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    grouped = [block for block in re.findall(r"^ *```\w*\n(.*?)^ *```$", text, re.DOTALL | re.MULTILINE) if "group by" in block]
+    for block in grouped:
+        query = re.sub(r"using \(.*?\)", "", block)
+        names = set(re.findall(r"\b(\w*(?:account|agent|skill|campaign))_name\b", query))
+        assert names <= set(re.findall(r"\b(\w+)_id\b", query)), block
+
+
 def test_the_panel_of_grafana_runs(empty: duckdb.DuckDBPyConnection) -> None:
     """The query gives a time, a name and a number."""
     (query,) = blocks("Grafana", "sql")

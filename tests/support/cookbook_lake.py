@@ -1,5 +1,7 @@
 """A lake for the cookbook: the demo's two shops with names, topics and clocks of their own, over both changes of the clocks."""
 
+import csv
+import io
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -26,7 +28,8 @@ def make_cookbook_lake(folder: Path) -> Lake:
     lake = Lake(str(folder / "lake"))
     both = (NEW_YORK, LONDON)
     Path(lake.root).mkdir(parents=True)
-    for name, text in (name_files(both) | {"settings.csv": default_text() + settings_rows(both)}).items():
+    names = {name: namesakes(text) if name in ("agents.csv", "skills.csv") else text for name, text in name_files(both).items()}
+    for name, text in (names | {"settings.csv": default_text() + settings_rows(both)}).items():
         (Path(lake.root) / name).write_text(text, encoding="utf-8")
     for account in both:  # one after the other, since both have files of the same names
         source = folder / account.account_id
@@ -36,3 +39,14 @@ def make_cookbook_lake(folder: Path) -> Lake:
                 (source / name).write_bytes(file_bytes(account, name))
         take(lake, source)
     return lake
+
+
+def namesakes(text: str) -> str:
+    """Give the third agent or skill of each account the name of the second: nicknames, for example, are often the same."""
+    header, *rows = csv.reader(text.splitlines())
+    for account_id in ACCOUNTS:
+        _, one, other, *_ = (row for row in rows if row[0] == account_id)
+        other[2] = one[2]
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows([header, *rows])
+    return out.getvalue()

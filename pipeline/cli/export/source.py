@@ -129,18 +129,11 @@ def find_source(connection: duckdb.DuckDBPyConnection, text: str, choice: Choice
     if name is None and re.fullmatch(r'\s*["\w.]+\s*', text):
         raise _unknown(text.strip(), known)
     with telling_of_the_query():
-        rows = _rows_by_name(connection, name) if name else _rows_of(connection, text)
+        rows = connection.sql(f'from "{name}"') if name else _rows_of(connection, text)
         chosen = rows.filter(" and ".join(conditions)) if (conditions := list(_conditions(rows, choice))) else rows
+        if name and name not in schema.TABLES and "conversation_id" not in rows.columns:
+            chosen = chosen.order("all")  # a view of measures: its first columns are its key
     return Source(connection, schema.TABLES.get(name or ""), name, chosen, choice)
-
-
-def _rows_by_name(connection: duckdb.DuckDBPyConnection, name: str) -> duckdb.DuckDBPyRelation:
-    """The rows of a table or view. A view of measures has them in the order of its columns, of which the first are its key.
-
-    One that has a row for a conversation, or more, is as long as a table, and stays as it comes.
-    """
-    rows = connection.sql(f'from "{name}"')
-    return rows if name in schema.TABLES or "conversation_id" in rows.columns else rows.order("all")
 
 
 @contextlib.contextmanager

@@ -44,8 +44,8 @@ def leaves(entry: str) -> bool:
 
 
 def asks_for_help(entry: str) -> bool:
-    """Whether an entry asks for help without a dot."""
-    return entry.rstrip("; \n").lower() == "help"
+    """Whether an entry asks for help without a dot, also for help on a command: `help .chart`."""
+    return re.fullmatch(r"help(\s+\.\w*)?", entry.rstrip("; \n").lower()) is not None
 
 
 def is_complete(text: str) -> bool:

@@ -182,7 +182,7 @@ class _Session:
                 self._chart(asked)
             case ".history", "" | "clear" as action:
                 self._show_history(clear=action == "clear")
-            case ".help", "":
+            case ".help", _:
                 self.say(_help())
             case _ if not self._set(command, argument):
                 self.say(f"{line}: no such command, or not in that form.\n{_help()}")

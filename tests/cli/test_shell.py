@@ -74,7 +74,7 @@ def test_other_shells_words_leave(entry: str, *, is_leaving: bool) -> None:
     assert leaves(entry) == is_leaving
 
 
-@pytest.mark.parametrize("entry", ["help", "HELP;", ".help"])
+@pytest.mark.parametrize("entry", ["help", "HELP;", ".help", "help .chart", ".help .chart"])
 def test_help_needs_no_dot(opened: Terminal, entry: str) -> None:
     """`help` lists the commands, with a dot or without, and nothing on the screen's right is broken."""
     shown = do(opened, f"{entry}{ENTER}", ".tables [WORD]", ".chart [QUERY]", ".quit")
@@ -332,6 +332,7 @@ def test_history_can_be_switched_off(lake: Lake, tmp_path: Path) -> None:
         ("exit", True),
         ("help", True),
         ("Help;", True),
+        ("help .chart", True),
         ("help me", False),
         ("quit ", True),
         ("select 1\nexit", False),

@@ -56,7 +56,7 @@ docs: $(RUN) ## write docs/metrics.md, docs/metrics.json and docs/tables.md anew
 pictures: $(RUN) ## write docs/report.png anew, from the demo's report; needs chromium
 	@folder=$$(mktemp -d) && $(BIN)/lakehouse demo --lake "$$folder" >/dev/null 2>&1 && chromium --headless --no-sandbox --disable-gpu \
 		--hide-scrollbars --virtual-time-budget=15000 --window-size=1100,1560 --screenshot="$(CURDIR)/docs/report.png" \
-		"file://$$folder/report.html#period=28-days" 2>/dev/null; rm -rf "$$folder"
+		"file://$$folder/report.html#period=2026-11-02..2026-11-08" 2>/dev/null; rm -rf "$$folder"
 
 lock: ## for maintainers, needs uv: update requirements*.txt
 	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --group build -o requirements.txt

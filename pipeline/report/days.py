@@ -46,12 +46,13 @@ class _Table:
 
     cube: Cube
     columns: dict[str, int] = field(default_factory=dict)
+    has_agents: bool = False
 
     def place(self, sql: str) -> int:
         return self.columns.setdefault(sql, len(self.columns))
 
-    def flag(self, condition: str) -> int | None:
-        return self.place(f"coalesce({condition}, false)::utinyint") if condition else None
+    def flag(self, condition: str) -> int:
+        return self.place(f"coalesce({condition}, false)::utinyint")
 
 
 def read_days(connection: duckdb.DuckDBPyConnection, cubes: Iterable[Cube], room: int) -> Days:
@@ -59,10 +60,10 @@ def read_days(connection: duckdb.DuckDBPyConnection, cubes: Iterable[Cube], room
     wanted = [cube for cube in cubes if not cube.query.is_by_day]
     tables: dict[str, _Table] = {}
     for cube in wanted:
-        tables.setdefault(cube.source.table, _Table(cube))
+        tables.setdefault(cube.source.table, _Table(cube)).has_agents |= cube.query.spread == _AGENT
     counted = {cube.name: _counted(cube, tables[cube.source.table]) for cube in wanted}
     first, since, until = _span(connection, tables.values(), min(MOST_ROWS, int(room / ROW_BYTES)))
-    agents = _keep_agents(connection, [table for table in tables.values() if "agent_id" in table.cube.source.kept], since)
+    agents = _keep_agents(connection, [table for table in tables.values() if table.has_agents], since)
     parts: list[bytes] = []
     described = {name: _read(connection, table, since, parts) for name, table in tables.items() if since is not None}
     span = {"since": str(since or ""), "until": str(until or ""), "isWhole": first == since}
@@ -145,10 +146,8 @@ def _span(
 def _read(connection: duckdb.DuckDBPyConnection, table: _Table, since: date, parts: list[bytes]) -> dict[str, Any]:
     """Add a table's columns to the `parts`; return its number of rows and the columns' kinds."""
     source = table.cube.source
-    has_agents = any(column.startswith(f"coalesce({_AGENT},") for column in table.columns)
-    joined = (
-        " left join report_agents on of_account is not distinct from account_id and of_agent = agent_id" if has_agents else ""
-    )
+    same = "of_account is not distinct from account_id and of_agent = agent_id"
+    joined = f" left join report_agents on {same}" if table.has_agents else ""
     names = [f"{sql} as column_{place}" for sql, place in table.columns.items()]
     found = connection.sql(
         f"select {', '.join(names)} from {source.table}{joined} where {source.day} >= date '{since}' order by all"

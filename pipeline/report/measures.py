@@ -245,7 +245,7 @@ def _responses(name: str, condition: str) -> Source:
         name=name,
         view="local_named_responses",
         day="local_date",
-        kept=("local_date", "local_week", "local_month", "is_bot", "agent_id", "response_number", "response_milliseconds"),
+        kept=("local_date", "local_week", "local_month", "is_bot", "response_number", "response_milliseconds"),
         measures={
             "first_reply_count": Count("response_number = 1", "response_milliseconds"),
             "first_reply_p50_seconds": _quantile("response_milliseconds", 0.5, "response_number = 1"),

@@ -36,7 +36,6 @@ STATIC_DAYS = 14
 STATIC_ROWS = 200
 """Rows of any other of them."""
 LARGEST_PAGE = 1_900_000  # bytes: a page that can be mailed
-_EMPTY = '<script type="text/plain" id="{}"></script>'
 BOTS_SKILL = "This is a bot's skill: the figures are of bots, and charts of people by skill are empty; see the section Bots."
 
 
@@ -111,10 +110,14 @@ def _page(connection: duckdb.DuckDBPyConnection, head: Head, chosen: OpenSpan) -
             data=_packed(_json(_data(choices, keys, drawn, cubes)), 9),
         )
         days = read_days(kept, wanted, max(0, LARGEST_PAGE - len(page.encode())))
-    # The two scripts are empty so far, and no text from the lake can look like one.
-    page = page.replace(_EMPTY.format("days"), _EMPTY.format("days")[:-9] + _packed(_json(days.described), 9) + "</script>", 1)
-    rows = _packed(days.rows, 4)  # numbers, of which more effort saves little
-    return page.replace(_EMPTY.format("rows"), _EMPTY.format("rows")[:-9] + rows + "</script>", 1)
+    page = _with_script(page, "days", _packed(_json(days.described), 9))
+    return _with_script(page, "rows", _packed(days.rows, 4))  # numbers, of which more effort saves little
+
+
+def _with_script(page: str, name: str, content: str) -> str:
+    """Fill a script of data, which is empty so far; no text from the lake can look like one."""
+    opening = f'<script type="text/plain" id="{name}">'
+    return page.replace(f"{opening}</script>", f"{opening}{content}</script>", 1)
 
 
 def _key_row(query: Query, rows: list[Row]) -> Row:

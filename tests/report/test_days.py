@@ -103,6 +103,8 @@ def test_agents_of_no_account_and_of_odd_names_are_counted(tmp_path: Path) -> No
             connection.execute(
                 f"update {table} set agent_id = 'constructor' where agent_id = (select min(agent_id) from {table})"
             )
+        for table in ("conversations", "conversation_metrics"):  # one who is in no segment and gave no answer
+            connection.execute(f"update {table} set agent_id = 'lonely' where hash(conversation_id) % 3 = 0")
     report(database)
 
     found = compared(tmp_path / "report.html", tmp_path / "profile", [{}, {"account": ACCOUNTS[0]}])
@@ -110,6 +112,7 @@ def test_agents_of_no_account_and_of_odd_names_are_counted(tmp_path: Path) -> No
     assert [one for one in found if one["differing"]] == []
     page, messages = browse(tmp_path / "report.html", tmp_path / "other", 1200, "#period=2026-03-10..2026-03-12")
     assert messages == []
+    assert any("lonely" in row[:2] for row in cells(page.by_id("agents-scores-table")))
     rows = cells(page.by_id("agents-table"))
     assert any(row[1].startswith("constructor") or row[0].startswith("constructor") for row in rows)
     assert len([part for part in page.by_id("agents-0").walk() if part.tag == "path"]) > len(rows)

@@ -5,7 +5,7 @@ Names and units are those that Prometheus advises. Labels are accounts, states a
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 
 import duckdb
@@ -69,7 +69,7 @@ def _of_files(registry: CollectorRegistry, connection: duckdb.DuckDBPyConnection
         files.labels(_label(account_id)).set(file_count)
         documents.labels(_label(account_id)).set(document_count)
         if moment is not None:
-            loaded.labels(_label(account_id)).set(_aware(moment).timestamp())
+            loaded.labels(_label(account_id)).set(moment.timestamp())
 
 
 def _of_accounts(
@@ -92,7 +92,3 @@ def _fill(gauge: Gauge, counts: Mapping[tuple[Any, str], int]) -> None:
 
 def _label(account_id: str | None) -> str:
     return account_id or ""
-
-
-def _aware(moment: datetime) -> datetime:
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

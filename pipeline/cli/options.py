@@ -210,24 +210,26 @@ def _run(function: Callable[..., None], args: tuple[Any, ...], options: dict[str
     try:
         with all_written():
             function(*args, **options)
-    except (PipelineError, OSError) as error:
+    except Exception as error:
         raise_if_stopped()
         if debug:
             raise
-        of_the_lake = _of_the_lake(error, function.__name__) if isinstance(error, OSError) else None
-        say(f"lakehouse: {of_the_lake or sentence(error)}")
-        raise SystemExit(WRONG_USAGE if isinstance(error, SettingsError) else FAILED) from None
-    except Exception as error:  # the last resort: a sentence and no traceback
-        raise_if_stopped()
-        if debug:
-            raise
-        say(f"lakehouse: {_last_resort(error, function.__name__)}")
-        raise SystemExit(FAILED) from None
+        code, text = ending(error, function.__name__)
+        say(f"lakehouse: {text}")
+        raise SystemExit(code) from None
     except BaseException as error:
         if debug or type(error).__name__ != "PanicException":  # of a library in Rust, which is no Exception
             raise
         say(f"lakehouse: a library gave up: {error}; all finished loads are as they were: {_advice(function.__name__)}")
         raise SystemExit(FAILED) from None
+
+
+def ending(error: Exception, command: str) -> tuple[int, str]:
+    """The exit code of a command that ends with this error, and its sentence, without a traceback."""
+    if not isinstance(error, PipelineError | OSError):
+        return FAILED, _last_resort(error, command)
+    of_the_lake = _of_the_lake(error, command) if isinstance(error, OSError) else None
+    return WRONG_USAGE if isinstance(error, SettingsError) else FAILED, of_the_lake or sentence(error)
 
 
 def sentence(error: Exception) -> str:

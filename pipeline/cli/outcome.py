@@ -14,7 +14,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from pipeline.cli.options import FAILED, SET_ASIDE, WRONG_USAGE, say, sentence
+from pipeline.cli.options import FAILED, SET_ASIDE, ending, say
 from pipeline.errors import SettingsError
 from pipeline.processes import Stopped
 from pipeline.settings import read_settings
@@ -35,9 +35,9 @@ _NAMED: Final = ("rejected", "failed", "unlisted")
 class Outcome:
     """A run: its reports by account, None for files of any account. They fill while the run goes on."""
 
-    def __init__(self, command: str, lake_uri: str) -> None:
+    def __init__(self, command: str) -> None:
         self.command = command
-        self.lake_uri = lake_uri
+        self.lake_uri: str | None = None
         self.begin = datetime.now(UTC)
         self.reports: Mapping[str | None, Report] = {}
         self.unreadable: list[str] = []
@@ -88,23 +88,23 @@ def _of_account(account_id: str | None, report: "Report") -> dict[str, Any]:
 
 
 @contextmanager
-def told(command: str, lake_uri: str, form: str) -> Iterator[Outcome]:
+def told(command: str, form: str) -> Iterator[Outcome]:
     """Tell of the run in the block: by heartbeats, if LP_PING_URL is set, and at its end by an object, if `form` is json.
 
     A heartbeat that fails is told in a line, and changes nothing.
 
     Raises:
-        SettingsError: LP_PING_URL is no URL.
+        SettingsError: LP_PING_URL is no URL, or settings can't be read.
     """
-    url = _checked(read_settings().lp_ping_url.clear)
-    outcome = Outcome(command, lake_uri)
-    if url:
-        _ping(url, "/start")
-    code, error, patience = 0, None, _PATIENCE
+    outcome = Outcome(command)
+    url, code, error, patience = "", 0, None, _PATIENCE
     try:
+        url = _checked(read_settings().lp_ping_url.clear)
+        if url:
+            _ping(url, "/start")
         yield outcome
     except BaseException as fault:
-        code, error = _ended(fault)
+        code, error = _ended(fault, command)
         patience = _LAST_PATIENCE if isinstance(fault, Stopped) else _PATIENCE
         raise
     finally:
@@ -114,17 +114,15 @@ def told(command: str, lake_uri: str, form: str) -> Iterator[Outcome]:
             _ping(url, "/fail" if code else "", outcome.counts(code), patience)
 
 
-def _ended(fault: BaseException) -> tuple[int, str | None]:
-    """The exit code of a run that ends so, and its sentence."""
+def _ended(fault: BaseException, command: str) -> tuple[int, str | None]:
+    """The exit code of a run that ends so, and its sentence, as on standard error."""
     match fault:
         case SystemExit():
             return (fault.code if isinstance(fault.code, int) else FAILED), None
         case Stopped():
             return 128 + fault.number, str(fault)
-        case SettingsError():
-            return WRONG_USAGE, str(fault)
         case Exception():
-            return FAILED, sentence(fault)
+            return ending(fault, command)
         case _:
             return FAILED, None
 

@@ -76,15 +76,24 @@ def test_a_load_gives_one_object(tmp_path: Path) -> None:
     assert found["begin"] <= found["end"]
 
 
-def test_a_load_that_fails_gives_one_too(tmp_path: Path) -> None:
-    """A run that ends with a sentence has it in the object, with its exit code."""
-    done = lakehouse("load", "none.gz", "--lake", "lake", "--format", "json", cwd=tmp_path)
-    found = json.loads(done.stdout)
+@pytest.mark.parametrize("fault", ["no file", "no folder", "damaged log", "wrong setting"])
+def test_a_load_that_fails_gives_one_too(tmp_path: Path, fault: str) -> None:
+    """A run that ends with a sentence has the very same in the object, with its exit code."""
+    put(tmp_path, gz(document(conversation("c1"))), name_at(1))
+    settings = {"LP_DOWNLOADS": "many"} if fault == "wrong setting" else {}
+    if fault == "no folder":
+        (tmp_path / "lake").write_text("a file")
+    if fault == "damaged log":
+        assert lakehouse("load", name_at(1), "--lake", "lake", cwd=tmp_path).returncode == 0
+        for entry in (tmp_path / "lake" / "conversations" / "_delta_log").glob("*.json"):
+            entry.write_text("{")
+    named = "none.gz" if fault == "no file" else name_at(1)
+    done = lakehouse("load", named, "--lake", "lake", "--format", "json", cwd=tmp_path, **settings)
 
-    assert done.returncode == found["exit_code"] == 1
+    found = json.loads(done.stdout)
+    assert done.returncode == found["exit_code"] == (2 if fault == "wrong setting" else 1)
     assert found["result"] == "failed"
-    assert found["error"]
-    assert found["error"] in done.stderr
+    assert f"lakehouse: {found['error']}" in done.stderr.splitlines()
 
 
 def test_a_sync_gives_its_accounts(tmp_path: Path) -> None:

@@ -98,15 +98,14 @@ def sync(  # noqa: PLR0917  # click gives the options
     """
     from pipeline.cli.outcome import told
 
-    if since and until and since >= until:
-        raise SettingsError(f"--since {since:%Y-%m-%dT%H:%M} is not before --until {until:%Y-%m-%dT%H:%M}; swap them")
     if dry_run and form == "json":
         raise SettingsError("--dry-run: it prints the names of files, found --format json, too; leave one of them out")
-    lake = lake_of(lake_uri)
-    if dry_run:
-        _run_sync(lake, _clients(accounts), since, until, engine, None)
-        return
-    with told("sync", lake.uri, form) as outcome:
+    with nullcontext() if dry_run else told("sync", form) as outcome:
+        if since and until and since >= until:
+            raise SettingsError(f"--since {since:%Y-%m-%dT%H:%M} is not before --until {until:%Y-%m-%dT%H:%M}; swap them")
+        lake = lake_of(lake_uri)
+        if outcome:
+            outcome.lake_uri = lake.uri
         _run_sync(lake, _clients(accounts), since, until, engine, outcome)
 
 
@@ -222,8 +221,9 @@ def load(lake_uri: str | None, paths: tuple[str, ...], form: str, engine: str | 
     """
     from pipeline.cli.outcome import told
 
-    lake = lake_of(lake_uri, paths)
-    with told("load", lake.uri, form) as outcome:
+    with told("load", form) as outcome:
+        lake = lake_of(lake_uri, paths)
+        outcome.lake_uri = lake.uri
         _run_load(lake, paths, engine, outcome)
 
 

@@ -543,6 +543,50 @@ CONVERSATION_METRICS = Table(
     key=("account_id", "conversation_id"),
 )
 
+_OF_A_LOAD: Final = "not a sync or a load, or it did not come so far"
+RUNS = Table(
+    "runs",
+    "one row per run of a command that writes, and account that it asked for; one for all others",
+    (
+        Column("run_id", TEXT, "Random; the same in the log of the run.", null=NEVER),
+        Column("command", TEXT, "The command: sync, load, compact, upgrade, rebuild, erase or demo.", null=NEVER),
+        Column("account_id", TEXT, "The LivePerson account that a sync asked for.", null="not a sync, or it came to none"),
+        Column("version", TEXT, "Version of the program.", null=NEVER),
+        Column("host", TEXT, "Name of the machine.", null=NEVER),
+        Column("began_at", TIME, "The run began.", null=NEVER),
+        Column("ended_at", TIME, "The run ended.", null="it goes on, or was killed"),
+        Column("result", TEXT, "complete, set aside, or failed.", null="it goes on, or was killed"),
+        Column(
+            "exit_code",
+            INTEGER,
+            "As the command's, of this account alone: 0 complete, 1 failed, 2 wrong setting, 3 set aside, above 128 a signal.",
+            null="it goes on, or was killed",
+        ),
+        Column("error", TEXT, "Kind of the error: source, settings, lake, damage, system, signal or bug.", null="none"),
+        *(
+            Column(name, BIGINT, about, null=_OF_A_LOAD)
+            for name, about in {
+                "listed_files": "Files that the API listed.",
+                "known_files": "Files listed that the lake had.",
+                "loaded_files": "Files loaded.",
+                "unchanged_files": "Files that were loaded before.",
+                "rejected_files": "Files that could not be read.",
+                "failed_files": "Files that could not be downloaded.",
+                "unlisted_days": "Days that could not be listed, in whole or in part.",
+                "conversations": "Conversations in loaded files.",
+                "messages": "Messages in loaded files.",
+                "transfers": "Transfers in loaded files.",
+                "rejected_documents": "Documents that could not be read.",
+                "downloaded_bytes": "Bytes downloaded.",
+            }.items()
+        ),
+        Column("details", TEXT, "JSON object of other counts: what compact, upgrade, rebuild and erase did.", null="none"),
+    ),
+    key=("run_id", "account_id"),
+    partitioned=False,
+)
+"""Kept by `lake.runs` as lines of JSON, beside the tables: commits do not name them."""
+
 FACTS: dict[str, Table] = {table.name: table for table in (CONVERSATION_METRICS, QUEUE_ENTRIES, SEGMENTS, RESPONSES)}
 """Computed at load from the rows of one delivery of a conversation, by the SQL file of their name in `sql/facts`."""
 

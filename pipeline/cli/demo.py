@@ -1,7 +1,7 @@
 """The demo: syncs made-up accounts from the sandbox, prints two tables and writes the report."""
 
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, MutableMapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -44,8 +44,10 @@ _ACCOUNTS: Final = """
     order by account_id nulls last"""
 
 
-def run_demo(lake: Lake, say: Callable[[str], None], *, since: datetime = SINCE) -> Report:
-    """Sync five weeks of two made-up accounts, print queue time and MCS, write the report.
+def run_demo(
+    lake: Lake, say: Callable[[str], None], reports: MutableMapping[str | None, Report], *, since: datetime = SINCE
+) -> Report:
+    """Sync five weeks of two made-up accounts, print queue time and MCS, write the report; `reports` fill by account.
 
     Raises:
         SettingsError: the lake has other accounts, which made-up ones must not join.
@@ -54,7 +56,7 @@ def run_demo(lake: Lake, say: Callable[[str], None], *, since: datetime = SINCE)
     with Sandbox(now=UNTIL, retention=UNTIL - SINCE) as sandbox:
         _require_no_others(lake, sandbox.accounts)
         for account_id in sandbox.accounts:
-            report = SyncReport()
+            reports[account_id] = report = SyncReport()
             say(f"Account {account_id} of the sandbox at {sandbox.base_url}, {since:%d %b} to {UNTIL:%d %b %Y}:")
             with (
                 DataAccessClient(sandbox.credentials(account_id), sandbox.base_url) as client,

@@ -19,6 +19,16 @@ _FILES: Final = """
     select account_id, count(*) filter (where status = 'rejected'), coalesce(sum(rejects), 0)::bigint, max(loaded_at)
     from files group by account_id order by account_id"""
 
+_RUNS: Final = """
+    select command, account_id, arg_max(exit_code, ended_at), epoch(max(ended_at)),
+        arg_max(epoch(ended_at) - epoch(began_at), ended_at), epoch(max(ended_at) filter (where exit_code in (0, 3)))
+    from runs
+    where ended_at is not null
+    group by command, account_id
+    qualify account_id is not null or max(ended_at) = max(max(ended_at)) over (partition by command)
+    order by command, account_id"""
+"""A run that ends before it comes to an account is one of none, and of no interest once a later one came to some."""
+
 
 def metrics(
     connection: duckdb.DuckDBPyConnection, listed: Sequence[Hour], overdue: Sequence[Hour] | None, *, nothing_came: bool
@@ -33,6 +43,7 @@ def metrics(
     _gauge(registry, "lakehouse_nothing_came", never).set(nothing_came)
     _of_hours(registry, listed, overdue)
     _of_files(registry, connection)
+    _of_runs(registry, connection)
     rows = _gauge(registry, "lakehouse_rows", "Rows of a table.", "table")
     for name in schema.TABLES:
         [(count,)] = connection.execute(f"select count(*) from {name}").fetchall()
@@ -70,6 +81,21 @@ def _of_files(registry: CollectorRegistry, connection: duckdb.DuckDBPyConnection
         documents.labels(_label(account_id)).set(document_count)
         if moment is not None:
             loaded.labels(_label(account_id)).set(moment.timestamp())
+
+
+def _of_runs(registry: CollectorRegistry, connection: duckdb.DuckDBPyConnection) -> None:
+    """The newest ended run of each command, and of a sync's account."""
+    labels = ("command", "account_id")
+    gauges = [
+        _gauge(registry, "lakehouse_run_exit_code", "Exit code of the newest run.", *labels),
+        _gauge(registry, "lakehouse_run_end_timestamp_seconds", "End of the newest run.", *labels),
+        _gauge(registry, "lakehouse_run_duration_seconds", "Duration of the newest run.", *labels),
+        _gauge(registry, "lakehouse_run_success_timestamp_seconds", "End of the newest run that ended with 0 or 3.", *labels),
+    ]
+    for command, account_id, *values in connection.execute(_RUNS).fetchall():
+        for gauge, value in zip(gauges, values, strict=True):
+            if value is not None:
+                gauge.labels(command, _label(account_id)).set(value)
 
 
 def _of_accounts(

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from pipeline.cli.log import ERROR, say, with_log_format
 from pipeline.cli.streams import all_written, prepare_streams
 from pipeline.errors import DamagedError, OutputError, PipelineError, SettingsError
 from pipeline.processes import Stopped, end, raise_if_stopped, stoppable
@@ -167,11 +168,6 @@ class Age(click.ParamType[timedelta]):
         return int(found[1]) * {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}[found[2]]
 
 
-def say(message: str) -> None:
-    """Print a message to standard error."""
-    click.echo(harmless(message), err=True)
-
-
 def show(path: object) -> None:
     """Print a path: without control characters on a terminal, unchanged elsewhere."""
     click.echo(harmless(str(path)) if sys.stdout.isatty() else path)
@@ -215,12 +211,12 @@ def _run(function: Callable[..., None], args: tuple[Any, ...], options: dict[str
         if debug:
             raise
         code, text = ending(error, function.__name__)
-        say(f"lakehouse: {text}")
+        say(f"lakehouse: {text}", ERROR)
         raise SystemExit(code) from None
     except BaseException as error:
         if debug or type(error).__name__ != "PanicException":  # of a library in Rust, which is no Exception
             raise
-        say(f"lakehouse: a library gave up: {error}; all finished loads are as they were: {_advice(function.__name__)}")
+        say(f"lakehouse: a library gave up: {error}; all finished loads are as they were: {_advice(function.__name__)}", ERROR)
         raise SystemExit(FAILED) from None
 
 
@@ -271,6 +267,11 @@ def on_lake(function: Callable[..., None]) -> Callable[..., None]:
         "--lake", "lake_uri", metavar="URI", help="The lake: a folder or a bucket. [default: LAKE_URI, else ./lake]"
     )
     return lake(command(function))
+
+
+def writing_to_lake(function: Callable[..., None]) -> Callable[..., None]:
+    """Make a command that writes to a lake, with `--log-format`, `--lake` and `--debug`."""
+    return with_log_format(on_lake(function))
 
 
 def lake_of(lake_uri: str | None, paths: Sequence[str] = ()) -> "Lake":

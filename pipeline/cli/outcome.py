@@ -1,25 +1,29 @@
-"""The outcome of a sync or a load for programs: an object on standard output, and a heartbeat to a service that watches.
+"""The outcome of a run that writes: its record in the lake, an object on standard output, and heartbeats.
 
-The service is one that knows the convention of healthchecks.io: a request to the URL says that the run succeeded, one to the
-URL with /start or /fail that it began or failed.
+A heartbeat goes to a service that knows the convention of healthchecks.io: a request to the URL says that the run succeeded,
+one to the URL with /start or /fail that it began or failed.
 """
 
 import json
+import platform
 import sys
 import time
-from collections.abc import Iterator, Mapping
+import uuid
+from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from pipeline.cli.options import FAILED, SET_ASIDE, ending, say
-from pipeline.errors import SettingsError
+from pipeline.cli.log import begin_run, warn
+from pipeline.cli.options import FAILED, SET_ASIDE, ending
+from pipeline.errors import DamagedError, LakeError, PipelineError, SettingsError, SourceError
 from pipeline.processes import Stopped
 from pipeline.settings import read_settings
 
 if TYPE_CHECKING:
+    from pipeline.lake.lake import Lake
     from pipeline.load.results import Report
 
 _PATIENCE: Final = 5  # seconds for a heartbeat
@@ -30,27 +34,103 @@ _COUNTS: Final = (
     *("encrypted", "downloaded_bytes"),
 )
 _NAMED: Final = ("rejected", "failed", "unlisted")
+_KINDS: Final = {
+    SettingsError: "settings",
+    SourceError: "source",
+    DamagedError: "damage",
+    LakeError: "lake",
+    OSError: "system",
+    Stopped: "signal",
+    Exception: "bug",
+}
+"""The kind of an error that a record names: its sentence may have names of the source's files."""
 
 
 class Outcome:
-    """A run: its reports by account, None for files of any account. They fill while the run goes on."""
+    """A run: its reports by account, None for files of any account, which fill while it goes on; other counts are `details`."""
 
     def __init__(self, command: str) -> None:
         self.command = command
+        self.run_id = uuid.uuid4().hex
         self.lake_uri: str | None = None
+        self.lake: Lake | None = None
+        """The lake that keeps the record; None: the run has not begun, and changes nothing there."""
         self.begin = datetime.now(UTC)
-        self.reports: Mapping[str | None, Report] = {}
+        self.reports: MutableMapping[str | None, Report] = {}
         self.unreadable: list[str] = []
+        self.details: dict[str, int] = {}
+        self.exit_code = 0
+        self.error: str | None = None
+        self.kind: str | None = None
         self._began = time.monotonic()
 
-    def counts(self, exit_code: int) -> dict[str, Any]:
+    def start(self, lake: "Lake", reports: "MutableMapping[str | None, Report] | None" = None) -> None:
+        """Begin the log and the record of the run, before it waits for the lake."""
+        self.lake, self.lake_uri, self.reports = lake, lake.uri, reports or {}
+        accounts = [account_id for account_id in self.reports if account_id]
+        named = f"account{'s' if accounts[1:] else ''} {', '.join(accounts)}, " if accounts else ""
+        text = f"lakehouse {self.command} {_version()}: {named}lake {lake.uri}, {self.begin:%Y-%m-%d %H:%M:%S} UTC"
+        begin_run(self.run_id, text)
+        self._keep([self._row(None, {"began_at": self.begin.isoformat(), "ended_at": None})])
+
+    def fail(self, fault: BaseException) -> None:
+        """Note the error by which the run ends, or its exit code."""
+        self.kind = next((kind for error, kind in _KINDS.items() if isinstance(fault, error)), None)
+        match fault:
+            case SystemExit():
+                self.exit_code = fault.code if isinstance(fault.code, int) else FAILED
+            case Stopped():
+                self.exit_code, self.error = 128 + fault.number, str(fault)
+            case Exception():
+                self.exit_code, self.error = ending(fault, self.command)
+            case _:
+                self.exit_code = FAILED
+
+    def end(self) -> None:
+        """Complete the record of the run, a row for each account; a bucket that fails gets none, since each try takes long."""
+        if self.lake is None or (not self.lake.is_local and self.kind in {"lake", "system"}):
+            return
+        end = {"began_at": self.begin.isoformat(), "ended_at": datetime.now(UTC).isoformat()}
+        of_accounts = {account: report for account, report in self.reports.items() if account or len(self.reports) == 1}
+        rows = [self._row(account, end | self._result(report) | counts_of(report)) for account, report in of_accounts.items()]
+        self._keep(rows or [self._row(None, end | self._result(None) | {"details": self.details or None})], is_last=True)
+
+    def _row(self, account_id: str | None, rest: Mapping[str, Any]) -> dict[str, Any]:
+        run = {"run_id": self.run_id, "command": self.command, "version": _version(), "host": platform.node()}
+        return {**run, "account_id": account_id, **rest}
+
+    def _result(self, report: "Report | None") -> dict[str, Any]:
+        """The result of an account, or of all: an account does not fail with another one."""
+        code, kind = self.exit_code, self.kind
+        if report is not None and kind in {None, "source"} and len(self.reports) > 1:
+            is_failed = vars(report).get("failure") is not None
+            code, kind = (FAILED, "source") if is_failed else (0 if report.is_complete else SET_ASIDE, None)
+        return {"result": _RESULTS.get(code, "failed"), "exit_code": code, "error": kind}
+
+    def _keep(self, rows: list[dict[str, Any]], *, is_last: bool = False) -> None:
+        from pipeline.lake import runs
+        from pipeline.lake.store_errors import reaching
+
+        assert self.lake is not None
+        try:
+            with reaching(self.lake.uri):
+                runs.record(self.lake, self.begin, self.run_id, rows)
+                if is_last:
+                    runs.merge(self.lake)
+        except (OSError, PipelineError) as error:
+            if not self.lake.is_local:
+                raise  # as the run would, after as long a wait
+            if is_last and self.kind is None:  # else the run has told it
+                warn(f"lakehouse: the record of this run in {self.lake.uri}/{runs.FOLDER} could not be written ({error})")
+
+    def counts(self) -> dict[str, Any]:
         """Count what the run did: no names, no ids."""
         reports = list(self.reports.values())
         return {
             "command": self.command,
-            "version": version("engagement-lakehouse"),
-            "result": _RESULTS.get(exit_code, "failed"),
-            "exit_code": exit_code,
+            "version": _version(),
+            "result": _RESULTS.get(self.exit_code, "failed"),
+            "exit_code": self.exit_code,
             "seconds": round(time.monotonic() - self._began, 3),
             "accounts": sum(account_id is not None for account_id in self.reports),
             "failed_accounts": sum(bool(vars(report).get("failure")) for report in reports),
@@ -61,17 +141,28 @@ class Outcome:
             "unlisted_days": sum(len(vars(report).get("unlisted", ())) for report in reports),
         }
 
-    def plain(self, exit_code: int, error: str | None) -> dict[str, Any]:
+    def plain(self) -> dict[str, Any]:
         """All of the run: counts, and of each account what it lacks, by name."""
         return {
-            **self.counts(exit_code),
+            **self.counts(),
+            "run_id": self.run_id,
             "lake": self.lake_uri,
             "begin": self.begin.isoformat(timespec="seconds"),
             "end": datetime.now(UTC).isoformat(timespec="seconds"),
-            "error": error,
+            "error": self.error,
             "unreadable": self.unreadable,
             "of_accounts": [_of_account(account_id, report) for account_id, report in self.reports.items()],
         }
+
+
+def counts_of(report: "Report") -> dict[str, int]:
+    """The counts of a report as the columns of `runs` have them; a load lists and downloads nothing."""
+    found = vars(report)
+    files = {f"{name}_files": found[name] for name in ("listed", "known", "loaded", "unchanged") if name in found}
+    files |= {f"{name}_files": len(found[name]) for name in ("rejected", "failed") if name in found}
+    rest = ("conversations", "messages", "transfers", "downloaded_bytes")
+    days = {"unlisted_days": len(found["unlisted"])} if "unlisted" in found else {}
+    return files | days | {name: found[name] for name in rest if name in found} | {"rejected_documents": report.rejects}
 
 
 def _of_account(account_id: str | None, report: "Report") -> dict[str, Any]:
@@ -87,6 +178,23 @@ def _of_account(account_id: str | None, report: "Report") -> dict[str, Any]:
     }
 
 
+def _version() -> str:
+    return version("engagement-lakehouse")
+
+
+@contextmanager
+def recorded(command: str) -> Iterator[Outcome]:
+    """Keep a record of the run in the block, once that says on which lake it starts."""
+    outcome = Outcome(command)
+    try:
+        yield outcome
+    except BaseException as fault:
+        outcome.fail(fault)
+        raise
+    finally:
+        outcome.end()
+
+
 @contextmanager
 def told(command: str, form: str) -> Iterator[Outcome]:
     """Tell of the run in the block: by heartbeats, if LP_PING_URL is set, and at its end by an object, if `form` is json.
@@ -96,35 +204,23 @@ def told(command: str, form: str) -> Iterator[Outcome]:
     Raises:
         SettingsError: LP_PING_URL is no URL, or settings can't be read.
     """
+    url, patience = "", _PATIENCE
     outcome = Outcome(command)
-    url, code, error, patience = "", 0, None, _PATIENCE
     try:
         url = _checked(read_settings().lp_ping_url.clear)
         if url:
             _ping(url, "/start")
         yield outcome
     except BaseException as fault:
-        code, error = _ended(fault, command)
+        outcome.fail(fault)
         patience = _LAST_PATIENCE if isinstance(fault, Stopped) else _PATIENCE
         raise
     finally:
+        outcome.end()
         if form == "json":
-            sys.stdout.write(json.dumps(outcome.plain(code, error), indent=1) + "\n")
+            sys.stdout.write(json.dumps(outcome.plain(), indent=1) + "\n")
         if url:
-            _ping(url, "/fail" if code else "", outcome.counts(code), patience)
-
-
-def _ended(fault: BaseException, command: str) -> tuple[int, str | None]:
-    """The exit code of a run that ends so, and its sentence, as on standard error."""
-    match fault:
-        case SystemExit():
-            return (fault.code if isinstance(fault.code, int) else FAILED), None
-        case Stopped():
-            return 128 + fault.number, str(fault)
-        case Exception():
-            return ending(fault, command)
-        case _:
-            return FAILED, None
+            _ping(url, "/fail" if outcome.exit_code else "", outcome.counts(), patience)
 
 
 def _checked(url: str) -> str:
@@ -144,4 +240,4 @@ def _ping(url: str, ending: str, body: Mapping[str, Any] | None = None, patience
 
     found = ping(url, ending, body, patience)
     if found:
-        say(f"lakehouse: the heartbeat to the URL of LP_PING_URL failed ({found}); the run goes on as it would without it")
+        warn(f"lakehouse: the heartbeat to the URL of LP_PING_URL failed ({found}); the run goes on as it would without it")

@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
-import click
-
+from pipeline.cli.log import INFO, WARNING, event, is_json, say
 from pipeline.source_files import Outcome
-from pipeline.text import harmless
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,8 +19,8 @@ _LOG_SECONDS: Final = 30.0
 
 
 def _terminal() -> "Console | None":
-    """Standard error, if it is a terminal, whatever FORCE_COLOR says; a run without one goes without the library of bars."""
-    if not sys.stderr.isatty():
+    """Standard error, if it is a terminal for text, whatever FORCE_COLOR says; others go without the library of bars."""
+    if is_json() or not sys.stderr.isatty():
         return None
     from rich.console import Console
 
@@ -92,7 +90,7 @@ class _Bars:
             self._logged_at = time.monotonic()
             known = [task for task in self._tasks if task.total is not None]
             lines = (f"{task.description} {task.completed:,} of {task.total:,} files, {task.note}" for task in known)
-            click.echo(harmless("; ".join(lines)), err=True)
+            say("; ".join(lines))
 
 
 class Stages:
@@ -127,6 +125,9 @@ class LoadProgress(_Bars):
 
     def loaded(self, outcome: Outcome) -> None:
         """Count one more file."""
+        level = WARNING if outcome.status == "rejected" or outcome.counts.rejects else INFO
+        counts = {name: getattr(outcome.counts, name) for name in ("conversations", "messages", "transfers", "rejects")}
+        event(outcome.status, level, account=outcome.account_id, file=outcome.name, reason=outcome.reason, **counts)
         self._rows += outcome.counts.conversations + outcome.counts.messages + outcome.counts.transfers
         self._loading.completed += 1
         self._loading.note = f"{self._rows:,} rows"
@@ -152,7 +153,9 @@ class SyncProgress(LoadProgress):
             task.total = wanted
             self._show(task)
 
-    def _downloaded(self, _: "ListedFile", size: int, error: str | None) -> None:
+    def _downloaded(self, file: "ListedFile", size: int, error: str | None) -> None:
+        state, level = ("downloaded", INFO) if error is None else ("not downloaded", WARNING)
+        event(state, level, account=file.account_id, file=file.name, bytes=size, reason=error)
         self._bytes += size
         self._downloading.completed += 1
         self._downloading.note = f"{self._bytes / 1e6:,.1f} MB"

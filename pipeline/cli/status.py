@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 
+from pipeline.cli.last_runs import newest_runs, run_lines
 from pipeline.cli.options import next_command
 from pipeline.cli.overdue import Watched, overdue_hours, overdue_lines
 from pipeline.lake.snapshot import LEDGER
@@ -131,6 +132,7 @@ def print_status(
     unlisted = _unlisted(connection)
     masked, since = masked_conversations(connection, searched_rows=searched_rows)
     encrypted = _encrypted_values(connection)
+    runs = newest_runs(connection)
     if form == "prometheus":
         from pipeline.cli.metrics import metrics
 
@@ -144,6 +146,7 @@ def print_status(
             "nothing_came": nothing_came,
             "overdue": [{name: row[name] for name in ("account_id", "hour", "state")} for row in overdue] if watched else None,
             "erased_at_source": {"conversations": masked, "since": since},
+            "runs": runs,
             "schemas": [kept.plain() for kept in schemas],
         }
         out.write(json.dumps(plain, default=_text, indent=1) + "\n")
@@ -153,7 +156,8 @@ def print_status(
         left_out = [*_aside_lines(aside), *_missing_lines(listed, now, own_accounts), *_unlisted_lines(unlisted, own_accounts)]
         lacking = [*_lacking_lines(listed, now, own_accounts), *filter(None, [nothing_came])]
         lacking += overdue_lines(overdue, watched) if watched else []
-        for line in (*_lines(listed, left_out, lacking, encrypted), *_masked_lines(masked, since), *_schema_lines(schemas)):
+        rest = (*_masked_lines(masked, since), *_schema_lines(schemas), *run_lines(runs, now))
+        for line in (*_lines(listed, left_out, lacking, encrypted), *rest):
             console.print(harmless(line), markup=False, highlight=False, soft_wrap=True)
     return nothing_came is not None or bool(overdue) or any(row["is_expiring"] for row in listed)
 

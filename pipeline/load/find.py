@@ -14,7 +14,7 @@ from pipeline.source_files import Incoming, file_name, scope_of
 from pipeline.text import counted, shortened
 
 _SOURCE_SUFFIXES = (".gz", ".zip", ".json", ".jsonl", ".ndjson")
-_OF_A_LAKE = re.compile(r"/(_delta_log|landing/(\.incoming|schema))/|\.parquet$")
+_OF_A_LAKE = re.compile(r"/(_delta_log|landing/(\.incoming|schema))/|/runs/[^/]+\.run$|\.parquet$")
 _LEDGER_OF_A_LAKE = f"/{LEDGER}/_delta_log/"
 _SHOWN_CHARACTERS = 300  # of a path
 _EXPECTED = f"a file, a folder with files that end with {', '.join(_SOURCE_SUFFIXES)}, or a pattern that matches some"

@@ -41,6 +41,21 @@ left join accounts on accounts.account_id = freshness.account_id
 order by freshness.account_id
 limit 100"""
 
+RUNS = """\
+select
+    make_timestamp(epoch_us(began_at)) as began_at,
+    command,
+    account_id,
+    result,
+    exit_code,
+    loaded_files,
+    conversations,
+    round(epoch(ended_at) - epoch(began_at), 1) as run_seconds,
+    version
+from runs
+order by runs.began_at desc, exit_code desc, account_id
+limit 20"""
+
 THRESHOLDS = """\
 select account_id, service_level_seconds, short_abandon_seconds, provisional_hours
 from account_rules
@@ -68,6 +83,7 @@ class Head:
     span: Row
     sources: Row
     freshness: list[Row]
+    runs: list[Row]
     service_level: str
     provisional_hours: str
     faults: list[str]
@@ -92,7 +108,8 @@ def read_head(connection: duckdb.DuckDBPyConnection, settings_fault: str = "") -
     files = [faults for (faults,) in connection.execute(FAULTS).fetchall()]
     files += [[settings_fault]] if settings_fault else []
     faults = [shortened(fault, LONGEST_FAULT) for one in files for fault in one[:MOST_FAULTS]]
-    return Head(span, sources, freshness, _service_level(rules), _provisional(rules), faults, sum(map(len, files)))
+    runs = read_rows(connection, RUNS)
+    return Head(span, sources, freshness, runs, _service_level(rules), _provisional(rules), faults, sum(map(len, files)))
 
 
 def _provisional(rules: list[Row]) -> str:

@@ -24,7 +24,7 @@ from pipeline.report.choices import NO_CHANNEL, UNDATED, Choices, OpenSpan, read
 from pipeline.report.cubes import Columns, Query, cubes_of, kept_rows, read_cube, rows_of_all
 from pipeline.report.days import read_days
 from pipeline.report.formatting import FILTERS, FORMS, HEADINGS, MISSING, TEXTS, WEEKDAYS, Row, form_of
-from pipeline.report.head import FRESHNESS, Head, read_head
+from pipeline.report.head import FRESHNESS, RUNS, Head, read_head
 from pipeline.report.key_figures import BOT_QUERIES, KEY_FIGURES, QUERIES
 from pipeline.report.measures import UNITS
 from pipeline.report.style import CONFIG, FEW_CASES, MANY_DAYS, Panel, Spec
@@ -107,6 +107,7 @@ def _page(connection: duckdb.DuckDBPyConnection, head: Head, chosen: OpenSpan) -
             key_rows={name: _key_row(query, rows_of_all(query, cubes[query.cube], choices)) for name, query in keys.items()},
             key_sql={name: _sql(query, choices) for name, query in keys.items()},
             freshness_sql=FRESHNESS,
+            runs_sql=RUNS,
             data=_packed(_json(_data(choices, keys, drawn, cubes)), 9),
         )
         days = read_days(kept, wanted, max(0, LARGEST_PAGE - len(page.encode())))

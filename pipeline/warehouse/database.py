@@ -17,6 +17,7 @@ import duckdb
 
 from pipeline import schema
 from pipeline.errors import DamagedError, LakeError, PipelineError
+from pipeline.lake import runs
 from pipeline.lake.commits import require_whole
 from pipeline.lake.lake import Lake
 from pipeline.lake.landing import PUBLISHING
@@ -41,7 +42,14 @@ from pipeline.warehouse.published import (
 )
 from pipeline.warehouse.rules import RuleRow, defaults, filled_up, find_rules, rule_names
 from pipeline.warehouse.statements import reading
-from pipeline.warehouse.table_views import create_table_views, create_view, set_files, shown_names
+from pipeline.warehouse.table_views import (
+    create_table_views,
+    create_view,
+    create_view_of_runs,
+    set_files,
+    set_runs,
+    shown_names,
+)
 from pipeline.warehouse.template import attached, template
 
 _FACTS_OF_OLDER: Final = "facts_of_an_older_lake"
@@ -57,6 +65,8 @@ def publish(lake: Lake, snapshot: Snapshot) -> None:
     A log that a client left beside the former file is deleted: DuckDB would replay it over the new one.
     """
     rules = rules_in_force(lake, or_write=True)
+    with suppress(OSError):  # then the view of runs has no rows: no load ends for that
+        runs.make_folder(lake)
     with tempfile.TemporaryDirectory(dir=lake.store.scratch, prefix=PUBLISHING) as folder:
         made = Path(folder) / FILE_NAME
         _write(made, lake, snapshot, rules)
@@ -104,6 +114,7 @@ def _write(path: Path, lake: Lake, snapshot: Snapshot, rules: list[RuleRow]) -> 
         if rules != defaults():
             set_rules(connection, rules)
         set_files(connection, _locations(lake, snapshot))
+        set_runs(connection, _pattern_of_runs(lake))
         _finish(connection, lake, snapshot)
 
 
@@ -124,6 +135,10 @@ def _locations(lake: Lake, snapshot: Snapshot) -> dict[str, list[str]]:
         name: lake.locations(name, snapshot.files[name] if snapshot.is_current or name not in schema.FACTS else [])
         for name in schema.TABLES
     }
+
+
+def _pattern_of_runs(lake: Lake) -> str | None:
+    return runs.pattern_of(lake) if runs.has_runs(lake) else None
 
 
 def _finish(connection: duckdb.DuckDBPyConnection, lake: Lake, snapshot: Snapshot) -> None:
@@ -269,6 +284,7 @@ def _open_copy(lake: Lake, rules: list[RuleRow], tell: Callable[[str], None]) ->
         return open_database(path, lake)
     connection = open_database(":memory:", lake)
     create_table_views(connection, _locations(lake, snapshot))
+    create_view_of_runs(connection, _pattern_of_runs(lake))
     create_views(connection, rules=rules)
     comment_columns(connection)
     _finish(connection, lake, snapshot)

@@ -21,7 +21,7 @@ from pipeline.processes import interruptible
 from pipeline.warehouse import name_tables
 from pipeline.warehouse.library import view_names
 from pipeline.warehouse.rules import RuleRow
-from pipeline.warehouse.table_views import files_in, files_macro
+from pipeline.warehouse.table_views import files_in, files_macro, pattern_in
 
 FILE_NAME: Final = "lakehouse.duckdb"
 _FORMAT: Final = "lake_format"
@@ -181,13 +181,14 @@ def _has_rules(connection: duckdb.DuckDBPyConnection, wanted: list[RuleRow]) -> 
 
 
 def _has_views(connection: duckdb.DuckDBPyConnection) -> bool:
-    """Whether the file has every view of the library, by name, and the files of every table.
+    """Whether the file has every view of the library, by name, the files of every table, and those of runs.
 
     A changed view it gets with the next load.
     """
     made = {name for (name,) in connection.execute("select view_name from duckdb_views() where not internal").fetchall()}
     try:
         connection.execute(f"select {', '.join(f'{files_macro(name)}()::varchar[]' for name in schema.TABLES)}")
+        pattern_in(connection)
     except duckdb.Error:
         return False
     return made >= view_names()

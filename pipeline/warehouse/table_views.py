@@ -24,6 +24,14 @@ _SQL_TYPES: Final = {
     schema.Type.TEXTS: "VARCHAR[]",
     schema.Type.BIGINTS: "BIGINT[]",
 }
+_PATTERN: Final = "pattern_of_runs"
+"""The macro that gives the pattern by which the files of runs are found."""
+_JSON_TYPES: Final = ", ".join(f"{column.name}: '{_SQL_TYPES[column.type]}'" for column in schema.RUNS.columns)
+_RUNS: Final = f"""
+    select distinct *
+    from read_json({_PATTERN}(), format = 'newline_delimited', columns = {{{_JSON_TYPES}}}, ignore_errors = true)
+    where run_id is not null
+    qualify ended_at is not null or count(ended_at) over (partition by run_id) = 0"""
 
 
 def files_macro(name: str) -> str:
@@ -49,10 +57,41 @@ def set_files(connection: duckdb.DuckDBPyConnection, locations: Mapping[str, lis
             create_view(connection, table, _no_rows(table))
 
 
+def create_view_of_runs(connection: duckdb.DuckDBPyConnection, pattern: str | None) -> None:
+    """Create the view of runs over the files that a pattern finds whenever it is read; without one it has no rows.
+
+    The row of a run's begin does not count beside one of its end. A line that can't be read has no row.
+    """
+    _set_pattern(connection, pattern)
+    create_view(connection, schema.RUNS, _RUNS if pattern else _no_rows(schema.RUNS))
+
+
+def set_runs(connection: duckdb.DuckDBPyConnection, pattern: str | None) -> None:
+    """Make the view of runs, as a template has it, find other files; without a pattern it has no rows."""
+    _set_pattern(connection, pattern)
+    if pattern is None:
+        create_view(connection, schema.RUNS, _no_rows(schema.RUNS))
+
+
+def pattern_in(connection: duckdb.DuckDBPyConnection) -> str:
+    """The pattern by which a DuckDB file finds runs; "" if it has none.
+
+    Raises:
+        duckdb.Error: the file has no view of runs.
+    """
+    ((found,),) = connection.execute(f"select {_PATTERN}()::varchar").fetchall()
+    return found or ""
+
+
+def _set_pattern(connection: duckdb.DuckDBPyConnection, pattern: str | None) -> None:
+    connection.execute(f"create or replace macro {_PATTERN}() as {literal(pattern or '')}")
+
+
 def forget_files(connection: duckdb.DuckDBPyConnection) -> None:
     """Let the macros list no files: no view can be read until `set_files`."""
     for table in schema.TABLES.values():
         _set_macro(connection, table, [])
+    _set_pattern(connection, None)
 
 
 def create_view(connection: duckdb.DuckDBPyConnection, table: schema.Table, rows: str) -> None:

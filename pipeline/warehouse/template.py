@@ -25,7 +25,7 @@ from pipeline.lake.sql import literal
 from pipeline.processes import interruptible
 from pipeline.warehouse import library, names, rules, table_views, time_zones, twins
 from pipeline.warehouse.library import comment_columns, create_views
-from pipeline.warehouse.table_views import create_table_views, forget_files
+from pipeline.warehouse.table_views import create_table_views, create_view_of_runs, forget_files
 
 _STORAGE_VERSION: Final = "v1.2.0"  # clients from 1.4 on open it; the default of DuckDB 2.0 they refuse
 _DIGEST_BYTES: Final = 32  # the SHA-256 before the packed file: a foreign file is not taken for ours
@@ -60,6 +60,7 @@ def make_template() -> bytes:
         path = Path(folder) / "template.duckdb"
         with attached(interruptible(duckdb.connect()), path) as connection:
             create_table_views(connection, {table.name: [_empty_file(table, folder)] for table in schema.TABLES.values()})
+            create_view_of_runs(connection, _no_runs(folder))
             create_views(connection)
             comment_columns(connection)
             forget_files(connection)
@@ -73,6 +74,13 @@ def _empty_file(table: schema.Table, folder: str) -> str:
     path = Path(folder) / table.name / ("date=2000-01-01" if table.partitioned else "") / "empty.parquet"
     path.parent.mkdir(parents=True)
     path.write_bytes(packed(rows_of([], table), is_compressed=False))
+    return str(path)
+
+
+def _no_runs(folder: str) -> str:
+    """Write a file without runs, and give its path."""
+    path = Path(folder) / "runs.json"
+    path.touch()
     return str(path)
 
 

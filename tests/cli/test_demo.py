@@ -35,7 +35,7 @@ def test_an_empty_lake_and_the_demos_own_are_taken(
     lake = Lake(str(tmp_path / "lake"))
     take(lake, put(tmp_path, b""))
     for _ in range(2):
-        assert run_demo(lake, print, since=UNTIL - timedelta(hours=6)).is_complete
+        assert run_demo(lake, print, {}, since=UNTIL - timedelta(hours=6)).is_complete
         printed = capsys.readouterr()
         assert "Report: " in printed.out
         assert "\x1b" not in printed.out + printed.err

@@ -158,7 +158,8 @@ def test_the_command_tells_each_account(sandbox: Sandbox, tmp_path: Path) -> Non
     done = lakehouse(tmp_path, "sync", *window, *accounts)
     assert done.returncode == 0, done.stderr
     lines = done.stderr.splitlines()
-    *told, total = [line for line in lines if not line.startswith(" ")]
+    heading, *told, total = [line for line in lines if not line.startswith(" ")]
+    assert f": accounts {', '.join(IDS)}, lake {tmp_path}/lake, " in heading
     assert told == [f"account {ident}:" for ident in IDS]
     assert total.startswith("3 accounts: ")
     assert sum(" files loaded: " in line for line in lines) == 4

@@ -424,9 +424,9 @@ def test_the_command_says_what_happened(lake: Lake, source: Source) -> None:
     assert [line for line in said if name_at(2) in line] == [f"  {name_at(2)}: it holds zero bytes"]
     gone = f"  {name_at(1)}: the server listed it but doesn't have it now (HTTP 404)"
     assert [line for line in said if name_at(1) in line] == [gone]
-    assert said[:2] == ["3 files listed", "1 file loaded: 1 conversation, 1 message, 0 transfers"]
+    assert said[1:3] == ["3 files listed", "1 file loaded: 1 conversation, 1 message, 0 transfers"]
     sql, report, status = (f"lakehouse {command} --lake {lake.root}" for command in ("sql", "report", "status"))
-    assert [line for line in said[2:] if not line.startswith(" ")] == [
+    assert [line for line in said[3:] if not line.startswith(" ")] == [
         "1 file rejected as a whole; the next sync tries again:",
         "1 file could not be downloaded; the next sync tries again:",
         f"next: {sql} for a question, {report} for pictures, {status} for what is in",

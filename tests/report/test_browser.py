@@ -59,7 +59,9 @@ const wait = setInterval(() => {
 
 def figures(page: Element) -> list[str]:
     """The names of all charts of the page."""
-    return [str(figure.attributes["id"]) for figure in page.every("figure") if figure.attributes["id"] != "freshness"]
+    return [
+        str(figure.attributes["id"]) for figure in page.every("figure") if figure.attributes["id"] not in {"freshness", "runs"}
+    ]
 
 
 def assert_drawn(page: Element, width: int) -> None:

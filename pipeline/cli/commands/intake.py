@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.cli.options import SET_ASIDE, Age, Command, Moment, in_format, lake_of, on_engine, on_lake, say
+from pipeline.cli.log import say
+from pipeline.cli.options import SET_ASIDE, Age, Command, Moment, in_format, lake_of, on_engine, on_lake, writing_to_lake
 from pipeline.errors import SettingsError, SourceError
 from pipeline.processes import Stopped
 from pipeline.text import harmless
@@ -66,7 +67,7 @@ def doctor(lake_uri: str | None, form: str, accounts: tuple[Path, ...]) -> None:
 @_of_accounts
 @in_format("text", "json")
 @on_engine
-@on_lake
+@writing_to_lake
 def sync(  # noqa: PLR0917  # click gives the options
     lake_uri: str | None,
     form: str,
@@ -104,8 +105,8 @@ def sync(  # noqa: PLR0917  # click gives the options
         if since and until and since >= until:
             raise SettingsError(f"--since {since:%Y-%m-%dT%H:%M} is not before --until {until:%Y-%m-%dT%H:%M}; swap them")
         lake = lake_of(lake_uri)
-        if outcome:
-            outcome.lake_uri = lake.uri
+        if outcome:  # one that lacks a setting is a run, too: it is to be seen that it failed
+            outcome.lake, outcome.lake_uri = lake, lake.uri
         _run_sync(lake, _clients(accounts), since, until, engine, outcome)
 
 
@@ -133,7 +134,7 @@ def _run_sync(  # noqa: PLR0917
     reports = {client: SyncReport() for client in clients}
     dry_run = outcome is None
     if outcome:
-        outcome.reports = {client.account_id: report for client, report in reports.items()}
+        outcome.start(lake, {client.account_id: report for client, report in reports.items()})
     total = together(reports)
     try:
         with ExitStack() as stack, SyncProgress() as progress, reaching(lake.uri) if dry_run else writing(lake, say) as newest:
@@ -206,7 +207,7 @@ def _clients(paths: tuple[Path, ...]) -> "list[DataAccessClient]":
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @in_format("text", "json")
 @on_engine
-@on_lake
+@writing_to_lake
 def load(lake_uri: str | None, paths: tuple[str, ...], form: str, engine: str | None) -> None:
     """Load source files from paths or URLs; no account needed.
 
@@ -233,6 +234,7 @@ def _run_load(lake: "Lake", paths: tuple[str, ...], engine: str | None, outcome:
 
     readers = engine_of(engine)
     incoming = incoming_from(find_files(paths, say, outcome.unreadable))
+    outcome.start(lake)
     with readers.begun(incoming):
         from pipeline.cli.progress import LoadProgress
         from pipeline.cli.summaries import sum_up

@@ -2,7 +2,8 @@
 
 import click
 
-from pipeline.cli.options import SET_ASIDE, Command, lake_of, on_lake, say
+from pipeline.cli.log import say
+from pipeline.cli.options import SET_ASIDE, Command, lake_of, on_lake
 from pipeline.text import counted, harmless
 
 

@@ -8,7 +8,8 @@ from datetime import date, timedelta
 
 import click
 
-from pipeline.cli.options import MOST_ROWS, Command, Day, in_format, lake_of, on_lake, say, show
+from pipeline.cli.log import say
+from pipeline.cli.options import MOST_ROWS, Command, Day, in_format, lake_of, on_lake, show
 from pipeline.cli.streams import whole_file
 from pipeline.errors import SettingsError
 from pipeline.processes import sparing

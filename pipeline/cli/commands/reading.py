@@ -5,7 +5,8 @@ import sys
 
 import click
 
-from pipeline.cli.options import MOST_ROWS, Command, LocalMoment, in_format, lake_of, next_command, on_lake, say
+from pipeline.cli.log import say
+from pipeline.cli.options import MOST_ROWS, Command, LocalMoment, in_format, lake_of, next_command, on_lake
 from pipeline.text import harmless, program
 from pipeline.transcript.sought import OUTCOMES, SPEAKERS, Sought
 

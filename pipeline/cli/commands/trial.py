@@ -4,7 +4,8 @@ import sys
 
 import click
 
-from pipeline.cli.options import SET_ASIDE, Command, command, lake_of, of_the_sandbox, on_lake, say
+from pipeline.cli.log import say
+from pipeline.cli.options import SET_ASIDE, Command, command, lake_of, of_the_sandbox, on_lake
 from pipeline.errors import PipelineError, SettingsError
 
 
@@ -62,6 +63,11 @@ def demo(lake_uri: str | None) -> None:
     Example: lakehouse demo, then lakehouse sql
     """
     from pipeline.cli.demo import run_demo
+    from pipeline.cli.outcome import recorded
 
-    if not run_demo(lake_of(lake_uri), say).is_complete:
-        raise SystemExit(SET_ASIDE)
+    with recorded("demo") as outcome:
+        lake = lake_of(lake_uri)
+        total = run_demo(lake, say, outcome.reports)
+        outcome.lake = lake
+        if not total.is_complete:
+            raise SystemExit(SET_ASIDE)

@@ -4,7 +4,8 @@ import sys
 
 import click
 
-from pipeline.cli.options import SET_ASIDE, Command, existing_lake, lake_of, on_engine, on_lake, say
+from pipeline.cli.log import say
+from pipeline.cli.options import SET_ASIDE, Command, existing_lake, lake_of, on_engine, on_lake, writing_to_lake
 from pipeline.text import harmless
 
 
@@ -60,7 +61,7 @@ def verify(lake_uri: str | None, *, read_data: bool) -> None:
     metavar="N",
     help="Keep unused files for N hours, for queries that began before.",
 )
-@on_lake
+@writing_to_lake
 def compact(lake_uri: str | None, retain_hours: int) -> None:
     """Merge small Parquet files, delete unused ones.
 
@@ -69,21 +70,25 @@ def compact(lake_uri: str | None, retain_hours: int) -> None:
 
     Example: lakehouse compact
     """
+    from pipeline.cli.outcome import recorded
     from pipeline.cli.summaries import compaction
     from pipeline.load.session import writing
     from pipeline.maintenance.compact import compact as run_compact
 
-    lake = existing_lake(lake_uri)
-    with writing(lake, say):
-        done = run_compact(lake, retention_hours=retain_hours)
-    for line in compaction(done):
-        say(line)
+    with recorded("compact") as outcome:
+        lake = existing_lake(lake_uri)
+        outcome.start(lake)
+        with writing(lake, say):
+            done = run_compact(lake, retention_hours=retain_hours)
+        outcome.details = {"merged_files": done.merged, "deleted_files": done.deleted, "deleted_bytes": done.deleted_bytes}
+        for line in compaction(done):
+            say(line)
 
 
 @click.command(cls=Command)
 @click.option("--dry-run", is_flag=True, help="Say what there is to do, and change nothing.")
 @click.option("--recompute", is_flag=True, help="Compute all facts anew, even if the lake is up to date.")
-@on_lake
+@writing_to_lake
 def upgrade(lake_uri: str | None, *, dry_run: bool, recompute: bool) -> None:
     """Bring a lake of an older version up to date.
 
@@ -93,6 +98,7 @@ def upgrade(lake_uri: str | None, *, dry_run: bool, recompute: bool) -> None:
 
     Example: lakehouse upgrade --dry-run
     """
+    from pipeline.cli.outcome import recorded
     from pipeline.cli.summaries import planned_upgrade, upgraded
     from pipeline.erasure.purge import run_pending_purges
     from pipeline.lake.store_errors import reaching
@@ -104,15 +110,18 @@ def upgrade(lake_uri: str | None, *, dry_run: bool, recompute: bool) -> None:
         with reaching(lake.uri):
             say(planned_upgrade(lake.uri, lake.snapshot(), recomputes=recompute))
         return
-    with writing(lake, say, upgrades=False):
-        done = run_upgrade(lake, recomputes=recompute, tell=say)
-        run_pending_purges(lake)
-    say(upgraded(lake.uri, done))
+    with recorded("upgrade") as outcome:
+        outcome.start(lake)
+        with writing(lake, say, upgrades=False):
+            done = run_upgrade(lake, recomputes=recompute, tell=say)
+            run_pending_purges(lake)
+        outcome.details = {"conversations": done.conversations if done else 0}
+        say(upgraded(lake.uri, done))
 
 
 @click.command(cls=Command)
 @on_engine
-@on_lake
+@writing_to_lake
 def rebuild(lake_uri: str | None, engine: str | None) -> None:
     """Make all tables anew from landing/, in place.
 
@@ -122,6 +131,7 @@ def rebuild(lake_uri: str | None, engine: str | None) -> None:
 
     Example: lakehouse rebuild
     """
+    from pipeline.cli.outcome import recorded
     from pipeline.cli.progress import LoadProgress
     from pipeline.cli.summaries import rebuilt
     from pipeline.decode.pgp import check_key
@@ -129,25 +139,28 @@ def rebuild(lake_uri: str | None, engine: str | None) -> None:
     from pipeline.load.rebuild import rebuild as run_rebuild
     from pipeline.load.session import writing
 
-    lake = existing_lake(lake_uri)
-    readers = engine_of(engine)
-    check_key(say)
-    with LoadProgress() as progress, writing(lake, say, upgrades=False):
-        done = run_rebuild(lake, engine=readers, progress=progress.loaded)
-    for path in done.lost:
-        click.echo(
-            harmless(f"{path}: the landed file is gone or damaged; its rows stay as they were: put it back from a backup")
-        )
-    say(rebuilt(done))
-    if done.lost:
-        raise SystemExit(SET_ASIDE)
+    with recorded("rebuild") as outcome:
+        lake = existing_lake(lake_uri)
+        readers = engine_of(engine)
+        outcome.start(lake)
+        check_key(say)
+        with LoadProgress() as progress, writing(lake, say, upgrades=False):
+            done = run_rebuild(lake, engine=readers, progress=progress.loaded)
+        outcome.details = {"landed_files": done.files, "lost_files": len(done.lost)}
+        for path in done.lost:
+            click.echo(
+                harmless(f"{path}: the landed file is gone or damaged; its rows stay as they were: put it back from a backup")
+            )
+        say(rebuilt(done))
+        if done.lost:
+            raise SystemExit(SET_ASIDE)
 
 
 @click.command(cls=Command)
 @click.option("--consumer-id", multiple=True, metavar="X", help="All conversations of this consumer that have ended.")
 @click.option("--visitor-id", multiple=True, metavar="X", help="All conversations of this visitor that have ended.")
 @click.option("--conversation-id", multiple=True, metavar="X", help="This conversation alone.")
-@on_lake
+@writing_to_lake
 def erase(lake_uri: str | None, **ids: tuple[str, ...]) -> None:
     """Remove people's conversations everywhere, for good.
 
@@ -158,6 +171,7 @@ def erase(lake_uri: str | None, **ids: tuple[str, ...]) -> None:
 
     Example: lakehouse erase --consumer-id 4f1c0a77 --consumer-id 5b2e
     """
+    from pipeline.cli.outcome import recorded
     from pipeline.cli.summaries import erasure
     from pipeline.decode.pgp import check_key
     from pipeline.erasure.erase import erase_all
@@ -165,11 +179,14 @@ def erase(lake_uri: str | None, **ids: tuple[str, ...]) -> None:
     from pipeline.load.session import writing
 
     asked = asked_for((name.removesuffix("_id"), ident) for name, given in ids.items() for ident in given)
-    lake = existing_lake(lake_uri)
-    check_key(say)
-    with writing(lake, say):
-        done = erase_all(lake, asked)
-    for line in erasure(done, asked):
-        click.echo(harmless(line))
-    if not done.is_complete:
-        raise SystemExit(SET_ASIDE)
+    with recorded("erase") as outcome:
+        lake = existing_lake(lake_uri)
+        outcome.start(lake)
+        check_key(say)
+        with writing(lake, say):
+            done = erase_all(lake, asked)
+        outcome.details = {"removed_" + table: count for table, count in done.rows.items()}
+        for line in erasure(done, asked):
+            click.echo(harmless(line))
+        if not done.is_complete:
+            raise SystemExit(SET_ASIDE)

@@ -1,0 +1,94 @@
+"""Messages of a run on standard error: as text, or for programs as JSON, an object a line."""
+
+import json
+import sys
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import click
+
+from pipeline.text import harmless, harmless_json
+
+INFO: Final = "info"
+WARNING: Final = "warning"
+ERROR: Final = "error"
+
+
+class _Log:
+    """The form of the messages of this process, and the run that they are of."""
+
+    def __init__(self) -> None:
+        self.is_json = False
+        self.run_id: str | None = None
+        self.heading = ""
+
+
+_log: Final = _Log()  # one, because each message of a run goes the same way, from wherever it comes
+
+
+def say(message: str, level: str = INFO, *, account: str | None = None, file: str | None = None) -> None:
+    """Print a message to standard error; `account` and `file`, which it is about, are in the JSON form alone."""
+    if _log.is_json:
+        _write(message, level, account=account, file=file)
+        return
+    heading, _log.heading = _log.heading, ""
+    if heading and level != ERROR:
+        click.echo(harmless(heading), err=True)
+    click.echo(harmless(message), err=True)
+
+
+def warn(message: str) -> None:
+    """Print a message to standard error that asks for attention."""
+    say(message, WARNING)
+
+
+def event(message: str, level: str = INFO, **fields: Any) -> None:
+    """Write an event, in the JSON form alone: as text, progress and summary tell of it."""
+    if _log.is_json:
+        _write(message, level, **fields)
+
+
+def begin_run(run_id: str, message: str) -> None:
+    """Begin the log of a run with a message on what runs where and when.
+
+    As text it comes with the next message, unless that is the error by which the run ends: an error is one sentence. A
+    terminal, before which somebody sits who knows what was called, is not told.
+    """
+    _log.run_id = run_id
+    if _log.is_json:
+        say(message)
+    elif not sys.stderr.isatty():
+        _log.heading = message
+
+
+def is_json() -> bool:
+    """Whether messages are objects, among which nothing else has a place."""
+    return _log.is_json
+
+
+def _write(message: str, level: str, **fields: Any) -> None:
+    moment = datetime.now(UTC).isoformat(timespec="milliseconds")
+    line = {"time": moment, "level": level, "run": _log.run_id, **fields, "message": message}
+    click.echo(harmless_json(json.dumps({name: value for name, value in line.items() if value is not None})), err=True)
+
+
+def _use(context: click.Context, _: click.Parameter, form: str) -> None:
+    _forget()
+    _log.is_json = form == "json"
+    context.call_on_close(_forget)  # a process may run several commands
+
+
+def _forget() -> None:
+    _log.is_json, _log.run_id, _log.heading = False, None, ""
+
+
+with_log_format: Final = click.option(
+    "--log-format",
+    type=click.Choice(("text", "json")),
+    default="text",
+    show_default=True,
+    expose_value=False,
+    callback=_use,
+    is_eager=True,
+    help="How messages are written: json is an object a line, with time, level, run, account and file.",
+)

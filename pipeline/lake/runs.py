@@ -1,0 +1,98 @@
+"""Runs: a record of each command that writes, as lines of JSON in `runs/`, kept beside what commits say.
+
+A run that fails makes no commit, so its record is a file of its own: written as it begins, without an end, and written anew as
+it ends. A killed run leaves the first. The record has counts and times, and nothing of the source's data. Once there are many
+files, those of ended runs become one: a line is never changed then, so that no other run is needed to do it.
+"""
+
+import glob
+import json
+import uuid
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from pipeline.lake.file_systems import exists, found_below, modified
+from pipeline.lake.lake import Lake
+from pipeline.lake.snapshot import LEDGER
+
+FOLDER: Final = "runs"
+_EMPTY: Final = "none.run"
+"""A file without lines: DuckDB refuses a pattern that no file fits."""
+_MOST_FILES: Final = 24  # of single runs: a view opens each
+_HALF: Final = ".new"
+_LEFT_BEHIND: Final = timedelta(days=1)
+
+Row = Mapping[str, Any]
+
+
+def pattern_of(lake: Lake) -> str:
+    """The files of all runs, as DuckDB finds them."""
+    return f"{glob.escape(lake.uri)}/{FOLDER}/*.run"
+
+
+def has_runs(lake: Lake) -> bool:
+    """Whether there is a file that the pattern fits."""
+    with suppress(NotADirectoryError):
+        return exists(lake.files, lake.path(FOLDER, _EMPTY))
+    return False
+
+
+def make_folder(lake: Lake) -> None:
+    """Make the folder, with a file that the pattern fits, unless it is there."""
+    if not has_runs(lake):
+        lake.store.make_folder(lake.path(FOLDER))
+        lake.files.pipe_file(lake.path(FOLDER, _EMPTY), b"")
+
+
+def record(lake: Lake, begin: datetime, run_id: str, rows: Iterable[Row]) -> None:
+    """Write the rows of a run in the place of those that it had; a place without a lake gets none, so that none is made there.
+
+    Raises:
+        OSError: they can't be written.
+        LakeError: a link leads elsewhere; nothing was written.
+    """
+    if not exists(lake.files, lake.path(LEDGER)):
+        return
+    make_folder(lake)
+    path = lake.path(FOLDER, f"{begin:%Y%m%dT%H%M%SZ}-{run_id}.run")
+    lake.store.write_whole(lake.store.inside(path), _lines(rows), beside=f"{path}{_HALF}")
+
+
+def merge(lake: Lake) -> None:
+    """Put the files of ended runs into one, if there are many; the lines of a run that dies meanwhile are there twice.
+
+    A run that has not ended may write its file again, so that this one leaves it alone. What a killed run left half written
+    goes after a day.
+    """
+    found = found_below(lake.files, lake.path(FOLDER))
+    lake.store.remove(path for path, info in found.items() if path.endswith(_HALF) and _age(info) > _LEFT_BEHIND)
+    paths = [path for path in found if path.endswith(".run") and not path.endswith(f"/{_EMPTY}")]
+    if len(paths) <= _MOST_FILES:
+        return
+    texts = dict(zip(paths, lake.store.map(lake.files.cat_file, paths), strict=True))
+    ended = {path: text for path, text in texts.items() if _has_ended(text)}
+    if len(ended) > 1:
+        path = lake.path(FOLDER, f"{uuid.uuid4().hex}.run")
+        lines = dict.fromkeys(line for text in ended.values() for line in text.splitlines(keepends=True))
+        lake.store.write_whole(lake.store.inside(path), b"".join(lines), beside=f"{path}{_HALF}")
+        lake.store.remove(ended)
+
+
+def _lines(rows: Iterable[Row]) -> bytes:
+    return "".join(f"{json.dumps(row)}\n" for row in rows).encode()
+
+
+def _age(info: dict[str, Any]) -> timedelta:
+    now = datetime.now(UTC)
+    return now - (modified(info) or now)
+
+
+def _has_ended(text: bytes) -> bool:
+    """Whether every line is of a run that has ended; a damaged line, which a broken disk leaves, is of none."""
+    try:
+        rows = [json.loads(line) for line in text.splitlines()]
+        return all(row["ended_at"] is not None for row in rows)
+    except (ValueError, KeyError, TypeError):
+        return False

@@ -11,7 +11,7 @@ from typing import Any
 import click
 import pytest
 import yaml
-from commands import lakehouse
+from commands import lakehouse, process
 from documents import conversation, document, gz, name_at, put
 from places import ROOT
 from prometheus_client.parser import text_string_to_metric_families
@@ -37,6 +37,20 @@ def metrics(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
     text = lakehouse("status", "--lake", "lake", "--max-age", "3h", "--format", "prometheus", cwd=folder).stdout
     samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
     return {sample.name: set(sample.labels) for sample in samples}
+
+
+def test_the_line_of_cron_says_nothing_when_hours_are_late(tmp_path: Path) -> None:
+    """It ends with 3 and has written the metrics, for each user to read, so that cron mails nothing that an alert tells."""
+    (line,) = re.findall(
+        r"^\d+ \* \* \* \* cd /srv/lakehouse && \.venv/bin/lakehouse (status .*) --output (\S+)$", PAGE, re.MULTILINE
+    )
+    put(tmp_path / "in", gz(document(conversation("c1"), account_id="75555851")), name_at(1))
+    assert lakehouse("load", "in", cwd=tmp_path).returncode == 0
+    target = tmp_path / Path(line[1]).name
+    done = process(*line[0].split(), "--output", str(target), cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (3, "", "")
+    assert target.stat().st_mode & 0o777 == 0o644
+    assert re.fullmatch(r"lakehouse[^/]*[.]prom", target.name)
 
 
 def named(expression: str) -> set[str]:

@@ -8,7 +8,7 @@ RUN := $(VENV)/.run
 DEV := $(VENV)/.dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo sql notebook report test test-long bench bench-query lint docs pictures lock wheels clean
+.PHONY: help demo sql notebook report test test-long bench bench-query lint docs pictures lock wheels sbom clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^##@ / { print "\n" substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,11 +61,16 @@ pictures: $(RUN) ## write docs/report.png anew, from the demo's report; needs ch
 lock: ## for maintainers, needs uv: update requirements*.txt
 	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --group build -o requirements.txt
 	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra notebook --group build --group dev -c requirements.txt -o requirements-dev.txt
-	uv pip compile --group pyproject.toml:wheels --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o .ci/wheels.txt
+	uv pip compile --group pyproject.toml:wheels --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -c requirements-dev.txt -o .ci/wheels.txt
 
 wheels: $(RUN) ## for maintainers: build the files of a release in dist/, for every platform
 	@$(PIP) install --require-hashes -r .ci/wheels.txt
 	@$(BIN)/python hatch_build.py
+
+sbom: $(RUN) ## for maintainers: list the locked libraries in sbom/engagement-lakehouse.cdx.json, a CycloneDX file
+	@$(PIP) install --require-hashes -r .ci/wheels.txt
+	@mkdir -p sbom && $(BIN)/python -W ignore::UserWarning -m cyclonedx_py requirements requirements.txt --pyproject pyproject.toml \
+		--output-reproducible --output-file sbom/engagement-lakehouse.cdx.json
 
 clean: ## delete .venv; a lake stays where it is
 	rm -rf $(VENV)

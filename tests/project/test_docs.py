@@ -28,7 +28,7 @@ PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")), ROOT
 TEXTS = {page: page.read_text() for page in PAGES}
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 # Names in backticks that are Python's or those of other programs.
-ELSEWHERE = {"current_date", "read_json", "allow_loading_unsigned_plugins"}
+ELSEWHERE = {"current_date", "read_json", "allow_loading_unsigned_plugins", "rule_files"}
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 
@@ -70,7 +70,7 @@ def test_every_page_can_be_found() -> None:
 @each_page
 def test_paths_that_a_page_names_exist(page: Path) -> None:
     """A path of the repository in backticks exists, unless NAME in it stands for any name."""
-    for path in re.findall(r"`((?:docs|pipeline|sql|tests|notebooks|benchmarks|\.ci)/[\w./-]*)`", TEXTS[page]):
+    for path in re.findall(r"`((?:deploy|docs|pipeline|sql|tests|notebooks|benchmarks|\.ci)/[\w./-]*)`", TEXTS[page]):
         assert "NAME" in path or (ROOT / path).exists(), path
 
 
@@ -160,7 +160,7 @@ def test_every_view_has_a_theme() -> None:
 
 @each_page
 def test_names_in_backticks_are_of_tables_columns_views_and_settings(page: Path, empty: duckdb.DuckDBPyConnection) -> None:
-    """A name with underscores in backticks is a name of a lake or of the program."""
+    """A name with underscores in backticks is a name of a lake, of its metrics or of the program."""
     known = {
         name
         for (name,) in empty.sql("select table_name from duckdb_tables() union select view_name from duckdb_views()").fetchall()
@@ -171,6 +171,7 @@ def test_names_in_backticks_are_of_tables_columns_views_and_settings(page: Path,
     known |= {setting.name for setting in RULES} | {path.stem for path in (ROOT / "pipeline").rglob("*.py")}
     known |= {path.parent.name for path in (ROOT / "pipeline").rglob("__init__.py")}
     known |= {path.stem for path in NOTEBOOKS} | {path.stem for path in (ROOT / "sql" / "checks").glob("*.sql")}
+    known |= set(re.findall(r'"(lakehouse_[a-z_]+)"', (ROOT / "pipeline" / "cli" / "metrics.py").read_text()))
     named = set(re.findall(r"`([a-z]+(?:_[a-z0-9]+)+)`", TEXTS[page]))
     assert named - known - ELSEWHERE == set()
 

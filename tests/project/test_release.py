@@ -1,6 +1,7 @@
 """A release: the workflow builds, tries and publishes every file, and each wheel has the scanner of its platform."""
 
 import importlib.util
+import json
 import os
 import re
 import subprocess
@@ -16,6 +17,7 @@ from places import ROOT
 
 WORKFLOW = ROOT / ".github" / "workflows" / "release.yml"
 JOBS: dict[str, Any] = yaml.safe_load(WORKFLOW.read_text())["jobs"]
+SBOM = "engagement-lakehouse.cdx.json"
 SCANNER = "pipeline/decode/scanner/_scanner.so"
 # The first bytes of a library for a processor: ELF's at their offset, those of Apple's format at the start.
 PROCESSORS = {
@@ -72,21 +74,59 @@ def test_only_a_tag_publishes_and_only_after_every_trial() -> None:
     """The workflow starts with a tag of a version, or by hand; by hand it publishes nothing."""
     starts = yaml.safe_load(WORKFLOW.read_text())[True]  # YAML 1.1 reads `on` as true; GitHub does not
     assert starts == {"push": {"tags": ["v[0-9]+.[0-9]+.[0-9]+"]}, "workflow_dispatch": None}
-    assert JOBS["publish"]["if"] == "github.event_name == 'push'"
-    assert set(JOBS["publish"]["needs"]) == JOBS.keys() - {"publish"}
+    assert {name for name, job in JOBS.items() if job.get("if") == "github.event_name == 'push'"} == {
+        "attest",
+        "publish",
+        "page",
+    }
+    assert set(JOBS["attest"]["needs"]) == JOBS.keys() - {"attest", "publish", "page"}
+    assert set(JOBS["publish"]["needs"]) == JOBS.keys() - {"publish", "page"}
+    assert JOBS["page"]["needs"] == ["publish"]
     runs = [step["run"] for step in JOBS["build"]["steps"] if "run" in step]
     assert runs.index("make test") < runs.index("make wheels")
     assert "pyproject.toml" in runs[0]
 
 
 def test_no_job_may_more_than_it_needs() -> None:
-    """Jobs read the repository, and that of publishing proves who it is; no step has a secret, or keeps the checkout's."""
+    """Jobs read the repository, but for three, each with a right of its own; no step has a secret, or keeps the checkout's."""
     assert yaml.safe_load(WORKFLOW.read_text())["permissions"] == {}
     allowed = {name: job["permissions"] for name, job in JOBS.items()}
+    assert allowed.pop("attest") == {"id-token": "write", "attestations": "write"}
     assert allowed.pop("publish") == {"id-token": "write"}
+    assert allowed.pop("page") == {"contents": "write"}
     assert all(one == {"contents": "read"} for one in allowed.values())
     assert "secrets." not in WORKFLOW.read_text()
     assert all(not step["with"]["persist-credentials"] for step in steps() if "checkout@" in step.get("uses", ""))
+
+
+def test_each_file_has_provenance_and_a_list_of_its_libraries() -> None:
+    """Both statements are signed for every file of the release, before it is published, and its page has files and list."""
+    signed = [step["with"] for step in JOBS["attest"]["steps"] if step["uses"].startswith("actions/attest@")]
+    assert signed == [{"subject-path": "dist/*"}, {"subject-path": "dist/*", "sbom-path": f"sbom/{SBOM}"}]
+    kept = {
+        step["with"]["name"]: step["with"]["path"]
+        for step in JOBS["build"]["steps"]
+        if "upload-artifact@" in step.get("uses", "")
+    }
+    assert kept == {"dist": "dist/", "sbom": "sbom/"}
+    assert any(step.get("run") == "make sbom" for step in JOBS["build"]["steps"])
+    assert f"--output-file sbom/{SBOM}" in (ROOT / "Makefile").read_text()
+    download, create = JOBS["page"]["steps"]
+    assert download["with"] == {"path": "files/", "merge-multiple": True}
+    assert 'gh release create "$GITHUB_REF_NAME" files/*' in create["run"]
+
+
+@pytest.mark.long
+def test_the_list_has_each_locked_library() -> None:
+    """`make sbom` writes CycloneDX with the versions of requirements.txt, each with its hashes, and names the product."""
+    if importlib.util.find_spec("cyclonedx_py") is None:
+        pytest.skip("there is no program that makes the list: make sbom installs it")
+    subprocess.run(["make", "sbom"], cwd=ROOT, check=True, capture_output=True)
+    listed = json.loads((ROOT / "sbom" / SBOM).read_text())
+    locked = re.findall(r"^([a-z0-9_.-]+)==([^ \\]+)", (ROOT / "requirements.txt").read_text(), re.MULTILINE)
+    assert listed["metadata"]["component"]["name"] == "engagement-lakehouse"
+    assert sorted((one["name"], one["version"]) for one in listed["components"]) == sorted(locked)
+    assert all(reference["hashes"] for one in listed["components"] for reference in one["externalReferences"])
 
 
 def test_actions_are_pinned_and_no_command_has_an_expression() -> None:

@@ -11,6 +11,13 @@ from places import ROOT
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 
+# The jobs that may write, and what: all of a release, each its own.
+WRITES = {
+    ("release", "attest"): {("id-token", "write"), ("attestations", "write")},
+    ("release", "publish"): {("id-token", "write")},
+    ("release", "page"): {("contents", "write")},
+}
+
 
 def read(path: Path) -> dict[Any, Any]:
     """The workflow; YAML 1.1 reads its key `on` as true."""
@@ -28,12 +35,25 @@ def test_a_workflow_has_few_rights_and_pinned_actions(path: Path) -> None:
     uses = re.findall(r"uses: (.*)", text)
     assert uses
     assert all(re.fullmatch(r"[\w.-]+/[\w.-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", one) for one in uses)
-    for job in workflow["jobs"].values():
-        assert set(job["permissions"]) <= {"contents", "id-token"}
-        assert job["permissions"].get("contents", "read") == "read"
+    for name, job in workflow["jobs"].items():
+        assert set(job["permissions"].items()) <= {("contents", "read"), *WRITES.get((path.stem, name), ())}
         assert job["timeout-minutes"] <= 60
         checkouts = [step for step in job["steps"] if step.get("uses", "").startswith("actions/checkout")]
         assert all(step["with"] == {"persist-credentials": False} for step in checkouts)
+
+
+def test_no_workflow_runs_code_of_strangers_with_rights() -> None:
+    """None starts with a pull request and the rights of the repository, or after another run, and none has a secret."""
+    for path in WORKFLOWS:
+        assert not {"pull_request_target", "workflow_run", "issue_comment"} & set(read(path)[True]), path
+        assert "secrets." not in path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_no_command_has_an_expression(path: Path) -> None:
+    """A value that others choose reaches a command as a variable, never as a part of its text."""
+    runs = [step["run"] for job in read(path)["jobs"].values() for step in job["steps"] if "run" in step]
+    assert [run for run in runs if "${{" in run] == []
 
 
 def test_one_action_has_one_version() -> None:

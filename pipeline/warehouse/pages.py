@@ -6,7 +6,7 @@ from typing import Final
 
 import duckdb
 
-from pipeline.schema import FACTS, TABLES, Column, Table
+from pipeline.schema import FACTS, RUNS, TABLES, Column, Table
 from pipeline.warehouse import library
 from pipeline.warehouse.catalogue import text_of_catalogue, unit_of
 from pipeline.warehouse.library import View, checks, code_lists, column_meanings, create_views, ordered_views, themes
@@ -73,7 +73,7 @@ The vendor's codes with their labels, as tables to join; the views `conversation
 def pages() -> dict[str, str]:
     """Return the text of the pages that `make docs` writes, by file."""
     with duckdb.connect() as connection:
-        for table in TABLES.values():
+        for table in (*TABLES.values(), RUNS):
             connection.register("no_rows", table.arrow_schema.empty_table())
             connection.execute(f"create table {table.name} as from no_rows")
         create_views(connection)
@@ -104,7 +104,7 @@ def _listed() -> Iterator[str]:
 def _tables(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
     yield _TABLES
     definitions = {view.name: view for view in ordered_views(only=(library.FACTS,)) if view.name in FACTS}
-    for table in TABLES.values():
+    for table in (*TABLES.values(), RUNS):
         grain = f"{table.grain[0].upper()}{table.grain[1:]}."
         yield f"## {table.name}\n\n{grain} {_PARTITIONED}" if table.partitioned else f"## {table.name}\n\n{grain}"
         if table.name in definitions:

@@ -1,0 +1,230 @@
+"""Runs: each command that writes leaves a record with its result, whatever becomes of it, and nothing of the data."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from commands import lakehouse
+from documents import conversation, document, gz, name_at, put
+from filelock import FileLock
+from lakes import ask
+from places import ROOT
+from prometheus_client.parser import text_string_to_metric_families
+from scripted_api import ACCOUNT, CANARIES, LISTING_PATH, Reply, ScriptedApi, as_json
+
+from pipeline.lake import runs
+from pipeline.lake.lake import Lake
+
+CANARY = "canary-of-a-person"
+KEYS = ("LP_APP_KEY", "LP_APP_SECRET", "LP_ACCESS_TOKEN", "LP_ACCESS_TOKEN_SECRET")
+NEWEST = "select command, result, exit_code, error from runs order by began_at desc limit 1"
+
+
+def loaded(folder: Path) -> Lake:
+    """A lake with a load in it."""
+    put(folder / "in", gz(document(conversation("c1"))), name_at(1))
+    assert lakehouse("load", "in", cwd=folder).returncode == 0
+    return Lake(str(folder / "lake"))
+
+
+def test_a_load_is_a_row_with_its_counts(tmp_path: Path) -> None:
+    """The row has what the summary says, and times around the run."""
+    before = datetime.now(UTC)
+    lake = loaded(tmp_path)
+    [row] = ask(lake, "select command, account_id, result, exit_code, error, loaded_files, conversations, messages from runs")
+    assert row == ("load", None, "complete", 0, None, 1, 1, 1)
+    [(began, ended)] = ask(lake, "select began_at, ended_at from runs")
+    assert before <= began <= ended <= datetime.now(UTC)
+
+
+@pytest.mark.parametrize(
+    ("call", "result", "code"),
+    [
+        (("load", "broken"), "set aside", 3),
+        (("compact",), "complete", 0),
+        (("upgrade", "--recompute"), "complete", 0),
+        (("rebuild",), "complete", 0),
+        (("erase", "--consumer-id", CANARY), "set aside", 3),
+    ],
+    ids=lambda call: call[0] if isinstance(call, tuple) else "",
+)
+def test_each_command_that_writes_is_a_row(tmp_path: Path, call: tuple[str, ...], result: str, code: int) -> None:
+    """Its result and exit code are those of the command; no record has an id or the name of a file."""
+    lake = loaded(tmp_path)
+    put(tmp_path / "broken", b"no gzip", f"{CANARY}.gz")
+    assert lakehouse(*call, cwd=tmp_path).returncode == code
+    assert ask(lake, NEWEST) == [(call[0], result, code, None)]
+    assert len(ask(lake, "select distinct run_id from runs")) == 2
+    assert not [path for path in (tmp_path / "lake" / "runs").iterdir() if CANARY in path.read_text()]
+
+
+@pytest.mark.parametrize("call", [("status",), ("sql", "select 1"), ("check",), ("verify",), ("upgrade", "--dry-run")])
+def test_a_command_that_reads_is_none(tmp_path: Path, call: tuple[str, ...]) -> None:
+    """Neither is one that only says what it would do."""
+    lake = loaded(tmp_path)
+    lakehouse(*call, cwd=tmp_path)
+    assert ask(lake, "select count(*) from runs") == [(1,)]
+
+
+def test_a_run_that_fails_is_a_row(tmp_path: Path) -> None:
+    """It has the kind of its error; the tables are as they were."""
+    lake = loaded(tmp_path)
+    Path(lake.path("files", "_delta_log")).rename(tmp_path / "away")
+    assert lakehouse("compact", cwd=tmp_path).returncode == 1
+    (tmp_path / "away").rename(lake.path("files", "_delta_log"))
+    assert ask(lake, NEWEST) == [("compact", "failed", 1, "damage")]
+
+
+def test_a_command_that_has_not_begun_changes_nothing(tmp_path: Path) -> None:
+    """A path that leads to nothing leaves no row, and no lake."""
+    lake = loaded(tmp_path)
+    assert lakehouse("load", "nothing", cwd=tmp_path).returncode == 1
+    assert lakehouse("load", "nothing", "--lake", "new", cwd=tmp_path).returncode == 1
+    assert not (tmp_path / "new").exists()
+    assert ask(lake, "select count(*) from runs") == [(1,)]
+
+
+def test_a_killed_run_is_a_row_without_an_end(tmp_path: Path) -> None:
+    """It is there while it goes on, and stays after the kill; status and the next run tell the two apart from ended ones."""
+    lake = loaded(tmp_path)
+    with FileLock(lake.path(".lock")):
+        waiting = subprocess.Popen(
+            [sys.executable, "-m", "pipeline", "compact"], cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}
+        )
+        until = time.monotonic() + 60
+        while not ask(lake, "from runs where ended_at is null") and time.monotonic() < until:
+            time.sleep(0.05)
+        waiting.kill()
+        assert waiting.wait() == -signal.SIGKILL
+    assert ask(lake, NEWEST) == [("compact", None, None, None)]
+    assert "last compact began " in lakehouse("status", cwd=tmp_path).stdout
+    assert lakehouse("compact", cwd=tmp_path).returncode == 0
+    assert ask(lake, "select count(*), count(ended_at) from runs where command = 'compact'") == [(2, 1)]
+
+
+def test_many_runs_become_one_file_and_none_is_lost(tmp_path: Path) -> None:
+    """Runs that go on keep their files, damaged lines stay where they are, and what a dead run left half written goes."""
+    lake = loaded(tmp_path)
+    folder = tmp_path / "lake" / "runs"
+    moment = datetime(2026, 11, 1, tzinfo=UTC)
+    for number in range(60):
+        at = moment + timedelta(hours=number)
+        row = {"run_id": f"{number:032}", "command": "sync", "account_id": "1", "began_at": at.isoformat()}
+        runs.record(lake, at, row["run_id"], [row | {"ended_at": None if number == 7 else at.isoformat(), "exit_code": 0}])
+    (folder / "damaged.run").write_text('{"run_id": "x", "began')
+    half = folder / "dead.run.new"
+    half.touch()
+    os.utime(half, (1, 1))
+    runs.merge(lake)
+
+    assert ask(lake, "select count(*), count(distinct run_id), count(ended_at) from runs where command = 'sync'") == [
+        (60, 60, 59)
+    ]
+    assert sorted(path.name for path in folder.iterdir() if path.name.startswith("2026110")) == [
+        f"20261101T070000Z-{7:032}.run"
+    ]
+    assert not half.exists()
+    assert (folder / "damaged.run").exists()
+    assert len(list(folder.iterdir())) == 4  # the merged one, that of the run that goes on, the damaged one, the empty one
+
+
+def test_the_row_of_a_begin_counts_only_without_one_of_an_end(tmp_path: Path) -> None:
+    """A run that died between the two steps of a merge, or two merges at once, double no row."""
+    lake = loaded(tmp_path)
+    folder = tmp_path / "lake" / "runs"
+    begin: dict[str, object] = {
+        "run_id": "r",
+        "command": "sync",
+        "account_id": None,
+        "began_at": "2026-11-01T00:00:00Z",
+        "ended_at": None,
+    }
+    ends = [begin | {"account_id": account, "ended_at": "2026-11-01T00:01:00Z", "exit_code": 0} for account in ("1", "2")]
+    files: dict[str, list[dict[str, object]]] = {"a": [begin], "b": ends, "c": ends}
+    for name, rows in files.items():
+        (folder / f"{name}.run").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert ask(lake, "select account_id from runs where run_id = 'r' order by 1") == [("1",), ("2",)]
+
+
+@pytest.mark.parametrize("harm", ["gone", "a file in the place", "an odd name"])
+def test_no_load_depends_on_records(tmp_path: Path, harm: str) -> None:
+    """A lake without the folder, as older ones are, gets it; one that can't have it goes without; any path will do."""
+    folder = tmp_path / ("a[b]*c" if harm == "an odd name" else "plain")
+    lake = loaded(folder)
+    if harm != "an odd name":
+        (folder / "lake" / "runs").rename(folder / "away")
+    if harm == "a file in the place":
+        (folder / "lake" / "runs").touch()
+    put(folder / "in", gz(document(conversation("c2"))), name_at(2))
+    done = lakehouse("load", "in", cwd=folder)
+    assert done.returncode == 0
+    assert ("the record of this run" in done.stderr) == (harm == "a file in the place")
+    assert ask(lake, "select count(*) from conversations") == [(2,)]
+    assert ask(lake, "select count(*) from runs") == [({"gone": 1, "a file in the place": 0, "an odd name": 2}[harm],)]
+
+
+def environment(api: ScriptedApi) -> dict[str, str]:
+    """The settings of an account of a server."""
+    return dict(zip(KEYS, CANARIES, strict=True)) | {"LP_ACCOUNT_ID": ACCOUNT, "LP_BASE_URL": api.base_url}
+
+
+def test_metrics_and_status_tell_the_newest_sync(tmp_path: Path) -> None:
+    """A wrong setting, and a server that fails twice, are told of the newest run until one succeeds."""
+    loaded(tmp_path)
+
+    def gauges() -> dict[tuple[str, str], float]:
+        text = lakehouse("status", "--format", "prometheus", cwd=tmp_path).stdout
+        samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+        return {
+            (sample.name.removeprefix("lakehouse_run_"), sample.labels["account_id"]): sample.value
+            for sample in samples
+            if sample.labels.get("command") == "sync"
+        }
+
+    assert lakehouse("sync", cwd=tmp_path).returncode == 2
+    assert gauges()["exit_code", ""] == 2
+    with ScriptedApi() as api:
+        api.script[LISTING_PATH] = [Reply(status=401)] * 20
+        assert [lakehouse("sync", cwd=tmp_path, **environment(api)).returncode for _ in range(2)] == [1, 1]
+        found = gauges()
+        assert (found["exit_code", ACCOUNT], ("success_timestamp_seconds", ACCOUNT) in found, ("exit_code", "") in found) == (
+            1,
+            False,
+            False,
+        )
+        line = "last sync: failed (source), exit code 1, 2 failures in a row, ended "
+        assert line in lakehouse("status", cwd=tmp_path).stdout
+        api.script[LISTING_PATH] = [as_json({"dataAccessFiles": {"file": []}})] * 40
+        assert lakehouse("sync", cwd=tmp_path, **environment(api)).returncode == 0
+    found = gauges()
+    assert found["exit_code", ACCOUNT] == 0
+    assert found["success_timestamp_seconds", ACCOUNT] == found["end_timestamp_seconds", ACCOUNT]
+    assert "in a row" not in lakehouse("status", cwd=tmp_path).stdout
+
+
+def test_the_log_as_objects(tmp_path: Path) -> None:
+    """Each line is an object with time, level and run; files and the error have theirs; the text form says no less."""
+    loaded(tmp_path)
+    put(tmp_path / "in", b"no gzip", name_at(2))
+    done = lakehouse("load", "in", "--log-format", "json", cwd=tmp_path)
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+
+    assert done.returncode == 3
+    assert all(datetime.fromisoformat(line["time"]) and line["level"] in {"info", "warning", "error"} for line in lines)
+    [run_id] = {line["run"] for line in lines}
+    assert ask(Lake(str(tmp_path / "lake")), f"select command from runs where run_id = '{run_id}'") == [("load",)]
+    of_files = {line["file"]: (line["level"], line["message"]) for line in lines if "file" in line}
+    assert of_files == {name_at(1): ("info", "unchanged"), name_at(2): ("warning", "rejected")}
+    text = lakehouse("load", "in", cwd=tmp_path).stderr.splitlines()
+    assert [line["message"] for line in lines if "file" not in line][1:] == text[1:]
+
+    failed = lakehouse("load", "nothing", "--log-format", "json", cwd=tmp_path)
+    [line] = map(json.loads, failed.stderr.splitlines())
+    assert line["level"] == "error"
+    assert line["message"] == lakehouse("load", "nothing", cwd=tmp_path).stderr.strip()

@@ -7,11 +7,17 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 RUN := $(VENV)/.run
 DEV := $(VENV)/.dev
 
+# Of install-systemd: the account's folder, its user, and the address of mails.
+FOLDER = /srv/lakehouse
+OWNER = lakehouse
+MAILTO = root
+UNITS = /etc/systemd/system
+
 .DEFAULT_GOAL := help
-.PHONY: help demo sql notebook report test test-long bench bench-query lint docs pictures lock wheels sbom clean
+.PHONY: help demo sql notebook report test test-long bench bench-query lint docs pictures lock wheels sbom install-systemd clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^##@ / { print "\n" substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^##@ / { print "\n" substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo 'Each sets up what it needs in $(VENV) by itself. The lake is ./lake, or the one that LAKE_URI in .env names.'
 	@echo 'The command lakehouse is then $(BIN)/lakehouse: its --help tells how to load your own account.'
@@ -29,6 +35,13 @@ report: $(RUN) ## write the HTML report of the lake anew
 notebook: $(DEV) ## open six notebooks with pictures in JupyterLab, one of them a cookbook
 	@LAKE_URI=$$($(BIN)/python -c 'from pipeline.lake.lake import Lake; from pipeline.settings import read_settings; print(Lake(read_settings().lake_uri).uri)') && \
 		export LAKE_URI && cd notebooks && ../$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root)
+
+install-systemd: ## as root: install the units of deploy/systemd for FOLDER, OWNER and MAILTO, see docs/deployment.md
+	@install -d "$(DESTDIR)$(UNITS)"
+	@for unit in deploy/systemd/*; do \
+		sed 's|/srv/lakehouse|$(FOLDER)|; s|^User=.*|User=$(OWNER)|; s|MAILTO=root|MAILTO=$(MAILTO)|' "$$unit" \
+			| install -m 644 /dev/stdin "$(DESTDIR)$(UNITS)/$${unit##*/}" || exit; done
+	@echo 'Next: systemctl daemon-reload && systemctl enable --now lakehouse-sync.timer lakehouse-status.timer'
 
 ##@ Develop
 test: $(DEV) ## run the tests, some ten minutes

@@ -16,7 +16,7 @@ from places import ROOT
 from pipeline.cli.commands import main
 from pipeline.cli.shell import COMMANDS
 from pipeline.lake.lake import Lake
-from pipeline.schema import NEVER, STORED, TABLES
+from pipeline.schema import NEVER, RUNS, STORED, TABLES
 from pipeline.settings import FIELDS, STORE_PREFIXES, Settings, read_settings
 from pipeline.warehouse import pages
 from pipeline.warehouse.library import ordered_views, themes
@@ -167,7 +167,7 @@ def test_names_in_backticks_are_of_tables_columns_views_and_settings(page: Path,
     }
     known |= {name for (name,) in empty.sql("select column_name from duckdb_columns()").fetchall()}
     known |= {name for (name,) in empty.sql("select function_name from duckdb_functions() where not internal").fetchall()}
-    known |= {column.name for table in STORED.values() for column in table.columns} | set(STORED)
+    known |= {column.name for table in (*STORED.values(), RUNS) for column in table.columns} | set(STORED)
     known |= {setting.name for setting in RULES} | {path.stem for path in (ROOT / "pipeline").rglob("*.py")}
     known |= {path.parent.name for path in (ROOT / "pipeline").rglob("__init__.py")}
     known |= {path.stem for path in NOTEBOOKS} | {path.stem for path in (ROOT / "sql" / "checks").glob("*.sql")}

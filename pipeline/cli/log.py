@@ -2,6 +2,8 @@
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -21,15 +23,16 @@ class _Log:
         self.is_json = False
         self.run_id: str | None = None
         self.heading = ""
+        self.account: str | None = None
 
 
 _log: Final = _Log()  # one, because each message of a run goes the same way, from wherever it comes
 
 
-def say(message: str, level: str = INFO, *, account: str | None = None, file: str | None = None) -> None:
-    """Print a message to standard error; `account` and `file`, which it is about, are in the JSON form alone."""
+def say(message: str, level: str = INFO) -> None:
+    """Print a message to standard error."""
     if _log.is_json:
-        _write(message, level, account=account, file=file)
+        _write(message, level)
         return
     heading, _log.heading = _log.heading, ""
     if heading and level != ERROR:
@@ -48,13 +51,23 @@ def event(message: str, level: str = INFO, **fields: Any) -> None:
         _write(message, level, **fields)
 
 
-def begin_run(run_id: str, message: str) -> None:
-    """Begin the log of a run with a message on what runs where and when.
+@contextmanager
+def about(account: str | None) -> Iterator[None]:
+    """Let the messages in the block be about an account; the JSON form alone says so."""
+    former, _log.account = _log.account, account
+    try:
+        yield
+    finally:
+        _log.account = former
+
+
+def begin_run(run_id: str, message: str, account: str | None) -> None:
+    """Begin the log of a run, whose only account is named, with a message on what runs where and when.
 
     As text it comes with the next message, unless that is the error by which the run ends: an error is one sentence. A
     terminal, before which somebody sits who knows what was called, is not told.
     """
-    _log.run_id = run_id
+    _log.run_id, _log.account = run_id, account
     if _log.is_json:
         say(message)
     elif not sys.stderr.isatty():
@@ -68,7 +81,7 @@ def is_json() -> bool:
 
 def _write(message: str, level: str, **fields: Any) -> None:
     moment = datetime.now(UTC).isoformat(timespec="milliseconds")
-    line = {"time": moment, "level": level, "run": _log.run_id, **fields, "message": message}
+    line = {"time": moment, "level": level, "run": _log.run_id, "account": _log.account, **fields, "message": message}
     click.echo(harmless_json(json.dumps({name: value for name, value in line.items() if value is not None})), err=True)
 
 
@@ -79,7 +92,7 @@ def _use(context: click.Context, _: click.Parameter, form: str) -> None:
 
 
 def _forget() -> None:
-    _log.is_json, _log.run_id, _log.heading = False, None, ""
+    _log.is_json, _log.run_id, _log.heading, _log.account = False, None, "", None
 
 
 with_log_format: Final = click.option(

@@ -70,7 +70,7 @@ class Outcome:
         accounts = [account_id for account_id in self.reports if account_id]
         named = f"account{'s' if accounts[1:] else ''} {', '.join(accounts)}, " if accounts else ""
         text = f"lakehouse {self.command} {_version()}: {named}lake {lake.uri}, {self.begin:%Y-%m-%d %H:%M:%S} UTC"
-        begin_run(self.run_id, text)
+        begin_run(self.run_id, text, accounts[0] if len(accounts) == 1 else None)
         self._keep([self._row(None, {"began_at": self.begin.isoformat(), "ended_at": None})])
 
     def fail(self, fault: BaseException) -> None:

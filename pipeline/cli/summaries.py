@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from pipeline import schema
+from pipeline.cli.log import ERROR, about, event
 from pipeline.cli.options import next_command
 from pipeline.text import counted, program
 
@@ -39,17 +40,24 @@ def sum_up_sync(reports: "Mapping[DataAccessClient, SyncReport]", total: "Report
         sum_up(total, say)
         return
     for client, report in reports.items():
-        if not report.is_asked:
-            say(f"account {client.account_id}: not asked, since the run was stopped before")
-        elif report.failure and not report.listed:
-            say(f"account {client.account_id}: failed: {report.failure}")
-        else:
-            say(f"account {client.account_id}:")
-            for line in (*summary(report), *([f"failed: {report.failure}"] if report.failure else [])):
-                say(f"  {line}")
+        with about(client.account_id):
+            _sum_up_account(client.account_id, report, say)
     for line in _replacements(total):
         say(line)
     say(_in_all(list(reports.values())))
+
+
+def _sum_up_account(account_id: str, report: "SyncReport", say: Callable[[str], None]) -> None:
+    if report.failure:
+        event("account failed", ERROR, reason=report.failure)
+    if not report.is_asked:
+        say(f"account {account_id}: not asked, since the run was stopped before")
+    elif report.failure and not report.listed:
+        say(f"account {account_id}: failed: {report.failure}")
+    else:
+        say(f"account {account_id}:")
+        for line in (*summary(report), *([f"failed: {report.failure}"] if report.failure else [])):
+            say(f"  {line}")
 
 
 def _in_all(reports: "Sequence[SyncReport]") -> str:

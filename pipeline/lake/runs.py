@@ -5,12 +5,14 @@ it ends. A killed run leaves the first. The record has counts and times, and not
 files, those of ended runs become one: a line is never changed then, so that no other run is needed to do it.
 """
 
+import errno
 import glob
 import json
 import uuid
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 from pipeline.lake.file_systems import exists, found_below, modified
@@ -18,8 +20,10 @@ from pipeline.lake.lake import Lake
 from pipeline.lake.snapshot import LEDGER
 
 FOLDER: Final = "runs"
-_EMPTY: Final = "none.run"
-"""A file without lines: DuckDB refuses a pattern that no file fits."""
+_NONE: Final = "none.run"
+"""A file without runs: DuckDB refuses a pattern that no file fits. A record on a full disk takes the room of its blanks."""
+_RESERVE: Final = b" " * (16 << 10) + b"\n"
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _MOST_FILES: Final = 24  # of single runs: a view opens each
 _HALF: Final = ".new"
 _LEFT_BEHIND: Final = timedelta(days=1)
@@ -35,7 +39,7 @@ def pattern_of(lake: Lake) -> str:
 def has_runs(lake: Lake) -> bool:
     """Whether there is a file that the pattern fits."""
     with suppress(NotADirectoryError):
-        return exists(lake.files, lake.path(FOLDER, _EMPTY))
+        return exists(lake.files, lake.path(FOLDER, _NONE))
     return False
 
 
@@ -43,7 +47,7 @@ def make_folder(lake: Lake) -> None:
     """Make the folder, with a file that the pattern fits, unless it is there."""
     if not has_runs(lake):
         lake.store.make_folder(lake.path(FOLDER))
-        lake.files.pipe_file(lake.path(FOLDER, _EMPTY), b"")
+        lake.files.pipe_file(lake.path(FOLDER, _NONE), _RESERVE)
 
 
 def record(lake: Lake, begin: datetime, run_id: str, rows: Iterable[Row]) -> None:
@@ -57,18 +61,29 @@ def record(lake: Lake, begin: datetime, run_id: str, rows: Iterable[Row]) -> Non
         return
     make_folder(lake)
     path = lake.path(FOLDER, f"{begin:%Y%m%dT%H%M%SZ}-{run_id}.run")
-    lake.store.write_whole(lake.store.inside(path), _lines(rows), beside=f"{path}{_HALF}")
+    write = partial(lake.store.write_whole, lake.store.inside(path), _lines(rows), beside=f"{path}{_HALF}")
+    try:
+        write()
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        lake.files.pipe_file(lake.path(FOLDER, _NONE), b"")
+        write()
 
 
 def merge(lake: Lake) -> None:
     """Put the files of ended runs into one, if there are many; the lines of a run that dies meanwhile are there twice.
 
     A run that has not ended may write its file again, so that this one leaves it alone. What a killed run left half written
-    goes after a day.
+    goes after a day. The room that a full disk was given comes back.
     """
     found = found_below(lake.files, lake.path(FOLDER))
+    reserve = lake.path(FOLDER, _NONE)
+    if reserve in found and found[reserve]["size"] < len(_RESERVE):
+        with suppress(OSError):  # it is full yet
+            lake.files.pipe_file(reserve, _RESERVE)
     lake.store.remove(path for path, info in found.items() if path.endswith(_HALF) and _age(info) > _LEFT_BEHIND)
-    paths = [path for path in found if path.endswith(".run") and not path.endswith(f"/{_EMPTY}")]
+    paths = [path for path in found if path.endswith(".run") and not path.endswith(f"/{_NONE}")]
     if len(paths) <= _MOST_FILES:
         return
     texts = dict(zip(paths, lake.store.map(lake.files.cat_file, paths), strict=True))

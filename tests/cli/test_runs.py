@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from lakes import ask
 from places import ROOT
 from prometheus_client.parser import text_string_to_metric_families
 from scripted_api import ACCOUNT, CANARIES, LISTING_PATH, Reply, ScriptedApi, as_json
+from small_disks import small_disk
 
 from pipeline.lake import runs
 from pipeline.lake.lake import Lake
@@ -150,6 +152,24 @@ def test_the_row_of_a_begin_counts_only_without_one_of_an_end(tmp_path: Path) ->
     for name, rows in files.items():
         (folder / f"{name}.run").write_text("".join(json.dumps(row) + "\n" for row in rows))
     assert ask(lake, "select account_id from runs where run_id = 'r' order by 1") == [("1",), ("2",)]
+
+
+def test_a_run_on_a_full_disk_is_a_row(tmp_path: Path) -> None:
+    """Room for its record was kept; it comes back with the room for a load."""
+    with small_disk(tmp_path / "disk", 16) as disk:
+        lake = loaded(disk)
+        put(disk / "in", gz(document(conversation("c2"))), name_at(2))
+        filler = disk / "filler"
+        with filler.open("wb", buffering=0) as out, suppress(OSError):
+            while True:
+                out.write(b"x" * 4096)
+        assert lakehouse("load", "in", cwd=disk).returncode == 1
+        assert lakehouse("load", "in", cwd=disk).returncode == 1
+        filler.unlink()
+        assert ask(lake, "select exit_code, error from runs order by began_at offset 1") == [(1, "lake"), (1, "lake")]
+        assert lakehouse("load", "in", cwd=disk).returncode == 0
+        assert ask(lake, "select exit_code from runs order by began_at desc limit 1") == [(0,)]
+        assert Path(lake.path("runs", "none.run")).stat().st_size > 0
 
 
 @pytest.mark.parametrize("harm", ["gone", "a file in the place", "an odd name"])

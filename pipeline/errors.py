@@ -94,7 +94,7 @@ class DamagedError(LakeError):
 
     def sentence(self, command: str) -> str:
         """The text with this command in the place of `teller`."""
-        return f"{self.found}; run {command}, which says what to do"
+        return f"{self.found}; run {command}, which names the remedy"
 
 
 class TombstonesError(LakeError):

@@ -243,7 +243,7 @@ def _last_resort(error: Exception, command: str) -> str:
         return message
     if is_of_duckdb(error):
         return f"{without_values(error)}; a query of ours failed on the lake's data: {_advice(command)}"
-    return f"{type(error).__name__}: {error}; this is a bug: run it again with --debug and report what it says"
+    return f"{type(error).__name__}: {error}; this is a bug: run it again with --debug and report its output"
 
 
 def _of_the_lake(error: Exception, command: str) -> str | None:

@@ -246,7 +246,7 @@ def _advice(account_id: str | None, own_accounts: frozenset[str]) -> str:
     """The way to an account's files: a sync, if it fetches the account."""
     if account_id in own_accounts:
         return f"run {next_command('sync')}"
-    return "neither LP_ACCOUNT_ID nor --account names this account; give status what the sync is given"
+    return "neither LP_ACCOUNT_ID nor --account names this account; give status the --account of the sync"
 
 
 def _earlier(listed: list[dict[str, Any]]) -> Iterator[str]:

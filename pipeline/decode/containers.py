@@ -137,7 +137,7 @@ def _require_text(start: bytes, *, is_archive: bool) -> None:
     if start.startswith(b"<"):
         raise CorruptFileError("it is an HTML or XML page, no engagement data")
     if start.startswith((GZIP_MAGIC, *ZIP_MAGIC)):
-        raise CorruptFileError("it is an archive within an archive; unpack the outer one and load what is in it")
+        raise CorruptFileError("it is an archive within an archive; unpack the outer one and load its files")
     if b"\0" in (start[:4] if is_archive or start.startswith((b"{", b"[")) else start):
         raise CorruptFileError("it is neither an archive nor text in UTF-8")
 

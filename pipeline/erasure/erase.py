@@ -78,8 +78,8 @@ def _require_clock(lake: Lake, snapshot: Snapshot, at: datetime) -> None:
     newest = pc.max(read_ledger(lake, snapshot, ["loaded_at"])["loaded_at"]).as_py()
     if newest is not None and at + _CLOCKS_APART < newest:
         raise SettingsError(
-            f"the clock says {at:%Y-%m-%d %H:%M} UTC, and the lake's newest load was at {newest:%Y-%m-%d %H:%M} UTC; what "
-            "ended in between would stay, so nothing was erased: set the clock right and run the command again"
+            f"the clock says {at:%Y-%m-%d %H:%M} UTC, and the lake's newest load was at {newest:%Y-%m-%d %H:%M} UTC; "
+            "conversations of the time between would stay, so nothing was erased: set the clock right and run it again"
         )
 
 

@@ -72,5 +72,5 @@ def _require_digest(lake: Lake, table: str, file: DataFile, found: str) -> None:
 
 def _changed(lake: Lake, table: str, file: DataFile, found: str) -> DamagedError:
     where = lake.path(table, file.path)
-    message = f"{where}: is not what was written ({found}), and no other file was made from it"
+    message = f"{where}: is not as it was written ({found}), and no other file was made from it"
     return DamagedError(message, "lakehouse verify --read-data")

@@ -60,8 +60,8 @@ def compact(lake: Lake, *, retention_hours: int = RETENTION_HOURS, progress: Cal
                 change, snapshot, is_done = _next_merges(lake, snapshot, name, settled, progress)
             except ConflictError as error:
                 raise LakeError(
-                    f"{lake.table_uri(name)}: other runs changed the lake each time that files of it had been merged; what was "
-                    "merged before stays so, and no row is lost: run lakehouse compact when fewer loads run"
+                    f"{lake.table_uri(name)}: other runs changed the lake each time that files of it had been merged; "
+                    "files merged before stay so, and no row is lost: run lakehouse compact when fewer loads run"
                 ) from error
             merged += len(change.remove)
             made += len(change.add)

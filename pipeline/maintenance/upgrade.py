@@ -41,7 +41,7 @@ def upgrade(lake: Lake, *, recomputes: bool = False, tell: Tell | None = None) -
     `writing`. In a bucket, where no lock keeps loads away, the work is done anew if one commits first.
 
     Raises:
-        DamagedError: a Parquet file is not what was written; nothing was changed.
+        DamagedError: a Parquet file is not as it was written; nothing was changed.
         LakeError: a newer version of this program has written the lake; nothing was changed.
     """
     for attempt in retry_conflicts():

@@ -200,7 +200,7 @@ def problem(lake: Lake, table: str, file: DataFile, *, read_data: bool) -> str |
         if size != file.bytes:
             return f"has {size} bytes, its log says {file.bytes}"
         if read_data and not file.has_digest(digest_of(lake.files, path)):
-            return "is not what was written: its digest differs from the one that its commit knows"
+            return "is not as it was written: its digest differs from the one that its commit knows"
         with lake.files.open(path, "rb") as stored:
             parquet = pq.ParquetFile(stored, page_checksum_verification=True)
             if parquet.metadata.num_rows != file.rows:
@@ -225,7 +225,7 @@ def _check_landing(lake: Lake, ledger: pa.Table | None, links: list[str], done: 
             if found is None:
                 done.find(path, "the landed file is gone", _PUT_BACK)
             elif found != expected[path]:
-                done.find(path, "the landed file is not what was served: its digest differs from the ledger's", _PUT_BACK)
+                done.find(path, "the landed file is not as it was served: its digest differs from the ledger's", _PUT_BACK)
     done.landed_files = len(expected)
     names = {row["name"] for row in rows}  # former contents of a name stay
     for path in landed_files(lake):

@@ -226,7 +226,7 @@ def _connect_folder(lake: Lake, tell: Callable[[str], None]) -> duckdb.DuckDBPyC
 
 
 def _tell_damage(error: DamagedError, tell: Callable[[str], None]) -> None:
-    tell(f"{error.found}; this command reads the load that {FILE_NAME} shows: lakehouse verify says what to do")
+    tell(f"{error.found}; this command reads the load that {FILE_NAME} shows: lakehouse verify names the remedy")
 
 
 def _open_if_usable(path: Path, lake: Lake, tell: Callable[[str], None]) -> duckdb.DuckDBPyConnection | None:

@@ -75,7 +75,7 @@ def test_messages_repeat_the_lake_that_was_given(tmp_path: Path) -> None:
     assert "lakehouse compact --lake 'my lake' makes it anew" in " ".join(found.split())
     next((tmp_path / "my lake" / "conversations").rglob("*.parquet")).unlink()
     broken = lakehouse("sql", "from conversations", "--lake", "my lake", cwd=tmp_path)
-    assert "--lake 'my lake', which says what to do" in broken.stderr
+    assert "--lake 'my lake', which names the remedy" in broken.stderr
 
 
 def test_json_is_one_array_of_objects(loaded: Path) -> None:

@@ -119,13 +119,13 @@ def test_somebody_who_is_named_beside_the_columns_is_told(lake: Lake, tmp_path: 
 
 
 def test_a_changed_file_is_told_since_its_ids_may_be_others(lake: Lake, tmp_path: Path) -> None:
-    """Rows of a Parquet file that is not what was written may be the person's, though no id of theirs says so."""
+    """Rows of a Parquet file that is not as it was written may be the person's, though no id of theirs says so."""
     take(lake, put(tmp_path / "in", gz(owned("a", "A"), owned("b", "B", start=START + DAY_MS))))
     changed = next(Path(lake.path("messages")).glob("date=2016-07-26/*.parquet"))
     changed.write_bytes(changed.read_bytes().replace(b"parquet-cpp", b"qarquet-cpp"))
     with writing(lake):
         (left,) = erase_all(lake, [("consumer", "A")]).left
-    assert left.startswith(f"rows in {changed}: is not what was written")
+    assert left.startswith(f"rows in {changed}: is not as it was written")
     assert conversations(lake) == ["b"]
 
 

@@ -66,7 +66,7 @@ def test_a_flipped_bit_ends_a_query_in_a_sentence_of_ours(lake: Lake, opened: du
         if sentence := told(opened, f"from {table}"):
             sentences.append(sentence)
             assert "damaged" in sentence
-            assert sentence.endswith("; run lakehouse verify --read-data, which says what to do"), sentence
+            assert sentence.endswith("; run lakehouse verify --read-data, which names the remedy"), sentence
             assert ("table " + table in sentence) or sentence.startswith("a Parquet file is damaged (")
         path.write_bytes(whole)
     assert len(sentences) > 15
@@ -111,7 +111,7 @@ GONE: dict[str, Callable[[], Exception]] = {
 @pytest.mark.parametrize("whose", GONE)
 def test_a_file_that_is_gone_is_told_in_the_same_words_whoever_missed_it(whose: str) -> None:
     """The sentence names file and table, and claims nothing about loads."""
-    expected = f"{PATH}: a file of the lake is gone (table messages); run lakehouse verify, which says what to do"
+    expected = f"{PATH}: a file of the lake is gone (table messages); run lakehouse verify, which names the remedy"
     assert str(of_a_file(GONE[whose]())) == expected
 
 
@@ -157,7 +157,7 @@ def test_each_command_tells_of_a_file_that_is_gone_in_one_way(command: list[str]
     assert done.exit_code == 1
     sentence = (
         f"lakehouse: {path}: a file of the lake is gone (table conversations); run lakehouse verify --lake {lake.root}, "
-        "which says what to do"
+        "which names the remedy"
     )
     assert sentence in done.stderr.splitlines()
 

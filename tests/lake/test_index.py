@@ -159,7 +159,7 @@ def test_no_load_goes_by_an_index_that_was_not_written_so(lake: Lake, hours: Ite
     for place in (40, len(whole) // 2, -40):
         file.write_bytes(whole)
         flip(file, place)
-        with pytest.raises(LakeError, match=r"conversation_dates/.* is not what was written"):
+        with pytest.raises(LakeError, match=r"conversation_dates/.* is not as it was written"):
             deliver(lake, hours, "1", start=START + DAY_MS)
     file.write_bytes(whole)
     deliver(lake, hours, "1", start=START + DAY_MS)

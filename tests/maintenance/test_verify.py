@@ -123,7 +123,7 @@ DAMAGES: dict[str, tuple[Callable[[Lake], object], str]] = {
         "messages/.*bytes, its log says",
     ),
     "a landed file that is gone": (lambda lake: landed(lake).unlink(), "landed file is gone"),
-    "a landed file that was changed": (lambda lake: flip_a_byte(landed(lake)), "landed file is not what was served"),
+    "a landed file that was changed": (lambda lake: flip_a_byte(landed(lake)), "landed file is not as it was served"),
     "a landed file that was never loaded": (
         lambda lake: Path(lake.root, "landing", "2016-07-25", "stray.gz").write_bytes(b"x"),
         r"stray\.gz: is in the landing zone, but in no table",
@@ -280,7 +280,7 @@ def test_every_flipped_bit_is_found_by_reading_all(of_all_tables: Lake) -> None:
         contents = path.read_bytes()
         place, bit = random.randrange(len(contents)), random.randrange(8)
         path.write_bytes(contents[:place] + bytes([contents[place] ^ 1 << bit]) + contents[place + 1 :])
-        if "not what was written" not in (problem(of_all_tables, table, file, read_data=True) or ""):
+        if "not as it was written" not in (problem(of_all_tables, table, file, read_data=True) or ""):
             unseen.append((table, place, bit))
         path.write_bytes(contents)
     assert unseen == []
@@ -301,7 +301,7 @@ def test_no_rows_of_a_changed_file_get_a_digest_that_looks_right(lake: Lake, tmp
     for hour in range(5, 5 + 7):
         take(lake, put(tmp_path / "more", gz(document(conversation(f"n{hour}"))), name_at(hour)))
     assert largest in lake.snapshot().files["conversations"]
-    expected = r"is not what was written \(its digest is another\).*run lakehouse verify --read-data"
+    expected = r"is not as it was written \(its digest is another\).*run lakehouse verify --read-data"
     with pytest.raises(LakeError, match=expected):
         take(lake, put(tmp_path / "again", gz(document(conversation("c1"))), name_at(20)))
     with pytest.raises(LakeError, match=expected), writing(lake):
@@ -320,7 +320,7 @@ def test_what_a_run_decides_by_is_read_as_it_was_written_or_not_at_all(of_all_ta
         contents = bytearray(path.read_bytes())
         contents[contents.index(b"\x15\x04", 40) - 9] ^= 1  # before the second page's header: the end of the first page
         path.write_bytes(contents)
-        with pytest.raises(LakeError, match="is not what was written"):
+        with pytest.raises(LakeError, match="is not as it was written"):
             read(lake, table, file)
 
 
@@ -335,7 +335,7 @@ def test_no_load_goes_by_a_ledger_that_was_not_written_so(of_all_tables: Lake, t
     whole = path.read_bytes()
     for place in range(0, len(whole), 151):
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << place % 8]) + whole[place + 1 :])
-        with pytest.raises(LakeError, match="is not what was written"):
+        with pytest.raises(LakeError, match="is not as it was written"):
             Ledger(lake, snapshot, [name_at(0)])
 
 

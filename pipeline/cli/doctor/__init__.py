@@ -93,7 +93,7 @@ def verdict(findings: Collection[Finding]) -> str:
     """The sum of the findings in a sentence, with the next step."""
     failed, warned = (sum(finding.level == level for finding in findings) for level in (FAIL, WARN))
     if failed:
-        return f"{failed} of {len(findings)} checks failed, {warned} warn: do what their lines say, then ask doctor again"
+        return f"{failed} of {len(findings)} checks failed, {warned} warn: apply the remedies, then run doctor again"
     if any(finding.lacks_account for finding in findings):
         return f"none of {len(findings)} checks failed, {warned} warn: lakehouse load can be run, sync needs an account"
     if warned:

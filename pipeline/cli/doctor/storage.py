@@ -104,7 +104,9 @@ def _data_files(lake: Lake, snapshot: Snapshot) -> Iterator[Finding]:
                 wrong.append(f"{table}/{file.path} has {size:,} bytes, its log says {file.bytes:,}")
     if wrong:
         more = f", and {counted(len(wrong) - 1, 'more file')} like it" if len(wrong) > 1 else ""
-        yield Finding("data files", FAIL, f"{lake.uri}/{wrong[0]}{more}", f"{next_command('verify')} names all and what to do")
+        yield Finding(
+            "data files", FAIL, f"{lake.uri}/{wrong[0]}{more}", f"{next_command('verify')} names all, with the remedy"
+        )
 
 
 def _duckdb_file(lake: Lake) -> Iterator[Finding]:

@@ -33,7 +33,8 @@ _VARIABLES: Final = {name.removeprefix("LP_").lower(): name for name in sorted(O
 """The keys of an account's table, and the settings that they stand for."""
 _REQUIRED: Final = sorted(name for name, variable in _VARIABLES.items() if variable in NEEDED)
 _PLAIN: Final = frozenset({"account_id", "base_url"})
-_AT_LINE: Final = re.compile(r"at line (\d+)")
+_AT_LINE: Final = re.compile(r"\(at line (\d+), column \d+\)$")
+_AT_END: Final = "(at end of document)"
 _REFERENCE: Final = '{ env = "NAME" } or { file = "PATH" }'
 
 
@@ -168,8 +169,8 @@ def _accounts_of_toml(path: Path, *, needs_keys: bool) -> Iterator[Account | Set
         tables = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         line = _AT_LINE.search(str(error))
-        where = f"line {line[1]}" if line else "its end"
-        raise SettingsError(f"{path}: {where}: expected TOML, found something else; correct it") from None  # it has the text
+        where = f"line {line[1]}: " if line else "its end: " if str(error).endswith(_AT_END) else ""
+        raise SettingsError(f"{path}: {where}expected TOML, found something else; correct it") from None  # it has the text
     if not tables:
         raise SettingsError(f"{path}: expected a table [NAME] for each account, found none")
     for name, table in tables.items():

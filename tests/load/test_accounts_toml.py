@@ -95,6 +95,8 @@ def test_a_secret_file_that_anybody_can_read_is_told(mode: int, *, told: bool) -
         (f'[acme]\napp_key = "{CANARY}\n', "accounts.toml: line 2: expected TOML"),
         (f'[acme]\napp_key = "{CANARY}"\napp_key = "{CANARY}"\n', "accounts.toml: line 3: expected TOML"),
         (f'[acme]\napp_key = """{CANARY}', "accounts.toml: its end: expected TOML"),
+        pytest.param("app_key = " + "[" * 5000, "accounts.toml: expected TOML", id="deep"),
+        pytest.param("app_key = " + "9" * 5000, "accounts.toml: expected TOML", id="long number"),
         (f'app_key = "{CANARY}"\n', "accounts.toml: app_key: expected a table"),
         (f'[acme]\n{GOOD}app_kee = "{CANARY}"\n', "accounts.toml: acme: app_kee: expected only access_token, "),
         (

@@ -6,7 +6,7 @@ Settings of the Data Access API are checked when a command asks for them (`Setti
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from decimal import Decimal
 from pathlib import Path
@@ -62,6 +62,9 @@ class Count(int):
 DOWNLOADS: Final = Count(8)
 """The most requests in flight by default: a sync then takes less than two thirds of the time of 4; more keep two cores busy."""
 
+COMMIT_BYTES: Final = 256 << 20
+"""Of the downloads of one commit of a sync: a run that dies has to download no more than that again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
@@ -96,6 +99,8 @@ class Settings:
     lp_access_token: Secret = _NO_SECRET
     lp_access_token_secret: Secret = _NO_SECRET
     lp_base_url: str = DEFAULT_BASE_URL
+    lp_accounts: str = ""
+    """Files and folders of accounts, which hold if no option names any; between two of them stands what is in PATH."""
     lp_downloads: Count = DOWNLOADS
     """The most requests in flight at a time."""
     lp_max_listing_bytes: int = 32 << 20
@@ -106,13 +111,14 @@ class Settings:
     """The most bytes of text in one source file, unpacked."""
     lp_max_document_bytes: int = 32 << 20
     """The longest document, since it is held in memory whole; a longer one is a reject."""
+    lp_commit_bytes: int = COMMIT_BYTES
     lp_pgp_key: str = ""
     lp_pgp_passphrase: Secret = _NO_SECRET
     lp_ping_url: Secret = _NO_SECRET
     """The URL of a heartbeat, which lets those who know it feign one."""
 
-    def credentials(self, of_account: Path | None = None) -> Credentials:
-        """Return the keys that sign the API client's requests; `of_account` is the file that they come from.
+    def credentials(self, where: str = "") -> Credentials:
+        """Return the keys that sign the API client's requests; `where` is what they come from, if not from `.env`.
 
         Raises:
             SettingsError: settings are missing (the error names all), or the account id or base URL is malformed.
@@ -120,7 +126,7 @@ class Settings:
         try:
             return self._checked()
         except SettingsError as error:
-            raise SettingsError(f"{of_account}: {error}" if of_account else str(error)) from None
+            raise SettingsError(f"{where}: {error}" if where else str(error)) from None
 
     def _checked(self) -> Credentials:
         if missing := self.missing():
@@ -161,25 +167,24 @@ class Settings:
         }
 
 
-_NEEDED: Final = frozenset(("LP_ACCOUNT_ID", "LP_APP_KEY", "LP_APP_SECRET", "LP_ACCESS_TOKEN", "LP_ACCESS_TOKEN_SECRET"))
-_OF_AN_ACCOUNT: Final = _NEEDED | {"LP_BASE_URL"}
+NEEDED: Final = frozenset(("LP_ACCOUNT_ID", "LP_APP_KEY", "LP_APP_SECRET", "LP_ACCESS_TOKEN", "LP_ACCESS_TOKEN_SECRET"))
+OF_AN_ACCOUNT: Final = NEEDED | {"LP_BASE_URL"}
 FIELDS: Final[Mapping[str, type]] = {field.name: field.default.__class__ for field in fields(Settings)}
 """The kind of each setting: text, `Secret`, `Count`, or number of bytes."""
 
 
-def read_settings(of_account: Path | None = None) -> Settings:
+def read_settings(of_account: Mapping[str, str | None] | None = None) -> Settings:
     """Read the environment and `.env` in the working folder, which need not exist.
 
-    The settings of an account come from a file `of_account` alone, if there is one: keys of two accounts never mix.
+    The settings of an account are those of `of_account` alone, if there are any: keys of two accounts never mix.
 
     Raises:
-        SettingsError: a file cannot be read, or a value is no text, no size or no count. Values are not repeated. The file of
-            an account is not there, lacks a setting, or has something else than an account's settings.
+        SettingsError: a file cannot be read, or a value is no text, no size or no count. Values are not repeated.
     """
     given = _filled(_env_file()) | _filled(os.environ)
     if of_account:
-        others = {name: value for name, value in given.items() if name.upper() not in _OF_AN_ACCOUNT}
-        given = others | _filled(_account_file(of_account))
+        others = {name: value for name, value in given.items() if name.upper() not in OF_AN_ACCOUNT}
+        given = others | _filled(of_account)
     if absent := sorted(name for name, value in given.items() if value is None):
         raise SettingsError(f"{', '.join(absent).upper()}: expected a text, found none; write NAME=value, in .env too")
     read = {name: _read(FIELDS[name], (value or "").strip()) for name, value in given.items()}
@@ -204,20 +209,6 @@ def _read(kind: type, value: str) -> Any:
     return int(Decimal(number) * (1024 if is_binary else 1000) ** power) or None
 
 
-def own_accounts(paths: Iterable[Path] = ()) -> frozenset[str]:
-    """The accounts of the files and folders, else that of the settings; none if these can't be read, since readers need none.
-
-    Raises:
-        SettingsError: a file of an account is not there, or is wrong.
-    """
-    if files := account_files(paths):
-        return frozenset(read_settings(file).lp_account_id for file in files)
-    try:
-        return frozenset(filter(None, [read_settings().lp_account_id]))
-    except SettingsError:
-        return frozenset()
-
-
 def _filled(variables: Mapping[str, str | None]) -> dict[str, str | None]:
     """Our variables with a value, by their fields; a name without `=` stays, to be refused."""
     names = {name: name.lower() for name in variables if name.lower() in FIELDS}
@@ -226,48 +217,12 @@ def _filled(variables: Mapping[str, str | None]) -> dict[str, str | None]:
     }
 
 
-def _account_file(path: Path) -> dict[str, str | None]:
-    """The settings of an account in its file; of a line that is none, which can be part of a key, the number is told alone."""
-    if not path.is_file():
-        raise SettingsError(f"{path}: expected a file with the settings of an account, a line NAME=value each, found none")
-    lines = [line for line in _lines(path) if line.error or line.key is not None]
-    if garbled := [line for line in lines if line.error or line.value is None]:
-        raise SettingsError(f"{path}: line {_number(garbled[0])}: expected NAME=value, found something else; correct it")
-    if others := [line for line in lines if (line.key or "").upper() not in _OF_AN_ACCOUNT]:
-        raise SettingsError(
-            f"{path}: line {_number(others[0])}: expected a setting of an account, {', '.join(sorted(_OF_AN_ACCOUNT))}, found "
-            "another name; put others into .env, where they hold for all accounts"
-        )
-    found = {(line.key or "").upper(): line.value for line in lines}
-    if missing := sorted(name for name in _NEEDED if not (found.get(name) or "").strip()):
-        raise SettingsError(
-            f"{path}: {', '.join(missing)} not set; write NAME=value into it: an account's settings come from its file alone"
-        )
-    return found
-
-
-def account_files(paths: Iterable[Path]) -> list[Path]:
-    """The files of accounts: those named, and of folders those whose names end with .env, each once.
-
-    Raises:
-        SettingsError: a folder has none.
-    """
-    found: dict[Path, Path] = {}
-    for path in paths:
-        inside = [path] if not path.is_dir() else sorted(one for one in path.glob("*.env") if not one.name.startswith("."))
-        if not inside:
-            raise SettingsError(f"{path}: expected files with the settings of an account, NAME.env each, found none")
-        for file in inside:
-            found.setdefault(file.resolve(), file)
-    return list(found.values())
-
-
 def _env_file(path: Path = ENV_FILE) -> dict[str, str | None]:
     """The variables of `.env`, or of a file like it, taken literally: a `$` in a secret is no reference to a variable."""
-    return {line.key: line.value for line in _lines(path) if line.key is not None}
+    return {line.key: line.value for line in env_file_lines(path) if line.key is not None}
 
 
-def _lines(path: Path) -> list[Binding]:
+def env_file_lines(path: Path) -> list[Binding]:
     """The lines of a file, those of one value together; none if there is none, or a folder, as an environment of Python is."""
     try:
         with path.open(encoding="utf-8-sig") as stream:
@@ -286,7 +241,7 @@ def _lines(path: Path) -> list[Binding]:
     return lines
 
 
-def _number(line: Binding) -> int:
+def line_number(line: Binding) -> int:
     """The number of a line of a file; the parser counts blank ones above to it."""
     text = line.original.string
     return line.original.line + text[: -len(text.lstrip())].count("\n")
@@ -307,7 +262,7 @@ def env_file_warnings(path: Path = ENV_FILE) -> Iterator[str]:
     Raises:
         SettingsError: it cannot be read.
     """
-    lines = [_number(line) for line in _lines(path) if line.error]
+    lines = [line_number(line) for line in env_file_lines(path) if line.error]
     mode = path.stat().st_mode if path.exists() else 0
     if mode & 0o077:
         yield f"{path}: others can read it (its mode is {mode & 0o777:o}); run chmod 600 {path}"

@@ -31,7 +31,7 @@ _LAST_PATIENCE: Final = 1  # for one of a run that a signal ends, which has two 
 _RESULTS: Final = {0: "complete", SET_ASIDE: "set aside"}
 _COUNTS: Final = (
     *("listed", "known", "loaded", "unchanged", "replaced", "superseded", "conversations", "messages", "transfers"),
-    *("encrypted", "downloaded_bytes"),
+    *("encrypted", "downloaded_bytes", "gone_hours"),
 )
 _NAMED: Final = ("rejected", "failed", "unlisted")
 _KINDS: Final = {

@@ -92,6 +92,8 @@ def summary(report: "Report") -> Iterator[str]:
     yield from _named("file", f"rejected as a whole{again}", report.rejected)
     yield from _named("file", "could not be downloaded; the next sync tries again", counts.get("failed", {}))
     yield from _named("day", "could not be listed; the next sync tries again", counts.get("unlisted", {}))
+    if gone := counts.get("gone"):
+        yield gone
     if problem := counts.get("schema_problem"):
         yield problem
 

@@ -14,11 +14,13 @@ from pipeline.lake.digests import read_file
 from pipeline.lake.lake import Lake
 from pipeline.lake.parquet import rows_of
 from pipeline.lake.snapshot import Change, Snapshot
+from pipeline.source_files import RETENTION
 
 if TYPE_CHECKING:
     from pipeline.source_files import ListedDay
 
 HOUR: Final = timedelta(hours=1)
+_MOMENT: Final = timedelta(microseconds=1)
 _IS_OF_MONTH: Final = re.compile(r"\d{4}-\d\d-")  # the name of a file; files of older versions have other names
 _MONTH: Final = len("2026-11")
 
@@ -92,14 +94,19 @@ def _months(rows: pa.Table) -> pa.ChunkedArray:
 def _listed(
     days: "Iterable[ListedDay]", names: Mapping[datetime, set[str]], failed: set[str], at: datetime
 ) -> Iterator[dict[str, Any]]:
-    """Every hour of a listed day that was over when it was listed, or that has files."""
+    """Every hour of a listed day that was over when it was listed, or that has files.
+
+    The source has deleted the files of old hours. So one without files is known to be empty only if an earlier file is there.
+    """
+    first_kept = min([at - RETENTION + _MOMENT, *names])
     for day in days:
         if day.error is not None:
             continue
         hour = day.since if day.since == _floor(day.since) else _floor(day.since) + HOUR
         while hour < day.until and (hour + HOUR <= at or hour in names):
-            of_hour = names.get(hour, set())
-            yield {"hour": hour, "listed_at": at, "files": len(of_hour), "missing": sorted(failed & of_hour)}
+            if hour >= first_kept:
+                of_hour = names.get(hour, set())
+                yield {"hour": hour, "listed_at": at, "files": len(of_hour), "missing": sorted(failed & of_hour)}
             hour += HOUR
 
 

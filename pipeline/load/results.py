@@ -60,6 +60,10 @@ class SyncReport(Report):
     unlisted: dict[str, str] = field(default_factory=dict)
     is_asked: bool = False
     """Whether the run came as far as this account, before a signal."""
+    gone_hours: int = 0
+    """The hours of the window that the lake lacks and the source keeps no longer."""
+    gone: str | None = None
+    """The sentence on them, or on those of them that the lake has."""
     failure: str | None = None
     """The reason why the account could not be listed, or all of its downloads were refused."""
     schema_problem: str | None = None

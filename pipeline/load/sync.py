@@ -20,10 +20,8 @@ from pipeline.load.engines import Engine, Progress
 from pipeline.load.load import load
 from pipeline.load.results import Report, SyncReport
 from pipeline.processes import finishing
+from pipeline.settings import COMMIT_BYTES
 from pipeline.source_files import RETENTION, Incoming, Outcome
-
-COMMIT_BYTES: Final = 256 << 20
-"""Of the downloads of one commit: a run that dies has to download no more than that again."""
 
 SCHEMA_SECONDS: Final = 10.0
 """The time for the schemas of all accounts, on which no data depends; the next run fetches what is left."""

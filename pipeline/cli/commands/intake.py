@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline.cli.log import say
-from pipeline.cli.options import SET_ASIDE, Age, Command, Moment, in_format, lake_of, on_engine, on_lake, writing_to_lake
+from pipeline.cli.options import SET_ASIDE, Age, Command, Moment, in_format, lake_of, on_engine, on_lake, show, writing_to_lake
+from pipeline.cli.window import check_window, note_gone
 from pipeline.errors import SettingsError, SourceError
 from pipeline.processes import Stopped
 from pipeline.text import harmless
@@ -33,8 +34,8 @@ _of_accounts = click.option(
     multiple=True,
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="A file with the settings of an account, or a folder of files NAME.env; can be given several times. "
-    "[default: the account of .env]",
+    help="A file with the settings of an account, a folder of files NAME.env, or accounts.toml; can be given several times. "
+    "[default: LP_ACCOUNTS, else the account of .env]",
 )
 
 
@@ -64,6 +65,7 @@ def doctor(lake_uri: str | None, form: str, accounts: tuple[Path, ...]) -> None:
 )
 @click.option("--until", type=Moment(), metavar="T", help="Before this time. [default: now]")
 @click.option("--dry-run", is_flag=True, help="List the files to fetch, and fetch none.")
+@click.option("--report", is_flag=True, help="Write the lake's report afterwards, as lakehouse report does.")
 @_of_accounts
 @in_format("text", "json")
 @on_engine
@@ -77,6 +79,7 @@ def sync(  # noqa: PLR0917  # click gives the options
     accounts: tuple[Path, ...],
     *,
     dry_run: bool,
+    report: bool,
 ) -> None:
     """Download and load the account's files that the lake lacks.
 
@@ -86,28 +89,34 @@ def sync(  # noqa: PLR0917  # click gives the options
     tells whether they are good. LP_DOWNLOADS is the most downloads at a time, 8 if it is not set.
 
     Several accounts: write the settings of each, and no others, into a file of its own, accounts/NAME.env, and give the
-    folder to --account. They become visible together, and take one commit. If the source refuses one, the others are in.
+    folder to --account or LP_ACCOUNTS; or write them into accounts.toml, which names the places of secrets. They become
+    visible together, and take one commit. If the source refuses one, the others are in.
 
     T is a day or a time in ISO 8601, in UTC unless it has an offset: 2026-11-01, 2026-11-01T14:00, 2026-11-01T14:00+01:00.
 
     Ends with 0 if all is in; with 1 if it failed; with 2 if a setting or an option is missing or wrong; with 3 if the
-    rest is in, but something was set aside: lakehouse status lists it. The next run fetches missing files only.
+    rest is in, but something was set aside: lakehouse status lists it. The next run fetches missing files only. Hours that
+    the source keeps no longer are told, and do not change the exit code, since no run can bring them.
 
     With --format json, standard output gets the outcome as one object, whatever it is. LP_PING_URL is a heartbeat.
 
     Example: lakehouse sync --since 2026-11-01
     """
     from pipeline.cli.outcome import told
+    from pipeline.cli.written_report import reported
 
     if dry_run and form == "json":
         raise SettingsError("--dry-run: it prints the names of files, found --format json, too; leave one of them out")
+    if dry_run and report:
+        raise SettingsError("--dry-run: it brings nothing in, found --report, too; leave one of them out")
     with nullcontext() if dry_run else told("sync", form) as outcome:
-        if since and until and since >= until:
-            raise SettingsError(f"--since {since:%Y-%m-%dT%H:%M} is not before --until {until:%Y-%m-%dT%H:%M}; swap them")
+        check_window(since, until, datetime.now(UTC))
         lake = lake_of(lake_uri)
         if outcome:  # one that lacks a setting is a run, too: it is to be seen that it failed
             outcome.lake, outcome.lake_uri = lake, lake.uri
-        _run_sync(lake, _clients(accounts), since, until, engine, outcome)
+        clients = _clients(accounts)
+        with reported(lake, say if form == "json" else show) if report else nullcontext():
+            _run_sync(lake, clients, since, until, engine, outcome)
 
 
 def _run_sync(  # noqa: PLR0917
@@ -128,11 +137,12 @@ def _run_sync(  # noqa: PLR0917
     from pipeline.load.session import writing
     from pipeline.load.sync import sync as run_sync
     from pipeline.load.sync import together
+    from pipeline.settings import read_settings
 
     check_key(say)
     readers = engine_of(engine)
     reports = {client: SyncReport() for client in clients}
-    dry_run = outcome is None
+    dry_run, now = outcome is None, datetime.now(UTC)
     if outcome:
         outcome.start(lake, {client.account_id: report for client, report in reports.items()})
     total = together(reports)
@@ -147,6 +157,7 @@ def _run_sync(  # noqa: PLR0917
                 until=until,
                 dry_run=dry_run,
                 engine=readers,
+                commit_bytes=read_settings().lp_commit_bytes,
                 total=total,
                 newest=newest,
                 **progress.hooks,
@@ -157,10 +168,11 @@ def _run_sync(  # noqa: PLR0917
         elif len(reports) > 1 or any(report.listed for report in reports.values()):
             sum_up_sync(reports, total, say)
         raise
-    if dry_run:
-        _print_wanted(reports)
-    else:
+    if outcome:
+        note_gone(lake, reports, since, until, now)
         sum_up_sync(reports, total, say)
+    else:
+        _print_wanted(reports)
     if not all(report.is_complete for report in reports.values()):
         raise SystemExit(SET_ASIDE)
 
@@ -181,26 +193,22 @@ def _clients(paths: tuple[Path, ...]) -> "list[DataAccessClient]":
     """A client for each account: those of the files and folders, or that of the settings.
 
     Raises:
-        SettingsError: a setting is missing or wrong, or two files are of one account.
+        SettingsError: a setting is missing or wrong, or one account is there twice.
     """
+    from pipeline.accounts import account_paths, read_accounts
     from pipeline.api.client import DataAccessClient
     from pipeline.api.limits import Limits
-    from pipeline.settings import ENV_FILE, account_files, env_file_warnings, read_settings
 
-    clients: dict[str, DataAccessClient] = {}
-    files: dict[str, Path] = {}
-    for file in account_files(paths) or (None,):
-        settings = read_settings(file)
-        for warning in env_file_warnings(file or ENV_FILE):
+    clients = []
+    for account in read_accounts(account_paths(paths)):
+        settings = account.settings
+        for warning in account.warnings:
             say(f"lakehouse: {warning}")
         limits = Limits(
             downloads=settings.lp_downloads, listing_bytes=settings.lp_max_listing_bytes, file_bytes=settings.lp_max_file_bytes
         )
-        credentials = settings.credentials(file)
-        if file and (other := files.setdefault(credentials.account_id, file)) != file:
-            raise SettingsError(f"{file}: the account {credentials.account_id} is in {other}, too; leave one of them out")
-        clients[credentials.account_id] = DataAccessClient(credentials, settings.lp_base_url, limits=limits)
-    return list(clients.values())
+        clients.append(DataAccessClient(account.credentials, settings.lp_base_url, limits=limits))
+    return clients
 
 
 @click.command(cls=Command)
@@ -275,14 +283,15 @@ def status(lake_uri: str | None, form: str, accounts: tuple[Path, ...], max_age:
 
     Example: lakehouse status --max-age 3h
     """
+    from pipeline.accounts import account_paths, own_accounts
     from pipeline.cli.overdue import Watched
     from pipeline.cli.status import print_status
     from pipeline.cli.streams import whole_file
     from pipeline.load.account_schema import kept_schemas
-    from pipeline.settings import own_accounts
     from pipeline.warehouse.database import connect
 
-    lake, own = lake_of(lake_uri), own_accounts(accounts)
+    lake, paths = lake_of(lake_uri), account_paths(accounts)
+    own = own_accounts(paths)
     with connect(lake, say) as connection, whole_file(output) if output else nullcontext(sys.stdout) as out:
         if output and form == "prometheus":
             os.fchmod(out.fileno(), READABLE)
@@ -293,7 +302,7 @@ def status(lake_uri: str | None, form: str, accounts: tuple[Path, ...], max_age:
             out,
             schemas=kept_schemas(lake),
             own_accounts=own,
-            watched=Watched(max_age, own if accounts else None) if max_age is not None else None,
+            watched=Watched(max_age, own if paths else None) if max_age is not None else None,
         )
     if is_late:
         raise SystemExit(SET_ASIDE)

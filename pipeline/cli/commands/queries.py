@@ -177,16 +177,10 @@ def report(lake_uri: str | None, output: str | None, since: date | None, until: 
 
     Example: lakehouse report --output november.html --since 2026-11-01 --until 2026-12-01
     """
-    from pipeline.report import chosen_path, report_path, write_report
-    from pipeline.warehouse.database import connect
-    from pipeline.warehouse.rules import find_rules
+    from pipeline.cli.written_report import written_report
 
     _require_order(since, until)
-    lake = lake_of(lake_uri)
-    target = chosen_path(lake, output) if output else report_path(lake)
-    with connect(lake, say) as connection:
-        write_report(connection, target, find_rules(lake).fault, (since, until))
-    show(target)
+    show(written_report(lake_of(lake_uri), output, (since, until)))
 
 
 def _require_order(since: date | None, until: date | None) -> None:

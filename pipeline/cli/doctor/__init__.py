@@ -16,13 +16,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.accounts import Account, account_paths, each_account
 from pipeline.cli.doctor.account import about_account, about_api, about_env_file
 from pipeline.cli.doctor.finding import FAIL, MOST_SECONDS, OK, WARN, Finding, Later
 from pipeline.cli.doctor.installation import about_helpers, about_pgp_key, about_scanner, about_versions
 from pipeline.cli.doctor.storage import about_bucket, about_lake, about_rights, about_temporary_folder
 from pipeline.errors import PipelineError, SettingsError
 from pipeline.lake.lake import Lake
-from pipeline.settings import Settings, account_files, export_store_settings, read_settings
+from pipeline.settings import Settings, export_store_settings, read_settings
 from pipeline.text import harmless
 
 __all__ = ["FAIL", "OK", "WARN", "Finding", "examine", "exit_code", "print_findings", "verdict"]
@@ -33,7 +34,8 @@ _STYLES = {OK: "green", WARN: "yellow", FAIL: "bold red"}
 def examine(lake_uri: str | None, accounts: Collection[Path] = ()) -> Iterator[Finding]:
     """Run all checks, local ones first; bucket and Data Access API are asked meanwhile.
 
-    `accounts` are the files and folders of a sync of several accounts; without any the account is that of the settings.
+    `accounts` are the files and folders of a sync of several accounts; without any those of LP_ACCOUNTS hold, or the account
+    of the settings.
     """
     deadline = time.monotonic() + MOST_SECONDS
     settings: Settings | None = None
@@ -69,18 +71,13 @@ def examine(lake_uri: str | None, accounts: Collection[Path] = ()) -> Iterator[F
 
 def _about_accounts(settings: Settings, paths: Collection[Path], far: list[Later]) -> Iterator[Finding]:
     """The settings of each account; what its server says is added to the checks that run meanwhile."""
-    if not paths:
-        far.append(Later("server", lambda: about_api(settings)))
-        yield from about_account(settings)
-        return
-    for file in account_files(paths):
-        try:
-            its = read_settings(file)
-        except SettingsError as error:
-            yield Finding("settings", FAIL, str(error), is_setting=True)
+    named = account_paths(paths)
+    for account in each_account(named) if named else [Account("", settings)]:
+        if isinstance(account, SettingsError):
+            yield Finding("settings", FAIL, str(account), is_setting=True)
             continue
-        far.append(Later("server", partial(about_api, its, file)))
-        yield from about_account(its, file)
+        far.append(Later("server", partial(about_api, account)))
+        yield from about_account(account)
 
 
 def exit_code(findings: Iterable[Finding]) -> int:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from pipeline.accounts import Account
 from pipeline.api.client import DataAccessClient
 from pipeline.api.limits import Limits
 from pipeline.api.responses import utc_from_http_date
@@ -45,10 +46,10 @@ def about_env_file() -> Iterator[Finding]:
             yield Finding("settings", WARN, f"{name} is no setting", f"correct it if {near[0]} is meant")
 
 
-def about_account(settings: Settings, file: Path | None = None) -> Iterator[Finding]:
-    """Missing or implausible settings of an account, which come from its file, or from `.env` and the environment."""
-    where = f"{file}: " if file else ""
-    for warning in env_file_warnings(file) if file else ():
+def about_account(account: Account) -> Iterator[Finding]:
+    """Missing or implausible settings of an account; `about_env_file` tells the warnings of those of `.env`."""
+    settings, where = account.settings, f"{account.where}: " if account.where else ""
+    for warning in account.warnings if where else ():
         yield Finding("settings", WARN, warning)
     if settings.has_no_account:
         found = "no account is set up: lakehouse load works without, lakehouse sync does not"
@@ -95,13 +96,13 @@ def _odd_secrets(settings: Settings) -> Iterator[Finding]:
             )
 
 
-def about_api(settings: Settings, file: Path | None = None) -> Iterator[Finding]:
-    """The server, its clock, and the credentials; each only if the check before it is good. `file` has the account's settings.
+def about_api(account: Account) -> Iterator[Finding]:
+    """The server, its clock, and the credentials; each only if the check before it is good.
 
     Without any setting of an account no server is asked: a lake of local files needs none.
     """
-    for finding in _about_api(settings):
-        yield replace(finding, found=f"{file}: {finding.found}") if file else finding
+    for finding in _about_api(account.settings):
+        yield replace(finding, found=f"{account.where}: {finding.found}") if account.where else finding
 
 
 def _about_api(settings: Settings) -> Iterator[Finding]:

@@ -114,7 +114,7 @@ class Outcome:
         assert self.lake is not None
         try:
             with reaching(self.lake.uri):
-                runs.record(self.lake, self.begin, self.run_id, rows)
+                runs.record(self.lake, self.begin, self.run_id, rows, is_last=is_last)
                 if is_last:
                     runs.merge(self.lake)
         except (OSError, PipelineError) as error:

@@ -22,7 +22,7 @@ from pipeline.lake.snapshot import LEDGER
 FOLDER: Final = "runs"
 _NONE: Final = "none.run"
 """A file without runs: DuckDB refuses a pattern that no file fits. A record on a full disk takes the room of its blanks."""
-_RESERVE: Final = b" " * (16 << 10) + b"\n"
+_RESERVE: Final = b" " * (256 << 10) + b"\n"
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _MOST_FILES: Final = 24  # of single runs: a view opens each
 _HALF: Final = ".new"
@@ -50,8 +50,10 @@ def make_folder(lake: Lake) -> None:
         lake.files.pipe_file(lake.path(FOLDER, _NONE), _RESERVE)
 
 
-def record(lake: Lake, begin: datetime, run_id: str, rows: Iterable[Row]) -> None:
+def record(lake: Lake, begin: datetime, run_id: str, rows: Iterable[Row], *, is_last: bool) -> None:
     """Write the rows of a run in the place of those that it had; a place without a lake gets none, so that none is made there.
+
+    On a full disk the last rows take the room of the blanks; at the begin the run itself would use it up.
 
     Raises:
         OSError: they can't be written.
@@ -65,7 +67,7 @@ def record(lake: Lake, begin: datetime, run_id: str, rows: Iterable[Row]) -> Non
     try:
         write()
     except OSError as error:
-        if error.errno not in _FULL:
+        if error.errno not in _FULL or not is_last:
             raise
         lake.files.pipe_file(lake.path(FOLDER, _NONE), b"")
         write()

@@ -115,8 +115,6 @@ class Outcome:
         try:
             with reaching(self.lake.uri):
                 runs.record(self.lake, self.begin, self.run_id, rows, is_last=is_last)
-                if is_last:
-                    runs.merge(self.lake)
         except (OSError, PipelineError) as error:
             if not self.lake.is_local:
                 raise  # as the run would, after as long a wait

@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any, Final
 
 from pipeline.lake.file_systems import exists, found_below, modified
+from pipeline.lake.formats import FORMAT, NEWEST, unpacked_format
 from pipeline.lake.lake import Lake
 from pipeline.lake.snapshot import LEDGER
 
@@ -51,15 +52,16 @@ def make_folder(lake: Lake) -> None:
 
 
 def record(lake: Lake, begin: datetime, run_id: str, rows: Iterable[Row], *, is_last: bool) -> None:
-    """Write the rows of a run in the place of those that it had; a place without a lake gets none, so that none is made there.
+    """Write the rows of a run in the place of those that it had.
 
+    A place without a lake gets none, so that none is made there, and no lake of a newer version, which is left alone.
     On a full disk the last rows take the room of the blanks; at the begin the run itself would use it up.
 
     Raises:
         OSError: they can't be written.
         LakeError: a link leads elsewhere; nothing was written.
     """
-    if not exists(lake.files, lake.path(LEDGER)):
+    if not exists(lake.files, lake.path(LEDGER)) or _is_newer(lake.log_entry(LEDGER, lake.newest_version(LEDGER) or 0)):
         return
     make_folder(lake)
     path = lake.path(FOLDER, f"{begin:%Y%m%dT%H%M%SZ}-{run_id}.run")
@@ -71,6 +73,16 @@ def record(lake: Lake, begin: datetime, run_id: str, rows: Iterable[Row], *, is_
             raise
         lake.files.pipe_file(lake.path(FOLDER, _NONE), b"")
         write()
+    if is_last:
+        merge(lake)
+
+
+def _is_newer(entry: bytes) -> bool:
+    """Whether an entry of the ledger's log is of a newer version of this program."""
+    with suppress(ValueError, KeyError, TypeError):
+        [commit] = [action["commitInfo"] for line in entry.splitlines() if "commitInfo" in (action := json.loads(line))]
+        return unpacked_format(commit.get(FORMAT)).number > NEWEST
+    return False  # none of ours: the run itself says what it is
 
 
 def merge(lake: Lake) -> None:

@@ -119,7 +119,11 @@ def test_many_runs_become_one_file_and_none_is_lost(tmp_path: Path) -> None:
         at = moment + timedelta(hours=number)
         row = {"run_id": f"{number:032}", "command": "sync", "account_id": "1", "began_at": at.isoformat()}
         runs.record(
-            lake, at, row["run_id"], [row | {"ended_at": None if number == 7 else at.isoformat(), "exit_code": 0}], is_last=True
+            lake,
+            at,
+            row["run_id"],
+            [row | {"ended_at": None if number == 7 else at.isoformat(), "exit_code": 0}],
+            is_last=False,
         )
     (folder / "damaged.run").write_text('{"run_id": "x", "began')
     half = folder / "dead.run.new"

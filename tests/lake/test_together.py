@@ -52,6 +52,7 @@ def test_two_loads_at_the_same_time(lake: Lake, tmp_path: Path) -> None:
         processes = [loading(lake, both, one), loading(lake, both, other)]
         for process in processes:
             assert process.stderr is not None
+            assert process.stderr.readline().startswith("lakehouse ")  # the heading
             assert WAITS in process.stderr.readline()
         with duckdb.connect(f"{lake.root}/lakehouse.duckdb", read_only=True) as reader:
             assert reader.sql("select conversation_id from conversations").fetchall() == [("first",)]
@@ -78,6 +79,7 @@ def test_two_upgrades_at_the_same_time(lake: Lake, tmp_path: Path, *, is_lost: b
         processes = [running(lake, "upgrade"), running(lake, "upgrade")]
         for process in processes:
             assert process.stderr is not None
+            assert process.stderr.readline().startswith("lakehouse ")  # the heading
             assert WAITS in process.stderr.readline()
         with connect(lake) as connection:
             assert all_rows(connection) == expected
@@ -143,7 +145,7 @@ def test_helpers_say_nothing_when_they_end(lake: Lake, much: Path) -> None:
     helper_of(process)
     _, said = process.communicate(timeout=SECONDS_TO_DIE)
     assert process.returncode == 0, said
-    assert len(said.splitlines()) == 2, said
+    assert len(said.splitlines()) == 3, said
 
 
 def test_helpers_end_with_a_load_that_is_killed(lake: Lake, much: Path) -> None:

@@ -48,7 +48,7 @@ def make_folder(lake: Lake) -> None:
     """Make the folder, with a file that the pattern fits, unless it is there."""
     if not has_runs(lake):
         lake.store.make_folder(lake.path(FOLDER))
-        lake.files.pipe_file(lake.path(FOLDER, _NONE), _RESERVE)
+        lake.files.pipe_file(lake.path(FOLDER, _NONE), _RESERVE if lake.is_local else b"")
 
 
 def record(lake: Lake, begin: datetime, run_id: str, rows: Iterable[Row], *, is_last: bool) -> None:
@@ -93,7 +93,7 @@ def merge(lake: Lake) -> None:
     """
     found = found_below(lake.files, lake.path(FOLDER))
     reserve = lake.path(FOLDER, _NONE)
-    if reserve in found and found[reserve]["size"] < len(_RESERVE):
+    if lake.is_local and reserve in found and found[reserve]["size"] < len(_RESERVE):
         with suppress(OSError):  # it is full yet
             lake.files.pipe_file(reserve, _RESERVE)
     lake.store.remove(path for path, info in found.items() if path.endswith(_HALF) and _age(info) > _LEFT_BEHIND)

@@ -7,6 +7,7 @@ import socket
 import tarfile
 import time
 import traceback
+import uuid
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -31,6 +32,7 @@ from pipeline import schema
 from pipeline.api.client import DataAccessClient
 from pipeline.erasure.erase import erase
 from pipeline.errors import ConflictError, LakeError, RefusedError, SettingsError
+from pipeline.lake import runs
 from pipeline.lake.lake import Lake
 from pipeline.lake.landing import landed_files, landed_path, stage
 from pipeline.lake.snapshot import LEDGER, Change
@@ -218,6 +220,8 @@ def test_the_commands_work_with_a_bucket_and_show_no_secret(
         ran("load", "in", "--lake", "s3://forbidden/x"),
     ]
     assert [code for code, _, _ in calls] == [0, 0, 0, 0, 0, 0, 1], calls
+    code, listed, _ = ran("sql", "select command, exit_code from runs order by began_at", "--format", "csv")
+    assert (code, listed) == (0, "command,exit_code\nload,0\ncompact,0\n")
     assert calls[1][1] == "n\n1\n"
     assert Path(calls[2][1].strip()) == tmp_path / "report.html"
     assert "refuses access (" in calls[-1][2]
@@ -398,6 +402,18 @@ def test_a_query_asks_about_each_parquet_file_once(lake: Lake, address: str, tmp
         for _ in range(2):
             assert connection.sql("select count(consumer_id), count(*) from conversations").fetchall() == [(0, 3)]
     assert sorted((asked() - before).values()) == [1, 1, 1]
+
+
+def test_an_open_connection_sees_later_runs(lake: Lake, tmp_path: Path) -> None:
+    """No listing is kept, so that of one is not missing, nor a file asked for that a merge has replaced."""
+    put(tmp_path / "in", gz(document(conversation())))
+    assert ran("load", "in", "--lake", lake.uri)[0] == 0
+    with pipeline.open(lake.uri) as connection:
+        for count in (1, 2, 30):
+            for _ in range(count - connection.sql("select count(*) from runs").fetchall()[0][0]):
+                run = {"run_id": uuid.uuid4().hex, "ended_at": "2026-11-01T00:00:00Z"}
+                runs.record(lake, datetime(2026, 11, 1, tzinfo=UTC), run["run_id"], [run], is_last=True)
+            assert connection.sql("select count(distinct run_id) from runs").fetchall() == [(count,)]
 
 
 def test_polars_reads_the_tables(lake: Lake, tmp_path: Path) -> None:

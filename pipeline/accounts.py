@@ -62,7 +62,7 @@ def account_paths(given: Iterable[Path]) -> tuple[Path, ...]:
         return paths
     try:
         named = read_settings().lp_accounts
-    except SettingsError:  # whoever needs one says so
+    except SettingsError:  # a command that needs one says so
         return ()
     return tuple(Path(path.strip()) for path in named.split(os.pathsep) if path.strip())
 

@@ -7,12 +7,14 @@ from typing import Any, Final
 
 import duckdb
 
+from pipeline.source_files import RETENTION
 from pipeline.text import counted, duration, span
 
 _NEWEST: Final = """
     with counted as (
         select *, max(ended_at) filter (where exit_code in (0, 3)) over (partition by command, account_id) as succeeded_at
         from runs
+        where began_at > $since
     ),
     failing as (
         select *, count(*) filter (where exit_code not in (0, 3) and ended_at > coalesce(succeeded_at, '-infinity'))
@@ -29,9 +31,9 @@ Run = Mapping[str, Any]
 """A run of an account; `failures` are its failed runs since the last one that succeeded."""
 
 
-def newest_runs(connection: duckdb.DuckDBPyConnection) -> list[Run]:
-    """The newest run of each command, a row for each account; `failures` counts the failed ones since the last success."""
-    relation = connection.sql(_NEWEST)
+def newest_runs(connection: duckdb.DuckDBPyConnection, now: datetime) -> list[Run]:
+    """The newest run of each command within 30 days, a row for each account; `failures` counts the failed since a success."""
+    relation = connection.sql(_NEWEST, params={"since": now - RETENTION})
     return [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
 
 

@@ -5,7 +5,7 @@ Names and units are those that Prometheus advises. Labels are accounts, states a
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import duckdb
@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
 from pipeline import schema
 from pipeline.cli.overdue import Hour
+from pipeline.source_files import RETENTION
 
 STATES: Final = ("loaded", "empty", "rejected", "missing", "unknown")
 _FILES: Final = """
@@ -23,7 +24,7 @@ _RUNS: Final = """
     select command, account_id, arg_max(exit_code, ended_at), epoch(max(ended_at)),
         arg_max(epoch(ended_at) - epoch(began_at), ended_at), epoch(max(ended_at) filter (where exit_code in (0, 3)))
     from runs
-    where ended_at is not null
+    where ended_at is not null and began_at > $since
     group by command, account_id
     qualify account_id is not null or max(ended_at) = max(max(ended_at)) over (partition by command)
     order by command, account_id"""
@@ -31,7 +32,12 @@ _RUNS: Final = """
 
 
 def metrics(
-    connection: duckdb.DuckDBPyConnection, listed: Sequence[Hour], overdue: Sequence[Hour] | None, *, nothing_came: bool
+    connection: duckdb.DuckDBPyConnection,
+    listed: Sequence[Hour],
+    overdue: Sequence[Hour] | None,
+    now: datetime,
+    *,
+    nothing_came: bool,
 ) -> str:
     """The metrics as text: of each account its hours, of the lake the rows of its tables.
 
@@ -43,7 +49,7 @@ def metrics(
     _gauge(registry, "lakehouse_nothing_came", never).set(nothing_came)
     _of_hours(registry, listed, overdue)
     _of_files(registry, connection)
-    _of_runs(registry, connection)
+    _of_runs(registry, connection, now - RETENTION)
     rows = _gauge(registry, "lakehouse_rows", "Rows of a table.", "table")
     for name in schema.TABLES:
         [(count,)] = connection.execute(f"select count(*) from {name}").fetchall()
@@ -83,8 +89,8 @@ def _of_files(registry: CollectorRegistry, connection: duckdb.DuckDBPyConnection
             loaded.labels(_label(account_id)).set(moment.timestamp())
 
 
-def _of_runs(registry: CollectorRegistry, connection: duckdb.DuckDBPyConnection) -> None:
-    """The newest ended run of each command, and of a sync's account."""
+def _of_runs(registry: CollectorRegistry, connection: duckdb.DuckDBPyConnection, since: datetime) -> None:
+    """The newest ended run of each command, and of a sync's account: one that is fetched no more is forgotten in time."""
     labels = ("command", "account_id")
     gauges = [
         _gauge(registry, "lakehouse_run_exit_code", "Exit code of the newest run.", *labels),
@@ -92,7 +98,7 @@ def _of_runs(registry: CollectorRegistry, connection: duckdb.DuckDBPyConnection)
         _gauge(registry, "lakehouse_run_duration_seconds", "Duration of the newest run.", *labels),
         _gauge(registry, "lakehouse_run_success_timestamp_seconds", "End of the newest run that ended with 0 or 3.", *labels),
     ]
-    for command, account_id, *values in connection.execute(_RUNS).fetchall():
+    for command, account_id, *values in connection.execute(_RUNS, {"since": since}).fetchall():
         for gauge, value in zip(gauges, values, strict=True):
             if value is not None:
                 gauge.labels(command, _label(account_id)).set(value)

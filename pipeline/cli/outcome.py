@@ -93,7 +93,11 @@ class Outcome:
         end = {"began_at": self.begin.isoformat(), "ended_at": datetime.now(UTC).isoformat()}
         of_accounts = {account: report for account, report in self.reports.items() if account or len(self.reports) == 1}
         rows = [self._row(account, end | self._result(report) | counts_of(report)) for account, report in of_accounts.items()]
-        self._keep(rows or [self._row(None, end | self._result(None) | {"details": self.details or None})], is_last=True)
+        self._keep(
+            rows
+            or [self._row(None, end | self._result(None) | {"details": json.dumps(self.details) if self.details else None})],
+            is_last=True,
+        )
 
     def _row(self, account_id: str | None, rest: Mapping[str, Any]) -> dict[str, Any]:
         run = {"run_id": self.run_id, "command": self.command, "version": _version(), "host": platform.node()}

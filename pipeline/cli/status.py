@@ -132,11 +132,11 @@ def print_status(
     unlisted = _unlisted(connection)
     masked, since = masked_conversations(connection, searched_rows=searched_rows)
     encrypted = _encrypted_values(connection)
-    runs = newest_runs(connection)
+    runs = newest_runs(connection, now)
     if form == "prometheus":
         from pipeline.cli.metrics import metrics
 
-        out.write(metrics(connection, listed, overdue if watched else None, nothing_came=nothing_came is not None))
+        out.write(metrics(connection, listed, overdue if watched else None, now, nothing_came=nothing_came is not None))
     elif form == "json":
         plain = {
             "hours": listed,

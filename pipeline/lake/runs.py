@@ -2,30 +2,35 @@
 
 A run that fails makes no commit, so its record is a file of its own: written as it begins, without an end, and written anew as
 it ends. A killed run leaves the first. The record has counts and times, and nothing of the source's data. Once there are many
-files, those of ended runs become one: a line is never changed then, so that no other run is needed to do it.
+files, those of ended runs become one of Parquet: no row changes any more then.
 """
 
 import errno
 import glob
 import json
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.lake.file_systems import exists, found_below, modified
 from pipeline.lake.formats import FORMAT, NEWEST, unpacked_format
 from pipeline.lake.lake import Lake
 from pipeline.lake.snapshot import LEDGER
+from pipeline.schema import RUNS
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 FOLDER: Final = "runs"
-_NONE: Final = "none.run"
+_SINGLE: Final = ".run"
+_MERGED: Final = ".parquet"
+_NONE: Final = f"none{_SINGLE}"
 """A file without runs: DuckDB refuses a pattern that no file fits. A record on a full disk takes the room of its blanks."""
 _RESERVE: Final = b" " * (256 << 10) + b"\n"
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
-_MOST_FILES: Final = 24  # of single runs: a view opens each
+_MOST_FILES: Final = 24  # of each kind: a view opens all
 _HALF: Final = ".new"
 _LEFT_BEHIND: Final = timedelta(days=1)
 
@@ -33,21 +38,22 @@ Row = Mapping[str, Any]
 
 
 def pattern_of(lake: Lake) -> str:
-    """The files of all runs, as DuckDB finds them."""
-    return f"{glob.escape(lake.uri)}/{FOLDER}/*.run"
+    """The files of all runs, as DuckDB finds them, without their two endings."""
+    return f"{glob.escape(lake.uri)}/{FOLDER}/*"
 
 
 def has_runs(lake: Lake) -> bool:
-    """Whether there is a file that the pattern fits."""
+    """Whether there are files that the pattern fits."""
     with suppress(NotADirectoryError):
         return exists(lake.files, lake.path(FOLDER, _NONE))
     return False
 
 
 def make_folder(lake: Lake) -> None:
-    """Make the folder, with a file that the pattern fits, unless it is there."""
+    """Make the folder, with files that the pattern fits, unless they are there."""
     if not has_runs(lake):
         lake.store.make_folder(lake.path(FOLDER))
+        _put(lake, lake.path(FOLDER, f"none{_MERGED}"), _packed())
         lake.files.pipe_file(lake.path(FOLDER, _NONE), _RESERVE if lake.is_local else b"")
 
 
@@ -64,15 +70,14 @@ def record(lake: Lake, begin: datetime, run_id: str, rows: Iterable[Row], *, is_
     if not exists(lake.files, lake.path(LEDGER)) or _is_newer(lake.log_entry(LEDGER, lake.newest_version(LEDGER) or 0)):
         return
     make_folder(lake)
-    path = lake.path(FOLDER, f"{begin:%Y%m%dT%H%M%SZ}-{run_id}.run")
-    write = partial(lake.store.write_whole, lake.store.inside(path), _lines(rows), beside=f"{path}{_HALF}")
+    path = lake.path(FOLDER, f"{begin:%Y%m%dT%H%M%SZ}-{run_id}{_SINGLE}")
     try:
-        write()
+        _put(lake, path, _lines(rows))
     except OSError as error:
         if error.errno not in _FULL or not is_last:
             raise
         lake.files.pipe_file(lake.path(FOLDER, _NONE), b"")
-        write()
+        _put(lake, path, _lines(rows))
     if is_last:
         merge(lake)
 
@@ -86,10 +91,11 @@ def _is_newer(entry: bytes) -> bool:
 
 
 def merge(lake: Lake) -> None:
-    """Put the files of ended runs into one, if there are many; the lines of a run that dies meanwhile are there twice.
+    """Put the files of ended runs into a Parquet file, if there are many, and many of these into one.
 
     A run that has not ended may write its file again, so that this one leaves it alone. What a killed run left half written
-    goes after a day. The room that a full disk was given comes back.
+    goes after a day. The room that a full disk was given comes back. Rows of a merge that dies are there twice, and the view
+    shows them once.
     """
     found = found_below(lake.files, lake.path(FOLDER))
     reserve = lake.path(FOLDER, _NONE)
@@ -97,16 +103,53 @@ def merge(lake: Lake) -> None:
         with suppress(OSError):  # it is full yet
             lake.files.pipe_file(reserve, _RESERVE)
     lake.store.remove(path for path, info in found.items() if path.endswith(_HALF) and _age(info) > _LEFT_BEHIND)
-    paths = [path for path in found if path.endswith(".run") and not path.endswith(f"/{_NONE}")]
-    if len(paths) <= _MOST_FILES:
-        return
-    texts = dict(zip(paths, lake.store.map(lake.files.cat_file, paths), strict=True))
-    ended = {path: text for path, text in texts.items() if _has_ended(text)}
-    if len(ended) > 1:
-        path = lake.path(FOLDER, f"{uuid.uuid4().hex}.run")
-        lines = dict.fromkeys(line for text in ended.values() for line in text.splitlines(keepends=True))
-        lake.store.write_whole(lake.store.inside(path), b"".join(lines), beside=f"{path}{_HALF}")
-        lake.store.remove(ended)
+    for ending, read in ((_SINGLE, _rows_of_run), (_MERGED, _rows_of_merged)):
+        paths = [path for path in found if path.endswith(ending) and not path.endswith(f"/none{ending}")]
+        if len(paths) > _MOST_FILES:
+            _merge(lake, dict(zip(paths, lake.store.map(lake.files.cat_file, paths), strict=True)), read)
+
+
+def _merge(lake: Lake, contents: Mapping[str, bytes], read: "Callable[[bytes], pa.Table | None]") -> None:
+    """Put the rows of files into a new one; a file of which nothing can be read, or of a run that goes on, stays."""
+    import pyarrow as pa
+
+    tables = {path: rows for path, content in contents.items() if (rows := read(content)) is not None}
+    if len(tables) > 1:
+        _put(lake, lake.path(FOLDER, f"{uuid.uuid4().hex}{_MERGED}"), _packed(pa.concat_tables(tables.values())))
+        lake.store.remove(tables)
+
+
+def _rows_of_run(content: bytes) -> "pa.Table | None":
+    """The rows of a run; None if it has not ended, or a line can't be read, which a broken disk may leave."""
+    from pipeline.lake.parquet import rows_of
+
+    with suppress(ValueError, KeyError, TypeError, AttributeError):  # ArrowInvalid is a ValueError
+        rows = [json.loads(line) for line in content.splitlines()]
+        moments = [{name: datetime.fromisoformat(row[name]) for name in ("began_at", "ended_at")} for row in rows]
+        return rows_of([row | times for row, times in zip(rows, moments, strict=True)], RUNS)
+    return None
+
+
+def _rows_of_merged(content: bytes) -> "pa.Table | None":
+    """The rows of a merged file; None if it is damaged, or of a version with other columns."""
+    import pyarrow as pa
+
+    from pipeline.lake.parquet import unpacked
+
+    with suppress(OSError, pa.ArrowException, KeyError):
+        return unpacked(pa.BufferReader(content)).select(RUNS.file_schema.names).cast(RUNS.file_schema)
+    return None
+
+
+def _packed(rows: "pa.Table | None" = None) -> bytes:
+    from pipeline.lake.parquet import packed, rows_of
+
+    return bytes(packed(rows_of([], RUNS) if rows is None else rows, is_compressed=True))
+
+
+def _put(lake: Lake, path: str, contents: bytes) -> None:
+    """Write a file, whole or not at all."""
+    lake.store.write_whole(lake.store.inside(path), contents, beside=f"{path}{_HALF}")
 
 
 def _lines(rows: Iterable[Row]) -> bytes:
@@ -116,12 +159,3 @@ def _lines(rows: Iterable[Row]) -> bytes:
 def _age(info: dict[str, Any]) -> timedelta:
     now = datetime.now(UTC)
     return now - (modified(info) or now)
-
-
-def _has_ended(text: bytes) -> bool:
-    """Whether every line is of a run that has ended; a damaged line, which a broken disk leaves, is of none."""
-    try:
-        rows = [json.loads(line) for line in text.splitlines()]
-        return all(row["ended_at"] is not None for row in rows)
-    except (ValueError, KeyError, TypeError):
-        return False

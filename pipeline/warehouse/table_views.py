@@ -28,10 +28,14 @@ _PATTERN: Final = "pattern_of_runs"
 """The macro that gives the pattern by which the files of runs are found."""
 _JSON_TYPES: Final = ", ".join(f"{column.name}: '{_SQL_TYPES[column.type]}'" for column in schema.RUNS.columns)
 _RUNS: Final = f"""
-    select distinct *
-    from read_json({_PATTERN}(), format = 'newline_delimited', columns = {{{_JSON_TYPES}}}, ignore_errors = true)
-    where run_id is not null
-    qualify ended_at is not null or count(ended_at) over (partition by run_id) = 0"""
+    select distinct * from (
+        from read_json(
+            {_PATTERN}() || '.run', format = 'newline_delimited', columns = {{{_JSON_TYPES}}}, ignore_errors = true
+        )
+        union all by name
+        from read_parquet({_PATTERN}() || '.parquet', union_by_name = true, hive_partitioning = false)
+    )
+    where run_id is not null"""
 
 
 def files_macro(name: str) -> str:
@@ -60,7 +64,7 @@ def set_files(connection: duckdb.DuckDBPyConnection, locations: Mapping[str, lis
 def create_view_of_runs(connection: duckdb.DuckDBPyConnection, pattern: str | None) -> None:
     """Create the view of runs over the files that a pattern finds whenever it is read; without one it has no rows.
 
-    The row of a run's begin does not count beside one of its end. A line that can't be read has no row.
+    A line that can't be read has no row. Rows that a merge has left twice are one.
     """
     _set_pattern(connection, pattern)
     create_view(connection, schema.RUNS, _RUNS if pattern else _no_rows(schema.RUNS))

@@ -78,9 +78,12 @@ def _empty_file(table: schema.Table, folder: str) -> str:
 
 
 def _no_runs(folder: str) -> str:
-    """Write a file without runs, and give its path."""
-    path = Path(folder) / "runs.json"
-    path.touch()
+    """Write files without runs, and give their pattern."""
+    from pipeline.lake.parquet import packed, rows_of
+
+    path = Path(folder) / "runs"
+    path.with_suffix(".run").touch()
+    path.with_suffix(".parquet").write_bytes(packed(rows_of([], schema.RUNS), is_compressed=False))
     return str(path)
 
 

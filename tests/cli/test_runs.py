@@ -63,7 +63,7 @@ def test_each_command_that_writes_is_a_row(tmp_path: Path, call: tuple[str, ...]
     assert lakehouse(*call, cwd=tmp_path).returncode == code
     assert ask(lake, NEWEST) == [(call[0], result, code, None)]
     assert len(ask(lake, "select distinct run_id from runs")) == 2
-    assert not [path for path in (tmp_path / "lake" / "runs").iterdir() if CANARY in path.read_text()]
+    assert not [path for path in (tmp_path / "lake" / "runs").iterdir() if CANARY.encode() in path.read_bytes()]
 
 
 @pytest.mark.parametrize("call", [("status",), ("sql", "select 1"), ("check",), ("verify",), ("upgrade", "--dry-run")])
@@ -110,54 +110,56 @@ def test_a_killed_run_is_a_row_without_an_end(tmp_path: Path) -> None:
     assert ask(lake, "select count(*), count(ended_at) from runs where command = 'compact'") == [(2, 1)]
 
 
+def ended_run(number: int, *, goes_on: bool = False) -> dict[str, object]:
+    """A row of a sync at an hour of November."""
+    at = (datetime(2026, 11, 1, tzinfo=UTC) + timedelta(hours=number)).isoformat()
+    run = {"run_id": f"{number:032}", "command": "sync", "account_id": "1", "began_at": at, "details": '{"n": 1}'}
+    return run | {"ended_at": None if goes_on else at, "exit_code": 0, "loaded_files": number}
+
+
+def keep(lake: Lake, row: dict[str, object]) -> None:
+    """Write the record of a run of one row."""
+    runs.record(lake, datetime.fromisoformat(str(row["began_at"])), str(row["run_id"]), [row], is_last=False)
+
+
 def test_many_runs_become_one_file_and_none_is_lost(tmp_path: Path) -> None:
     """Runs that go on keep their files, damaged lines stay where they are, and what a dead run left half written goes."""
     lake = loaded(tmp_path)
     folder = tmp_path / "lake" / "runs"
-    moment = datetime(2026, 11, 1, tzinfo=UTC)
     for number in range(60):
-        at = moment + timedelta(hours=number)
-        row = {"run_id": f"{number:032}", "command": "sync", "account_id": "1", "began_at": at.isoformat()}
-        runs.record(
-            lake,
-            at,
-            row["run_id"],
-            [row | {"ended_at": None if number == 7 else at.isoformat(), "exit_code": 0}],
-            is_last=False,
-        )
+        keep(lake, ended_run(number, goes_on=number == 7))
     (folder / "damaged.run").write_text('{"run_id": "x", "began')
     half = folder / "dead.run.new"
     half.touch()
     os.utime(half, (1, 1))
+    before = ask(lake, "from runs order by all")
     runs.merge(lake)
 
-    assert ask(lake, "select count(*), count(distinct run_id), count(ended_at) from runs where command = 'sync'") == [
-        (60, 60, 59)
+    assert ask(lake, "from runs order by all") == before
+    assert ask(lake, "select count(*), count(ended_at), sum(loaded_files) from runs where command = 'sync'") == [(60, 59, 1770)]
+    assert sorted(path.name for path in folder.glob("*.run")) == [
+        "20261101T070000Z-" + f"{7:032}.run",
+        "damaged.run",
+        "none.run",
     ]
-    assert sorted(path.name for path in folder.iterdir() if path.name.startswith("2026110")) == [
-        f"20261101T070000Z-{7:032}.run"
-    ]
+    assert len(list(folder.glob("*.parquet"))) == 2
     assert not half.exists()
-    assert (folder / "damaged.run").exists()
-    assert len(list(folder.iterdir())) == 4  # the merged one, that of the run that goes on, the damaged one, the empty one
 
 
-def test_the_row_of_a_begin_counts_only_without_one_of_an_end(tmp_path: Path) -> None:
-    """A run that died between the two steps of a merge, or two merges at once, double no row."""
+def test_years_of_runs_are_few_files(tmp_path: Path) -> None:
+    """Merged files are merged; a row that two of them have, as a merge that died leaves it, is one."""
     lake = loaded(tmp_path)
     folder = tmp_path / "lake" / "runs"
-    begin: dict[str, object] = {
-        "run_id": "r",
-        "command": "sync",
-        "account_id": None,
-        "began_at": "2026-11-01T00:00:00Z",
-        "ended_at": None,
-    }
-    ends = [begin | {"account_id": account, "ended_at": "2026-11-01T00:01:00Z", "exit_code": 0} for account in ("1", "2")]
-    files: dict[str, list[dict[str, object]]] = {"a": [begin], "b": ends, "c": ends}
-    for name, rows in files.items():
-        (folder / f"{name}.run").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    assert ask(lake, "select account_id from runs where run_id = 'r' order by 1") == [("1",), ("2",)]
+    for number in range(800):
+        (folder / f"{number}.run").write_text(json.dumps(ended_run(number)))
+        if number % 26 == 25:
+            runs.merge(lake)
+    assert ask(lake, "select count(*), count(distinct run_id) from runs where command = 'sync'") == [(800, 800)]
+    assert len(list(folder.iterdir())) < 60
+    merged = max(folder.glob("*.parquet"), key=lambda path: path.stat().st_size)
+    (folder / "again.parquet").write_bytes(merged.read_bytes())
+    keep(lake, ended_run(0))
+    assert ask(lake, "select count(*), count(distinct run_id) from runs where command = 'sync'") == [(800, 800)]
 
 
 def test_a_run_on_a_full_disk_is_a_row(tmp_path: Path) -> None:

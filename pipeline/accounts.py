@@ -1,7 +1,7 @@
 """The accounts that a sync fetches: each has its settings in a file NAME.env, in a table of a file NAME.toml, or in `.env`.
 
-In a file of TOML a secret is the name of a variable or of a file; it stands there itself only if no other user can read it.
-All other settings come from the environment and `.env`, and hold for all accounts.
+In a file of TOML a secret is the name of a variable, of the environment or `.env`, or of a file; it stands there itself only if
+no other user can read it. All other settings come from the environment and `.env`, and hold for all accounts.
 """
 
 import os
@@ -24,6 +24,7 @@ from pipeline.settings import (
     env_file_lines,
     env_file_warnings,
     line_number,
+    one_variable,
     read_settings,
 )
 
@@ -45,6 +46,8 @@ class Account:
     where: str
     settings: Settings
     warnings: tuple[str, ...] = ()
+    refers: frozenset[str] = frozenset()
+    """The names of the variables that its keys are in."""
 
     @property
     def credentials(self) -> Credentials:
@@ -163,7 +166,7 @@ def _variables_of_env_file(path: Path) -> dict[str, str | None]:
 def _accounts_of_toml(path: Path, *, needs_keys: bool) -> Iterator[Account | SettingsError]:
     """The accounts of a file of TOML, a table each; of a syntax error, whose line can have a key, the number is told alone."""
     if not path.exists():
-        raise SettingsError(f"{path}: expected a file of accounts, a table [NAME] each, found none")
+        raise SettingsError(f"{path}: there is no such file; expected one of accounts, a table [NAME] each")
     text, mode = _read(path, _MOST_FILE_BYTES)
     try:
         tables = tomllib.loads(text)
@@ -176,11 +179,9 @@ def _accounts_of_toml(path: Path, *, needs_keys: bool) -> Iterator[Account | Set
     for name, table in tables.items():
         where = f"{path}: {name}"
         try:
-            variables, warnings = _Table(path.parent, mode, table).read(needs_keys=needs_keys)
+            yield _Table(path.parent, mode, table).read(where, needs_keys=needs_keys)
         except SettingsError as error:
             yield SettingsError(f"{where}: {error}")
-        else:
-            yield Account(where, read_settings(variables), warnings)
 
 
 class _Table:
@@ -191,9 +192,10 @@ class _Table:
         self._mode = mode
         self._table = table
         self._warnings: list[str] = []
+        self._refers: list[str] = []
 
-    def read(self, *, needs_keys: bool) -> tuple[dict[str, str | None], tuple[str, ...]]:
-        """The settings by their variables, and warnings; without the keys if they are not needed.
+    def read(self, where: str, *, needs_keys: bool) -> Account:
+        """The account, with warnings; without the keys if they are not needed.
 
         Raises:
             SettingsError: a key is missing, unknown or wrong.
@@ -208,7 +210,8 @@ class _Table:
         found = {name: self._plain(name, table[name]) for name in table if name in _PLAIN}
         if needs_keys:
             found |= {name: self._secret(name, table[name]) for name in table if name not in _PLAIN}
-        return {_VARIABLES[name]: value for name, value in found.items()}, tuple(self._warnings)
+        settings = read_settings({_VARIABLES[name]: value for name, value in found.items()})
+        return Account(where, settings, tuple(self._warnings), frozenset(self._refers))
 
     def _plain(self, name: str, value: object) -> str:
         """The id or the base URL; errors name the key as it is written here."""
@@ -240,7 +243,8 @@ class _Table:
         """The secret in a variable or a file, and words for that place."""
         match value:
             case {"env": str(variable), **others} if variable and not others:
-                return os.environ.get(variable, "").strip(), f"in the variable {variable} of the environment"
+                self._refers.append(variable)
+                return one_variable(variable), f"in the variable {variable} of the environment or .env"
             case {"file": str(path), **others} if path and not others:
                 file = self._folder / path
                 try:

@@ -9,13 +9,19 @@ PipelineError
 │   └── UnexpectedAnswerError   an answer without the documented shape, or a link to another host
 ├── QueryError                  a query that DuckDB or the command refuses
 ├── RefusedError                a statement of SQL that does more than read
-├── OutputError                 standard output does not take the result
+├── OutputError                 standard output, or a full disk, does not take the result
 ├── CorruptFileError            a damaged source file: rejected as a whole
 └── LakeError                   the lake cannot be read or written
     ├── ConflictError           another writer was first: computed anew, the change may succeed
     ├── DamagedError            a file of the lake is gone or damaged
     └── TombstonesError         the tombstones can't be read
 """
+
+import errno
+from typing import Final
+
+FULL_DISK: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""The codes of the system's errors where there is no room, or none for this user."""
 
 
 class PipelineError(Exception):
@@ -35,7 +41,7 @@ class RefusedError(PipelineError):
 
 
 class OutputError(PipelineError):
-    """Standard output does not take the result."""
+    """Standard output, or a full disk, does not take the result."""
 
 
 class SourceError(PipelineError):
@@ -107,3 +113,11 @@ class TombstonesError(LakeError):
 
     def __str__(self) -> str:
         return f"{self.found}; nothing was changed: {self.remedy}"
+
+
+def unwritten(name: str, target: object, error: OSError, remedy: str) -> PipelineError:
+    """Make the error of a result that can't be written to a file: it is named wrongly, or its disk is full at the moment."""
+    problem = f"the {name} cannot be written to {target}: {error.strerror or error}"
+    if error.errno in FULL_DISK:
+        return OutputError(f"{problem}; make room and run the command again")
+    return SettingsError(f"{problem}; {remedy}")

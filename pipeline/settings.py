@@ -7,7 +7,8 @@ Settings of the Data Access API are checked when a command asks for them (`Setti
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from contextlib import suppress
+from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
@@ -75,6 +76,8 @@ class Credentials:
     app_secret: Secret
     access_token: Secret
     access_token_secret: Secret
+    where: str = field(default="", kw_only=True)
+    """What they come from, if not from `.env` and the environment."""
 
     @property
     def secrets(self) -> tuple[str, str, str, str]:
@@ -124,7 +127,7 @@ class Settings:
             SettingsError: settings are missing (the error names all), or the account id or base URL is malformed.
         """
         try:
-            return self._checked()
+            return replace(self._checked(), where=where)
         except SettingsError as error:
             raise SettingsError(f"{where}: {error}" if where else str(error)) from None
 
@@ -193,6 +196,20 @@ def read_settings(of_account: Mapping[str, str | None] | None = None) -> Setting
         kind = f"a whole number from 1 to {MOST_DOWNLOADS}" if counts else "a size such as 500MB or 2GiB"
         raise SettingsError(f"{', '.join(counts or wrong).upper()}: expected {kind}, found another value")
     return Settings(**read)
+
+
+def one_setting(field: str) -> str:
+    """The text of one setting, for a command that has to tell of another one that is wrong; "" if it is not set."""
+    return one_variable(field.upper())
+
+
+def one_variable(name: str) -> str:
+    """The text of a variable of the environment, else of `.env`; "" if it is not set, or `.env` can't be read."""
+    if found := os.environ.get(name, "").strip():
+        return found
+    with suppress(SettingsError):
+        return (_env_file().get(name) or "").strip()
+    return ""
 
 
 def _read(kind: type, value: str) -> Any:
@@ -307,6 +324,14 @@ def checked_account_id(account_id: str) -> str:
         message = "LP_ACCOUNT_ID: expected only letters, digits, _ and -, as in 75555851; look it up at LivePerson"
         raise SettingsError(message)
     return account_id
+
+
+def is_url(text: str) -> bool:
+    """Whether a text is a URL of HTTP."""
+    try:
+        return urlsplit(text).scheme in {"http", "https"} and bool(urlsplit(text).hostname)
+    except ValueError:
+        return False
 
 
 def checked_base_url(base_url: str) -> str:

@@ -59,6 +59,12 @@ class Transport:
         self.limits = limits
         self._base_url = base_url
         self._credentials = credentials
+        where = credentials.where if credentials else ""
+        self._advice = (
+            f"check account, the four keys and the region's host in {where}"
+            if where
+            else "check LP_ACCOUNT_ID, the four keys and the region in LP_BASE_URL"
+        )
         if credentials:
             SECRETS.keep(credentials.secrets)
         self.closed = Event()
@@ -188,7 +194,7 @@ class Transport:
         found = f"HTTP {status}, {error}" if error else f"HTTP {status} without a message"
         server_time = utc_from_http_date(response.headers.get("Date"))
         if status in _REFUSED or (error and error.internal_code == _REFUSED_CODE):
-            advice = _clock_advice(server_time, now) or "check LP_ACCOUNT_ID, the four keys and the region in LP_BASE_URL"
+            advice = _clock_advice(server_time, now) or self._advice
             return AccessRefusedError(f"{subject}: the server refuses the credentials ({found}); {advice}")
         if _means_later(status):
             retry_after = retry_after_seconds(response.headers.get("Retry-After"), server_time or now)

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -32,10 +32,12 @@ _log: Final = _Log()  # one, because each message of a run goes the same way, fr
 def say(message: str, level: str = INFO) -> None:
     """Print a message to standard error."""
     if _log.is_json:
-        _write(message, level)
+        _write(message.strip(), level)
         return
     heading, _log.heading = _log.heading, ""
-    if heading and level != ERROR:
+    if heading and level == ERROR:
+        message = f"{message} ({heading})"
+    elif heading:
         click.echo(harmless(heading), err=True)
     click.echo(harmless(message), err=True)
 
@@ -61,15 +63,15 @@ def about(account: str | None) -> Iterator[None]:
         _log.account = former
 
 
-def begin_run(run_id: str, message: str, account: str | None) -> None:
-    """Begin the log of a run, whose only account is named, with a message on what runs where and when.
+def begin_run(run_id: str, message: str, account: str | None, fields: Mapping[str, Any]) -> None:
+    """Begin the log of a run, whose only account is named, with a message on its command, lake and time.
 
-    As text it comes with the next message, unless that is the error by which the run ends: an error is one sentence. A
-    terminal, before which somebody sits who knows what was called, is not told.
+    As text it comes before the next message, and at the end of an error that is the only one: an error is one sentence. A
+    terminal is not told: its user has just called the command.
     """
     _log.run_id, _log.account = run_id, account
     if _log.is_json:
-        say(message)
+        _write(message, INFO, **fields)
     elif not sys.stderr.isatty():
         _log.heading = message
 

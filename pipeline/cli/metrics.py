@@ -4,8 +4,9 @@ Names and units are those that Prometheus advises. Labels are accounts, states a
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from importlib.metadata import version
 from typing import Any, Final
 
 import duckdb
@@ -14,7 +15,9 @@ from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from pipeline import schema
 from pipeline.cli.overdue import Hour
 from pipeline.source_files import RETENTION
+from pipeline.warehouse.table_views import rows_of_runs
 
+LATE: Final = ("unknown", "missing", "rejected")
 STATES: Final = ("loaded", "empty", "rejected", "missing", "unknown")
 _FILES: Final = """
     select account_id, count(*) filter (where status = 'rejected'), coalesce(sum(rejects), 0)::bigint, max(loaded_at)
@@ -29,6 +32,15 @@ _RUNS: Final = """
     qualify account_id is not null or max(ended_at) = max(max(ended_at)) over (partition by command)
     order by command, account_id"""
 """A run that ends before it comes to an account is one of none, and of no interest once a later one came to some."""
+
+_UNENDED: Final = """
+    select command, count(*) filter (where ended_at is null and began_at > newest)
+    from (
+        select *, coalesce(max(began_at) filter (where ended_at is not null) over (partition by command), '-infinity') as newest
+        from runs
+        where began_at > $since
+    )
+    group by command order by command"""
 
 
 def metrics(
@@ -47,6 +59,9 @@ def metrics(
     registry = CollectorRegistry()
     never = "1 if nothing ever came into the lake, or of an account that is set up."
     _gauge(registry, "lakehouse_nothing_came", never).set(nothing_came)
+    _gauge(registry, "lakehouse_info", "1; the version of the program that wrote these metrics.", "version").labels(
+        version("engagement-lakehouse")
+    ).set(1)
     _of_hours(registry, listed, overdue)
     _of_files(registry, connection)
     _of_runs(registry, connection, now - RETENTION)
@@ -65,8 +80,10 @@ def _of_hours(registry: CollectorRegistry, listed: Sequence[Hour], overdue: Sequ
     expiring = "Hours whose missing files the source deletes within 7 days."
     _of_accounts(registry, "lakehouse_expiring_hours", expiring, accounts, [row for row in listed if row["is_expiring"]])
     if overdue is not None:
-        about = "Hours of the last 30 days that are older than the age given, and neither loaded nor known to be empty."
-        _of_accounts(registry, "lakehouse_overdue_hours", about, accounts, overdue)
+        about = "Hours of the last 30 days older than the age given: never asked about, listed and not downloaded, or broken."
+        late = _gauge(registry, "lakehouse_overdue_hours", about, "account_id", "state")
+        _fill(late, {(account, state): 0 for account in accounts for state in LATE})
+        _fill(late, Counter((row["account_id"], row["state"]) for row in overdue))
     newest = _gauge(
         registry,
         "lakehouse_newest_hour_end_timestamp_seconds",
@@ -98,10 +115,20 @@ def _of_runs(registry: CollectorRegistry, connection: duckdb.DuckDBPyConnection,
         _gauge(registry, "lakehouse_run_duration_seconds", "Duration of the newest run.", *labels),
         _gauge(registry, "lakehouse_run_success_timestamp_seconds", "End of the newest run that ended with 0 or 3.", *labels),
     ]
-    for command, account_id, *values in connection.execute(_RUNS, {"since": since}).fetchall():
+    unended = _gauge(
+        registry, "lakehouse_unended_runs", "Runs without an end, at work or killed, after the newest ended one.", "command"
+    )
+    for command, count in _rows(connection, _UNENDED, since):
+        unended.labels(command).set(count)
+    for command, account_id, *values in _rows(connection, _RUNS, since):
         for gauge, value in zip(gauges, values, strict=True):
             if value is not None:
                 gauge.labels(command, _label(account_id)).set(value)
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, query: str, since: datetime) -> Iterator[tuple[Any, ...]]:
+    for row in rows_of_runs(connection, query, {"since": since}) or ():
+        yield tuple(row.values())
 
 
 def _of_accounts(

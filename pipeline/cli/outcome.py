@@ -10,17 +10,25 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator, Mapping, MutableMapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
 
-from pipeline.cli.log import begin_run, warn
+from pipeline.cli.log import ERROR, INFO, WARNING, begin_run, event, warn
 from pipeline.cli.options import FAILED, SET_ASIDE, ending
-from pipeline.errors import DamagedError, LakeError, PipelineError, SettingsError, SourceError
+from pipeline.errors import (
+    FULL_DISK,
+    AccessRefusedError,
+    DamagedError,
+    LakeError,
+    PipelineError,
+    SettingsError,
+    SourceError,
+    SourceUnreachableError,
+)
 from pipeline.processes import Stopped
-from pipeline.settings import read_settings
+from pipeline.settings import is_url, one_setting
 
 if TYPE_CHECKING:
     from pipeline.lake.lake import Lake
@@ -36,6 +44,8 @@ _COUNTS: Final = (
 _NAMED: Final = ("rejected", "failed", "unlisted")
 _KINDS: Final = {
     SettingsError: "settings",
+    AccessRefusedError: "credentials",
+    SourceUnreachableError: "network",
     SourceError: "source",
     DamagedError: "damage",
     LakeError: "lake",
@@ -55,10 +65,12 @@ class Outcome:
         self.lake_uri: str | None = None
         self.lake: Lake | None = None
         """The lake that keeps the record; None: the run has not begun, and changes nothing there."""
+        self.has_begin = False
         self.begin = datetime.now(UTC)
         self.reports: MutableMapping[str | None, Report] = {}
         self.unreadable: list[str] = []
         self.details: dict[str, int] = {}
+        self.window: tuple[datetime | None, datetime | None] = (None, None)
         self.exit_code = 0
         self.error: str | None = None
         self.kind: str | None = None
@@ -70,12 +82,27 @@ class Outcome:
         accounts = [account_id for account_id in self.reports if account_id]
         named = f"account{'s' if accounts[1:] else ''} {', '.join(accounts)}, " if accounts else ""
         text = f"lakehouse {self.command} {_version()}: {named}lake {lake.uri}, {self.begin:%Y-%m-%d %H:%M:%S} UTC"
-        begin_run(self.run_id, text, accounts[0] if len(accounts) == 1 else None)
-        self._keep([self._row(None, {"began_at": self.begin.isoformat(), "ended_at": None})])
+        named_fields = {"command": self.command, "version": _version(), "lake": lake.uri, "accounts": accounts}
+        begin_run(self.run_id, text, accounts[0] if len(accounts) == 1 else None, named_fields)
+        self.note_begin()
+
+    def note_begin(self) -> None:
+        """Keep the record of the begin, unless that is done: a first run makes the lake only once it holds it."""
+        if not self.has_begin:
+            self.has_begin = self._keep([self._row(None, {"began_at": self.begin.isoformat(), "ended_at": None})])
+
+    def place(self, lake_uri: str | None) -> None:
+        """Say on which lake a scheduled run is to be: if a setting is wrong, the record is kept there."""
+        self.lake_uri = lake_uri or one_setting("lake_uri") or "./lake"
+        if "://" not in self.lake_uri:  # a bucket needs settings of its store, which can be those that are wrong
+            with suppress(PipelineError):  # no lake can be there
+                from pipeline.lake.lake import Lake
+
+                self.lake = Lake(self.lake_uri)
 
     def fail(self, fault: BaseException) -> None:
         """Note the error by which the run ends, or its exit code."""
-        self.kind = next((kind for error, kind in _KINDS.items() if isinstance(fault, error)), None)
+        self.kind = kind_of(fault)
         match fault:
             case SystemExit():
                 self.exit_code = fault.code if isinstance(fault.code, int) else FAILED
@@ -87,7 +114,9 @@ class Outcome:
                 self.exit_code = FAILED
 
     def end(self) -> None:
-        """Complete the record of the run, a row for each account; a bucket that fails gets none, since each try takes long."""
+        """End the log, and complete the record, a row for each account; a bucket that fails gets none: each try takes long."""
+        level = {0: INFO, SET_ASIDE: WARNING}.get(self.exit_code, ERROR)
+        event("ended", level, **self.counts() | {"error": self.kind})
         if self.lake is None or (not self.lake.is_local and self.kind in {"lake", "system"}):
             return
         end = {"began_at": self.begin.isoformat(), "ended_at": datetime.now(UTC).isoformat()}
@@ -106,24 +135,25 @@ class Outcome:
     def _result(self, report: "Report | None") -> dict[str, Any]:
         """The result of an account, or of all: an account does not fail with another one."""
         code, kind = self.exit_code, self.kind
-        if report is not None and kind in {None, "source"} and len(self.reports) > 1:
-            is_failed = vars(report).get("failure") is not None
-            code, kind = (FAILED, "source") if is_failed else (0 if report.is_complete else SET_ASIDE, None)
+        if report is not None and kind in {None, "source", "credentials", "network"} and len(self.reports) > 1:
+            fault = vars(report).get("fault")
+            code, kind = (FAILED, kind_of(fault)) if fault else (0 if report.is_complete else SET_ASIDE, None)
         return {"result": _RESULTS.get(code, "failed"), "exit_code": code, "error": kind}
 
-    def _keep(self, rows: list[dict[str, Any]], *, is_last: bool = False) -> None:
+    def _keep(self, rows: list[dict[str, Any]], *, is_last: bool = False) -> bool:
         from pipeline.lake import runs
         from pipeline.lake.store_errors import reaching
 
         assert self.lake is not None
         try:
             with reaching(self.lake.uri):
-                runs.record(self.lake, self.begin, self.run_id, rows, is_last=is_last)
+                return runs.record(self.lake, self.begin, self.run_id, rows, is_last=is_last)
         except (OSError, PipelineError) as error:
-            if not self.lake.is_local:
+            if not (self.lake.is_local or is_last):
                 raise  # as the run would, after as long a wait
             if is_last and self.kind is None:  # else the run has told it
                 warn(f"lakehouse: the record of this run in {self.lake.uri}/{runs.FOLDER} could not be written ({error})")
+            return False
 
     def counts(self) -> dict[str, Any]:
         """Count what the run did: no names, no ids."""
@@ -144,17 +174,28 @@ class Outcome:
         }
 
     def plain(self) -> dict[str, Any]:
-        """All of the run: counts, and of each account what it lacks, by name."""
+        """All of the run: counts, its window, and of each account what it lacks, by name."""
+        since, until = self.window
         return {
             **self.counts(),
             "run_id": self.run_id,
             "lake": self.lake_uri,
+            "since": since and since.isoformat(),
+            "until": until and until.isoformat(),
             "begin": self.begin.isoformat(timespec="seconds"),
             "end": datetime.now(UTC).isoformat(timespec="seconds"),
             "error": self.error,
             "unreadable": self.unreadable,
             "of_accounts": [_of_account(account_id, report) for account_id, report in self.reports.items()],
         }
+
+
+def kind_of(fault: BaseException | None) -> str | None:
+    """The kind of an error; None if it is none, as where a run ends with an exit code."""
+    cause = getattr(fault, "__cause__", None)
+    if any(getattr(one, "errno", None) in FULL_DISK for one in (fault, cause)):
+        return "disk"
+    return next((kind for error, kind in _KINDS.items() if isinstance(fault, error)), None)
 
 
 def counts_of(report: "Report") -> dict[str, int]:
@@ -202,14 +243,14 @@ def told(command: str, form: str) -> Iterator[Outcome]:
     """Tell of the run in the block: by heartbeats, if LP_PING_URL is set, and at its end by an object, if `form` is json.
 
     A heartbeat that fails is told in a line, and changes nothing.
-
-    Raises:
-        SettingsError: LP_PING_URL is no URL, or settings can't be read.
     """
     url, patience = "", _PATIENCE
     outcome = Outcome(command)
     try:
-        url = _checked(read_settings().lp_ping_url.clear)
+        url = one_setting("lp_ping_url")
+        if url and not is_url(url):
+            warn("lakehouse: LP_PING_URL: expected a URL that begins with https://, found another text; no heartbeat is sent")
+            url = ""
         if url:
             _ping(url, "/start")
         yield outcome
@@ -223,18 +264,6 @@ def told(command: str, form: str) -> Iterator[Outcome]:
             sys.stdout.write(json.dumps(outcome.plain(), indent=1) + "\n")
         if url:
             _ping(url, "/fail" if outcome.exit_code else "", outcome.counts(), patience)
-
-
-def _checked(url: str) -> str:
-    if not url:
-        return ""
-    try:
-        is_good = urlsplit(url).scheme in {"http", "https"} and bool(urlsplit(url).hostname)
-    except ValueError:
-        is_good = False
-    if not is_good:
-        raise SettingsError("LP_PING_URL: expected a URL that begins with https:// or http://; correct it or leave it out")
-    return url
 
 
 def _ping(url: str, ending: str, body: Mapping[str, Any] | None = None, patience: int = _PATIENCE) -> None:

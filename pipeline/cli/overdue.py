@@ -41,10 +41,15 @@ def overdue_lines(overdue: Sequence[Hour], watched: Watched) -> Iterator[str]:
     """A sentence for each account with such hours."""
     age = duration(watched.max_age.total_seconds())
     for account_id, rows in groupby(overdue, lambda row: row["account_id"]):
-        hours = [row["hour"] for row in rows]
-        verb = "is" if len(hours) == 1 else "are"
-        first, last = (f"{moment:%Y-%m-%dT%H:%MZ}" for moment in (hours[0], hours[-1] + _HOUR))
-        yield (
-            f"OVERDUE: account {account_id or 'unknown'}: {counted(len(hours), 'hour')} that ended more than {age} ago "
-            f"{verb} neither loaded nor known to be empty, from {first} to {last}"
-        )
+        of_account = list(rows)
+        asked = [row for row in of_account if row["state"] != "unknown"]
+        for hours, fault, remedy in (
+            ([row for row in of_account if row["state"] == "unknown"], "no run has asked about", "is the schedule running"),
+            (asked, "a listed file is not loaded of", "the lines above name the files"),
+        ):
+            if hours:
+                first, last = (f"{moment:%Y-%m-%dT%H:%MZ}" for moment in (hours[0]["hour"], hours[-1]["hour"] + _HOUR))
+                yield (
+                    f"OVERDUE: account {account_id or 'unknown'}: {fault} {counted(len(hours), 'hour')} that ended more than "
+                    f"{age} ago, from {first} to {last}: {remedy}"
+                )

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final, TextIO
 
-from pipeline.errors import OutputError, SettingsError
+from pipeline.errors import OutputError, unwritten
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -119,7 +119,8 @@ def whole_file(target: str) -> Iterator[IO[str]]:
     """Open a file for text, which takes its place at the end of the block: whole, or what was there stays.
 
     Raises:
-        SettingsError: it can't be written.
+        SettingsError: it can't be written there.
+        OutputError: the disk is full.
     """
     path = Path(target).expanduser()
     try:
@@ -139,5 +140,4 @@ def whole_file(target: str) -> Iterator[IO[str]]:
             Path(made.name).unlink(missing_ok=True)
             raise
     except OSError as error:
-        message = f"the result cannot be written to {target}: {error.strerror or error}; name another file"
-        raise SettingsError(message) from error
+        raise unwritten("result", target, error, "name another file") from error

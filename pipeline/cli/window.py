@@ -21,7 +21,6 @@ _THERE: Final = """
     select account_id, count(*) from source_hours
     where state in ('loaded', 'empty') and hour >= $first and hour < $end
     group by all"""
-_DELETES: Final = f"the source, which deletes a file {RETENTION.days} days after it was made"
 
 
 def check_window(since: datetime | None, until: datetime | None, now: datetime) -> None:
@@ -71,11 +70,12 @@ def note_gone(
     span = f"{counted(hours, 'hour')} from {first:%Y-%m-%dT%H:%MZ} to {end:%Y-%m-%dT%H:%MZ}"
     for client, report in reports.items():
         report.gone_hours = lacking = hours - there.get(client.account_id, 0)
+        verb = "is" if lacking == 1 else "are"
         report.gone = (
-            f"of {span}, older than what is kept by {_DELETES}, {lacking:,} {'is' if lacking == 1 else 'are'} neither loaded "
-            f"nor known to be empty; no run can bring them: if you have their files, {next_command('load')} takes them"
+            f"{lacking:,} of {span} {verb} not in the lake, and older than the {RETENTION.days} days that the source keeps: no "
+            f"run can bring them; if you have their files, {next_command('load')} takes them"
             if lacking
-            else f"{span}: all in the lake, and no longer kept by {_DELETES}"
+            else f"{span}: all in the lake, and older than the {RETENTION.days} days that the source keeps"
         )
 
 

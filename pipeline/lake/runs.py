@@ -5,7 +5,6 @@ it ends. A killed run leaves the first. The record has counts and times, and not
 files, those of ended runs become one of Parquet: no row changes any more then.
 """
 
-import errno
 import glob
 import json
 import uuid
@@ -14,6 +13,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from pipeline.errors import FULL_DISK
 from pipeline.lake.file_systems import exists, found_below, modified
 from pipeline.lake.formats import FORMAT, NEWEST, unpacked_format
 from pipeline.lake.lake import Lake
@@ -29,7 +29,6 @@ _MERGED: Final = ".parquet"
 _NONE: Final = f"none{_SINGLE}"
 """A file without runs: DuckDB refuses a pattern that no file fits. A record on a full disk takes the room of its blanks."""
 _RESERVE: Final = b" " * (256 << 10) + b"\n"
-_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _MOST_FILES: Final = 24  # of each kind: a view opens all
 _HALF: Final = ".new"
 _LEFT_BEHIND: Final = timedelta(days=1)
@@ -57,8 +56,8 @@ def make_folder(lake: Lake) -> None:
         lake.files.pipe_file(lake.path(FOLDER, _NONE), _RESERVE if lake.is_local else b"")
 
 
-def record(lake: Lake, begin: datetime, run_id: str, rows: Iterable[Row], *, is_last: bool) -> None:
-    """Write the rows of a run in the place of those that it had.
+def record(lake: Lake, begin: datetime, run_id: str, rows: Iterable[Row], *, is_last: bool) -> bool:
+    """Write the rows of a run in the place of those that it had; says whether there is a lake for them.
 
     A place without a lake gets none, so that none is made there, and no lake of a newer version, which is left alone.
     On a full disk the last rows take the room of the blanks; at the begin the run itself would use it up.
@@ -68,18 +67,19 @@ def record(lake: Lake, begin: datetime, run_id: str, rows: Iterable[Row], *, is_
         LakeError: a link leads elsewhere; nothing was written.
     """
     if not exists(lake.files, lake.path(LEDGER)) or _is_newer(lake.log_entry(LEDGER, lake.newest_version(LEDGER) or 0)):
-        return
+        return False
     make_folder(lake)
     path = lake.path(FOLDER, f"{begin:%Y%m%dT%H%M%SZ}-{run_id}{_SINGLE}")
     try:
         _put(lake, path, _lines(rows))
     except OSError as error:
-        if error.errno not in _FULL or not is_last:
+        if error.errno not in FULL_DISK or not is_last:
             raise
         lake.files.pipe_file(lake.path(FOLDER, _NONE), b"")
         _put(lake, path, _lines(rows))
     if is_last:
         merge(lake)
+    return True
 
 
 def _is_newer(entry: bytes) -> bool:
@@ -107,6 +107,24 @@ def merge(lake: Lake) -> None:
         paths = [path for path in found if path.endswith(ending) and not path.endswith(f"/none{ending}")]
         if len(paths) > _MOST_FILES:
             _merge(lake, dict(zip(paths, lake.store.map(lake.files.cat_file, paths), strict=True)), read)
+
+
+def unreadable(lake: Lake) -> list[str]:
+    """The paths of files of runs that can't be read, and hold a query of runs up or lack rows in it."""
+    paths = list(found_below(lake.files, lake.path(FOLDER)))
+    return [
+        path for path, content in zip(paths, lake.store.map(lake.files.cat_file, paths), strict=True) if _is_bad(path, content)
+    ]
+
+
+def _is_bad(path: str, content: bytes) -> bool:
+    if path.endswith(_MERGED):
+        return _rows_of_merged(content) is None
+    with suppress(ValueError):
+        return path.endswith(_SINGLE) and not all(
+            isinstance(json.loads(line), dict) for line in content.splitlines() if line.strip()
+        )
+    return True
 
 
 def _merge(lake: Lake, contents: Mapping[str, bytes], read: "Callable[[bytes], pa.Table | None]") -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from pipeline.errors import SourceError
 from pipeline.source_files import Outcome
 
 
@@ -66,6 +67,8 @@ class SyncReport(Report):
     """The sentence on them, or on those of them that the lake has."""
     failure: str | None = None
     """The reason why the account could not be listed, or all of its downloads were refused."""
+    fault: SourceError | None = None
+    """The error of `failure`."""
     schema_problem: str | None = None
     """The reason why the account's own schema could not be downloaded or kept, in a line; no data depends on it."""
 

@@ -188,6 +188,7 @@ class _Run:
 
     def _note(self, client: DataAccessClient, error: SourceError) -> None:
         self.errors[client] = error
+        self._accounts[client].fault = error
         self._accounts[client].failure = str(error).removeprefix(f"account {client.account_id}: ")
 
 

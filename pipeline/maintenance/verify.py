@@ -19,7 +19,7 @@ from pipeline.erasure.returned import returned_people
 from pipeline.erasure.tombstones import KEY_FILE, read_tombstones
 from pipeline.errors import DamagedError, LakeError, TombstonesError
 from pipeline.failures import of_a_file
-from pipeline.lake import index
+from pipeline.lake import index, runs
 from pipeline.lake.file_systems import digest_of, exists
 from pipeline.lake.formats import current_format
 from pipeline.lake.lake import Lake
@@ -90,6 +90,8 @@ def verify(lake: Lake, *, read_data: bool = False, progress: Callable[[str], Non
     _check_logs(lake, done, snapshot)
     is_logged = all(finding.endswith((_DROP, _RECOMPUTE)) for finding in done.findings)
     links = _check_links(lake, done)
+    for path in runs.unreadable(lake):
+        done.find(path, "this record of runs can't be read", "delete it: it has no data")
     _check_tombstones(lake, snapshot, done)
     tell("Parquet files")
     readable = _check_parquet_files(lake, snapshot, done, read_data=read_data)

@@ -16,7 +16,7 @@ import duckdb
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from pipeline.errors import PipelineError, SettingsError
+from pipeline.errors import PipelineError, SettingsError, unwritten
 from pipeline.lake.lake import Lake
 from pipeline.report.chart import Chart
 from pipeline.report.charts import charts
@@ -71,6 +71,7 @@ def write_report(
     one, whole.
 
     Raises:
+        OutputError: the disk is full.
         SettingsError: `output` cannot be written, or the lake has none of the days; what was there stays.
 
     """
@@ -79,8 +80,7 @@ def write_report(
     try:
         _replace(output, page.encode())
     except OSError as error:
-        message = f"the report cannot be written to {output}: {error.strerror}; name another file with --output"
-        raise SettingsError(message) from error
+        raise unwritten("report", output, error, "name another file with --output") from error
 
 
 def _page(connection: duckdb.DuckDBPyConnection, head: Head, chosen: OpenSpan) -> str:

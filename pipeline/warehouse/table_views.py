@@ -5,7 +5,7 @@ A load replaces the macros alone: to make a view anew and to comment its columns
 
 import re
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 import duckdb
 
@@ -75,6 +75,20 @@ def set_runs(connection: duckdb.DuckDBPyConnection, pattern: str | None) -> None
     _set_pattern(connection, pattern)
     if pattern is None:
         create_view(connection, schema.RUNS, _no_rows(schema.RUNS))
+
+
+def rows_of_runs(
+    connection: duckdb.DuckDBPyConnection, query: str, parameters: Mapping[str, Any] | None = None
+) -> list[Mapping[str, Any]] | None:
+    """The rows of a query on the records of runs; None where these can't be read, on which no other answer depends."""
+    try:
+        cursor = connection.execute(query, parameters)
+        names = [str(column[0]) for column in cursor.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    except duckdb.InterruptException:
+        raise
+    except duckdb.Error:
+        return None
 
 
 def pattern_in(connection: duckdb.DuckDBPyConnection) -> str:

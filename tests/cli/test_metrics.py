@@ -9,7 +9,7 @@ from documents import conversation, document, gz, name_at, put
 from prometheus_client.parser import text_string_to_metric_families
 
 from pipeline import schema
-from pipeline.cli.metrics import STATES
+from pipeline.cli.metrics import LATE, STATES
 from pipeline.lake.lake import Lake
 
 ODD = 'a"b\\c\n{d}'
@@ -47,11 +47,11 @@ def test_the_metrics_are_those_of_the_json_form(tmp_path: Path) -> None:
         for account in accounts
         for state in STATES
     }
-    overdue = Counter(row["account_id"] or "" for row in plain["overdue"])
-    assert {key[1]: value for key, value in found.items() if key[0] == "lakehouse_overdue_hours"} == {
-        account: overdue[account] for account in accounts
+    overdue = Counter((row["account_id"] or "", row["state"]) for row in plain["overdue"])
+    assert {key[1:]: value for key, value in found.items() if key[0] == "lakehouse_overdue_hours"} == {
+        (account, state): overdue[account, state] for account in accounts for state in LATE
     }
-    assert overdue["75555851"] > 700
+    assert overdue["75555851", "unknown"] > 700
     assert sum(value for key, value in found.items() if key[0] == "lakehouse_rejected_files") == 1
     assert found["lakehouse_rejected_documents", ODD] == 1
     assert found["lakehouse_nothing_came",] == 0

@@ -93,7 +93,7 @@ def test_a_load_that_fails_gives_one_too(tmp_path: Path, fault: str) -> None:
     found = json.loads(done.stdout)
     assert done.returncode == found["exit_code"] == (2 if fault == "wrong setting" else 1)
     assert found["result"] == "failed"
-    assert f"lakehouse: {found['error']}" in done.stderr.splitlines()
+    assert done.stderr.splitlines()[-1].startswith(f"lakehouse: {found['error']}")
 
 
 def test_a_sync_gives_its_accounts(tmp_path: Path) -> None:
@@ -156,15 +156,26 @@ def test_a_heartbeat_that_fails_changes_nothing(tmp_path: Path, fault: str) -> N
     assert "1 file loaded" in done.stderr
 
 
-def test_a_url_that_is_none_is_a_wrong_setting(tmp_path: Path) -> None:
-    """A value of LP_PING_URL that is no URL ends the run before it does anything, and is not repeated."""
+def test_a_url_that_is_none_is_told_and_fails_no_run(tmp_path: Path) -> None:
+    """A value of LP_PING_URL that is no URL costs a line, in which it is not repeated; doctor warns of it."""
     put(tmp_path, gz(document(conversation("c1"))), name_at(1))
     for value in (TOKEN, "ftp://host/x", "https:///x", "http://[::1"):
         done = lakehouse("load", name_at(1), cwd=tmp_path, LP_PING_URL=value)
-        assert done.returncode == 2
+        assert done.returncode == 0
         assert "LP_PING_URL: expected a URL" in done.stderr
         assert value not in done.stderr
-    assert not (tmp_path / "lake").exists()
+    assert "LP_PING_URL is no URL" in lakehouse("doctor", cwd=tmp_path, LP_PING_URL=TOKEN).stdout
+
+
+@pytest.mark.parametrize("name", ["LP_DOWNLOADS", "LP_MAX_FILE_BYTES", "LP_ACCOUNT_ID"])
+def test_a_wrong_setting_is_told_wherever_a_run_is(tmp_path: Path, watcher: Watcher, name: str) -> None:
+    """By the exit code, the heartbeat and a row of runs, whichever setting it is."""
+    put(tmp_path, gz(document(conversation("c1"))), name_at(1))
+    assert lakehouse("load", name_at(1), cwd=tmp_path).returncode == 0
+    assert lakehouse("sync", cwd=tmp_path, LP_PING_URL=watcher.url, **{name: "x y"}).returncode == 2
+    assert [path for path, _ in watcher.seen] == [f"/{TOKEN}/start", f"/{TOKEN}/fail"]
+    rows = lakehouse("sql", "select exit_code, error from runs where command = 'sync'", "--format", "csv", cwd=tmp_path)
+    assert rows.stdout.split() == ["exit_code,error", "2,settings"]
 
 
 def test_a_run_without_either_loads_no_more(tmp_path: Path) -> None:

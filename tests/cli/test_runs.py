@@ -174,7 +174,7 @@ def test_a_run_on_a_full_disk_is_a_row(tmp_path: Path) -> None:
         assert lakehouse("load", "in", cwd=disk).returncode == 1
         assert lakehouse("load", "in", cwd=disk).returncode == 1
         filler.unlink()
-        assert ask(lake, "select exit_code, error from runs order by began_at offset 1") == [(1, "lake"), (1, "lake")]
+        assert ask(lake, "select exit_code, error from runs order by began_at offset 1") == [(1, "disk"), (1, "disk")]
         assert lakehouse("load", "in", cwd=disk).returncode == 0
         assert ask(lake, "select exit_code from runs order by began_at desc limit 1") == [(0,)]
         assert Path(lake.path("runs", "none.run")).stat().st_size > 0
@@ -197,6 +197,22 @@ def test_no_load_depends_on_records(tmp_path: Path, harm: str) -> None:
     assert ask(lake, "select count(*) from runs") == [({"gone": 1, "a file in the place": 0, "an odd name": 2}[harm],)]
 
 
+@pytest.mark.parametrize("name", ["x.run", "x.parquet", "none.parquet"])
+@pytest.mark.parametrize(
+    "content", [b"", b"\0" * 100, b"[1, 2]\n", b'{"run_id": 7, "began_at": "x", "details": [1]}\n', b'"a"\n']
+)
+def test_a_damaged_record_harms_nothing_but_records(tmp_path: Path, name: str, content: bytes) -> None:
+    """Status, metrics, report and loads go on; verify names a file that can't be read."""
+    lake = loaded(tmp_path)
+    Path(lake.path("runs", name)).write_bytes(content)
+    for call in (("status", "--format", "prometheus"), ("status",), ("report",), ("load", "in"), ("compact",)):
+        assert lakehouse(*call, cwd=tmp_path).returncode == 0, call
+    is_bad = name.endswith("parquet") or content[:1] in {b"\0", b"[", b'"'}
+    assert (
+        f"{lake.path('runs', name)}: this record of runs can't be read" in lakehouse("verify", cwd=tmp_path).stdout
+    ) == is_bad
+
+
 def environment(api: ScriptedApi) -> dict[str, str]:
     """The settings of an account of a server."""
     return dict(zip(KEYS, CANARIES, strict=True)) | {"LP_ACCOUNT_ID": ACCOUNT, "LP_BASE_URL": api.base_url}
@@ -212,7 +228,7 @@ def test_metrics_and_status_tell_the_newest_sync(tmp_path: Path) -> None:
         return {
             (sample.name.removeprefix("lakehouse_run_"), sample.labels["account_id"]): sample.value
             for sample in samples
-            if sample.labels.get("command") == "sync"
+            if sample.labels.get("command") == "sync" and "account_id" in sample.labels
         }
 
     assert lakehouse("sync", cwd=tmp_path).returncode == 2
@@ -226,14 +242,15 @@ def test_metrics_and_status_tell_the_newest_sync(tmp_path: Path) -> None:
             False,
             False,
         )
-        line = "last sync: failed (source), exit code 1, 2 failures in a row, ended "
-        assert line in lakehouse("status", cwd=tmp_path).stdout
+        [line] = [line for line in lakehouse("status", cwd=tmp_path).stdout.splitlines() if line.startswith("last sync")]
+        assert line.startswith("last sync: failed (credentials), exit code 1, ended ")
+        assert line.endswith(", 2 failures in a row: run lakehouse doctor")
         api.script[LISTING_PATH] = [as_json({"dataAccessFiles": {"file": []}})] * 40
         assert lakehouse("sync", cwd=tmp_path, **environment(api)).returncode == 0
     found = gauges()
     assert found["exit_code", ACCOUNT] == 0
     assert found["success_timestamp_seconds", ACCOUNT] == found["end_timestamp_seconds", ACCOUNT]
-    assert "in a row" not in lakehouse("status", cwd=tmp_path).stdout
+    assert "failure" not in lakehouse("status", cwd=tmp_path).stdout
 
 
 def test_the_log_as_objects(tmp_path: Path) -> None:
@@ -250,9 +267,17 @@ def test_the_log_as_objects(tmp_path: Path) -> None:
     of_files = {line["file"]: (line["level"], line["message"]) for line in lines if "file" in line}
     assert of_files == {name_at(1): ("info", "unchanged"), name_at(2): ("warning", "rejected")}
     text = lakehouse("load", "in", cwd=tmp_path).stderr.splitlines()
-    assert [line["message"] for line in lines if "file" not in line][1:] == text[1:]
+    *said, end = [line for line in lines if "file" not in line][1:]
+    assert [line["message"] for line in said] == [line.strip() for line in text[1:]]
+    assert (end["message"], end["result"], end["exit_code"], end["unchanged"], end["rejected_files"]) == (
+        "ended",
+        "set aside",
+        3,
+        1,
+        1,
+    )
 
     failed = lakehouse("load", "nothing", "--log-format", "json", cwd=tmp_path)
-    [line] = map(json.loads, failed.stderr.splitlines())
-    assert line["level"] == "error"
+    end, line = map(json.loads, failed.stderr.splitlines())
+    assert (end["message"], end["level"], line["level"]) == ("ended", "error", "error")
     assert line["message"] == lakehouse("load", "nothing", cwd=tmp_path).stderr.strip()

@@ -427,9 +427,8 @@ def test_the_command_says_what_happened(lake: Lake, source: Source) -> None:
     assert said[1:3] == ["3 files listed", "1 file loaded: 1 conversation, 1 message, 0 transfers"]
     sql, report, status = (f"lakehouse {command} --lake {lake.root}" for command in ("sql", "report", "status"))
     gone = (
-        "of 6 hours from 2016-07-25T18:00Z to 2016-07-26T00:00Z, older than what is kept by the source, which deletes a file "
-        "30 days after it was made, 2 are neither loaded nor known to be empty; no run can bring them: if you have their "
-        f"files, lakehouse load --lake {lake.root} takes them"
+        "2 of 6 hours from 2016-07-25T18:00Z to 2016-07-26T00:00Z are not in the lake, and older than the 30 days that the "
+        f"source keeps: no run can bring them; if you have their files, lakehouse load --lake {lake.root} takes them"
     )
     assert [line for line in said[3:] if not line.startswith(" ")] == [
         "1 file rejected as a whole; the next sync tries again:",

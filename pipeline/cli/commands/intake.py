@@ -111,8 +111,11 @@ def sync(  # noqa: PLR0917  # click gives the options
         raise SettingsError("--dry-run: it brings nothing in, found --report, too; leave one of them out")
     with nullcontext() if dry_run else told("sync", form) as outcome:
         check_window(since, until, datetime.now(UTC))
+        if outcome:
+            outcome.window = since, until
+            outcome.place(lake_uri)
         lake = lake_of(lake_uri)
-        if outcome:  # one that lacks a setting is a run, too: it is to be seen that it failed
+        if outcome:
             outcome.lake, outcome.lake_uri = lake, lake.uri
         clients = _clients(accounts)
         with reported(lake, say if form == "json" else show) if report else nullcontext():
@@ -150,6 +153,9 @@ def _run_sync(  # noqa: PLR0917
         with ExitStack() as stack, SyncProgress() as progress, reaching(lake.uri) if dry_run else writing(lake, say) as newest:
             for client in clients:
                 stack.enter_context(client)
+            if outcome and not outcome.has_begin:
+                lake.create()
+                outcome.note_begin()
             run_sync(
                 lake,
                 reports,
@@ -292,7 +298,8 @@ def status(lake_uri: str | None, form: str, accounts: tuple[Path, ...], max_age:
 
     lake, paths = lake_of(lake_uri), account_paths(accounts)
     own = own_accounts(paths)
-    with connect(lake, say) as connection, whole_file(output) if output else nullcontext(sys.stdout) as out:
+    tell = (lambda _: None) if form == "prometheus" else say  # cron would mail what is no fault, as a new version
+    with connect(lake, tell) as connection, whole_file(output) if output else nullcontext(sys.stdout) as out:
         if output and form == "prometheus":
             os.fchmod(out.fileno(), READABLE)
         is_late = print_status(

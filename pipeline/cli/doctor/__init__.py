@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.accounts import Account, account_paths, each_account
-from pipeline.cli.doctor.account import about_account, about_api, about_env_file
+from pipeline.cli.doctor.account import about_account, about_api, about_env_file, about_heartbeat
 from pipeline.cli.doctor.finding import FAIL, MOST_SECONDS, OK, WARN, Finding, Later
 from pipeline.cli.doctor.installation import about_helpers, about_pgp_key, about_scanner, about_versions
 from pipeline.cli.doctor.storage import about_bucket, about_lake, about_rights, about_temporary_folder
@@ -45,8 +45,10 @@ def examine(lake_uri: str | None, accounts: Collection[Path] = ()) -> Iterator[F
         yield Finding("settings", FAIL, str(error), is_setting=True)
     far: list[Later] = []
     if settings:
-        yield from about_env_file()
-        yield from _about_accounts(settings, accounts, far)
+        found = list(each_account(named)) if (named := account_paths(accounts)) else [Account("", settings)]
+        yield from about_env_file({name for account in found if isinstance(account, Account) for name in account.refers})
+        yield from _about_accounts(found, far)
+        yield from about_heartbeat(settings)
     uri = lake_uri or (settings.lake_uri if settings else os.environ.get("LAKE_URI") or "./lake")
     try:
         if "://" in uri:
@@ -69,10 +71,9 @@ def examine(lake_uri: str | None, accounts: Collection[Path] = ()) -> Iterator[F
         yield from later.findings(deadline)
 
 
-def _about_accounts(settings: Settings, paths: Collection[Path], far: list[Later]) -> Iterator[Finding]:
+def _about_accounts(found: Iterable[Account | SettingsError], far: list[Later]) -> Iterator[Finding]:
     """The settings of each account; what its server says is added to the checks that run meanwhile."""
-    named = account_paths(paths)
-    for account in each_account(named) if named else [Account("", settings)]:
+    for account in found:
         if isinstance(account, SettingsError):
             yield Finding("settings", FAIL, str(account), is_setting=True)
             continue

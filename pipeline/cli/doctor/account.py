@@ -5,7 +5,7 @@ import os
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -20,7 +20,16 @@ from pipeline.api.responses import utc_from_http_date
 from pipeline.api.transport import MAX_CLOCK_SKEW_SECONDS, Transport, describe_skew
 from pipeline.cli.doctor.finding import FAIL, OK, WARN, Finding
 from pipeline.errors import SettingsError, SourceError
-from pipeline.settings import ENV_FILE, FIELDS, LOOPBACK_HOSTS, Settings, checked_base_url, env_file_names, env_file_warnings
+from pipeline.settings import (
+    ENV_FILE,
+    FIELDS,
+    LOOPBACK_HOSTS,
+    Settings,
+    checked_base_url,
+    env_file_names,
+    env_file_warnings,
+    is_url,
+)
 from pipeline.text import counted
 
 _REGIONS: Final = tuple(f"{name}.da.liveperson.net" for name in ("va", "lo", "sy"))
@@ -31,8 +40,8 @@ _LIMITS: Final = Limits(connect_seconds=4, read_seconds=6, attempts=1)
 _SKEW_TO_TELL: Final = 30  # seconds
 
 
-def about_env_file() -> Iterator[Finding]:
-    """The source of the settings, and names that are nearly those of a setting."""
+def about_env_file(referred: Collection[str]) -> Iterator[Finding]:
+    """The source of the settings, and names that are nearly those of a setting, but those that accounts refer to."""
     warnings = list(env_file_warnings())
     for warning in warnings:
         yield Finding(".env", WARN, warning)
@@ -40,10 +49,16 @@ def about_env_file() -> Iterator[Finding]:
         where = f"{ENV_FILE.resolve()}, for its owner alone" if ENV_FILE.is_file() else f"none in {Path.cwd()}, {_ELSEWHERE}"
         yield Finding(".env", OK, where)
     known = [name.upper() for name in FIELDS]
-    for name in sorted({*os.environ, *env_file_names()}):
+    for name in sorted({*os.environ, *env_file_names()} - {*referred}):
         near = difflib.get_close_matches(name.upper(), known, 1, cutoff=0.8)
         if near and near[0] != name.upper():
             yield Finding("settings", WARN, f"{name} is no setting", f"correct it if {near[0]} is meant")
+
+
+def about_heartbeat(settings: Settings) -> Iterator[Finding]:
+    """Whether LP_PING_URL, if set, is a URL; nothing is sent to it, since a service would take that for a run."""
+    if (url := settings.lp_ping_url.clear) and not is_url(url):
+        yield Finding("heartbeat", WARN, "LP_PING_URL is no URL", "write one that begins with https://, or no run is told")
 
 
 def about_account(account: Account) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ import os
 import re
 import stat
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -34,6 +34,9 @@ _VARIABLES: Final = {name.removeprefix("LP_").lower(): name for name in sorted(O
 """The keys of an account's table, and the settings that they stand for."""
 _REQUIRED: Final = sorted(name for name, variable in _VARIABLES.items() if variable in NEEDED)
 _PLAIN: Final = frozenset({"account_id", "base_url"})
+_NAME: Final = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
+"""A name of a variable as names are written; another text may be a key in the wrong place, and is not shown."""
+_KEY: Final = re.compile(r"[a-z]+(_[a-z]+)*")
 _AT_LINE: Final = re.compile(r"\(at line (\d+), column \d+\)$")
 _AT_END: Final = "(at end of document)"
 _REFERENCE: Final = '{ env = "NAME" } or { file = "PATH" }'
@@ -79,20 +82,31 @@ def read_accounts(paths: Iterable[Path]) -> list[Account]:
     return _all_good(each_account(paths)) or [Account("", read_settings(), tuple(env_file_warnings()))]
 
 
-def own_accounts(paths: Iterable[Path] = ()) -> frozenset[str]:
+def own_accounts(paths: Iterable[Path], tell: Callable[[str], None]) -> frozenset[str]:
     """The ids of the accounts of files and folders, else of the one of the settings; none if these can't be read.
 
-    Readers need no keys: what a table refers to is not read.
-
-    Raises:
-        SettingsError: a file of an account is not there, or is wrong.
+    Readers need no keys: what a table refers to is not read. An account whose settings are wrong is told, and left out, since
+    the others are to be watched all the same.
     """
-    if found := _all_good(each_account(paths, needs_keys=False)):
+    if found := _each_told(paths, tell):
         return frozenset(account.settings.lp_account_id for account in found)
     try:
         return frozenset(filter(None, [read_settings().lp_account_id]))
     except SettingsError:
         return frozenset()
+
+
+def _each_told(paths: Iterable[Path], tell: Callable[[str], None]) -> list[Account]:
+    good = []
+    try:
+        for account in each_account(paths, needs_keys=False):
+            if isinstance(account, Account):
+                good.append(account)
+            else:
+                tell(str(account))
+    except SettingsError as error:  # a folder without files
+        tell(str(error))
+    return good
 
 
 def _all_good(accounts: Iterable[Account | SettingsError]) -> list[Account]:
@@ -204,7 +218,8 @@ class _Table:
         if not isinstance(table, dict):
             raise SettingsError("expected a table, [NAME] above the settings of an account, found a value outside of one")
         if unknown := sorted(table.keys() - _VARIABLES.keys()):
-            raise SettingsError(f"{', '.join(unknown)}: expected only {', '.join(_VARIABLES)}; correct it or take it out")
+            shown = ", ".join(name for name in unknown if _KEY.fullmatch(name)) or "a name"
+            raise SettingsError(f"{shown}: expected only {', '.join(_VARIABLES)}; correct it or take it out")
         if missing := [name for name in _REQUIRED if name not in table]:
             raise SettingsError(f"{', '.join(missing)} not set: an account's settings come from its table alone")
         found = {name: self._plain(name, table[name]) for name in table if name in _PLAIN}
@@ -244,9 +259,12 @@ class _Table:
         match value:
             case {"env": str(variable), **others} if variable and not others:
                 self._refers.append(variable)
-                return one_variable(variable), f"in the variable {variable} of the environment or .env"
+                shown = variable if _NAME.fullmatch(variable) else "that it names"
+                return one_variable(variable), f"in the variable {shown} of the environment or .env"
             case {"file": str(path), **others} if path and not others:
                 file = self._folder / path
+                if not (file.exists() or {"/", "."} & {*path}):  # it may be a key in the wrong place
+                    raise SettingsError(f"{name}: expected the path of a file, found a name that no file here has; correct it")
                 try:
                     text, mode = _read(file, _MOST_SECRET_BYTES)
                 except SettingsError as error:
@@ -272,6 +290,8 @@ def _read(path: Path, most_bytes: int) -> tuple[str, int]:
         raise SettingsError(
             f"{path}: cannot be read ({error.strerror}); give yourself read permission or correct it"
         ) from error
+    except ValueError:  # a NUL in the path
+        raise SettingsError("expected the path of a file, found a text that can be none; correct it") from None
     if content is None:
         raise SettingsError(f"{path}: expected a file, found a pipe or a device; name another one")
     if len(content) > most_bytes:

@@ -83,6 +83,14 @@ class LakeError(PipelineError):
     """The lake cannot be read or written."""
 
 
+class NoLakeError(LakeError):
+    """Nothing was ever loaded there."""
+
+
+class StoreUnreachableError(LakeError):
+    """The store of a bucket gives no answer."""
+
+
 class ConflictError(LakeError):
     """Another writer changed the lake before the commit."""
 

@@ -52,6 +52,7 @@ class _State:
 
     def __init__(self) -> None:
         self.command = ""
+        self.form: Callable[[str], str] = "lakehouse: {}".format
         self.received: int | None = None
         self.finish: Callable[[], None] | None = None
         self.spared: frozenset[int] = frozenset()
@@ -242,6 +243,11 @@ def _watch(heard: int) -> None:
     end(number)
 
 
+def tell_end_as(form: Callable[[str], str] = "lakehouse: {}".format) -> None:
+    """Let the last line of a process that a signal ends have this form."""
+    _state.form = form
+
+
 def end(number: int) -> None:
     """Print the reason, delete this process's temporary files, and end it with its children.
 
@@ -259,7 +265,7 @@ def end(number: int) -> None:
         with contextlib.suppress(BaseException):
             _end_tracker()
         with contextlib.suppress(BaseException):  # the terminal may be gone
-            _tell(err, (_SHOW_CURSOR if err.isatty() else "") + f"lakehouse: {Stopped(number)}\n")
+            _tell(err, (_SHOW_CURSOR if err.isatty() else "") + f"{_state.form(str(Stopped(number)))}\n")
         os._exit(128 + number)
 
 

@@ -16,7 +16,7 @@ _NEWEST: Final = """
     with counted as (
         select *, max(ended_at) filter (where exit_code in (0, 3)) over (partition by command, account_id) as succeeded_at
         from runs
-        where began_at > $since
+        where began_at > $since and coalesce(ended_at, began_at) <= $now  -- a clock may have been ahead
     ),
     failing as (
         select *, count(*) filter (where exit_code not in (0, 3) and ended_at > coalesce(succeeded_at, '-infinity'))
@@ -39,7 +39,7 @@ def newest_runs(connection: duckdb.DuckDBPyConnection, now: datetime) -> list[Ru
 
     None where the records can't be read: no other answer depends on them.
     """
-    return rows_of_runs(connection, _NEWEST, {"since": now - RETENTION})
+    return rows_of_runs(connection, _NEWEST, {"since": now - RETENTION, "now": now})
 
 
 def run_lines(runs: Sequence[Run] | None, now: datetime) -> Iterator[str]:

@@ -2,18 +2,24 @@
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
 
 import click
 
+from pipeline.processes import tell_end_as
 from pipeline.text import harmless, harmless_json
 
 INFO: Final = "info"
 WARNING: Final = "warning"
 ERROR: Final = "error"
+
+
+def _nothing() -> None:
+    """Do nothing."""
 
 
 class _Log:
@@ -24,6 +30,7 @@ class _Log:
         self.run_id: str | None = None
         self.heading = ""
         self.account: str | None = None
+        self.end: Callable[[], None] = _nothing
 
 
 _log: Final = _Log()  # one, because each message of a run goes the same way, from wherever it comes
@@ -76,25 +83,49 @@ def begin_run(run_id: str, message: str, account: str | None, fields: Mapping[st
         _log.heading = message
 
 
+def begin_json(run_id: str) -> None:
+    """Let the objects of the log name a run, also if it fails before it begins."""
+    _log.run_id = run_id
+
+
+def at_end(level: str, **fields: Any) -> None:
+    """Keep the last object of the log, which follows the error by which a run may end."""
+    _log.end = partial(event, "ended", level, **fields)
+
+
+def finish() -> None:
+    """Write the last object of the log, if there is one."""
+    end, _log.end = _log.end, _nothing
+    end()
+
+
 def is_json() -> bool:
     """Whether messages are objects, among which nothing else has a place."""
     return _log.is_json
 
 
 def _write(message: str, level: str, **fields: Any) -> None:
+    click.echo(_line(message, level, **fields), err=True)
+
+
+def _line(message: str, level: str, **fields: Any) -> str:
     moment = datetime.now(UTC).isoformat(timespec="milliseconds")
     line = {"time": moment, "level": level, "run": _log.run_id, "account": _log.account, **fields, "message": message}
-    click.echo(harmless_json(json.dumps({name: value for name, value in line.items() if value is not None})), err=True)
+    return harmless_json(json.dumps({name: value for name, value in line.items() if value is not None}))
 
 
 def _use(context: click.Context, _: click.Parameter, form: str) -> None:
     _forget()
     _log.is_json = form == "json"
+    if _log.is_json:
+        tell_end_as(lambda text: _line(f"lakehouse: {text}", ERROR))
     context.call_on_close(_forget)  # a process may run several commands
 
 
 def _forget() -> None:
     _log.is_json, _log.run_id, _log.heading, _log.account = False, None, "", None
+    _log.end = _nothing
+    tell_end_as()
 
 
 with_log_format: Final = click.option(

@@ -27,7 +27,7 @@ _RUNS: Final = """
     select command, account_id, arg_max(exit_code, ended_at), epoch(max(ended_at)),
         arg_max(epoch(ended_at) - epoch(began_at), ended_at), epoch(max(ended_at) filter (where exit_code in (0, 3)))
     from runs
-    where ended_at is not null and began_at > $since
+    where began_at > $since and ended_at <= $now
     group by command, account_id
     qualify account_id is not null or max(ended_at) = max(max(ended_at)) over (partition by command)
     order by command, account_id"""
@@ -38,7 +38,7 @@ _UNENDED: Final = """
     from (
         select *, coalesce(max(began_at) filter (where ended_at is not null) over (partition by command), '-infinity') as newest
         from runs
-        where began_at > $since
+        where began_at > $since and coalesce(ended_at, began_at) <= $now
     )
     group by command order by command"""
 
@@ -56,20 +56,29 @@ def metrics(
     `overdue` are the hours that should be in by now; None without an age, then there is no such metric. `nothing_came` tells
     whether an account that a sync fetches was never listed.
     """
-    registry = CollectorRegistry()
-    never = "1 if nothing ever came into the lake, or of an account that is set up."
-    _gauge(registry, "lakehouse_nothing_came", never).set(nothing_came)
-    _gauge(registry, "lakehouse_info", "1; the version of the program that wrote these metrics.", "version").labels(
-        version("engagement-lakehouse")
-    ).set(1)
+    registry = _registry(nothing_came=nothing_came)
     _of_hours(registry, listed, overdue)
     _of_files(registry, connection)
-    _of_runs(registry, connection, now - RETENTION)
+    _of_runs(registry, connection, now)
     rows = _gauge(registry, "lakehouse_rows", "Rows of a table.", "table")
     for name in schema.TABLES:
         [(count,)] = connection.execute(f"select count(*) from {name}").fetchall()
         rows.labels(name).set(count)
     return generate_latest(registry).decode()
+
+
+def metrics_of_no_lake() -> str:
+    """The metrics where nothing was ever loaded, as text."""
+    return generate_latest(_registry(nothing_came=True)).decode()
+
+
+def _registry(*, nothing_came: bool) -> CollectorRegistry:
+    registry = CollectorRegistry()
+    never = "1 if nothing ever came into the lake, or of an account that is set up."
+    _gauge(registry, "lakehouse_nothing_came", never).set(nothing_came)
+    about = "1; the version of the program that wrote these metrics."
+    _gauge(registry, "lakehouse_info", about, "version").labels(version("engagement-lakehouse")).set(1)
+    return registry
 
 
 def _of_hours(registry: CollectorRegistry, listed: Sequence[Hour], overdue: Sequence[Hour] | None) -> None:
@@ -106,7 +115,7 @@ def _of_files(registry: CollectorRegistry, connection: duckdb.DuckDBPyConnection
             loaded.labels(_label(account_id)).set(moment.timestamp())
 
 
-def _of_runs(registry: CollectorRegistry, connection: duckdb.DuckDBPyConnection, since: datetime) -> None:
+def _of_runs(registry: CollectorRegistry, connection: duckdb.DuckDBPyConnection, now: datetime) -> None:
     """The newest ended run of each command, and of a sync's account: one that is fetched no more is forgotten in time."""
     labels = ("command", "account_id")
     gauges = [
@@ -118,16 +127,17 @@ def _of_runs(registry: CollectorRegistry, connection: duckdb.DuckDBPyConnection,
     unended = _gauge(
         registry, "lakehouse_unended_runs", "Runs without an end, at work or killed, after the newest ended one.", "command"
     )
-    for command, count in _rows(connection, _UNENDED, since):
+    for command, count in _rows(connection, _UNENDED, now):
         unended.labels(command).set(count)
-    for command, account_id, *values in _rows(connection, _RUNS, since):
+    for command, account_id, *values in _rows(connection, _RUNS, now):
         for gauge, value in zip(gauges, values, strict=True):
             if value is not None:
                 gauge.labels(command, _label(account_id)).set(value)
 
 
-def _rows(connection: duckdb.DuckDBPyConnection, query: str, since: datetime) -> Iterator[tuple[Any, ...]]:
-    for row in rows_of_runs(connection, query, {"since": since}) or ():
+def _rows(connection: duckdb.DuckDBPyConnection, query: str, now: datetime) -> Iterator[tuple[Any, ...]]:
+    """The rows of a query on the runs of the last 30 days; those of a clock that was ahead do not count."""
+    for row in rows_of_runs(connection, query, {"since": now - RETENTION, "now": now}) or ():
         yield tuple(row.values())
 
 

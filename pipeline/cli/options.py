@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from pipeline.cli.log import ERROR, say, with_log_format
+from pipeline.cli.log import ERROR, finish, say, with_log_format
 from pipeline.cli.streams import all_written, prepare_streams
 from pipeline.errors import DamagedError, OutputError, PipelineError, SettingsError
 from pipeline.processes import Stopped, end, raise_if_stopped, stoppable
@@ -30,6 +30,7 @@ WRONG_USAGE: Final = 2
 SET_ASIDE: Final = 3
 MOST_ROWS: Final = 2**62
 """The most rows that an option can ask for."""
+_EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 _SECTIONS: Final = {
     "Try it, without an account": ("demo", "sandbox"),
@@ -123,7 +124,13 @@ class Moment(click.ParamType[datetime]):
             moment = datetime.fromisoformat(value)
         except ValueError:
             self.fail(f"expected a time such as 2026-11-02 or 2026-11-02T14:00Z, found {value!r}", param, ctx)
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        try:
+            moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        except OverflowError:  # its offset leads out of the calendar
+            moment = datetime.min.replace(tzinfo=UTC)
+        if moment < _EARLIEST:
+            self.fail(f"expected a time from {_EARLIEST:%Y} on, found {value!r}", param, ctx)
+        return moment
 
 
 class LocalMoment(click.ParamType[datetime]):
@@ -195,9 +202,12 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
             with stoppable(function.__name__):
                 _run(function, args, options, debug=debug)
         except Stopped as stopped:
+            finish()
             end(stopped.number)
         except KeyboardInterrupt:  # of a shell that was not at a prompt
             end(signal.SIGINT)
+        finally:
+            finish()
 
     return run
 

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
-from pipeline.cli.log import ERROR, INFO, WARNING, begin_run, event, warn
+from pipeline.cli.log import ERROR, INFO, WARNING, at_end, begin_json, begin_run, warn
 from pipeline.cli.options import FAILED, SET_ASIDE, ending
 from pipeline.errors import (
     FULL_DISK,
@@ -26,6 +26,7 @@ from pipeline.errors import (
     SettingsError,
     SourceError,
     SourceUnreachableError,
+    StoreUnreachableError,
 )
 from pipeline.processes import Stopped
 from pipeline.settings import is_url, one_setting
@@ -49,6 +50,7 @@ _KINDS: Final = {
     SourceError: "source",
     DamagedError: "damage",
     LakeError: "lake",
+    PipelineError: "output",
     OSError: "system",
     Stopped: "signal",
     Exception: "bug",
@@ -75,6 +77,7 @@ class Outcome:
         self.error: str | None = None
         self.kind: str | None = None
         self._began = time.monotonic()
+        begin_json(self.run_id)
 
     def start(self, lake: "Lake", reports: "MutableMapping[str | None, Report] | None" = None) -> None:
         """Begin the log and the record of the run, before it waits for the lake."""
@@ -116,7 +119,7 @@ class Outcome:
     def end(self) -> None:
         """End the log, and complete the record, a row for each account; a bucket that fails gets none: each try takes long."""
         level = {0: INFO, SET_ASIDE: WARNING}.get(self.exit_code, ERROR)
-        event("ended", level, **self.counts() | {"error": self.kind})
+        at_end(level, **self.counts() | {"error": self.kind})
         if self.lake is None or (not self.lake.is_local and self.kind in {"lake", "system"}):
             return
         end = {"began_at": self.begin.isoformat(), "ended_at": datetime.now(UTC).isoformat()}
@@ -129,7 +132,12 @@ class Outcome:
         )
 
     def _row(self, account_id: str | None, rest: Mapping[str, Any]) -> dict[str, Any]:
-        run = {"run_id": self.run_id, "command": self.command, "version": _version(), "host": platform.node()}
+        run = {
+            "run_id": self.run_id,
+            "command": self.command,
+            "version": _version(),
+            "host": platform.node().encode("ascii", "backslashreplace").decode(),
+        }
         return {**run, "account_id": account_id, **rest}
 
     def _result(self, report: "Report | None") -> dict[str, Any]:
@@ -149,7 +157,7 @@ class Outcome:
             with reaching(self.lake.uri):
                 return runs.record(self.lake, self.begin, self.run_id, rows, is_last=is_last)
         except (OSError, PipelineError) as error:
-            if not (self.lake.is_local or is_last):
+            if isinstance(error, StoreUnreachableError) and not is_last:
                 raise  # as the run would, after as long a wait
             if is_last and self.kind is None:  # else the run has told it
                 warn(f"lakehouse: the record of this run in {self.lake.uri}/{runs.FOLDER} could not be written ({error})")
@@ -262,6 +270,8 @@ def told(command: str, form: str) -> Iterator[Outcome]:
         outcome.end()
         if form == "json":
             sys.stdout.write(json.dumps(outcome.plain(), indent=1) + "\n")
+            with suppress(OSError):  # it is told where the command ends
+                sys.stdout.flush()  # a signal ends the process without it
         if url:
             _ping(url, "/fail" if outcome.exit_code else "", outcome.counts(), patience)
 

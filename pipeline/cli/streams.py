@@ -115,8 +115,10 @@ def all_written() -> Iterator[None]:
 
 
 @contextmanager
-def whole_file(target: str) -> Iterator[IO[str]]:
+def whole_file(target: str, mode: int | None = None) -> Iterator[IO[str]]:
     """Open a file for text, which takes its place at the end of the block: whole, or what was there stays.
+
+    It gets the rights of `mode`, by default its owner alone; a device or a pipe keeps its own.
 
     Raises:
         SettingsError: it can't be written there.
@@ -134,6 +136,8 @@ def whole_file(target: str) -> Iterator[IO[str]]:
         )
         try:
             with made:
+                if mode is not None:
+                    os.fchmod(made.fileno(), mode)
                 yield made
             Path(made.name).replace(path)
         except BaseException:

@@ -3,7 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pyarrow as pa
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pipeline.source_files import ListedDay
 
 HOUR: Final = timedelta(hours=1)
+_ALWAYS: Final = datetime.min.replace(tzinfo=UTC)
 _MOMENT: Final = timedelta(microseconds=1)
 _IS_OF_MONTH: Final = re.compile(r"\d{4}-\d\d-")  # the name of a file; files of older versions have other names
 _MONTH: Final = len("2026-11")
@@ -96,9 +97,11 @@ def _listed(
 ) -> Iterator[dict[str, Any]]:
     """Every hour of a listed day that was over when it was listed, or that has files.
 
-    The source has deleted the files of old hours. So one without files is known to be empty only if an earlier file is there.
+    The source has deleted the files of old hours. So one without files is known to be empty only if an earlier file is there,
+    or a file that is so old that the source must keep them longer.
     """
-    first_kept = min([at - RETENTION + _MOMENT, *names])
+    first = min(names, default=at)
+    first_kept = min(at - RETENTION + _MOMENT, first) if first > at - 2 * RETENTION else _ALWAYS
     for day in days:
         if day.error is not None:
             continue

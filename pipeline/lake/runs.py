@@ -7,13 +7,14 @@ files, those of ended runs become one of Parquet: no row changes any more then.
 
 import glob
 import json
+import os
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from pipeline.errors import FULL_DISK
+from pipeline.errors import FULL_DISK, LakeError
 from pipeline.lake.file_systems import exists, found_below, modified
 from pipeline.lake.formats import FORMAT, NEWEST, unpacked_format
 from pipeline.lake.lake import Lake
@@ -42,9 +43,9 @@ def pattern_of(lake: Lake) -> str:
 
 
 def has_runs(lake: Lake) -> bool:
-    """Whether there are files that the pattern fits."""
-    with suppress(NotADirectoryError):
-        return exists(lake.files, lake.path(FOLDER, _NONE))
+    """Whether there are files that the pattern fits, and this user may see them."""
+    with suppress(OSError):
+        return all(exists(lake.files, lake.path(FOLDER, f"none{ending}")) for ending in (_SINGLE, _MERGED))
     return False
 
 
@@ -53,7 +54,7 @@ def make_folder(lake: Lake) -> None:
     if not has_runs(lake):
         lake.store.make_folder(lake.path(FOLDER))
         _put(lake, lake.path(FOLDER, f"none{_MERGED}"), _packed())
-        lake.files.pipe_file(lake.path(FOLDER, _NONE), _RESERVE if lake.is_local else b"")
+        _write_none(lake, _RESERVE)
 
 
 def record(lake: Lake, begin: datetime, run_id: str, rows: Iterable[Row], *, is_last: bool) -> bool:
@@ -75,10 +76,11 @@ def record(lake: Lake, begin: datetime, run_id: str, rows: Iterable[Row], *, is_
     except OSError as error:
         if error.errno not in FULL_DISK or not is_last:
             raise
-        lake.files.pipe_file(lake.path(FOLDER, _NONE), b"")
+        _write_none(lake, b"")
         _put(lake, path, _lines(rows))
     if is_last:
-        merge(lake)
+        with suppress(OSError, LakeError):  # in a bucket another run may merge at the same time, and the next run does it, too
+            merge(lake)
     return True
 
 
@@ -101,7 +103,7 @@ def merge(lake: Lake) -> None:
     reserve = lake.path(FOLDER, _NONE)
     if lake.is_local and reserve in found and found[reserve]["size"] < len(_RESERVE):
         with suppress(OSError):  # it is full yet
-            lake.files.pipe_file(reserve, _RESERVE)
+            _write_none(lake, _RESERVE)
     lake.store.remove(path for path, info in found.items() if path.endswith(_HALF) and _age(info) > _LEFT_BEHIND)
     for ending, read in ((_SINGLE, _rows_of_run), (_MERGED, _rows_of_merged)):
         paths = [path for path in found if path.endswith(ending) and not path.endswith(f"/none{ending}")]
@@ -168,6 +170,16 @@ def _packed(rows: "pa.Table | None" = None) -> bytes:
 def _put(lake: Lake, path: str, contents: bytes) -> None:
     """Write a file, whole or not at all."""
     lake.store.write_whole(lake.store.inside(path), contents, beside=f"{path}{_HALF}")
+
+
+def _write_none(lake: Lake, blanks: bytes) -> None:
+    """Write the file without runs in its place, as a full disk takes it, but not behind a link; that of a bucket is empty."""
+    path = lake.path(FOLDER, _NONE)
+    if not lake.is_local:
+        lake.files.pipe_file(path, b"")
+        return
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb") as out:
+        out.write(blanks)
 
 
 def _lines(rows: Iterable[Row]) -> bytes:

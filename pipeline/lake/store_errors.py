@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from pipeline.errors import ConflictError, DamagedError, LakeError, PipelineError, SettingsError
+from pipeline.errors import ConflictError, DamagedError, LakeError, PipelineError, SettingsError, StoreUnreachableError
 from pipeline.failures import of_a_file
 from pipeline.lake.file_systems import kind_of
 
@@ -62,7 +62,9 @@ def store_error(uri: str, error: BaseException) -> PipelineError:
     if _REFUSED.search(found):
         return LakeError(f"{uri}: the store refuses access ({text}); check {credentials} and the rights that they have")
     if _UNREACHABLE.search(found):
-        return LakeError(f"{uri}: the store can't be reached ({text}); check the network and the endpoint, then run it again")
+        return StoreUnreachableError(
+            f"{uri}: the store can't be reached ({text}); check the network and the endpoint, then run it again"
+        )
     return LakeError(f"{uri}: the store failed ({text}); run the command again")
 
 

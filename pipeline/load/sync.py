@@ -65,7 +65,7 @@ def sync(
     if newest is not None or lake.exists:
         read_tombstones(lake, newest or lake.snapshot())  # else a problem would show only after the downloads
     at = now()
-    run = _Run(lake, accounts, since or at - RETENTION, until or at, at, on_listed, on_downloaded)
+    run = _Run(lake, accounts, since or at - RETENTION, min(until or at, at), at, on_listed, on_downloaded)
     report = total or together(accounts)
     if dry_run:
         run.count_all()

@@ -16,7 +16,7 @@ from typing import Final
 import duckdb
 
 from pipeline import schema
-from pipeline.errors import DamagedError, LakeError, PipelineError
+from pipeline.errors import DamagedError, LakeError, NoLakeError, PipelineError
 from pipeline.lake import runs
 from pipeline.lake.commits import require_whole
 from pipeline.lake.lake import Lake
@@ -65,7 +65,7 @@ def publish(lake: Lake, snapshot: Snapshot) -> None:
     A log that a client left beside the former file is deleted: DuckDB would replay it over the new one.
     """
     rules = rules_in_force(lake, or_write=True)
-    with suppress(OSError):  # then the view of runs has no rows: no load ends for that
+    with suppress(OSError, LakeError):  # then the view of runs has no rows: no load ends for that
         runs.make_folder(lake)
     with tempfile.TemporaryDirectory(dir=lake.store.scratch, prefix=PUBLISHING) as folder:
         made = Path(folder) / FILE_NAME
@@ -294,4 +294,4 @@ def _open_copy(lake: Lake, rules: list[RuleRow], tell: Callable[[str], None]) ->
 def no_lake(lake: Lake) -> LakeError:
     """Make the error of a place where nothing was ever loaded."""
     message = "there is no lake; load something first, with lakehouse demo, sync or load, or name another by --lake or LAKE_URI"
-    return LakeError(f"{lake.uri}: {message}")
+    return NoLakeError(f"{lake.uri}: {message}")

@@ -15,6 +15,7 @@ from pipeline.lake.file_systems import exists
 from pipeline.lake.formats import FIRST, LakeFormat, current_format, require_known, unpacked_format
 from pipeline.lake.lake import Lake
 from pipeline.lake.landing import PUBLISHING
+from pipeline.lake.runs import has_runs
 from pipeline.lake.snapshot import COMMIT, LEDGER, Snapshot
 from pipeline.lake.sql import literal
 from pipeline.processes import interruptible
@@ -135,8 +136,20 @@ def is_as_made_now(
     """
     found = _format_of(connection)
     require_known(found, lake.uri)
-    is_alike = found == current_format() and not _shows_another_load(connection, lake) and _has_rules(connection, rules)
+    is_alike = (
+        found == current_format()
+        and _finds_runs(connection, lake)
+        and not _shows_another_load(connection, lake)
+        and _has_rules(connection, rules)
+    )
     return is_alike and name_tables.has_names(connection, names) and _has_views(connection)
+
+
+def _finds_runs(connection: duckdb.DuckDBPyConnection, lake: Lake) -> bool:
+    """Whether the files are there without which the view of runs fails; a bucket is not asked."""
+    with suppress(duckdb.Error):  # an older version has made the file
+        return not (lake.is_local and pattern_in(connection)) or has_runs(lake)
+    return False
 
 
 def _format_of(connection: duckdb.DuckDBPyConnection) -> LakeFormat:

@@ -4,6 +4,7 @@ A load replaces the macros alone: to make a view anew and to comment its columns
 """
 
 import re
+import time
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -24,6 +25,8 @@ _SQL_TYPES: Final = {
     schema.Type.TEXTS: "VARCHAR[]",
     schema.Type.BIGINTS: "BIGINT[]",
 }
+_TRIES: Final = 3
+_PAUSE: Final = 0.1  # seconds
 _PATTERN: Final = "pattern_of_runs"
 """The macro that gives the pattern by which the files of runs are found."""
 _JSON_TYPES: Final = ", ".join(f"{column.name}: '{_SQL_TYPES[column.type]}'" for column in schema.RUNS.columns)
@@ -80,15 +83,20 @@ def set_runs(connection: duckdb.DuckDBPyConnection, pattern: str | None) -> None
 def rows_of_runs(
     connection: duckdb.DuckDBPyConnection, query: str, parameters: Mapping[str, Any] | None = None
 ) -> list[Mapping[str, Any]] | None:
-    """The rows of a query on the records of runs; None where these can't be read, on which no other answer depends."""
-    try:
-        cursor = connection.execute(query, parameters)
-        names = [str(column[0]) for column in cursor.description or ()]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-    except duckdb.InterruptException:
-        raise
-    except duckdb.Error:
-        return None
+    """The rows of a query on the records of runs; None where these can't be read, on which no other answer depends.
+
+    A file that a run has merged since it was found is gone: the query is then asked again.
+    """
+    for _ in range(_TRIES):
+        try:
+            cursor = connection.execute(query, parameters)
+            names = [str(column[0]) for column in cursor.description or ()]
+            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        except duckdb.InterruptException:
+            raise
+        except duckdb.Error:
+            time.sleep(_PAUSE)
+    return None
 
 
 def pattern_in(connection: duckdb.DuckDBPyConnection) -> str:

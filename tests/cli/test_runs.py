@@ -278,6 +278,6 @@ def test_the_log_as_objects(tmp_path: Path) -> None:
     )
 
     failed = lakehouse("load", "nothing", "--log-format", "json", cwd=tmp_path)
-    end, line = map(json.loads, failed.stderr.splitlines())
+    line, end = map(json.loads, failed.stderr.splitlines())
     assert (end["message"], end["level"], line["level"]) == ("ended", "error", "error")
     assert line["message"] == lakehouse("load", "nothing", cwd=tmp_path).stderr.strip()

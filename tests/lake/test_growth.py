@@ -20,7 +20,7 @@ from pipeline.load.find import find_files, incoming_from
 from pipeline.load.load import load
 from pipeline.load.session import writing
 from pipeline.maintenance.compact import compact
-from pipeline.source_files import ListedDay
+from pipeline.source_files import ListedDay, ListedFile
 from pipeline.warehouse.database import publish
 
 DAY = timedelta(days=1)
@@ -36,9 +36,15 @@ def lake(tmp_path: Path) -> Lake:
     return made
 
 
+def a_file(account_id: str, hour: datetime) -> ListedFile:
+    """A listed file of an hour: the source still keeps files of that time, so that the others are known to be empty."""
+    return ListedFile(account_id, name_at(0), "", hour, hour + HOUR)
+
+
 def listed(lake: Lake, account_id: str, first: datetime, days: int, at: datetime) -> Listed:
     """Put it into the lake that so many whole days were listed."""
     window = [ListedDay(first + number * DAY, first + (number + 1) * DAY) for number in range(days)]
+    window[0].files.append(a_file(account_id, first))
     snapshot = lake.snapshot()
     publish(lake, lake.commit(remember(lake, snapshot, {account_id: heard(window, failed=(), at=at)}), snapshot))
     return {(account_id, first + number * HOUR): at for number in range(24 * days)}
@@ -74,7 +80,7 @@ def test_a_load_does_not_merge_the_months_of_listings(lake: Lake, tmp_path: Path
     """However many there are: they would be one file again, which each sync writes anew."""
     listed(lake, "a", MIDSUMMER, 366, MIDSUMMER + 400 * DAY)
     before = lake.snapshot().files["listings"]
-    window = [ListedDay(MIDSUMMER, MIDSUMMER + DAY)]
+    window = [ListedDay(MIDSUMMER, MIDSUMMER + DAY, [a_file("a", MIDSUMMER)])]
     incoming = incoming_from(find_files([str(put(tmp_path, gz(document(conversation()))))]))
     with writing(lake):
         load(

@@ -116,7 +116,10 @@ def test_a_secret_file_that_anybody_can_read_is_told(mode: int, *, told: bool) -
             with_key('{ env = "BLANK" }'),
             "accounts.toml: acme: app_key: expected a key in the variable BLANK of the",
         ),
-        (with_key('{ file = "none" }'), "accounts.toml: acme: app_key: none: cannot be read (No such file or directory)"),
+        (
+            with_key('{ file = "none" }'),
+            "accounts.toml: acme: app_key: expected the path of a file, found a name that no file here has",
+        ),
         (with_key('{ file = "folder" }'), "accounts.toml: acme: app_key: folder: cannot be read (Is a directory)"),
         (with_key('{ file = "empty" }'), "accounts.toml: acme: app_key: expected a key in empty, found none"),
         (with_key('{ file = "pipe" }'), "accounts.toml: acme: app_key: pipe: expected a file, found a pipe or a device"),
@@ -170,7 +173,7 @@ def test_a_reader_needs_no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     for key in KEYS:
         monkeypatch.delenv(f"ACME_{key.upper()}")
     path = written(f"[acme]\n{GOOD}")
-    assert own_accounts([path]) == {"4711"}
+    assert own_accounts([path], print) == {"4711"}
     with pytest.raises(SettingsError, match="app_key"):
         read_accounts([path])
 
@@ -217,4 +220,6 @@ def test_commands_take_the_accounts_of_the_setting(sandbox: Sandbox, tmp_path: P
     assert status.returncode == 3
     assert "account 4712: no listing of it was ever had" in status.stdout
     written("[a]")
-    assert lakehouse("status", cwd=tmp_path, **setting).returncode == 2
+    wrong = lakehouse("status", cwd=tmp_path, **setting)  # it tells, and goes on with what it can read
+    assert "accounts.toml: a: access_token, access_token_secret, account_id" in wrong.stderr
+    assert "4711" in wrong.stdout

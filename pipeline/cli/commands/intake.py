@@ -1,18 +1,17 @@
 """The commands that bring data in: doctor, sync, load and status."""
 
-import os
 import sys
 from contextlib import ExitStack, nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import click
 
-from pipeline.cli.log import say
+from pipeline.cli.log import say, warn
 from pipeline.cli.options import SET_ASIDE, Age, Command, Moment, in_format, lake_of, on_engine, on_lake, show, writing_to_lake
 from pipeline.cli.window import check_window, note_gone
-from pipeline.errors import SettingsError, SourceError
+from pipeline.errors import NoLakeError, SettingsError, SourceError
 from pipeline.processes import Stopped
 from pipeline.text import harmless
 
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 
     from pipeline.api.client import DataAccessClient
     from pipeline.cli.outcome import Outcome
+    from pipeline.cli.overdue import Watched
     from pipeline.lake.lake import Lake
     from pipeline.load.results import SyncReport
 
@@ -209,7 +209,7 @@ def _clients(paths: tuple[Path, ...]) -> "list[DataAccessClient]":
     for account in read_accounts(account_paths(paths)):
         settings = account.settings
         for warning in account.warnings:
-            say(f"lakehouse: {warning}")
+            warn(f"lakehouse: {warning}")
         limits = Limits(
             downloads=settings.lp_downloads, listing_bytes=settings.lp_max_listing_bytes, file_bytes=settings.lp_max_file_bytes
         )
@@ -291,25 +291,33 @@ def status(lake_uri: str | None, form: str, accounts: tuple[Path, ...], max_age:
     """
     from pipeline.accounts import account_paths, own_accounts
     from pipeline.cli.overdue import Watched
-    from pipeline.cli.status import print_status
     from pipeline.cli.streams import whole_file
+
+    lake, paths = lake_of(lake_uri), account_paths(accounts)
+    own = own_accounts(paths, warn)
+    watched = Watched(max_age, own if paths else None) if max_age is not None else None
+    with whole_file(output, READABLE if form == "prometheus" else None) if output else nullcontext(sys.stdout) as out:
+        is_late = _status(lake, form, own, watched, out)
+    if is_late:
+        raise SystemExit(SET_ASIDE)
+
+
+def _status(lake: "Lake", form: str, own: frozenset[str], watched: "Watched | None", out: IO[str]) -> bool:
+    """Print the status of a lake; of a place without one there are metrics alone."""
+    from pipeline.cli.status import print_status
     from pipeline.load.account_schema import kept_schemas
     from pipeline.warehouse.database import connect
 
-    lake, paths = lake_of(lake_uri), account_paths(accounts)
-    own = own_accounts(paths)
     tell = (lambda _: None) if form == "prometheus" else say  # cron would mail what is no fault, as a new version
-    with connect(lake, tell) as connection, whole_file(output) if output else nullcontext(sys.stdout) as out:
-        if output and form == "prometheus":
-            os.fchmod(out.fileno(), READABLE)
-        is_late = print_status(
-            connection,
-            form,
-            datetime.now(UTC),
-            out,
-            schemas=kept_schemas(lake),
-            own_accounts=own,
-            watched=Watched(max_age, own if paths else None) if max_age is not None else None,
-        )
-    if is_late:
-        raise SystemExit(SET_ASIDE)
+    now = datetime.now(UTC)
+    try:
+        with connect(lake, tell) as connection:
+            schemas = kept_schemas(lake)
+            return print_status(connection, form, now, out, schemas=schemas, own_accounts=own, watched=watched)
+    except NoLakeError:
+        if form != "prometheus":
+            raise
+    from pipeline.cli.metrics import metrics_of_no_lake
+
+    out.write(metrics_of_no_lake())
+    return True

@@ -12,6 +12,8 @@ FOLDER = /srv/lakehouse
 OWNER = lakehouse
 MAILTO = root
 UNITS = /etc/systemd/system
+# A variable as one word of a shell, whatever is in it.
+quoted = '$(subst ','\'',$(value $1))'
 
 .DEFAULT_GOAL := help
 .PHONY: help demo sql notebook report test test-long bench bench-query lint docs pictures lock wheels sbom install-systemd clean
@@ -37,11 +39,19 @@ notebook: $(DEV) ## open six notebooks with pictures in JupyterLab, one of them 
 		export LAKE_URI && cd notebooks && ../$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root)
 
 install-systemd: ## as root: install the units of deploy/systemd for FOLDER, OWNER and MAILTO, see docs/deployment.md
+	@folder=$(call quoted,FOLDER) owner=$(call quoted,OWNER) mailto=$(call quoted,MAILTO); \
+	refuse() { printf '%s, found "%s"; nothing was installed\n' "$$1" "$$2" >&2; exit 2; }; \
+	case "$$folder" in [!/]* | '' | */.. | */../* | *[[:space:]%\"\'\`\\\$$\&\|]*) \
+		refuse 'FOLDER: expected an absolute path without white space, quotes, backslash, ".." and any of % $$ & |' "$$folder";; esac; \
+	case "$$owner" in [!a-zA-Z0-9_]* | '' | *[!a-zA-Z0-9_.-]*) \
+		refuse 'OWNER: expected a user, of letters, digits and any of . _ -' "$$owner";; esac; \
+	case "$$mailto" in [!a-zA-Z0-9_]* | '' | *[!a-zA-Z0-9_.@+=,-]*) \
+		refuse 'MAILTO: expected an address, of letters, digits and any of . _ @ + = , -' "$$mailto";; esac
 	@install -d "$(DESTDIR)$(UNITS)"
 	@for unit in deploy/systemd/*; do \
 		sed 's|/srv/lakehouse|$(FOLDER)|; s|^User=.*|User=$(OWNER)|; s|MAILTO=root|MAILTO=$(MAILTO)|' "$$unit" \
 			| install -m 644 /dev/stdin "$(DESTDIR)$(UNITS)/$${unit##*/}" || exit; done
-	@echo 'Next: systemctl daemon-reload && systemctl enable --now lakehouse-sync.timer lakehouse-status.timer'
+	@$(if $(DESTDIR),,echo 'Next: systemctl daemon-reload && systemctl enable --now $(notdir $(wildcard deploy/systemd/*.timer))')
 
 ##@ Develop
 test: $(DEV) ## run the tests, some ten minutes

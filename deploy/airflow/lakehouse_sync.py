@@ -7,6 +7,7 @@ to catch up. A backfill passes its interval as the window, as often as it likes:
 import json
 import logging
 import subprocess
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,6 +18,20 @@ FOLDER = "/srv/lakehouse"  # with .env and the program, on each worker
 COMMAND = [f"{FOLDER}/.venv/bin/lakehouse", "sync", "--format", "json"]
 
 logger = logging.getLogger(__name__)
+
+
+def run(command: list[str]) -> tuple[int, dict[str, Any]]:
+    """Run a command, and return its exit code and its outcome. If this is stopped, so is the command, which has 30 seconds."""
+    with subprocess.Popen(command, cwd=FOLDER, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
+        try:
+            output, _ = process.communicate()
+        except BaseException:  # a timeout or a cancellation: the command then loads the files that it has whole
+            process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                process.communicate(timeout=30)
+            process.kill()  # nothing happens to one that has ended
+            raise
+    return process.returncode, json.loads(output or "{}")
 
 
 @dag(
@@ -38,9 +53,8 @@ def lakehouse_sync() -> None:
         if context["dag_run"].run_type == "backfill":
             since, until = context["data_interval_start"], context["data_interval_end"]
             window = [f"--since={since.isoformat()}", f"--until={until.isoformat()}"]
-        run = subprocess.run([*COMMAND, *window], cwd=FOLDER, stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603
-        outcome: dict[str, Any] = json.loads(run.stdout or "{}")
-        match run.returncode:
+        code, outcome = run([*COMMAND, *window])
+        match code:
             case 0:
                 return outcome
             case 3:  # all good data is in
@@ -48,7 +62,7 @@ def lakehouse_sync() -> None:
                 return outcome
             case 2:  # a setting is wrong: no retry mends it
                 raise AirflowFailException(outcome.get("error"))
-            case code:
+            case _:
                 raise AirflowException(f"lakehouse sync ended with {code}: {outcome.get('error')}")
 
     sync()

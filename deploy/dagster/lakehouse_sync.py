@@ -6,12 +6,28 @@ again, launch the asset with `since` and `until` in its config, as often as you 
 
 import json
 import subprocess
+from contextlib import suppress
+from typing import Any
 
 import dagster as dg
 
 FOLDER = "/srv/lakehouse"  # with .env and the program, where the runs are
 COMMAND = [f"{FOLDER}/.venv/bin/lakehouse", "sync", "--format", "json"]
 WRONG_USAGE, SET_ASIDE = 2, 3
+
+
+def run(command: list[str]) -> tuple[int, dict[str, Any]]:
+    """Run a command, and return its exit code and its outcome. If this is stopped, so is the command, which has 30 seconds."""
+    with subprocess.Popen(command, cwd=FOLDER, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
+        try:
+            output, _ = process.communicate()
+        except BaseException:  # a timeout or a cancellation: the command then loads the files that it has whole
+            process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                process.communicate(timeout=30)
+            process.kill()  # nothing happens to one that has ended
+            raise
+    return process.returncode, json.loads(output or "{}")
 
 
 class Window(dg.Config):
@@ -28,17 +44,16 @@ class Window(dg.Config):
 def lake(config: Window) -> dg.MaterializeResult:
     """The lake of engagement data."""
     window = [f"--{name}={value}" for name, value in (("since", config.since), ("until", config.until)) if value]
-    run = subprocess.run([*COMMAND, *window], cwd=FOLDER, stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603
-    outcome = json.loads(run.stdout or "{}")
-    if run.returncode not in {0, SET_ASIDE}:
+    code, outcome = run([*COMMAND, *window])
+    if code not in {0, SET_ASIDE}:
         raise dg.Failure(
-            f"lakehouse sync ended with {run.returncode}: {outcome.get('error')}",
-            allow_retries=run.returncode != WRONG_USAGE,  # a setting is wrong: no retry mends it
+            f"lakehouse sync ended with {code}: {outcome.get('error')}",
+            allow_retries=code != WRONG_USAGE,  # a setting is wrong: no retry mends it
         )
     of_accounts = outcome.pop("of_accounts")
     nothing_set_aside = dg.AssetCheckResult(
         check_name="nothing_set_aside",
-        passed=run.returncode == 0,
+        passed=code == 0,
         severity=dg.AssetCheckSeverity.WARN,  # all good data is in
         metadata={"of_accounts": of_accounts},
     )

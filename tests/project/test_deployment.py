@@ -107,6 +107,36 @@ def test_the_units_are_installed_for_a_folder_a_user_and_an_address(tmp_path: Pa
             assert exists(words.split())
 
 
+NOT_IN_UNITS: Final = {
+    "FOLDER": ("", "lake", "./a b", "/a b", "/a\tb", "/100%", "/a'b", '/a"b', "/a\\b", "/a$b", "/a/../b"),
+    "OWNER": ("", "a b", "%u", "-a"),
+    "MAILTO": ("", "a b@example.com", "a'b", "$(id)", "-a"),
+}
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in NOT_IN_UNITS.items() for value in values])
+def test_no_unit_is_installed_that_systemd_would_refuse(tmp_path: Path, name: str, value: str) -> None:
+    """A folder, a user or an address that is none in a unit is refused in one sentence, before anything is written."""
+    command = ["make", "--silent", "install-systemd", f"DESTDIR={tmp_path}", f"{name}={value}"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    sentence, _of_make = done.stderr.splitlines()
+    assert (done.returncode, done.stdout) == (2, "")
+    assert sentence.startswith(f"{name}: expected a")
+    assert sentence.endswith(f', found "{value}"; nothing was installed')
+    assert not any(tmp_path.iterdir())
+
+
+def test_what_comes_next_is_said_on_this_machine_alone(tmp_path: Path) -> None:
+    """The line names each timer; units below another root are for another machine."""
+    command = ["make", "--silent", "install-systemd"]
+    here = subprocess.run([*command, f"UNITS={tmp_path}/here"], cwd=ROOT, capture_output=True, text=True, check=True)
+    timers = sorted(unit.name for unit in (DEPLOY / "systemd").glob("*.timer"))
+    assert here.stdout == f"Next: systemctl daemon-reload && systemctl enable --now {' '.join(timers)}\n"
+    assert f"sudo systemctl enable --now {' '.join(timers)}\n" in PAGE.read_text()
+    away = subprocess.run([*command, f"DESTDIR={tmp_path}/away"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert (away.stdout, away.stderr) == ("", "")
+
+
 def test_systemd_takes_the_units(home: Path, tmp_path: Path) -> None:
     """Systemd finds no unknown key, no wrong time and no wrong name of a file, and rates the services below 2 of 10."""
     if shutil.which("systemd-analyze") is None:
@@ -115,17 +145,27 @@ def test_systemd_takes_the_units(home: Path, tmp_path: Path) -> None:
     files = sorted(map(str, units.iterdir()))
     done = subprocess.run(["systemd-analyze", "verify", *files], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
-    services = [str(DEPLOY / "systemd" / f"lakehouse-{name}.service") for name in ("sync", "status")]
+    services = [str(DEPLOY / "systemd" / f"lakehouse-{name}.service") for name in ("sync", "status", "verify")]
     subprocess.run(["systemd-analyze", "security", "--offline=true", "--threshold=20", *services], check=True)
 
 
-def test_both_services_are_confined_alike() -> None:
-    """The status may do what the sync may, but write the lake."""
-    found = [(DEPLOY / "systemd" / f"lakehouse-{name}.service").read_text() for name in ("sync", "status")]
-    of_sync, of_status = (text[text.index("ProtectSystem=strict") :] for text in found)
-    assert of_sync == of_status
-    assert "ReadWritePaths=/srv/lakehouse\n" in found[0]
-    assert "ReadWritePaths" not in found[1]
+def test_the_services_are_confined_alike() -> None:
+    """The status and the check of all data may do what the sync may, but write the lake."""
+    of_sync, *others = [(DEPLOY / "systemd" / f"lakehouse-{name}.service").read_text() for name in ("sync", "status", "verify")]
+    assert "ReadWritePaths=/srv/lakehouse\n" in of_sync
+    for text in others:
+        assert text.endswith(of_sync[of_sync.index("ProtectSystem=strict") :])
+        assert "ReadWritePaths" not in text
+
+
+def test_systemd_runs_what_cron_runs_each_week() -> None:
+    """The unit's command and time of day are those of the line of cron for Sundays."""
+    (line,) = [line for line in blocks(PAGE, "crontab")[0].splitlines() if " * * 0 " in line]
+    minute, hour = line.split()[:2]
+    unit = DEPLOY / "systemd" / "lakehouse-verify.service"
+    (command,) = re.findall(r"^ExecStart=/srv/lakehouse/(.*)$", unit.read_text(), re.MULTILINE)
+    assert f"$({command} 2>&1)" in line
+    assert f"OnCalendar=Sun {int(hour):02}:{minute}\n" in unit.with_suffix(".timer").read_text()
 
 
 def instructions() -> list[tuple[str, str]]:
@@ -233,6 +273,34 @@ def test_an_orchestrator_calls_a_command_that_exists(path: Path) -> None:
     compile(text, path, "exec")
     (command,) = re.findall(r"^COMMAND = \[.*?, (.*)\]$", text, re.MULTILINE)
     assert exists([*re.findall(r'"([^"]+)"', command), "--since", "--until"])
+
+
+STOPPED_TASK: Final = """
+import ast, json, signal, subprocess, sys
+from contextlib import suppress
+from typing import Any
+
+def stop(*_): raise TimeoutError("the task's time is over")
+
+FOLDER, source = sys.argv[1:]
+[function] = [one for one in ast.parse(open(source).read()).body if getattr(one, "name", "") == "run"]
+exec(compile(ast.Module([function], []), source, "exec"))
+signal.signal(signal.SIGALRM, stop)
+signal.setitimer(signal.ITIMER_REAL, 0.5)
+run(["./command"])
+"""
+
+
+@pytest.mark.parametrize("path", ORCHESTRATORS, ids=lambda path: path.parent.name)
+def test_a_task_that_is_stopped_lets_its_run_load_what_it_has(path: Path, tmp_path: Path) -> None:
+    """The orchestrator's exception ends the command by SIGTERM, waits for it, and goes on."""
+    command = tmp_path / "command"
+    command.write_text("#!/bin/sh\ntrap 'sleep 1; echo all >loaded; exit 143' TERM\nwhile :; do sleep 0.1; done\n")
+    command.chmod(0o700)
+    task = [sys.executable, "-c", STOPPED_TASK, str(tmp_path), str(path)]
+    done = subprocess.run(task, capture_output=True, text=True, check=False)
+    assert done.stderr.splitlines()[-1] == "TimeoutError: the task's time is over"
+    assert (tmp_path / "loaded").read_text() == "all\n"
 
 
 def orchestrate(home: Path, code: int, command: list[str], **environment: str) -> subprocess.CompletedProcess[str]:

@@ -14,6 +14,8 @@ PipelineError
 └── LakeError                   the lake cannot be read or written
     ├── ConflictError           another writer was first: computed anew, the change may succeed
     ├── DamagedError            a file of the lake is gone or damaged
+    ├── NoLakeError             nothing was ever loaded
+    ├── StoreUnreachableError   the store of a bucket gives no answer
     └── TombstonesError         the tombstones can't be read
 """
 

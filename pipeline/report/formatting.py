@@ -79,9 +79,10 @@ HEADINGS = {
     "command": "Command",
     "result": "Result",
     "exit_code": "Exit code",
+    "error": "Kind of error",
     "loaded_files": "Files loaded",
     "conversations": "Conversations loaded",
-    "run_seconds": "Took",
+    "run_seconds": "Took (s)",
     "version": "Version",
     "rejected_file_count": "Files rejected",
     "rejected_document_count": "Documents rejected",
@@ -98,6 +99,11 @@ TEXTS = (
     "local_week",
     "local_month",
     "weekday",
+    "began_at",
+    "command",
+    "result",
+    "error",
+    "version",
 )
 """Columns that are aligned left."""
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")

@@ -49,12 +49,13 @@ select
     account_id,
     result,
     exit_code,
+    error,
     loaded_files,
     conversations,
     round(epoch(ended_at) - epoch(began_at), 1) as run_seconds,
     version
 from runs
-order by runs.began_at desc, exit_code desc, account_id
+order by runs.began_at desc, account_id
 limit 20"""
 
 THRESHOLDS = """\

@@ -14,7 +14,7 @@ import pytest
 from made_lake import ACCOUNTS, FIRST_DAY, compute_facts, make_lake, name_lake, write_lake
 from report_pages import HOSTILE, Element, data_of, report, rows_of, unpacked
 
-from pipeline.errors import SettingsError
+from pipeline.errors import OutputError, SettingsError
 from pipeline.lake.lake import Lake
 from pipeline.report import chosen_path, write_report
 from pipeline.report.charts import charts
@@ -337,7 +337,7 @@ def test_failed_write_keeps_the_old_report(lake: Path, tmp_path: Path, monkeypat
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "replace", full)
-    with pytest.raises(SettingsError, match=r"report\.html: No space left on device; name another file"):
+    with pytest.raises(OutputError, match=r"report\.html: No space left on device; make room"):
         report(lake, target)
 
     assert target.read_text() == "former"

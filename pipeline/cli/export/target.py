@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from pipeline.errors import SettingsError
+from pipeline.errors import FULL_DISK, SettingsError, unwritten
 from pipeline.failures import of_a_file
 from pipeline.lake.file_systems import files_at, is_local, sizes_below
 from pipeline.lake.lake import Lake
@@ -119,6 +119,8 @@ class Target:
         except (OSError, NotImplementedError) as error:
             if of_a_file(error):  # a file of the lake can't be read
                 raise
+            if isinstance(error, OSError) and error.errno in FULL_DISK:
+                raise unwritten("export", self.uri, error, "") from error
             reason = getattr(error, "strerror", None) or str(error) or "this kind of store takes no files"
             raise SettingsError(
                 f"the export cannot be written to {self.uri}: {reason}; name another place with --output"

@@ -76,6 +76,7 @@ class Outcome:
         self.exit_code = 0
         self.error: str | None = None
         self.kind: str | None = None
+        self.is_unreachable = False
         self._began = time.monotonic()
         begin_json(self.run_id)
 
@@ -106,6 +107,7 @@ class Outcome:
     def fail(self, fault: BaseException) -> None:
         """Note the error by which the run ends, or its exit code."""
         self.kind = kind_of(fault)
+        self.is_unreachable = isinstance(fault, StoreUnreachableError)
         match fault:
             case SystemExit():
                 self.exit_code = fault.code if isinstance(fault.code, int) else FAILED
@@ -117,19 +119,16 @@ class Outcome:
                 self.exit_code = FAILED
 
     def end(self) -> None:
-        """End the log, and complete the record, a row for each account; a bucket that fails gets none: each try takes long."""
+        """End the log, and complete the record, a row for each account; a bucket without answers gets none, since it waits."""
         level = {0: INFO, SET_ASIDE: WARNING}.get(self.exit_code, ERROR)
         at_end(level, **self.counts() | {"error": self.kind})
-        if self.lake is None or (not self.lake.is_local and self.kind in {"lake", "system"}):
+        if self.lake is None or self.is_unreachable:
             return
         end = {"began_at": self.begin.isoformat(), "ended_at": datetime.now(UTC).isoformat()}
         of_accounts = {account: report for account, report in self.reports.items() if account or len(self.reports) == 1}
         rows = [self._row(account, end | self._result(report) | counts_of(report)) for account, report in of_accounts.items()]
-        self._keep(
-            rows
-            or [self._row(None, end | self._result(None) | {"details": json.dumps(self.details) if self.details else None})],
-            is_last=True,
-        )
+        details = {"details": json.dumps(self.details) if self.details else None}
+        self._keep(rows or [self._row(None, end | self._result(None) | details)], is_last=True)
 
     def _row(self, account_id: str | None, rest: Mapping[str, Any]) -> dict[str, Any]:
         run = {
@@ -155,7 +154,9 @@ class Outcome:
         assert self.lake is not None
         try:
             with reaching(self.lake.uri):
-                return runs.record(self.lake, self.begin, self.run_id, rows, is_last=is_last)
+                is_known = self.has_begin and not self.lake.is_local  # a bucket takes a while for each question
+                record = runs.again if is_known else runs.record
+                return record(self.lake, self.begin, self.run_id, rows, is_last=is_last)
         except (OSError, PipelineError) as error:
             if isinstance(error, StoreUnreachableError) and not is_last:
                 raise  # as the run would, after as long a wait

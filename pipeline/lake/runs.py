@@ -58,18 +58,25 @@ def make_folder(lake: Lake) -> None:
 
 
 def record(lake: Lake, begin: datetime, run_id: str, rows: Iterable[Row], *, is_last: bool) -> bool:
-    """Write the rows of a run in the place of those that it had; says whether there is a lake for them.
+    """Write the first rows of a run as `again` does; says whether there is a lake for them.
 
     A place without a lake gets none, so that none is made there, and no lake of a newer version, which is left alone.
+    """
+    if not exists(lake.files, lake.path(LEDGER)) or _is_newer(lake.log_entry(LEDGER, lake.newest_version(LEDGER) or 0)):
+        return False
+    make_folder(lake)
+    return again(lake, begin, run_id, rows, is_last=is_last)
+
+
+def again(lake: Lake, begin: datetime, run_id: str, rows: Iterable[Row], *, is_last: bool) -> bool:
+    """Write the rows of a run in the place of those that it has; true.
+
     On a full disk the last rows take the room of the blanks; at the begin the run itself would use it up.
 
     Raises:
         OSError: they can't be written.
         LakeError: a link leads elsewhere; nothing was written.
     """
-    if not exists(lake.files, lake.path(LEDGER)) or _is_newer(lake.log_entry(LEDGER, lake.newest_version(LEDGER) or 0)):
-        return False
-    make_folder(lake)
     path = lake.path(FOLDER, f"{begin:%Y%m%dT%H%M%SZ}-{run_id}{_SINGLE}")
     try:
         _put(lake, path, _lines(rows))
@@ -121,7 +128,7 @@ def unreadable(lake: Lake) -> list[str]:
 
 def _is_bad(path: str, content: bytes) -> bool:
     if path.endswith(_MERGED):
-        return _rows_of_merged(content) is None
+        return _unpacked(content) is None
     with suppress(ValueError):
         return path.endswith(_SINGLE) and not all(
             isinstance(json.loads(line), dict) for line in content.splitlines() if line.strip()
@@ -151,13 +158,22 @@ def _rows_of_run(content: bytes) -> "pa.Table | None":
 
 
 def _rows_of_merged(content: bytes) -> "pa.Table | None":
-    """The rows of a merged file; None if it is damaged, or of a version with other columns."""
+    """The rows of a merged file; None if it is damaged, or has columns of a newer version."""
+    import pyarrow as pa
+
+    rows = _unpacked(content)
+    if rows is None or {*rows.column_names} - {*RUNS.file_schema.names}:
+        return None
+    return pa.concat_tables([RUNS.file_schema.empty_table(), rows], promote_options="default")
+
+
+def _unpacked(content: bytes) -> "pa.Table | None":
     import pyarrow as pa
 
     from pipeline.lake.parquet import unpacked
 
-    with suppress(OSError, pa.ArrowException, KeyError):
-        return unpacked(pa.BufferReader(content)).select(RUNS.file_schema.names).cast(RUNS.file_schema)
+    with suppress(OSError, pa.ArrowException):
+        return unpacked(pa.BufferReader(content))
     return None
 
 

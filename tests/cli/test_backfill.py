@@ -238,3 +238,18 @@ def test_a_report_that_fails_says_that_the_data_are_in(sandbox: Sandbox, tmp_pat
     assert found["error"].startswith("the data are in, but the report can't be written: ")
     assert done.stderr.splitlines()[-1] == f"lakehouse: {found['error']}"
     assert found["loaded"] > 0
+
+
+@pytest.mark.parametrize("since", ["0001-01-01", "0001-01-01T00:00+14:00", "1969-12-31"])
+def test_a_time_before_all_files_is_wrong_usage(tmp_path: Path, since: str) -> None:
+    """Whatever its offset is."""
+    done = lakehouse("sync", "--since", since, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "expected a time from 1970 on" in done.stderr
+
+
+def test_a_window_without_an_end_asks_for_no_day_to_come(sandbox: Sandbox, tmp_path: Path) -> None:
+    """It ends now, whatever year is given."""
+    since = (sandbox.now() - 2 * HOUR).isoformat()
+    done = lakehouse("sync", "--since", since, "--until", "9999-12-31", cwd=tmp_path, **settings(sandbox))
+    assert done.returncode == 0

@@ -1,9 +1,12 @@
 """The metrics of a lake: what Prometheus reads of them is what the JSON form has."""
 
 import json
+import os
+import stat
 from collections import Counter
 from pathlib import Path
 
+import pytest
 from commands import lakehouse
 from documents import conversation, document, gz, name_at, put
 from prometheus_client.parser import text_string_to_metric_families
@@ -83,3 +86,26 @@ def test_the_file_is_whole_and_the_collector_may_read_it(tmp_path: Path) -> None
     refused = lakehouse("status", "--lake", "lake", "--output", str(tmp_path / "none" / "x.prom"), cwd=tmp_path)
     assert refused.returncode == 2
     assert "cannot be written" in refused.stderr
+
+
+def test_a_device_keeps_its_rights(tmp_path: Path) -> None:
+    """Only a file that the command makes is made legible for the collector."""
+    with_files(tmp_path)
+    device = tmp_path / "null"
+    try:
+        os.mknod(device, stat.S_IFCHR | 0o666, os.makedev(1, 3))
+    except PermissionError:
+        pytest.skip("only root makes devices")
+    device.chmod(0o666)
+    for output in (device, tmp_path / "x.prom"):
+        call = ("status", "--lake", "lake", "--format", "prometheus", "--output", str(output))
+        assert lakehouse(*call, cwd=tmp_path).returncode == 0
+    assert stat.S_IMODE(device.stat().st_mode) == 0o666
+    assert stat.S_IMODE((tmp_path / "x.prom").stat().st_mode) == 0o644
+
+
+def test_a_place_without_a_lake_has_metrics(tmp_path: Path) -> None:
+    """They say that nothing came, with the exit code of that."""
+    done = lakehouse("status", "--format", "prometheus", cwd=tmp_path)
+    assert (done.returncode, read(done.stdout)["lakehouse_nothing_came",]) == (3, 1)
+    assert not (tmp_path / "lake").exists()

@@ -2,7 +2,10 @@
 
 import json
 import re
+import socket
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -176,6 +179,32 @@ def test_a_wrong_setting_is_told_wherever_a_run_is(tmp_path: Path, watcher: Watc
     assert [path for path, _ in watcher.seen] == [f"/{TOKEN}/start", f"/{TOKEN}/fail"]
     rows = lakehouse("sql", "select exit_code, error from runs where command = 'sync'", "--format", "csv", cwd=tmp_path)
     assert rows.stdout.split() == ["exit_code,error", "2,settings"]
+
+
+def test_an_answer_that_never_ends_holds_no_run(tmp_path: Path) -> None:
+    """A heartbeat whose answer comes byte by byte takes five seconds, and the run goes on."""
+    put(tmp_path, gz(document(conversation("c1"))), name_at(1))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def drip() -> None:
+            with suppress(OSError):
+                while True:
+                    client, _ = server.accept()
+                    Thread(target=slowly, args=(client,), daemon=True).start()
+
+        def slowly(client: socket.socket) -> None:
+            with suppress(OSError), client:
+                client.sendall(b"HTTP/1.1 200 OK\r\n")
+                while True:
+                    client.sendall(b"X")
+                    time.sleep(0.5)
+
+        Thread(target=drip, daemon=True).start()
+        began = time.monotonic()
+        done = lakehouse("load", name_at(1), cwd=tmp_path, LP_PING_URL=f"http://127.0.0.1:{server.getsockname()[1]}/x")
+    assert done.returncode == 0
+    assert done.stderr.count("no answer in time") == 2
+    assert time.monotonic() - began < 60
 
 
 def test_a_run_without_either_loads_no_more(tmp_path: Path) -> None:

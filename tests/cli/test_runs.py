@@ -213,6 +213,75 @@ def test_a_damaged_record_harms_nothing_but_records(tmp_path: Path, name: str, c
     ) == is_bad
 
 
+@pytest.mark.parametrize("name", ["none.run", "none.parquet", "runs"])
+def test_nothing_is_written_behind_a_link(tmp_path: Path, name: str) -> None:
+    """In the place of a file of records, or of their folder: the load is in, and a line says that it has no record."""
+    lake = loaded(tmp_path)
+    folder = Path(lake.path("runs"))
+    behind = tmp_path / "behind"
+    if name == "runs":
+        folder.rename(behind)
+        folder.symlink_to(behind)
+    else:
+        behind.write_text("precious")
+        (folder / name).unlink()
+        (folder / name).symlink_to(behind)
+    before = paths_below(behind) if name == "runs" else behind.read_text()
+    put(tmp_path / "in", gz(document(conversation("c2"))), name_at(2))
+    assert lakehouse("load", "in", cwd=tmp_path).returncode == 0
+    assert (paths_below(behind) if name == "runs" else behind.read_text()) == before
+    assert ask(lake, "select count(*) from conversations") == [(2,)]
+
+
+def paths_below(folder: Path) -> list[Path]:
+    """Every file and folder below a folder."""
+    return sorted(folder.rglob("*"))
+
+
+@pytest.mark.parametrize("names", ["*", "*.parquet", "none.run"])
+def test_records_can_be_deleted(tmp_path: Path, names: str) -> None:
+    """No query fails then, and the next run has its record."""
+    lake = loaded(tmp_path)
+    for path in Path(lake.path("runs")).glob(names):
+        path.unlink()
+    for call in (("status", "--format", "prometheus"), ("sql", "from runs"), ("report",)):
+        assert lakehouse(*call, cwd=tmp_path).returncode == 0, call
+    assert lakehouse("compact", cwd=tmp_path).returncode == 0
+    assert ask(lake, NEWEST) == [("compact", "complete", 0, None)]
+
+
+def test_a_run_of_a_clock_that_was_ahead_does_not_count(tmp_path: Path) -> None:
+    """Status and metrics tell the newest run up to now."""
+    lake = loaded(tmp_path)
+    at = (datetime.now(UTC) + timedelta(days=20)).isoformat()
+    row = {"run_id": "r", "command": "load", "began_at": at, "ended_at": at, "exit_code": 1, "result": "failed"}
+    (Path(lake.path("runs")) / "ahead.run").write_text(json.dumps(row))
+    assert "last load: complete" in lakehouse("status", cwd=tmp_path).stdout
+    metrics = lakehouse("status", "--format", "prometheus", cwd=tmp_path).stdout
+    assert 'lakehouse_run_exit_code{account_id="",command="load"} 0.0' in metrics
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_run_that_a_signal_ends_tells_it_in_each_form(tmp_path: Path, number: signal.Signals) -> None:
+    """The object on standard output, each line of the log, and the record."""
+    lake = loaded(tmp_path)
+    settings = dict.fromkeys(KEYS, "abcdefgh") | {"LP_ACCOUNT_ID": "4711", "LP_BASE_URL": "http://127.0.0.1:9"}
+    call = [sys.executable, "-m", "pipeline", "sync", "--format", "json", "--log-format", "json"]
+    with FileLock(lake.path(".lock")):
+        waiting = subprocess.Popen(
+            call, cwd=tmp_path, env=os.environ | settings | {"PYTHONPATH": str(ROOT)}, stdout=-1, stderr=-1, text=True
+        )
+        assert waiting.stderr is not None
+        while "waiting for it to finish" not in (first := waiting.stderr.readline()) and first:
+            pass
+        waiting.send_signal(number)
+        out, log = waiting.communicate(timeout=60)
+    assert waiting.returncode == 128 + number == json.loads(out)["exit_code"]
+    *_, ended, stopped = map(json.loads, log.splitlines())
+    assert (ended["message"], ended["exit_code"], "stopped by" in stopped["message"]) == ("ended", 128 + number, True)
+    assert ask(lake, NEWEST) == [("sync", "failed", 128 + number, "signal")]
+
+
 def environment(api: ScriptedApi) -> dict[str, str]:
     """The settings of an account of a server."""
     return dict(zip(KEYS, CANARIES, strict=True)) | {"LP_ACCOUNT_ID": ACCOUNT, "LP_BASE_URL": api.base_url}

@@ -223,3 +223,12 @@ def test_commands_take_the_accounts_of_the_setting(sandbox: Sandbox, tmp_path: P
     wrong = lakehouse("status", cwd=tmp_path, **setting)  # it tells, and goes on with what it can read
     assert "accounts.toml: a: access_token, access_token_secret, account_id" in wrong.stderr
     assert "4711" in wrong.stdout
+
+
+def test_a_key_in_a_wrong_place_is_not_shown() -> None:
+    """As the name of a variable, of a file, or of a setting."""
+    for line in ('app_key = { env = "canary4711" }', 'app_key = { file = "canary4711" }', 'canary4711 = "x"'):
+        path = written("[acme]\n" + "\n".join(row for row in GOOD.splitlines() if not row.startswith(line[:8])) + f"\n{line}\n")
+        with pytest.raises(SettingsError) as error:
+            read_accounts([path])
+        assert "canary4711" not in str(error.value)

@@ -29,6 +29,7 @@ class _Log:
         self.is_json = False
         self.run_id: str | None = None
         self.heading = ""
+        self.where = ""
         self.account: str | None = None
         self.end: Callable[[], None] = _nothing
 
@@ -43,7 +44,7 @@ def say(message: str, level: str = INFO) -> None:
         return
     heading, _log.heading = _log.heading, ""
     if heading and level == ERROR:
-        message = f"{message} ({heading})"
+        message = f"{message} ({_log.where})"
     elif heading:
         click.echo(harmless(heading), err=True)
     click.echo(harmless(message), err=True)
@@ -70,17 +71,17 @@ def about(account: str | None) -> Iterator[None]:
         _log.account = former
 
 
-def begin_run(run_id: str, message: str, account: str | None, fields: Mapping[str, Any]) -> None:
-    """Begin the log of a run, whose only account is named, with a message on its command, lake and time.
+def begin_run(what: str, where: str, account: str | None, fields: Mapping[str, Any]) -> None:
+    """Begin the log of a run, whose only account is named, with its command, and its accounts, lake and time.
 
-    As text it comes before the next message, and at the end of an error that is the only one: an error is one sentence. A
-    terminal is not told: its user has just called the command.
+    As text both come before the next message, and the second at the end of an error that is the only one: an error is one
+    sentence. A terminal is not told: its user has just called the command.
     """
-    _log.run_id, _log.account = run_id, account
+    _log.account, message = account, f"{what}: {where}"
     if _log.is_json:
         _write(message, INFO, **fields)
     elif not sys.stderr.isatty():
-        _log.heading = message
+        _log.heading, _log.where = message, where
 
 
 def begin_json(run_id: str) -> None:

@@ -85,9 +85,10 @@ class Outcome:
         self.lake, self.lake_uri, self.reports = lake, lake.uri, reports or {}
         accounts = [account_id for account_id in self.reports if account_id]
         named = f"account{'s' if accounts[1:] else ''} {', '.join(accounts)}, " if accounts else ""
-        text = f"lakehouse {self.command} {_version()}: {named}lake {lake.uri}, {self.begin:%Y-%m-%d %H:%M:%S} UTC"
+        where = f"{named}lake {lake.uri}, {self.begin:%Y-%m-%d %H:%M:%S} UTC"
         named_fields = {"command": self.command, "version": _version(), "lake": lake.uri, "accounts": accounts}
-        begin_run(self.run_id, text, accounts[0] if len(accounts) == 1 else None, named_fields)
+        what = f"lakehouse {self.command} {_version()}"
+        begin_run(what, where, accounts[0] if len(accounts) == 1 else None, named_fields)
         self.note_begin()
 
     def note_begin(self) -> None:

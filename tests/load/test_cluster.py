@@ -205,7 +205,7 @@ def test_an_engine_that_can_not_be_had_is_one_sentence(tmp_path: Path, monkeypat
 
     def loaded(engine: str) -> tuple[int, str]:
         done = CliRunner().invoke(main, ["load", str(source), "--lake", lake, "--engine", engine])
-        return done.exit_code, done.stderr.splitlines()[-1]
+        return done.exit_code, done.stderr.splitlines()[-1].partition(f" (lake {lake}, ")[0]
 
     assert loaded("spark://host") == (
         2, "lakehouse: --engine: expected an address such as dask://scheduler:8786, found 'spark://host'"

@@ -174,7 +174,7 @@ def test_damage_above_the_shown_load_stops_no_reader(lake: Lake, tmp_path: Path)
     newest.with_name(f"{int(newest.stem) + 1:020}.json").write_bytes(newest.read_bytes()[:40])
     done = lakehouse("sql", COUNT, "--lake", lake.root, "--format", "csv", cwd=tmp_path)
     assert done.stdout == "count_star()\n2\n"
-    assert "this command reads the load that lakehouse.duckdb shows: lakehouse verify says" in done.stderr
+    assert "this command reads the load that lakehouse.duckdb shows: lakehouse verify names the remedy" in done.stderr
 
 
 def test_a_ledger_that_lost_its_end_makes_no_file_older(lake: Lake, tmp_path: Path) -> None:

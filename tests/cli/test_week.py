@@ -75,8 +75,8 @@ def exit_code(ident: str) -> tuple[str, ...]:
 
 
 def messages(hour: dict[str, Any], level: str) -> list[dict[str, Any]]:
-    """The messages of the hour's sync at that level."""
-    return [line for line in map(json.loads, hour["sync"]["log"]) if line["level"] == level]
+    """The messages of the hour's sync at that level, but the last one, which sums it up."""
+    return [line for line in map(json.loads, hour["sync"]["log"]) if line["level"] == level and line["message"] != "ended"]
 
 
 def test_exit_codes_tell_each_event_and_no_other(week: list[dict[str, Any]]) -> None:

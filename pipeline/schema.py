@@ -562,7 +562,12 @@ RUNS = Table(
             "As the command's, of this account alone: 0 complete, 1 failed, 2 wrong setting, 3 set aside, above 128 a signal.",
             null="it goes on, or was killed",
         ),
-        Column("error", TEXT, "Kind of the error: source, settings, lake, damage, system, signal or bug.", null="none"),
+        Column(
+            "error",
+            TEXT,
+            "Kind of the error: credentials, network, source, settings, disk, lake, damage, output, system, signal or bug.",
+            null="none",
+        ),
         *(
             Column(name, BIGINT, about, null=_OF_A_LOAD)
             for name, about in {
@@ -585,7 +590,7 @@ RUNS = Table(
     key=("run_id", "account_id"),
     partitioned=False,
 )
-"""Kept by `lake.runs` as lines of JSON, beside the tables: commits do not name them."""
+"""Kept by `lake.runs`, beside the tables: commits do not name them."""
 
 FACTS: dict[str, Table] = {table.name: table for table in (CONVERSATION_METRICS, QUEUE_ENTRIES, SEGMENTS, RESPONSES)}
 """Computed at load from the rows of one delivery of a conversation, by the SQL file of their name in `sql/facts`."""

@@ -199,8 +199,11 @@ def read_settings(of_account: Mapping[str, str | None] | None = None) -> Setting
 
 
 def one_setting(field: str) -> str:
-    """The text of one setting, for a command that has to tell of another one that is wrong; "" if it is not set."""
-    return one_variable(field.upper())
+    """The text of one setting, which counts also where another one is wrong; "" if it is not set."""
+    given = _filled(os.environ)
+    with suppress(SettingsError):
+        given = _filled(_env_file()) | given
+    return (given.get(field) or "").strip()
 
 
 def one_variable(name: str) -> str:

@@ -2,10 +2,9 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any, Final
 
 import click
@@ -18,10 +17,6 @@ WARNING: Final = "warning"
 ERROR: Final = "error"
 
 
-def _nothing() -> None:
-    """Do nothing."""
-
-
 class _Log:
     """The form of the messages of this process, and the run that they are of."""
 
@@ -31,7 +26,8 @@ class _Log:
         self.heading = ""
         self.where = ""
         self.account: str | None = None
-        self.end: Callable[[], None] = _nothing
+        self.end: tuple[str, Mapping[str, Any]] | None = None
+        """The level and the fields of the last object."""
 
 
 _log: Final = _Log()  # one, because each message of a run goes the same way, from wherever it comes
@@ -84,20 +80,21 @@ def begin_run(what: str, where: str, account: str | None, fields: Mapping[str, A
         _log.heading, _log.where = message, where
 
 
-def begin_json(run_id: str) -> None:
+def name_run(run_id: str) -> None:
     """Let the objects of the log name a run, also if it fails before it begins."""
     _log.run_id = run_id
 
 
 def at_end(level: str, **fields: Any) -> None:
     """Keep the last object of the log, which follows the error by which a run may end."""
-    _log.end = partial(event, "ended", level, **fields)
+    _log.end = level, fields
 
 
 def finish() -> None:
     """Write the last object of the log, if there is one."""
-    end, _log.end = _log.end, _nothing
-    end()
+    end, _log.end = _log.end, None
+    if end:
+        event("ended", end[0], **end[1])
 
 
 def is_json() -> bool:
@@ -115,17 +112,23 @@ def _line(message: str, level: str, **fields: Any) -> str:
     return harmless_json(json.dumps({name: value for name, value in line.items() if value is not None}))
 
 
+def _stopped(text: str) -> str:
+    """The last lines of a run that a signal ends."""
+    said = _line(f"lakehouse: {text}", ERROR)
+    return "\n".join((said, _line("ended", _log.end[0], **_log.end[1]))) if _log.end else said
+
+
 def _use(context: click.Context, _: click.Parameter, form: str) -> None:
     _forget()
     _log.is_json = form == "json"
     if _log.is_json:
-        tell_end_as(lambda text: _line(f"lakehouse: {text}", ERROR))
+        tell_end_as(_stopped)
     context.call_on_close(_forget)  # a process may run several commands
 
 
 def _forget() -> None:
     _log.is_json, _log.run_id, _log.heading, _log.account = False, None, "", None
-    _log.end = _nothing
+    _log.end = None
     tell_end_as()
 
 

@@ -119,9 +119,9 @@ def _of_runs(registry: CollectorRegistry, connection: duckdb.DuckDBPyConnection,
     """The newest ended run of each command, and of a sync's account: one that is fetched no more is forgotten in time."""
     labels = ("command", "account_id")
     gauges = [
-        _gauge(registry, "lakehouse_run_exit_code", "Exit code of the newest run.", *labels),
-        _gauge(registry, "lakehouse_run_end_timestamp_seconds", "End of the newest run.", *labels),
-        _gauge(registry, "lakehouse_run_duration_seconds", "Duration of the newest run.", *labels),
+        _gauge(registry, "lakehouse_run_exit_code", "Exit code of the newest ended run.", *labels),
+        _gauge(registry, "lakehouse_run_end_timestamp_seconds", "End of the newest ended run.", *labels),
+        _gauge(registry, "lakehouse_run_duration_seconds", "Duration of the newest ended run.", *labels),
         _gauge(registry, "lakehouse_run_success_timestamp_seconds", "End of the newest run that ended with 0 or 3.", *labels),
     ]
     unended = _gauge(

@@ -202,7 +202,6 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
             with stoppable(function.__name__):
                 _run(function, args, options, debug=debug)
         except Stopped as stopped:
-            finish()
             end(stopped.number)
         except KeyboardInterrupt:  # of a shell that was not at a prompt
             end(signal.SIGINT)

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
-from pipeline.cli.log import ERROR, INFO, WARNING, at_end, begin_json, begin_run, warn
+from pipeline.cli.log import ERROR, INFO, WARNING, at_end, begin_run, name_run, warn
 from pipeline.cli.options import FAILED, SET_ASIDE, ending
 from pipeline.errors import (
     FULL_DISK,
@@ -78,7 +78,7 @@ class Outcome:
         self.kind: str | None = None
         self.is_unreachable = False
         self._began = time.monotonic()
-        begin_json(self.run_id)
+        name_run(self.run_id)
 
     def start(self, lake: "Lake", reports: "MutableMapping[str | None, Report] | None" = None) -> None:
         """Begin the log and the record of the run, before it waits for the lake."""

@@ -44,7 +44,11 @@ def overdue_lines(overdue: Sequence[Hour], watched: Watched) -> Iterator[str]:
         of_account = list(rows)
         asked = [row for row in of_account if row["state"] != "unknown"]
         for hours, fault, remedy in (
-            ([row for row in of_account if row["state"] == "unknown"], "no run has asked about", "is the schedule running"),
+            (
+                [row for row in of_account if row["state"] == "unknown"],
+                "no run has asked about",
+                "look whether the schedule runs",
+            ),
             (asked, "a listed file is not loaded of", "the lines above name the files"),
         ):
             if hours:

@@ -115,18 +115,33 @@ def merge(lake: Lake) -> None:
     for ending, read in ((_SINGLE, _rows_of_run), (_MERGED, _rows_of_merged)):
         paths = [path for path in found if path.endswith(ending) and not path.endswith(f"/none{ending}")]
         if len(paths) > _MOST_FILES:
-            _merge(lake, dict(zip(paths, lake.store.map(lake.files.cat_file, paths), strict=True)), read)
+            _merge(lake, _contents(lake, {path: found[path] for path in paths}), read)
 
 
 def unreadable(lake: Lake) -> list[str]:
     """The paths of files of runs that can't be read, and hold a query of runs up or lack rows in it."""
-    paths = list(found_below(lake.files, lake.path(FOLDER)))
     return [
-        path for path, content in zip(paths, lake.store.map(lake.files.cat_file, paths), strict=True) if _is_bad(path, content)
+        path for path, content in _contents(lake, found_below(lake.files, lake.path(FOLDER))).items() if _is_bad(path, content)
     ]
 
 
-def _is_bad(path: str, content: bytes) -> bool:
+def _contents(lake: Lake, found: Mapping[str, Mapping[str, Any]]) -> dict[str, bytes | None]:
+    """What is in files, by their paths; None for what can't be read, as a pipe, from which nothing may ever come."""
+
+    def read(path: str) -> bytes | None:
+        if found[path]["type"] != "file":
+            return None
+        with suppress(OSError):
+            content: bytes = lake.files.cat_file(path)
+            return content
+        return None
+
+    return dict(zip(found, lake.store.map(read, found), strict=True))
+
+
+def _is_bad(path: str, content: bytes | None) -> bool:
+    if content is None:
+        return path.endswith((_SINGLE, _MERGED))
     if path.endswith(_MERGED):
         return _unpacked(content) is None
     with suppress(ValueError):
@@ -136,11 +151,11 @@ def _is_bad(path: str, content: bytes) -> bool:
     return True
 
 
-def _merge(lake: Lake, contents: Mapping[str, bytes], read: "Callable[[bytes], pa.Table | None]") -> None:
+def _merge(lake: Lake, contents: Mapping[str, bytes | None], read: "Callable[[bytes], pa.Table | None]") -> None:
     """Put the rows of files into a new one; a file of which nothing can be read, or of a run that goes on, stays."""
     import pyarrow as pa
 
-    tables = {path: rows for path, content in contents.items() if (rows := read(content)) is not None}
+    tables = {path: rows for path, content in contents.items() if content is not None and (rows := read(content)) is not None}
     if len(tables) > 1:
         _put(lake, lake.path(FOLDER, f"{uuid.uuid4().hex}{_MERGED}"), _packed(pa.concat_tables(tables.values())))
         lake.store.remove(tables)

@@ -197,6 +197,18 @@ def test_no_load_depends_on_records(tmp_path: Path, harm: str) -> None:
     assert ask(lake, "select count(*) from runs") == [({"gone": 1, "a file in the place": 0, "an odd name": 2}[harm],)]
 
 
+def test_a_pipe_among_records_holds_nothing_up(tmp_path: Path) -> None:
+    """Nothing may ever come from it: a merge leaves it alone, and verify names it."""
+    lake = loaded(tmp_path)
+    pipe = Path(lake.path("runs", "pipe.run"))
+    for number in range(30):
+        keep(lake, ended_run(number))
+    os.mkfifo(pipe)
+    runs.merge(lake)
+    assert len(list(pipe.parent.glob("2026110*.run"))) == 0
+    assert f"{pipe}: this record of runs can't be read" in lakehouse("verify", cwd=tmp_path).stdout
+
+
 @pytest.mark.parametrize("name", ["x.run", "x.parquet", "none.parquet"])
 @pytest.mark.parametrize(
     "content", [b"", b"\0" * 100, b"[1, 2]\n", b'{"run_id": 7, "began_at": "x", "details": [1]}\n', b'"a"\n']
@@ -277,7 +289,7 @@ def test_a_run_that_a_signal_ends_tells_it_in_each_form(tmp_path: Path, number: 
         waiting.send_signal(number)
         out, log = waiting.communicate(timeout=60)
     assert waiting.returncode == 128 + number == json.loads(out)["exit_code"]
-    *_, ended, stopped = map(json.loads, log.splitlines())
+    *_, stopped, ended = map(json.loads, log.splitlines())
     assert (ended["message"], ended["exit_code"], "stopped by" in stopped["message"]) == ("ended", 128 + number, True)
     assert ask(lake, NEWEST) == [("sync", "failed", 128 + number, "signal")]
 

@@ -153,7 +153,7 @@ def _run_sync(  # noqa: PLR0917
         with ExitStack() as stack, SyncProgress() as progress, reaching(lake.uri) if dry_run else writing(lake, say) as newest:
             for client in clients:
                 stack.enter_context(client)
-            if outcome and not outcome.has_begin:
+            if outcome and not outcome.has_begin:  # the first run, which is the likeliest to be killed
                 lake.create()
                 outcome.note_begin()
             run_sync(
